@@ -1,0 +1,40 @@
+# Two commands do everything: `make run` and `make test`. Both set up .venv first, when needed.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help run serve test lint test-containers clean
+.DEFAULT_GOAL := help
+
+help:            ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
+
+run: .venv/ready ## start the stack, search the quickstart study, print the answer
+	$(BIN)/pernodedrop run
+
+serve: .venv/ready ## start the stack and leave it running until Ctrl-C
+	$(BIN)/pernodedrop serve
+
+test: .venv/ready ## the whole suite, on a real Postgres of its own
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not containers"
+
+lint: .venv/ready ## style, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test-containers: .venv/ready ## build and run the compose file for real, where Docker can be had
+	$(BIN)/pytest -m containers tests/containers
+
+# Pinned by constraints.txt; the package itself is editable, so the checkout is what runs.
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else \
+	    f"error: Python 3.11 to 3.13 is needed, {sys.version.split()[0]} is here: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch==2.13.0
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:           ## remove .venv and caches; studies and data are kept
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,170 @@
+"""One Postgres for everything: Optuna's tables and our own, reached through psycopg2."""
+
+import threading
+from typing import Self
+
+import optuna
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from optuna.storages import BaseStorage, RDBStorage
+from sqlalchemy.exc import ArgumentError, OperationalError
+
+from service.storage.errors import DatabaseUnreachable, SchemaOutdated, StorageError
+from service.storage.tables import SCHEMA
+
+DRIVER = "postgresql+psycopg2"
+_ACCEPTED = ("postgres", "postgresql", DRIVER)
+_INITIALISE_LOCK = 0x9E20DE  # any constant: one program initialises at a time
+
+
+def normalise_url(text: str) -> str:
+    """Return `text` as a `postgresql+psycopg2://` URL.
+
+    SQLAlchemy 2.1 reads a bare `postgresql://` as psycopg 3, and `postgres://` not at all.
+
+    Raises:
+        ValueError: `text` is no URL, or names another database than Postgres.
+    """
+    try:
+        url = sa.make_url(text)
+    except ArgumentError:
+        raise ValueError("DATABASE_URL is not a URL: write postgresql://user:password@host:5432/name") from None
+    if url.drivername not in _ACCEPTED:
+        raise ValueError(f"DATABASE_URL must name a Postgres database (postgresql://...), got {url.drivername}://")
+    return url.set(drivername=DRIVER).render_as_string(hide_password=False)
+
+
+class Database:
+    """A Postgres database that holds Optuna's schema and ours. Opening it connects nothing yet."""
+
+    def __init__(self, url: str, pool_size: int = 2) -> None:
+        self.url = normalise_url(url)
+        self._engine_options = {
+            "pool_size": pool_size,
+            "max_overflow": 2,
+            "pool_timeout": 10,  # s
+            "pool_pre_ping": True,
+            "pool_recycle": 1800,  # s
+            "connect_args": {
+                "connect_timeout": 3,  # s
+                "application_name": "pernodedrop",
+                "keepalives_idle": 10,  # s
+                "keepalives_interval": 5,  # s
+                "keepalives_count": 3,
+                "options": "-c timezone=UTC -c statement_timeout=60000 -c lock_timeout=30000",  # ms
+            },
+        }
+        self.engine = sa.create_engine(self.url, **self._engine_options)
+        self._storage: BaseStorage | None = None
+        self._storage_lock = threading.Lock()
+
+    @classmethod
+    def open(cls, url: str, pool_size: int = 2) -> Self:
+        """Open `url` (any spelling that `normalise_url` takes) with at most `pool_size` + 2 connections a pool."""
+        return cls(url, pool_size)
+
+    @property
+    def optuna(self) -> BaseStorage:
+        """Optuna's storage on the same database, with its cache of finished trials; connects at first use."""
+        with self._storage_lock:
+            if self._storage is None:
+                backend = RDBStorage(self.url, engine_kwargs=self._engine_options, skip_table_creation=True)
+                self._storage = optuna.storages.get_storage(backend)
+            return self._storage
+
+    def check(self) -> None:
+        """Return if the database answers and its schema is the one this program was written for.
+
+        Raises:
+            DatabaseUnreachable: nobody answers, or it refuses this user.
+            SchemaOutdated: `pernodedrop db init` has not run, or ran in another version.
+        """
+        try:
+            with self.engine.connect() as connection:
+                current = _revision(connection)
+        except OperationalError as error:
+            reason = str(error.orig).strip().splitlines()[-1] if error.orig else "no answer"
+            raise DatabaseUnreachable(f"the database does not answer ({reason}): is it running?") from error
+        head = _head()
+        if current != head:
+            raise SchemaOutdated(
+                f"the database's schema is {current or 'missing'}, this program needs {head}: run `pernodedrop db init`"
+            )
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self.engine.dispose()
+        if self._storage is not None:
+            self._storage.remove_session()
+            self._storage = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def initialise(url: str) -> None:
+    """Create or upgrade Optuna's schema and ours. Safe to call again and from many processes at once.
+
+    Raises:
+        DatabaseUnreachable: nobody answers at `url`.
+        StorageError: the database was made by a newer version of this program.
+    """
+    with Database(url) as db:
+        try:
+            with db.engine.connect() as connection:
+                # A session lock, held across the transactions of both schemas: first use of an empty
+                # database by several storages at once is a race in Optuna.
+                connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": _INITIALISE_LOCK})
+                connection.commit()
+                try:
+                    _upgrade_ours(connection)
+                    _upgrade_optuna(db)
+                finally:
+                    connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": _INITIALISE_LOCK})
+                    connection.commit()
+        except OperationalError as error:
+            reason = str(error.orig).strip().splitlines()[-1] if error.orig else "no answer"
+            raise DatabaseUnreachable(f"the database does not answer ({reason}): is it running?") from error
+
+
+def _alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "service.storage:migrations")
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _head() -> str | None:
+    return ScriptDirectory.from_config(_alembic()).get_current_head()
+
+
+def _revision(connection: sa.Connection) -> str | None:
+    context = MigrationContext.configure(connection, opts={"version_table_schema": SCHEMA})
+    return context.get_current_revision()
+
+
+def _upgrade_ours(connection: sa.Connection) -> None:
+    connection.execute(sa.text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+    known = {script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()}
+    current = _revision(connection)
+    if current is not None and current not in known:
+        raise StorageError(f"the database's schema {current} is newer than this program: upgrade the program")
+    config = _alembic()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    connection.commit()
+
+
+def _upgrade_optuna(db: Database) -> None:
+    storage = RDBStorage(db.url, engine_kwargs=db._engine_options, skip_compatibility_check=True)
+    try:
+        storage.upgrade()
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()

@@ -1,0 +1,44 @@
+"""Who needs the server: two locked files, so that the kernel itself forgets an owner that was killed."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from service.storage.embedded.account import OWN_MARK
+
+
+class Ownership:
+    """One holder's share of a server; any number of processes and objects may hold a share at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._turn_file = folder / OWN_MARK
+        self._owners_file = folder / "owners.lock"
+        self._share: IO[bytes] | None = None
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Starting and stopping happen one at a time: wait for the turn, keep it for the block."""
+        with self._turn_file.open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def take(self) -> None:
+        """Become an owner; call it within `turn`."""
+        if self._share is None:
+            self._share = self._owners_file.open("ab")
+            fcntl.flock(self._share, fcntl.LOCK_SH)
+
+    def give_up(self) -> bool:
+        """Stop being an owner; True when nobody is left. Call it within `turn`."""
+        if self._share is None:
+            return False
+        self._share.close()
+        self._share = None
+        with self._owners_file.open("ab") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+        return True

@@ -1,0 +1,218 @@
+"""The embedded server: created at its first start, shared by its owners, stopped by the last of them."""
+
+import hashlib
+import os
+import secrets
+import shlex
+import shutil
+import socket
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psycopg2
+
+from service.storage.embedded import processes
+from service.storage.embedded.account import Account, EmbeddedPostgresError, account_for, prepare_folder
+from service.storage.embedded.binaries import install_for, reachable
+from service.storage.embedded.ownership import Ownership
+
+NAME = "pernodedrop"  # of the role and of the database
+HOST = "127.0.0.1"
+START_SECONDS = 120  # recovery after a crash included
+LAUNCHES = 3
+
+
+class EmbeddedPostgres:
+    """One server per folder, whatever the number of owners (threads, processes, users' shells).
+
+    `start` reuses a running server, also one whose owner was killed; `release` stops it when nobody
+    else holds it. The folder keeps the data, the password (mode 0600), the port and the log.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.absolute()
+        self._data = self._folder / "data"
+        self._log = self._folder / "server.log"
+        self._cluster = f"{NAME}-{hashlib.sha256(os.fsencode(self._folder.resolve())).hexdigest()[:12]}"
+        self._ownership = Ownership(self._folder)
+        self._account: Account | None = None
+        self._programs = Path()
+
+    def start(self) -> str:
+        """Make sure the server runs, become one of its owners, return the URL of its database.
+
+        Raises:
+            EmbeddedPostgresError: the server cannot run here; one line with the remedy.
+        """
+        self._account = account_for(self._folder)
+        prepare_folder(self._folder, self._account)
+        with self._ownership.turn():
+            self._ownership.take()
+            try:
+                install = reachable(install_for(self._data), self._account, self._folder.parent)
+                self._programs = install / "bin"
+                password = self._password()
+                if not self._data.exists():
+                    self._create_data()
+                return f"postgresql+psycopg2://{NAME}:{password}@{HOST}:{self._serve(password)}/{NAME}"
+            except BaseException:
+                self._give_up()
+                raise
+
+    def release(self) -> None:
+        """Stop being an owner; the last owner stops the server. Without a start it does nothing."""
+        if self._account is None:
+            return
+        with self._ownership.turn():
+            self._give_up()
+        self._account = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+    def _give_up(self) -> None:
+        if self._ownership.give_up() and self._running_port() is not None:
+            for mode in ("fast", "immediate"):  # immediate loses nothing: the next start recovers
+                if self._run("pg_ctl", "-D", str(self._data), "-m", mode, "-w", "-t", "30", "stop") is None:
+                    return
+
+    def _password(self) -> str:
+        file = self._folder / "password"
+        if file.exists():
+            return file.read_text().strip()
+        if self._data.exists():
+            raise EmbeddedPostgresError(
+                f"{file} is missing, the data beside it cannot be opened without it: restore it, "
+                f"or move {self._data} away to start empty"
+            )
+        password = secrets.token_hex(24)
+        with open(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as stream:  # noqa: PTH123
+            stream.write(password)
+        self._owner.own(file)
+        return password
+
+    def _create_data(self) -> None:
+        """initdb beside the final place, so that the data folder is whole or absent."""
+        unfinished = self._folder / "data.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        failure = self._run(
+            *("initdb", "-D", str(unfinished), "-U", NAME, "-E", "UTF8", "--no-locale", "--no-instructions"),
+            *("--auth=scram-sha-256", f"--pwfile={self._folder / 'password'}"),
+        )
+        if failure is not None:
+            raise EmbeddedPostgresError(f"initdb failed in {self._folder}: {failure}")
+        unfinished.rename(self._data)
+
+    def _serve(self, password: str) -> int:
+        """The port of a server that answers and has our database."""
+        end = time.monotonic() + START_SECONDS
+        while True:
+            port = self._running_port() or self._launch()
+            try:
+                _ensure_database(port, password)
+            except psycopg2.OperationalError as error:  # still recovering, or already stopping
+                reason = str(error).strip().splitlines()[-1]
+                if "password authentication failed" in reason:
+                    reason += f"; restore {self._folder / 'password'}, or move {self._data} away to start empty"
+                elif time.monotonic() < end:
+                    time.sleep(0.2)
+                    continue
+                raise EmbeddedPostgresError(f"the embedded Postgres does not answer: {reason}") from error
+            return port
+
+    def _running_port(self) -> int | None:
+        """The port of the living server; the traces of a dead one are removed."""
+        pid_file = self._data / "postmaster.pid"
+        try:
+            pid, _, _, port, *_ = pid_file.read_text().splitlines()
+        except (FileNotFoundError, ValueError):
+            return None
+        if processes.belongs(int(pid), self._cluster):
+            return int(port)
+        if not processes.wait_until_gone(self._cluster, seconds=30):
+            raise EmbeddedPostgresError(f"processes of a killed server still use {self._data}: end them and try again")
+        pid_file.unlink(missing_ok=True)
+        return None
+
+    def _launch(self) -> int:
+        port_file = self._folder / "port"
+        kept = int(port_file.read_text()) if port_file.exists() else 0
+        failure: str | None = None
+        for _ in range(LAUNCHES):  # a free port can be taken before the server binds it
+            port = kept if kept and _is_free(kept) else _free_port()
+            options = shlex.join(f"-c{name}={value}" for name, value in self._settings(port).items())
+            failure = self._run(
+                *("pg_ctl", "-D", str(self._data), "-l", str(self._log), "-o", options),
+                *("-w", "-t", str(START_SECONDS), "start"),
+            )
+            if failure is None:
+                port_file.write_text(f"{port}\n")
+                return port
+        fatal = [line for line in self._log_lines() if "FATAL" in line][-1:] or [failure]
+        raise EmbeddedPostgresError(f"the embedded Postgres does not start: {fatal[0]}; see {self._log}")
+
+    def _log_lines(self) -> list[str]:
+        return self._log.read_text(errors="replace").splitlines() if self._log.exists() else []
+
+    def _settings(self, port: int) -> dict[str, str | int]:
+        return {
+            "port": port,
+            "listen_addresses": HOST,
+            "unix_socket_directories": "",  # a socket's path is limited to some 100 bytes, a folder's is not
+            "cluster_name": self._cluster,
+            "max_connections": 200,
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+            "log_checkpoints": "off",
+        }
+
+    def _run(self, program: str, *arguments: str) -> str | None:
+        """Run a Postgres program; None when it succeeds, else the last line of what it said."""
+        done = self._owner.run([str(self._programs / program), *arguments], self._folder)
+        if done.returncode == 0:
+            return None
+        said = (done.stderr + done.stdout).strip().splitlines()
+        return said[-1] if said else f"{program} ended with status {done.returncode}"
+
+    @property
+    def _owner(self) -> Account:
+        assert self._account is not None, "start() comes first"
+        return self._account
+
+
+def _ensure_database(port: int, password: str) -> None:
+    connection = psycopg2.connect(
+        host=HOST, port=port, user=NAME, password=password, dbname="postgres", connect_timeout=10
+    )
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (NAME,))
+            if cursor.fetchone() is None:
+                cursor.execute(f"CREATE DATABASE {NAME}")
+    finally:
+        connection.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True

@@ -1,0 +1,48 @@
+"""What can go wrong between a caller and the database, each with one line that says what to do."""
+
+
+class StorageError(Exception):
+    """The storage refused the call."""
+
+
+class StudyExists(StorageError):
+    """A study of this name exists."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"study {name!r} exists already: choose another name or delete it first")
+
+
+class UnknownStudy(StorageError):
+    """No study has this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no study is named {name!r}")
+
+
+class UnknownTrial(StorageError):
+    """The study has no trial of this number."""
+
+    def __init__(self, study: str, number: int) -> None:
+        super().__init__(f"study {study!r} has no trial {number}")
+
+
+class IllegalTransition(StorageError):
+    """The study cannot go from its state to the one that was asked for."""
+
+    def __init__(self, name: str, state: str, wanted: str) -> None:
+        super().__init__(f"study {name!r} is {state} and cannot become {wanted}")
+
+
+class LeaseLost(StorageError):
+    """The run is held by somebody else by now: whatever this holder still writes is refused."""
+
+    def __init__(self, run_id: int, token: int) -> None:
+        super().__init__(f"the lease of run {run_id} with token {token} has ended")
+
+
+class DatabaseUnreachable(StorageError):
+    """The database does not answer."""
+
+
+class SchemaOutdated(StorageError):
+    """The database's tables are missing, or older or newer than this program."""

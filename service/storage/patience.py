@@ -1,0 +1,39 @@
+"""Waiting out a database that is away for a while."""
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from optuna.exceptions import StorageInternalError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+AWAY = (OperationalError, InterfaceError, PoolTimeout, StorageInternalError)
+_FIRST_S, _LONGEST_S = 0.1, 2.0
+
+
+def patiently(call: Callable[[], T], *, seconds: float = 600) -> T:
+    """Return `call()`, called again with growing, jittered pauses while the database does not answer.
+
+    `call` must bear being repeated: a commit whose answer was lost may have happened.
+
+    Raises:
+        The database's error once `seconds` have passed; any other error of `call` at once.
+    """
+    pause, give_up = _FIRST_S, time.monotonic() + seconds
+    while True:
+        try:
+            return call()
+        except AWAY as error:
+            if time.monotonic() + pause > give_up:
+                raise
+            if pause == _FIRST_S:
+                log.warning("the database does not answer, waiting for it: %s", str(error).splitlines()[0])
+            time.sleep(pause * random.uniform(0.5, 1.0))
+            pause = min(pause * 1.7, _LONGEST_S)

@@ -1,0 +1,267 @@
+"""The queue of runs: one row per unit of a study's budget, leased with a fencing token.
+
+Legal paths of a run: waiting -> running -> complete | pruned | failed | cancelled, running -> waiting when a
+holder hands it back, running -> running when a lease ends and another worker takes over, waiting -> cancelled.
+Every write of a holder names its token and is refused in the same transaction once the token has grown.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from service.storage.database import Database
+from service.storage.errors import LeaseLost
+from service.storage.records import CurvePoint, Lease, RunState, StudyState
+from service.storage.tables import curves, runs
+
+_LEASED = """
+    UPDATE fleet.runs SET state = 'running', token = token + 1, attempts = attempts + 1,
+        worker_id = :worker, lease_until = now() + make_interval(secs => :seconds),
+        started_at = coalesce(runs.started_at, now())
+    FROM next WHERE runs.id = next.id
+    RETURNING runs.id, runs.study_id, ordinal, token, attempts, trial_id, trial_number, next.first
+"""
+
+# A dead worker's run first, so that nothing started is left lying while new work is begun. Who has lost it
+# too often is left to `expire`.
+_ADOPT = sa.text(
+    """
+    WITH next AS (
+        SELECT r.id, false AS first FROM fleet.runs r JOIN fleet.studies s ON s.id = r.study_id
+        WHERE r.state = 'running' AND r.lease_until < now() AND s.state <> 'stopped'
+            AND r.attempts <= (s.definition->>'retries')::int
+        ORDER BY r.lease_until LIMIT 1 FOR UPDATE OF r SKIP LOCKED)
+    """
+    + _LEASED
+)
+
+# Oldest study first. The inner query touches one index entry a study, however long the queue.
+_TAKE = sa.text(
+    """
+    WITH next AS (
+        SELECT r.id, s.started_at IS NULL AS first FROM fleet.studies s CROSS JOIN LATERAL (
+            SELECT id FROM fleet.runs WHERE study_id = s.id AND state = 'waiting'
+            ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) r
+        WHERE s.state = 'running' AND s.finished_at IS NULL
+            AND coalesce(now() < s.started_at
+                + make_interval(secs => (s.definition->'budget'->>'wall_time')::float), true)
+        ORDER BY s.id LIMIT 1)
+    """
+    + _LEASED
+)
+
+_HELD = "FROM fleet.runs WHERE id = :run AND token = :token AND state = 'running'"
+
+
+def claim(db: Database, worker_id: str, seconds: float) -> Lease | None:
+    """Lease one run for `seconds`: one whose holder died if there is any, else the next that waits."""
+    values = {"worker": worker_id, "seconds": seconds}
+    with db.engine.begin() as connection:
+        row = connection.execute(_ADOPT, values).one_or_none() or connection.execute(_TAKE, values).one_or_none()
+        if row is None:
+            return None
+        *lease, first = row
+        if first:
+            connection.execute(
+                sa.text("UPDATE fleet.studies SET started_at = coalesce(started_at, now()) WHERE id = :id"),
+                {"id": row.study_id},
+            )
+    return Lease(*lease)
+
+
+def renew(db: Database, lease: Lease, seconds: float) -> StudyState:
+    """Hold the run for `seconds` from now and return what its study is meant to do.
+
+    Raises:
+        LeaseLost: another worker holds the run, or its study is gone.
+    """
+    with db.engine.begin() as connection:
+        row = connection.execute(
+            sa.text(
+                """
+                UPDATE fleet.runs r SET lease_until = now() + make_interval(secs => :seconds)
+                FROM fleet.studies s WHERE s.id = r.study_id
+                    AND r.id = :run AND r.token = :token AND r.state = 'running'
+                RETURNING s.state
+                """
+            ),
+            {"seconds": seconds, **_key(lease)},
+        ).one_or_none()
+    if row is None:
+        raise LeaseLost(lease.run_id, lease.token)
+    return StudyState(row.state)
+
+
+def attach(db: Database, lease: Lease, trial_id: int, trial_number: int) -> None:
+    """Note which Optuna trial the run has become; earlier holders' curves are dropped, training starts anew.
+
+    Raises:
+        LeaseLost: as for `renew`.
+    """
+    with db.engine.begin() as connection:
+        _update(connection, lease, trial_id=trial_id, trial_number=trial_number, epoch=0, facts={})
+        connection.execute(curves.delete().where(curves.c.run_id == lease.run_id))
+
+
+def note_facts(db: Database, lease: Lease, facts: Mapping[str, Any]) -> None:
+    """Keep what the trial process said of itself: the backend that ran, parameter count, device.
+
+    Raises:
+        LeaseLost: as for `renew`.
+    """
+    with db.engine.begin() as connection:
+        _update(connection, lease, facts=dict(facts))
+
+
+def record_epoch(db: Database, lease: Lease, epoch: int, points: Iterable[CurvePoint]) -> None:
+    """Write an epoch's curve points; writing one again replaces it.
+
+    Raises:
+        LeaseLost: as for `renew`.
+    """
+    rows = [
+        {"run_id": lease.run_id, "repeat": p.repeat, "epoch": p.epoch, "split": p.split, "metric": p.metric,
+         "value": p.value}
+        for p in points
+    ]  # fmt: skip
+    statement = insert(curves)
+    statement = statement.on_conflict_do_update(
+        index_elements=list(curves.primary_key), set_={"value": statement.excluded.value}
+    )
+    with db.engine.begin() as connection:
+        _update(connection, lease, epoch=epoch)
+        if rows:
+            connection.execute(statement, rows)
+
+
+def finish(
+    db: Database,
+    lease: Lease,
+    state: RunState,
+    *,
+    reason: str | None = None,
+    best_epoch: int | None = None,
+    tell: Callable[[], object],
+) -> None:
+    """End the run. `tell` ends its Optuna trial, and runs while the run's row is locked.
+
+    Under the lock nobody can take the run over between the check of the token and Optuna's record. If this
+    process dies after `tell` and before the commit, the next holder finds the trial finished and settles the run.
+
+    Raises:
+        LeaseLost: as for `renew`; `tell` was not called.
+    """
+    with db.engine.begin() as connection:
+        if connection.execute(sa.text(f"SELECT 1 {_HELD} FOR UPDATE"), _key(lease)).one_or_none() is None:
+            raise LeaseLost(lease.run_id, lease.token)
+        tell()
+        _end(connection, lease.run_id, state, reason, best_epoch)
+    _close_finished_studies(db, lease.study_id)
+
+
+def hand_back(db: Database, lease: Lease) -> None:
+    """Put the run back for another worker; being asked to leave is no failed attempt.
+
+    Raises:
+        LeaseLost: as for `renew`.
+    """
+    with db.engine.begin() as connection:
+        held = connection.execute(
+            sa.text(
+                """
+                UPDATE fleet.runs SET state = 'waiting', attempts = attempts - 1,
+                    worker_id = NULL, lease_until = NULL
+                WHERE id = :run AND token = :token AND state = 'running'
+                """
+            ),
+            _key(lease),
+        )
+        if held.rowcount == 0:
+            raise LeaseLost(lease.run_id, lease.token)
+
+
+def expire(db: Database, fail_trial: Callable[[int, str], object]) -> int:
+    """End what nobody may take over any more, and return how many runs that were.
+
+    These are runs whose leases ended once more than their study's `retries`, runs of stopped studies whose
+    holder died, and waiting runs of studies whose wall time is used up. `fail_trial(trial_id, reason)` ends the
+    Optuna trial, under the run's lock. Any worker may call this at any time.
+    """
+    lost = sa.text(
+        """
+        SELECT r.id, r.trial_id, r.attempts, s.state FROM fleet.runs r
+        JOIN fleet.studies s ON s.id = r.study_id
+        WHERE r.state = 'running' AND r.lease_until < now()
+            AND (s.state = 'stopped' OR r.attempts > (s.definition->>'retries')::int)
+        LIMIT 1 FOR UPDATE OF r SKIP LOCKED
+        """
+    )
+    ended = 0
+    while True:
+        with db.engine.begin() as connection:
+            row = connection.execute(lost).one_or_none()
+            if row is None:
+                break
+            stopped = row.state == "stopped"
+            reason = "study stopped" if stopped else f"its worker was lost {row.attempts} times (retries used up)"
+            if row.trial_id is not None:
+                fail_trial(row.trial_id, reason)
+            _end(connection, row.id, RunState.CANCELLED if stopped else RunState.FAILED, reason, None)
+            ended += 1
+    with db.engine.begin() as connection:
+        ended += connection.execute(
+            sa.text(
+                """
+                UPDATE fleet.runs r SET state = 'cancelled', finished_at = now(), reason = 'wall time used up'
+                FROM fleet.studies s WHERE s.id = r.study_id AND r.state = 'waiting' AND s.finished_at IS NULL
+                    AND now() >= s.started_at + make_interval(secs => (s.definition->'budget'->>'wall_time')::float)
+                """
+            )
+        ).rowcount
+    _close_finished_studies(db)
+    return ended
+
+
+def _key(lease: Lease) -> dict[str, int]:
+    return {"run": lease.run_id, "token": lease.token}
+
+
+def _update(connection: sa.Connection, lease: Lease, **values: object) -> None:
+    changed = connection.execute(
+        runs.update()
+        .where(runs.c.id == lease.run_id, runs.c.token == lease.token, runs.c.state == "running")
+        .values(**values)
+    )
+    if changed.rowcount == 0:
+        raise LeaseLost(lease.run_id, lease.token)
+
+
+def _end(connection: sa.Connection, run_id: int, state: RunState, reason: str | None, best_epoch: int | None) -> None:
+    connection.execute(
+        sa.text(
+            """
+            UPDATE fleet.runs SET state = :state, reason = :reason, best_epoch = :best_epoch,
+                lease_until = NULL, finished_at = now() WHERE id = :run
+            """
+        ),
+        {"run": run_id, "state": state, "reason": reason, "best_epoch": best_epoch},
+    )
+
+
+def _close_finished_studies(db: Database, study_id: int | None = None) -> None:
+    """Note the end of studies without open runs, after the commit that ended a run: the last of two that end
+    at once sees both."""
+    with db.engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                """
+                UPDATE fleet.studies s SET finished_at = now()
+                WHERE finished_at IS NULL AND s.id = coalesce(:study, s.id)
+                    AND NOT EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND state = 'waiting')
+                    AND NOT EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND state = 'running')
+                """
+            ),
+            {"study": study_id},
+        )

@@ -1,0 +1,180 @@
+"""Studies: created whole or not at all, listed, paused, stopped, deleted."""
+
+import contextlib
+from typing import Literal
+
+import optuna
+import sqlalchemy as sa
+from optuna.exceptions import DuplicatedStudyError
+from optuna.study import StudyDirection
+
+from search_spaces import StudyDefinition, parse_definition
+from service.storage import trials
+from service.storage.database import Database
+from service.storage.errors import IllegalTransition, StudyExists, UnknownStudy
+from service.storage.records import RunState, StudyRecord, StudyState
+from service.storage.tables import runs, studies
+
+Intention = Literal["running", "paused", "stopped"]
+
+
+def create(db: Database, definition: StudyDefinition) -> StudyRecord:
+    """Create the study, its Optuna study and its queue of `definition.trials` runs.
+
+    Ours is one transaction that also covers Optuna's: whoever sees the study sees all of it. A crash in between
+    leaves at most an empty Optuna study, which the next creation under its name takes over.
+
+    Raises:
+        StudyExists: the name is taken, here or by an Optuna study with trials that is not ours.
+    """
+    with db.engine.begin() as connection:
+        # Two creations of one name wait for each other here, not in the middle of Optuna's.
+        connection.execute(
+            sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": definition.name}
+        )
+        if connection.execute(sa.select(studies.c.id).where(studies.c.name == definition.name)).first():
+            raise StudyExists(definition.name)
+        optuna_study_id = _create_in_optuna(db, definition)
+        try:
+            study_id = connection.execute(
+                studies.insert()
+                .values(
+                    name=definition.name,
+                    optuna_study_id=optuna_study_id,
+                    definition=definition.model_dump(mode="json"),
+                )
+                .returning(studies.c.id)
+            ).scalar_one()
+            connection.execute(
+                sa.text("INSERT INTO fleet.runs (study_id, ordinal) SELECT :study, generate_series(0, :last)"),
+                {"study": study_id, "last": definition.trials - 1},
+            )
+        except BaseException:
+            with contextlib.suppress(Exception):  # the first error is the one to tell
+                db.optuna.delete_study(optuna_study_id)
+            raise
+    return get(db, definition.name)
+
+
+def get(db: Database, name: str) -> StudyRecord:
+    """Return the study of this name.
+
+    Raises:
+        UnknownStudy: there is none.
+    """
+    with db.engine.connect() as connection:
+        row = connection.execute(studies.select().where(studies.c.name == name)).one_or_none()
+    if row is None:
+        raise UnknownStudy(name)
+    return _record(db, row)
+
+
+def definition_of(db: Database, study_id: int) -> tuple[StudyDefinition, int] | None:
+    """Return the study's definition and the id of its Optuna study, or None if it was deleted."""
+    columns = (studies.c.definition, studies.c.optuna_study_id)
+    with db.engine.connect() as connection:
+        row = connection.execute(sa.select(*columns).where(studies.c.id == study_id)).one_or_none()
+    return None if row is None else (parse_definition(row.definition), row.optuna_study_id)
+
+
+def count(db: Database) -> int:
+    """Return how many studies there are."""
+    with db.engine.connect() as connection:
+        return connection.execute(sa.select(sa.func.count()).select_from(studies)).scalar_one()
+
+
+def all(db: Database, limit: int = 100, offset: int = 0) -> list[StudyRecord]:  # noqa: A001
+    """Return a page of studies, the newest first."""
+    with db.engine.connect() as connection:
+        rows = connection.execute(studies.select().order_by(studies.c.id.desc()).limit(limit).offset(offset)).all()
+    return [_record(db, row) for row in rows]
+
+
+def set_state(db: Database, name: str, state: Intention) -> StudyRecord:
+    """Pause, resume or stop the study. Stopping cancels its waiting runs at once, for good.
+
+    Raises:
+        UnknownStudy: there is none of this name.
+        IllegalTransition: the study was stopped or is complete.
+    """
+    with db.engine.begin() as connection:
+        row = connection.execute(studies.select().where(studies.c.name == name).with_for_update()).one_or_none()
+        if row is None:
+            raise UnknownStudy(name)
+        if row.state == "stopped" and state == "stopped":
+            return _record(db, row)
+        if row.state == "stopped" or row.finished_at is not None:
+            raise IllegalTransition(name, _state(row), state)
+        connection.execute(studies.update().where(studies.c.id == row.id).values(state=state))
+        if state == "stopped":
+            connection.execute(
+                runs.update()
+                .where(runs.c.study_id == row.id, runs.c.state == RunState.WAITING)
+                .values(state=RunState.CANCELLED, reason="study stopped", finished_at=sa.func.now())
+            )
+            still_running = sa.exists().where(runs.c.study_id == row.id, runs.c.state == RunState.RUNNING)
+            connection.execute(
+                studies.update().where(studies.c.id == row.id, ~still_running).values(finished_at=sa.func.now())
+            )
+    return get(db, name)
+
+
+def delete(db: Database, name: str) -> None:
+    """Delete the study with its runs, curves and Optuna trials; workers on it notice and go on with others.
+
+    Raises:
+        UnknownStudy: there is none of this name.
+    """
+    with db.engine.begin() as connection:
+        optuna_study_id = connection.execute(
+            studies.delete().where(studies.c.name == name).returning(studies.c.optuna_study_id)
+        ).scalar_one_or_none()
+        if optuna_study_id is None:
+            raise UnknownStudy(name)
+        with contextlib.suppress(KeyError):  # deleted by hand in the dashboard
+            db.optuna.delete_study(optuna_study_id)
+
+
+def _create_in_optuna(db: Database, definition: StudyDefinition) -> int:
+    directions = [StudyDirection[objective.direction.upper()] for objective in definition.objectives]
+    try:
+        study_id = db.optuna.create_new_study(directions, definition.name)
+    except DuplicatedStudyError:
+        study_id = db.optuna.get_study_id_from_name(definition.name)
+        if db.optuna.get_n_trials(study_id) > 0:
+            raise StudyExists(definition.name) from None
+        db.optuna.delete_study(study_id)
+        study_id = db.optuna.create_new_study(directions, definition.name)
+    _link_to_report(db, definition.name)
+    return study_id
+
+
+def _link_to_report(db: Database, name: str) -> None:
+    from optuna_dashboard import save_note  # brings a web server along: not for every worker's start
+
+    save_note(optuna.load_study(study_name=name, storage=db.optuna), f"[Report of this study](/studies/{name})")
+
+
+def _state(row: sa.Row[tuple[object, ...]]) -> StudyState:
+    if row.finished_at is not None and row.state != "stopped":
+        return StudyState.COMPLETE
+    return StudyState(row.state)
+
+
+def _record(db: Database, row: sa.Row[tuple[object, ...]]) -> StudyRecord:
+    definition = parse_definition(row.definition)
+    by_state = sa.select(runs.c.state, sa.func.count().label("runs")).where(runs.c.study_id == row.id).group_by(runs.c.state)
+    with db.engine.connect() as connection:
+        counted = {row.state: row.runs for row in connection.execute(by_state)}
+    return StudyRecord(
+        id=row.id,
+        name=row.name,
+        definition=definition,
+        state=_state(row),
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        counts={state.value: counted.get(state, 0) for state in RunState},
+        best=trials.best_of(db, row.optuna_study_id, definition),
+        optuna_study_id=row.optuna_study_id,
+    )

@@ -1,0 +1,75 @@
+"""Our own tables, beside Optuna's, in a Postgres schema of their own: Optuna has a `studies` table too.
+
+The schema must not be named like a likely database user: Postgres looks into "$user" before "public".
+"""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+SCHEMA = "fleet"
+
+metadata = sa.MetaData(schema=SCHEMA)
+
+_Instant = sa.DateTime(timezone=True)
+
+studies = sa.Table(
+    "studies",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("optuna_study_id", sa.Integer, nullable=False, unique=True),
+    sa.Column("definition", JSONB, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, server_default="running"),  # running, paused, stopped
+    sa.Column("created_at", _Instant, nullable=False, server_default=sa.func.now()),
+    sa.Column("started_at", _Instant),
+    sa.Column("finished_at", _Instant),
+)
+
+workers = sa.Table(
+    "workers",
+    metadata,
+    sa.Column("id", UUID(as_uuid=False), primary_key=True),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("device", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, server_default="idle"),
+    sa.Column("started_at", _Instant, nullable=False, server_default=sa.func.now()),
+    sa.Column("seen_at", _Instant, nullable=False, server_default=sa.func.now()),
+    sa.Column("stopped_at", _Instant),
+)
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("study_id", sa.BigInteger, sa.ForeignKey(studies.c.id, ondelete="CASCADE"), nullable=False),
+    sa.Column("ordinal", sa.Integer, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, server_default="waiting"),
+    sa.Column("token", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("worker_id", UUID(as_uuid=False), sa.ForeignKey(workers.c.id, ondelete="SET NULL")),
+    sa.Column("lease_until", _Instant),
+    sa.Column("trial_id", sa.Integer, unique=True),
+    sa.Column("trial_number", sa.Integer),
+    sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("best_epoch", sa.Integer),
+    sa.Column("facts", JSONB, nullable=False, server_default="{}"),
+    sa.Column("reason", sa.Text),
+    sa.Column("started_at", _Instant),
+    sa.Column("finished_at", _Instant),
+    sa.UniqueConstraint("study_id", "ordinal"),
+    # The two questions of every claim, answered without looking at finished runs.
+    sa.Index("runs_waiting", "study_id", "id", postgresql_where=sa.text("state = 'waiting'")),
+    sa.Index("runs_leased", "study_id", "lease_until", postgresql_where=sa.text("state = 'running'")),
+)
+
+curves = sa.Table(
+    "curves",
+    metadata,
+    sa.Column("run_id", sa.BigInteger, sa.ForeignKey(runs.c.id, ondelete="CASCADE"), primary_key=True),
+    sa.Column("repeat", sa.SmallInteger, primary_key=True),
+    sa.Column("epoch", sa.Integer, primary_key=True),
+    sa.Column("split", sa.Text, primary_key=True),
+    sa.Column("metric", sa.Text, primary_key=True),
+    sa.Column("value", sa.Double, nullable=False),
+)

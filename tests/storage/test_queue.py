@@ -1,0 +1,206 @@
+"""The queue's promises: exact budgets, one holder at a time, stale holders refused."""
+
+import threading
+import time
+import uuid
+
+import pytest
+import sqlalchemy as sa
+
+from search_spaces import StudyDefinition
+from service.storage import curves, queue, studies, trials, workers
+from service.storage.database import Database
+from service.storage.errors import LeaseLost
+from service.storage.records import CurvePoint, Lease, RunState, StudyState
+
+from tests.storage.conftest import make_definition
+
+
+def nothing() -> None:
+    """Tells nobody: these runs have no Optuna trial."""
+
+
+@pytest.fixture
+def worker(db: Database) -> str:
+    return workers.register(db, "host", 1, "cpu")
+
+
+def claimed(db: Database, worker: str, seconds: float = 60.0) -> Lease:
+    lease = queue.claim(db, worker, seconds)
+    assert lease is not None
+    return lease
+
+
+def test_runs_are_leased_in_order_and_only_once(db: Database, definition: StudyDefinition, worker: str) -> None:
+    studies.create(db, definition)
+    leases = [claimed(db, worker) for _ in range(4)]
+    assert [lease.ordinal for lease in leases] == [0, 1, 2, 3]
+    assert all((lease.token, lease.attempts) == (1, 1) for lease in leases)
+    assert queue.claim(db, worker, 60) is None
+
+
+def test_many_claimers_share_a_queue_without_doubles(db: Database, database_url: str, worker: str) -> None:
+    studies.create(db, make_definition("race", trials=60))
+    taken: list[int] = []
+
+    def take_all() -> None:
+        with Database.open(database_url) as mine:
+            while lease := queue.claim(mine, worker, 60):
+                taken.append(lease.ordinal)
+
+    threads = [threading.Thread(target=take_all) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(taken) == list(range(60))
+
+
+def test_a_study_is_complete_when_its_last_run_ends(db: Database, definition: StudyDefinition, worker: str) -> None:
+    studies.create(db, definition)
+    states = [RunState.COMPLETE, RunState.PRUNED, RunState.FAILED, RunState.COMPLETE]
+    for state in states:
+        assert studies.get(db, "storage").state is StudyState.RUNNING
+        queue.finish(db, claimed(db, worker), state, reason="why", tell=nothing)
+    study = studies.get(db, "storage")
+    assert study.state is StudyState.COMPLETE
+    assert study.finished_at is not None
+    assert study.started_at is not None
+    assert dict(study.counts) == {
+        "waiting": 0, "running": 0, "complete": 2, "pruned": 1, "failed": 1, "cancelled": 0,
+    }  # fmt: skip
+
+
+def test_a_dead_holders_run_is_taken_over_and_the_holder_refused(
+    db: Database, definition: StudyDefinition, worker: str
+) -> None:
+    studies.create(db, definition)
+    dead = claimed(db, worker, seconds=0.05)
+    time.sleep(0.1)
+    heir = claimed(db, worker)
+    assert (heir.run_id, heir.token, heir.attempts) == (dead.run_id, dead.token + 1, 2)
+
+    point = CurvePoint(1, 0, "val", "loss", 0.5)
+    told: list[str] = []
+    with pytest.raises(LeaseLost):
+        queue.renew(db, dead, 60)
+    with pytest.raises(LeaseLost):
+        queue.record_epoch(db, dead, 1, [point])
+    with pytest.raises(LeaseLost):
+        queue.attach(db, dead, 1, 0)
+    with pytest.raises(LeaseLost):
+        queue.note_facts(db, dead, {"backend": "mask"})
+    with pytest.raises(LeaseLost):
+        queue.hand_back(db, dead)
+    with pytest.raises(LeaseLost):
+        queue.finish(db, dead, RunState.COMPLETE, tell=lambda: told.append("dead"))
+    assert told == []
+    assert curves.of_run(db, dead.run_id) == []
+    queue.record_epoch(db, heir, 1, [point])
+    queue.finish(db, heir, RunState.COMPLETE, tell=lambda: told.append("heir"))
+    assert told == ["heir"]
+
+
+def test_a_renewed_lease_is_not_taken_over(db: Database, worker: str) -> None:
+    studies.create(db, make_definition("renewed", trials=1))
+    lease = claimed(db, worker, seconds=0.05)
+    assert queue.renew(db, lease, 60) is StudyState.RUNNING
+    time.sleep(0.1)
+    assert queue.claim(db, worker, 60) is None
+
+
+def test_a_run_lost_more_often_than_its_retries_fails(db: Database, worker: str) -> None:
+    studies.create(db, make_definition("poison", trials=1, retries=1))
+    for attempt in (1, 2):
+        assert claimed(db, worker, seconds=0.01).attempts == attempt
+        time.sleep(0.05)
+    assert queue.claim(db, worker, 60) is None
+    assert queue.expire(db, lambda *_: None) == 1
+    study = studies.get(db, "poison")
+    assert study.state is StudyState.COMPLETE
+    [trial] = trials.page(db, study)
+    assert (trial.state, trial.attempts) == (RunState.FAILED, 2)
+    assert trial.reason is not None
+    assert "lost 2 times" in trial.reason
+
+
+def test_handing_back_costs_no_attempt(db: Database, worker: str) -> None:
+    studies.create(db, make_definition("back", trials=1, retries=0))
+    for token in range(1, 5):
+        lease = claimed(db, worker)
+        assert (lease.token, lease.attempts) == (token, 1)
+        queue.hand_back(db, lease)
+    assert studies.get(db, "back").counts["waiting"] == 1
+
+
+def test_a_failing_tell_leaves_the_run_leased(db: Database, worker: str) -> None:
+    studies.create(db, make_definition("untold", trials=1))
+    lease = claimed(db, worker)
+
+    def away() -> None:
+        raise ConnectionError("away")
+
+    with pytest.raises(ConnectionError):
+        queue.finish(db, lease, RunState.COMPLETE, tell=away)
+    assert studies.get(db, "untold").counts["running"] == 1
+    queue.finish(db, lease, RunState.COMPLETE, tell=nothing)
+
+
+def test_paused_and_stopped_studies_lease_nothing(db: Database, worker: str) -> None:
+    studies.create(db, make_definition("first"))
+    studies.create(db, make_definition("second"))
+    studies.set_state(db, "first", "paused")
+    second = studies.get(db, "second")
+    running = claimed(db, worker)
+    assert running.study_id == second.id
+    studies.set_state(db, "first", "running")
+    assert claimed(db, worker).study_id == studies.get(db, "first").id
+    studies.set_state(db, "second", "stopped")
+    assert queue.renew(db, running, 60) is StudyState.STOPPED
+    assert studies.get(db, "second").counts["cancelled"] == 3
+    queue.finish(db, running, RunState.CANCELLED, reason="study stopped", tell=nothing)
+    assert studies.get(db, "second").finished_at is not None
+
+
+def test_wall_time_cancels_what_waits(db: Database, worker: str) -> None:
+    studies.create(db, make_definition("short", budget={"trials": 3, "wall_time": 0.05}))
+    lease = claimed(db, worker)
+    time.sleep(0.1)
+    assert queue.claim(db, worker, 60) is None
+    assert queue.expire(db, lambda *_: None) == 2
+    queue.finish(db, lease, RunState.COMPLETE, tell=nothing)
+    study = studies.get(db, "short")
+    assert study.state is StudyState.COMPLETE
+    assert (study.counts["complete"], study.counts["cancelled"]) == (1, 2)
+
+
+def test_curves_are_written_once_an_epoch_and_dropped_for_a_new_attempt(db: Database, worker: str) -> None:
+    studies.create(db, make_definition("curves", trials=1))
+    lease = claimed(db, worker)
+    points = [CurvePoint(1, 0, "val", "loss", 0.5), CurvePoint(1, 0, "val", "accuracy", 0.9)]
+    queue.record_epoch(db, lease, 1, points)
+    queue.record_epoch(db, lease, 1, [CurvePoint(1, 0, "val", "loss", 0.4), points[1]])
+    stored = curves.of_run(db, lease.run_id)
+    assert {(p.metric, p.value) for p in stored} == {("loss", 0.4), ("accuracy", 0.9)}
+    study = studies.get(db, "curves")
+    assert curves.of_study(db, study.id) == {lease.run_id: stored}
+    assert [p.metric for p in curves.of_study(db, study.id, [("val", "loss")])[lease.run_id]] == ["loss"]
+    queue.attach(db, lease, 7, 0)
+    assert curves.of_run(db, lease.run_id) == []
+
+
+def test_deleting_a_study_ends_its_leases(db: Database, worker: str) -> None:
+    studies.create(db, make_definition("gone"))
+    lease = claimed(db, worker)
+    studies.delete(db, "gone")
+    with pytest.raises(LeaseLost):
+        queue.renew(db, lease, 60)
+    with db.engine.connect() as connection:
+        assert connection.execute(sa.text("SELECT count(*) FROM fleet.runs")).scalar_one() == 0
+
+
+def test_an_unknown_worker_leases_nothing(db: Database, definition: StudyDefinition) -> None:
+    studies.create(db, definition)
+    with pytest.raises(sa.exc.IntegrityError):
+        queue.claim(db, str(uuid.uuid4()), 60)
+    assert studies.get(db, "storage").counts["waiting"] == 4
