@@ -164,7 +164,8 @@ def _upgrade_ours(connection: sa.Connection) -> None:
 def _upgrade_optuna(db: Database) -> None:
     storage = RDBStorage(db.url, engine_kwargs=db._engine_options, skip_compatibility_check=True)
     try:
-        storage.upgrade()
+        if storage.get_current_version() != storage.get_head_version():
+            storage.upgrade()  # not without need: it reconfigures the logging of the whole process
     finally:
         storage.remove_session()
         storage.engine.dispose()

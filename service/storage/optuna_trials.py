@@ -45,10 +45,15 @@ def open_trial(study: optuna.Study, trial_id: int) -> Trial:
     return Trial(study, trial_id)
 
 
-def tell(study: optuna.Study, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> None:
+def should_prune(trial: Trial, step: int, value: float) -> bool:
+    """Whether the study's pruner would end the trial after the report that `queue.record_epoch` has written."""
+    trial._cached_frozen_trial.intermediate_values[step] = value  # what `Trial.report` leaves behind
+    return trial.should_prune()
+
+
+def tell(study: optuna.Study, trial: Trial, state: TrialState, values: Sequence[float] | None = None) -> None:
     """End the trial; one that has ended already keeps what it has."""
-    number = study._storage.get_trial(trial_id).number
-    study.tell(number, values, state=state, skip_if_finished=True)
+    study.tell(trial, values, state=state, skip_if_finished=True)
 
 
 def fail(db: Database, trial_id: int, reason: str) -> None:

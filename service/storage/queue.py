@@ -5,11 +5,10 @@ holder hands it back, running -> running when a lease ends and another worker ta
 Every write of a holder names its token and is refused in the same transaction once the token has grown.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from service.storage.database import Database
 from service.storage.errors import LeaseLost
@@ -50,6 +49,26 @@ _TAKE = sa.text(
         ORDER BY s.id LIMIT 1)
     """
     + _LEASED
+)
+
+_EPOCH = sa.text(
+    """
+    WITH held AS (
+        UPDATE fleet.runs SET epoch = :epoch WHERE id = :run AND token = :token AND state = 'running'
+        RETURNING id, trial_id),
+    written AS (
+        INSERT INTO fleet.curves (run_id, repeat, epoch, split, metric, value)
+        SELECT held.id, p.repeat, :epoch, p.split, p.metric, p.value FROM held, unnest(
+            cast(:repeats AS int[]), cast(:splits AS text[]), cast(:metrics AS text[]), cast(:values AS float8[])
+        ) AS p (repeat, split, metric, value)
+        ON CONFLICT (run_id, repeat, epoch, split, metric) DO UPDATE SET value = excluded.value),
+    reported AS (
+        INSERT INTO trial_intermediate_values (trial_id, step, intermediate_value, intermediate_value_type)
+        SELECT held.trial_id, :step, :reported, 'FINITE' FROM held
+        WHERE cast(:step AS int) IS NOT NULL AND held.trial_id IS NOT NULL
+        ON CONFLICT (trial_id, step) DO NOTHING)
+    SELECT count(*) FROM held
+    """
 )
 
 _HELD = "FROM fleet.runs WHERE id = :run AND token = :token AND state = 'running'"
@@ -115,25 +134,31 @@ def note_facts(db: Database, lease: Lease, facts: Mapping[str, Any]) -> None:
         _update(connection, lease, facts=dict(facts))
 
 
-def record_epoch(db: Database, lease: Lease, epoch: int, points: Iterable[CurvePoint]) -> None:
-    """Write an epoch's curve points; writing one again replaces it.
+def record_epoch(
+    db: Database, lease: Lease, epoch: int, points: Sequence[CurvePoint], report: tuple[int, float] | None = None
+) -> None:
+    """Write an epoch's curve points (again: they are replaced) and what Optuna's pruner is to hear.
+
+    `report` is a step with a finite value. It goes into Optuna's own table from here, so that a stale holder's
+    report is refused like everything else it writes, and in the same transaction; `Trial.report` cannot do that.
 
     Raises:
         LeaseLost: as for `renew`.
     """
-    rows = [
-        {"run_id": lease.run_id, "repeat": p.repeat, "epoch": p.epoch, "split": p.split, "metric": p.metric,
-         "value": p.value}
-        for p in points
-    ]  # fmt: skip
-    statement = insert(curves)
-    statement = statement.on_conflict_do_update(
-        index_elements=list(curves.primary_key), set_={"value": statement.excluded.value}
-    )
-    with db.engine.begin() as connection:
-        _update(connection, lease, epoch=epoch)
-        if rows:
-            connection.execute(statement, rows)
+    step, reported = report or (None, None)
+    columns = {
+        "repeats": [p.repeat for p in points],
+        "splits": [p.split for p in points],
+        "metrics": [p.metric for p in points],
+        "values": [p.value for p in points],
+        "step": step,
+        "reported": reported,
+    }
+    # One statement is one transaction and one way to the server and back: this is what every epoch pays.
+    with db.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        held = connection.execute(_EPOCH, {**_key(lease), "epoch": epoch, **columns}).scalar_one()
+    if not held:
+        raise LeaseLost(lease.run_id, lease.token)
 
 
 def finish(

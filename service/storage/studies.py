@@ -163,7 +163,9 @@ def _state(row: sa.Row[tuple[object, ...]]) -> StudyState:
 
 def _record(db: Database, row: sa.Row[tuple[object, ...]]) -> StudyRecord:
     definition = parse_definition(row.definition)
-    by_state = sa.select(runs.c.state, sa.func.count().label("runs")).where(runs.c.study_id == row.id).group_by(runs.c.state)
+    by_state = (
+        sa.select(runs.c.state, sa.func.count().label("runs")).where(runs.c.study_id == row.id).group_by(runs.c.state)
+    )
     with db.engine.connect() as connection:
         counted = {row.state: row.runs for row in connection.execute(by_state)}
     return StudyRecord(

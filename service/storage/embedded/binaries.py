@@ -53,7 +53,7 @@ def reachable(install: Path, account: Account, spare_folder: Path) -> Path:
     copy = spare_folder / f"{install.name}-{distribution_version(WHEEL)}"
     if not copy.exists():
         _copy(install, copy)
-    return copy
+    return copy / install.parent.name / install.name
 
 
 def _runs(install: Path, account: Account, folder: Path) -> bool:
@@ -65,10 +65,13 @@ def _runs(install: Path, account: Account, folder: Path) -> bool:
 
 def _copy(install: Path, copy: Path) -> None:
     """Copy what a server needs, open to every user; the rename makes it whole or absent."""
+    libraries = install.parent.with_name(f"{install.parent.name}.libs")  # the programs look for them there
     unfinished = Path(tempfile.mkdtemp(prefix=f"{copy.name}.", dir=copy.parent))
     try:
+        if libraries.is_dir():
+            shutil.copytree(libraries, unfinished / libraries.name, symlinks=True)
         for part in ("bin", "lib", "share"):
-            shutil.copytree(install / part, unfinished / part, symlinks=True)
+            shutil.copytree(install / part, unfinished / install.parent.name / install.name / part, symlinks=True)
         for path in (unfinished, *unfinished.rglob("*")):
             if not path.is_symlink():
                 mode = path.stat().st_mode

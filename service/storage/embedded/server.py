@@ -5,7 +5,6 @@ import os
 import secrets
 import shlex
 import shutil
-import socket
 import time
 from pathlib import Path
 from types import TracebackType
@@ -13,13 +12,13 @@ from typing import Self
 
 import psycopg2
 
+from service.ports import LOOPBACK, any_free, preferred_or_free
 from service.storage.embedded import processes
 from service.storage.embedded.account import Account, EmbeddedPostgresError, account_for, prepare_folder
 from service.storage.embedded.binaries import install_for, reachable
 from service.storage.embedded.ownership import Ownership
 
 NAME = "pernodedrop"  # of the role and of the database
-HOST = "127.0.0.1"
 START_SECONDS = 120  # recovery after a crash included
 LAUNCHES = 3
 
@@ -56,7 +55,7 @@ class EmbeddedPostgres:
                 password = self._password()
                 if not self._data.exists():
                     self._create_data()
-                return f"postgresql+psycopg2://{NAME}:{password}@{HOST}:{self._serve(password)}/{NAME}"
+                return f"postgresql+psycopg2://{NAME}:{password}@{LOOPBACK}:{self._serve(password)}/{NAME}"
             except BaseException:
                 self._give_up()
                 raise
@@ -147,7 +146,7 @@ class EmbeddedPostgres:
         kept = int(port_file.read_text()) if port_file.exists() else 0
         failure: str | None = None
         for _ in range(LAUNCHES):  # a free port can be taken before the server binds it
-            port = kept if kept and _is_free(kept) else _free_port()
+            port = preferred_or_free(kept) if kept else any_free()
             options = shlex.join(f"-c{name}={value}" for name, value in self._settings(port).items())
             failure = self._run(
                 *("pg_ctl", "-D", str(self._data), "-l", str(self._log), "-o", options),
@@ -156,7 +155,7 @@ class EmbeddedPostgres:
             if failure is None:
                 port_file.write_text(f"{port}\n")
                 return port
-        fatal = [line for line in self._log_lines() if "FATAL" in line][-1:] or [failure]
+        fatal = [line for line in self._log_lines() if "FATAL" in line][-1:] or [str(failure)]
         raise EmbeddedPostgresError(f"the embedded Postgres does not start: {fatal[0]}; see {self._log}")
 
     def _log_lines(self) -> list[str]:
@@ -165,7 +164,7 @@ class EmbeddedPostgres:
     def _settings(self, port: int) -> dict[str, str | int]:
         return {
             "port": port,
-            "listen_addresses": HOST,
+            "listen_addresses": LOOPBACK,
             "unix_socket_directories": "",  # a socket's path is limited to some 100 bytes, a folder's is not
             "cluster_name": self._cluster,
             "max_connections": 200,
@@ -190,7 +189,7 @@ class EmbeddedPostgres:
 
 def _ensure_database(port: int, password: str) -> None:
     connection = psycopg2.connect(
-        host=HOST, port=port, user=NAME, password=password, dbname="postgres", connect_timeout=10
+        host=LOOPBACK, port=port, user=NAME, password=password, dbname="postgres", connect_timeout=10
     )
     try:
         connection.autocommit = True
@@ -200,19 +199,3 @@ def _ensure_database(port: int, password: str) -> None:
                 cursor.execute(f"CREATE DATABASE {NAME}")
     finally:
         connection.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-        return True

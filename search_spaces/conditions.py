@@ -1,0 +1,65 @@
+"""Conditions between dimensions: who is searched when, and in which order."""
+
+from collections.abc import Mapping
+from graphlib import TopologicalSorter
+
+from search_spaces.dimensions import Dimension, Value
+
+Space = Mapping[str, Dimension]
+Needs = dict[str, frozenset[Value]]  # a parent's name and the values that it may still have
+
+
+def in_order(space: Space) -> list[str]:
+    """The dimensions, parents first and otherwise by name; raises graphlib.CycleError.
+
+    The order of the file is not used: JSON objects have none, and Postgres' jsonb sorts them its own way,
+    while a sampler's draws depend on the order of its questions.
+    """
+    sorter = TopologicalSorter(
+        {name: [parent for parent in dimension.when if parent in space] for name, dimension in space.items()}
+    )
+    sorter.prepare()
+    order: list[str] = []
+    while sorter.is_active():
+        generation = sorted(sorter.get_ready())
+        order += generation
+        sorter.done(*generation)
+    return order
+
+
+def is_active(dimension: Dimension, values: Mapping[str, Value]) -> bool:
+    """Whether the condition holds, given the values of the fixed and of all earlier active dimensions."""
+    return all(parent in values and values[parent] in allowed for parent, allowed in dimension.when.items())
+
+
+def is_unconditional(dimension: Dimension, fixed: Mapping[str, Value]) -> bool:
+    """Whether every trial of a valid study searches the dimension."""
+    return all(parent in fixed for parent in dimension.when)
+
+
+def all_needs(space: Space) -> dict[str, Needs]:
+    """For every dimension what it takes of its ancestors, its parents' own conditions included.
+
+    A condition is a conjunction of memberships, one set of values a parent, so the intersection of the sets
+    decides exactly whether any assignment satisfies it: it does if no set is empty.
+    """
+    needs: dict[str, Needs] = {}
+    for name in in_order(space):
+        own: Needs = {parent: frozenset(allowed) for parent, allowed in space[name].when.items()}
+        inherited = [needs[parent] for parent in own if parent in needs]
+        needs[name] = both(own, *inherited)
+    return needs
+
+
+def both(*several: Needs) -> Needs:
+    """The needs of all at once."""
+    joint: Needs = {}
+    for needs in several:
+        for parent, allowed in needs.items():
+            joint[parent] = joint[parent] & allowed if parent in joint else allowed
+    return joint
+
+
+def impossible(needs: Needs) -> list[str]:
+    """The parents that are left without a value."""
+    return sorted(parent for parent, allowed in needs.items() if not allowed)

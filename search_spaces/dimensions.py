@@ -1,0 +1,111 @@
+"""A dimension: the range or the choices of one searched parameter, and the condition it is searched under."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Annotated, Any, Literal, overload
+
+from pydantic import BeforeValidator, Field
+
+from search_spaces.part import Part
+from search_spaces.scalars import Integer, Number, ParameterName, Scalar
+
+MOST_CHOICES = 256
+MOST_DIMENSIONS = 64
+
+Value = str | int | float | bool
+Choices = Annotated[tuple[Scalar, ...], Field(strict=False, min_length=1, max_length=MOST_CHOICES)]
+
+
+def one_or_several(value: Any) -> Any:
+    return (value,) if isinstance(value, str | int | float) else value
+
+
+Allowed = Annotated[Choices, BeforeValidator(one_or_several, json_schema_input_type=Scalar | Choices)]
+
+
+class DimensionPart(Part):
+    """What every dimension may say besides its values."""
+
+    when: dict[ParameterName, Allowed] = Field(
+        default={},
+        max_length=MOST_DIMENSIONS,
+        description="Searched only while every named parent has one of the values given here.",
+    )
+    parameter: ParameterName | None = Field(
+        default=None,
+        description="The parameter that the dimension sets, where it differs from the dimension's name: "
+        "one parameter may have several ranges, under conditions that exclude each other.",
+    )
+
+
+class FloatDimension(DimensionPart):
+    """A number in [low, high], on a logarithmic scale or on the grid low + k * step."""
+
+    type: Literal["float"] = "float"
+    low: Number
+    high: Number
+    log: bool = False
+    step: Number | None = None
+
+    def settled(self, value: float) -> float:
+        """The value as the grid has it: samplers add up steps in binary, and 3 * 0.1 is not 0.3."""
+        if self.step is None or self.low == self.high:
+            return value
+        return Steps(self.low, self.high, self.step)[round((value - self.low) / self.step)]
+
+    @property
+    def values(self) -> Sequence[float] | None:
+        """The finitely many values in rising order, or None for an interval."""
+        if self.low == self.high:
+            return (self.low,)
+        return None if self.step is None else Steps(self.low, self.high, self.step)
+
+
+class IntDimension(DimensionPart):
+    """A whole number in [low, high], on a logarithmic scale or every step-th from low."""
+
+    type: Literal["int"] = "int"
+    low: Integer
+    high: Integer
+    log: bool = False
+    step: Integer = 1
+
+    @property
+    def values(self) -> Sequence[int]:
+        """All values, rising."""
+        return range(self.low, self.high + 1, self.step)
+
+
+class CategoricalDimension(DimensionPart):
+    """One of the choices, without an order between them."""
+
+    type: Literal["categorical"] = "categorical"
+    choices: Choices
+
+    @property
+    def values(self) -> Sequence[Value]:
+        """The choices as written."""
+        return self.choices
+
+
+Dimension = Annotated[FloatDimension | IntDimension | CategoricalDimension, Field(discriminator="type")]
+
+
+class Steps(Sequence[float]):
+    """low, low + step, ..., high in decimal arithmetic: 0.3, never 0.30000000000000004."""
+
+    def __init__(self, low: float, high: float, step: float) -> None:
+        self._low, self._step = Decimal(str(low)), Decimal(str(step))
+        self._length = int((Decimal(str(high)) - self._low) / self._step) + 1
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, index: int) -> float: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[float]: ...
+    def __getitem__(self, index: int | slice) -> float | list[float]:
+        if isinstance(index, slice):
+            return [self[position] for position in range(*index.indices(self._length))]
+        return float(self._low + range(self._length)[index] * self._step)

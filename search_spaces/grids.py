@@ -1,0 +1,122 @@
+"""The grid of a study: every valid combination of its dimensions' values, once."""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from math import prod
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
+
+from search_spaces.conditions import Space, in_order, is_active
+from search_spaces.dimensions import Value
+
+if TYPE_CHECKING:
+    from search_spaces.definition import StudyDefinition
+
+MOST_COMBINATIONS = 1_000_000
+MOST_BOXES = 20_000
+
+Values = Mapping[str, Value]
+Params = dict[str, Value]
+
+
+@dataclass(frozen=True)
+class Box:
+    """One assignment of the parents, with all values of the dimensions that are then searched beside them."""
+
+    parents: Params
+    axes: dict[str, Sequence[Value]]
+
+    @cached_property
+    def size(self) -> int:
+        return prod(len(axis) for axis in self.axes.values())
+
+    def point(self, index: int) -> Params:
+        """The combination number `index` in 0..size-1; the last axis runs fastest."""
+        point = dict(self.parents)
+        for parameter, axis in reversed(self.axes.items()):
+            index, position = divmod(index, len(axis))
+            point[parameter] = axis[position]
+        return point
+
+
+class Grid(Sequence[Params]):
+    """The combinations as parameters, counted and reached without enumerating them."""
+
+    def __init__(self, boxes: Sequence[Box]) -> None:
+        self._boxes = boxes
+        self._ends = list(accumulate(box.size for box in boxes))
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    @overload
+    def __getitem__(self, index: int) -> Params: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Params]: ...
+    def __getitem__(self, index: int | slice) -> Params | list[Params]:
+        if isinstance(index, slice):
+            return [self[position] for position in range(*index.indices(len(self)))]
+        position = range(len(self))[index]
+        number = bisect_right(self._ends, position)
+        return self._boxes[number].point(position - (self._ends[number] - self._boxes[number].size))
+
+
+def grid(definition: "StudyDefinition") -> Grid:
+    """The searched parameters of every combination (fixed ones are not repeated), in a stable order.
+
+    For studies whose sampler is the grid: their dimensions are finite, their combinations not too many.
+    """
+    return Grid(list(boxes(definition.search_space, definition.fixed)))
+
+
+def fixed_params(definition: "StudyDefinition", ordinal: int) -> Params | None:
+    """The parameters of the study's run number `ordinal` (0-based), or None where a sampler draws them.
+
+    The grid is visited in an order shuffled by the sampler's seed; a study with more trials than
+    combinations goes round again, each time in a new order.
+    """
+    if definition.sampler.name != "grid":
+        return None
+    points = grid(definition)
+    lap, position = divmod(ordinal, len(points))
+    order = np.random.default_rng((definition.sampler.seed, lap)).permutation(len(points))
+    return points[int(order[position])]
+
+
+def size_refusal(space: Space, fixed: Values) -> str | None:
+    """Why the grid cannot be used for its size, or None; stops counting at the first limit."""
+    size = 0
+    for number, box in enumerate(boxes(space, fixed), start=1):
+        size += box.size
+        if size > MOST_COMBINATIONS:
+            return f"must have at most {MOST_COMBINATIONS:,} combinations for the grid sampler"
+        if number > MOST_BOXES:
+            return f"must have at most {MOST_BOXES:,} combinations of dimensions that others depend on"
+    return None
+
+
+def boxes(space: Space, fixed: Values) -> Iterator[Box]:
+    """The grid in boxes, one for each assignment of the dimensions that others depend on."""
+    parents = {parent for dimension in space.values() for parent in dimension.when}
+    order = in_order(space)
+    leaves = [name for name in order if name not in parents]
+    for values in _assignments([name for name in order if name in parents], space, fixed):
+        searched = {space[name].parameter or name: value for name, value in values.items() if name in space}
+        active = [(name, space[name]) for name in leaves if is_active(space[name], values)]
+        yield Box(searched, {leaf.parameter or name: leaf.values or () for name, leaf in active})
+
+
+def _assignments(names: list[str], space: Space, values: Values) -> Iterator[Values]:
+    if not names:
+        yield values
+        return
+    name, *rest = names
+    if not is_active(space[name], values):
+        yield from _assignments(rest, space, values)
+        return
+    for value in space[name].values or ():
+        yield from _assignments(rest, space, {**values, name: value})

@@ -1,0 +1,91 @@
+"""The known parameters and the values each may take."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+from pernodedrop.names import MASK_MODES, REGULARIZERS, STIR_TYPES
+from search_spaces.problems import listed, shown
+
+ACTIVATIONS = ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "identity")
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """A name out of a list."""
+
+    names: tuple[str, ...]
+    types = ("categorical",)
+
+    def refusal(self, value: Any) -> str | None:
+        """What is wrong with the value, as "must be ..., got ...", or None."""
+        if isinstance(value, str) and value in self.names:
+            return None
+        return f"must be {listed(self.names)}, got {shown(value)}"
+
+
+@dataclass(frozen=True)
+class Within:
+    """A finite number between bounds."""
+
+    above: float = -inf  # exclusive
+    least: float = -inf
+    below: float = inf  # exclusive
+    most: float = inf
+    types = ("float", "int", "categorical")
+
+    def refusal(self, value: Any) -> str | None:
+        """What is wrong with the value, as "must be ..., got ...", or None."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return f"must be a number, got {shown(value)}{text_hint(value)}"
+        rules = (
+            (value > self.above, f"above {self.above:g}"),
+            (value >= self.least, f"at least {self.least:g}"),
+            (value < self.below, f"below {self.below:g}"),
+            (value <= self.most, f"at most {self.most:g}"),
+        )
+        broken = next((rule for holds, rule in rules if not holds), None)
+        return None if broken is None else f"must be {broken}, got {shown(value)}"
+
+
+@dataclass(frozen=True)
+class WholeWithin:
+    """A whole number between bounds, both included."""
+
+    least: int
+    most: int
+    types = ("int", "categorical")
+
+    def refusal(self, value: Any) -> str | None:
+        """What is wrong with the value, as "must be ..., got ...", or None."""
+        if isinstance(value, bool) or not isinstance(value, int):
+            return f"must be a whole number, got {shown(value)}"
+        if self.least <= value <= self.most:
+            return None
+        bound = f"at least {self.least}" if value < self.least else f"at most {self.most}"
+        return f"must be {bound}, got {value}"
+
+
+def text_hint(value: Any) -> str:
+    """YAML 1.1 takes 1e-3 for text; whoever wrote it needs to be told."""
+    try:
+        number = float(value) if isinstance(value, str) else None
+    except ValueError:
+        number = None
+    return "" if number is None else f" (that is text: write {number} without quotes and with a point)"
+
+
+Domain = OneOf | Within | WholeWithin
+
+PARAMETERS: Mapping[str, Domain] = {
+    "regularizer": OneOf(REGULARIZERS),
+    "stir_type": OneOf(STIR_TYPES),
+    "mask_mode": OneOf(MASK_MODES),
+    "drop_rate": Within(least=0, below=1),
+    "noisy_fraction": Within(least=0, most=1),
+    "units": WholeWithin(1, 65_536),
+    "activation": OneOf(ACTIVATIONS),
+    "learning_rate": Within(above=0),
+    "batch_size": WholeWithin(1, 1_048_576),
+}

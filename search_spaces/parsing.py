@@ -1,0 +1,22 @@
+"""From a mapping (JSON, YAML) to a study definition."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from search_spaces.definition import StudyDefinition
+from search_spaces.problems import InvalidDefinition
+from search_spaces.wording import follows_from_another, reworded
+
+
+def parse_definition(data: Mapping[str, Any]) -> StudyDefinition:
+    """The definition in `data`.
+
+    Raises InvalidDefinition with every problem found: all of shape, or else all broken rules of a stage.
+    """
+    try:
+        return StudyDefinition.model_validate(data)
+    except ValidationError as error:
+        details = [detail for detail in error.errors(include_url=False) if not follows_from_another(detail)]
+    raise InvalidDefinition(reworded(detail) for detail in details)

@@ -1,0 +1,25 @@
+"""Rules for the grid sampler: every dimension finite, and not too many combinations."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from search_spaces.grids import size_refusal
+from search_spaces.problems import Problem
+
+if TYPE_CHECKING:
+    from search_spaces.definition import StudyDefinition
+
+
+def grid_is_finite_and_bounded(definition: "StudyDefinition") -> Iterator[Problem]:
+    if definition.sampler.name != "grid":
+        return
+    endless = [name for name, dimension in definition.search_space.items() if dimension.values is None]
+    for name in endless:
+        rule = "is missing: the grid sampler needs finitely many values"
+        yield Problem.at(f"search_space.{name}.step", rule)
+    refusal = None if endless else size_refusal(definition.search_space, definition.fixed)
+    if refusal is not None:
+        yield Problem.at("search_space", refusal)
+
+
+RULES = (grid_is_finite_and_bounded,)

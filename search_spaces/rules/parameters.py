@@ -1,0 +1,99 @@
+"""Rules for the parameters that a study sets: known names, and values inside each one's domain."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from search_spaces.dimensions import CategoricalDimension, Dimension, Value
+from search_spaces.parameters import PARAMETERS
+from search_spaces.problems import Problem, listed, shown
+from search_spaces.task import BUILT_IN_TASKS
+
+if TYPE_CHECKING:
+    from search_spaces.definition import StudyDefinition
+
+
+def task_is_known(definition: "StudyDefinition") -> Iterator[Problem]:
+    task = definition.task
+    if task.is_built_in and task.name not in BUILT_IN_TASKS:
+        names = ", ".join(BUILT_IN_TASKS)
+        rule = f"must be one of {names}, or an own package.module:Class, got {shown(task.name)}"
+        yield Problem.at("task.name", rule)
+
+
+def parameters_are_known(definition: "StudyDefinition") -> Iterator[Problem]:
+    if not definition.task.is_built_in:
+        return  # an own task reads any further parameter from TrialConfig.extra
+    for path, parameter in targets(definition):
+        if parameter not in PARAMETERS:
+            close = get_close_matches(parameter, PARAMETERS, n=1)
+            remedy = f"did you mean {close[0]}?" if close else f"known are {', '.join(PARAMETERS)}"
+            yield Problem.at(path, f"is no parameter of the built-in tasks: {remedy}")
+
+
+def values_lie_in_their_domains(definition: "StudyDefinition") -> Iterator[Problem]:
+    for path, parameter, value in stated_values(definition):
+        refusal = PARAMETERS[parameter].refusal(value) if parameter in PARAMETERS else None
+        if refusal is not None:
+            yield Problem.at(path, refusal)
+
+
+def types_suit_their_parameters(definition: "StudyDefinition") -> Iterator[Problem]:
+    for name, dimension in definition.search_space.items():
+        domain = PARAMETERS.get(dimension.parameter or name)
+        if domain is not None and dimension.type not in domain.types:
+            rule = f"must be {listed(domain.types)}, got {shown(dimension.type)}"
+            yield Problem.at(f"search_space.{name}.type", rule)
+
+
+def custom_stir_needs_own_task(definition: "StudyDefinition") -> Iterator[Problem]:
+    if not definition.task.is_built_in:
+        return
+    for path, parameter, value in stated_values(definition):
+        if parameter == "stir_type" and value == "custom":
+            rule = 'needs an own task (package.module:Class) that supplies the mask, got "custom"'
+            yield Problem.at(path, rule)
+
+
+def nothing_is_fixed_and_searched(definition: "StudyDefinition") -> Iterator[Problem]:
+    for name, dimension in definition.search_space.items():
+        for fixed in sorted({name, dimension.parameter or name} & definition.fixed.keys()):
+            rule = f"is searched as well (search_space.{name}): keep one of the two"
+            yield Problem.at(f"fixed.{fixed}", rule)
+
+
+def targets(definition: "StudyDefinition") -> Iterator[tuple[str, str]]:
+    """Every place that sets a parameter: its path and the parameter."""
+    for name, dimension in definition.search_space.items():
+        path = f"search_space.{name}" + (".parameter" if dimension.parameter else "")
+        yield path, dimension.parameter or name
+    for name in definition.fixed:
+        yield f"fixed.{name}", name
+
+
+def stated_values(definition: "StudyDefinition") -> Iterator[tuple[str, str, Value]]:
+    """Every value written for a parameter: its path, the parameter, the value."""
+    for name, dimension in definition.search_space.items():
+        domain = PARAMETERS.get(dimension.parameter or name)
+        if domain is None or dimension.type in domain.types:
+            for part, value in extremes(dimension):
+                yield f"search_space.{name}.{part}", dimension.parameter or name, value
+    for name, value in definition.fixed.items():
+        yield f"fixed.{name}", name, value
+
+
+def extremes(dimension: Dimension) -> list[tuple[str, Value]]:
+    """The values that decide whether all values of a dimension lie in a domain without holes."""
+    if isinstance(dimension, CategoricalDimension):
+        return [(f"choices[{number}]", choice) for number, choice in enumerate(dimension.choices)]
+    return [("low", dimension.low), ("high", dimension.high)]
+
+
+RULES = (
+    task_is_known,
+    parameters_are_known,
+    types_suit_their_parameters,
+    values_lie_in_their_domains,
+    custom_stir_needs_own_task,
+    nothing_is_fixed_and_searched,
+)

@@ -1,0 +1,47 @@
+"""The rule that every dimension is searched under some assignment of the others."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from search_spaces.conditions import Needs, all_needs, impossible
+from search_spaces.dimensions import Value
+from search_spaces.problems import Problem, listed, shown
+from search_spaces.scalars import same
+
+if TYPE_CHECKING:
+    from search_spaces.definition import StudyDefinition
+
+
+def fixed_parents_allow_their_children(definition: "StudyDefinition") -> Iterator[Problem]:
+    for name, dimension in definition.search_space.items():
+        for parent, allowed in dimension.when.items():
+            value = definition.fixed.get(parent)
+            if value is not None and not any(same(value, choice) for choice in allowed):
+                rule = f"can never hold: {parent} is fixed to {shown(value)}, not to {listed(allowed)}"
+                yield Problem.at(f"search_space.{name}.when.{parent}", rule)
+
+
+def conditions_can_hold(definition: "StudyDefinition") -> Iterator[Problem]:
+    needs = all_needs(definition.search_space)
+    for name, dimension in definition.search_space.items():
+        parents = [parent for parent in dimension.when if parent in needs]
+        if any(impossible(needs[parent]) for parent in parents):
+            continue  # the parent is the one to mend
+        for contested in impossible(needs[name]):
+            wants = ", ".join(claims(contested, name, dimension.when, needs))
+            rule = f"can never hold: no value of {contested} serves all of its conditions ({wants})"
+            yield Problem.at(f"search_space.{name}.when", rule)
+
+
+def claims(
+    contested: str, name: str, when: Mapping[str, tuple[Value, ...]], needs: Mapping[str, Needs]
+) -> Iterator[str]:
+    """Who asks what of the contested parent."""
+    if contested in when:
+        yield f"{name} needs {listed(when[contested])}"
+    for parent in when:
+        if contested in needs.get(parent, {}):
+            yield f"{parent} needs {listed(sorted(needs[parent][contested], key=str))}"
+
+
+RULES = (fixed_parents_allow_their_children, conditions_can_hold)

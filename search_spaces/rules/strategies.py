@@ -1,0 +1,90 @@
+"""Rules for objectives, sampler, pruner and budget together."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from search_spaces.conditions import is_unconditional
+from search_spaces.dimensions import CategoricalDimension, Dimension
+from search_spaces.problems import Problem, listed, shown
+from search_spaces.pruners import HyperbandPruner, SuccessiveHalvingPruner
+from search_spaces.samplers import TpeSampler
+
+if TYPE_CHECKING:
+    from search_spaces.definition import StudyDefinition
+
+SAMPLERS_OF_SEVERAL_OBJECTIVES = ("tpe", "random", "nsgaii", "grid", "qmc")
+
+
+def objectives_differ(definition: "StudyDefinition") -> Iterator[Problem]:
+    metrics = [objective.metric for objective in definition.objectives]
+    for number, metric in enumerate(metrics):
+        if metric in metrics[:number]:
+            yield Problem.at(f"objectives[{number}].metric", f"is an objective already, got {shown(metric)}")
+
+
+def sampler_takes_several_objectives(definition: "StudyDefinition") -> Iterator[Problem]:
+    name = definition.sampler.name
+    if len(definition.objectives) > 1 and name not in SAMPLERS_OF_SEVERAL_OBJECTIVES:
+        rule = f"must be {listed(SAMPLERS_OF_SEVERAL_OBJECTIVES)} with several objectives, got {shown(name)}"
+        yield Problem.at("sampler.name", rule)
+
+
+def several_objectives_are_not_pruned(definition: "StudyDefinition") -> Iterator[Problem]:
+    if len(definition.objectives) > 1 and definition.pruner.name != "none":
+        rule = f'must be "none" with several objectives, got {shown(definition.pruner.name)}'
+        yield Problem.at("pruner.name", rule)
+
+
+def pruner_starts_within_the_epochs(definition: "StudyDefinition") -> Iterator[Problem]:
+    pruner, epochs = definition.pruner, definition.task.epochs
+    if isinstance(pruner, HyperbandPruner | SuccessiveHalvingPruner) and pruner.min_epochs > epochs:
+        rule = f"must be at most task.epochs ({epochs}), got {pruner.min_epochs}"
+        yield Problem.at("pruner.min_epochs", rule)
+
+
+def wilcoxon_has_repeats_to_compare(definition: "StudyDefinition") -> Iterator[Problem]:
+    if definition.pruner.name == "wilcoxon" and definition.repeats < 2:
+        yield Problem.at("repeats", f"must be at least 2 with the wilcoxon pruner, got {definition.repeats}")
+
+
+def groups_are_multivariate(definition: "StudyDefinition") -> Iterator[Problem]:
+    sampler = definition.sampler
+    if isinstance(sampler, TpeSampler) and sampler.group and not sampler.multivariate:
+        yield Problem.at("sampler.group", "must be false where multivariate is false, got true")
+
+
+def trials_are_given(definition: "StudyDefinition") -> Iterator[Problem]:
+    name = definition.sampler.name
+    if definition.budget.trials is None and name != "grid":
+        rule = f"is missing: the {name} sampler has no end of its own (only the grid has)"
+        yield Problem.at("budget.trials", rule)
+
+
+def sampler_has_dimensions_to_model(definition: "StudyDefinition") -> Iterator[Problem]:
+    """Optuna's cmaes and gp see only what every trial has; with nothing left they would draw at random."""
+    name = definition.sampler.name
+    if name not in ("cmaes", "gp"):
+        return
+    kind = "numeric dimension" if name == "cmaes" else "dimension"
+    if not any(modelled(dimension, name, definition) for dimension in definition.search_space.values()):
+        rule = f"must hold a {kind} without a condition and with more than one value for the {name} sampler"
+        yield Problem.at("search_space", rule)
+
+
+def modelled(dimension: Dimension, sampler: str, definition: "StudyDefinition") -> bool:
+    if sampler == "cmaes" and isinstance(dimension, CategoricalDimension):
+        return False
+    single = dimension.values is not None and len(dimension.values) == 1
+    return not single and is_unconditional(dimension, definition.fixed)
+
+
+RULES = (
+    objectives_differ,
+    sampler_takes_several_objectives,
+    several_objectives_are_not_pruned,
+    pruner_starts_within_the_epochs,
+    wilcoxon_has_repeats_to_compare,
+    groups_are_multivariate,
+    trials_are_given,
+    sampler_has_dimensions_to_model,
+)

@@ -1,0 +1,178 @@
+"""Pydantic's complaints in the words of this package: the path, what must be, the value got."""
+
+import re
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from search_spaces.budget import Budget
+from search_spaces.definition import DESCRIPTION_PATTERN, NAME_PATTERN, StudyDefinition
+from search_spaces.dimensions import CategoricalDimension, FloatDimension, IntDimension
+from search_spaces.objective import METRIC_PATTERN, Objective
+from search_spaces.parameters import text_hint
+from search_spaces.problems import Problem, listed, shown
+from search_spaces.pruners import Pruner
+from search_spaces.samplers import Sampler
+from search_spaces.scalars import PARAMETER_PATTERN, TEXT_PATTERN
+from search_spaces.task import TASK_PATTERN, TaskSpec
+
+Place = tuple[int | str, ...]
+
+PATTERNS = {
+    PARAMETER_PATTERN: "must be a name of at most 64 letters, digits and _ that starts with no digit",
+    NAME_PATTERN: "must have 1 to 63 of a-z, 0-9, ., _ and -, and start with a letter or digit",
+    METRIC_PATTERN: 'must be "val_" or "train_" and the metric (the test split is never optimized)',
+    TASK_PATTERN: "must be the name of a task or package.module:Class",
+    TEXT_PATTERN: "must not contain control characters",
+    DESCRIPTION_PATTERN: "must not contain NUL characters",
+}
+
+# What must be, by pydantic's type of error; the placeholders are pydantic's too.
+RULES: Mapping[str, str] = {
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "dict_type": "must be an object",
+    "mapping_type": "must be an object",
+    "tuple_type": "must be a list",
+    "string_type": "must be text",
+    "string_unicode": "must be valid Unicode text",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_too_short": "must have at least {min_length} characters",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "int_parsing_size": "must be a smaller number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "greater_than": "must be above {gt:.16g}",
+    "greater_than_equal": "must be at least {ge:.16g}",
+    "less_than": "must be below {lt:.16g}",
+    "less_than_equal": "must be at most {le:.16g}",
+}
+
+
+def tagged(union: Any, tag: str) -> dict[str, type[BaseModel]]:
+    """The members of a discriminated union by their tag."""
+    members = get_args(get_args(union)[0])
+    return {member.model_fields[tag].default: member for member in members}
+
+
+SAMPLERS, PRUNERS = tagged(Sampler, "name"), tagged(Pruner, "name")
+DIMENSIONS: dict[str, type[BaseModel]] = {
+    "float": FloatDimension,
+    "int": IntDimension,
+    "categorical": CategoricalDimension,
+}
+UNIONS: Mapping[str, tuple[str, dict[str, type[BaseModel]]]] = {
+    "sampler": ("name", SAMPLERS),
+    "pruner": ("name", PRUNERS),
+    "search_space": ("type", DIMENSIONS),
+}
+TAGS = {(tag,) for _, members in UNIONS.values() for tag in members}
+PARTS: Mapping[str, type[BaseModel]] = {"task": TaskSpec, "objectives": Objective, "budget": Budget}
+
+
+def follows_from_another(error: ErrorDetails) -> bool:
+    """Pydantic calls a list too short as well when all of its entries are invalid."""
+    return error["type"] == "too_short" and bool(error["input"])
+
+
+def reworded(error: ErrorDetails) -> Problem:
+    """One of pydantic's errors as a problem."""
+    kind, value = error["type"], error["input"]
+    if kind in SPECIAL:
+        return SPECIAL[kind](error)
+    hint = text_hint(value) if kind in ("float_type", "int_type") else ""
+    return Problem.at(path_of(error["loc"]), f"{rule_of(error)}, got {shown(value)}{hint}")
+
+
+def rule_of(error: ErrorDetails) -> str:
+    """What must be."""
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "string_pattern_mismatch":
+        return PATTERNS[context["pattern"]]
+    if kind == "literal_error":
+        return f"must be {context['expected'].replace(chr(39), chr(34))}"
+    return RULES[kind].format(**context) if kind in RULES else error["msg"]
+
+
+def missing(error: ErrorDetails) -> Problem:
+    return Problem.at(path_of(error["loc"]), "is missing")
+
+
+def unknown_field(error: ErrorDetails) -> Problem:
+    """Names the field that was probably meant, or all of them."""
+    place = error["loc"]
+    known = part_at(place).model_fields
+    close = get_close_matches(str(place[-1])[:100], known, n=1)
+    remedy = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+    return Problem.at(path_of(place), f"is no known field: {remedy}")
+
+
+def missing_tag(error: ErrorDetails) -> Problem:
+    tag, members = UNIONS[str(error["loc"][0])]
+    return Problem.at(f"{path_of(error['loc'])}.{tag}", f"is missing: choose {listed(members)}")
+
+
+def unknown_tag(error: ErrorDetails) -> Problem:
+    tag, members = UNIONS[str(error["loc"][0])]
+    rule = f"must be {listed(members)}, got {shown(error['ctx']['tag'])}"
+    return Problem.at(f"{path_of(error['loc'])}.{tag}", rule)
+
+
+def too_many(error: ErrorDetails) -> Problem:
+    return Problem.at(path_of(error["loc"]), f"must hold at most {error['ctx']['max_length']} entries, got more")
+
+
+def too_few(error: ErrorDetails) -> Problem:
+    return Problem.at(path_of(error["loc"]), f"must hold at least {error['ctx']['min_length']} entries, got none")
+
+
+def key_of_no_text(error: ErrorDetails) -> Problem:
+    return Problem.at(path_of(error["loc"][:-1]), f"must have text for its keys, got {shown(error['input'])}")
+
+
+SPECIAL: Mapping[str, Callable[[ErrorDetails], Problem]] = {
+    "missing": missing,
+    "extra_forbidden": unknown_field,
+    "union_tag_not_found": missing_tag,
+    "union_tag_invalid": unknown_tag,
+    "too_long": too_many,
+    "too_short": too_few,
+    "invalid_key": key_of_no_text,
+}
+
+
+def path_of(place: Place) -> str:
+    """`search_space.drop_rate.choices[2]`; the union tags that pydantic puts between are left out."""
+    parts = [part for part in without_tag(place) if part != "[key]"]
+    return "".join(segment(part) for part in parts).lstrip(".") or "definition"
+
+
+def segment(part: int | str) -> str:
+    """One step of a path; a key that is no plain word is quoted, so that a message stays one line."""
+    if isinstance(part, str) and re.fullmatch(r"[\w-]{1,64}", part):
+        return f".{part}"
+    return f"[{shown(part)}]"
+
+
+def without_tag(place: Place) -> Place:
+    position = tag_position(place)
+    return place if position is None else place[:position] + place[position + 1 :]
+
+
+def tag_position(place: Place) -> int | None:
+    """Where in the place pydantic put the tag of a union's member, if anywhere."""
+    position = {"sampler": 1, "pruner": 1, "search_space": 2}.get(str(place[0])) if place else None
+    return position if position is not None and place[position : position + 1] in TAGS else None
+
+
+def part_at(place: Place) -> type[BaseModel]:
+    """The part of the definition that the last step of the place was looked up in."""
+    position = tag_position(place)
+    if position is not None:
+        return UNIONS[str(place[0])][1][str(place[position])]
+    return PARTS.get(str(place[0]), StudyDefinition) if len(place) > 1 else StudyDefinition

@@ -1,0 +1,74 @@
+"""What the environment says, read once and typed."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+from service.ports import LOOPBACK
+
+CONTROLLER_PORT = 8000
+DASHBOARD_PORT = 8080
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a process of the service finds the others; an empty variable counts as unset."""
+
+    home: Path  # PERNODEDROP_HOME: the embedded Postgres, logs, reports
+    data_folder: Path  # PERNODEDROP_DATA: data sets
+    database_url: str | None = field(default=None, repr=False)  # DATABASE_URL; None where it is not set
+    api_key: str | None = field(default=None, repr=False)  # PERNODEDROP_API_KEY; None where it is not set
+    url: str = f"http://{LOOPBACK}:{CONTROLLER_PORT}"  # PERNODEDROP_URL: the controller, for its clients
+    dashboard_url: str = f"http://{LOOPBACK}:{DASHBOARD_PORT}"  # PERNODEDROP_DASHBOARD_URL: for links
+    host: str = LOOPBACK  # the address this process listens on
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ, *, host: str = LOOPBACK) -> Self:
+        """Read the variables named above.
+
+        Raises:
+            ValueError: a variable holds something else than it should; one line that names it.
+        """
+
+        def value(name: str) -> str | None:
+            return environment.get(name, "").strip() or None
+
+        home = Path(value("PERNODEDROP_HOME") or _default_home(environment)).expanduser().absolute()
+        data = value("PERNODEDROP_DATA")
+        return cls(
+            home=home,
+            data_folder=Path(data).expanduser().absolute() if data else home / "data",
+            database_url=value("DATABASE_URL"),
+            api_key=_key(value("PERNODEDROP_API_KEY")),
+            url=_address("PERNODEDROP_URL", value("PERNODEDROP_URL") or cls.url),
+            dashboard_url=_address(
+                "PERNODEDROP_DASHBOARD_URL", value("PERNODEDROP_DASHBOARD_URL") or cls.dashboard_url
+            ),
+            host=host,
+        )
+
+
+def _default_home(environment: Mapping[str, str]) -> Path:
+    if os.geteuid() == 0:
+        return Path("/var/lib/pernodedrop")  # Postgres leaves root's account and could not reach root's home
+    return Path(environment.get("XDG_DATA_HOME") or "~/.local/share") / "pernodedrop"
+
+
+def _address(name: str, text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ValueError(f"{name} must be an address such as http://127.0.0.1:8000, got {text!r}")
+    return text.rstrip("/")
+
+
+def _key(text: str | None) -> str | None:
+    if text is not None and not text.isprintable():
+        raise ValueError("PERNODEDROP_API_KEY must be printable text without line breaks")
+    return text

@@ -1,0 +1,77 @@
+"""Real workers, as processes of their own, on a real database."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from search_spaces import StudyDefinition, parse_definition
+from service.storage import studies, trials
+from service.storage.database import Database
+from service.storage.records import StudyRecord, TrialRecord
+
+ROOT = Path(__file__).parents[2]
+
+StartWorker = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def db(database_url: str) -> Iterator[Database]:
+    with Database.open(database_url) as database:
+        yield database
+
+
+@pytest.fixture
+def start_worker(database_url: str, tmp_path: Path) -> Iterator[StartWorker]:
+    """Start `python -m workers` with the given options; what still runs at the end is killed."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*options: str) -> subprocess.Popen[bytes]:
+        environment = {**os.environ, "DATABASE_URL": database_url, "PERNODEDROP_DATA": str(tmp_path)}
+        command = [sys.executable, "-m", "workers", "--device", "cpu", "--poll", "0.1", *options]
+        started.append(subprocess.Popen(command, cwd=ROOT, env=environment))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def own_study(
+    name: str, task: str = "Line", *, trials: int = 1, epochs: int = 2, options: dict[str, object] | None = None,
+    **parts: object,
+) -> StudyDefinition:  # fmt: skip
+    """A study of one of the tasks in own_tasks.py."""
+    return parse_definition(
+        {
+            "name": name,
+            "task": {"name": f"tests.workers.own_tasks:{task}", "epochs": epochs, "options": options or {}},
+            "search_space": {"learning_rate": {"type": "float", "low": 0.001, "high": 0.1, "log": True}},
+            "sampler": {"name": "random", "seed": 3},
+            "pruner": {"name": "none"},
+            "budget": {"trials": trials},
+            **parts,
+        }
+    )
+
+
+def until(condition: Callable[[], object], seconds: float = 60) -> None:
+    """Wait until `condition()` holds; fail after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def only_trial(db: Database, study: StudyRecord) -> TrialRecord:
+    [trial] = trials.page(db, study)
+    return trial
+
+
+def finished(db: Database, name: str) -> Callable[[], bool]:
+    return lambda: studies.get(db, name).finished_at is not None

@@ -1,0 +1,67 @@
+"""Small tasks of a user's own: quick, slow, and every way to fail."""
+
+import os
+import signal
+import time
+
+import torch
+from torch import Tensor, nn
+
+from search_spaces import TrialConfig
+from workers.tasks import Splits, Task
+
+
+class Line(Task):
+    """Fits a line; `options.seconds` is how long an epoch lasts at least."""
+
+    def load(self, device: torch.device) -> Splits:
+        x = torch.linspace(-1, 1, 32, device=device).unsqueeze(1)
+        return Splits(x, 2 * x, x, 2 * x)
+
+    def build(self, config: TrialConfig) -> nn.Module:
+        return nn.Linear(1, 1)
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return nn.functional.mse_loss(outputs, targets)
+
+    def metrics(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        time.sleep(float(self.spec.options.get("seconds", 0)) / 2)  # called for two splits an epoch
+        return {}
+
+
+class Troubled(Line):
+    """Fails as its dimension `trouble` says."""
+
+    def build(self, config: TrialConfig) -> nn.Module:
+        match config.extra["trouble"]:
+            case "raises":
+                raise ValueError("no layer\nof that name")
+            case "out of memory":
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1 TiB")
+            case "killed":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "segfault":
+                os.kill(os.getpid(), signal.SIGSEGV)
+            case "nan":
+                return _Nan()
+        return super().build(config)
+
+
+class Rated(Line):
+    """A validation loss that is known beforehand: the dimension `quality`."""
+
+    def build(self, config: TrialConfig) -> nn.Module:
+        self._quality = float(config.extra["quality"])
+        return super().build(config)
+
+    def metrics(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        return {"quality": torch.tensor(self._quality)}
+
+
+class _Nan(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.weight * float("nan")

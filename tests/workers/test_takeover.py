@@ -1,0 +1,122 @@
+"""Killed, stopped and frozen workers: their runs go on elsewhere, once."""
+
+import os
+import signal
+import time
+
+import psutil
+import pytest
+
+from search_spaces import build_pruner, build_sampler
+from service.storage import optuna_trials, queue, studies, trials, workers
+from service.storage.database import Database
+from service.storage.records import Lease, RunState, StudyRecord
+from tests.workers.conftest import StartWorker, finished, only_trial, own_study, until
+
+
+def long_study(db: Database, epochs: int = 30) -> StudyRecord:
+    return studies.create(db, own_study("long", epochs=epochs, options={"seconds": 0.1}))
+
+
+def test_a_killed_workers_run_goes_on_as_the_same_trial(db: Database, start_worker: StartWorker) -> None:
+    study = long_study(db)
+    victim = start_worker("--lease", "2")
+    until(lambda: only_trial(db, study).epoch >= 2)
+    children = psutil.Process(victim.pid).children(recursive=True)
+    victim.send_signal(signal.SIGKILL)
+    heir = start_worker("--lease", "2")
+    until(finished(db, "long"))
+    trial = only_trial(db, study)
+    assert (trial.state, trial.number, trial.attempts, trial.epoch) == (RunState.COMPLETE, 0, 2, 30)
+    assert trial.worker is not None
+    assert trial.worker.endswith(f":{heir.pid}")
+    assert len(db.optuna.get_all_trials(study.optuna_study_id)) == 1
+    until(lambda: not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children))
+
+
+def test_a_frozen_worker_that_wakes_up_writes_nothing(db: Database, start_worker: StartWorker) -> None:
+    study = long_study(db)
+    frozen = start_worker("--lease", "1")
+    until(lambda: only_trial(db, study).epoch >= 2)
+    family = [frozen.pid, *(child.pid for child in psutil.Process(frozen.pid).children(recursive=True))]
+    for pid in family:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(1.2)
+    start_worker("--lease", "10")
+    until(lambda: only_trial(db, study).attempts == 2)
+    for pid in family:
+        os.kill(pid, signal.SIGCONT)
+    until(finished(db, "long"))
+    trial = only_trial(db, study)
+    assert (trial.state, trial.attempts) == (RunState.COMPLETE, 2)
+    assert frozen.poll() is None  # it goes on with other runs
+    frozen.send_signal(signal.SIGTERM)
+    assert frozen.wait(20) == 0
+
+
+def test_a_worker_told_to_leave_ends_a_run_that_ends_in_time(db: Database, start_worker: StartWorker) -> None:
+    study = long_study(db, epochs=10)
+    worker = start_worker("--grace", "30")
+    until(lambda: only_trial(db, study).epoch >= 2)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(40) == 0
+    assert only_trial(db, study).state is RunState.COMPLETE
+    assert workers.alive(db) == []
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGTERM], [signal.SIGINT, signal.SIGINT]])
+def test_a_worker_told_to_leave_hands_a_long_run_back(
+    db: Database, start_worker: StartWorker, signals: list[signal.Signals]
+) -> None:
+    study = long_study(db, epochs=1000)
+    grace = "0.5" if len(signals) == 1 else "300"
+    worker = start_worker("--grace", grace)
+    until(lambda: only_trial(db, study).epoch >= 2)
+    for number in signals:
+        worker.send_signal(number)
+        time.sleep(0.2)
+    assert worker.wait(20) == 0
+    trial = only_trial(db, study)
+    assert (trial.state, trial.attempts, trial.number) == (RunState.WAITING, 0, 0)
+
+
+def test_a_trial_asked_for_but_not_noted_is_found_again(db: Database, start_worker: StartWorker) -> None:
+    study, lease = _leased_by_a_worker_that_dies(db)
+    optuna_study = optuna_trials.load_study(
+        db, study.optuna_study_id, build_sampler(study.definition, 1), build_pruner(study.definition)
+    )
+    optuna_trials.ask(db, optuna_study, lease)  # and dies before `attach`
+    time.sleep(0.3)
+    assert start_worker("--exit-when-idle").wait(60) == 0
+    trial = only_trial(db, study)
+    assert (trial.state, trial.attempts, trial.number) == (RunState.COMPLETE, 2, 0)
+    assert len(db.optuna.get_all_trials(study.optuna_study_id)) == 1
+
+
+def test_a_trial_told_but_not_noted_is_not_trained_again(db: Database, start_worker: StartWorker) -> None:
+    study, lease = _leased_by_a_worker_that_dies(db)
+    optuna_study = optuna_trials.load_study(
+        db, study.optuna_study_id, build_sampler(study.definition, 1), build_pruner(study.definition)
+    )
+    trial_id = optuna_trials.ask(db, optuna_study, lease)
+    queue.attach(db, lease, trial_id, 0)
+    optuna_study.tell(0, 0.125)  # and dies before the run's end is committed
+    time.sleep(0.3)
+    assert start_worker("--exit-when-idle").wait(60) == 0
+    trial = only_trial(db, study)
+    assert (trial.state, trial.values, trial.epoch) == (RunState.COMPLETE, [0.125], 0)
+
+
+def _leased_by_a_worker_that_dies(db: Database) -> tuple[StudyRecord, Lease]:
+    study = studies.create(db, own_study("crash"))
+    lease = queue.claim(db, workers.register(db, "gone", 1, "cpu"), 0.2)
+    assert lease is not None
+    return study, lease
+
+
+def test_runs_of_a_paused_study_that_lost_their_worker_still_end(db: Database, start_worker: StartWorker) -> None:
+    study, _ = _leased_by_a_worker_that_dies(db)
+    studies.set_state(db, "crash", "paused")
+    time.sleep(0.3)
+    assert start_worker("--exit-when-idle").wait(60) == 0
+    assert trials.page(db, study)[0].state is RunState.COMPLETE

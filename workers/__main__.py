@@ -1,0 +1,101 @@
+"""`pernodedrop worker`: train runs from the queue until told to stop."""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import time
+
+from service.settings import Settings
+
+from service.storage.database import Database
+from service.storage.errors import StorageError
+from workers.agent import Agent, Options
+from workers.trial_process import TrialProcessDied
+
+DESCRIPTION = """\
+Lease runs from the database in DATABASE_URL, train them, and write down what happens.
+
+Start as many as there are devices and cores, on as many machines as reach the database. SIGTERM or Ctrl-C:
+no further run is taken; the present one may end within --grace seconds, else another worker takes it over.
+A second signal hands it back at once.
+"""
+
+EXAMPLES = """\
+examples:
+  pernodedrop worker                                  the first GPU if there is one, else the CPU
+  pernodedrop worker --device cuda:1
+  pernodedrop worker --device cpu --threads 8
+  pernodedrop worker --exit-when-idle                 for batch schedulers: leave when the queue is empty
+
+exit codes: 0 left in order, 1 the device cannot be used, 2 wrong usage, 3 the database cannot be reached
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a worker; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    os.environ["TZ"] = "UTC"  # Optuna stores naive local times
+    time.tzset()
+    logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
+    settings = Settings.from_environment()
+    if settings.database_url is None:
+        sys.stderr.write("error: DATABASE_URL is not set: write postgresql://user:password@host:5432/name\n")
+        return 2
+    try:
+        with Database.open(settings.database_url) as db:
+            db.check()
+            agent = Agent(
+                db,
+                Options(
+                    data_folder=settings.data_folder,
+                    device=options.device,
+                    threads=options.threads,
+                    lease=options.lease,
+                    poll=options.poll,
+                    grace=options.grace,
+                    exit_when_idle=options.exit_when_idle,
+                ),
+            )
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: agent.drain())
+            agent.run()
+    except (StorageError, ValueError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 3
+    except TrialProcessDied as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "pernodedrop worker",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda:N (default: auto)")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of the training (default: 1)")
+    for name, default, text in (
+        ("--lease", 60.0, "seconds until a dead worker's run is taken over"),
+        ("--poll", 1.0, "seconds between looks at an empty queue"),
+        ("--grace", 20.0, "seconds for the present run to end when told to stop"),
+    ):
+        parser.add_argument(name, type=_seconds, default=default, help=f"{text} (default: {default:g})")
+    parser.add_argument("--exit-when-idle", action="store_true", help="leave when nothing waits")
+    parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
+    return parser
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"must be above 0 and below 1e6 seconds, got {text}")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

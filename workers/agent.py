@@ -1,0 +1,140 @@
+"""The agent: leases runs one after another and sees each of them to its end."""
+
+import logging
+import os
+import random
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import optuna
+
+from search_spaces import StudyDefinition, build_pruner, build_sampler, fixed_params
+from service.storage import optuna_trials, queue, studies, workers
+from service.storage.database import Database
+from service.storage.errors import LeaseLost
+from service.storage.patience import AWAY, patiently
+from service.storage.records import Lease
+from workers.execution import Execution
+from workers.lease import Renewal
+from workers.trial_process import TrialProcess
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a worker works. Times in seconds."""
+
+    data_folder: Path
+    device: str = "auto"
+    threads: int = 1
+    lease: float = 60.0
+    poll: float = 1.0
+    grace: float = 20.0
+    exit_when_idle: bool = False
+
+
+class Agent:
+    """Supervises one trial process on one device."""
+
+    def __init__(self, db: Database, options: Options) -> None:
+        self._db, self._options = db, options
+        self._draining = threading.Event()
+        self._leave_at = float("inf")
+        self._swept_at = 0.0
+        self._process: TrialProcess | None = None
+
+    def drain(self) -> None:
+        """Take no further run. The present one may end within the grace time, else it is handed back;
+        called a second time, it is handed back at once. Safe in a signal handler."""
+        again = self._draining.is_set()
+        self._leave_at = 0.0 if again else time.monotonic() + self._options.grace
+        self._draining.set()
+
+    def run(self) -> None:
+        """Work until drained (or, with `exit_when_idle`, until the queue is empty).
+
+        Raises:
+            TrialProcessDied: the device cannot be used at all.
+        """
+        self._process = TrialProcess(self._options.device, self._options.threads)
+        device = self._process.device
+        worker_id = patiently(lambda: workers.register(self._db, socket.gethostname(), os.getpid(), device))
+        log.info("worker %s on %s waits for runs", worker_id, device)
+        try:
+            while not self._draining.is_set():
+                lease = patiently(lambda: self._next(worker_id))
+                if lease is not None:
+                    self._work(worker_id, lease)
+                elif self._options.exit_when_idle:
+                    break
+                else:
+                    self._draining.wait(self._options.poll * random.uniform(0.75, 1.25))
+        finally:
+            self._process.kill()
+            workers.stopped(self._db, worker_id)
+            log.info("worker %s has left", worker_id)
+
+    def _next(self, worker_id: str) -> Lease | None:
+        if time.monotonic() - self._swept_at > self._options.lease / 3:
+            queue.expire(self._db, lambda trial_id, reason: optuna_trials.fail(self._db, trial_id, reason))
+            workers.seen(self._db, worker_id, "idle")
+            self._swept_at = time.monotonic()
+        return queue.claim(self._db, worker_id, self._options.lease)
+
+    def _work(self, worker_id: str, lease: Lease) -> None:
+        try:
+            with Renewal(self._db, worker_id, lease, self._options.lease) as renewal:
+                self._execute(lease, renewal)
+        except LeaseLost as lost:
+            log.warning("%s: its run goes on elsewhere", lost)
+            self._restart_process()
+        except AWAY as error:
+            log.warning("the database went away before run %d began: %s", lease.run_id, str(error).splitlines()[0])
+            patiently(lambda: queue.hand_back(self._db, lease))
+
+    def _execute(self, lease: Lease, renewal: Renewal) -> None:
+        found = self._study(lease.study_id)
+        if found is None:
+            raise LeaseLost(lease.run_id, lease.token)
+        definition, study = found
+        study.sampler = build_sampler(definition, _sampler_seed(definition, lease.ordinal))
+        execution = Execution(
+            self._db,
+            lease,
+            definition,
+            study,
+            renewal=renewal,
+            must_leave=lambda: time.monotonic() > self._leave_at,
+            data_folder=self._options.data_folder,
+        )
+        assert self._process is not None
+        outcome = execution.run(self._process, fixed_params(definition, lease.ordinal))
+        if not outcome.healthy:
+            self._restart_process()
+
+    def _restart_process(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        if not self._draining.is_set():
+            self._process = TrialProcess(self._options.device, self._options.threads)
+
+    @lru_cache(maxsize=64)  # noqa: B019 (an agent lives as long as its process)
+    def _study(self, study_id: int) -> tuple[StudyDefinition, optuna.Study] | None:
+        found = studies.definition_of(self._db, study_id)
+        if found is None:
+            return None
+        definition, optuna_study_id = found
+        sampler = build_sampler(definition, definition.sampler.seed)
+        study = optuna_trials.load_study(self._db, optuna_study_id, sampler, build_pruner(definition))
+        return definition, study
+
+
+def _sampler_seed(definition: StudyDefinition, ordinal: int) -> int:
+    """A seed for the run, whoever trains it: workers that shared one would suggest the same again and again."""
+    return int(np.random.SeedSequence((definition.sampler.seed, ordinal)).generate_state(1)[0])

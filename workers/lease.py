@@ -1,0 +1,50 @@
+"""Keeping a lease: a thread of its own, so that a long epoch or a slow query does not lose the run."""
+
+import logging
+import threading
+from types import TracebackType
+from typing import Self
+
+from service.storage import queue, workers
+from service.storage.database import Database
+from service.storage.errors import LeaseLost
+from service.storage.records import Lease, StudyState
+
+log = logging.getLogger(__name__)
+
+
+class Renewal:
+    """Renews `lease` every third of its length while the `with` block runs.
+
+    `lost` is set once another worker holds the run or its study is gone; `stopped` once its study was stopped.
+    A database that does not answer is asked again at the next turn: it may be back before the lease ends.
+    """
+
+    def __init__(self, db: Database, worker_id: str, lease: Lease, seconds: float) -> None:
+        self.lost = threading.Event()
+        self.stopped = threading.Event()
+        self._db, self._worker_id, self._lease, self._seconds = db, worker_id, lease, seconds
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._renew_until_done, name="lease", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _renew_until_done(self) -> None:
+        while not self._done.wait(self._seconds / 3):
+            try:
+                state = queue.renew(self._db, self._lease, self._seconds)
+                workers.seen(self._db, self._worker_id, "busy")
+            except LeaseLost:
+                self.lost.set()
+                return
+            except Exception as error:
+                log.warning("the lease of run %d could not be renewed: %s", self._lease.run_id, error)
+                continue
+            if state is StudyState.STOPPED:
+                self.stopped.set()

@@ -1,0 +1,68 @@
+"""What an agent and its trial process say to each other over a pipe."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from search_spaces import TaskSpec, TrialConfig
+
+
+@dataclass(frozen=True)
+class Order:
+    """Train this: the agent's only word to start a trial."""
+
+    task: TaskSpec
+    config: TrialConfig
+    study_seed: int
+    repeats: int
+    data_folder: Path
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Leave the trial at the next epoch: it was pruned, cancelled, handed back or timed out."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The process is up and has its device."""
+
+    device: str
+
+
+@dataclass(frozen=True)
+class Started:
+    """Data and model stand; `facts` say which backend runs, the parameter count and the like."""
+
+    facts: Mapping[str, str | int | float]
+
+
+@dataclass(frozen=True)
+class EpochDone:
+    """One epoch of one repeat; `metrics` by "<split>_<metric>"."""
+
+    repeat: int  # from 0
+    epoch: int  # from 1
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Every epoch of every repeat is done."""
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The trial was left after a `Stop`."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The trial raised; `reason` is one line, `traceback` for the log."""
+
+    reason: str
+    traceback: str
+    out_of_memory: bool  # the process must not be used again
+
+
+Report = Started | EpochDone | Finished | Stopped | Failed

@@ -1,0 +1,20 @@
+"""Seeds: every random number of a trial follows from its study's seed and its repeat."""
+
+import numpy as np
+
+
+def repeat_seed(study_seed: int, repeat: int) -> int:
+    """The seed in [0, 2**63) of repeat 0, 1, ... in every trial of a study.
+
+    Trials share it on purpose (common random numbers): a repeat is a paired block when variants are compared.
+    """
+    return _number(np.random.SeedSequence(study_seed, spawn_key=(repeat,)))
+
+
+def streams(seed: int, count: int) -> list[int]:
+    """`count` independent seeds in [0, 2**63) that follow from one."""
+    return [_number(child) for child in np.random.SeedSequence(seed).spawn(count)]
+
+
+def _number(sequence: np.random.SeedSequence) -> int:
+    return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -1,0 +1,64 @@
+"""What a task is: data, a model with a regularizer slot, a loss and metrics."""
+
+import abc
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from search_spaces import TaskSpec, TrialConfig
+
+
+@dataclass(frozen=True)
+class Splits:
+    """A data set, whole, on one device: inputs (N, ...) and targets (N, ...) of each split.
+
+    Trials are compared on the validation split; the test split is for a final figure that no choice depended
+    on, and None where there is none.
+    """
+
+    train_x: Tensor
+    train_y: Tensor
+    val_x: Tensor
+    val_y: Tensor
+    test_x: Tensor | None = None
+    test_y: Tensor | None = None
+
+
+class Task(abc.ABC):
+    """Derive from this to train an own model on own data; `load` and `build` are all it needs.
+
+    `spec` is the task's part of the study definition, with `spec.options` for what the class itself defines.
+    A study whose options or data do not fit should raise in `__init__` or `load`, with one line that says why.
+    """
+
+    def __init__(self, spec: TaskSpec, data_folder: Path) -> None:
+        self.spec = spec
+        self.data_folder = data_folder
+        self._splits: dict[torch.device, Splits] = {}
+
+    @abc.abstractmethod
+    def load(self, device: torch.device) -> Splits:
+        """Read the data and put them on `device`; called once a process and device, before `build`.
+
+        The same spec must give the same splits in every worker: draw from generators with a fixed seed.
+        """
+
+    @abc.abstractmethod
+    def build(self, config: TrialConfig) -> nn.Module:
+        """Return a fresh model, on the CPU; torch's global generator is seeded for it."""
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The mean loss over a batch, a scalar; by default the cross-entropy of logits (B, classes)."""
+        return nn.functional.cross_entropy(outputs, targets)
+
+    def metrics(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """Scalars by name, from the outputs for a whole split at once; the loop adds the loss itself."""
+        return {"accuracy": (outputs.argmax(dim=-1) == targets).double().mean()}
+
+    def splits(self, device: torch.device) -> Splits:
+        """The data on `device`, loaded when first asked for and kept."""
+        if device not in self._splits:
+            self._splits[device] = self.load(device)
+        return self._splits[device]

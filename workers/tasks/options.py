@@ -1,0 +1,33 @@
+"""Reading `task.options`: what a task does not define is refused, not ignored."""
+
+from collections.abc import Collection
+from typing import TypeVar
+
+from search_spaces import TaskSpec
+from workers.tasks.errors import InvalidOptions
+
+Default = TypeVar("Default", int, None)
+LARGEST = 2**32 - 1
+
+
+def check_options(spec: TaskSpec, known: Collection[str]) -> None:
+    """Raises InvalidOptions where the spec has an option that is not in `known`."""
+    unknown = sorted(set(spec.options) - set(known))
+    if unknown:
+        raise InvalidOptions(
+            f"task.options.{unknown[0]} is unknown to {spec.name}: it has {', '.join(sorted(known)) or 'none'}"
+        )
+
+
+def whole_option(spec: TaskSpec, name: str, *, default: Default, least: int) -> int | Default:
+    """The option's whole number, or `default` where the study leaves it open.
+
+    Raises:
+        InvalidOptions: another type, or a value outside [least, 2**32).
+    """
+    if name not in spec.options:
+        return default
+    value = spec.options[name]
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST:
+        raise InvalidOptions(f"task.options.{name} must be a whole number from {least} to {LARGEST}, got {value!r}")
+    return value

@@ -1,0 +1,58 @@
+"""From a study's task name to its task."""
+
+import importlib
+import inspect
+from functools import lru_cache
+from pathlib import Path
+
+from search_spaces import TaskSpec
+from workers.tasks.base import Task
+from workers.tasks.errors import UnknownTask
+
+BUILT_IN = {
+    "digits": "workers.tasks.digits:Digits",
+    "cifar10": "workers.tasks.cifar10:Cifar10",
+}
+KEPT = 2  # tasks whose data stay loaded: studies take turns on a worker, memory is finite
+
+
+def load_task(spec: TaskSpec, data_folder: Path) -> Task:
+    """Return the task of a built-in name or of an own class "package.module:Class".
+
+    The task of an equal spec is the one returned before, with its data loaded.
+
+    Raises:
+        UnknownTask: no such name, module or class, or the class is no usable Task.
+        InvalidOptions: the task refuses its options.
+    """
+    return _task(spec.model_dump_json(), data_folder)
+
+
+@lru_cache(maxsize=KEPT)
+def _task(spec_json: str, data_folder: Path) -> Task:
+    spec = TaskSpec.model_validate_json(spec_json)
+    if ":" in spec.name:
+        return _own_class(spec.name)(spec, data_folder)
+    if spec.name not in BUILT_IN:
+        raise UnknownTask(f"task.name must be one of {', '.join(BUILT_IN)} or package.module:Class, got {spec.name!r}")
+    return _own_class(BUILT_IN[spec.name])(spec, data_folder)
+
+
+def _own_class(path: str) -> type[Task]:
+    module_name, _, class_name = path.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # whatever a user's module raises while it is imported
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UnknownTask(
+            f"task module {module_name!r} cannot be imported ({reason}): install it where the worker runs"
+        ) from error
+    found = getattr(module, class_name, None)
+    if found is None:
+        raise UnknownTask(f"task module {module_name!r} has no class {class_name!r}: check the spelling")
+    if not (inspect.isclass(found) and issubclass(found, Task)):
+        raise UnknownTask(f"task {path!r} is no Task: derive the class from workers.tasks.Task")
+    if inspect.isabstract(found):
+        missing = ", ".join(sorted(found.__abstractmethods__))
+        raise UnknownTask(f"task {path!r} is incomplete: define {missing}")
+    return found

@@ -1,0 +1,65 @@
+"""Seeded, stratified, nested splits: a larger subset contains every smaller one."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search_spaces import TaskSpec
+from workers.tasks.errors import InvalidOptions
+from workers.tasks.options import whole_option
+
+Indices = NDArray[np.int64]
+
+
+def stratified_order(labels: NDArray[np.integer], seed: int) -> Indices:
+    """A random order (N,) whose every prefix and suffix holds each class in proportion.
+
+    The k-th of a class's n samples, in random order, stands at (k + 1/2) / n of the way. A prefix is off by at
+    most 1/2 + K n / (2 N) samples of that class, with K classes: by one where all are equally frequent.
+    """
+    rng = np.random.default_rng(seed)
+    place = np.empty(len(labels))
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        place[members] = (np.arange(len(members)) + 0.5) / len(members)
+    return np.lexsort((rng.permutation(len(labels)), place))  # ties, equally frequent classes, fall at random
+
+
+@dataclass(frozen=True)
+class Partition:
+    """How a pool of labelled samples falls into training and validation."""
+
+    train_size: int | None  # None: whatever validation leaves
+    val_size: int | None  # None: a fifth of the pool
+    split_seed: int
+
+    @classmethod
+    def of(cls, spec: TaskSpec) -> "Partition":
+        """From `train_size` and the options `val_size` and `split_seed`.
+
+        Raises:
+            InvalidOptions: an option that is no whole number or out of range.
+        """
+        return cls(
+            spec.train_size,
+            whole_option(spec, "val_size", default=None, least=1),
+            whole_option(spec, "split_seed", default=0, least=0),
+        )
+
+    def indices(self, labels: NDArray[np.integer]) -> tuple[Indices, Indices]:
+        """Training and validation indices into the pool; neither moves when the other's size changes.
+
+        Raises:
+            InvalidOptions: the pool is too small for the sizes asked for.
+        """
+        pool = len(labels)
+        val_size = pool // 5 if self.val_size is None else self.val_size
+        train_size = pool - val_size if self.train_size is None else self.train_size
+        if train_size < 1 or train_size + val_size > pool:
+            raise InvalidOptions(
+                f"task.train_size {train_size} and val_size {val_size} need {train_size + val_size} samples, "
+                f"but there are {pool}: choose smaller ones"
+            )
+        order = stratified_order(labels, self.split_seed)
+        return order[::-1][:train_size], order[:val_size]

@@ -1,0 +1,38 @@
+"""What a result must say about how it was made."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+Facts = dict[str, str | int | float]
+
+
+def facts_of(model: nn.Module, batch: Tensor) -> Facts:
+    """Backend, parameter count, torch and device of a model that is to train on batches like this one.
+
+    A layer chooses its backend when it sees its input, so a copy of the model is shown one batch.
+    """
+    probe = copy.deepcopy(model).train()
+    with torch.no_grad():
+        probe(batch)
+    facts: Facts = {
+        "backend": backend_of(probe),
+        "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "torch": torch.__version__,
+        **_device_facts(batch.device),
+    }
+    rates = [float(m.effective_drop_rate) for m in model.modules() if hasattr(m, "effective_drop_rate")]  # type: ignore[arg-type]
+    return facts | ({"effective_drop_rate": rates[0]} if rates else {})
+
+
+def backend_of(model: nn.Module) -> str:
+    """The backends that the model's layers last ran, joined by "+"; "torch" where no layer had a choice."""
+    used = {str(m.backend_used) for m in model.modules() if getattr(m, "backend_used", None)}
+    return "+".join(sorted(used)) or "torch"
+
+
+def _device_facts(device: torch.device) -> Facts:
+    if device.type == "cuda":
+        return {"device": torch.cuda.get_device_name(device)}
+    return {"device": device.type, "threads": torch.get_num_threads()}

@@ -1,0 +1,52 @@
+"""A trial's share of torch's global generators, which layers such as nn.Dropout draw from."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+
+class Randomness:
+    """A stream of random numbers that is torch's global one while it is active, and waits otherwise.
+
+    So two trainings in one process do not disturb each other, nor does whoever holds an epoch between two.
+    """
+
+    def __init__(self, seed: int, device: torch.device) -> None:
+        self._device = device
+        with self._global_state_kept():
+            torch.default_generator.manual_seed(seed)
+            if device.type == "cuda":
+                with torch.cuda.device(device):
+                    torch.cuda.manual_seed(seed)
+            self._state = self._global_state()
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """Draw from this stream inside the block; what was global before is global again after it."""
+        with self._global_state_kept():
+            torch.set_rng_state(self._state["cpu"])
+            if "cuda" in self._state:
+                torch.cuda.set_rng_state(self._state["cuda"], self._device)
+            yield
+            self._state = self._global_state()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the stream stands; not to be taken while it is active."""
+        return dict(self._state)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from where another stream stood."""
+        self._state = dict(state)
+
+    def _global_state(self) -> dict[str, Any]:
+        state = {"cpu": torch.get_rng_state()}
+        if self._device.type == "cuda":
+            state["cuda"] = torch.cuda.get_rng_state(self._device)
+        return state
+
+    @contextmanager
+    def _global_state_kept(self) -> Iterator[None]:
+        with torch.random.fork_rng([self._device] if self._device.type == "cuda" else []):
+            yield
