@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 from optuna.trial import FrozenTrial
 
-from search_spaces import StudyDefinition, variant_of
+from search_spaces import StudyDefinition, recorded_params, variant_of
 from service.storage.database import Database
 from service.storage.errors import UnknownTrial
 from service.storage.records import RunState, StudyRecord, TrialRecord
@@ -70,7 +70,7 @@ def _one(
 
 
 def _record(row: sa.Row[tuple[object, ...]], trial: FrozenTrial | None, definition: StudyDefinition) -> TrialRecord:
-    params: Mapping[str, object] = {} if trial is None else {**definition.fixed, **trial.params}
+    params: Mapping[str, object] = {} if trial is None else recorded_params(definition, trial.params)
     duration = None
     if row.started_at is not None and row.finished_at is not None:
         duration = (row.finished_at - row.started_at).total_seconds()

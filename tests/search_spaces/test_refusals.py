@@ -1,0 +1,409 @@
+"""Every rule with one definition that breaks it, and the sentence that says so."""
+
+from typing import Any
+
+import pytest
+
+from search_spaces import InvalidDefinition, parse_definition
+from tests.search_spaces.studies import categorical, own, raw, real, whole
+
+PERNODEDROP = {"regularizer": categorical("dropout", "pernodedrop")}
+
+
+def space(**dimensions: Any) -> dict[str, Any]:
+    return raw(search_space=dimensions)
+
+
+def grid_of(**dimensions: Any) -> dict[str, Any]:
+    return own(dimensions, sampler={"name": "grid"}, budget=None)
+
+
+SHAPES: list[tuple[dict[Any, Any], str]] = [
+    (raw(name=None), "name is missing"),
+    (
+        raw(name="Capital"),
+        'name must have 1 to 63 of a-z, 0-9, ., _ and -, and start with a letter or digit, got "Capital"',
+    ),
+    (raw(description="\0"), 'description must not contain NUL characters, got "\\u0000"'),
+    (raw(description="x" * 2001), f'description must have at most 2000 characters, got "{"x" * 59}...'),
+    (raw(description="\ud800"), 'description must be valid Unicode text, got "\\ud800"'),
+    (raw(nam="x"), "nam is no known field: did you mean name?"),
+    (
+        raw(**{"a\nb": 1}),
+        '["a\\nb"] is no known field: known are schema_version, name, description, task, '
+        "objectives, search_space, fixed, sampler, pruner, budget, repeats, retries",
+    ),
+    (raw() | {3: 4}, "definition must have text for its keys, got 3"),
+    (raw(schema_version=2), "schema_version must be 1, got 2"),
+    (raw(task="digits"), 'task must be an object, got "digits"'),
+    (raw(task={"name": "digits", "epoch": 3}), "task.epoch is no known field: did you mean epochs?"),
+    (raw(task={"name": "digits", "epochs": 0}), "task.epochs must be at least 1, got 0"),
+    (raw(task={"name": "digits", "epochs": True}), "task.epochs must be a whole number, got true"),
+    (raw(task={"name": "digits", "epochs": 2.5}), "task.epochs must be a whole number, got 2.5"),
+    (raw(task={"name": "digits", "train_size": 0}), "task.train_size must be at least 1, got 0"),
+    (raw(task={"name": "os.path"}), 'task.name must be the name of a task or package.module:Class, got "os.path"'),
+    (
+        raw(task={"name": "digits", "options": {"x": None}}),
+        "task.options.x must be text, a number, true or false, got null",
+    ),
+    (raw(objectives=[]), "objectives must hold at least 1 entries, got none"),
+    (raw(objectives=[{"metric": "val_loss"}] * 4), "objectives must hold at most 3 entries, got more"),
+    (raw(objectives={"metric": "val_loss"}), "objectives must be a list, got an object"),
+    (
+        raw(objectives=[{"metric": "test_loss"}]),
+        'objectives[0].metric must be "val_" or "train_" and the metric '
+        '(the test split is never optimized), got "test_loss"',
+    ),
+    (
+        raw(objectives=[{"metric": "val_loss", "direction": "down"}]),
+        'objectives[0].direction must be "minimize" or "maximize", got "down"',
+    ),
+    (raw(search_space=[]), "search_space must be an object, got a list"),
+    (
+        space(drop_rate={"low": 0, "high": 0.5}),
+        'search_space.drop_rate.type is missing: choose "float", "int" or "categorical"',
+    ),
+    (
+        space(drop_rate={"type": "real"}),
+        'search_space.drop_rate.type must be "float", "int" or "categorical", got "real"',
+    ),
+    (space(drop_rate={"type": "float", "low": 0}), "search_space.drop_rate.high is missing"),
+    (space(drop_rate=real(0, 0.5, stepp=1)), "search_space.drop_rate.stepp is no known field: did you mean step?"),
+    (space(drop_rate=real(0, float("inf"))), "search_space.drop_rate.high must be a finite number, got Infinity"),
+    (space(drop_rate=real(0, float("nan"))), "search_space.drop_rate.high must be a finite number, got NaN"),
+    (space(drop_rate=real(0, 1e300)), "search_space.drop_rate.high must be at most 9007199254740992, got 1e+300"),
+    (
+        space(units=whole(1, 10**5000)),
+        "search_space.units.high must be at most 9007199254740992, got a number of many digits",
+    ),
+    (space(drop_rate=real(False, 0.5)), "search_space.drop_rate.low must be a number, got false"),
+    (
+        space(learning_rate={"type": "float", "low": "1e-3", "high": 0.1}),
+        "search_space.learning_rate.low must be a "
+        'number, got "1e-3" (that is text: write 0.001 without quotes and with a point)',
+    ),
+    (space(units=whole(1, 2.0)), "search_space.units.high must be a whole number, got 2.0"),  # type: ignore[arg-type]
+    (
+        space(**{"a b": whole(1, 2)}),
+        'search_space["a b"] must be a name of at most 64 letters, digits and _ that starts with no digit, got "a b"',
+    ),
+    (own({f"x{n}": whole(1, 2) for n in range(65)}), "search_space must hold at most 64 entries, got more"),
+    (own({"x": categorical()}), "search_space.x.choices must hold at least 1 entries, got none"),
+    (own({"x": categorical(*range(257))}), "search_space.x.choices must hold at most 256 entries, got more"),
+    (
+        own({"x": categorical("y" * 201)}),
+        f'search_space.x.choices[0] must have at most 200 characters, got "{"y" * 59}...',
+    ),
+    (own({"x": categorical("a\nb")}), 'search_space.x.choices[0] must not contain control characters, got "a\\nb"'),
+    (own({"x": categorical("\udfff")}), 'search_space.x.choices[0] must be valid Unicode text, got "\\udfff"'),
+    (own({"x": categorical(float("nan"))}), "search_space.x.choices[0] must be a finite number, got NaN"),
+    (
+        own({"x": categorical(2**53 + 1)}),
+        "search_space.x.choices[0] must lie within -2**53 and 2**53, got 9007199254740993",
+    ),
+    (own({"x": categorical([1])}), "search_space.x.choices[0] must be text, a number, true or false, got a list"),
+    (own({"x": whole(1, 2, when="y")}), 'search_space.x.when must be an object, got "y"'),
+    (own({"x": whole(1, 2, when={"y": []})}), "search_space.x.when.y must hold at least 1 entries, got none"),
+    (raw(fixed={"units": None}), "fixed.units must be text, a number, true or false, got null"),
+    (
+        raw(sampler={"seed": 1}),
+        'sampler.name is missing: choose "tpe", "random", "grid", "qmc", "cmaes", "gp" or "nsgaii"',
+    ),
+    (raw(sampler={"name": "tpe", "seed": -1}), "sampler.seed must be at least 0, got -1"),
+    (raw(sampler={"name": "tpe", "seed": 2**32}), "sampler.seed must be at most 4294967295, got 4294967296"),
+    (
+        raw(sampler={"name": "random", "n_startup_trials": 3}),
+        "sampler.n_startup_trials is no known field: known are seed, name",
+    ),
+    (raw(sampler={"name": "nsgaii", "crossover_prob": 1.5}), "sampler.crossover_prob must be at most 1, got 1.5"),
+    (
+        raw(pruner={"name": "halving"}),
+        'pruner.name must be "none", "median", "hyperband", "successive_halving" or "wilcoxon", got "halving"',
+    ),
+    (raw(budget={"trials": 0}), "budget.trials must be at least 1, got 0"),
+    (
+        raw(budget={"trials": 1, "wall_time": "4 hours"}),
+        'budget.wall_time must be a number of seconds or a text such as "4h" or "1h30m", got "4 hours"',
+    ),
+    (
+        raw(budget={"trials": 1, "wall_time": ""}),
+        'budget.wall_time must be a number of seconds or a text such as "4h" or "1h30m", got ""',
+    ),
+    (raw(budget={"trials": 1, "trial_timeout": 0}), "budget.trial_timeout must be above 0, got 0"),
+    (raw(budget={"trials": 1, "trial_timeout": "0s"}), "budget.trial_timeout must be above 0, got 0.0"),
+    (raw(repeats=101), "repeats must be at most 100, got 101"),
+    (raw(retries=-1), "retries must be at least 0, got -1"),
+]
+
+RANGES = [
+    (space(drop_rate=real(0.5, 0.4)), "search_space.drop_rate.low must be at most high (0.4), got 0.5"),
+    (
+        own({"x": real(0.0, 1, log=True)}),
+        "search_space.x.low must be above 0 on a log scale, got 0.0",
+    ),
+    (own({"x": whole(0, 8, log=True)}), "search_space.x.low must be at least 1 on a log scale, got 0"),
+    (own({"x": real(1, 2, log=True, step=0.5)}), "search_space.x.step must be left out where log is true, got 0.5"),
+    (own({"x": whole(1, 8, log=True, step=2)}), "search_space.x.step must be left out where log is true, got 2"),
+    (own({"x": real(0, 1, step=0.0)}), "search_space.x.step must be above 0, got 0.0"),
+    (own({"x": whole(0, 1, step=-1)}), "search_space.x.step must be above 0, got -1"),
+    (own({"x": real(0, 1, step=2)}), "search_space.x.step must be at most high - low (1.0), got 2.0"),
+    (
+        own({"x": real(0, 1, step=0.3)}),
+        "search_space.x.step must divide high - low (1.0) into whole steps (the last one reached is 0.9), got 0.3",
+    ),
+    (
+        own({"x": whole(1, 10, step=4)}),
+        "search_space.x.step must divide high - low (9) into whole steps (the last one reached is 9), got 4",
+    ),
+    (
+        own({"x": real(0, 1, step=1e-7)}),
+        "search_space.x.step must be at least a millionth of the larger bound (1.0), got 1e-07",
+    ),
+    (
+        own({"x": categorical("a", "b", "a")}),
+        'search_space.x.choices[2] repeats choices[0] (Optuna takes 1, 1.0 and true for one), got "a"',
+    ),
+    (
+        own({"x": categorical(1, True)}),
+        "search_space.x.choices[1] repeats choices[0] (Optuna takes 1, 1.0 and true for one), got true",
+    ),
+]
+
+PARAMETERS = [
+    (
+        raw(task={"name": "mnist"}),
+        'task.name must be one of digits, cifar10, speech_commands, rcv1, or an own package.module:Class, got "mnist"',
+    ),
+    (space(drop_rate=real(0, 1.2)), "search_space.drop_rate.high must be below 1, got 1.2"),
+    (space(drop_rate=real(-0.1, 0.5)), "search_space.drop_rate.low must be at least 0, got -0.1"),
+    (space(drop_rate=categorical(0.5, 1.0)), "search_space.drop_rate.choices[1] must be below 1, got 1.0"),
+    (
+        space(drop_rate=categorical("0.5")),
+        'search_space.drop_rate.choices[0] must be a number, got "0.5" (that is '
+        "text: write 0.5 without quotes and with a point)",
+    ),
+    (space(drop_rate=categorical(True)), "search_space.drop_rate.choices[0] must be a number, got true"),
+    (space(noisy_fraction=real(0, 1.1)), "search_space.noisy_fraction.high must be at most 1, got 1.1"),
+    (space(learning_rate=real(0, 1)), "search_space.learning_rate.low must be above 0, got 0.0"),
+    (space(units=whole(0, 8)), "search_space.units.low must be at least 1, got 0"),
+    (space(units=whole(1, 65537)), "search_space.units.high must be at most 65536, got 65537"),
+    (space(units=categorical(32.0)), "search_space.units.choices[0] must be a whole number, got 32.0"),
+    (space(units=real(1, 8)), 'search_space.units.type must be "int" or "categorical", got "float"'),
+    (space(regularizer=whole(1, 8)), 'search_space.regularizer.type must be "categorical", got "int"'),
+    (space(batch_size=categorical(0)), "search_space.batch_size.choices[0] must be at least 1, got 0"),
+    (
+        space(regularizer=categorical("dropuot")),
+        'search_space.regularizer.choices[0] must be "none", "dropout", '
+        '"gaussian_dropout", "dropconnect", "masksembles" or "pernodedrop", got "dropuot"',
+    ),
+    (
+        space(mask_mode=categorical("static")),
+        'search_space.mask_mode.choices[0] must be "dynamic" or "fixed", got "static"',
+    ),
+    (raw(fixed={"learning_rate": -1}), "fixed.learning_rate must be above 0, got -1"),
+    (raw(fixed={"units": True}), "fixed.units must be a whole number, got true"),
+    (
+        raw(fixed={"activation": "step"}),
+        'fixed.activation must be "relu", "leaky_relu", "elu", "gelu", "silu", '
+        '"tanh", "sigmoid" or "identity", got "step"',
+    ),
+    (
+        space(stir_type=categorical("bernoulli", "custom")),
+        "search_space.stir_type.choices[1] needs an own task "
+        '(package.module:Class) that supplies the mask, got "custom"',
+    ),
+    (
+        raw(fixed={"stir_type": "custom"}),
+        'fixed.stir_type needs an own task (package.module:Class) that supplies the mask, got "custom"',
+    ),
+    (
+        space(droprate=real(0, 0.5)),
+        "search_space.droprate is no parameter of the built-in tasks: did you mean drop_rate?",
+    ),
+    (
+        raw(fixed={"momentum": 0.9}),
+        "fixed.momentum is no parameter of the built-in tasks: known are regularizer, "
+        "stir_type, mask_mode, drop_rate, noisy_fraction, units, activation, learning_rate, batch_size",
+    ),
+    (
+        space(rate=real(0, 0.5, parameter="droprate")),
+        "search_space.rate.parameter is no parameter of the built-in tasks: did you mean drop_rate?",
+    ),
+    (
+        raw(fixed={"drop_rate": 0.5}),
+        "fixed.drop_rate is searched as well (search_space.drop_rate): keep one of the two",
+    ),
+    (
+        raw(search_space={"rate": real(0, 0.5, parameter="drop_rate")}, fixed={"drop_rate": 0.5}),
+        "fixed.drop_rate is searched as well (search_space.rate): keep one of the two",
+    ),
+]
+
+CONDITIONS = [
+    (
+        space(drop_rate=real(0, 0.5, when={"regulariser": "dropout"})),
+        "search_space.drop_rate.when.regulariser names neither a dimension of search_space nor a fixed value",
+    ),
+    (
+        own({"x": whole(1, 2), "y": whole(1, 2, when={"x": 1})}),
+        'search_space.y.when.x must name a categorical dimension or a fixed value, got type "int"',
+    ),
+    (
+        space(**PERNODEDROP, stir_type=categorical("gaussian", when={"regularizer": ["pernodedrop", "dropconnect"]})),
+        'search_space.stir_type.when.regularizer must be "dropout" or "pernodedrop", got "dropconnect"',
+    ),
+    (
+        own({"x": categorical(1, 2), "y": whole(1, 2, when={"x": True})}),
+        "search_space.y.when.x must be 1 or 2, got true",
+    ),
+    (own({"x": categorical("a", when={"x": "a"})}), "search_space.x.when depends on itself"),
+    (
+        own(
+            {
+                "x": categorical("a", when={"y": "b"}),
+                "y": categorical("b", when={"z": "c"}),
+                "z": categorical("c", when={"x": "a"}),
+            }
+        ),
+        "search_space.x.when forms a cycle: x -> y -> z -> x",
+    ),
+    (
+        raw(
+            fixed={"regularizer": "dropout"},
+            search_space={"stir_type": categorical("gaussian", when={"regularizer": "pernodedrop"})},
+        ),
+        'search_space.stir_type.when.regularizer can never hold: regularizer is fixed to "dropout", not to '
+        '"pernodedrop"',
+    ),
+    (
+        own(
+            {
+                "r": categorical("a", "b"),
+                "s": categorical("g", "h", when={"r": "b"}),
+                "t": whole(1, 2, when={"r": "a", "s": "g"}),
+            }
+        ),
+        'search_space.t.when can never hold: no value of r serves all of its conditions (t needs "a", s needs "b")',
+    ),
+    (
+        own(
+            {
+                "r": categorical("a", "b", "c"),
+                "s": categorical("g", when={"r": ["a", "b"]}),
+                "t": categorical("g", when={"r": ["b", "c"]}),
+                "u": categorical("g", when={"s": "g", "t": "g"}),
+                "v": whole(1, 2, when={"u": "g", "r": ["a", "c"]}),
+            }
+        ),
+        'search_space.v.when can never hold: no value of r serves all of its conditions (v needs "a" or "c", u needs '
+        '"b")',
+    ),
+    (
+        own({"x": whole(1, 2), "y": whole(3, 4, parameter="x")}),
+        "search_space.y sets the same parameter as x: give the two conditions that exclude each other",
+    ),
+    (
+        own(
+            {
+                "r": categorical("a", "b"),
+                "x": whole(1, 2, when={"r": "a"}),
+                "y": real(3, 4, parameter="x", when={"r": "b"}),
+            }
+        ),
+        "search_space.y sets the same parameter as x: only the ranges may differ, not type, log or choices",
+    ),
+]
+
+STRATEGIES = [
+    (raw(objectives=[{"metric": "val_loss"}] * 2), 'objectives[1].metric is an objective already, got "val_loss"'),
+    (
+        raw(objectives=[{"metric": "val_loss"}, {"metric": "val_accuracy"}], sampler={"name": "cmaes"}),
+        'sampler.name must be "tpe", "random", "nsgaii", "grid" or "qmc" with several objectives, got "cmaes"',
+    ),
+    (
+        raw(objectives=[{"metric": "val_loss"}, {"metric": "val_accuracy"}], pruner={"name": "median"}),
+        'pruner.name must be "none" with several objectives, got "median"',
+    ),
+    (raw(pruner={"name": "hyperband", "min_epochs": 9}), "pruner.min_epochs must be at most task.epochs (8), got 9"),
+    (
+        raw(pruner={"name": "successive_halving", "min_epochs": 9}),
+        "pruner.min_epochs must be at most task.epochs (8), got 9",
+    ),
+    (raw(pruner={"name": "wilcoxon"}), "repeats must be at least 2 with the wilcoxon pruner, got 1"),
+    (
+        raw(sampler={"name": "tpe", "multivariate": False}),
+        "sampler.group must be false where multivariate is false, got true",
+    ),
+    (raw(budget=None), "budget.trials is missing: the tpe sampler has no end of its own (only the grid has)"),
+    (
+        own({"x": categorical("a", "b"), "y": real(0, 1, when={"x": "a"}), "z": real(1, 1)}, sampler={"name": "cmaes"}),
+        "search_space must hold a numeric dimension without a condition and with more than one value for the cmaes "
+        "sampler",
+    ),
+    (
+        own({"x": categorical("a")}, sampler={"name": "gp"}),
+        "search_space must hold a dimension without a condition and with more than one value for the gp sampler",
+    ),
+    (grid_of(x=real(0, 1)), "search_space.x.step is missing: the grid sampler needs finitely many values"),
+    (
+        grid_of(x=whole(1, 1001), y=whole(1, 1000)),
+        "search_space must have at most 1,000,000 combinations for the grid sampler",
+    ),
+    (
+        grid_of(**{f"x{n}": categorical(0, 1) for n in range(15)}, y=whole(1, 1, when={f"x{n}": 0 for n in range(15)})),
+        "search_space must have at most 20,000 combinations of dimensions that others depend on",
+    ),
+]
+
+
+@pytest.mark.parametrize(("bad", "message"), SHAPES + RANGES + PARAMETERS + CONDITIONS + STRATEGIES)
+def test_a_broken_rule_is_named_with_its_path_and_value(bad: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidDefinition) as refused:
+        parse_definition(bad)
+    assert str(refused.value) == message
+    (problem,) = refused.value.problems
+    assert message.startswith(problem.path)
+
+
+@pytest.mark.parametrize("data", [None, 3, "text", [], [("name", "x")]])
+def test_what_is_no_object_is_refused(data: Any) -> None:
+    with pytest.raises(InvalidDefinition, match=r"^definition must be an object, got "):
+        parse_definition(data)
+
+
+def test_a_flood_of_problems_is_cut() -> None:
+    with pytest.raises(InvalidDefinition) as refused:
+        parse_definition(raw(**{f"field{number}": 1 for number in range(1000)}))
+    assert len(refused.value.problems) == 50
+
+    alike = {f"x{number}": whole(1, 2, parameter="x") for number in range(60)}
+    with pytest.raises(InvalidDefinition) as refused:
+        parse_definition(own(alike))
+    assert len(refused.value.problems) == 50
+
+
+VALID = [
+    own({"x": real(0.1, 0.1, step=0.5), "y": real(-1, 1, step=0.25), "z": whole(3, 3, step=7)}),
+    own({"x": categorical("1", 1), "y": categorical(False)}),
+    own({"stir_type": categorical("custom")}),
+    own(
+        {
+            "r": categorical("a", "b", "c"),
+            "s": categorical("g", "h", when={"r": ["a", "b"]}),
+            "t": whole(1, 2, when={"r": ["b", "c"], "s": "g"}),
+        }
+    ),
+    raw(
+        fixed={"regularizer": "pernodedrop"},
+        search_space={"stir_type": categorical("gaussian", when={"regularizer": ["dropconnect", "pernodedrop"]})},
+    ),
+    raw(objectives=[{"metric": "val_loss"}, {"metric": "val_accuracy", "direction": "maximize"}]),
+    raw(pruner={"name": "wilcoxon"}, repeats=2),
+    grid_of(x=whole(1, 1000), y=whole(1, 1000)),
+    raw(search_space={}, sampler={"name": "grid"}, budget=None),
+]
+
+
+@pytest.mark.parametrize("good", VALID)
+def test_what_only_looks_wrong_is_accepted(good: dict[str, Any]) -> None:
+    assert parse_definition(good).trials >= 1
