@@ -8,6 +8,7 @@ from optuna import pruners, samplers
 from optuna.exceptions import ExperimentalWarning
 
 from search_spaces.definition import StudyDefinition
+from search_spaces.distinct import DistinctSampler
 from search_spaces.pruners import HyperbandPruner, MedianPruner, NoPruner, SuccessiveHalvingPruner
 from search_spaces.samplers import (
     CmaEsSampler,
@@ -43,7 +44,7 @@ def build_sampler(definition: StudyDefinition, seed: int) -> samplers.BaseSample
             return samplers.GPSampler(**options, seed=seed, warn_independent_sampling=False)
         if isinstance(chosen, NsgaiiSampler):
             return samplers.NSGAIISampler(**options, seed=seed)
-        return samplers.TPESampler(**options, seed=seed)
+        return DistinctSampler(samplers.TPESampler(**options, seed=seed), definition, seed)
 
 
 def build_pruner(definition: StudyDefinition) -> pruners.BasePruner:

@@ -9,6 +9,7 @@ import pytest
 from optuna import pruners, samplers
 
 from search_spaces import StudyDefinition, build_pruner, build_sampler, fixed_params, parse_definition, suggest
+from search_spaces.distinct import DistinctSampler
 from tests.search_spaces.studies import categorical, raw, real, study, whole
 
 SPACE = {
@@ -19,8 +20,8 @@ SPACE = {
 }
 
 SAMPLERS: list[tuple[dict[str, Any], type[samplers.BaseSampler]]] = [
-    ({"name": "tpe"}, samplers.TPESampler),
-    ({"name": "tpe", "multivariate": False, "group": False, "constant_liar": False}, samplers.TPESampler),
+    ({"name": "tpe"}, DistinctSampler),
+    ({"name": "tpe", "multivariate": False, "group": False, "constant_liar": False}, DistinctSampler),
     ({"name": "random"}, samplers.RandomSampler),
     ({"name": "grid"}, samplers.RandomSampler),
     ({"name": "qmc", "qmc_type": "halton", "scramble": False}, samplers.QMCSampler),
@@ -65,8 +66,10 @@ def test_processes_share_one_quasi_random_sequence() -> None:
 
 def test_a_sampler_gets_its_options() -> None:
     sampler = build_sampler(study(sampler={"name": "tpe", "n_startup_trials": 3, "n_ei_candidates": 7}), seed=1)
-    assert (sampler._n_startup_trials, sampler._n_ei_candidates) == (3, 7)  # type: ignore[attr-defined]
-    assert (sampler._group, sampler._multivariate, sampler._constant_liar) == (True, True, True)  # type: ignore[attr-defined]
+    assert isinstance(sampler, DistinctSampler)
+    base = sampler._base
+    assert (base._n_startup_trials, base._n_ei_candidates) == (3, 7)  # type: ignore[attr-defined]
+    assert (base._group, base._multivariate, base._constant_liar) == (True, True, True)  # type: ignore[attr-defined]
 
 
 def test_grid_runs_take_their_parameters_from_the_grid() -> None:

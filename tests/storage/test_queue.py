@@ -12,7 +12,6 @@ from service.storage import curves, queue, studies, trials, workers
 from service.storage.database import Database
 from service.storage.errors import LeaseLost
 from service.storage.records import CurvePoint, Lease, RunState, StudyState
-
 from tests.storage.conftest import make_definition
 
 

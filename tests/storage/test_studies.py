@@ -11,7 +11,6 @@ from service.storage import studies, workers
 from service.storage.database import Database
 from service.storage.errors import IllegalTransition, StudyExists, UnknownStudy
 from service.storage.records import StudyState
-
 from tests.storage.conftest import make_definition
 
 

@@ -1,0 +1,68 @@
+"""A sampler that does not ask for what is known already."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from optuna import Study
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.trial import FrozenTrial, TrialState
+
+from search_spaces.definition import StudyDefinition
+from search_spaces.suggestion import recorded_params
+
+DRAWS = 32  # tries for a configuration that no trial has
+KNOWN = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
+
+
+class DistinctSampler(BaseSampler):
+    """Draws from `base` again while the configuration was trained before or is being trained.
+
+    TPE repeats its favourite when dimensions are discrete. All trials of a study share their training seeds, so
+    a repetition would give the same value to the last digit and waste its place in the budget. When half of the
+    `DRAWS` give nothing new, the other half are uniform; the last one stands (the space may be exhausted).
+    """
+
+    def __init__(self, base: BaseSampler, definition: StudyDefinition, seed: int) -> None:
+        self._base = base
+        self._uniform = RandomSampler(seed=seed)
+        self._definition = definition
+
+    def reseed_rng(self) -> None:
+        self._base.reseed_rng()
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return self._base.infer_relative_search_space(study, trial)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        drawn = self._base.sample_relative(study, trial, search_space)
+        if not drawn:
+            return drawn
+        known = {frozenset(other.params.items()) for other in study.get_trials(deepcopy=False, states=KNOWN)}
+        for draw in range(1, DRAWS):
+            if self._asked(drawn) not in known:
+                break
+            if draw < DRAWS // 2:
+                drawn = self._base.sample_relative(study, trial, search_space)
+            else:
+                uniform = self._uniform.sample_independent
+                drawn = {name: uniform(study, trial, name, space) for name, space in search_space.items()}
+        return drawn
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        return self._base.sample_independent(study, trial, param_name, param_distribution)
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        self._base.before_trial(study, trial)
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        self._base.after_trial(study, trial, state, values)
+
+    def _asked(self, drawn: Mapping[str, Any]) -> frozenset[tuple[str, Any]]:
+        """What of the draw a trial would ask for: the parameters whose conditions hold."""
+        active = recorded_params(self._definition, drawn)
+        return frozenset((name, value) for name, value in drawn.items() if name in active)
