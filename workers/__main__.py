@@ -8,9 +8,9 @@ import sys
 import time
 
 from service.settings import Settings
-
 from service.storage.database import Database
 from service.storage.errors import StorageError
+from service.storage.patience import AWAY, first_line
 from workers.agent import Agent, Options
 from workers.trial_process import TrialProcessDied
 
@@ -63,6 +63,9 @@ def main(arguments: list[str] | None = None) -> int:
             agent.run()
     except (StorageError, ValueError) as error:
         sys.stderr.write(f"error: {error}\n")
+        return 3
+    except AWAY as error:
+        sys.stderr.write(f"error: the database does not answer: {first_line(error)}\n")
         return 3
     except TrialProcessDied as error:
         sys.stderr.write(f"error: {error}\n")

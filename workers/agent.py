@@ -1,14 +1,17 @@
 """The agent: leases runs one after another and sees each of them to its end."""
 
+import contextlib
 import logging
 import os
 import random
 import socket
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import optuna
@@ -17,13 +20,15 @@ from search_spaces import StudyDefinition, build_pruner, build_sampler, fixed_pa
 from service.storage import optuna_trials, queue, studies, workers
 from service.storage.database import Database
 from service.storage.errors import LeaseLost
-from service.storage.patience import AWAY, patiently
+from service.storage.patience import AWAY, first_line, patiently
 from service.storage.records import Lease
 from workers.execution import Execution
-from workers.lease import Renewal
+from workers.lease import AGAIN_S, SEEN_S, Renewal
 from workers.trial_process import TrialProcess
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class Agent:
         self._db, self._options = db, options
         self._draining = threading.Event()
         self._leave_at = float("inf")
-        self._swept_at = 0.0
+        self._sweep_at = 0.0
         self._process: TrialProcess | None = None
 
     def drain(self) -> None:
@@ -64,11 +69,11 @@ class Agent:
         """
         self._process = TrialProcess(self._options.device, self._options.threads)
         device = self._process.device
-        worker_id = patiently(lambda: workers.register(self._db, socket.gethostname(), os.getpid(), device))
+        worker_id = self._patiently(lambda: workers.register(self._db, socket.gethostname(), os.getpid(), device))
         log.info("worker %s on %s waits for runs", worker_id, device)
         try:
             while not self._draining.is_set():
-                lease = patiently(lambda: self._next(worker_id))
+                lease = self._next(worker_id)
                 if lease is not None:
                     self._work(worker_id, lease)
                 elif self._options.exit_when_idle:
@@ -77,15 +82,23 @@ class Agent:
                     self._draining.wait(self._options.poll * random.uniform(0.75, 1.25))
         finally:
             self._process.kill()
-            workers.stopped(self._db, worker_id)
+            with contextlib.suppress(*AWAY):
+                workers.stopped(self._db, worker_id)
             log.info("worker %s has left", worker_id)
 
     def _next(self, worker_id: str) -> Lease | None:
-        if time.monotonic() - self._swept_at > self._options.lease / 3:
-            queue.expire(self._db, lambda trial_id, reason: optuna_trials.fail(self._db, trial_id, reason))
-            workers.seen(self._db, worker_id, "idle")
-            self._swept_at = time.monotonic()
-        return queue.claim(self._db, worker_id, self._options.lease)
+        try:
+            if time.monotonic() > self._sweep_at:
+                queue.expire(self._db, lambda trial_id, reason: optuna_trials.fail(self._db, trial_id, reason))
+                workers.seen(self._db, worker_id, "idle")
+                self._sweep_at = time.monotonic() + min(self._options.lease / 3, SEEN_S)
+            return queue.claim(self._db, worker_id, self._options.lease)
+        except AWAY as error:
+            # Others may hold runs whose leases ended meanwhile: let them renew first when it is back.
+            log.warning("the database does not answer, waiting for it: %s", first_line(error))
+            self._patiently(self._db.ping)
+            self._draining.wait(min(self._options.lease / 3, 5 * AGAIN_S))
+            return None
 
     def _work(self, worker_id: str, lease: Lease) -> None:
         try:
@@ -95,8 +108,11 @@ class Agent:
             log.warning("%s: its run goes on elsewhere", lost)
             self._restart_process()
         except AWAY as error:
-            log.warning("the database went away before run %d began: %s", lease.run_id, str(error).splitlines()[0])
-            patiently(lambda: queue.hand_back(self._db, lease))
+            log.warning("run %d is left to its lease: %s", lease.run_id, first_line(error))
+            self._restart_process()
+
+    def _patiently(self, call: Callable[[], T]) -> T:
+        return patiently(call, give_up=self._draining.is_set)
 
     def _execute(self, lease: Lease, renewal: Renewal) -> None:
         found = self._study(lease.study_id)

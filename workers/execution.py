@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -22,6 +23,8 @@ from workers.objective import Progress, UnusableObjective
 from workers.trial_process import TrialProcess, TrialProcessDied
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 LISTEN_S = 0.2  # s between looks at the clock, the lease and the drain while no report comes
 LEAVE_S = 5.0  # s for a trial to leave at the end of its epoch before its process is killed
@@ -64,7 +67,7 @@ class Execution:
 
         Raises:
             LeaseLost: another worker holds the run by now, or its study was deleted.
-            AWAY: the database does not answer; the run has not begun.
+            One of AWAY: the database has not answered for long; the run is left to its lease.
         """
         self._trial_id = optuna_trials.ask(self._db, self._study, self._lease, fixed_params)
         if self._lease.token > 1:
@@ -91,6 +94,9 @@ class Execution:
             f": {outcome.reason}" if outcome.reason else "",
         )
         return outcome
+
+    def _patiently(self, call: Callable[[], T]) -> T:
+        return patiently(call, give_up=self._must_leave)
 
     def _settle(self, record: FrozenTrial) -> Outcome:
         """End a run whose last holder died between telling Optuna and ending the run."""
@@ -122,7 +128,7 @@ class Execution:
                 return _leave(process, early)
             match process.listen(LISTEN_S):
                 case Started(facts):
-                    patiently(lambda facts=facts: queue.note_facts(self._db, self._lease, facts))  # type: ignore[misc]
+                    self._patiently(lambda facts=facts: queue.note_facts(self._db, self._lease, facts))  # type: ignore[misc]
                 case EpochDone() as epoch:
                     if early := self._take_in(epoch):
                         return _leave(process, early)
@@ -155,10 +161,10 @@ class Execution:
             value = self._progress.of_repeat(done.repeat)
         report = None if step is None else (step, value)
         points = [_point(done, name, number) for name, number in done.metrics.items()]
-        patiently(lambda: queue.record_epoch(self._db, self._lease, done.epoch, points, report))
+        self._patiently(lambda: queue.record_epoch(self._db, self._lease, done.epoch, points, report))
         if report is None or self._definition.pruner.name == "none":
             return None
-        hopeless = patiently(lambda: optuna_trials.should_prune(self._trial, *report))
+        hopeless = self._patiently(lambda: optuna_trials.should_prune(self._trial, *report))
         return Outcome(RunState.PRUNED) if hopeless else None
 
     @property
@@ -173,7 +179,7 @@ class Execution:
 
     def _end(self, outcome: Outcome) -> None:
         if outcome.state is None:
-            patiently(lambda: queue.hand_back(self._db, self._lease))
+            self._patiently(lambda: queue.hand_back(self._db, self._lease))
         elif outcome.state in _TOLD:
             told = _TOLD[outcome.state]
             values = self._progress.values if told is TrialState.COMPLETE else None
@@ -186,7 +192,7 @@ class Execution:
         assert outcome.state is not None
         best = self._progress.best_epoch
         end = partial(queue.finish, self._db, self._lease, outcome.state, reason=outcome.reason, best_epoch=best)
-        patiently(lambda: end(tell=tell))
+        self._patiently(lambda: end(tell=tell))
 
 
 def _leave(process: TrialProcess, outcome: Outcome) -> Outcome:

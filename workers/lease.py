@@ -8,16 +8,20 @@ from typing import Self
 from service.storage import queue, workers
 from service.storage.database import Database
 from service.storage.errors import LeaseLost
+from service.storage.patience import AWAY, first_line
 from service.storage.records import Lease, StudyState
 
 log = logging.getLogger(__name__)
+
+
+SEEN_S = 20.0  # s between signs of life at most: a silent worker is not listed for long
+AGAIN_S = 1.0  # s between tries while the database is away: be back before anybody takes the run over
 
 
 class Renewal:
     """Renews `lease` every third of its length while the `with` block runs.
 
     `lost` is set once another worker holds the run or its study is gone; `stopped` once its study was stopped.
-    A database that does not answer is asked again at the next turn: it may be back before the lease ends.
     """
 
     def __init__(self, db: Database, worker_id: str, lease: Lease, seconds: float) -> None:
@@ -36,15 +40,20 @@ class Renewal:
         self._thread.join()
 
     def _renew_until_done(self) -> None:
-        while not self._done.wait(self._seconds / 3):
+        usual = min(self._seconds / 3, SEEN_S)
+        pause = usual
+        while not self._done.wait(pause):
             try:
                 state = queue.renew(self._db, self._lease, self._seconds)
                 workers.seen(self._db, self._worker_id, "busy")
             except LeaseLost:
                 self.lost.set()
                 return
-            except Exception as error:
-                log.warning("the lease of run %d could not be renewed: %s", self._lease.run_id, error)
+            except AWAY as error:
+                if pause == usual:
+                    log.warning("run %d cannot be renewed yet: %s", self._lease.run_id, first_line(error))
+                pause = min(AGAIN_S, usual)
                 continue
+            pause = usual
             if state is StudyState.STOPPED:
                 self.stopped.set()

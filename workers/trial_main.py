@@ -4,18 +4,23 @@ A process of its own so that an out-of-memory kill or a segfault ends one trial,
 trial after trial while it is healthy: importing torch and loading the data are paid once.
 """
 
+import ctypes
 import os
 import signal
+import sys
 import traceback
 from multiprocessing.connection import Connection
 
 from workers.messages import EpochDone, Failed, Finished, Order, Ready, Report, Started, Stop, Stopped
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def main(pipe: Connection, device: str, threads: int) -> None:
     """Serve orders until the agent closes the pipe. `device` is auto, cpu or cuda:N."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the agent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _die_with_the_agent()
     try:
         chosen = _prepare(device, threads)
         pipe.send(Ready(chosen))
@@ -25,6 +30,12 @@ def main(pipe: Connection, device: str, threads: int) -> None:
                 pipe.send(_serve(pipe, order, chosen))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         os._exit(0)  # the agent is gone: nobody is left to train for
+
+
+def _die_with_the_agent() -> None:
+    """Ask the kernel for SIGKILL when the agent dies, so that a long epoch does not hold the device for nobody."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _prepare(device: str, threads: int) -> str:

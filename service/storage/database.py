@@ -86,13 +86,21 @@ class Database:
             with self.engine.connect() as connection:
                 current = _revision(connection)
         except OperationalError as error:
-            reason = str(error.orig).strip().splitlines()[-1] if error.orig else "no answer"
-            raise DatabaseUnreachable(f"the database does not answer ({reason}): is it running?") from error
+            raise _unreachable(error) from error
         head = _head()
         if current != head:
             raise SchemaOutdated(
                 f"the database's schema is {current or 'missing'}, this program needs {head}: run `pernodedrop db init`"
             )
+
+    def ping(self) -> None:
+        """Return if the database answers.
+
+        Raises:
+            sqlalchemy.exc.OperationalError: it does not.
+        """
+        with self.engine.connect() as connection:
+            connection.execute(sa.text("SELECT 1"))
 
     def close(self) -> None:
         """Give every connection back."""
@@ -129,8 +137,12 @@ def initialise(url: str) -> None:
                     connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": _INITIALISE_LOCK})
                     connection.commit()
         except OperationalError as error:
-            reason = str(error.orig).strip().splitlines()[-1] if error.orig else "no answer"
-            raise DatabaseUnreachable(f"the database does not answer ({reason}): is it running?") from error
+            raise _unreachable(error) from error
+
+
+def _unreachable(error: OperationalError) -> DatabaseUnreachable:
+    reason = str(error.orig).strip().splitlines()[0]
+    return DatabaseUnreachable(f"the database does not answer ({reason}): is it running?")
 
 
 def _alembic() -> Config:

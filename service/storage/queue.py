@@ -23,13 +23,15 @@ _LEASED = """
     RETURNING runs.id, runs.study_id, ordinal, token, attempts, trial_id, trial_number, next.first
 """
 
-# A dead worker's run first, so that nothing started is left lying while new work is begun. Who has lost it
-# too often is left to `expire`.
+# A dead worker's run first, so that nothing started is left lying while new work is begun. What was lost too
+# often is left to `expire`. A server that has just started gives live holders time to renew before anybody
+# takes their runs over.
 _ADOPT = sa.text(
     """
     WITH next AS (
         SELECT r.id, false AS first FROM fleet.runs r JOIN fleet.studies s ON s.id = r.study_id
         WHERE r.state = 'running' AND r.lease_until < now() AND s.state <> 'stopped'
+            AND pg_postmaster_start_time() < now() - interval '5 seconds'
             AND r.attempts <= (s.definition->>'retries')::int
         ORDER BY r.lease_until LIMIT 1 FOR UPDATE OF r SKIP LOCKED)
     """
@@ -154,8 +156,7 @@ def record_epoch(
         "step": step,
         "reported": reported,
     }
-    # One statement is one transaction and one way to the server and back: this is what every epoch pays.
-    with db.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+    with db.engine.begin() as connection:
         held = connection.execute(_EPOCH, {**_key(lease), "epoch": epoch, **columns}).scalar_one()
     if not held:
         raise LeaseLost(lease.run_id, lease.token)
@@ -219,6 +220,7 @@ def expire(db: Database, fail_trial: Callable[[int, str], object]) -> int:
         SELECT r.id, r.trial_id, r.attempts, s.state FROM fleet.runs r
         JOIN fleet.studies s ON s.id = r.study_id
         WHERE r.state = 'running' AND r.lease_until < now()
+            AND pg_postmaster_start_time() < now() - interval '5 seconds'
             AND (s.state = 'stopped' OR r.attempts > (s.definition->>'retries')::int)
         LIMIT 1 FOR UPDATE OF r SKIP LOCKED
         """

@@ -1,0 +1,83 @@
+"""Charts as plotly's plain data: the page's own program draws them, in the colours of the reader's theme."""
+
+import html
+from collections.abc import Sequence
+from typing import Any
+
+from service.reports.markup import Html, element, json_block
+from service.reports.variants import look_of
+
+Trace = dict[str, Any]
+Figure = dict[str, Any]
+
+HEIGHT = 400  # px
+MOST_POINTS = 4000  # of one trace: beyond, a page gets slow and a picture no clearer
+
+
+def figure(traces: Sequence[Trace], *, x: str, y: str, height: int = HEIGHT, **layout: Any) -> Figure:
+    """A figure with titled axes; `layout` adds to the layout, and to an axis where it is `xaxis` or `yaxis`."""
+    xaxis = {"title": {"text": plain(x)}, "automargin": True} | layout.pop("xaxis", {})
+    yaxis = {"title": {"text": plain(y)}, "automargin": True} | layout.pop("yaxis", {})
+    return {
+        "data": list(traces),
+        "layout": {
+            "height": height,
+            "margin": {"l": 60, "r": 16, "t": 28, "b": 56},
+            "hovermode": "closest",
+            "legend": {"font": {"size": 12}},
+            **layout,
+            "xaxis": xaxis,
+            "yaxis": yaxis,
+        },
+    }
+
+
+def chart(drawn: Figure, caption: str) -> Html:
+    """The figure with its caption, which also is its description for those who cannot see it."""
+    return element(
+        "figure",
+        element("div", json_block(drawn), class_="chart", role="img", aria_label=caption),
+        element("figcaption", caption),
+    )
+
+
+def points(variant: str, xs: Sequence[Any], ys: Sequence[float], notes: Sequence[str]) -> Trace:
+    """One mark per trial, in its variant's look, with a note that shows on hovering."""
+    look, kept = look_of(variant), thinned(len(xs))
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": plain(variant),
+        "legendgroup": plain(variant),
+        "x": [xs[i] for i in kept],
+        "y": [ys[i] for i in kept],
+        "text": [plain(notes[i]) for i in kept],
+        "hovertemplate": "%{text}<extra></extra>",
+        "marker": {"color": look.colour, "symbol": look.symbol, "size": 8, "opacity": 0.85},
+    }
+
+
+def line(variant: str, xs: Sequence[Any], ys: Sequence[float], **more: Any) -> Trace:
+    """A line in its variant's look."""
+    look = look_of(variant)
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": plain(variant),
+        "legendgroup": plain(variant),
+        "x": list(xs),
+        "y": list(ys),
+        "line": {"color": look.colour, "dash": look.dash, "width": 2},
+    } | more
+
+
+def thinned(count: int) -> Sequence[int]:
+    """Which of `count` points to draw: all, or MOST_POINTS of them evenly spaced."""
+    if count <= MOST_POINTS:
+        return range(count)
+    return [i * count // MOST_POINTS for i in range(MOST_POINTS)]
+
+
+def plain(words: str) -> str:
+    """Text for a chart: plotly reads a small HTML in all its text, and none of it may come from a study."""
+    return html.escape(words, quote=False)

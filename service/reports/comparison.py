@@ -1,0 +1,89 @@
+"""The study's variants under shared seeds: every repeat is a block in which each variant has one value."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.reports.epochs import best_epoch, by_repeat
+from service.reports.results import Results
+from service.reports.statistics import Friedman, choose, choosing_seeds, friedman
+from service.storage.records import TrialRecord
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One configuration of every variant, each trained under the same seeds."""
+
+    chosen: tuple[TrialRecord, ...]  # one per variant
+    values: NDArray[np.float64]  # (judging seeds, variants) first objective of each repeat's best epoch
+    costs: NDArray[np.float64]  # the same with the sign that makes less better
+    choosing: int  # seeds that chose the configurations and do not judge them; 0 if the same seeds did both
+    configurations: tuple[int, ...]  # that each variant had to choose from
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        return tuple(trial.variant for trial in self.chosen)
+
+    @property
+    def seeds(self) -> int:
+        """How many judge."""
+        return len(self.values)
+
+    @property
+    def is_fair(self) -> bool:
+        """Whether no variant profits from more choice: other seeds chose, or all had equally many configurations."""
+        return self.choosing > 0 or len(set(self.configurations)) == 1
+
+    @property
+    def can_decide(self) -> bool:
+        """Whether the test could reject at all if every seed agreed; two variants under five seeds it cannot."""
+        return friedman(np.tile(np.arange(len(self.chosen)), (self.seeds, 1))).p_value < ALPHA
+
+    def test(self) -> Friedman:
+        return friedman(self.costs)
+
+
+ALPHA = 0.05
+
+
+def compare(results: Results) -> Comparison | None:
+    """The comparison of all variants with complete trials, or None if fewer than 2 variants or seeds are there."""
+    repeats = results.study.definition.repeats
+    if repeats < 2:
+        return None
+    by_variant = {variant: _repeated(results, variant) for variant in results.compared}
+    trained = {variant: trials for variant, trials in by_variant.items() if trials}
+    if len(trained) < 2:
+        return None
+    sign = -1.0 if results.maximize else 1.0
+    choosing = choosing_seeds(repeats, max(map(len, trained.values())))
+    chosen, columns = [], []
+    for trials in trained.values():
+        choice = choose([[sign * value for value in values] for _, values in trials], choosing)
+        chosen.append(trials[choice.index][0])
+        columns.append(choice.costs)
+    costs = np.stack(columns, axis=1)
+    return Comparison(
+        chosen=tuple(chosen),
+        values=sign * costs,
+        costs=costs,
+        choosing=choosing,
+        configurations=tuple(len(trials) for trials in trained.values()),
+    )
+
+
+def values_by_repeat(results: Results, trial: TrialRecord) -> list[float]:
+    """The first objective at the best epoch of every repeat that has one: what the trial's value is the mean of."""
+    metric = results.objective.metric
+    best = (
+        best_epoch(epochs, metric, maximize=results.maximize)
+        for epochs in by_repeat(results.curves.get(trial.run_id, ())).values()
+    )
+    return [epoch.metrics[metric] for epoch in best if epoch is not None]
+
+
+def _repeated(results: Results, variant: str) -> list[tuple[TrialRecord, list[float]]]:
+    """The variant's complete trials with a value under every seed."""
+    trials = ((trial, values_by_repeat(results, trial)) for trial in results.complete_of(variant))
+    return [(trial, values) for trial, values in trials if len(values) == results.study.definition.repeats]

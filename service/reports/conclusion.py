@@ -1,0 +1,113 @@
+"""What a study's results allow to be said about its variants, and what not, in plain sentences."""
+
+from service.reports.comparison import ALPHA, Comparison
+from service.reports.results import Results
+from service.reports.statistics import FEWEST_SEEDS, Friedman, pairwise_p
+from service.reports.wording import listing, plural
+
+UNDECIDED = "It cannot be concluded which variant is better."
+REMEDY = (
+    "To find out, train each variant's best configuration again, in a study with these settings fixed and repeats: 10."
+)
+
+
+def conclusion(results: Results, comparison: Comparison | None) -> list[str]:
+    """The sentences, the verdict first; [] while no trial is complete."""
+    if not results.compared:
+        return []
+    if len(results.compared) == 1:
+        return [f"Nothing is compared: {results.compared[0]} is the only variant with a complete trial."]
+    obstacle = _obstacle(results.study.definition.repeats, comparison)
+    if obstacle is not None or comparison is None:
+        return [UNDECIDED, obstacle or REMEDY]
+    return [*_judgement(comparison, comparison.test()), *_without_noise(comparison), *_limits(results, comparison)]
+
+
+def _obstacle(repeats: int, comparison: Comparison | None) -> str | None:
+    """Why there is nothing to test, and the remedy."""
+    if repeats < FEWEST_SEEDS:
+        return (
+            f"Every configuration was trained with {plural(repeats, 'seed')}, and the ranking may be the luck of the "
+            f"draw; {FEWEST_SEEDS} shared seeds are the least to judge by. {REMEDY}"
+        )
+    if comparison is None:
+        return f"Fewer than two variants have a configuration that was trained with all {repeats} seeds. {REMEDY}"
+    if not comparison.is_fair:
+        least, most = min(comparison.configurations), max(comparison.configurations)
+        return (
+            "The same seeds chose and judged the configurations, and some variants had more to choose from "
+            f"({least} to {most}), which favours them. {REMEDY}"
+        )
+    if not comparison.can_decide:
+        return (
+            f"{comparison.seeds} seeds cannot decide between {len(comparison.variants)} variants: even if all of them "
+            f"agreed, chance would bring that about in more than {ALPHA:.0%} of cases. Set repeats to 10."
+        )
+    return None
+
+
+def _judgement(comparison: Comparison, test: Friedman) -> list[str]:
+    seeds, p = plural(comparison.seeds, "shared seed"), p_text(test.p_value)
+    if test.p_value >= ALPHA:
+        return [
+            f"No variant is shown to be better: over {seeds} the differences between the "
+            f"{len(comparison.variants)} variants cannot be told from luck (Friedman, {p}).",
+            "That does not show that they are equal; more seeds might tell them apart.",
+        ]
+    better, worse = _told_apart(comparison, test)
+    if not better:
+        return [
+            f"The variants are not all equal (Friedman over {seeds}, {p}), but it takes more seeds to say which of "
+            "them differ."
+        ]
+    return [
+        f"{listing(better[:1])} is better than {listing(worse)} (Friedman over {seeds}, {p}, then Nemenyi at "
+        f"{ALPHA:.0%}).",
+        *_undecided(comparison, better[0], worse),
+    ]
+
+
+def _told_apart(comparison: Comparison, test: Friedman) -> tuple[list[str], list[str]]:
+    """The variant of the best mean rank, and those that are worse than it beyond doubt; both [] if there are none."""
+    order = sorted(range(len(comparison.variants)), key=lambda i: test.mean_ranks[i])
+    p = pairwise_p(test.mean_ranks, comparison.seeds)
+    worse = [comparison.variants[i] for i in order[1:] if p[order[0], i] < ALPHA]
+    return ([comparison.variants[order[0]]], worse) if worse else ([], [])
+
+
+def _undecided(comparison: Comparison, best: str, worse: list[str]) -> list[str]:
+    open_ones = [variant for variant in comparison.variants if variant != best and variant not in worse]
+    if not open_ones:
+        return []
+    return [f"Between {best} and {listing(open_ones)} nothing is decided."]
+
+
+def _without_noise(comparison: Comparison) -> list[str]:
+    """A variant that does best at rate 0 has won or lost as the plain network."""
+    plain = [trial.variant for trial in comparison.chosen if trial.params.get("drop_rate") == 0]
+    return [f"At its best, which is rate 0 and thus no noise at all: {listing(plain)}."] if plain else []
+
+
+def _limits(results: Results, comparison: Comparison) -> list[str]:
+    metric = results.objective.metric
+    return [
+        f"{_choice(comparison)} This is about {metric} of these configurations on this task, measured on data that "
+        "also chose the epoch; another search might find better ones, and a test set has not been looked at."
+    ]
+
+
+def _choice(comparison: Comparison) -> str:
+    if comparison.choosing:
+        first = "first seed" if comparison.choosing == 1 else f"first {comparison.choosing} seeds"
+        return f"The {first} chose each variant's configuration, the other {comparison.seeds} judged it."
+    if max(comparison.configurations) == 1:
+        return "Each variant had one configuration."
+    return (
+        "Each variant had equally many configurations, and the same seeds chose and judged them, which hides "
+        "differences rather than inventing them."
+    )
+
+
+def p_text(p: float) -> str:
+    """ "p = 0.031", "p < 0.001"."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

@@ -1,0 +1,89 @@
+"""The report as one HTML page that needs nothing else: no network, no other file."""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+
+from service.reports.markup import document, element, program, stylesheet
+from service.reports.results import Results
+from service.reports.sections.backends import backends
+from service.reports.sections.control import control
+from service.reports.sections.definition import definition
+from service.reports.sections.epoch_time import epoch_time
+from service.reports.sections.failures import failures
+from service.reports.sections.generalization import generalization
+from service.reports.sections.history import history
+from service.reports.sections.importance import importance
+from service.reports.sections.learning_curves import learning_curves
+from service.reports.sections.paper import paper, records
+from service.reports.sections.ranked import best_configuration, ranked
+from service.reports.sections.rate_response import rate_response
+from service.reports.sections.seeds import seeds
+from service.reports.sections.summary import head
+from service.reports.sections.verdict import verdict
+from service.storage.records import CurvePoint, StudyRecord, TrialRecord
+
+SECTIONS = (
+    head,
+    ranked,
+    verdict,
+    best_configuration,
+    rate_response,
+    learning_curves,
+    generalization,
+    history,
+    importance,
+    seeds,
+    control,
+    records,
+    paper,
+    epoch_time,
+    backends,
+    failures,
+    definition,
+)
+NO_PROGRAMS = "This browser runs no scripts, so the charts are missing; every table is here."
+
+
+def html_report(study: StudyRecord, trials: Sequence[TrialRecord], curves: Mapping[int, Sequence[CurvePoint]]) -> str:
+    """The study's report; `curves` are the learning curves by run id, and runs without one may be missing.
+
+    A page of 5 MB, most of it plotly.js. Its content security policy allows exactly the two programs it brings
+    along and no request to anywhere.
+    """
+    results = Results(study, trials, curves)
+    parts = [part for part in (build(results) for build in SECTIONS) if part is not None]
+    return document(
+        head=(
+            element("meta", charset="utf-8"),
+            element("meta", http_equiv="Content-Security-Policy", content=_policy()),
+            element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+            element("title", f"{study.name} – report"),
+            stylesheet(_asset("report.css")),
+        ),
+        body=(
+            element("main", *parts, element("noscript", NO_PROGRAMS)),
+            *(program(source) for source in _programs()),
+        ),
+    )
+
+
+@cache
+def _programs() -> tuple[str, ...]:
+    plotly = files("plotly").joinpath("package_data", "plotly.min.js").read_text(encoding="utf-8")
+    return plotly, _asset("report.js")
+
+
+@cache
+def _policy() -> str:
+    """Scripts by their hash alone: were a text ever to slip through unescaped, it would not run."""
+    digests = (base64.b64encode(hashlib.sha256(source.encode()).digest()).decode() for source in _programs())
+    scripts = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return f"default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data: blob:; font-src data:"
+
+
+@cache
+def _asset(name: str) -> str:
+    return files("service.reports").joinpath("assets", name).read_text(encoding="utf-8")

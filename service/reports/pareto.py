@@ -1,0 +1,26 @@
+"""Non-dominated fronts of trials with several objectives."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def front_numbers(costs: Sequence[tuple[float, ...]]) -> list[int]:
+    """For every point the number of its non-dominated front, 0 being the Pareto front; less is better.
+
+    A point dominates another if it is nowhere worse and somewhere better. With one objective every front is
+    one value, so all are 0 and the value itself has to decide.
+    """
+    if not costs or len(costs[0]) == 1:
+        return [0] * len(costs)
+    points = np.asarray(costs, dtype=np.float64)
+    order = np.lexsort(points.T[::-1])  # by the first cost, then the second...: who dominates comes earlier
+    points = points[order]
+    fronts = np.zeros(len(points), dtype=np.int64)
+    for i, point in enumerate(points):
+        earlier = points[:i]
+        dominates = (earlier <= point).all(axis=1) & (earlier < point).any(axis=1)
+        fronts[i] = fronts[:i].max(initial=-1, where=dominates) + 1
+    numbers = np.empty_like(fronts)
+    numbers[order] = fronts
+    return numbers.tolist()

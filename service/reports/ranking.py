@@ -1,0 +1,88 @@
+"""The variants of a study, the best first."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from search_spaces import Objective
+from service.reports.pareto import front_numbers
+from service.storage.records import RunState, StudyRecord, TrialRecord
+
+TOP = 3  # trials in a variant's mean_of_top
+
+
+@dataclass(frozen=True)
+class RankingRow:
+    """What one variant reached in a study."""
+
+    rank: int  # 1 is best; variants without a complete trial come last
+    variant: str
+    trials: int  # complete ones
+    pruned: int
+    best_values: list[float] | None  # of its best trial, one per objective
+    mean_of_top: float | None  # mean first objective of its best TOP complete trials: less luck than the best
+    best_params: Mapping[str, Any] | None
+    best_number: int | None
+
+
+def ranking(study: StudyRecord, trials: Sequence[TrialRecord]) -> list[RankingRow]:
+    """Rank the variants by their best complete trial.
+
+    With several objectives a trial comes before every trial of a later non-dominated front, and within a front
+    the first objective decides.
+    """
+    best_first = in_order(study, trials)
+    variants = {trial.variant for trial in trials if trial.variant}
+    reached = {variant: [t for t in best_first if t.variant == variant] for variant in variants}
+    place = {trial.run_id: place for place, trial in enumerate(best_first)}
+    last = len(best_first)
+
+    def rank_key(variant: str) -> tuple[int, str]:
+        return (place[reached[variant][0].run_id] if reached[variant] else last, variant)
+
+    pruned = [trial.variant for trial in trials if trial.state is RunState.PRUNED]
+    return [
+        _row(rank, variant, reached[variant], pruned.count(variant))
+        for rank, variant in enumerate(sorted(variants, key=rank_key), start=1)
+    ]
+
+
+def in_order(study: StudyRecord, trials: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """The complete trials with finite values, the best first; of equals the earlier one first."""
+    complete = [trial for trial in trials if trial.state is RunState.COMPLETE and is_finite(trial)]
+    costs = [costs_of(study.definition.objectives, trial) for trial in complete]
+    fronts = front_numbers(costs)
+    order = sorted(
+        range(len(complete)), key=lambda i: (fronts[i], costs[i], complete[i].number or 0, complete[i].run_id)
+    )
+    return [complete[i] for i in order]
+
+
+def is_finite(trial: TrialRecord) -> bool:
+    return trial.values is not None and all(math.isfinite(value) for value in trial.values)
+
+
+def costs_of(objectives: Sequence[Objective], trial: TrialRecord) -> tuple[float, ...]:
+    """The trial's values with the sign that makes less better."""
+    return tuple(
+        -value if objective.direction == "maximize" else value
+        for objective, value in zip(objectives, trial.values or (), strict=True)
+    )
+
+
+def _row(rank: int, variant: str, best_first: Sequence[TrialRecord], pruned: int) -> RankingRow:
+    if not best_first:
+        return RankingRow(rank, variant, 0, pruned, None, None, None, None)
+    best = best_first[0]
+    top = [trial.values[0] for trial in best_first[:TOP] if trial.values]
+    return RankingRow(
+        rank=rank,
+        variant=variant,
+        trials=len(best_first),
+        pruned=pruned,
+        best_values=best.values,
+        mean_of_top=math.fsum(top) / len(top),
+        best_params=best.params,
+        best_number=best.number,
+    )

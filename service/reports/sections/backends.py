@@ -1,0 +1,56 @@
+"""Which implementation of the layer ran, and on what: results are comparable only within one."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from service.reports.markup import Html, table
+from service.reports.results import Results
+from service.reports.sections.section import note, section, tag
+from service.reports.variants import look_of
+from service.reports.wording import DASH
+
+FACTS = ("backend", "device")
+MEANINGS = {
+    "torch": "torch: there is one implementation, PyTorch's operations",
+    "mask": "mask: every mask entry is drawn and held in memory",
+    "kernel": "kernel: the same masks, drawn inside the computation and not held",
+    "reparameterized": "reparameterized: the noise of the outputs is drawn, the same law with less gradient noise",
+    "flipout": "flipout: samples share the size of their noise but not its sign",
+    "moment_matched": "moment_matched: a Gaussian approximates the noise",
+}
+
+
+def backends(results: Results) -> Html | None:
+    ran = Counter(
+        (trial.variant, *(_fact(trial.facts, name) for name in FACTS)) for trial in results.trials if trial.facts
+    )
+    if not ran:
+        return None
+    place = {variant: place for place, variant in enumerate(results.variants)}
+    rows = [
+        (tag(variant, look_of(variant).colour), backend, device, _sizes(results, variant), f"{count:,}")
+        for (variant, backend, device), count in sorted(
+            ran.items(), key=lambda item: (place.get(item[0][0], -1), item[0])
+        )
+    ]
+    header = ["Variant", "Backend", "Device", "Trainable parameters", "Trials"]
+    meaning = _meaning(backend for _, backend, _ in ran)
+    return section("What ran", table(header, rows, words=3), note(meaning) if meaning else None)
+
+
+def _fact(facts: Mapping[str, Any], name: str) -> str:
+    return str(facts.get(name) or DASH)
+
+
+def _sizes(results: Results, variant: str) -> str:
+    sizes = sorted({t.facts["parameters"] for t in results.trials if t.variant == variant and "parameters" in t.facts})
+    if not sizes:
+        return DASH
+    return f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}"
+
+
+def _meaning(used: Iterable[str]) -> str:
+    """What the backends are; several in one model are joined by a plus sign."""
+    names = {name for joined in used for name in joined.split("+")}
+    return "; ".join(MEANINGS[name] for name in MEANINGS if name in names)

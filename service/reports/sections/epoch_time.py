@@ -1,0 +1,79 @@
+"""What an epoch costs under each variant."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from service.reports.epochs import by_repeat
+from service.reports.markup import Html, table
+from service.reports.paper import published_epoch_seconds
+from service.reports.results import Results
+from service.reports.sections.section import note, section, tag
+from service.reports.variants import look_of
+from service.reports.wording import DASH, decimal, places_for
+from service.storage.records import RunState
+
+SECONDS = "train_seconds"
+REFERENCE = "dropout"
+WHAT_IS_TIMED = (
+    "Training only, without evaluation. The first epoch of every training is left out where there are others, because "
+    "it pays for compilation. Trials differ in width and share their machine with others, so these are costs of this "
+    "study, not a benchmark of the layers."
+)
+WITH_EPOCHS = (RunState.COMPLETE, RunState.PRUNED)
+
+
+@dataclass(frozen=True)
+class EpochTime:
+    """Training seconds of an epoch, over all epochs of a variant's trials."""
+
+    variant: str
+    mean: float  # s
+    deviation: float | None  # s; None for a single epoch
+    epochs: int
+
+
+def epoch_time(results: Results) -> Html | None:
+    times = epoch_times(results)
+    if not times:
+        return None
+    published = published_epoch_seconds(results.study.definition.task.name)
+    ours = {time.variant: time.mean for time in times}
+    places = places_for(list(ours.values()))
+    rows = [
+        [
+            tag(time.variant, look_of(time.variant).colour),
+            decimal(time.mean, places),
+            decimal(time.deviation, places),
+            f"{time.epochs:,}",
+            _relative(ours, time.variant),
+            *([_relative(published, time.variant)] if published else []),
+        ]
+        for time in times
+    ]
+    header = ["Variant", "Mean, s", "Standard deviation, s", "Epochs", f"Relative to {REFERENCE}"]
+    return section(
+        "Seconds per epoch", table(header + (["In the paper"] if published else []), rows), note(WHAT_IS_TIMED)
+    )
+
+
+def _relative(seconds: Mapping[str, float], variant: str) -> str:
+    if variant not in seconds or not seconds.get(REFERENCE):
+        return DASH
+    return f"{seconds[variant] / seconds[REFERENCE]:.2f}"
+
+
+def epoch_times(results: Results) -> list[EpochTime]:
+    """Every variant's epoch time, the quickest first."""
+    seconds: dict[str, list[float]] = {}
+    for trial in results.trials:
+        if trial.state in WITH_EPOCHS:
+            for epochs in by_repeat(results.curves.get(trial.run_id, ())).values():
+                measured = [epoch.metrics[SECONDS] for epoch in epochs if SECONDS in epoch.metrics]
+                seconds.setdefault(trial.variant, []).extend(measured[1:] or measured)
+    times = [
+        EpochTime(variant, fmean(several), stdev(several) if len(several) > 1 else None, len(several))
+        for variant, several in seconds.items()
+        if several
+    ]
+    return sorted(times, key=lambda time: time.mean)

@@ -1,0 +1,55 @@
+"""Validation against training loss at the end of the epoch: who learns, who overfits."""
+
+from service.reports.charts import Figure, Trace, chart, figure, points
+from service.reports.epochs import best_epoch
+from service.reports.markup import Html
+from service.reports.results import Results
+from service.reports.sections.section import section
+from service.reports.wording import number, settings
+
+
+def generalization(results: Results) -> Html | None:
+    if len(results.best_first) < 2:
+        return None
+    drawn = generalization_figure(results)
+    if not drawn["data"]:
+        return None
+    caption = (
+        "Every complete trial at its epoch of least validation loss. The training loss is that of the whole training "
+        "set, measured without noise at the end of the epoch. Above the dotted line a model does worse on "
+        "validation than on training data: the further, the more it overfits."
+    )
+    return section("Validation against training loss", chart(drawn, caption))
+
+
+def generalization_figure(results: Results) -> Figure:
+    traces: list[Trace] = []
+    losses: list[float] = []
+    for variant in results.compared:
+        marks = []
+        for trial in results.complete_of(variant):
+            epoch = best_epoch(results.mean_epochs(trial), "val_loss", maximize=False)
+            if epoch is not None and "train_loss" in epoch.metrics:
+                train, validation = epoch.metrics["train_loss"], epoch.metrics["val_loss"]
+                there = f"epoch {epoch.number}: training {number(train)}, validation {number(validation)}"
+                said = f"trial {trial.number}, {there}, {settings(trial.params)}"
+                marks.append((train, validation, said))
+        if marks:
+            xs, ys, notes = zip(*marks, strict=True)
+            traces.append(points(variant, xs, ys, notes))
+            losses += xs
+    if traces:
+        traces.insert(0, _diagonal(min(losses), max(losses)))
+    return figure(traces, x="training loss at the end of the epoch", y="validation loss")
+
+
+def _diagonal(low: float, high: float) -> Trace:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [low, high],
+        "y": [low, high],
+        "line": {"color": "#7d8590", "dash": "dot", "width": 1.5},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }

@@ -1,0 +1,77 @@
+"""How the search went: every complete trial in its order, and the best so far."""
+
+from itertools import accumulate
+
+from service.reports.charts import Figure, chart, figure, line, points
+from service.reports.markup import Html
+from service.reports.ranking import costs_of
+from service.reports.results import Results, value_of
+from service.reports.sections.section import section
+from service.reports.wording import number, settings
+from service.storage.records import TrialRecord
+
+
+def history(results: Results) -> Html | None:
+    if len(results.best_first) < 2:
+        return None
+    better = "higher" if results.maximize else "lower"
+    caption = (
+        f"Every complete trial's {results.objective.metric} in the order of the search, and the best so far; "
+        f"{better} is better."
+    )
+    drawn = [chart(history_figure(results), caption)]
+    if len(results.study.definition.objectives) > 1:
+        drawn.append(chart(front_figure(results), "Complete trials by two objectives; the line is the Pareto front."))
+    return section("Search history", *drawn)
+
+
+def history_figure(results: Results) -> Figure:
+    in_time = sorted(results.best_first, key=lambda trial: trial.number or 0)
+    best = list(accumulate(map(value_of, in_time), max if results.maximize else min))
+    so_far = line("best so far", [trial.number for trial in in_time], best, hoverinfo="skip")
+    so_far["line"] = {"width": 2, "shape": "hv", "color": "#7d8590"}
+    marks = [
+        points(
+            variant,
+            [trial.number for trial in results.complete_of(variant)],
+            [value_of(trial) for trial in results.complete_of(variant)],
+            [described(trial) for trial in results.complete_of(variant)],
+        )
+        for variant in results.compared
+    ]
+    return figure([so_far, *marks], x="trial", y=results.objective.metric)
+
+
+def front_figure(results: Results) -> Figure:
+    """The first two objectives, with the trials that no other dominates in these two joined by a line."""
+    first, second = results.study.definition.objectives[:2]
+    marks = [
+        points(
+            variant,
+            [value_of(trial) for trial in results.complete_of(variant)],
+            [(trial.values or [])[1] for trial in results.complete_of(variant)],
+            [described(trial) for trial in results.complete_of(variant)],
+        )
+        for variant in results.compared
+    ]
+    front = [(trial.values or [])[:2] for trial in _front(results)]
+    joined = line("Pareto front", [x for x, _ in front], [y for _, y in front], hoverinfo="skip")
+    joined["line"] = {"width": 1.5, "color": "#7d8590", "dash": "dot"}
+    return figure([joined, *marks], x=first.metric, y=second.metric)
+
+
+def described(trial: TrialRecord) -> str:
+    """A trial in the note that shows on hovering."""
+    values = " / ".join(number(value) for value in trial.values or ())
+    return f"trial {trial.number}: {values}, {settings(trial.params)}"
+
+
+def _front(results: Results) -> list[TrialRecord]:
+    """Along the first objective, every trial that betters the second."""
+    objectives = results.study.definition.objectives
+    costs = {trial.run_id: costs_of(objectives, trial)[:2] for trial in results.best_first}
+    front: list[TrialRecord] = []
+    for trial in sorted(results.best_first, key=lambda trial: costs[trial.run_id]):
+        if not front or costs[trial.run_id][1] < costs[front[-1].run_id][1]:
+            front.append(trial)
+    return front

@@ -1,0 +1,42 @@
+"""Which parameters decide whether a trial is among the best."""
+
+from service.reports.charts import Figure, chart, figure, plain
+from service.reports.importance import FEWEST_TRIALS, importances
+from service.reports.markup import Html, element
+from service.reports.results import Results
+from service.reports.sections.section import section
+from service.reports.wording import plural
+
+
+def importance(results: Results) -> Html | None:
+    if not results.best_first:
+        return None
+    if len(results.best_first) < FEWEST_TRIALS:
+        few = f"Too little to tell from {plural(len(results.best_first), 'complete trial')}: it takes {FEWEST_TRIALS}."
+        return section("Importance of the parameters", element("p", few))
+    shares = importances(results.study.definition, results.best_first)
+    if len(shares) < 2:
+        only = "Fewer than two parameters were varied, so there is nothing to weigh."
+        return section("Importance of the parameters", element("p", only))
+    caption = (
+        f"How strongly each parameter's values differ between the best trials by {results.objective.metric} and all "
+        "trials (PED-ANOVA, as shares of the sum). Few trials and a sampler's preferences blur it: a hint, not a proof."
+    )
+    return section("Importance of the parameters", chart(importance_figure(shares), caption))
+
+
+def importance_figure(shares: dict[str, float]) -> Figure:
+    names = list(reversed(shares))
+    bars = {
+        "type": "bar",
+        "orientation": "h",
+        "y": [plain(name) for name in names],
+        "x": [shares[name] for name in names],
+        "text": [f"{shares[name]:.0%}" for name in names],
+        "textposition": "outside",
+        "cliponaxis": False,
+        "hoverinfo": "skip",
+        "marker": {"color": "#2f7fd1"},
+    }
+    axis = {"tickformat": ".0%", "range": [0, 1.1 * max(shares.values())]}
+    return figure([bars], x="share of importance", y="", height=90 + 34 * len(names), xaxis=axis)

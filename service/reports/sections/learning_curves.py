@@ -1,0 +1,53 @@
+"""Validation and training loss by epoch, of the best trial of every variant."""
+
+from typing import Any
+
+from service.reports.charts import Figure, Trace, chart, figure, line
+from service.reports.markup import Html
+from service.reports.results import Results
+from service.reports.sections.section import section
+
+LEFT, RIGHT = (0.0, 0.46), (0.54, 1.0)  # parts of the width
+
+
+def learning_curves(results: Results) -> Html | None:
+    drawn = curves_figure(results)
+    if not drawn["data"]:
+        return None
+    caption = (
+        "The best trial of each variant: validation loss on the left, on the right the loss of the whole training set, "
+        "measured without noise at the end of the epoch. Several seeds are averaged."
+    )
+    return section("Learning curves", chart(drawn, caption))
+
+
+def curves_figure(results: Results) -> Figure:
+    """Two panels with one legend."""
+    left = _curves(results, "val_loss", {})
+    shown = {trace["legendgroup"] for trace in left}
+    right = _curves(results, "train_loss", {"xaxis": "x2", "yaxis": "y2"})
+    for trace in right:
+        trace["showlegend"] = trace["legendgroup"] not in shown
+    return figure(
+        left + right,
+        x="epoch",
+        y="validation loss",
+        xaxis={"domain": LEFT, "rangemode": "tozero"},
+        xaxis2=_axis("epoch", domain=RIGHT, rangemode="tozero"),
+        yaxis2=_axis("training loss", anchor="x2"),
+    )
+
+
+def _curves(results: Results, metric: str, place: dict[str, Any]) -> list[Trace]:
+    """The metric by epoch; a single epoch is a mark."""
+    traces = []
+    for variant in results.compared:
+        epochs = [epoch for epoch in results.mean_epochs(results.complete_of(variant)[0]) if metric in epoch.metrics]
+        if epochs:
+            numbers, values = [epoch.number for epoch in epochs], [epoch.metrics[metric] for epoch in epochs]
+            traces.append(line(variant, numbers, values, mode="lines" if len(epochs) > 1 else "markers", **place))
+    return traces
+
+
+def _axis(title: str, **more: Any) -> dict[str, Any]:
+    return {"title": {"text": title}, "automargin": True} | more

@@ -1,0 +1,71 @@
+"""The variants, the best first, and the best configuration of all."""
+
+from collections.abc import Sequence
+
+from service.reports.markup import Html, element, table
+from service.reports.ranking import TOP, RankingRow
+from service.reports.results import Results
+from service.reports.sections.section import facts, note, section, tag
+from service.reports.variants import look_of
+from service.reports.wording import DASH, decimal, places_for, setting, settings
+from service.storage.records import RunState
+
+NAMES_OF_VARIANT = ("regularizer", "stir_type", "mask_mode")
+
+
+def ranked(results: Results) -> Html:
+    if not results.ranking:
+        return section("Ranked variants", element("p", "No trial has chosen its configuration yet."))
+    return section("Ranked variants", _table(results), _how(results))
+
+
+def best_configuration(results: Results) -> Html | None:
+    if not results.best_first:
+        return None
+    best = results.best_first[0]
+    objectives = results.study.definition.objectives
+    reached = {o.metric: value for o, value in zip(objectives, best.values or (), strict=True)}
+    told = {
+        **{name: decimal(value, places_for([value])) for name, value in reached.items()},
+        "trial": str(best.number),
+        "best epoch": DASH if best.best_epoch is None else f"{best.best_epoch} of {best.epoch}",
+        **{name: setting(value) for name, value in best.params.items()},
+    }
+    title = "Best configuration" if len(objectives) == 1 else "Best configuration by the first objective"
+    return section(title, facts(told.items()))
+
+
+def _table(results: Results) -> Html:
+    metrics = [objective.metric for objective in results.study.definition.objectives]
+    columns = list(zip(*(row.best_values for row in results.ranking if row.best_values), strict=True))
+    places = [places_for(column) for column in columns] or [0] * len(metrics)
+    only_fixed = set(results.study.definition.fixed) | set(NAMES_OF_VARIANT)
+
+    def cells(row: RankingRow) -> list[Html | str]:
+        values: Sequence[float | None] = row.best_values or [None] * len(metrics)
+        number = DASH if row.best_number is None else str(row.best_number)
+        return [
+            str(row.rank),
+            tag(row.variant, look_of(row.variant).colour),
+            settings(row.best_params or {}, without=sorted(only_fixed)) or DASH,
+            *(decimal(value, digits) for value, digits in zip(values, places, strict=True)),
+            decimal(row.mean_of_top, places[0]),
+            number,
+            f"{row.trials:,}",
+            f"{row.pruned:,}",
+        ]
+
+    header = ["", "Variant", "Best settings", *(f"Best {metric}" for metric in metrics), f"Mean of top {TOP}"]
+    return table([*header, "Trial", "Complete", "Pruned"], map(cells, results.ranking), words=3)
+
+
+def _how(results: Results) -> Html:
+    failed = sum(trial.state is RunState.FAILED for trial in results.trials)
+    several = len(results.study.definition.objectives) > 1
+    return note(
+        "Ranked by the best complete trial"
+        + (" (by non-dominated fronts, then by the first objective)" if several else "")
+        + f". The best of many trials is partly luck; the mean of a variant's top {TOP} is less so, and a sampler "
+        "that favours a variant gives it more chances. Which differences are real is said further down."
+        + (f" {failed} failed trials are listed at the end." if failed else "")
+    )

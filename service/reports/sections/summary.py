@@ -1,0 +1,89 @@
+"""The head of a report: what was asked, where it stands, what it has cost."""
+
+from datetime import UTC, datetime
+
+from service.reports.markup import Content, Html, element
+from service.reports.results import Results
+from service.reports.sections.section import facts
+from service.reports.wording import DASH, decimal, duration, moment, places_for, plural, setting
+from service.storage.records import FINISHED_STATES, OPEN_STATES, RunState
+
+
+def head(results: Results) -> Html:
+    study = results.study
+    state = element("span", study.state.value, class_=f"state {study.state.value}")
+    return element(
+        "header",
+        element("p", "Report of a study", class_="kicker"),
+        element("h1", study.name, " ", state),
+        element("p", study.definition.description) if study.definition.description else None,
+        _asked(results),
+        _tiles(results),
+    )
+
+
+def _asked(results: Results) -> Html:
+    study, definition = results.study, results.study.definition
+    task = [definition.task.name, plural(definition.task.epochs, "epoch")]
+    if definition.task.train_size is not None:
+        task.append(f"{definition.task.train_size:,} training samples")
+    task += [f"{name} {setting(value)}" for name, value in definition.task.options.items()]
+    return facts(
+        (
+            ("Task", ", ".join(task)),
+            ("Objective", "; ".join(f"{o.direction} {o.metric}" for o in definition.objectives)),
+            ("Sampler", f"{definition.sampler.name}, seed {definition.sampler.seed}"),
+            ("Pruner", definition.pruner.name),
+            ("Seeds", f"{definition.repeats} per configuration"),
+            ("Submitted", moment(study.created_at)),
+            ("Finished", moment(study.finished_at)),
+        )
+    )
+
+
+def _tiles(results: Results) -> Html:
+    finished = sum(results.count(state) for state in FINISHED_STATES)
+    budget = results.study.definition.budget
+    limit = "" if budget.wall_time is None else f" of {duration(budget.wall_time)}"
+    best = results.best_first[0].values if results.best_first else None
+    shown = DASH if best is None else " / ".join(decimal(value, places_for([value])) for value in best)
+    metric = " / ".join(objective.metric for objective in results.study.definition.objectives)
+    return element(
+        "div",
+        _tile(shown, f"best {metric}"),
+        _tile(f"{finished:,} / {results.study.definition.trials:,}", "trials finished of the budget", _states(results)),
+        _tile(
+            str(len(results.compared)),
+            "variant compared" if len(results.compared) == 1 else "variants compared",
+            _without_result(results),
+        ),
+        _tile(duration(_elapsed(results)) + limit, "wall time"),
+        class_="tiles",
+    )
+
+
+def _tile(figure: str, meaning: str, detail: Content = None) -> Html:
+    return element(
+        "div",
+        element("strong", figure),
+        element("span", meaning),
+        element("small", detail) if detail else None,
+        class_="tile",
+    )
+
+
+def _states(results: Results) -> str:
+    shown = (RunState.COMPLETE, RunState.PRUNED, RunState.FAILED, RunState.CANCELLED, *OPEN_STATES)
+    return ", ".join(f"{results.count(state):,} {state.value}" for state in shown if results.count(state))
+
+
+def _without_result(results: Results) -> str:
+    count = len(results.variants) - len(results.compared)
+    return f"{count} more without a complete trial" if count else ""
+
+
+def _elapsed(results: Results) -> float | None:
+    begun = results.study.started_at
+    if begun is None:
+        return None
+    return ((results.study.finished_at or datetime.now(UTC)) - begun).total_seconds()

@@ -1,0 +1,27 @@
+"""Statistics of regularizers compared: pure functions of arrays. Costs throughout: less is better."""
+
+from service.reports.statistics.control import ZeroRate, zero_rate_control
+from service.reports.statistics.friedman import Friedman, friedman
+from service.reports.statistics.nemenyi import critical_difference, indistinct_groups, pairwise_p
+from service.reports.statistics.paired import PairedDifference, paired_difference
+from service.reports.statistics.paper_protocol import RECORDS, PaperRanking, paper_protocol
+from service.reports.statistics.selection import FEWEST_SEEDS, Chosen, choose, choosing_seeds
+
+__all__ = [
+    "FEWEST_SEEDS",
+    "RECORDS",
+    "Chosen",
+    "Friedman",
+    "PairedDifference",
+    "PaperRanking",
+    "ZeroRate",
+    "choose",
+    "choosing_seeds",
+    "critical_difference",
+    "friedman",
+    "indistinct_groups",
+    "paired_difference",
+    "pairwise_p",
+    "paper_protocol",
+    "zero_rate_control",
+]

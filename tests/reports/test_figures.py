@@ -1,0 +1,89 @@
+"""What the charts show."""
+
+import pytest
+
+from service.reports.charts import MOST_POINTS, points, thinned
+from service.reports.critical_difference import critical_difference_figure
+from service.reports.results import Results
+from service.reports.sections.generalization import generalization_figure
+from service.reports.sections.history import front_figure, history_figure
+from service.reports.sections.learning_curves import curves_figure
+from service.reports.sections.rate_response import mean_by_rate, rate_figure
+from service.reports.variants import COLOURS, look_of
+from service.storage.records import RunState
+from tests.reports.samples import curve_of, params_of, searched, study_of, trial_of
+
+
+def test_history_keeps_the_best_so_far() -> None:
+    trials = [trial_of(number, [value]) for number, value in enumerate([0.5, 0.6, 0.3, 0.4])]
+    so_far, marks = history_figure(Results(study_of(trials), trials, {}))["data"]
+    assert so_far["y"] == [0.5, 0.5, 0.3, 0.3]
+    assert sorted(marks["x"]) == [0, 1, 2, 3]
+
+
+def test_history_of_a_maximized_objective_rises() -> None:
+    trials = [trial_of(number, [value]) for number, value in enumerate([0.5, 0.6, 0.3])]
+    study = study_of(trials, objectives=[{"metric": "val_accuracy", "direction": "maximize"}])
+    assert history_figure(Results(study, trials, {}))["data"][0]["y"] == [0.5, 0.6, 0.6]
+
+
+def test_front_joins_the_trials_that_no_other_betters() -> None:
+    pairs = [[0.3, 0.9], [0.28, 0.8], [0.29, 0.7], [0.4, 0.95], [0.5, 0.95]]
+    trials = [trial_of(number, pair) for number, pair in enumerate(pairs)]
+    study = study_of(trials, objectives=[{"metric": "val_loss"}, {"metric": "val_accuracy", "direction": "maximize"}])
+    front = front_figure(Results(study, trials, {}))["data"][0]
+    assert (front["x"], front["y"]) == ([0.28, 0.3, 0.4], [0.8, 0.9, 0.95])
+
+
+def test_rate_response_joins_means() -> None:
+    values = {0.1: [0.4, 0.6], 0.3: [0.3], 0.5: [0.35]}
+    settings = [(rate, value) for rate, several in values.items() for value in several]
+    trials = [trial_of(n, [v], params=params_of("dropout", drop_rate=r)) for n, (r, v) in enumerate(settings)]
+    marks, joined = rate_figure(Results(study_of(trials), trials, {}))["data"]
+    assert sorted(zip(marks["x"], marks["y"], strict=True)) == sorted(settings)
+    assert (joined["x"], joined["y"]) == ([0.1, 0.3, 0.5], [0.5, 0.3, 0.35])
+    assert mean_by_rate(trials)[0.1] == pytest.approx(0.5)
+
+
+def test_learning_curves_are_of_each_variants_best_trial_and_average_its_seeds() -> None:
+    trials = [trial_of(0, [0.3]), trial_of(1, [0.2])]
+    curves = {100: curve_of(0.3, 8), 101: curve_of(0.1, 8) + curve_of(0.3, 8, repeat=1)}
+    validation, training = curves_figure(Results(study_of(trials, repeats=2), trials, curves))["data"]
+    assert validation["y"][-1] == pytest.approx(0.2)
+    assert training["y"][-1] == pytest.approx(0.1)
+    assert (validation.get("showlegend", True), training["showlegend"]) == (True, False)
+
+
+def test_generalization_takes_the_epoch_of_least_validation_loss() -> None:
+    trials = [trial_of(0, [0.3])]
+    _, marks = generalization_figure(Results(study_of(trials), trials, {100: curve_of(0.3, 8, gap=0.1)}))["data"]
+    assert (marks["x"], marks["y"]) == ([pytest.approx(0.2)], [pytest.approx(0.3)])
+
+
+def test_unfinished_trials_are_in_no_chart_of_results() -> None:
+    study, trials, curves = searched(40)
+    complete = {t.number for t in trials if t.state is RunState.COMPLETE}
+    _, *marks = history_figure(Results(study, trials, curves))["data"]
+    assert {number for trace in marks for number in trace["x"]} == complete
+
+
+def test_every_variant_looks_different() -> None:
+    modes = [f"{kind}-{mode}" for kind in COLOURS if kind.startswith("pernodedrop") for mode in ("dynamic", "fixed")]
+    variants = [kind for kind in COLOURS if not kind.startswith("pernodedrop")] + modes
+    assert len({look_of(variant) for variant in variants}) == len(variants)
+
+
+def test_points_are_thinned_evenly() -> None:
+    assert list(thinned(3)) == [0, 1, 2]
+    kept = thinned(10 * MOST_POINTS)
+    assert (len(kept), kept[:2], kept[-1]) == (MOST_POINTS, [0, 10], 10 * (MOST_POINTS - 1))
+    many = list(range(10 * MOST_POINTS))
+    assert len(points("dropout", many, [float(i) for i in many], [""] * len(many))["x"]) == MOST_POINTS
+
+
+def test_critical_difference_diagram_places_every_variant_at_its_rank() -> None:
+    variants, ranks = ["dropout", "dropconnect", "none"], [1.2, 2.9, 1.9]
+    traces = critical_difference_figure(variants, ranks, blocks=10, alpha=0.05)["data"]
+    arms = {trace["text"][-1]: trace["x"][0] for trace in traces if "text" in trace and len(trace["x"]) == 3}
+    named = {variant: x for variant in variants for label, x in arms.items() if label and variant in label}
+    assert named == dict(zip(variants, ranks, strict=True))

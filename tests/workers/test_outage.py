@@ -1,0 +1,60 @@
+"""A database that goes away and comes back costs no trial."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service.storage import curves, studies
+from service.storage.database import Database, initialise
+from service.storage.embedded import EmbeddedPostgres
+from service.storage.records import RunState
+from tests.workers.conftest import ROOT, finished, only_trial, own_study, until
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    made = Path(tempfile.mkdtemp(prefix="pernodedrop-outage-"))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made)
+
+
+def test_a_crash_of_postgres_costs_no_epoch(folder: Path) -> None:
+    server = EmbeddedPostgres(folder / "postgres")
+    url = server.start()
+    initialise(url)
+    epochs = 60
+    with Database.open(url) as db:
+        study = studies.create(db, own_study("outage", epochs=epochs, options={"seconds": 0.1}))
+    command = [sys.executable, "-m", "workers", "--device", "cpu", "--lease", "3", "--poll", "0.1"]
+    workers = [subprocess.Popen(command, cwd=ROOT, env={**os.environ, "DATABASE_URL": url}) for _ in range(2)]
+    try:
+        with Database.open(url) as db:
+            until(lambda: only_trial(db, study).epoch >= 2)
+        postmaster = int(next(folder.rglob("postmaster.pid")).read_text().splitlines()[0])
+        os.kill(postmaster, signal.SIGQUIT)  # an immediate shutdown: no goodbye to anybody
+        time.sleep(4)  # longer than the lease
+        server.release()
+        server = EmbeddedPostgres(folder / "postgres")
+        assert server.start() == url
+        with Database.open(url) as db:
+            until(finished(db, "outage"))
+            trial = only_trial(db, study)
+            assert (trial.state, trial.attempts, trial.epoch) == (RunState.COMPLETE, 1, epochs)
+            losses = [p for p in curves.of_run(db, trial.run_id) if (p.split, p.metric) == ("val", "loss")]
+            assert [point.epoch for point in losses] == list(range(1, epochs + 1))
+        for worker in workers:
+            worker.send_signal(signal.SIGTERM)
+        assert [worker.wait(30) for worker in workers] == [0, 0]
+    finally:
+        for worker in workers:
+            worker.kill()
+        server.release()
