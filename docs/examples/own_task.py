@@ -1,0 +1,54 @@
+"""A task of one's own: tumours told apart by 30 measured features, with scikit-learn's breast cancer data."""
+
+import torch
+from sklearn.datasets import load_breast_cancer
+from sklearn.model_selection import train_test_split
+from torch import Tensor, nn
+
+from pernodedrop import regularized_linear
+from search_spaces import TrialConfig
+from workers.tasks import Splits, Task
+
+
+class Tumours(Task):
+    """Malignant (1) or benign (0), by a perceptron whose depth a study may search."""
+
+    def load(self, device: torch.device) -> Splits:
+        x, y = load_breast_cancer(return_X_y=True)
+        malignant = 1.0 - y
+        # A fixed random_state: every worker must see the same splits.
+        x, test_x, y, test_y = train_test_split(x, malignant, test_size=0.2, stratify=malignant, random_state=0)
+        train_x, val_x, train_y, val_y = train_test_split(x, y, test_size=0.25, stratify=y, random_state=0)
+        mean, deviation = train_x.mean(axis=0), train_x.std(axis=0)  # of the training split alone
+
+        def tensors(x, y):
+            x = torch.tensor((x - mean) / deviation, dtype=torch.float32, device=device)
+            return x, torch.tensor(y, dtype=torch.float32, device=device)
+
+        return Splits(*tensors(train_x, train_y), *tensors(val_x, val_y), *tensors(test_x, test_y))
+
+    def build(self, config: TrialConfig) -> nn.Module:
+        slot = regularized_linear(
+            config.regularizer,
+            30,
+            config.units,
+            drop_rate=config.drop_rate,
+            stir_type=config.stir_type,
+            mask_mode=config.mask_mode,
+            noisy_fraction=config.noisy_fraction,
+        )
+        layers = [slot, nn.ReLU()]
+        for _ in range(config.extra["depth"]):  # a dimension of this task's own
+            layers += [nn.Linear(config.units, config.units), nn.ReLU()]
+        return nn.Sequential(*layers, nn.Linear(config.units, 1), nn.Flatten(0))
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        weight = torch.tensor(self.spec.options.get("malignant_weight", 1.0), device=outputs.device)
+        return nn.functional.binary_cross_entropy_with_logits(outputs, targets, pos_weight=weight)
+
+    def metrics(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        found, malignant = outputs > 0, targets > 0.5
+        return {
+            "accuracy": (found == malignant).double().mean(),
+            "sensitivity": found[malignant].double().mean(),  # the share of malignant tumours that are found
+        }

@@ -1,0 +1,58 @@
+import pytest
+import torch
+from torch import nn
+
+from pernodedrop.names import REGULARIZERS
+from search_spaces import ACTIVATIONS, TrialConfig
+from workers.tasks.backbone import image_backbone
+
+
+def build(seed: int = 0, shape: tuple[int, int, int] = (3, 32, 32), **settings: object) -> nn.Sequential:
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        return image_backbone(shape, 10, TrialConfig(**settings))  # type: ignore[arg-type]
+
+
+def parameters(model: nn.Module) -> int:
+    return sum(p.numel() for p in model.parameters())
+
+
+@pytest.mark.parametrize(("shape", "flat"), [((3, 32, 32), 4096), ((1, 8, 8), 256), ((1, 128, 128), 65536)])
+def test_flattens_to_the_published_size(shape: tuple[int, int, int], flat: int) -> None:
+    model = build(shape=shape)
+    assert model.features(torch.zeros(2, *shape)).shape == (2, flat)
+    assert model(torch.zeros(2, *shape)).shape == (2, 10)
+
+
+@pytest.mark.parametrize("regularizer", REGULARIZERS)
+def test_every_variant_has_the_same_parameters(regularizer: str) -> None:
+    convolutions = 3 * 32 * 9 + 32 + 32 * 64 * 9 + 64
+    dense = 4096 * 128 + 128 + 128 * 64 + 64 + 64 * 10 + 10
+    assert parameters(build(regularizer=regularizer, units=128)) == convolutions + dense
+
+
+@pytest.mark.parametrize("regularizer", REGULARIZERS)
+def test_every_variant_starts_from_the_same_weights_around_the_slot(regularizer: str) -> None:
+    plain, model = build(regularizer="none").state_dict(), build(regularizer=regularizer).state_dict()
+    around = [name for name in plain if not name.startswith("slot")]
+    assert len(around) == 8
+    assert all(torch.equal(plain[name], model[name]) for name in around)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_activation_stands_behind_the_slot(activation: str) -> None:
+    model = build(activation=activation).eval()
+    x = torch.randn(4, 3, 32, 32)
+    function = {"identity": lambda y: y, "tanh": torch.tanh, "sigmoid": torch.sigmoid}.get(
+        activation, getattr(nn.functional, activation, None)
+    )
+    expected = model.logits(model.hidden(function(model.slot(model.features(x)))))
+    assert torch.allclose(model(x), expected)
+
+
+def test_pooling_before_the_relu_changes_no_value() -> None:
+    model, x = build(), torch.randn(2, 3, 32, 32)
+    first, _, _, second, *_ = model.features
+    y = nn.functional.max_pool2d(nn.functional.relu(first(x)), 2)
+    y = nn.functional.max_pool2d(nn.functional.relu(second(y)), 2).flatten(1)
+    assert torch.equal(model.features(x), y)
