@@ -92,7 +92,9 @@ def our_block(db: Database, worker: str, spec: StudyDefinition, study: optuna.St
         assert lease is not None
         with Renewal(db, worker, lease, 60) as renewal:
             study.sampler = build_sampler(spec, lease.ordinal)
-            execution = Execution(db, lease, spec, study, renewal=renewal, must_leave=lambda: False, data_folder=Path())
+            execution = Execution(
+                db, lease, spec, study, renewal=renewal, leave_by=lambda: float("inf"), data_folder=Path()
+            )
             assert execution.run(Rehearsal(), None).state == "complete"  # type: ignore[arg-type]
     return (time.perf_counter() - started) / BLOCK * 1000
 

@@ -18,8 +18,8 @@ DESCRIPTION = """\
 Lease runs from the database in DATABASE_URL, train them, and write down what happens.
 
 Start as many as there are devices and cores, on as many machines as reach the database. SIGTERM or Ctrl-C:
-no further run is taken; the present one may end within --grace seconds, else another worker takes it over.
-A second signal hands it back at once.
+no further run is taken; the present one is handed back with a checkpoint at the end of its epoch, and another
+worker carries on from there. A second signal hands it back at once.
 """
 
 EXAMPLES = """\
@@ -56,6 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
                     poll=options.poll,
                     grace=options.grace,
                     exit_when_idle=options.exit_when_idle,
+                    checkpoints=_checkpoints(options.checkpoints, settings),
+                    checkpoint_every=options.checkpoint_every,
                 ),
             )
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -85,12 +87,24 @@ def _parser() -> argparse.ArgumentParser:
     for name, default, text in (
         ("--lease", 60.0, "seconds until a dead worker's run is taken over"),
         ("--poll", 1.0, "seconds between looks at an empty queue"),
-        ("--grace", 20.0, "seconds for the present run to end when told to stop"),
+        ("--grace", 20.0, "seconds for the present epoch to end when told to leave"),
+        ("--checkpoint-every", 30.0, "seconds between checkpoints; one is also written when told to leave"),
     ):
         parser.add_argument(name, type=_seconds, default=default, help=f"{text} (default: {default:g})")
+    parser.add_argument(
+        "--checkpoints",
+        metavar="URL",
+        default=os.environ.get("PERNODEDROP_CHECKPOINTS"),
+        help="folder or fsspec URL (s3://bucket/path) for checkpoints, shared by the workers that may take over "
+        "from each other; 'none' for none (default: PERNODEDROP_CHECKPOINTS, else PERNODEDROP_HOME/checkpoints)",
+    )
     parser.add_argument("--exit-when-idle", action="store_true", help="leave when nothing waits")
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
     return parser
+
+
+def _checkpoints(chosen: str | None, settings: Settings) -> str | None:
+    return None if chosen == "none" else chosen or str(settings.home / "checkpoints")
 
 
 def _seconds(text: str) -> float:

@@ -42,6 +42,8 @@ class Options:
     poll: float = 1.0
     grace: float = 20.0
     exit_when_idle: bool = False
+    checkpoints: str | None = None  # a folder or an fsspec URL that other workers see as well
+    checkpoint_every: float = 30.0
 
 
 class Agent:
@@ -50,15 +52,16 @@ class Agent:
     def __init__(self, db: Database, options: Options) -> None:
         self._db, self._options = db, options
         self._draining = threading.Event()
-        self._leave_at = float("inf")
+        self._leave_by = float("inf")
         self._sweep_at = 0.0
         self._process: TrialProcess | None = None
 
     def drain(self) -> None:
-        """Take no further run. The present one may end within the grace time, else it is handed back;
-        called a second time, it is handed back at once. Safe in a signal handler."""
+        """Take no further run and hand the present one back, with a checkpoint at the end of its epoch if that
+        comes within the grace time; without a checkpoint store the trial may end within it. Called a second time,
+        hand back at once. Safe in a signal handler."""
         again = self._draining.is_set()
-        self._leave_at = 0.0 if again else time.monotonic() + self._options.grace
+        self._leave_by = 0.0 if again else time.monotonic() + self._options.grace
         self._draining.set()
 
     def run(self) -> None:
@@ -126,8 +129,10 @@ class Agent:
             definition,
             study,
             renewal=renewal,
-            must_leave=lambda: time.monotonic() > self._leave_at,
+            leave_by=lambda: self._leave_by,
             data_folder=self._options.data_folder,
+            checkpoints=self._options.checkpoints,
+            checkpoint_every=self._options.checkpoint_every,
         )
         assert self._process is not None
         outcome = execution.run(self._process, fixed_params(definition, lease.ordinal))

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -17,6 +17,7 @@ from service.storage.database import Database
 from service.storage.errors import LeaseLost
 from service.storage.patience import AWAY, patiently
 from service.storage.records import CurvePoint, Lease, RunState
+from workers.checkpoints import discard
 from workers.lease import Renewal
 from workers.messages import EpochDone, Failed, Finished, Order, Started
 from workers.objective import Progress, UnusableObjective
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 LISTEN_S = 0.2  # s between looks at the clock, the lease and the drain while no report comes
-LEAVE_S = 5.0  # s for a trial to leave at the end of its epoch before its process is killed
+LEAVE_S = 5.0  # s for a trial that is called off to end its epoch before its process is killed
 
 _TOLD = {RunState.COMPLETE: TrialState.COMPLETE, RunState.PRUNED: TrialState.PRUNED}
 _SETTLED = {TrialState.COMPLETE: RunState.COMPLETE, TrialState.PRUNED: RunState.PRUNED}
@@ -53,11 +54,14 @@ class Execution:
         study: optuna.Study,
         *,
         renewal: Renewal,
-        must_leave: Callable[[], bool],
+        leave_by: Callable[[], float],
         data_folder: Path,
+        checkpoints: str | None = None,
+        checkpoint_every: float = 30.0,
     ) -> None:
         self._db, self._lease, self._definition, self._study = db, lease, definition, study
-        self._renewal, self._must_leave, self._data_folder = renewal, must_leave, data_folder
+        self._renewal, self._leave_by, self._data_folder = renewal, leave_by, data_folder
+        self._checkpoints, self._checkpoint_every = checkpoints, checkpoint_every
         self._progress = Progress(definition.objectives)
         self._trial_id: int
         self._trial: Trial
@@ -96,7 +100,7 @@ class Execution:
         return outcome
 
     def _patiently(self, call: Callable[[], T]) -> T:
-        return patiently(call, give_up=self._must_leave)
+        return patiently(call, give_up=lambda: time.monotonic() > self._leave_by())
 
     def _settle(self, record: FrozenTrial) -> Outcome:
         """End a run whose last holder died between telling Optuna and ending the run."""
@@ -114,6 +118,10 @@ class Execution:
                     study_seed=self._definition.sampler.seed,
                     repeats=self._definition.repeats,
                     data_folder=self._data_folder,
+                    run_id=self._lease.run_id,
+                    token=self._lease.token,
+                    checkpoints=self._checkpoints,
+                    checkpoint_every=self._checkpoint_every,
                 )
             )
             return self._follow(process)
@@ -125,18 +133,23 @@ class Execution:
         deadline = time.monotonic() + timeout if timeout is not None else float("inf")
         while True:
             if early := self._called_off(deadline):
-                return _leave(process, early)
+                return self._leave(process, early)
             match process.listen(LISTEN_S):
                 case Started(facts):
                     self._patiently(lambda facts=facts: queue.note_facts(self._db, self._lease, facts))  # type: ignore[misc]
                 case EpochDone() as epoch:
                     if early := self._take_in(epoch):
-                        return _leave(process, early)
+                        return self._leave(process, early)
                 case Finished():
                     return Outcome(RunState.COMPLETE)
                 case Failed(reason, traceback, out_of_memory):
                     log.warning("trial %d failed:\n%s", self._trial.number, traceback.rstrip())
                     return Outcome(RunState.FAILED, reason, healthy=not out_of_memory)
+
+    def _must_leave(self) -> bool:
+        """Whether this worker is leaving and the trial cannot stay: at once if it can be carried on from here."""
+        by = self._leave_by()
+        return by < float("inf") and (self._checkpoints is not None or time.monotonic() > by)
 
     def _called_off(self, deadline: float) -> Outcome | None:
         if self._renewal.lost.is_set():
@@ -161,11 +174,25 @@ class Execution:
             value = self._progress.of_repeat(done.repeat)
         report = None if step is None else (step, value)
         points = [_point(done, name, number) for name, number in done.metrics.items()]
-        self._patiently(lambda: queue.record_epoch(self._db, self._lease, done.epoch, points, report))
+        self._patiently(lambda: queue.record_epoch(self._db, self._lease, self._total(done), points, report))
         if report is None or self._definition.pruner.name == "none":
             return None
         hopeless = self._patiently(lambda: optuna_trials.should_prune(self._trial, *report))
         return Outcome(RunState.PRUNED) if hopeless else None
+
+    def _total(self, done: EpochDone) -> int:
+        return done.repeat * self._definition.task.epochs + done.epoch
+
+    def _leave(self, process: TrialProcess, outcome: Outcome) -> Outcome:
+        """Bring the trial process to rest at the end of its epoch; it is not healthy if that takes too long."""
+        keep = outcome.state is None and self._checkpoints is not None
+        process.stop(keep=keep)
+        started = time.monotonic()
+        while time.monotonic() < (self._leave_by() if keep else started + LEAVE_S):
+            report = process.listen(LISTEN_S)
+            if report is not None and not isinstance(report, Started | EpochDone):
+                return outcome
+        return replace(outcome, healthy=False)
 
     @property
     def _pairs_repeats(self) -> bool:
@@ -193,17 +220,8 @@ class Execution:
         best = self._progress.best_epoch
         end = partial(queue.finish, self._db, self._lease, outcome.state, reason=outcome.reason, best_epoch=best)
         self._patiently(lambda: end(tell=tell))
-
-
-def _leave(process: TrialProcess, outcome: Outcome) -> Outcome:
-    """Bring the trial process to rest; kill it if its epoch does not end soon."""
-    process.stop()
-    deadline = time.monotonic() + LEAVE_S
-    while time.monotonic() < deadline:
-        report = process.listen(deadline - time.monotonic())
-        if report is not None and not isinstance(report, Started | EpochDone):
-            return outcome
-    return Outcome(outcome.state, outcome.reason, healthy=False)
+        if self._checkpoints is not None:
+            discard(self._checkpoints, self._lease.run_id)
 
 
 def _point(done: EpochDone, name: str, value: float) -> CurvePoint:

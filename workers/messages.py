@@ -16,11 +16,17 @@ class Order:
     study_seed: int
     repeats: int
     data_folder: Path
+    run_id: int = 0
+    token: int = 0
+    checkpoints: str | None = None  # a folder or an fsspec URL; None: a lost trial starts anew
+    checkpoint_every: float = 30.0  # s
 
 
 @dataclass(frozen=True)
 class Stop:
-    """Leave the trial at the next epoch: it was pruned, cancelled, handed back or timed out."""
+    """Leave the trial at the next epoch."""
+
+    keep: bool = False  # write a checkpoint before: somebody else will carry on
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ import sys
 import traceback
 from multiprocessing.connection import Connection
 
-from workers.messages import EpochDone, Failed, Finished, Order, Ready, Report, Started, Stop, Stopped
+from workers.messages import Failed, Order, Ready, Stop
 
+AGENT_GONE = (EOFError, BrokenPipeError, ConnectionResetError)
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -27,8 +28,8 @@ def main(pipe: Connection, device: str, threads: int) -> None:
         while True:
             order = pipe.recv()
             if isinstance(order, Order):  # a Stop that crossed the end of its trial is stale
-                pipe.send(_serve(pipe, order, chosen))
-    except (EOFError, BrokenPipeError, ConnectionResetError):
+                _serve(pipe, order, chosen)
+    except AGENT_GONE:
         os._exit(0)  # the agent is gone: nobody is left to train for
 
 
@@ -47,33 +48,22 @@ def _prepare(device: str, threads: int) -> str:
     return str(torch.device(device))
 
 
-def _serve(pipe: Connection, order: Order, device: str) -> Report:
-    try:
-        return _train(pipe, order, device)
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        raise
-    except Exception as error:
-        return Failed(_reason(error), traceback.format_exc(), _is_out_of_memory(error))
-
-
-def _train(pipe: Connection, order: Order, device: str) -> Report:
+def _serve(pipe: Connection, order: Order, device: str) -> None:
     import torch
 
-    from workers.seeds import repeat_seed
-    from workers.tasks import load_task
-    from workers.training import Training
+    from workers.trial import train
 
-    task = load_task(order.task, order.data_folder)
-    for repeat in range(order.repeats):
-        seed = repeat_seed(order.study_seed, repeat)
-        training = Training(task, order.config, epochs=order.task.epochs, seed=seed, device=torch.device(device))
-        if repeat == 0:
-            pipe.send(Started(training.facts))
-        for epoch in training.epochs():
-            pipe.send(EpochDone(repeat, epoch.number, epoch.metrics))
-            if pipe.poll() and isinstance(pipe.recv(), Stop):
-                return Stopped()
-    return Finished()
+    def stop_wanted() -> Stop | None:
+        message = pipe.recv() if pipe.poll() else None
+        return message if isinstance(message, Stop) else None
+
+    try:
+        for report in train(order, torch.device(device), stop_wanted):
+            pipe.send(report)
+    except AGENT_GONE:
+        raise
+    except Exception as error:
+        pipe.send(Failed(_reason(error), traceback.format_exc(), _is_out_of_memory(error)))
 
 
 def _reason(error: Exception) -> str:

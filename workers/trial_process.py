@@ -43,9 +43,9 @@ class TrialProcess:
         """Begin a trial."""
         self._send(order)
 
-    def stop(self) -> None:
-        """Ask the trial to end at its next epoch."""
-        self._send(Stop())
+    def stop(self, *, keep: bool) -> None:
+        """Ask the trial to end at its next epoch, with a checkpoint if `keep`."""
+        self._send(Stop(keep))
 
     def listen(self, seconds: float) -> Report | None:
         """Return the next report, or None if none comes within `seconds`.

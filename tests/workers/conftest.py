@@ -31,7 +31,7 @@ def start_worker(database_url: str, tmp_path: Path) -> Iterator[StartWorker]:
     started: list[subprocess.Popen[bytes]] = []
 
     def start(*options: str) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, "DATABASE_URL": database_url, "PERNODEDROP_DATA": str(tmp_path)}
+        environment = {**os.environ, "DATABASE_URL": database_url, "PERNODEDROP_HOME": str(tmp_path)}
         command = [sys.executable, "-m", "workers", "--device", "cpu", "--poll", "0.1", *options]
         started.append(subprocess.Popen(command, cwd=ROOT, env=environment))
         return started[-1]

@@ -56,7 +56,7 @@ def test_a_frozen_worker_that_wakes_up_writes_nothing(db: Database, start_worker
 
 def test_a_worker_told_to_leave_ends_a_run_that_ends_in_time(db: Database, start_worker: StartWorker) -> None:
     study = long_study(db, epochs=10)
-    worker = start_worker("--grace", "30")
+    worker = start_worker("--grace", "30", "--checkpoints", "none")
     until(lambda: only_trial(db, study).epoch >= 2)
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(40) == 0
@@ -70,7 +70,7 @@ def test_a_worker_told_to_leave_hands_a_long_run_back(
 ) -> None:
     study = long_study(db, epochs=1000)
     grace = "0.5" if len(signals) == 1 else "300"
-    worker = start_worker("--grace", grace)
+    worker = start_worker("--grace", grace, "--checkpoints", "none")
     until(lambda: only_trial(db, study).epoch >= 2)
     for number in signals:
         worker.send_signal(number)

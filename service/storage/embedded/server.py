@@ -85,13 +85,14 @@ class EmbeddedPostgres:
 
     def _password(self) -> str:
         file = self._folder / "password"
-        if file.exists():
-            return file.read_text().strip()
         if self._data.exists():
+            if file.exists():
+                return file.read_text().strip()
             raise EmbeddedPostgresError(
                 f"{file} is missing, the data beside it cannot be opened without it: restore it, "
                 f"or move {self._data} away to start empty"
             )
+        file.unlink(missing_ok=True)  # of a first start that did not get far
         password = secrets.token_hex(24)
         with open(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as stream:  # noqa: PTH123
             stream.write(password)
@@ -143,7 +144,8 @@ class EmbeddedPostgres:
 
     def _launch(self) -> int:
         port_file = self._folder / "port"
-        kept = int(port_file.read_text()) if port_file.exists() else 0
+        text = port_file.read_text().strip() if port_file.exists() else ""
+        kept = int(text) if text.isdecimal() else 0  # a crash of the machine can leave the file empty
         failure: str | None = None
         for _ in range(LAUNCHES):  # a free port can be taken before the server binds it
             port = preferred_or_free(kept) if kept else any_free()

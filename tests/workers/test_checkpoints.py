@@ -1,0 +1,137 @@
+"""A trial carried on from a checkpoint equals one that was never interrupted, bit for bit."""
+
+import itertools
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from pernodedrop.names import MASK_MODES, REGULARIZERS, STIR_TYPES
+from search_spaces import TaskSpec, TrialConfig
+from service.storage import curves, studies
+from service.storage.database import Database
+from service.storage.records import RunState
+from tests.workers.conftest import StartWorker, finished, only_trial, own_study, until
+from workers.checkpoints import CheckpointStore
+from workers.messages import EpochDone, Finished, Order, Report, Started, Stop, Stopped
+from workers.trial import train
+
+EPOCHS, REPEATS = 2, 2
+
+VARIANTS = [TrialConfig(regularizer=name) for name in REGULARIZERS if name != "pernodedrop"] + [
+    TrialConfig(regularizer="pernodedrop", stir_type=stir, mask_mode=mode, noisy_fraction=0.5)
+    for stir, mode in itertools.product(STIR_TYPES, MASK_MODES)
+    if stir != "custom"
+]
+
+
+def order(config: TrialConfig, folder: Path, token: int = 1, every: float = 1e9) -> Order:
+    return Order(
+        task=TaskSpec(name="digits", epochs=EPOCHS, train_size=100),
+        config=config,
+        study_seed=3,
+        repeats=REPEATS,
+        data_folder=folder,
+        run_id=7,
+        token=token,
+        checkpoints=str(folder / "checkpoints"),
+        checkpoint_every=every,
+    )
+
+
+def reports(of: Order, leave_after: int | None = None) -> Iterator[Report]:
+    """Train in this process; with `leave_after`, a Stop that keeps a checkpoint comes in that epoch."""
+    asked = itertools.count(1)
+    return train(of, torch.device("cpu"), lambda: Stop(keep=True) if next(asked) == leave_after else None)
+
+
+def figures(of: list[Report]) -> list[tuple[int, int, dict[str, float]]]:
+    """What the epochs measured, without the clock's readings."""
+    return [
+        (r.repeat, r.epoch, {name: value for name, value in r.metrics.items() if "seconds" not in name})
+        for r in of
+        if isinstance(r, EpochDone)
+    ]
+
+
+@pytest.mark.parametrize("config", VARIANTS, ids=lambda config: config.variant)
+def test_every_point_of_departure_leads_to_the_same_figures(config: TrialConfig, tmp_path: Path) -> None:
+    whole = list(reports(order(config, tmp_path / "whole")))
+    assert isinstance(whole[-1], Finished)
+    for epoch in range(1, EPOCHS * REPEATS + 1):
+        folder = tmp_path / str(epoch)
+        begun = list(reports(order(config, folder), leave_after=epoch))
+        assert isinstance(begun[-1], Stopped)
+        resumed = list(reports(order(config, folder, token=2)))
+        assert isinstance(resumed[0], Started)
+        assert resumed[0].facts["resumed_after_epoch"] == epoch
+        assert figures(resumed) == figures(whole)
+
+
+def test_a_killed_trial_is_carried_on_from_its_last_checkpoint(tmp_path: Path) -> None:
+    config = TrialConfig(regularizer="pernodedrop", stir_type="gaussian")
+    whole = list(reports(order(config, tmp_path / "whole")))
+    killed = reports(order(config, tmp_path, every=0.0))
+    for report in killed:
+        if isinstance(report, EpochDone) and (report.repeat, report.epoch) == (1, 1):
+            break  # before its checkpoint: the one of (0, 2) is the last
+    resumed = list(reports(order(config, tmp_path, token=2)))
+    assert isinstance(resumed[0], Started)
+    assert resumed[0].facts["resumed_after_epoch"] == 2
+    assert figures(resumed) == figures(whole)
+
+
+def store(folder: Path, token: int, fingerprint: str = "digits") -> CheckpointStore:
+    return CheckpointStore(str(folder), 7, token, fingerprint)
+
+
+def test_the_newest_holders_checkpoint_is_read_and_a_torn_one_passed_over(tmp_path: Path) -> None:
+    assert store(tmp_path, 1).load() is None
+    assert store(tmp_path, 1).save({"holder": 1})
+    assert store(tmp_path, 2).save({"holder": 2})
+    assert store(tmp_path, 1).save({"holder": 1})  # a stale holder goes on writing
+    assert store(tmp_path, 3).load() == {"holder": 2}
+    (tmp_path / "run-7" / "00000002.pt").write_bytes(b"torn")
+    assert store(tmp_path, 3).load() == {"holder": 1}
+    assert store(tmp_path, 3, "cifar10").load() is None
+
+
+def test_a_folder_that_cannot_be_written_does_not_stop_a_training(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").write_text("a file where the folder should be")
+    trained = list(reports(order(TrialConfig(), tmp_path, every=0.0)))
+    assert isinstance(trained[-1], Finished)
+
+
+def test_nothing_but_tensors_and_numbers_is_read_from_a_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / "run-7").mkdir()
+    torch.save({"fingerprint": "digits", "state": Path("x")}, tmp_path / "run-7" / "00000001.pt")
+    assert store(tmp_path, 2).load() is None
+
+
+def long_study(db: Database) -> int:
+    return studies.create(db, own_study("long", epochs=40, options={"seconds": 0.1})).id
+
+
+@pytest.mark.parametrize("farewell", [signal.SIGKILL, signal.SIGTERM])
+def test_the_next_worker_carries_on(
+    db: Database, start_worker: StartWorker, tmp_path: Path, farewell: signal.Signals
+) -> None:
+    long_study(db)
+    study = studies.get(db, "long")
+    first = start_worker("--lease", "2", "--checkpoint-every", "0.01")
+    until(lambda: only_trial(db, study).epoch >= 5)
+    first.send_signal(farewell)
+    first.wait(20)
+    reached = only_trial(db, study)
+    if farewell is signal.SIGTERM:
+        assert (first.returncode, reached.state) == (0, RunState.WAITING)
+    start_worker("--lease", "2")
+    until(finished(db, "long"))
+    trial = only_trial(db, study)
+    assert trial.facts["resumed_after_epoch"] >= reached.epoch - 1
+    assert trial.attempts == (1 if farewell is signal.SIGTERM else 2)
+    losses = [p.epoch for p in curves.of_run(db, trial.run_id) if (p.split, p.metric) == ("val", "loss")]
+    assert losses == list(range(1, 41))
+    assert not (tmp_path / "checkpoints" / f"run-{trial.run_id}").exists()
