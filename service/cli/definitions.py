@@ -1,0 +1,101 @@
+"""Study definitions from files, presets and `--set key=value`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from service.cli.exit_codes import ExitCode, Failure
+
+LARGEST_FILE = 1 << 20  # bytes; the controller takes no more either
+
+
+def definition_of(
+    file: Path | None, preset: str | None, overrides: Sequence[str] = (), name: str | None = None
+) -> dict[str, Any]:
+    """The definition as a mapping, not yet checked against the rules of search spaces.
+
+    Raises:
+        Failure: neither or both sources are given, or one cannot be read.
+    """
+    if (file is None) == (preset is None):
+        raise Failure("give either a file or --preset: `pernodedrop presets` lists them", ExitCode.WRONG)
+    definition = read_file(file) if file is not None else preset_of(str(preset))
+    for override in overrides:
+        apply(definition, override)
+    return definition if name is None else {**definition, "name": name}
+
+
+def preset_of(name: str) -> dict[str, Any]:
+    """The preset of that name."""
+    from search_spaces import UnknownPreset, load_preset
+
+    try:
+        return load_preset(name)
+    except UnknownPreset as error:
+        raise Failure(str(error), ExitCode.WRONG) from error
+
+
+def read_file(file: Path) -> dict[str, Any]:
+    """The mapping in a YAML file; JSON is YAML too."""
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(LARGEST_FILE + 1)
+        if len(content) > LARGEST_FILE:
+            raise Failure(f"{file} is larger than 1 MiB: a study definition is a page of text", ExitCode.WRONG)
+        loaded = yaml.safe_load(content)
+    except OSError as error:
+        raise Failure(f"cannot read {file}: {error.strerror}", ExitCode.WRONG) from error
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        place = f", line {where.line + 1}" if where else ""
+        raise Failure(f"{file}{place} is no YAML: {getattr(error, 'problem', error)}", ExitCode.WRONG) from error
+    if not isinstance(loaded, dict):
+        raise Failure(
+            f"{file} must hold a mapping such as `name: my-study`, got {type(loaded).__name__}", ExitCode.WRONG
+        )
+    return loaded
+
+
+def apply(definition: dict[str, Any], override: str) -> None:
+    """Set `a.b.c=value` in the definition; the value is YAML, numbers in the path count in lists.
+
+    Raises:
+        Failure: the text has another form, or the path leads through a value.
+    """
+    path, equals, text = override.partition("=")
+    keys = path.split(".")
+    if not equals or not all(keys):
+        raise Failure(f"--set takes key=value such as budget.trials=50, got {override!r}", ExitCode.WRONG)
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise Failure(f"--set {path}: {text!r} is no YAML value", ExitCode.WRONG) from error
+    place: Any = definition
+    for depth, key in enumerate(keys[:-1], start=1):
+        place = _step(place, key, ".".join(keys[:depth]))
+    if isinstance(place, list):
+        place[_index(place, keys[-1], path)] = value
+    elif isinstance(place, dict):
+        place[keys[-1]] = value
+    else:
+        raise _no_way(path)
+
+
+def _step(place: Any, key: str, path: str) -> Any:
+    if isinstance(place, dict):
+        return place.setdefault(key, {})
+    if isinstance(place, list):
+        return place[_index(place, key, path)]
+    raise _no_way(path)
+
+
+def _index(place: list[Any], key: str, path: str) -> int:
+    if key.isdecimal() and int(key) < len(place):
+        return int(key)
+    raise Failure(f"--set {path}: the list has the entries 0 to {len(place) - 1}, got {key!r}", ExitCode.WRONG)
+
+
+def _no_way(path: str) -> Failure:
+    return Failure(f"--set {path}: there is a value above it, not a mapping", ExitCode.WRONG)

@@ -1,0 +1,104 @@
+"""`watch`, and the loop that `run` and `submit --watch` share."""
+
+import time
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from service.api.models import StudyDetail
+from service.cli.exit_codes import ExitCode
+from service.cli.results import show_results
+from service.cli.session import client_here, console_here, say
+from service.cli.snapshot import Snapshot, take
+from service.cli.views import bars, line
+from service.client import Client, Unreachable
+
+LOOK = 0.5  # s between two looks on a terminal
+LINE = 5.0  # s between two lines elsewhere
+PATIENCE = 60.0  # s without an answer before giving up: a controller may be started again
+
+
+def watch(name: Annotated[str, typer.Argument(help="The study's name.")]) -> None:
+    """Follow a study until it has ended: a bar for it and for each running trial, then the answer.
+
+    Where standard output is no terminal, a line every few seconds.
+    """
+    with client_here() as client:
+        raise typer.Exit(watch_to_the_end(client, name))
+
+
+def watch_to_the_end(client: Client, name: str) -> ExitCode:
+    """Follow the study and print its answer; Ctrl-C leaves the study alone."""
+    console = console_here()
+    try:
+        study = follow(console, client, name)
+    except KeyboardInterrupt:
+        say(f"the study goes on; watch it again with: pernodedrop watch {name}")
+        return ExitCode.INTERRUPTED
+    show_results(console, client, study)
+    return outcome(study)
+
+
+def outcome(study: StudyDetail) -> ExitCode:
+    """A study without a complete trial has failed."""
+    return ExitCode.FAILED if study.best is None else ExitCode.DONE
+
+
+def follow(console: Console, client: Client, name: str, check: Callable[[], None] = lambda: None) -> StudyDetail:
+    """Show the study until it is over and return its last state; `check` is called before every look.
+
+    Raises:
+        Unreachable: the controller did not answer for a minute.
+        Refused: the study does not exist (any more).
+    """
+    looks = _Looks(client, name, check)
+    if not console.is_terminal:
+        return _follow_in_lines(console, looks)
+    with Live(console=console, refresh_per_second=4, transient=True) as live:
+        while True:
+            snapshot = looks.next()
+            live.update(bars(snapshot) if snapshot else Text("the controller does not answer, trying again"))
+            if snapshot and snapshot.over:
+                break
+            time.sleep(LOOK)
+    console.print(line(snapshot), soft_wrap=True)
+    return snapshot.study
+
+
+def _follow_in_lines(console: Console, looks: "_Looks") -> StudyDetail:
+    said = float("-inf")
+    while True:
+        snapshot = looks.next()
+        over = snapshot is not None and snapshot.over
+        if over or time.monotonic() - said >= LINE:
+            console.print(
+                line(snapshot) if snapshot else "the controller does not answer, trying again", soft_wrap=True
+            )
+            said = time.monotonic()
+        if snapshot and over:
+            return snapshot.study
+        time.sleep(LOOK)
+
+
+class _Looks:
+    """One look after another; silence is borne for a while."""
+
+    def __init__(self, client: Client, name: str, check: Callable[[], None]) -> None:
+        self._client, self._name, self._check = client, name, check
+        self._answered = time.monotonic()
+
+    def next(self) -> Snapshot | None:
+        """The study as it stands now, None while nobody answers."""
+        self._check()
+        try:
+            snapshot = take(self._client, self._name)
+        except Unreachable:
+            if time.monotonic() - self._answered > PATIENCE:
+                raise
+            return None
+        self._answered = time.monotonic()
+        return snapshot

@@ -1,0 +1,71 @@
+"""`controller`, `dashboard`, `worker`, `db init`: one process each, for fleets and for the stack."""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from service.cli.exit_codes import ExitCode, Failure
+from service.cli.session import say, settings_here
+from service.ports import LOOPBACK, is_free
+from service.settings import CONTROLLER_PORT, DASHBOARD_PORT, Settings
+
+Host = Annotated[str, typer.Option(help="Address to listen on; any but loopback needs PERNODEDROP_API_KEY.")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
+
+
+def controller(host: Host = LOOPBACK, port: Port = CONTROLLER_PORT) -> None:
+    """Serve the REST API on the database of DATABASE_URL; its documentation is at /docs."""
+    from service.api.app import create_app
+
+    _serve(create_app, host, port)
+
+
+def dashboard(host: Host = LOOPBACK, port: Port = DASHBOARD_PORT) -> None:
+    """Serve the pages for people on the database of DATABASE_URL."""
+    from service.dashboard import create_app
+
+    _serve(create_app, host, port)
+
+
+def worker(context: typer.Context) -> None:
+    """Train runs from the queue of DATABASE_URL until told to stop; `pernodedrop worker --help` has its options."""
+    os.execv(sys.executable, [sys.executable, "-m", "workers", *context.args])  # noqa: S606
+
+
+def database_init() -> None:
+    """Create or upgrade the tables in DATABASE_URL; safe to repeat, also from several machines at once."""
+    from service.storage.database import initialise
+
+    settings = settings_here()
+    try:
+        initialise(_database_of(settings))
+    except ValueError as error:
+        raise Failure(str(error), ExitCode.WRONG) from error
+    say("the database is ready")
+
+
+def _serve(create_app: Callable[[Settings], Any], host: str, port: int) -> None:
+    import uvicorn
+
+    os.environ["TZ"] = "UTC"  # Optuna stores naive local times
+    time.tzset()
+    settings = settings_here(host=host)
+    _database_of(settings)
+    try:
+        app = create_app(settings)
+    except ValueError as error:
+        raise Failure(str(error), ExitCode.WRONG) from error
+    if not is_free(port, host):
+        raise Failure(f"port {port} of {host} is taken: choose another with --port")
+    uvicorn.run(app, host=host, port=port, server_header=False, access_log=False, timeout_graceful_shutdown=5)
+
+
+def _database_of(settings: Settings) -> str:
+    if settings.database_url is None:
+        message = "DATABASE_URL is not set: write postgresql://user:password@host:5432/name"
+        raise Failure(message, ExitCode.WRONG)
+    return settings.database_url

@@ -1,0 +1,61 @@
+"""What a finished study answers: the ranked variants and the best configuration."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from service.api.models import RankingRow, StudyDetail
+from service.cli.views import measured, setting
+from service.client import Client
+
+WIDE = 100  # columns; a narrower terminal shows the settings of the best trial only
+IN_THE_VARIANT = frozenset({"regularizer", "stir_type", "mask_mode"})  # its name tells them already
+
+
+def show_results(console: Console, client: Client, study: StudyDetail) -> None:
+    """Print the ranking and the best configuration, or why no trial is complete."""
+    if study.best is None:
+        console.print(f"no trial of {study.name} is complete{_why_not(client, study)}", soft_wrap=True)
+        return
+    wide = console.width >= WIDE
+    console.print(ranking_table(study, client.ranking(study.name), with_settings=wide))
+    console.print(Text(f"best configuration: trial {study.best.number}, {study.best.variant}", style="bold"))
+    for name, value in study.best.params.items():
+        console.print(f"  {name:<16} {setting(value)}")
+
+
+def ranking_table(study: StudyDetail, rows: Sequence[RankingRow], *, with_settings: bool = True) -> Table:
+    """The variants, the best first, each with the best of those settings that the study searched."""
+    objective = study.objectives[0]
+    fixed = frozenset(study.definition.get("fixed", {}))
+    title = f"{study.name}: variants by {objective.metric} ({objective.direction})"
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("rank", justify="right")
+    table.add_column("variant", no_wrap=True)
+    for heading in ("trials", "pruned", f"best\n{objective.metric}", "mean of\ntop 3"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    if with_settings:
+        table.add_column("with")
+    for row in rows:
+        cells = [
+            str(row.rank),
+            row.variant,
+            str(row.trials),
+            str(row.pruned),
+            measured(row.best_values[0] if row.best_values else None),
+            measured(row.mean_of_top),
+        ]
+        searched = {k: v for k, v in (row.best_params or {}).items() if k not in IN_THE_VARIANT | fixed}
+        settings = ", ".join(f"{name} {setting(value)}" for name, value in searched.items())
+        table.add_row(*cells, *([settings] if with_settings else []))
+    return table
+
+
+def _why_not(client: Client, study: StudyDetail) -> str:
+    if not study.counts.failed:
+        return ""
+    first = client.trials(study.name, "failed", limit=1).trials
+    return f"; the first failure: {first[0].reason}" if first else ""

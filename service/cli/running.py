@@ -1,0 +1,165 @@
+"""`run` and `serve`: the whole service on this machine."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from service.cli.continuation import submit_under_free_name, unfinished
+from service.cli.definitions import definition_of
+from service.cli.exit_codes import ExitCode, Failure
+from service.cli.files import write_whole
+from service.cli.following import follow, outcome
+from service.cli.results import show_results
+from service.cli.session import console_here, say, settings_here
+from service.cli.submitting import Overrides, Preset
+from service.client import Client
+from service.settings import CONTROLLER_PORT, DASHBOARD_PORT, Settings
+from service.stack import Stack
+
+FIRST_STUDY = "quickstart"
+
+WorkerCount = Annotated[int, typer.Option(min=1, max=256, help="Worker processes.")]
+Threads = Annotated[int, typer.Option(min=1, max=1024, help="CPU threads of each worker.")]
+Home = Annotated[Path | None, typer.Option(help="Database, logs and reports.", show_default="PERNODEDROP_HOME")]
+ControllerPort = Annotated[int, typer.Option("--port", min=1, max=65535, help="Of the controller; another if taken.")]
+DashboardPort = Annotated[int, typer.Option(min=1, max=65535, help="Of the dashboard; another if taken.")]
+
+
+def run(  # noqa: PLR0917 (options, given by name)
+    preset: Preset = None,
+    file: Annotated[Path | None, typer.Option(help="A definition of your own, YAML or JSON.")] = None,
+    overrides: Overrides = None,
+    workers: WorkerCount = 2,
+    threads: Threads = 1,
+    home: Home = None,
+) -> None:
+    """Start everything, search one study to its end, print the answer, stop everything.
+
+    Postgres, controller, dashboard and workers run on this machine only; DATABASE_URL replaces the embedded
+    Postgres. Without --preset and --file the study is "quickstart". An interrupted run is continued by the same
+    command, a finished one is followed by a new study.
+
+    Examples:
+
+      pernodedrop run
+
+      pernodedrop run --file my-study.yaml --workers 4
+
+      pernodedrop run --preset quickstart --set budget.trials=60
+    """
+    definition = _checked(file, preset or (FIRST_STUDY if file is None else None), overrides or [])
+    settings = _settings(home)
+    with _stoppable():
+        try:
+            raise typer.Exit(_search(settings, definition, workers, threads))
+        except KeyboardInterrupt:
+            say("interrupted: the same command continues the study")
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+
+def serve(
+    workers: WorkerCount = 2,
+    threads: Threads = 1,
+    port: ControllerPort = CONTROLLER_PORT,
+    dashboard_port: DashboardPort = DASHBOARD_PORT,
+    home: Home = None,
+) -> None:
+    """Start everything and leave it running until Ctrl-C; studies are kept for the next time.
+
+    Example, in two terminals:
+
+      pernodedrop serve --workers 4
+
+      pernodedrop submit --preset quickstart --watch
+    """
+    settings = _settings(home)
+    with _stoppable():
+        try:
+            with Stack(
+                settings,
+                workers=workers,
+                threads=threads,
+                controller_port=port,
+                dashboard_port=dashboard_port,
+                say=say,
+            ) as stack:
+                say(f"API        {stack.url}/v1\nAPI docs   {stack.url}/docs\ndashboard  {stack.dashboard_url}")
+                say(f"workers    {workers}\nlogs       {stack.logs}\ndata       {stack.data}")
+                if stack.url != settings.url:
+                    say(f"commands of other terminals find it with: export PERNODEDROP_URL={stack.url}")
+                say("Ctrl-C stops it")
+                while True:
+                    stack.check()
+                    time.sleep(0.5)
+        except KeyboardInterrupt:
+            say("stopped; the same command goes on where it was")
+
+
+def _search(settings: Settings, definition: dict[str, Any], workers: int, threads: int) -> ExitCode:
+    console = console_here()
+    say("starting Postgres, controller, dashboard and workers ...")
+    with Stack(settings, workers=workers, threads=threads, say=say) as stack, stack.client() as client:
+        say(f"controller {stack.url}, dashboard {stack.dashboard_url}, {workers} workers, logs in {stack.logs}")
+        name = _study(client, definition)
+        _tell_of_others(client, name)
+        study = follow(console, client, name, stack.check)
+        show_results(console, client, study)
+        report = write_whole(settings.home / "reports" / f"{name}.html", client.report(name))
+        say(f"report     {report}\nlogs       {stack.logs}\ndata       {stack.data}")
+        say("dashboard  start it again with `pernodedrop serve`")
+    return outcome(study)
+
+
+def _study(client: Client, definition: dict[str, Any]) -> str:
+    """The name of the study to follow: an unfinished one of this definition, else a new one."""
+    left = unfinished(client, definition)
+    if left is None:
+        name = submit_under_free_name(client, definition)
+        say(f"submitted {name}: {client.study(name).budget.trials} runs")
+        return name
+    if left.state == "paused":
+        client.change(left.name, "resume")
+    say(f"continuing {left.name}: {left.budget.finished} of {left.budget.trials} runs were finished before")
+    return left.name
+
+
+def _tell_of_others(client: Client, name: str) -> None:
+    """Workers take runs of every study: an old one that is unfinished makes this one wait."""
+    others = [study.name for study in client.studies() if study.state == "running" and study.name != name]
+    if others:
+        say(f"unfinished studies are trained as well: {', '.join(others)} (`pernodedrop serve` and `stop` end them)")
+
+
+def _checked(file: Path | None, preset: str | None, overrides: list[str]) -> dict[str, Any]:
+    """The complete definition; rules are checked before anything is started."""
+    from search_spaces import InvalidDefinition, parse_definition
+
+    try:
+        return parse_definition(definition_of(file, preset, overrides)).model_dump(mode="json")
+    except InvalidDefinition as error:
+        raise Failure(str(error), ExitCode.WRONG) from error
+
+
+def _settings(home: Path | None) -> Settings:
+    settings = settings_here()
+    if home is None:
+        return settings
+    home = home.expanduser().absolute()
+    own_data = settings.data_folder != settings.home / "data"
+    return replace(settings, home=home, data_folder=settings.data_folder if own_data else home / "data")
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """SIGTERM ends the block as Ctrl-C does: in order."""
+    usual = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, usual)

@@ -1,0 +1,67 @@
+"""A study at one moment, as `watch` shows it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.api.models import CurvePointOut, StudyDetail, TrialOut
+from service.client import Client, Refused
+
+MOST_SHOWN = 8  # running trials; a fleet has hundreds
+
+ENDED = frozenset({"complete", "stopped"})
+
+
+@dataclass(frozen=True)
+class RunningTrial:
+    """A trial in training and the last value of the study's first objective."""
+
+    trial: TrialOut
+    value: float | None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What one round of requests told."""
+
+    study: StudyDetail
+    running: Sequence[RunningTrial]
+
+    @property
+    def total(self) -> int:
+        return self.study.budget.trials
+
+    @property
+    def ended_runs(self) -> int:
+        return self.total - self.study.counts.waiting - self.study.counts.running
+
+    @property
+    def metric(self) -> str:
+        return self.study.objectives[0].metric
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.study.state in ENDED and self.study.counts.running == 0
+
+
+def take(client: Client, name: str) -> Snapshot:
+    """Ask for the study and for its running trials, the first few of them with their curves."""
+    study = client.study(name)
+    if study.counts.running == 0:
+        return Snapshot(study, ())
+    trials = [t for t in client.trials(name, "running", limit=MOST_SHOWN).trials if t.number is not None]
+    return Snapshot(study, [_with_value(client, study, trial) for trial in trials])
+
+
+def _with_value(client: Client, study: StudyDetail, trial: TrialOut) -> RunningTrial:
+    try:
+        curves = client.trial(study.name, trial.number or 0).curves
+    except Refused:  # handed back or deleted between two requests
+        curves = []
+    return RunningTrial(trial, last_value(curves, study.objectives[0].metric))
+
+
+def last_value(curves: Sequence[CurvePointOut], metric: str) -> float | None:
+    """The newest value of `metric` ("<split>_<name>") in the curves."""
+    points = [point for point in curves if f"{point.split}_{point.metric}" == metric]
+    return max(points, key=lambda point: (point.repeat, point.epoch)).value if points else None

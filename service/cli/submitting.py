@@ -1,0 +1,62 @@
+"""`submit` and `presets`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+
+from service.cli.definitions import definition_of, preset_of
+from service.cli.following import watch_to_the_end
+from service.cli.session import client_here, say
+
+File = Annotated[Path | None, typer.Argument(help="The study's definition, YAML or JSON.", show_default=False)]
+Preset = Annotated[str | None, typer.Option(help="A ready-made definition: see `pernodedrop presets`.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the definition; may be repeated.")
+]
+Name = Annotated[str | None, typer.Option(help="Another name for the study.")]
+
+
+def submit(
+    file: File = None,
+    preset: Preset = None,
+    overrides: Overrides = None,
+    name: Name = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Follow it to its end and print the answer.")] = False,
+) -> None:
+    """Send a study to the controller; workers begin at once.
+
+    Examples:
+
+      pernodedrop submit my-study.yaml
+
+      pernodedrop submit --preset quickstart --name mine --set budget.trials=50 --set sampler.seed=11 --watch
+
+      pernodedrop submit my-study.yaml --set search_space.drop_rate.high=0.5
+    """
+    definition = definition_of(file, preset, overrides or (), name)
+    with client_here() as client:
+        study = client.submit(definition)
+        say(f"submitted {study.name}: {study.budget.trials} runs wait for workers")
+        if watch:
+            raise typer.Exit(watch_to_the_end(client, study.name))
+        say(f"follow it:  pernodedrop watch {study.name}\ndashboard:  {study.links.dashboard}")
+
+
+def presets(
+    name: Annotated[str | None, typer.Argument(help="Print this one.", show_default=False)] = None,
+) -> None:
+    """List the ready-made definitions, or print one: a good start for a file of one's own.
+
+    Example:
+
+      pernodedrop presets quickstart > my-study.yaml
+    """
+    from search_spaces import load_preset, preset_names
+
+    if name is not None:
+        say(yaml.safe_dump(preset_of(name), sort_keys=False, allow_unicode=True).rstrip())
+        return
+    for one in preset_names():
+        say(f"{one:<24} {load_preset(one).get('description', '')}")

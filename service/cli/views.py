@@ -1,0 +1,86 @@
+"""How a snapshot looks: bars for a terminal, a line for a log. Pure functions."""
+
+from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from service.api.models import TrialOut
+from service.cli.snapshot import RunningTrial, Snapshot
+
+BAR = 30  # columns
+
+
+def bars(snapshot: Snapshot) -> RenderableType:
+    """The study's bar with counts and best value, and a bar for each running trial."""
+    study = snapshot.study
+    head = Table.grid(padding=(0, 2))
+    head.add_row(
+        Text(study.name, style="bold"),
+        ProgressBar(total=snapshot.total, completed=snapshot.ended_runs, width=BAR),
+        Text(f"{snapshot.ended_runs}/{snapshot.total}"),
+        Text(study.state, style="yellow" if study.state == "paused" else "green"),
+        Text(clock(study.budget.elapsed_s), style="dim"),
+    )
+    return Group(head, Text(counts(snapshot), style="dim"), Text(best(snapshot)), *_running(snapshot))
+
+
+def line(snapshot: Snapshot) -> str:
+    """The same in one line."""
+    study = snapshot.study
+    progress = f"{study.name}: {snapshot.ended_runs}/{snapshot.total} runs"
+    return f"{progress} ({counts(snapshot)}), {best(snapshot)}, {study.state}, {clock(study.budget.elapsed_s)}"
+
+
+def counts(snapshot: Snapshot) -> str:
+    """The runs by state, those that are none left out where that says nothing."""
+    all_counts = snapshot.study.counts
+    shown = [f"{all_counts.complete} complete", f"{all_counts.pruned} pruned", f"{all_counts.running} running"]
+    shown += [f"{n} {state}" for state, n in (("failed", all_counts.failed), ("cancelled", all_counts.cancelled)) if n]
+    return ", ".join(shown)
+
+
+def best(snapshot: Snapshot) -> str:
+    """The best value so far and who reached it."""
+    trial = snapshot.study.best
+    if trial is None or not trial.values:
+        return "no complete trial yet"
+    return f"best {snapshot.metric} {measured(trial.values[0])} by {trial.variant} (trial {trial.number})"
+
+
+def measured(value: float | None) -> str:
+    """A metric at four significant digits, aligned in columns; a dash for none."""
+    return "-" if value is None else f"{value:#.4g}"
+
+
+def setting(value: bool | int | float | str) -> str:
+    """A parameter, floats at four significant digits."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def clock(seconds: float) -> str:
+    """Hours, minutes and seconds, as 1:02:03."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+def _running(snapshot: Snapshot) -> list[RenderableType]:
+    if not snapshot.running:
+        return []
+    table = Table.grid(padding=(0, 2))
+    for one in snapshot.running:
+        table.add_row(*_row(one, snapshot.metric))
+    more = snapshot.study.counts.running - len(snapshot.running)
+    return [table, Text(f"  and {more} more", style="dim")] if more > 0 else [table]
+
+
+def _row(one: RunningTrial, metric: str) -> list[RenderableType]:
+    trial: TrialOut = one.trial
+    done = trial.epoch or 0
+    return [
+        Text(f"  trial {trial.number}"),
+        Text(trial.variant or "-"),
+        ProgressBar(total=trial.epochs, completed=done, width=BAR // 2),
+        Text(f"epoch {done} of {trial.epochs}"),
+        Text(f"{metric} {measured(one.value)}"),
+    ]

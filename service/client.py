@@ -1,0 +1,152 @@
+"""The controller's API for Python programs: typed answers, errors of one line."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from service.api.models import (
+    ErrorOut,
+    Ranking,
+    RankingRow,
+    StudyDetail,
+    StudyOut,
+    StudyPage,
+    TrialDetail,
+    TrialPage,
+    WorkerOut,
+    Workers,
+)
+
+Model = TypeVar("Model", bound=BaseModel)
+
+PAGE = 100  # records a request
+DIRECT: Mapping[str, httpx.BaseTransport | None] = {  # a proxy cannot reach our loopback
+    "all://127.0.0.1": None,
+    "all://localhost": None,
+    "all://[::1]": None,
+}
+
+
+class Unreachable(Exception):
+    """The controller, or the database behind it, does not answer."""
+
+
+class Refused(Exception):
+    """The controller answered with an error; str() is its message, one line for every broken rule."""
+
+    def __init__(self, status: int, error: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.error = error
+
+
+class Client:
+    """Calls one controller. Every method raises `Unreachable` or `Refused`."""
+
+    def __init__(self, url: str, api_key: str | None = None, *, timeout: float = 30.0) -> None:
+        headers = {b"X-API-Key": api_key.encode()} if api_key else {}
+        self.url = url
+        self._http = httpx.Client(base_url=f"{url}/v1/", headers=headers, timeout=timeout, mounts=DIRECT)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def submit(self, definition: Mapping[str, Any]) -> StudyOut:
+        """Create the study; a definition that breaks rules is refused with status 422, a taken name with 409."""
+        body = json.dumps(definition, default=str)  # YAML has dates, JSON has none
+        return self._read(StudyOut, "POST", "studies", content=body, headers={"Content-Type": "application/json"})
+
+    def study(self, name: str) -> StudyDetail:
+        return self._read(StudyDetail, "GET", _path(name))
+
+    def studies(self) -> Iterator[StudyOut]:
+        """Every study, the newest first."""
+        seen = 0
+        while True:
+            page = self._read(StudyPage, "GET", "studies", params={"limit": PAGE, "offset": seen})
+            yield from page.studies
+            seen += len(page.studies)
+            if not page.studies or seen >= page.total:
+                return
+
+    def trials(self, name: str, state: str | None = None, *, limit: int = PAGE) -> TrialPage:
+        """The first `limit` runs of the study, those of one state if given."""
+        params: dict[str, str | int] = {"limit": limit} | ({"state": state} if state else {})
+        return self._read(TrialPage, "GET", _path(name, "trials"), params=params)
+
+    def trial(self, name: str, number: int) -> TrialDetail:
+        """One trial with its learning curves."""
+        return self._read(TrialDetail, "GET", _path(name, "trials", str(number)))
+
+    def ranking(self, name: str) -> list[RankingRow]:
+        return self._read(Ranking, "GET", _path(name, "ranking")).ranking
+
+    def report(self, name: str) -> str:
+        """The study's report as a page of HTML."""
+        return self._send("GET", _path(name, "report")).text
+
+    def change(self, name: str, action: Literal["pause", "resume", "stop"]) -> StudyOut:
+        return self._read(StudyOut, "POST", _path(name, action))
+
+    def delete(self, name: str) -> None:
+        self._send("DELETE", _path(name))
+
+    def workers(self) -> list[WorkerOut]:
+        """The workers that were seen lately."""
+        return self._read(Workers, "GET", "workers").workers
+
+    def ready(self) -> bool:
+        """Whether the controller answers and its database does."""
+        try:
+            self._send("GET", "ready")
+        except (Unreachable, Refused):
+            return False
+        return True
+
+    def _read(self, model: type[Model], method: str, path: str, **request: Any) -> Model:
+        response = self._send(method, path, **request)
+        try:
+            return model.model_validate_json(response.content)
+        except ValidationError:
+            raise self._stranger(response) from None
+
+    def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
+        try:
+            response = self._http.request(method, path, **request)
+        except httpx.TransportError as error:
+            reason = str(error) or type(error).__name__
+            raise Unreachable(
+                f"no controller answers at {self.url} ({reason}): start one with `pernodedrop serve`, "
+                "or set PERNODEDROP_URL to its address"
+            ) from error
+        if response.is_success:
+            return response
+        raise self._refusal(response)
+
+    def _refusal(self, response: httpx.Response) -> Unreachable | Refused:
+        try:
+            out = ErrorOut.model_validate_json(response.content)
+        except ValidationError:
+            return self._stranger(response)
+        if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            return Unreachable(out.message)
+        lines = [problem.message for problem in out.problems or []] or [out.message]
+        return Refused(response.status_code, out.error, "\n".join(lines))
+
+    def _stranger(self, response: httpx.Response) -> Refused:
+        message = f"{self.url} answers, but not as this program's controller does: check PERNODEDROP_URL"
+        return Refused(response.status_code, "unknown_answer", message)
+
+
+def _path(*parts: str) -> str:
+    return "/".join(["studies", *(quote(part, safe="") for part in parts)])

@@ -1,0 +1,32 @@
+"""TCP ports to listen on."""
+
+import socket
+
+LOOPBACK = "127.0.0.1"
+
+
+def is_free(port: int, host: str = LOOPBACK) -> bool:
+    """Whether a server could listen there now; addresses that do not resolve count as free."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError:
+        return True  # the server's own message says more
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: a closed one is no obstacle
+        try:
+            probe.bind(address)
+        except OSError:
+            return False
+    return True
+
+
+def any_free() -> int:
+    """A port on loopback that nobody uses at present."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def preferred_or_free(port: int) -> int:
+    """`port` itself if it is free on loopback, else another one."""
+    return port if is_free(port) else any_free()

@@ -1,0 +1,107 @@
+"""One child process of the stack, in a session of its own, with its output in a log file."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+SHOWN_LINES = 8
+PR_SET_PDEATHSIG = 1
+
+
+class ChildDied(Exception):
+    """A child that must serve has ended, or does not answer; `last_lines` are the end of its log."""
+
+    def __init__(self, name: str, status: int | None, log: Path, last_lines: Sequence[str]) -> None:
+        what = "does not answer" if status is None else f"ended with status {status}"
+        super().__init__(f"the {name} {what}: see {log}")
+        self.last_lines = tuple(last_lines)
+
+
+class Child:
+    """A program that the stack starts, watches and stops."""
+
+    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+        self.name = name
+        self.log = log
+        self._command = list(command)
+        self._environment = dict(environment)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started = 0.0
+        self._began = False
+
+    def start(self) -> None:
+        """Start the program; its first start in this stack sets the log of an earlier one aside."""
+        if not self._began and self.log.exists():
+            self.log.replace(self.log.with_name(f"{self.log.name}.1"))
+        self._began = True
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(
+                self._command,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C reaches the stack, which stops its children in order
+                preexec_fn=_ends_with(os.getpid()),  # noqa: PLW1509 (no thread of ours holds a lock here)
+            )
+        self._started = time.monotonic()
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    @property
+    def status(self) -> int | None:
+        """The exit status of the program, None while it runs or before it was started."""
+        return self._process.poll() if self._process else None
+
+    @property
+    def runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def age(self) -> float:
+        """Seconds since the last start."""
+        return time.monotonic() - self._started
+
+    def terminate(self) -> None:
+        """Ask the program to end in order."""
+        if self._process is not None and self.runs:
+            self._process.terminate()
+
+    def end_by(self, deadline: float) -> None:
+        """Wait until `deadline` (of time.monotonic) for the end, then kill the program and its children."""
+        if self._process is None:
+            return
+        try:
+            self._process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def died(self) -> ChildDied:
+        """The error that says so, with the end of the log."""
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        return ChildDied(self.name, self.status, self.log, lines[-SHOWN_LINES:])
+
+
+def _ends_with(parent: int) -> Callable[[], None] | None:
+    """What a child calls before its program begins, so that it is told to end when its parent is killed.
+
+    Linux only; elsewhere children of a killed stack stay until they are ended by hand.
+    """
+    try:
+        prctl = ctypes.CDLL(None).prctl
+    except (AttributeError, OSError):
+        return None
+
+    def ask_for_the_signal() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        if os.getppid() != parent:  # killed before we asked
+            os._exit(1)
+
+    return ask_for_the_signal

@@ -1,0 +1,170 @@
+"""Starts the parts in their order, keeps them running, stops them with Postgres last."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Self
+
+import httpx
+
+from service.client import DIRECT, Client
+from service.ports import LOOPBACK, preferred_or_free
+from service.settings import CONTROLLER_PORT, DASHBOARD_PORT, Settings
+from service.stack.child import Child
+from service.stack.workers import TendedWorker
+from service.storage.embedded import EmbeddedPostgres, EmbeddedPostgresError
+
+READY_SECONDS = 90.0  # a busy machine takes its time to import everything
+WORKER_GRACE = 5.0  # s in which a worker told to stop may still end its run
+STOP_SECONDS = 20.0
+DATABASE_CHECK = 2.0  # s
+
+
+class Stack:
+    """The service on loopback. Use it as a context: `check` it often, it stops at the end of the block."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        workers: int,
+        threads: int = 1,
+        controller_port: int = CONTROLLER_PORT,
+        dashboard_port: int = DASHBOARD_PORT,
+        say: Callable[[str], None],
+    ) -> None:
+        self.settings = settings
+        self.logs = settings.home / "logs"
+        self.url = f"http://{LOOPBACK}:{preferred_or_free(controller_port)}"
+        self.dashboard_url = f"http://{LOOPBACK}:{preferred_or_free(dashboard_port)}"
+        self._worker_count = workers
+        self._threads = threads
+        self._say = say
+        self._postgres = None if settings.database_url else EmbeddedPostgres(settings.home / "postgres")
+        self._database_url = settings.database_url or ""
+        self._checked = 0.0
+        self._servers: list[Child] = []
+        self._workers: list[TendedWorker] = []
+
+    def client(self) -> Client:
+        return Client(self.url, self.settings.api_key)
+
+    @property
+    def data(self) -> str:
+        """Where the studies are kept, in words."""
+        return "the database of DATABASE_URL" if self._postgres is None else str(self.settings.home / "postgres")
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is KeyboardInterrupt:
+                self._say("stopping: trials in training end or are handed back, Postgres goes last")
+        finally:  # also when nobody listens to what is said any more
+            self.stop()
+
+    def check(self) -> None:
+        """Notice what has died: Postgres and workers are started again.
+
+        Raises:
+            ChildDied: a server has ended, or a worker has again and again.
+            EmbeddedPostgresError: Postgres has ended and does not start again where it was.
+        """
+        for server in self._servers:
+            if not server.runs:
+                raise server.died()
+        for worker in self._workers:
+            worker.tend()
+        if self._postgres is not None and time.monotonic() - self._checked > DATABASE_CHECK:
+            if self._postgres.start() != self._database_url:  # its port was taken, or its folder is gone
+                raise EmbeddedPostgresError("Postgres had to start anew at another address: start again")
+            self._checked = time.monotonic()
+
+    def stop(self) -> None:
+        """Stop workers, then servers, then Postgres. A second Ctrl-C hands running trials back at once."""
+        workers = [worker.child for worker in self._workers]
+
+        def hurry(_number: int, _frame: FrameType | None) -> None:
+            for worker in workers:
+                worker.terminate()
+
+        usual = {number: signal.signal(number, hurry) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            for group in (workers, self._servers):
+                for child in group:
+                    child.terminate()
+                deadline = time.monotonic() + STOP_SECONDS
+                for child in group:
+                    child.end_by(deadline)
+            if self._postgres is not None:
+                self._postgres.release()
+        finally:
+            for number, handler in usual.items():
+                signal.signal(number, handler)
+
+    def _start(self) -> None:
+        from service.storage.database import initialise  # takes a second to import: not for `--help`
+
+        if self._postgres is not None:
+            self._database_url = self._postgres.start()
+        initialise(self._database_url)
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self._servers = [
+            self._child("controller", "service.cli", "controller", "--port", self.url.rpartition(":")[2]),
+            self._child("dashboard", "service.cli", "dashboard", "--port", self.dashboard_url.rpartition(":")[2]),
+        ]
+        options = ("--threads", str(self._threads), "--grace", str(WORKER_GRACE))
+        self._workers = [
+            TendedWorker(self._child(f"worker-{number}", "workers", *options), self._say)
+            for number in range(1, self._worker_count + 1)
+        ]
+        for server in self._servers:
+            server.start()
+        for worker in self._workers:
+            worker.child.start()
+        self._wait_until_ready()
+
+    def _wait_until_ready(self) -> None:
+        end = time.monotonic() + READY_SECONDS
+        with self.client() as client, httpx.Client(mounts=DIRECT) as browser:
+            while not (client.ready() and _answers(browser, f"{self.dashboard_url}/health")):
+                self.check()
+                if time.monotonic() > end:
+                    late = self._servers[0] if not client.ready() else self._servers[1]
+                    raise late.died()
+                time.sleep(0.1)
+
+    def _child(self, name: str, module: str, *arguments: str) -> Child:
+        return Child(name, [sys.executable, "-m", module, *arguments], self._environment(), self._log(name))
+
+    def _log(self, name: str) -> Path:
+        return self.logs / f"{name}.log"
+
+    def _environment(self) -> dict[str, str]:
+        """Ours, with the addresses of this stack; the API key travels in it and on no command line."""
+        return {
+            **os.environ,
+            "DATABASE_URL": self._database_url,
+            "PERNODEDROP_HOME": str(self.settings.home),
+            "PERNODEDROP_DATA": str(self.settings.data_folder),
+            "PERNODEDROP_URL": self.url,
+            "PERNODEDROP_DASHBOARD_URL": self.dashboard_url,
+            "PYTHONUNBUFFERED": "1",
+        }
+
+
+def _answers(browser: httpx.Client, url: str) -> bool:
+    try:
+        return browser.get(url).is_success
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,41 @@
+"""A worker that is started again when it dies: a study should not end with one bad process."""
+
+import time
+from collections.abc import Callable
+
+from service.stack.child import Child
+
+PAUSES = (1.0, 2.0, 4.0, 8.0)  # s before each new start; then the worker is given up
+PROVEN_SECONDS = 60.0  # a worker that lived so long may die as often again
+
+
+class TendedWorker:
+    """One worker process and the memory of its deaths."""
+
+    def __init__(self, child: Child, say: Callable[[str], None]) -> None:
+        self.child = child
+        self._say = say
+        self._deaths = 0
+        self._due: float | None = None  # when to start it again
+
+    def tend(self) -> None:
+        """Start the worker again when it has died and its pause is over.
+
+        Raises:
+            ChildDied: it has died too often.
+        """
+        if self._due is not None:
+            if time.monotonic() >= self._due:
+                self._due = None
+                self.child.start()
+            return
+        if self.child.runs:
+            return
+        if self.child.age > PROVEN_SECONDS:
+            self._deaths = 0
+        if self._deaths == len(PAUSES):
+            raise self.child.died()
+        pause = PAUSES[self._deaths]
+        self._deaths += 1
+        self._due = time.monotonic() + pause
+        self._say(f"{self.child.name} ended with status {self.child.status}, starting it again in {pause:g} s")

@@ -1,0 +1,94 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from service.stack import ChildDied
+from service.stack.child import Child
+from service.stack.workers import PAUSES, TendedWorker
+
+
+def child(tmp_path: Path, program: str) -> Child:
+    return Child("child", [sys.executable, "-c", program], dict(os.environ), tmp_path / "child.log")
+
+
+def wait_for(text: str, log: Path) -> None:
+    while not (log.exists() and text in log.read_text()):
+        time.sleep(0.01)
+
+
+def test_the_end_of_a_childs_log_is_told(tmp_path: Path) -> None:
+    one = child(tmp_path, "import sys; print(*range(100), sep='\\n'); sys.exit('no disk')")
+    one.start()
+    one.end_by(time.monotonic() + 60)
+    assert one.status == 1
+    error = one.died()
+    assert str(error) == f"the child ended with status 1: see {tmp_path / 'child.log'}"
+    assert error.last_lines[-1] == "no disk"
+    assert error.last_lines[-2] == "99"
+
+
+def test_an_earlier_log_is_set_aside_and_a_restart_appends(tmp_path: Path) -> None:
+    (tmp_path / "child.log").write_text("earlier\n")
+    one = child(tmp_path, "print('now')")
+    for _ in range(2):
+        one.start()
+        one.end_by(time.monotonic() + 60)
+    assert (tmp_path / "child.log.1").read_text() == "earlier\n"
+    assert (tmp_path / "child.log").read_text() == "now\nnow\n"
+
+
+def test_a_stubborn_child_and_its_own_children_are_killed(tmp_path: Path) -> None:
+    one = child(
+        tmp_path,
+        "import signal, subprocess, sys\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "grandchild = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        "print('grandchild', grandchild.pid, 'runs', flush=True)\n"
+        "grandchild.wait()",
+    )
+    one.start()
+    wait_for("runs", one.log)
+    grandchild = int(one.log.read_text().split()[1])
+    one.terminate()
+    one.end_by(time.monotonic())
+    assert one.status == -signal.SIGKILL
+    while Path(f"/proc/{grandchild}").exists() and " Z " not in Path(f"/proc/{grandchild}/stat").read_text():
+        time.sleep(0.01)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
+def test_a_killed_parent_leaves_no_child(tmp_path: Path) -> None:
+    program = (
+        "import os, sys, time; from pathlib import Path; from service.stack.child import Child\n"
+        f"one = Child('child', [sys.executable, '-c', 'import time; time.sleep(600)'], dict(os.environ), "
+        f"Path({str(tmp_path / 'child.log')!r}))\n"
+        "one.start(); print(one.pid, flush=True); time.sleep(600)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    assert Path(f"/proc/{pid}").exists()
+    parent.kill()
+    parent.communicate()
+    while Path(f"/proc/{pid}").exists() and " Z " not in Path(f"/proc/{pid}/stat").read_text():
+        time.sleep(0.01)
+
+
+def test_a_dying_worker_is_started_again_and_given_up_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.stack.workers.PAUSES", tuple(0.01 for _ in PAUSES))
+    said: list[str] = []
+    worker = TendedWorker(child(tmp_path, "print('started'); raise SystemExit(9)"), said.append)
+    worker.child.start()
+    with pytest.raises(ChildDied, match="ended with status 9"):
+        while True:
+            worker.tend()
+    assert len(said) == len(PAUSES)
+    assert "status 9, starting it again" in said[0]
+    assert (tmp_path / "child.log").read_text().count("started") == len(PAUSES) + 1

@@ -1,0 +1,94 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from search_spaces import load_preset, preset_names
+from service.cli.definitions import LARGEST_FILE, apply, definition_of
+from service.cli.exit_codes import ExitCode, Failure
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_a_preset_is_read_as_it_stands(name: str) -> None:
+    assert definition_of(None, name) == load_preset(name)
+
+
+def test_yaml_and_json_files_say_the_same(tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text("name: mine\nbudget: {trials: 3, wall_time: 4h}\n")
+    (tmp_path / "study.json").write_text(json.dumps({"name": "mine", "budget": {"trials": 3, "wall_time": "4h"}}))
+    assert definition_of(tmp_path / "study.yaml", None) == definition_of(tmp_path / "study.json", None)
+
+
+def test_a_name_replaces_the_files_own() -> None:
+    assert definition_of(None, "quickstart", name="mine")["name"] == "mine"
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("budget.trials=50", {"budget": {"trials": 50}, "objectives": [{"metric": "val_loss"}]}),
+        ("budget.wall_time=4h", {"budget": {"trials": 3, "wall_time": "4h"}, "objectives": [{"metric": "val_loss"}]}),
+        ("objectives.0.metric=val_accuracy", {"budget": {"trials": 3}, "objectives": [{"metric": "val_accuracy"}]}),
+        ("objectives.0=x", {"budget": {"trials": 3}, "objectives": ["x"]}),
+        (
+            "pruner.name=none",
+            {"budget": {"trials": 3}, "objectives": [{"metric": "val_loss"}], "pruner": {"name": "none"}},
+        ),
+        ("budget=", {"budget": None, "objectives": [{"metric": "val_loss"}]}),
+        ("budget.note=a=b", {"budget": {"trials": 3, "note": "a=b"}, "objectives": [{"metric": "val_loss"}]}),
+        ("budget={trials: [1]}", {"budget": {"trials": [1]}, "objectives": [{"metric": "val_loss"}]}),
+    ],
+)
+def test_an_override_sets_one_value(override: str, expected: dict[str, Any]) -> None:
+    definition = {"budget": {"trials": 3}, "objectives": [{"metric": "val_loss"}]}
+    apply(definition, override)
+    assert definition == expected
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("budget.trials", "key=value"),
+        ("=3", "key=value"),
+        ("budget..trials=3", "key=value"),
+        ("budget.trials.more=3", "a value above it"),
+        ("budget.trials.more.still=3", "a value above it"),
+        ("objectives.1.metric=x", "entries 0 to 0"),
+        ("objectives.first=x", "entries 0 to 0"),
+        ("budget.trials=[1", "is no YAML value"),
+    ],
+)
+def test_a_wrong_override_is_wrong_usage(override: str, message: str) -> None:
+    with pytest.raises(Failure, match=message) as caught:
+        apply({"budget": {"trials": 3}, "objectives": [{"metric": "val_loss"}]}, override)
+    assert caught.value.code is ExitCode.WRONG
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a: [1,\nb: 2", r"study.yaml, line \d is no YAML"),
+        ("- a\n- b", "must hold a mapping .* got list"),
+        ("", "must hold a mapping .* got NoneType"),
+        ("#" * (LARGEST_FILE + 1), "larger than 1 MiB"),
+    ],
+)
+def test_a_wrong_file_is_named(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "study.yaml").write_text(content)
+    with pytest.raises(Failure, match=message) as caught:
+        definition_of(tmp_path / "study.yaml", None)
+    assert caught.value.code is ExitCode.WRONG
+
+
+def test_a_missing_file_an_unknown_preset_and_no_source_are_wrong_usage(tmp_path: Path) -> None:
+    for file, preset, message in (
+        (tmp_path / "none.yaml", None, "No such file"),
+        (None, "qickstart", "quickstart"),
+        (None, None, "either a file or --preset"),
+        (tmp_path / "none.yaml", "quickstart", "either a file or --preset"),
+    ):
+        with pytest.raises(Failure, match=message) as caught:
+            definition_of(file, preset)
+        assert caught.value.code is ExitCode.WRONG

@@ -1,0 +1,116 @@
+"""The whole stack for real: embedded Postgres, controller, dashboard, a worker and a small study."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+SMALL = ("--set", "budget.trials=3", "--set", "task.epochs=2", "--set", "task.train_size=200", "--workers", "1")
+
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """An open folder: pytest's tmp_path is closed to the account that root hands Postgres to."""
+    folder = Path(tempfile.mkdtemp(prefix="pernodedrop-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def start(home: Path) -> Iterator[Start]:
+    """Starts a command line in `home`, in its own process group; what still runs at the end is told to stop."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(*arguments: str, **variables: str) -> subprocess.Popen[str]:
+        unset = {"DATABASE_URL", "PERNODEDROP_API_KEY", "PERNODEDROP_DATA", "PERNODEDROP_URL"}
+        environment = {name: value for name, value in os.environ.items() if name not in unset}
+        environment |= {"PERNODEDROP_HOME": str(home), "PYTHONUNBUFFERED": "1", **variables}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "service.cli", *arguments],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        if process.returncode is None:
+            process.terminate()
+            process.communicate()
+
+
+def read_until(process: subprocess.Popen[str], text: str) -> str:
+    """The output up to the line that holds `text`."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if text in line:
+            return "".join(lines)
+    raise AssertionError(f"{text!r} was not said:\n" + "".join(lines))
+
+
+def serves(home: Path) -> bool:
+    return (home / "postgres/data/postmaster.pid").exists()
+
+
+def test_an_interrupted_run_is_continued_to_its_answer(home: Path, start: Start) -> None:
+    first = start("run", *SMALL)
+    read_until(first, "submitted quickstart: 3 runs")
+    os.killpg(first.pid, signal.SIGINT)  # as a terminal does: to the whole process group
+    said = first.communicate()[0]
+    assert first.returncode == 130, said
+    assert said.splitlines()[-1] == "interrupted: the same command continues the study"
+    assert not serves(home)
+
+    second = start("run", *SMALL)
+    said = second.communicate()[0]
+    assert second.returncode == 0, said
+    assert "continuing quickstart: " in said
+    assert "3/3 runs" in said
+    assert "best configuration: trial " in said
+    assert (home / "reports/quickstart.html").read_text().lstrip().lower().startswith("<!doctype html>")
+    assert {path.name for path in (home / "logs").glob("*.log")} == {"controller.log", "dashboard.log", "worker-1.log"}
+    assert not serves(home)
+
+
+def test_serve_answers_behind_its_key_until_it_is_told_to_stop(home: Path, start: Start) -> None:
+    stack = start("serve", "--workers", "1", PERNODEDROP_API_KEY="the key")
+    said = read_until(stack, "Ctrl-C stops it")
+    addresses = dict(line.split(maxsplit=1) for line in said.splitlines() if line.startswith(("API  ", "dashboard  ")))
+    api, dashboard = addresses["API"], addresses["dashboard"]
+    assert httpx.get(f"{api}/studies").status_code == 401
+    assert httpx.get(f"{api}/studies", headers={"X-API-Key": "the key"}).json()["total"] == 0
+    assert httpx.get(dashboard, headers={"Accept": "text/html"}, follow_redirects=True).url.path == "/login"
+    assert "the key" not in said
+    assert serves(home)
+    stack.send_signal(signal.SIGTERM)
+    rest = stack.communicate()[0]
+    assert stack.returncode == 0, rest
+    assert not serves(home)
+
+
+def test_a_server_that_cannot_run_ends_the_stack_with_its_last_words(home: Path, start: Start) -> None:
+    (home / "sitecustomize.py").write_text(
+        "import sys\nif 'controller' in sys.argv: sys.exit('no room for a controller')\n"
+    )
+    stack = start("serve", "--workers", "1", PYTHONPATH=str(home))
+    said = stack.communicate()[0]
+    assert stack.returncode == 1, said
+    assert "no room for a controller" in said
+    assert said.splitlines()[-1].startswith("error: the controller ended with status 1: see ")
+    assert not serves(home)
