@@ -50,6 +50,11 @@ class StudyDefinition(Part):
         return self
 
     @property
+    def epochs(self) -> int:
+        """The epochs of a whole trial, over all its repeats."""
+        return self.task.epochs * self.repeats
+
+    @property
     def trials(self) -> int:
         """The exact number of runs."""
         return len(grid(self)) if self.budget.trials is None else self.budget.trials

@@ -93,7 +93,7 @@ class Agent:
         try:
             if time.monotonic() > self._sweep_at:
                 queue.expire(self._db, lambda trial_id, reason: optuna_trials.fail(self._db, trial_id, reason))
-                workers.seen(self._db, worker_id, "idle")
+                workers.seen(self._db, worker_id)
                 self._sweep_at = time.monotonic() + min(self._options.lease / 3, SEEN_S)
             return queue.claim(self._db, worker_id, self._options.lease)
         except AWAY as error:

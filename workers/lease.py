@@ -45,7 +45,7 @@ class Renewal:
         while not self._done.wait(pause):
             try:
                 state = queue.renew(self._db, self._lease, self._seconds)
-                workers.seen(self._db, self._worker_id, "busy")
+                workers.seen(self._db, self._worker_id)
             except LeaseLost:
                 self.lost.set()
                 return

@@ -90,7 +90,7 @@ class WorkerRecord:
     host: str
     pid: int
     device: str
-    state: str  # idle, busy, draining
+    state: str  # idle, busy
     started_at: datetime
     seen_at: datetime
     study: str | None

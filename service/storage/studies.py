@@ -101,21 +101,12 @@ def set_state(db: Database, name: str, state: Intention) -> StudyRecord:
         row = connection.execute(studies.select().where(studies.c.name == name).with_for_update()).one_or_none()
         if row is None:
             raise UnknownStudy(name)
-        if row.state == "stopped" and state == "stopped":
-            return _record(db, row)
-        if row.state == "stopped" or row.finished_at is not None:
-            raise IllegalTransition(name, _state(row), state)
-        connection.execute(studies.update().where(studies.c.id == row.id).values(state=state))
-        if state == "stopped":
-            connection.execute(
-                runs.update()
-                .where(runs.c.study_id == row.id, runs.c.state == RunState.WAITING)
-                .values(state=RunState.CANCELLED, reason="study stopped", finished_at=sa.func.now())
-            )
-            still_running = sa.exists().where(runs.c.study_id == row.id, runs.c.state == RunState.RUNNING)
-            connection.execute(
-                studies.update().where(studies.c.id == row.id, ~still_running).values(finished_at=sa.func.now())
-            )
+        if not row.state == state == "stopped":
+            if row.state == "stopped" or row.finished_at is not None:
+                raise IllegalTransition(name, _state(row), state)
+            connection.execute(studies.update().where(studies.c.id == row.id).values(state=state))
+            if state == "stopped":
+                _cancel_waiting(connection, row.id)
     return get(db, name)
 
 
@@ -133,6 +124,18 @@ def delete(db: Database, name: str) -> None:
             raise UnknownStudy(name)
         with contextlib.suppress(KeyError):  # deleted by hand in the dashboard
             db.optuna.delete_study(optuna_study_id)
+
+
+def _cancel_waiting(connection: sa.Connection, study_id: int) -> None:
+    connection.execute(
+        runs.update()
+        .where(runs.c.study_id == study_id, runs.c.state == RunState.WAITING)
+        .values(state=RunState.CANCELLED, reason="study stopped", finished_at=sa.func.now())
+    )
+    still_running = sa.exists().where(runs.c.study_id == study_id, runs.c.state == RunState.RUNNING)
+    connection.execute(
+        studies.update().where(studies.c.id == study_id, ~still_running).values(finished_at=sa.func.now())
+    )
 
 
 def _create_in_optuna(db: Database, definition: StudyDefinition) -> int:

@@ -32,7 +32,6 @@ workers = sa.Table(
     sa.Column("host", sa.Text, nullable=False),
     sa.Column("pid", sa.Integer, nullable=False),
     sa.Column("device", sa.Text, nullable=False),
-    sa.Column("state", sa.Text, nullable=False, server_default="idle"),
     sa.Column("started_at", _Instant, nullable=False, server_default=sa.func.now()),
     sa.Column("seen_at", _Instant, nullable=False, server_default=sa.func.now()),
     sa.Column("stopped_at", _Instant),

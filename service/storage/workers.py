@@ -20,18 +20,16 @@ def register(db: Database, host: str, pid: int, device: str) -> str:
     return worker_id
 
 
-def seen(db: Database, worker_id: str, state: str) -> None:
-    """Note that the worker is alive, and whether it is idle, busy or draining."""
+def seen(db: Database, worker_id: str) -> None:
+    """Note that the worker is alive."""
     with db.engine.begin() as connection:
-        connection.execute(workers.update().where(workers.c.id == worker_id).values(seen_at=sa.func.now(), state=state))
+        connection.execute(workers.update().where(workers.c.id == worker_id).values(seen_at=sa.func.now()))
 
 
 def stopped(db: Database, worker_id: str) -> None:
     """Note that the worker has left in order. Its row stays, since its runs name it."""
     with db.engine.begin() as connection:
-        connection.execute(
-            workers.update().where(workers.c.id == worker_id).values(stopped_at=sa.func.now(), state="stopped")
-        )
+        connection.execute(workers.update().where(workers.c.id == worker_id).values(stopped_at=sa.func.now()))
 
 
 def alive(db: Database) -> list[WorkerRecord]:
@@ -58,7 +56,7 @@ def alive(db: Database) -> list[WorkerRecord]:
                 host=row.host,
                 pid=row.pid,
                 device=row.device,
-                state=row.state,
+                state="idle" if row.study is None else "busy",
                 started_at=row.started_at,
                 seen_at=row.seen_at,
                 study=row.study,

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from search_spaces import StudyDefinition
-from service.storage import studies, workers
+from service.storage import queue, studies, workers
 from service.storage.database import Database
 from service.storage.errors import IllegalTransition, StudyExists, UnknownStudy
 from service.storage.records import StudyState
@@ -105,7 +105,9 @@ def test_workers_come_and_go(db: Database) -> None:
         ("alpha:11", "cpu", "idle"),
         ("beta:22", "cuda:0", "idle"),
     ]
-    workers.seen(db, first, "busy")
+    workers.seen(db, first)
+    studies.create(db, make_definition("busy"))
+    assert queue.claim(db, first, 60) is not None
     workers.stopped(db, second)
     assert [(w.id, w.state) for w in workers.alive(db)] == [(first, "busy")]
     with db.engine.begin() as connection:

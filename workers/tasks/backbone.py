@@ -1,4 +1,4 @@
-"""The backbone of the image tasks, with its regularizer slot (arXiv:2512.12663, section on CIFAR-10)."""
+"""The backbones of the built-in tasks, with their regularizer slots (arXiv:2512.12663)."""
 
 from collections import OrderedDict
 from math import prod
@@ -8,9 +8,11 @@ from torch import nn
 
 from pernodedrop import regularized_linear
 from search_spaces import TrialConfig
+from workers.tasks.sparse_linear import SparseLinear
 
 HIDDEN = 64  # units of the dense layer behind the slot
 FILTERS = (32, 64)  # of the two convolutional blocks
+TEXT_HIDDEN = 1024  # units of the dense layer in front of the slots
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -41,17 +43,31 @@ def image_backbone(
     features.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stubs
     hidden = nn.Sequential(nn.Linear(config.units, HIDDEN), nn.ReLU())
     logits = nn.Linear(HIDDEN, classes)
-    slot = regularizer_slot(flat, config)
+    slot = regularizer_slot(flat, config.units, config)
     activation = _ACTIVATIONS[config.activation]()
     return nn.Sequential(OrderedDict(features=features, slot=slot, activation=activation, hidden=hidden, logits=logits))
 
 
-def regularizer_slot(in_features: int, config: TrialConfig) -> nn.Module:
-    """The dense layer (I to `config.units` features) with the trial's regularizer."""
+def text_backbone(words: int, topics: int, config: TrialConfig) -> nn.Sequential:
+    """Sparse documents (B, words) to logits (B, topics): a dense layer, two slots, the logits.
+
+    The slots have 2 `config.units` and `config.units` units: 128 units make the paper's network, 256 and 128.
+    They are built last, as in `image_backbone`.
+    """
+    hidden = nn.Sequential(SparseLinear(words, TEXT_HIDDEN), nn.ReLU())
+    logits = nn.Linear(config.units, topics)
+    activation = _ACTIVATIONS[config.activation]
+    wide = nn.Sequential(regularizer_slot(TEXT_HIDDEN, 2 * config.units, config), activation())
+    narrow = nn.Sequential(regularizer_slot(2 * config.units, config.units, config), activation())
+    return nn.Sequential(OrderedDict(hidden=hidden, wide=wide, narrow=narrow, logits=logits))
+
+
+def regularizer_slot(in_features: int, units: int, config: TrialConfig) -> nn.Module:
+    """The dense layer (`in_features` to `units` features) with the trial's regularizer."""
     return regularized_linear(
         config.regularizer,
         in_features,
-        config.units,
+        units,
         drop_rate=config.drop_rate,
         stir_type=config.stir_type,
         mask_mode=config.mask_mode,

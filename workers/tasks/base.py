@@ -8,21 +8,25 @@ import torch
 from torch import Tensor, nn
 
 from search_spaces import TaskSpec, TrialConfig
+from workers.tasks.metrics import single_label
+from workers.tasks.sparse_rows import SparseRows
+
+Inputs = Tensor | SparseRows
 
 
 @dataclass(frozen=True)
 class Splits:
-    """A data set, whole, on one device: inputs (N, ...) and targets (N, ...) of each split.
+    """A data set, whole, on one device: inputs (N, ...) and targets (N, ...) of each split; inputs may be sparse.
 
     Trials are compared on the validation split; the test split is for a final figure that no choice depended
     on, and None where there is none.
     """
 
-    train_x: Tensor
+    train_x: Inputs
     train_y: Tensor
-    val_x: Tensor
+    val_x: Inputs
     val_y: Tensor
-    test_x: Tensor | None = None
+    test_x: Inputs | None = None
     test_y: Tensor | None = None
 
 
@@ -54,8 +58,11 @@ class Task(abc.ABC):
         return nn.functional.cross_entropy(outputs, targets)
 
     def metrics(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        """Scalars by name, from the outputs for a whole split at once; the loop adds the loss itself."""
-        return {"accuracy": (outputs.argmax(dim=-1) == targets).double().mean()}
+        """Scalars by name, from the outputs for a whole split at once; the loop adds the loss itself.
+
+        By default accuracy, ece and brier of logits (B, classes): see `workers.tasks.metrics.single_label`.
+        """
+        return single_label(outputs, targets)
 
     def splits(self, device: torch.device) -> Splits:
         """The data on `device`, loaded when first asked for and kept."""

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from workers.tasks.downloads import Archive, provide
+from workers.tasks.archives import Archive
+from workers.tasks.downloads import provide
 from workers.tasks.errors import DataUnavailable
 from workers.tasks.images import ImageTask, LabelledImages
 from workers.tasks.unpickling import read_pickle

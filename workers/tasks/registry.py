@@ -12,6 +12,8 @@ from workers.tasks.errors import UnknownTask
 BUILT_IN = {
     "digits": "workers.tasks.digits:Digits",
     "cifar10": "workers.tasks.cifar10:Cifar10",
+    "speech_commands": "workers.tasks.speech_commands:SpeechCommands",
+    "rcv1": "workers.tasks.rcv1:Rcv1",
 }
 KEPT = 2  # tasks whose data stay loaded: studies take turns on a worker, memory is finite
 

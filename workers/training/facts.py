@@ -3,12 +3,14 @@
 import copy
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+
+from workers.tasks.base import Inputs
 
 Facts = dict[str, str | int | float]
 
 
-def facts_of(model: nn.Module, batch: Tensor) -> Facts:
+def facts_of(model: nn.Module, batch: Inputs) -> Facts:
     """Backend, parameter count, torch and device of a model that is to train on batches like this one.
 
     A layer chooses its backend when it sees its input, so a copy of the model is shown one batch.

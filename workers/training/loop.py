@@ -6,15 +6,22 @@ from time import perf_counter
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from search_spaces import TrialConfig
 from workers.seeds import streams
-from workers.tasks.base import Task
+from workers.tasks.base import Inputs, Task
+from workers.training.batches import batches
 from workers.training.epoch import Epoch
 from workers.training.evaluation import evaluate
 from workers.training.facts import facts_of
 from workers.training.losses import NonFiniteLoss, mean_step_loss
+from workers.training.measurements import gradient_norm, peak_memory, reset_peak_memory
 from workers.training.randomness import Randomness
+
+
+class NoTestSplit(RuntimeError):
+    """A test was asked of a task that keeps no samples apart for it."""
 
 
 class Training:
@@ -26,8 +33,10 @@ class Training:
 
     def __init__(self, task: Task, config: TrialConfig, *, epochs: int, seed: int, device: torch.device) -> None:
         self._task, self._config, self._epochs = task, config, epochs
+        self._device = device
         self._splits = task.splits(device)
-        initial, order, noise = streams(seed, 3)
+        initial, order, noise, self._test_seed = streams(seed, 4)
+        reset_peak_memory(device)
         start = Randomness(initial, device)
         with start.active():
             self.model = task.build(config).to(device)
@@ -50,6 +59,22 @@ class Training:
             self._done += 1
             yield epoch
 
+    def test(self) -> dict[str, float]:
+        """The model's figures on the test split as it is now: test_loss, test_accuracy, ...
+
+        For a last figure that nothing is chosen by; `epochs` never looks at that split. What is trained after it
+        is what would have been trained without it.
+
+        Raises:
+            NoTestSplit: the task has none.
+            NonFiniteLoss: the test loss is nan or infinite.
+        """
+        x, y = self._splits.test_x, self._splits.test_y
+        if x is None or y is None:
+            raise NoTestSplit(f"task {self._task.spec.name} has no test split: give its Splits test_x and test_y")
+        with Randomness(self._test_seed, self._device).active():
+            return self._evaluation("test", x, y, f"the test after epoch {self._done}")
+
     def state_dict(self) -> dict[str, Any]:
         """Model, optimizer, epochs done and random states; to be taken between two epochs."""
         return {
@@ -70,29 +95,31 @@ class Training:
 
     def _epoch(self, number: int) -> Epoch:
         started = perf_counter()
-        step_loss = self._steps(number)
-        trained = perf_counter()
-        metrics = {"train_step_loss": step_loss, "train_seconds": trained - started}
+        metrics = self._steps(number)
+        metrics["train_seconds"] = perf_counter() - started
         data = self._splits
-        for split, x, y in (("train", data.train_x, data.train_y), ("val", data.val_x, data.val_y)):
-            for name, value in evaluate(self._task, self.model, x, y).items():
-                metrics[f"{split}_{name}"] = value
-            loss = metrics[f"{split}_loss"]
-            if not math.isfinite(loss):
-                raise NonFiniteLoss(f"{split}_loss", loss, f"epoch {number}", self._config.learning_rate)
+        metrics |= self._evaluation("train", data.train_x, data.train_y, f"epoch {number}")
+        metrics |= self._evaluation("val", data.val_x, data.val_y, f"epoch {number}")
+        metrics |= peak_memory(self._device)
         return Epoch(number, metrics, perf_counter() - started)
 
-    def _steps(self, number: int) -> float:
-        x, y = self._splits.train_x, self._splits.train_y
-        order = torch.randperm(len(x), generator=self._order).to(x.device)
-        batches = torch.split(order, self._config.batch_size)
-        losses = []
+    def _evaluation(self, split: str, x: Inputs, y: Tensor, when: str) -> dict[str, float]:
+        figures = evaluate(self._task, self.model, x, y)
+        if not math.isfinite(figures["loss"]):
+            raise NonFiniteLoss(f"{split}_loss", figures["loss"], when, self._config.learning_rate)
+        return {f"{split}_{name}": value for name, value in figures.items()}
+
+    def _steps(self, number: int) -> dict[str, float]:
+        data = self._splits
+        order = torch.randperm(len(data.train_x), generator=self._order)
+        losses, sizes = [], []
         self.model.train()
-        for batch in batches:
-            loss = self._task.loss(self.model(x[batch]), y[batch])
+        for x, y in batches(data.train_x, data.train_y, order, self._config.batch_size):
+            loss = self._task.loss(self.model(x), y)
             self._optimizer.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
             self._optimizer.step()
             losses.append(loss.detach())
-        sizes = [len(batch) for batch in batches]
-        return mean_step_loss(losses, sizes, number, self._config.learning_rate)
+            sizes.append(len(y))
+        step_loss = mean_step_loss(losses, sizes, number, self._config.learning_rate)
+        return {"train_step_loss": step_loss, "train_gradient_norm": gradient_norm(self.model).item()}

@@ -1,0 +1,1 @@
+"""The controller: studies in, answers out, under `/v1`."""

@@ -1,0 +1,76 @@
+"""The controller as an ASGI application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import APIRouter, Depends, FastAPI
+from starlette.middleware import Middleware
+
+from service.api import catalog, docs, errors, health, openapi, results, studies, trials, workers
+from service.api.dependencies import errors as documented
+from service.api.headers import ResponseHeaders
+from service.api.incidents import Incidents
+from service.api.opening import open_database
+from service.api.security import LoopbackOnly, key_check, refuse_open_door
+from service.settings import Settings
+
+DATABASE_CONNECTIONS = 8
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+POLICY = "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+DESCRIPTION = """Submit a study of stochastic regularization, follow it, get the answer.
+
+Every error has one shape: "error" for programs, "message" for people and, where rules are broken, "problems" \
+with path and rule. While the database is away, every route that needs it answers 503 with Retry-After."""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The controller for these settings. It connects to the database at the first request that needs it.
+
+    Raises:
+        ValueError: the address is not loopback and no API key is set, or `database_url` is missing or no Postgres URL.
+    """
+    refuse_open_door(settings.host, settings.api_key)
+    database = open_database(settings, DATABASE_CONNECTIONS)
+
+    @asynccontextmanager
+    async def closing(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        database.close()
+
+    middleware = [Middleware(ResponseHeaders, headers=HEADERS, policy=POLICY), Middleware(Incidents)]
+    if settings.api_key is None:
+        middleware.append(Middleware(LoopbackOnly))
+    app = FastAPI(
+        title="PerNodeDrop controller",
+        version=version("pernodedrop"),
+        description=DESCRIPTION,
+        lifespan=closing,
+        middleware=middleware,
+        docs_url=None,  # FastAPI's own pages run programs of a foreign host
+        redoc_url=None,
+    )
+    app.state.database = database
+    app.state.settings = settings
+    app.include_router(_open_routes(), prefix="/v1")
+    app.include_router(_guarded_routes(settings.api_key), prefix="/v1")
+    errors.install(app)
+    openapi.publish(app)
+    docs.publish(app)
+    return app
+
+
+def _open_routes() -> APIRouter:
+    return health.router
+
+
+def _guarded_routes(api_key: str | None) -> APIRouter:
+    guarded = APIRouter(dependencies=[Depends(key_check(api_key))], responses=documented(400, 401, 422, 503))
+    for part in (studies, trials, results, catalog, workers):
+        guarded.include_router(part.router)
+    return guarded

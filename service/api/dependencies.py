@@ -1,0 +1,66 @@
+"""What routes ask for: the database, the settings, a checked name, a page of a list."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import Depends, Path, Query, Request
+
+from search_spaces import StudyDefinition, parse_definition
+from search_spaces.definition import NAME_PATTERN
+from service.api.bodies import MAX_BODY_BYTES, BodyTooLarge, json_object
+from service.api.models import ErrorOut
+from service.api.security import WrongKey
+from service.settings import Settings
+from service.storage.database import Database
+
+MAX_PAGE = 1000
+MAX_NUMBER = 2**31 - 1  # a Postgres integer
+
+
+def _database(request: Request) -> Database:
+    database: Database = request.app.state.database
+    return database
+
+
+def _settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+def _definition(body: Annotated[dict[str, Any], Depends(json_object)]) -> StudyDefinition:
+    return parse_definition(body)
+
+
+DatabaseOf = Annotated[Database, Depends(_database)]
+SettingsOf = Annotated[Settings, Depends(_settings)]
+SubmittedDefinition = Annotated[StudyDefinition, Depends(_definition)]
+StudyName = Annotated[str, Path(pattern=NAME_PATTERN, description="the study's name", examples=["digits-1"])]
+TrialNumber = Annotated[int, Path(ge=0, le=MAX_NUMBER, description="the trial's number in its study", examples=[4])]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="at most so many")]
+Offset = Annotated[int, Query(ge=0, le=MAX_NUMBER, description="how many to leave out before the first")]
+
+_ERRORS: Mapping[int, tuple[str, str, str]] = {
+    400: ("The body is not JSON, or a foreign web page asks", "invalid_json", "the body is not JSON"),
+    401: ("The key is missing or wrong", "wrong_key", str(WrongKey())),
+    404: ("No such thing", "unknown_study", "no study is named 'digits-1'"),
+    409: ("In conflict with what is there", "study_exists", "study 'digits-1' exists already"),
+    413: ("The body is too large", "body_too_large", str(BodyTooLarge(MAX_BODY_BYTES))),
+    422: ("A rule is broken", "invalid_definition", "search_space.drop_rate.high must be below 1, got 1.2"),
+    503: ("The database is away; see Retry-After", "database_unreachable", "the database cannot be reached"),
+}
+
+
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route that answers these errors."""
+    return {status: _documented(*_ERRORS[status]) for status in statuses}
+
+
+def _documented(description: str, error: str, message: str) -> dict[str, Any]:
+    example: dict[str, Any] = {"error": error, "message": message}
+    if error == "invalid_definition":
+        example["problems"] = [{"path": message.partition(" ")[0], "message": message}]
+    return {
+        "model": ErrorOut,
+        "description": description,
+        "content": {"application/json": {"example": example}},
+    }

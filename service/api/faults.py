@@ -1,0 +1,86 @@
+"""Which exceptions a client may hear of, and in which words: one table for the API and the dashboard."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import optuna
+import psycopg2.errorcodes
+import sqlalchemy.exc
+
+from search_spaces import UnknownPreset
+from service.api.bodies import BodyTooLarge, NotJson
+from service.api.security import WrongKey
+from service.storage.errors import (
+    DatabaseUnreachable,
+    IllegalTransition,
+    SchemaOutdated,
+    StudyExists,
+    UnknownStudy,
+    UnknownTrial,
+)
+
+
+class NoCompleteTrial(Exception):
+    """The study has no complete trial yet, so none is the best."""
+
+    def __init__(self, study: str) -> None:
+        super().__init__(f"study {study!r} has no complete trial yet: ask again later")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What the client is told."""
+
+    status: int
+    error: str  # a name for programs
+    message: str  # one line for people
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+RETRY_AFTER = {"Retry-After": "5"}  # s
+NO_DATABASE = Fault(503, "database_unreachable", "the database does not answer: try again shortly", RETRY_AFTER)
+NO_TABLES = Fault(503, "schema_outdated", "the database has no tables yet: run `pernodedrop db init`", RETRY_AFTER)
+
+# Exceptions whose own text is the message.
+_SPOKEN: Mapping[type[Exception], tuple[int, str, Mapping[str, str]]] = {
+    NotJson: (400, "invalid_json", {}),
+    WrongKey: (401, "wrong_key", {"WWW-Authenticate": 'ApiKey realm="pernodedrop"'}),
+    UnknownStudy: (404, "unknown_study", {}),
+    UnknownTrial: (404, "unknown_trial", {}),
+    UnknownPreset: (404, "unknown_preset", {}),
+    NoCompleteTrial: (404, "no_complete_trial", {}),
+    StudyExists: (409, "study_exists", {}),
+    IllegalTransition: (409, "illegal_transition", {}),
+    BodyTooLarge: (413, "body_too_large", {"Connection": "close"}),
+    SchemaOutdated: (503, "schema_outdated", RETRY_AFTER),
+}
+# Exceptions whose text names hosts and statements, which is for the log alone.
+_UNSPOKEN: tuple[type[Exception], ...] = (
+    DatabaseUnreachable,
+    sqlalchemy.exc.DBAPIError,
+    sqlalchemy.exc.TimeoutError,
+    optuna.exceptions.StorageInternalError,
+)
+KINDS: tuple[type[Exception], ...] = (*_SPOKEN, *_UNSPOKEN)
+
+
+def fault_of(error: Exception) -> Fault:
+    """What the client is told of an exception of `KINDS`; raises the exception again where it is a bug of ours."""
+    for kind in type(error).__mro__:
+        if kind in _SPOKEN:
+            status, name, headers = _SPOKEN[kind]
+            return Fault(status, name, str(error), headers)
+    if isinstance(error, sqlalchemy.exc.DBAPIError):
+        return _fault_of_driver(error)
+    return NO_DATABASE
+
+
+def _fault_of_driver(error: sqlalchemy.exc.DBAPIError) -> Fault:
+    """A lost connection and missing tables are the database's state; a wrong statement is a bug."""
+    lost = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError)
+    if isinstance(error, lost) or error.connection_invalidated:
+        return NO_DATABASE
+    code = getattr(error.orig, "pgcode", None)
+    if code in (psycopg2.errorcodes.UNDEFINED_TABLE, psycopg2.errorcodes.INVALID_SCHEMA_NAME):
+        return NO_TABLES
+    raise error

@@ -1,0 +1,97 @@
+"""From the storage's records to the API's models: pure functions."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from service.api.models import (
+    BudgetOut,
+    CountsOut,
+    CurvePointOut,
+    LinksOut,
+    ObjectiveOut,
+    StudyDetail,
+    StudyOut,
+    TrialDetail,
+    TrialOut,
+    WorkerOut,
+)
+from service.storage.records import (
+    FINISHED_STATES,
+    CurvePoint,
+    StudyRecord,
+    TrialRecord,
+    WorkerRecord,
+)
+
+
+def study_out(study: StudyRecord, dashboard_url: str) -> StudyOut:
+    return StudyOut.model_validate(_study_fields(study, dashboard_url))
+
+
+def study_detail(study: StudyRecord, dashboard_url: str) -> StudyDetail:
+    fields = _study_fields(study, dashboard_url)
+    return StudyDetail.model_validate({**fields, "definition": study.definition.model_dump(mode="json")})
+
+
+def trial_out(trial: TrialRecord, epochs: int) -> TrialOut:
+    return TrialOut.model_validate(_trial_fields(trial, epochs))
+
+
+def trial_detail(trial: TrialRecord, epochs: int, curves: list[CurvePoint]) -> TrialDetail:
+    points = [CurvePointOut.model_validate(point, from_attributes=True) for point in curves]
+    return TrialDetail.model_validate({**_trial_fields(trial, epochs), "curves": points})
+
+
+def worker_out(worker: WorkerRecord) -> WorkerOut:
+    return WorkerOut.model_validate(worker, from_attributes=True)
+
+
+def elapsed_s(study: StudyRecord, now: datetime) -> float:
+    """Seconds since the first run was leased, up to the study's end: what its wall_time limits."""
+    if study.started_at is None:
+        return 0.0
+    return max(0.0, ((study.finished_at or now) - study.started_at).total_seconds())
+
+
+def _study_fields(study: StudyRecord, dashboard_url: str) -> dict[str, Any]:
+    definition = study.definition
+    path = f"/v1/studies/{study.name}"
+    return {
+        "name": study.name,
+        "state": study.state,
+        "task": definition.task.name,
+        "objectives": [ObjectiveOut.model_validate(o, from_attributes=True) for o in definition.objectives],
+        "created_at": study.created_at,
+        "finished_at": study.finished_at,
+        "counts": CountsOut.model_validate(dict(study.counts)),
+        "budget": BudgetOut(
+            trials=definition.trials,
+            finished=sum(study.counts.get(state, 0) for state in FINISHED_STATES),
+            elapsed_s=elapsed_s(study, datetime.now(UTC)),
+            wall_time_s=definition.budget.wall_time,
+        ),
+        "best": None if study.best is None else trial_out(study.best, definition.epochs),
+        "links": LinksOut(self=path, report=f"{path}/report", dashboard=f"{dashboard_url}/studies/{study.name}"),
+    }
+
+
+def _trial_fields(trial: TrialRecord, epochs: int) -> Mapping[str, Any]:
+    return {
+        "run": trial.run_id,
+        "number": trial.number,
+        "state": trial.state,
+        "params": dict(trial.params),
+        "variant": trial.variant,
+        "values": trial.values,
+        "best_epoch": trial.best_epoch,
+        "epoch": trial.epoch,
+        "epochs": epochs,
+        "duration_s": trial.duration_s,
+        "worker": trial.worker,
+        "attempts": trial.attempts,
+        "reason": trial.reason,
+        "started_at": trial.started_at,
+        "finished_at": trial.finished_at,
+        "facts": dict(trial.facts),
+    }

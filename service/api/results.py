@@ -1,0 +1,34 @@
+"""The answer of a study: which variant won, and the report to read and to keep."""
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+from fastapi.responses import HTMLResponse
+
+from service.api.dependencies import DatabaseOf, StudyName, errors
+from service.api.models import Ranking, RankingRow
+from service.api.report import report_of, trials_of
+from service.reports import ranking as ranked
+from service.storage import studies
+
+router = APIRouter(prefix="/studies/{name}", tags=["results"], responses=errors(404))
+
+
+@router.get("/ranking")
+def ranking(name: StudyName, database: DatabaseOf) -> Ranking:
+    """The variants of regularization in the study, the best first."""
+    study = studies.get(database, name)
+    rows = ranked(study, trials_of(database, study))
+    return Ranking(ranking=[RankingRow.model_validate(row, from_attributes=True) for row in rows])
+
+
+# Described by hand: a response_class of HTML would have the errors described as HTML too.
+HTML_PAGE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/html": {"schema": {"type": "string"}, "example": "<!doctype html>..."}}}
+}
+
+
+@router.get("/report", response_class=Response, responses=HTML_PAGE)
+def report(name: StudyName, database: DatabaseOf) -> Response:
+    """The report as one HTML page that needs nothing else."""
+    return HTMLResponse(report_of(database, studies.get(database, name)))

@@ -1,0 +1,63 @@
+"""Studies: submit, list, show, pause, resume, stop, delete."""
+
+from fastapi import APIRouter, Response
+
+from service.api.dependencies import (
+    DatabaseOf,
+    Limit,
+    Offset,
+    SettingsOf,
+    StudyName,
+    SubmittedDefinition,
+    errors,
+)
+from service.api.models import StudyDetail, StudyOut, StudyPage
+from service.api.records import study_detail, study_out
+from service.storage import studies
+
+router = APIRouter(prefix="/studies", tags=["studies"])
+
+
+@router.post("", status_code=201, responses=errors(409, 413))
+def submit(definition: SubmittedDefinition, database: DatabaseOf, settings: SettingsOf, response: Response) -> StudyOut:
+    """Create the study and its queue of runs, whole or not at all; workers begin at once."""
+    study = study_out(studies.create(database, definition), settings.dashboard_url)
+    response.headers["Location"] = study.links.self
+    return study
+
+
+@router.get("")
+def listing(database: DatabaseOf, settings: SettingsOf, limit: Limit = 100, offset: Offset = 0) -> StudyPage:
+    """The studies, the newest first."""
+    page = [study_out(study, settings.dashboard_url) for study in studies.all(database, limit, offset)]
+    return StudyPage(studies=page, total=studies.count(database))
+
+
+@router.get("/{name}", responses=errors(404))
+def show(name: StudyName, database: DatabaseOf, settings: SettingsOf) -> StudyDetail:
+    """State, counts, budget used, best trial so far, and the definition."""
+    return study_detail(studies.get(database, name), settings.dashboard_url)
+
+
+@router.delete("/{name}", status_code=204, responses=errors(404))
+def delete(name: StudyName, database: DatabaseOf) -> None:
+    """Remove the study with its trials and curves, for good."""
+    studies.delete(database, name)
+
+
+@router.post("/{name}/pause", responses=errors(404, 409))
+def pause(name: StudyName, database: DatabaseOf, settings: SettingsOf) -> StudyOut:
+    """Start no further run; runs that are training go on to their end."""
+    return study_out(studies.set_state(database, name, "paused"), settings.dashboard_url)
+
+
+@router.post("/{name}/resume", responses=errors(404, 409))
+def resume(name: StudyName, database: DatabaseOf, settings: SettingsOf) -> StudyOut:
+    """Start runs of a paused study again."""
+    return study_out(studies.set_state(database, name, "running"), settings.dashboard_url)
+
+
+@router.post("/{name}/stop", responses=errors(404, 409))
+def stop(name: StudyName, database: DatabaseOf, settings: SettingsOf) -> StudyOut:
+    """End the study for good: waiting runs are cancelled, training ones end at their next epoch."""
+    return study_out(studies.set_state(database, name, "stopped"), settings.dashboard_url)

@@ -1,0 +1,16 @@
+"""The fleet as the database knows it."""
+
+from fastapi import APIRouter
+
+from service.api.dependencies import DatabaseOf
+from service.api.models import Workers
+from service.api.records import worker_out
+from service.storage import workers
+
+router = APIRouter(tags=["workers"])
+
+
+@router.get("/workers")
+def alive(database: DatabaseOf) -> Workers:
+    """The workers that were seen lately, with what each does."""
+    return Workers(workers=[worker_out(worker) for worker in workers.alive(database)])

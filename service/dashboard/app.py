@@ -1,0 +1,74 @@
+"""The dashboard as an ASGI application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Mount, Route
+
+from service.api.headers import ResponseHeaders
+from service.api.incidents import Incidents
+from service.api.opening import open_database
+from service.api.security import LoopbackOnly, refuse_open_door
+from service.dashboard import routes
+from service.dashboard.errors import handlers
+from service.dashboard.login import Login, LoginRequired
+from service.dashboard.optuna_pages import optuna_pages
+from service.settings import Settings
+
+DATABASE_CONNECTIONS = 4
+POLICY = "frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The dashboard for these settings. It connects to the database at the first request that needs it.
+
+    Raises:
+        ValueError: the address is not loopback and no API key is set, or `database_url` is missing or no Postgres URL.
+    """
+    refuse_open_door(settings.host, settings.api_key)
+    database = open_database(settings, DATABASE_CONNECTIONS)
+
+    @asynccontextmanager
+    async def closing(_: Starlette) -> AsyncIterator[None]:
+        yield
+        database.close()
+
+    app = Starlette(
+        routes=[*_our_routes(settings), Mount("/", optuna_pages(database))],
+        middleware=[
+            Middleware(ResponseHeaders, headers=HEADERS, policy=POLICY),
+            Middleware(Incidents),
+            Middleware(LoginRequired, settings.api_key) if settings.api_key else Middleware(LoopbackOnly),
+        ],
+        exception_handlers=handlers(),
+        lifespan=closing,
+    )
+    app.state.database = database
+    app.state.with_login = bool(settings.api_key)
+    return app
+
+
+def _our_routes(settings: Settings) -> list[BaseRoute]:
+    ours: list[BaseRoute] = [
+        Route("/", routes.home),
+        Route("/health", routes.health),
+        Route("/style.css", routes.style),
+        Route("/studies", routes.study_list),
+        Route("/studies/{name}", routes.study),
+    ]
+    if settings.api_key:
+        login = Login(settings.api_key, https=settings.dashboard_url.startswith("https:"))
+        ours += [
+            Route("/login", login.form),
+            Route("/login", login.enter, methods=["POST"]),
+            Route("/logout", login.leave, methods=["POST"]),
+        ]
+    return ours

@@ -1,0 +1,37 @@
+"""From exception to page, in the words that the API uses too."""
+
+import logging
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.api.faults import KINDS, fault_of
+from service.dashboard import pages
+
+logger = logging.getLogger(__name__)
+
+
+def handlers() -> Mapping[type[Exception], Callable[[Request, Exception], Response]]:
+    """The exception handlers of the dashboard."""
+    return {**dict.fromkeys(KINDS, _foreseen), HTTPException: _http_error}
+
+
+def _foreseen(request: Request, error: Exception) -> Response:
+    fault = fault_of(error)
+    if fault.status >= 500:
+        logger.warning("%s %s: %s", request.method, request.url.path, str(error).partition("\n")[0])
+    page = pages.error(fault.status, HTTPStatus(fault.status).phrase, fault.message)
+    page.headers.update(fault.headers)
+    return page
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    phrase = HTTPStatus(error.status_code).phrase
+    page = pages.error(error.status_code, phrase, f"{request.method} {request.url.path[:200]} is no page of ours")
+    page.headers.update(error.headers or {})
+    return page

@@ -1,0 +1,56 @@
+"""Optuna's own dashboard, mounted beside our pages and made read-only."""
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import cast
+
+import optuna_dashboard
+from a2wsgi import WSGIMiddleware
+from a2wsgi.wsgi_typing import Environ, StartResponse
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service.storage.database import Database
+
+THREADS = 4  # each holds at most one connection while it answers
+READING = frozenset({"GET", "HEAD"})
+
+
+def optuna_pages(database: Database) -> ASGIApp:
+    """Optuna's dashboard on the database as an ASGI application that changes nothing."""
+    return ReadOnly(cast(ASGIApp, WSGIMiddleware(_OptunaDashboard(database), workers=THREADS)))
+
+
+class ReadOnly:
+    """ASGI middleware that lets reading methods through alone."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] not in READING:
+            # `reason` is what Optuna's pages show.
+            reason = "this dashboard only shows: pause, stop and delete studies with `pernodedrop` or the API"
+            body = {"error": "read_only", "message": reason, "reason": reason}
+            refusal = JSONResponse(body, status_code=405, headers={"Allow": "GET, HEAD"})
+            return await refusal(scope, receive, send)
+        return await self.app(scope, receive, send)
+
+
+class _OptunaDashboard:
+    """The WSGI application, made at the first request: making it needs the database, starting up must not."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._application: Callable[..., Iterable[bytes]] | None = None
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        cast(dict[str, object], environ).setdefault(
+            "HTTP_ACCEPT_ENCODING", ""
+        )  # without it, its static files answer 500
+        with self._lock:
+            if self._application is None:
+                self._application = optuna_dashboard.wsgi(self._database.optuna)
+            application = self._application
+        return application(environ, start_response)

@@ -1,0 +1,155 @@
+"""The pages around the reports: login, list of studies, errors."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from starlette.responses import HTMLResponse
+
+from service.dashboard.study_card import study_card
+from service.reports.markup import Html, document, element
+from service.reports.wording import plural
+from service.storage.records import StudyRecord, StudyState, WorkerRecord
+
+# Nothing but our stylesheet: these pages need no script at all.
+POLICY = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'"
+REFRESH_S = 5
+
+
+def studies(
+    page: Sequence[StudyRecord],
+    workers: Sequence[WorkerRecord],
+    *,
+    total: int,
+    limit: int,
+    offset: int,
+    with_logout: bool,
+) -> HTMLResponse:
+    """A page of the list of studies; it loads itself again while one of them runs."""
+    now = datetime.now(UTC)
+    cards = [study_card(study, now) for study in page]
+    running = any(study.state == StudyState.RUNNING for study in page)
+    return _page(
+        "Studies",
+        _header(with_logout),
+        element(
+            "main",
+            element("div", element("h1", "Studies"), element("p", _fleet(workers), class_="fleet"), class_="title"),
+            *(cards or [_nothing_yet()]),
+            _turning(total, limit, offset),
+        ),
+        refresh_s=REFRESH_S if running else None,
+    )
+
+
+def login(target: str, complaint: str | None = None, status: int = 200, retry_after_s: int = 0) -> HTMLResponse:
+    """The login form; `target` is where it leads."""
+    page = _page(
+        "Log in",
+        element(
+            "main",
+            element(
+                "form",
+                _brand(),
+                element("label", "API key", for_="key"),
+                element(
+                    "input",
+                    id="key",
+                    name="key",
+                    type="password",
+                    required=True,
+                    autofocus=True,
+                    autocomplete="current-password",
+                ),
+                element("input", type="hidden", name="next", value=target),
+                element("p", complaint, class_="complaint", role="alert") if complaint else None,
+                element("button", "Log in", type="submit"),
+                element("p", "The key is the value of ", element("code", "PERNODEDROP_API_KEY"), ".", class_="hint"),
+                method="post",
+                action="/login",
+                class_="card",
+            ),
+            class_="narrow",
+        ),
+        status=status,
+    )
+    if retry_after_s:
+        page.headers["Retry-After"] = str(retry_after_s)
+    return page
+
+
+def error(status: int, title: str, message: str) -> HTMLResponse:
+    """A page that says in one line what is wrong and leads back."""
+    return _page(
+        title,
+        element(
+            "main",
+            element(
+                "section",
+                element("p", str(status), class_="status"),
+                element("h1", title),
+                element("p", message),
+                element("p", element("a", "All studies", href="/studies")),
+                class_="card",
+            ),
+            class_="narrow",
+        ),
+        status=status,
+    )
+
+
+def _page(title: str, *body: Html, status: int = 200, refresh_s: int | None = None) -> HTMLResponse:
+    head = [
+        element("meta", charset="utf-8"),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        *([element("meta", http_equiv="refresh", content=str(refresh_s))] if refresh_s else []),
+        element("title", f"{title} · PerNodeDrop"),
+        element("link", rel="stylesheet", href="/style.css"),
+        element("link", rel="icon", href="data:,"),
+    ]
+    headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"}
+    return HTMLResponse(document(head, body), status, headers)
+
+
+def _brand() -> Html:
+    return element("a", element("span", class_="mark"), "PerNodeDrop", href="/studies", class_="brand")
+
+
+def _header(with_logout: bool) -> Html:
+    leave = element("form", element("button", "Log out", type="submit"), method="post", action="/logout")
+    return element(
+        "header",
+        _brand(),
+        element("nav", element("a", "Studies", href="/studies"), element("a", "Optuna", href="/dashboard")),
+        leave if with_logout else None,
+    )
+
+
+def _fleet(workers: Sequence[WorkerRecord]) -> str:
+    if not workers:
+        return "no worker is alive: start one with `pernodedrop worker`"
+    busy = sum(worker.study is not None for worker in workers)
+    return f"{plural(len(workers), 'worker')}, {busy} training"
+
+
+def _nothing_yet() -> Html:
+    return element(
+        "section",
+        element("h2", "No study yet"),
+        element("p", "Submit one: ", element("code", "pernodedrop submit quickstart")),
+        class_="card empty",
+    )
+
+
+def _turning(total: int, limit: int, offset: int) -> Html | None:
+    """Links to the pages before and after this one, None where one page holds all."""
+    if offset == 0 and total <= limit:
+        return None
+    newer, older = max(0, offset - limit), offset + limit
+    return element(
+        "nav",
+        element("a", "Newer", href=f"/studies?offset={newer}") if offset > 0 else None,
+        element("span", f"{min(offset + 1, total)} to {min(older, total)} of {total}"),
+        element("a", "Older", href=f"/studies?offset={older}") if older < total else None,
+        class_="turning",
+    )

@@ -1,0 +1,53 @@
+"""Our own pages: the list of studies, a study's report, and what every browser asks for."""
+
+from importlib.resources import files
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+
+from service.api.report import report_of
+from service.dashboard import pages
+from service.dashboard.report_links import with_links
+from service.storage import studies, workers
+from service.storage.database import Database
+
+PAGE = 50  # studies
+LAST_OFFSET = 2**31 - 1
+
+
+async def home(_: Request) -> Response:
+    return RedirectResponse("/studies", status_code=303)
+
+
+async def health(_: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def style(_: Request) -> Response:
+    sheet = files("service.dashboard").joinpath("style.css").read_text(encoding="utf-8")
+    return Response(sheet, media_type="text/css", headers={"Cache-Control": "max-age=300"})
+
+
+def study_list(request: Request) -> Response:
+    database: Database = request.app.state.database
+    offset = _offset(request.query_params.get("offset", "0"))
+    return pages.studies(
+        studies.all(database, PAGE, offset),
+        workers.alive(database),
+        total=studies.count(database),
+        limit=PAGE,
+        offset=offset,
+        with_logout=request.app.state.with_login,
+    )
+
+
+def study(request: Request) -> Response:
+    database: Database = request.app.state.database
+    record = studies.get(database, request.path_params["name"])
+    page = with_links(report_of(database, record), record)
+    return HTMLResponse(page, headers={"Cache-Control": "no-store"})
+
+
+def _offset(text: str) -> int:
+    """The offset of the query, 0 where somebody wrote nonsense."""
+    return min(int(text), LAST_OFFSET) if text.isascii() and text.isdecimal() and len(text) <= 10 else 0

@@ -1,0 +1,58 @@
+"""The published description and the controller agree: every route is called with what it takes and what it refuses."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from service.api.app import create_app
+from service.storage import studies
+from service.storage.database import Database
+from tests.api.configuring import NO_DATABASE, settings_for
+from tests.api.fleet import definition_data, work
+from tests.api.serving import served
+
+KEY = "a-key-for-the-contract"
+HEADERS = {"X-API-Key": KEY}
+EXAMPLES = 12  # drawn for each route and kind, beyond those that the description itself gives rise to
+
+
+# Described by an application of its own: tests are collected before any database is there.
+contract = schemathesis.openapi.from_dict(create_app(settings_for(NO_DATABASE, api_key=KEY)).openapi())
+contract.config.generation.update(with_security_parameters=False)  # the key is sent by us, and tested elsewhere
+
+
+@pytest.fixture
+def address(database_url: str) -> Iterator[str]:
+    """A controller that has the study and the trial which the description's examples name."""
+    with served(create_app(settings_for(database_url, api_key=KEY))) as address:
+        httpx.post(f"{address}/v1/studies", json=definition_data(), headers=HEADERS).raise_for_status()
+        with Database.open(database_url) as database:
+            work(database, studies.get(database, "digits-1"))
+        yield address
+
+
+@contract.parametrize()
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # one database serves all calls of a route
+)
+def test_the_controller_does_what_its_description_says(case: schemathesis.Case, address: str) -> None:
+    _keep_small(case)
+    # A body of the right shape may still break a rule between its parts, which no JSON Schema can say.
+    submits = case.operation.label == "POST /v1/studies"
+    excluded = [positive_data_acceptance] if submits else []
+    case.call_and_validate(base_url=address, headers=HEADERS, excluded_checks=excluded)
+
+
+def _keep_small(case: schemathesis.Case) -> None:
+    """A million waiting runs are a valid study, but not one to create again and again."""
+    if isinstance(case.body, dict) and isinstance(budget := case.body.get("budget"), dict):
+        trials = budget.get("trials")
+        if type(trials) is int and 1000 < trials <= 1_000_000:
+            budget["trials"] = 1000

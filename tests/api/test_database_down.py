@@ -1,0 +1,112 @@
+"""While the database is away the controller lives, says so, and is back when the database is."""
+
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.api.app import create_app
+from service.dashboard import create_app as create_dashboard
+from service.storage import database
+from service.storage.embedded import EmbeddedPostgres
+from tests.api.configuring import NO_DATABASE, settings_for
+from tests.api.fleet import definition_data
+from tests.api.serving import served
+
+ROUTES = [
+    ("GET", "/v1/ready"),
+    ("POST", "/v1/studies"),
+    ("GET", "/v1/studies"),
+    ("GET", "/v1/studies/digits-1"),
+    ("DELETE", "/v1/studies/digits-1"),
+    ("POST", "/v1/studies/digits-1/pause"),
+    ("GET", "/v1/studies/digits-1/trials"),
+    ("GET", "/v1/studies/digits-1/trials/0"),
+    ("GET", "/v1/studies/digits-1/best"),
+    ("GET", "/v1/studies/digits-1/ranking"),
+    ("GET", "/v1/studies/digits-1/report"),
+    ("GET", "/v1/workers"),
+]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that a server of another user can reach."""
+    folder = Path(tempfile.mkdtemp(prefix="pernodedrop-down-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        yield listener.getsockname()[1]
+
+
+def _expect_unavailable(client: httpx.Client) -> None:
+    for method, path in ROUTES:
+        json = definition_data() if (method, path) == ("POST", "/v1/studies") else None
+        response = client.request(method, path, json=json)
+        assert response.status_code == 503, (method, path, response.text)
+        assert response.headers["Retry-After"] == "5"
+        body = response.json()
+        assert body["error"] == "database_unreachable"
+        assert "\n" not in body["message"]
+        assert "127.0.0.1" not in body["message"]
+    assert client.get("/v1/health").status_code == 200
+    assert client.get("/v1/presets").status_code == 200
+
+
+def test_a_controller_starts_without_its_database() -> None:
+    app = create_app(settings_for(NO_DATABASE))
+    with served(app) as address, httpx.Client(base_url=address) as client:
+        _expect_unavailable(client)
+
+
+def test_a_database_that_never_answers_is_away(silent_port: int) -> None:
+    app = create_app(settings_for(f"postgresql://nobody:nothing@127.0.0.1:{silent_port}/none"))
+    with served(app) as address:
+        response = httpx.get(f"{address}/v1/ready", timeout=60)
+    assert response.status_code == 503
+
+
+def test_an_outage_in_mid_life_is_survived(folder: Path) -> None:
+    postgres = EmbeddedPostgres(folder / "postgres")
+    url = postgres.start()
+    try:
+        database.initialise(url)
+        settings = settings_for(url)
+        with (
+            served(create_app(settings)) as address,
+            served(create_dashboard(settings)) as pages,
+            httpx.Client(base_url=address) as client,
+        ):
+            assert client.post("/v1/studies", json=definition_data()).status_code == 201
+            assert httpx.get(f"{pages}/api/studies").status_code == 200
+            postgres.release()
+            _expect_unavailable(client)
+            page = httpx.get(f"{pages}/studies", headers={"Accept": "text/html"})
+            assert page.status_code == 503
+            assert "the database does not answer" in page.text
+            assert postgres.start() == url
+            study = client.get("/v1/studies/digits-1")
+            assert study.status_code == 200
+            assert client.get("/v1/ready").status_code == 200
+            assert "digits-1" in httpx.get(f"{pages}/studies").text
+    finally:
+        postgres.release()
+
+
+def test_a_database_without_our_tables_is_told(empty_database_url: str) -> None:
+    with served(create_app(settings_for(empty_database_url))) as address:
+        for path in ("/v1/ready", "/v1/studies"):
+            response = httpx.get(address + path)
+            assert response.status_code == 503
+            assert response.json()["error"] == "schema_outdated"
+            assert "pernodedrop db init" in response.json()["message"]

@@ -1,0 +1,55 @@
+"""The reference for people: every route, examples that hold, and nothing from anywhere else."""
+
+import re
+
+import httpx
+
+from search_spaces import parse_definition
+from service.api.samples import sample
+from tests.api.fleet import definition_data
+
+
+def test_the_reference_names_every_route_and_loads_nothing(lonely_api: httpx.Client) -> None:
+    page = lonely_api.get("/docs")
+    assert page.status_code == 200
+    for path, methods in lonely_api.get("/openapi.json").json()["paths"].items():
+        for method in methods:
+            assert f"<code>{method.upper()} {path}</code>" in page.text
+    assert "<script" not in page.text
+    assert re.findall(r'(?:src|href)="([^"]*)"', page.text) == ["/openapi.json"]
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+
+
+def test_the_examples_of_a_body_are_valid_definitions(lonely_api: httpx.Client) -> None:
+    description = lonely_api.get("/openapi.json").json()
+    content = description["paths"]["/v1/studies"]["post"]["requestBody"]["content"]["application/json"]
+    assert content["examples"]
+    for example in content["examples"].values():
+        parse_definition(example["value"])
+
+
+def test_no_reference_of_the_description_leads_nowhere(lonely_api: httpx.Client) -> None:
+    text = lonely_api.get("/openapi.json").text
+    components = lonely_api.get("/openapi.json").json()["components"]["schemas"]
+    references = set(re.findall(r'"#/([^"]*)"', text))
+    assert references
+    assert references <= {f"components/schemas/{name}" for name in components}
+
+
+def test_every_keyed_route_documents_its_errors(lonely_api: httpx.Client) -> None:
+    for path, methods in lonely_api.get("/openapi.json").json()["paths"].items():
+        if path in ("/v1/health", "/v1/ready"):
+            continue
+        for operation in methods.values():
+            assert {"400", "401", "422", "503"} <= set(operation["responses"])
+            for status, response in operation["responses"].items():
+                if status >= "400":
+                    content = response["content"]["application/json"]
+                    assert content["schema"]["$ref"].endswith("/ErrorOut")
+                    assert content["example"]["error"]
+
+
+def test_a_sample_has_the_shape_of_an_answer(api: httpx.Client) -> None:
+    answer = api.post("/v1/studies", json=definition_data()).json()
+    components = api.get("/openapi.json").json()["components"]["schemas"]
+    assert set(sample({"$ref": "#/components/schemas/StudyOut"}, components)) == set(answer)

@@ -1,0 +1,84 @@
+"""Trials, the best of them, the ranking, the report and the workers over REST."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from service.storage import studies
+from service.storage.database import Database
+from service.storage.records import RunState
+from tests.api.fleet import EPOCHS, definition_data, work
+
+ENDINGS = {1: RunState.PRUNED, 2: RunState.FAILED}
+
+
+@pytest.fixture
+def worked(api: httpx.Client, database: Database) -> Iterator[httpx.Client]:
+    """The API with a finished study of 8 trials: 6 complete, one pruned, one failed."""
+    api.post("/v1/studies", json=definition_data(trials=8))
+    work(database, studies.get(database, "digits-1"), ENDINGS)
+    yield api
+
+
+def test_trials_are_listed_in_order_and_by_state(worked: httpx.Client) -> None:
+    page = worked.get("/v1/studies/digits-1/trials").json()
+    assert [trial["number"] for trial in page["trials"]] == list(range(8))
+    assert page["total"] == 8
+    failed = worked.get("/v1/studies/digits-1/trials", params={"state": "failed"}).json()
+    assert failed["total"] == 1
+    assert failed["trials"][0]["reason"] == "training loss became nan"
+    part = worked.get("/v1/studies/digits-1/trials", params={"limit": 3, "offset": 6}).json()
+    assert [trial["number"] for trial in part["trials"]] == [6, 7]
+
+
+def test_a_trial_tells_all_it_knows(worked: httpx.Client) -> None:
+    trial = worked.get("/v1/studies/digits-1/trials/0").json()
+    assert trial["state"] == "complete"
+    assert trial["params"]["units"] in (32, 64, 128)
+    assert trial["variant"].startswith(trial["params"]["regularizer"])
+    assert (trial["epoch"], trial["epochs"], trial["best_epoch"]) == (EPOCHS, EPOCHS, EPOCHS)
+    assert trial["worker"] == "node-1:4711"
+    assert trial["attempts"] == 1
+    assert trial["duration_s"] > 0
+    losses = [p["value"] for p in trial["curves"] if (p["split"], p["metric"]) == ("val", "loss")]
+    assert len(losses) == EPOCHS
+    assert losses[-1] == trial["values"][0]
+
+
+def test_waiting_runs_have_no_number_yet(api: httpx.Client) -> None:
+    api.post("/v1/studies", json=definition_data(trials=2))
+    trials = api.get("/v1/studies/digits-1/trials", params={"state": "waiting"}).json()["trials"]
+    assert [trial["number"] for trial in trials] == [None, None]
+    assert api.get("/v1/studies/digits-1/best").json()["error"] == "no_complete_trial"
+
+
+def test_the_best_is_the_lowest_loss(worked: httpx.Client) -> None:
+    complete = worked.get("/v1/studies/digits-1/trials", params={"state": "complete"}).json()["trials"]
+    best = worked.get("/v1/studies/digits-1/best").json()
+    assert best == min(complete, key=lambda trial: trial["values"][0])
+
+
+def test_the_ranking_holds_every_variant_once_and_begins_with_the_best(worked: httpx.Client) -> None:
+    rows = worked.get("/v1/studies/digits-1/ranking").json()["ranking"]
+    trials = worked.get("/v1/studies/digits-1/trials").json()["trials"]
+    assert [row["rank"] for row in rows] == list(range(1, len(rows) + 1))
+    assert {row["variant"] for row in rows} == {trial["variant"] for trial in trials}
+    assert sum(row["trials"] for row in rows) == 6
+    assert sum(row["pruned"] for row in rows) == 1
+    best = worked.get("/v1/studies/digits-1/best").json()
+    assert rows[0]["best_number"] == best["number"]
+    assert rows[0]["best_values"] == best["values"]
+
+
+def test_the_report_is_a_page_of_its_own(worked: httpx.Client) -> None:
+    response = worked.get("/v1/studies/digits-1/report")
+    assert response.headers["Content-Type"].startswith("text/html")
+    assert "digits-1" in response.text
+    assert worked.get("/v1/studies/digits-2/report").status_code == 404
+
+
+def test_workers_are_listed_while_they_are_alive(worked: httpx.Client) -> None:
+    (worker,) = worked.get("/v1/workers").json()["workers"]
+    assert (worker["host"], worker["pid"], worker["device"]) == ("node-1", 4711, "cpu")
+    assert worker["study"] is None

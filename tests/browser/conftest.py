@@ -1,0 +1,47 @@
+"""The dashboard as it is served, on a fresh database with a finished study."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from search_spaces import parse_definition
+from service.dashboard import create_app
+from service.storage import studies
+from service.storage.database import Database
+from service.storage.records import RunState, StudyRecord
+from tests.api.configuring import settings_for
+from tests.api.fleet import definition_data, work
+from tests.api.serving import served
+
+KEY = "the key of the dashboard ü"
+TRIALS = 12
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    with Database.open(database_url) as database:
+        yield database
+
+
+@pytest.fixture
+def study(database: Database) -> StudyRecord:
+    """A study whose trials were told into the real storage; one was pruned, one failed."""
+    description = "Which noise suits a small network? <script>alert('never')</script>"
+    definition = parse_definition(definition_data("digits-1", TRIALS, description=description))
+    created = studies.create(database, definition)
+    work(database, created, {3: RunState.PRUNED, 5: RunState.FAILED})
+    return studies.get(database, "digits-1")
+
+
+@pytest.fixture
+def guarded(database_url: str) -> Iterator[str]:
+    """The address of a dashboard that asks for `KEY`."""
+    with served(create_app(settings_for(database_url, api_key=KEY))) as address:
+        yield address
+
+
+@pytest.fixture
+def unguarded(database_url: str) -> Iterator[str]:
+    """The address of a dashboard without a key, on loopback."""
+    with served(create_app(settings_for(database_url))) as address:
+        yield address

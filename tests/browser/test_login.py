@@ -1,0 +1,142 @@
+"""The door of the dashboard, as HTTP shows it."""
+
+import time
+from collections.abc import Iterator
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+
+from service.dashboard import create_app, session
+from service.dashboard.login import COOKIE
+from service.dashboard.throttle import LONGEST_WAIT_S, MOST_SENDERS, Throttle
+from tests.api.configuring import NO_DATABASE, settings_for
+from tests.api.serving import served
+from tests.browser.conftest import KEY
+
+HTML = {"Accept": "text/html"}
+
+
+@pytest.fixture
+def visitor() -> Iterator[httpx.Client]:
+    """Somebody before a dashboard that has no database: 503 is what a visitor sees who has come in."""
+    app = create_app(settings_for(NO_DATABASE, api_key=KEY))
+    with served(app) as address, httpx.Client(base_url=address, headers=HTML) as client:
+        yield client
+
+
+def log_in(visitor: httpx.Client, key: str = KEY, **fields: str) -> httpx.Response:
+    body = urlencode({"key": key, **fields})
+    return visitor.post("/login", content=body, headers={"Content-Type": "application/x-www-form-urlencoded"})
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/studies", "/studies/digits-1", "/dashboard", "/api/studies", "/static/bundle.js", "/csv/1", "/x"]
+)
+def test_nothing_is_shown_before_the_login(visitor: httpx.Client, path: str) -> None:
+    page = visitor.get(path)
+    assert page.status_code == 303
+    assert page.headers["Location"].startswith("/login?next=")
+    program = visitor.get(path, headers={"Accept": "application/json"})
+    assert program.status_code == 401
+    assert program.json()["error"] == "login_required"
+
+
+def test_health_and_the_login_page_need_no_login(visitor: httpx.Client) -> None:
+    assert visitor.get("/health").json() == {"status": "ok"}
+    assert "API key" in visitor.get("/login").text
+    assert visitor.get("/style.css").status_code == 200
+
+
+def test_the_right_key_gives_a_cookie_that_is_not_the_key(visitor: httpx.Client) -> None:
+    response = log_in(visitor, next="/studies?offset=50")
+    assert response.status_code == 303
+    assert response.headers["Location"] == "/studies?offset=50"
+    cookie = response.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie
+    assert "Secure" not in cookie
+    assert KEY not in cookie
+    assert visitor.get("/studies").status_code == 503
+
+
+def test_behind_https_the_cookie_is_secure() -> None:
+    settings = settings_for(NO_DATABASE, api_key=KEY, dashboard_url="https://studies.example.org")
+    with served(create_app(settings)) as address, httpx.Client(base_url=address) as visitor:
+        assert "Secure" in log_in(visitor).headers["Set-Cookie"]
+
+
+@pytest.mark.parametrize("key", ["", "wrong", KEY + " ", KEY[:-1]])
+def test_a_wrong_key_is_refused(visitor: httpx.Client, key: str) -> None:
+    response = log_in(visitor, key)
+    assert response.status_code == 401
+    assert "Set-Cookie" not in response.headers
+    assert visitor.get("/studies").status_code == 303
+
+
+def test_guessing_is_slowed(visitor: httpx.Client) -> None:
+    assert log_in(visitor, "wrong").status_code == 401
+    refused = log_in(visitor)  # even the right key waits its turn
+    assert refused.status_code == 429
+    assert int(refused.headers["Retry-After"]) >= 1
+
+
+@pytest.mark.parametrize("target", ["https://evil.org", "//evil.org", "/\\evil.org", "javascript:alert(1)", "/a\nb"])
+def test_the_login_leads_nobody_astray(visitor: httpx.Client, target: str) -> None:
+    assert log_in(visitor, next=target).headers["Location"] == "/studies"
+    assert 'value="/studies"' in visitor.get("/login", params={"next": target}).text
+
+
+def test_a_login_form_is_bounded(visitor: httpx.Client) -> None:
+    assert log_in(visitor, "x" * 10_000).status_code == 413
+    assert visitor.post("/login", content="&".join(["a=b"] * 1000)).status_code == 401
+
+
+def test_the_logout_takes_the_cookie_back(visitor: httpx.Client) -> None:
+    log_in(visitor)
+    assert visitor.post("/logout").headers["Location"] == "/login"
+    assert COOKIE not in visitor.cookies
+    assert visitor.get("/studies").status_code == 303
+
+
+@pytest.mark.parametrize("token", ["", ".", "9999999999.", "9999999999.00", "x.y", "ü.ü"])
+def test_a_forged_cookie_is_worth_nothing(visitor: httpx.Client, token: str) -> None:
+    response = visitor.get("/studies", headers={"Cookie": f"{COOKIE}={token}".encode()})
+    assert response.status_code == 303
+
+
+def test_a_session_ends_and_belongs_to_its_key() -> None:
+    now = time.time()
+    token = session.issued(KEY, now)
+    assert session.is_valid(token, KEY, now)
+    assert session.is_valid(token, KEY, now + session.LIFETIME_S - 1)
+    assert not session.is_valid(token, KEY, now + session.LIFETIME_S)
+    assert not session.is_valid(token, KEY + "x", now)
+    expiry, _, signature = token.partition(".")
+    assert not session.is_valid(f"{int(expiry) + 1}.{signature}", KEY, now)
+
+
+def test_every_wrong_key_doubles_the_wait_of_its_sender_alone() -> None:
+    throttle = Throttle()
+    waits = []
+    for _ in range(10):
+        throttle.failed("a", 0.0)
+        waits.append(throttle.wait_s("a", 0.0))
+    assert waits == [1, 2, 4, 8, 16, 32, *[LONGEST_WAIT_S] * 4]
+    assert throttle.wait_s("a", LONGEST_WAIT_S) == 0
+    assert throttle.wait_s("b", 0.0) == 0
+    throttle.succeeded("a")
+    assert throttle.wait_s("a", 0.0) == 0
+
+
+def test_the_throttle_forgets_the_longest_silent_sender() -> None:
+    throttle = Throttle()
+    for sender in range(MOST_SENDERS + 1):
+        throttle.failed(str(sender), 0.0)
+    assert throttle.wait_s("0", 0.0) == 0
+    assert throttle.wait_s("1", 0.0) == 1
+
+
+def test_an_open_address_without_a_key_is_refused() -> None:
+    with pytest.raises(ValueError, match="set PERNODEDROP_API_KEY"):
+        create_app(settings_for(NO_DATABASE, host="192.168.1.4"))

@@ -1,0 +1,14 @@
+"""One process at a time."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Only one process at a time is inside the block; the system lifts the lock of one that dies."""
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
