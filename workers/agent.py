@@ -72,6 +72,7 @@ class Agent:
         """
         self._process = TrialProcess(self._options.device, self._options.threads)
         device = self._process.device
+        self._patiently(lambda: self._db.optuna)  # its first use costs a second that no run should wait for
         worker_id = self._patiently(lambda: workers.register(self._db, socket.gethostname(), os.getpid(), device))
         log.info("worker %s on %s waits for runs", worker_id, device)
         try:

@@ -10,8 +10,12 @@ import signal
 import sys
 import traceback
 from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
 
 from workers.messages import Failed, Order, Ready, Stop
+
+if TYPE_CHECKING:
+    import torch
 
 AGENT_GONE = (EOFError, BrokenPipeError, ConnectionResetError)
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -44,8 +48,20 @@ def _prepare(device: str, threads: int) -> str:
 
     torch.set_num_threads(threads)
     if device == "auto":
-        return "cuda:0" if torch.cuda.is_available() else "cpu"
-    return str(torch.device(device))
+        device = "cuda:0" if torch.cuda.is_available() else "cpu"
+    _warm_up(torch.device(device))
+    return device
+
+
+def _warm_up(device: "torch.device") -> None:
+    """Pay for what the first step costs before a run is leased: the optimizer alone imports for a second."""
+    import torch
+
+    import workers.trial  # noqa: F401
+
+    weight = torch.nn.Parameter(torch.ones(1, device=device))
+    torch.autograd.backward(weight.square().sum())
+    torch.optim.Adam([weight], fused=True).step()
 
 
 def _serve(pipe: Connection, order: Order, device: str) -> None:

@@ -51,7 +51,7 @@ def unpack(archive: Archive, file: Path, folder: Path) -> None:
     with _entries(file) as entries:
         for entry, path in _chosen(archive, entries, folder.name):
             destination = growing / path
-            destination.parent.mkdir(exist_ok=True)
+            destination.parent.mkdir(parents=True, exist_ok=True)
             content = entry.open()
             if content is None:
                 raise UnfitArchive(f"{entry.name} cannot be opened")
@@ -62,13 +62,13 @@ def unpack(archive: Archive, file: Path, folder: Path) -> None:
 
 def _chosen(archive: Archive, entries: Collection[_Entry], folder: str) -> Iterator[tuple[_Entry, PurePosixPath]]:
     """The entries that the archive's members name, with their paths inside the folder: a name or word/name."""
-    inside = {entry: PurePosixPath(entry.name.removeprefix(f"{folder}/")) for entry in entries}
+    root = f"{folder}/"
+    inside = {entry: PurePosixPath(entry.name.removeprefix(root)) for entry in entries if entry.name.startswith(root)}
     for member in archive.members:
         # With the slash the whole path must match; a pattern's * matches no slash, so that none leads out.
         found = [entry for entry, path in inside.items() if PurePosixPath(f"/{path}").match(f"/{member}")]
         if not found or not all(entry.regular and entry.size <= archive.largest_member for entry in found):
-            name = found[0].name if len(found) == 1 else f"{folder}/{member}"
-            raise UnfitArchive(f"{name} is no file of at most {archive.largest_member} bytes")
+            raise UnfitArchive(f"{root}{member} is no file of at most {archive.largest_member} bytes")
         yield from ((entry, inside[entry]) for entry in found)
 
 

@@ -50,9 +50,7 @@ class SparseRows:
         bounds = self._bounds[first : end + 1]
         entries = slice(bounds[0], bounds[-1])
         offsets = self.offsets[first : end + 1] - bounds[0]
-        return SparseRows(
-            self.columns[entries], self.values[entries], offsets, [bound - bounds[0] for bound in bounds]
-        )
+        return SparseRows(self.columns[entries], self.values[entries], offsets, [bound - bounds[0] for bound in bounds])
 
     def split(self, size: int) -> Iterator["SparseRows"]:
         """All rows in order, `size` at a time, the last fewer."""

@@ -26,6 +26,17 @@ def stratified_order(labels: NDArray[np.integer], seed: int) -> Indices:
     return np.lexsort((rng.permutation(len(labels)), place))  # ties, equally frequent classes, fall at random
 
 
+def first_stratified(labels: NDArray[np.integer], size: int | None, seed: int, name: str) -> Indices:
+    """The first `size` indices of the stratified order of labels (N,), all N where it is None.
+
+    Raises:
+        InvalidOptions: there are fewer; `name` is what the study calls the size.
+    """
+    if size is not None and size > len(labels):
+        raise InvalidOptions(f"{name} {size} is more than the {len(labels)} samples there are: choose a smaller one")
+    return stratified_order(labels, seed)[:size]
+
+
 @dataclass(frozen=True)
 class Partition:
     """How a pool of labelled samples falls into training and validation."""

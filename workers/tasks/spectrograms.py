@@ -1,0 +1,113 @@
+"""Log-mel spectrograms of recordings, computed once and kept beside them."""
+
+import hashlib
+import json
+import wave
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.tasks.errors import DataUnavailable
+from workers.tasks.locks import alone
+from workers.tasks.progress import bar_of_items
+from workers.tasks.recordings import Recording
+
+RATE = 16_000  # samples a second, and samples of a clip: longer ones are cut, shorter ones end in silence
+BANDS = FRAMES = 128
+WINDOW, HOP = 1024, 125  # samples; a second has 129 frames at this distance, the last is left out
+RANGE_DB = 80.0  # what is further below a clip's loudest point counts as silence
+AT_ONCE = 64  # clips
+
+Spectrograms = NDArray[np.float32]  # (N, 128 bands, 128 frames)
+
+
+def spectrograms(recordings: Sequence[Recording], folder: Path) -> Spectrograms:
+    """The spectrogram of every recording in `folder`, in their order, mapped from a file: rows are read when used.
+
+    The file's name follows from the recordings' names and sizes, the parameters and librosa's version. It is
+    written when it is missing, by one process while others wait, and appears when it is complete.
+
+    Raises:
+        DataUnavailable: a recording is no clip of 16 kHz, mono, 16 bit, or the file cannot be kept.
+    """
+    kept = folder.with_name(f"{folder.name}-spectrograms")
+    file = kept / f"{content_key(recordings)}.npy"
+    try:
+        if not file.exists():
+            kept.mkdir(exist_ok=True)
+            with alone(kept / ".lock"):
+                if not file.exists():
+                    _write(recordings, folder, file)
+        found: Spectrograms = np.load(file, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        reason = " ".join(str(error).split())
+        raise DataUnavailable(
+            f"{file} cannot be kept ({reason}): let the worker write to {kept}, or remove the file if it is damaged"
+        ) from error
+    if found.shape != (len(recordings), BANDS, FRAMES) or found.dtype != np.float32:
+        raise DataUnavailable(f"{file} is damaged: remove it to have it computed anew")
+    return found
+
+
+def content_key(recordings: Sequence[Recording]) -> str:
+    """32 hexadecimal digits that change with the recordings and with how spectrograms are made of them."""
+    made = {
+        "rate": RATE,
+        "range_db": RANGE_DB,
+        "bands": BANDS,
+        "window": WINDOW,
+        "hop": HOP,
+        "librosa": version("librosa"),
+    }
+    files = [(recording.name, recording.size) for recording in recordings]
+    return hashlib.sha256(json.dumps([made, files], sort_keys=True).encode()).hexdigest()[:32]
+
+
+def read_wave(file: Path) -> NDArray[np.float32]:
+    """One second of sound (16000,) in [-1, 1).
+
+    Raises:
+        DataUnavailable: the file cannot be read or is no wave file of 16 kHz, mono, 16 bit.
+    """
+    try:
+        with wave.open(str(file)) as sound:
+            if (sound.getframerate(), sound.getnchannels(), sound.getsampwidth()) != (RATE, 1, 2):
+                raise wave.Error(f"{sound.getframerate()} Hz, {sound.getnchannels()} channels")
+            samples = np.frombuffer(sound.readframes(RATE), dtype="<i2")
+    except (OSError, wave.Error, EOFError, ValueError) as error:
+        reason = " ".join(str(error).split()) or "it ends too soon"
+        raise DataUnavailable(
+            f"{file} is no wave file of {RATE} Hz, mono, 16 bit ({reason}): replace or remove it"
+        ) from error
+    return np.pad(samples, (0, RATE - len(samples))).astype(np.float32) / np.float32(2**15)
+
+
+def log_mel(waves: NDArray[np.float32]) -> Spectrograms:
+    """Spectrograms (N, 128, 128) of sounds (N, 16000), each with zero mean and unit variance; silence is all zero."""
+    import librosa  # here, because it takes seconds and most processes find the file
+
+    power = librosa.feature.melspectrogram(y=waves, sr=RATE, n_fft=WINDOW, hop_length=HOP, n_mels=BANDS)[..., :FRAMES]
+    decibels = librosa.power_to_db(power, ref=1.0, top_db=None)
+    loudest = decibels.max(axis=(1, 2), keepdims=True)
+    decibels = np.maximum(decibels, loudest - RANGE_DB)
+    centred = decibels - decibels.mean(axis=(1, 2), keepdims=True)
+    deviation = centred.std(axis=(1, 2), keepdims=True)
+    standardized: Spectrograms = (centred / np.where(deviation > 0, deviation, 1)).astype(np.float32)
+    return standardized
+
+
+def _write(recordings: Sequence[Recording], folder: Path, file: Path) -> None:
+    draft = file.with_suffix(".part")
+    shape = (len(recordings), BANDS, FRAMES)
+    array = np.lib.format.open_memmap(draft, mode="w+", dtype=np.float32, shape=shape)
+    with bar_of_items("spectrograms", len(recordings)) as advance:
+        for first in range(0, len(recordings), AT_ONCE):
+            part = recordings[first : first + AT_ONCE]
+            waves = np.stack([read_wave(folder / recording.name) for recording in part])
+            array[first : first + len(part)] = log_mel(waves)
+            advance(len(part))
+    array.flush()
+    draft.rename(file)
