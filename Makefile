@@ -25,7 +25,7 @@ lint: .venv/ready ## style, types, import rules
 	$(BIN)/lint-imports
 
 test-containers: .venv/ready ## build and run the compose file for real, where Docker can be had
-	$(BIN)/pytest -m containers tests/containers
+	$(BIN)/pytest -m containers -rfE tests/containers
 
 # Pinned by constraints.txt; the package itself is editable, so the checkout is what runs.
 .venv/ready: pyproject.toml constraints.txt

@@ -70,6 +70,13 @@ def test_every_point_of_departure_leads_to_the_same_figures(config: TrialConfig,
         assert figures(resumed) == figures(whole)
 
 
+def test_facts_are_plain_numbers_and_text(tmp_path: Path) -> None:
+    """A torch.Version in a message would make the agent import torch, for two seconds of its first run."""
+    started = next(reports(order(TrialConfig(), tmp_path)))
+    assert isinstance(started, Started)
+    assert {type(value) for value in started.facts.values()} <= {str, int, float}
+
+
 def test_a_killed_trial_is_carried_on_from_its_last_checkpoint(tmp_path: Path) -> None:
     config = TrialConfig(regularizer="pernodedrop", stir_type="gaussian")
     whole = list(reports(order(config, tmp_path / "whole")))

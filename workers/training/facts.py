@@ -21,7 +21,7 @@ def facts_of(model: nn.Module, batch: Inputs) -> Facts:
     facts: Facts = {
         "backend": backend_of(probe),
         "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         **_device_facts(batch.device),
     }
     rates = [float(m.effective_drop_rate) for m in model.modules() if hasattr(m, "effective_drop_rate")]  # type: ignore[arg-type]

@@ -1,0 +1,54 @@
+# The one image of the fleet: controller, dashboard, worker and `db init` differ only in their command.
+# A Python 3.11 to 3.13 on Debian; the compose file passes these on from .env.
+ARG PYTHON_IMAGE=python:3.12-slim
+
+# What pyproject.toml asks for and nothing else of it: editing the rest does not install everything anew.
+FROM ${PYTHON_IMAGE} AS requirements
+COPY pyproject.toml /
+RUN python -c 'import tomllib; print(*tomllib.load(open("/pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' \
+        > /requirements.txt
+
+FROM ${PYTHON_IMAGE}
+
+# Debian packages a site adds, e.g. "gcc libc6-dev" where Triton compiles kernels for a GPU.
+ARG DEBIAN_PACKAGES=""
+RUN if [ -n "$DEBIAN_PACKAGES" ]; then \
+        apt-get update && apt-get install -y --no-install-recommends $DEBIAN_PACKAGES && rm -rf /var/lib/apt/lists/*; \
+    fi
+
+# The numeric id is fixed because it owns the files in the volumes, on every host and in every version.
+RUN useradd --uid 10001 --user-group --home-dir /data --no-create-home --shell /usr/sbin/nologin pernodedrop \
+    && install -d -o pernodedrop -g pernodedrop /data
+
+# Torch first and alone: it is the largest layer by far and changes least. Where it comes from decides CPU or
+# CUDA; an empty TORCH_INDEX_URL takes the package index's own build, which on Linux x86-64 is CUDA.
+ARG TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
+RUN --mount=type=cache,target=/root/.cache/pip \
+    --mount=type=bind,source=constraints.txt,target=/src/constraints.txt \
+    python -m pip install --root-user-action=ignore --constraint /src/constraints.txt \
+        ${TORCH_INDEX_URL:+--no-deps --index-url "$TORCH_INDEX_URL"} torch
+
+RUN --mount=type=cache,target=/root/.cache/pip \
+    --mount=type=bind,source=constraints.txt,target=/src/constraints.txt \
+    --mount=type=bind,from=requirements,source=/requirements.txt,target=/src/requirements.txt \
+    python -m pip install --root-user-action=ignore --constraint /src/constraints.txt --requirement /src/requirements.txt
+
+# The program itself, last: a change of it rebuilds this small layer alone. The build writes into the mount.
+RUN --mount=type=cache,target=/root/.cache/pip \
+    --mount=type=bind,target=/src,rw \
+    python -m pip install --root-user-action=ignore --no-deps /src
+
+COPY docker/worker-is-seen /usr/local/bin/
+
+# HOME and every cache lie in the volume: the file system around it may be read-only.
+ENV PERNODEDROP_HOME=/data \
+    PERNODEDROP_DATA=/data \
+    NUMBA_CACHE_DIR=/data/.cache/numba \
+    TRITON_CACHE_DIR=/data/.cache/triton \
+    PYTHONUNBUFFERED=1 \
+    TZ=UTC
+USER pernodedrop
+WORKDIR /data
+EXPOSE 8000 8080
+ENTRYPOINT ["pernodedrop"]
+CMD ["--help"]

@@ -1,0 +1,66 @@
+"""What the files promise before anything runs."""
+
+import json
+from typing import Any
+
+import pytest
+
+from .commands import CommandFailed
+from .fleet import COMPOSE_FILE, GPU_OVERLAY, Fleet
+
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(1200)]
+
+PROGRAM = ["init", "controller", "dashboard", "worker"]
+
+
+def merged(project: Fleet, **changed: str) -> dict[str, Any]:
+    return json.loads(project.compose("config", "--format", "json", files=(COMPOSE_FILE, GPU_OVERLAY), **changed))
+
+
+def services(project: Fleet) -> dict[str, Any]:
+    return json.loads(project.compose("config", "--format", "json"))["services"]
+
+
+@pytest.mark.parametrize("name", ["PERNODEDROP_API_KEY", "POSTGRES_PASSWORD"])
+def test_nothing_starts_without_its_secrets(project: Fleet, name: str) -> None:
+    with pytest.raises(CommandFailed, match=rf"set {name} in \.env \(see \.env\.example\)"):
+        project.compose("config", **{name: ""})
+
+
+def test_controller_and_dashboard_alone_are_published_and_on_loopback(project: Fleet) -> None:
+    published = {name: service["ports"] for name, service in services(project).items() if "ports" in service}
+    assert set(published) == {"controller", "dashboard"}
+    assert {port["host_ip"] for ports in published.values() for port in ports} == {"127.0.0.1"}
+
+
+def test_secrets_go_to_those_who_need_them(project: Fleet) -> None:
+    environments = {name: service["environment"] for name, service in services(project).items()}
+    assert {name for name, variables in environments.items() if "PERNODEDROP_API_KEY" in variables} == {
+        "controller",
+        "dashboard",
+    }
+    assert {name for name, variables in environments.items() if "POSTGRES_PASSWORD" in variables} == {"db"}
+
+
+def test_the_gpu_overlay_reserves_gpus_for_workers_and_builds_cuda(project: Fleet) -> None:
+    found = merged(project)["services"]
+    assert found["init"]["build"]["args"]["TORCH_INDEX_URL"] == ""
+    assert {found[name]["image"] for name in PROGRAM} == {f"pernodedrop-cuda:{project.project}"}
+    reserving = {name: service for name, service in found.items() if "resources" in service.get("deploy", {})}
+    assert set(reserving) == {"worker"}
+    (device,) = reserving["worker"]["deploy"]["resources"]["reservations"]["devices"]
+    assert (device["driver"], device["capabilities"], device["count"]) == ("nvidia", ["gpu"], -1)  # -1: all
+
+
+def test_the_gpu_overlay_takes_another_cuda_and_a_number_of_gpus(project: Fleet) -> None:
+    found = merged(project, GPU_TORCH_INDEX_URL="https://wheels.example.org/cu126", PERNODEDROP_GPUS="2")["services"]
+    assert found["init"]["build"]["args"]["TORCH_INDEX_URL"] == "https://wheels.example.org/cu126"
+    assert found["worker"]["deploy"]["resources"]["reservations"]["devices"][0]["count"] == 2
+
+
+def test_the_gpu_overlay_leaves_the_rest_as_it_is(project: Fleet) -> None:
+    plain, found = services(project), merged(project)["services"]
+    assert found["db"] == plain["db"]
+    for name in PROGRAM:
+        for key in ("command", "environment", "healthcheck", "ports", "cap_drop", "security_opt", "volumes"):
+            assert found[name].get(key) == plain[name].get(key), (name, key)
