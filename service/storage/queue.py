@@ -16,23 +16,26 @@ from service.storage.records import CurvePoint, Lease, RunState, StudyState
 from service.storage.tables import curves, runs
 
 _LEASED = """
-    UPDATE fleet.runs SET state = 'running', token = token + 1, attempts = attempts + 1,
+    UPDATE fleet.runs SET state = 'running', token = token + 1,
+        attempts = attempts + CASE WHEN worker_id = :worker THEN 0 ELSE 1 END,
         worker_id = :worker, lease_until = now() + make_interval(secs => :seconds),
         started_at = coalesce(runs.started_at, now())
     FROM next WHERE runs.id = next.id
     RETURNING runs.id, runs.study_id, ordinal, token, attempts, trial_id, trial_number, next.first
 """
 
-# A dead worker's run first, so that nothing started is left lying while new work is begun. What was lost too
-# often is left to `expire`. A server that has just started gives live holders time to renew before anybody
-# takes their runs over.
+# First a run that this worker holds without knowing, since the answer to its claim was lost or the database
+# went away under it; then a dead worker's run, so that nothing started is left lying while new work is begun.
+# What was lost too often is left to `expire`. A server that has just started gives live holders time to renew
+# before anybody takes their runs over.
 _ADOPT = sa.text(
     """
     WITH next AS (
         SELECT r.id, false AS first FROM fleet.runs r JOIN fleet.studies s ON s.id = r.study_id
-        WHERE r.state = 'running' AND r.lease_until < now() AND s.state <> 'stopped'
+        WHERE r.state = 'running' AND (r.worker_id = :worker OR (
+            r.lease_until < now() AND s.state <> 'stopped'
             AND pg_postmaster_start_time() < now() - interval '5 seconds'
-            AND r.attempts <= (s.definition->>'retries')::int
+            AND r.attempts <= (s.definition->>'retries')::int))
         ORDER BY r.lease_until LIMIT 1 FOR UPDATE OF r SKIP LOCKED)
     """
     + _LEASED
@@ -77,7 +80,10 @@ _HELD = "FROM fleet.runs WHERE id = :run AND token = :token AND state = 'running
 
 
 def claim(db: Database, worker_id: str, seconds: float) -> Lease | None:
-    """Lease one run for `seconds`: one whose holder died if there is any, else the next that waits."""
+    """Lease one run for `seconds`: one whose holder died if there is any, else the next that waits.
+
+    A worker holds one run at a time; claiming again without having ended it gives the same run with a new token.
+    """
     values = {"worker": worker_id, "seconds": seconds}
     with db.engine.begin() as connection:
         row = connection.execute(_ADOPT, values).one_or_none() or connection.execute(_TAKE, values).one_or_none()

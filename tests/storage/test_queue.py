@@ -24,15 +24,16 @@ def worker(db: Database) -> str:
     return workers.register(db, "host", 1, "cpu")
 
 
-def claimed(db: Database, worker: str, seconds: float = 60.0) -> Lease:
-    lease = queue.claim(db, worker, seconds)
+def claimed(db: Database, seconds: float = 60.0) -> Lease:
+    """A run leased by one more worker."""
+    lease = queue.claim(db, workers.register(db, "host", 1, "cpu"), seconds)
     assert lease is not None
     return lease
 
 
 def test_runs_are_leased_in_order_and_only_once(db: Database, definition: StudyDefinition, worker: str) -> None:
     studies.create(db, definition)
-    leases = [claimed(db, worker) for _ in range(4)]
+    leases = [claimed(db) for _ in range(4)]
     assert [lease.ordinal for lease in leases] == [0, 1, 2, 3]
     assert all((lease.token, lease.attempts) == (1, 1) for lease in leases)
     assert queue.claim(db, worker, 60) is None
@@ -44,7 +45,7 @@ def test_many_claimers_share_a_queue_without_doubles(db: Database, database_url:
 
     def take_all() -> None:
         with Database.open(database_url) as mine:
-            while lease := queue.claim(mine, worker, 60):
+            while lease := queue.claim(mine, workers.register(mine, "host", 1, "cpu"), 60):
                 taken.append(lease.ordinal)
 
     threads = [threading.Thread(target=take_all) for _ in range(8)]
@@ -60,7 +61,7 @@ def test_a_study_is_complete_when_its_last_run_ends(db: Database, definition: St
     states = [RunState.COMPLETE, RunState.PRUNED, RunState.FAILED, RunState.COMPLETE]
     for state in states:
         assert studies.get(db, "storage").state is StudyState.RUNNING
-        queue.finish(db, claimed(db, worker), state, reason="why", tell=nothing)
+        queue.finish(db, claimed(db), state, reason="why", tell=nothing)
     study = studies.get(db, "storage")
     assert study.state is StudyState.COMPLETE
     assert study.finished_at is not None
@@ -74,9 +75,9 @@ def test_a_dead_holders_run_is_taken_over_and_the_holder_refused(
     db: Database, definition: StudyDefinition, worker: str
 ) -> None:
     studies.create(db, definition)
-    dead = claimed(db, worker, seconds=0.05)
+    dead = claimed(db, seconds=0.05)
     time.sleep(0.1)
-    heir = claimed(db, worker)
+    heir = claimed(db)
     assert (heir.run_id, heir.token, heir.attempts) == (dead.run_id, dead.token + 1, 2)
 
     point = CurvePoint(1, 0, "val", "loss", 0.5)
@@ -102,16 +103,25 @@ def test_a_dead_holders_run_is_taken_over_and_the_holder_refused(
 
 def test_a_renewed_lease_is_not_taken_over(db: Database, worker: str) -> None:
     studies.create(db, make_definition("renewed", trials=1))
-    lease = claimed(db, worker, seconds=0.05)
+    lease = claimed(db, seconds=0.05)
     assert queue.renew(db, lease, 60) is StudyState.RUNNING
     time.sleep(0.1)
     assert queue.claim(db, worker, 60) is None
 
 
+def test_a_worker_that_claims_again_gets_the_run_it_holds(db: Database, worker: str) -> None:
+    studies.create(db, make_definition("answer-lost", retries=0))
+    lost, again = queue.claim(db, worker, 60), queue.claim(db, worker, 60)
+    assert lost is not None
+    assert again is not None
+    assert (again.run_id, again.token, again.attempts) == (lost.run_id, 2, 1)
+    assert studies.get(db, "answer-lost").counts["running"] == 1
+
+
 def test_a_run_lost_more_often_than_its_retries_fails(db: Database, worker: str) -> None:
     studies.create(db, make_definition("poison", trials=1, retries=1))
     for attempt in (1, 2):
-        assert claimed(db, worker, seconds=0.01).attempts == attempt
+        assert claimed(db, seconds=0.01).attempts == attempt
         time.sleep(0.05)
     assert queue.claim(db, worker, 60) is None
     assert queue.expire(db, lambda *_: None) == 1
@@ -126,7 +136,7 @@ def test_a_run_lost_more_often_than_its_retries_fails(db: Database, worker: str)
 def test_handing_back_costs_no_attempt(db: Database, worker: str) -> None:
     studies.create(db, make_definition("back", trials=1, retries=0))
     for token in range(1, 5):
-        lease = claimed(db, worker)
+        lease = claimed(db)
         assert (lease.token, lease.attempts) == (token, 1)
         queue.hand_back(db, lease)
     assert studies.get(db, "back").counts["waiting"] == 1
@@ -134,7 +144,7 @@ def test_handing_back_costs_no_attempt(db: Database, worker: str) -> None:
 
 def test_a_failing_tell_leaves_the_run_leased(db: Database, worker: str) -> None:
     studies.create(db, make_definition("untold", trials=1))
-    lease = claimed(db, worker)
+    lease = claimed(db)
 
     def away() -> None:
         raise ConnectionError("away")
@@ -150,10 +160,10 @@ def test_paused_and_stopped_studies_lease_nothing(db: Database, worker: str) -> 
     studies.create(db, make_definition("second"))
     studies.set_state(db, "first", "paused")
     second = studies.get(db, "second")
-    running = claimed(db, worker)
+    running = claimed(db)
     assert running.study_id == second.id
     studies.set_state(db, "first", "running")
-    assert claimed(db, worker).study_id == studies.get(db, "first").id
+    assert claimed(db).study_id == studies.get(db, "first").id
     studies.set_state(db, "second", "stopped")
     assert queue.renew(db, running, 60) is StudyState.STOPPED
     assert studies.get(db, "second").counts["cancelled"] == 3
@@ -163,7 +173,7 @@ def test_paused_and_stopped_studies_lease_nothing(db: Database, worker: str) -> 
 
 def test_wall_time_cancels_what_waits(db: Database, worker: str) -> None:
     studies.create(db, make_definition("short", budget={"trials": 3, "wall_time": 0.05}))
-    lease = claimed(db, worker)
+    lease = claimed(db)
     time.sleep(0.1)
     assert queue.claim(db, worker, 60) is None
     assert queue.expire(db, lambda *_: None) == 2
@@ -175,7 +185,7 @@ def test_wall_time_cancels_what_waits(db: Database, worker: str) -> None:
 
 def test_curves_are_written_once_an_epoch_and_dropped_for_a_new_attempt(db: Database, worker: str) -> None:
     studies.create(db, make_definition("curves", trials=1))
-    lease = claimed(db, worker)
+    lease = claimed(db)
     points = [CurvePoint(1, 0, "val", "loss", 0.5), CurvePoint(1, 0, "val", "accuracy", 0.9)]
     queue.record_epoch(db, lease, 1, points)
     queue.record_epoch(db, lease, 1, [CurvePoint(1, 0, "val", "loss", 0.4), points[1]])
@@ -190,7 +200,7 @@ def test_curves_are_written_once_an_epoch_and_dropped_for_a_new_attempt(db: Data
 
 def test_deleting_a_study_ends_its_leases(db: Database, worker: str) -> None:
     studies.create(db, make_definition("gone"))
-    lease = claimed(db, worker)
+    lease = claimed(db)
     studies.delete(db, "gone")
     with pytest.raises(LeaseLost):
         queue.renew(db, lease, 60)
