@@ -20,6 +20,7 @@ from search_spaces import StudyDefinition, build_pruner, build_sampler, fixed_pa
 from service.storage import optuna_trials, queue, studies, workers
 from service.storage.database import Database
 from service.storage.errors import LeaseLost
+from service.storage.expiry import expire
 from service.storage.patience import AWAY, first_line, patiently
 from service.storage.records import Lease
 from workers.execution import Execution
@@ -93,7 +94,7 @@ class Agent:
     def _next(self, worker_id: str) -> Lease | None:
         try:
             if time.monotonic() > self._sweep_at:
-                queue.expire(self._db, lambda trial_id, reason: optuna_trials.fail(self._db, trial_id, reason))
+                expire(self._db, lambda trial_id, reason: optuna_trials.fail(self._db, trial_id, reason))
                 workers.seen(self._db, worker_id)
                 self._sweep_at = time.monotonic() + min(self._options.lease / 3, SEEN_S)
             return queue.claim(self._db, worker_id, self._options.lease)

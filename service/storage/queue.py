@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.storage.database import Database
+from service.storage.endings import close_finished_studies, end_run
 from service.storage.errors import LeaseLost
 from service.storage.records import CurvePoint, Lease, RunState, StudyState
 from service.storage.tables import curves, runs
@@ -189,8 +190,8 @@ def finish(
         if connection.execute(sa.text(f"SELECT 1 {_HELD} FOR UPDATE"), _key(lease)).one_or_none() is None:
             raise LeaseLost(lease.run_id, lease.token)
         tell()
-        _end(connection, lease.run_id, state, reason, best_epoch)
-    _close_finished_studies(db, lease.study_id)
+        end_run(connection, lease.run_id, state, reason, best_epoch)
+    close_finished_studies(db, lease.study_id)
 
 
 def hand_back(db: Database, lease: Lease) -> None:
@@ -214,49 +215,6 @@ def hand_back(db: Database, lease: Lease) -> None:
             raise LeaseLost(lease.run_id, lease.token)
 
 
-def expire(db: Database, fail_trial: Callable[[int, str], object]) -> int:
-    """End what nobody may take over any more, and return how many runs that were.
-
-    These are runs whose leases ended once more than their study's `retries`, runs of stopped studies whose
-    holder died, and waiting runs of studies whose wall time is used up. `fail_trial(trial_id, reason)` ends the
-    Optuna trial, under the run's lock. Any worker may call this at any time.
-    """
-    lost = sa.text(
-        """
-        SELECT r.id, r.trial_id, r.attempts, s.state FROM fleet.runs r
-        JOIN fleet.studies s ON s.id = r.study_id
-        WHERE r.state = 'running' AND r.lease_until < now()
-            AND pg_postmaster_start_time() < now() - interval '5 seconds'
-            AND (s.state = 'stopped' OR r.attempts > (s.definition->>'retries')::int)
-        LIMIT 1 FOR UPDATE OF r SKIP LOCKED
-        """
-    )
-    ended = 0
-    while True:
-        with db.engine.begin() as connection:
-            row = connection.execute(lost).one_or_none()
-            if row is None:
-                break
-            stopped = row.state == "stopped"
-            reason = "study stopped" if stopped else f"its worker was lost {row.attempts} times (retries used up)"
-            if row.trial_id is not None:
-                fail_trial(row.trial_id, reason)
-            _end(connection, row.id, RunState.CANCELLED if stopped else RunState.FAILED, reason, None)
-            ended += 1
-    with db.engine.begin() as connection:
-        ended += connection.execute(
-            sa.text(
-                """
-                UPDATE fleet.runs r SET state = 'cancelled', finished_at = now(), reason = 'wall time used up'
-                FROM fleet.studies s WHERE s.id = r.study_id AND r.state = 'waiting' AND s.finished_at IS NULL
-                    AND now() >= s.started_at + make_interval(secs => (s.definition->'budget'->>'wall_time')::float)
-                """
-            )
-        ).rowcount
-    _close_finished_studies(db)
-    return ended
-
-
 def _key(lease: Lease) -> dict[str, int]:
     return {"run": lease.run_id, "token": lease.token}
 
@@ -269,32 +227,3 @@ def _update(connection: sa.Connection, lease: Lease, **values: object) -> None:
     )
     if changed.rowcount == 0:
         raise LeaseLost(lease.run_id, lease.token)
-
-
-def _end(connection: sa.Connection, run_id: int, state: RunState, reason: str | None, best_epoch: int | None) -> None:
-    connection.execute(
-        sa.text(
-            """
-            UPDATE fleet.runs SET state = :state, reason = :reason, best_epoch = :best_epoch,
-                lease_until = NULL, finished_at = now() WHERE id = :run
-            """
-        ),
-        {"run": run_id, "state": state, "reason": reason, "best_epoch": best_epoch},
-    )
-
-
-def _close_finished_studies(db: Database, study_id: int | None = None) -> None:
-    """Note the end of studies without open runs, after the commit that ended a run: the last of two that end
-    at once sees both."""
-    with db.engine.begin() as connection:
-        connection.execute(
-            sa.text(
-                """
-                UPDATE fleet.studies s SET finished_at = now()
-                WHERE finished_at IS NULL AND s.id = coalesce(:study, s.id)
-                    AND NOT EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND state = 'waiting')
-                    AND NOT EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND state = 'running')
-                """
-            ),
-            {"study": study_id},
-        )

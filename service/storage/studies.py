@@ -11,6 +11,7 @@ from optuna.study import StudyDirection
 from search_spaces import StudyDefinition, parse_definition
 from service.storage import trials
 from service.storage.database import Database
+from service.storage.endings import close_finished_studies
 from service.storage.errors import IllegalTransition, StudyExists, UnknownStudy
 from service.storage.records import RunState, StudyRecord, StudyState
 from service.storage.tables import runs, studies
@@ -106,7 +107,11 @@ def set_state(db: Database, name: str, state: Intention) -> StudyRecord:
                 raise IllegalTransition(name, _state(row), state)
             connection.execute(studies.update().where(studies.c.id == row.id).values(state=state))
             if state == "stopped":
-                _cancel_waiting(connection, row.id)
+                waiting = sa.and_(runs.c.study_id == row.id, runs.c.state == RunState.WAITING)
+                cancelled = {"state": RunState.CANCELLED, "reason": "study stopped", "finished_at": sa.func.now()}
+                connection.execute(runs.update().where(waiting).values(cancelled))
+    if state == "stopped":
+        close_finished_studies(db, row.id)
     return get(db, name)
 
 
@@ -124,18 +129,6 @@ def delete(db: Database, name: str) -> None:
             raise UnknownStudy(name)
         with contextlib.suppress(KeyError):  # deleted by hand in the dashboard
             db.optuna.delete_study(optuna_study_id)
-
-
-def _cancel_waiting(connection: sa.Connection, study_id: int) -> None:
-    connection.execute(
-        runs.update()
-        .where(runs.c.study_id == study_id, runs.c.state == RunState.WAITING)
-        .values(state=RunState.CANCELLED, reason="study stopped", finished_at=sa.func.now())
-    )
-    still_running = sa.exists().where(runs.c.study_id == study_id, runs.c.state == RunState.RUNNING)
-    connection.execute(
-        studies.update().where(studies.c.id == study_id, ~still_running).values(finished_at=sa.func.now())
-    )
 
 
 def _create_in_optuna(db: Database, definition: StudyDefinition) -> int:
