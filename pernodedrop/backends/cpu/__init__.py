@@ -1,0 +1,1 @@
+"""The kernels for a CPU, compiled by numba on first use and cached: no compiler on the user's machine."""

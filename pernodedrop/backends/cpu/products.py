@@ -1,0 +1,120 @@
+"""The stirred product and its gradients, with every factor drawn when it is needed and drawn again in backward.
+
+The factors of sample b, of a block of units and of a block of connections form a tile, whose key is a counter; so
+every part of the work can be done in any order and by any thread, and gives the same factors.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import uint64
+
+from pernodedrop.backends.cpu.lanes import LANES, load, multiply_add, splat, stirred, store, total
+from pernodedrop.backends.cpu.tiles import ROWS, WORDS, compiled, fill
+
+MAX_CHUNKS = 512 // LANES  # a tile spans at most 512 connections of a unit
+
+
+@compiled
+def tiling(units: int, connections: int) -> tuple[int, int, int, int]:
+    """Units and chunks of connections that a tile spans, then the number of tiles along each."""
+    chunks = 1
+    while chunks < MAX_CHUNKS and chunks * LANES < connections:
+        chunks *= 2
+    rows = ROWS // chunks
+    return rows, chunks, -(-units // rows), -(-connections // (chunks * LANES))
+
+
+@compiled
+def add_product(x: Any, weight: Any, y: Any, draw: Any, work: Any) -> None:
+    """y_btj += sum_i x_bti m_bji W_ji for spans of samples and of blocks of units, `work`.
+
+    x (B, T, I), weight (J, I) and y (B, T, J) are contiguous, I a multiple of LANES. `draw` is a tile as scratch,
+    whose type says what the factors are (see `tiles.fill`), the seed and the law.
+    """
+    tile, seed, law = draw
+    samples, blocks = work
+    positions, connections = x.shape[1], x.shape[2]
+    units = weight.shape[0]
+    rows, chunks, unit_tiles, tiles = tiling(units, connections)
+    flat_x = x.reshape(-1)
+    scratch = np.empty(WORDS, np.uint64), np.empty(2 * WORDS, np.uint64)
+    zeros = np.zeros(LANES, x.dtype)
+    near = np.empty((rows, chunks * LANES), x.dtype)
+    flat_near = near.reshape(-1)
+    for block in range(blocks[0], blocks[1]):
+        present_rows = min(rows, units - block * rows)
+        for part in range(tiles):
+            first = part * chunks * LANES
+            present = min(chunks, (connections - first) // LANES)
+            gather(weight, near, block * rows, first)
+            for sample in range(samples[0], samples[1]):
+                counter = (sample * unit_tiles + block) * tiles + part
+                fill(tile, scratch, seed + uint64(counter), law)
+                for position in range(positions):
+                    at_x = (sample * positions + position) * connections + first
+                    for row in range(present_rows):
+                        sum_ = load(zeros, 0)
+                        for chunk in range(present):
+                            factors = row * chunks + chunk
+                            a = stirred(tile, factors, load(flat_x, at_x + chunk * LANES))
+                            sum_ = multiply_add(a, load(flat_near, factors * LANES), sum_)
+                        y[sample, position, block * rows + row] += total(sum_)
+
+
+@compiled
+def add_gradients(factors: Any, grad_x: Any, grad_weight: Any, draw: Any, work: Any) -> None:
+    """Adds the product's gradients for spans of blocks of units and of parts of the connections, `work`.
+
+    Of the factors grad (B, T, J), x (B, T, I) and weight (J, I) of T(x, W, g): grad_x (B, T, I) +=
+    sum_j g_btj m_bji W_ji and grad_weight (J, I) += sum_bt g_btj m_bji x_bti.
+    """
+    grad, x, weight = factors
+    tile, seed, law = draw
+    blocks, parts = work
+    samples, positions, connections = x.shape
+    units = weight.shape[0]
+    rows, chunks, unit_tiles, tiles = tiling(units, connections)
+    flat_x, flat_grad_x = x.reshape(-1), grad_x.reshape(-1)
+    scratch = np.empty(WORDS, np.uint64), np.empty(2 * WORDS, np.uint64)
+    near, near_grad = np.empty((rows, chunks * LANES), x.dtype), np.empty((rows, chunks * LANES), x.dtype)
+    flat_near, flat_near_grad = near.reshape(-1), near_grad.reshape(-1)
+    for part in range(parts[0], parts[1]):
+        first = part * chunks * LANES
+        present = min(chunks, (connections - first) // LANES)
+        for block in range(blocks[0], blocks[1]):
+            present_rows = min(rows, units - block * rows)
+            gather(weight, near, block * rows, first)
+            near_grad[:] = 0
+            for sample in range(samples):
+                counter = (sample * unit_tiles + block) * tiles + part
+                fill(tile, scratch, seed + uint64(counter), law)
+                for position in range(positions):
+                    at_x = (sample * positions + position) * connections + first
+                    for chunk in range(present):
+                        a = load(flat_x, at_x + chunk * LANES)
+                        sum_ = load(flat_grad_x, at_x + chunk * LANES)
+                        for row in range(present_rows):
+                            at = row * chunks + chunk
+                            g = stirred(tile, at, splat(grad[sample, position, block * rows + row]))
+                            sum_ = multiply_add(g, load(flat_near, at * LANES), sum_)
+                            grown = multiply_add(g, a, load(flat_near_grad, at * LANES))
+                            store(flat_near_grad, at * LANES, grown)
+                        store(flat_grad_x, at_x + chunk * LANES, sum_)
+            scatter(near_grad, grad_weight, block * rows, first)
+
+
+@compiled
+def gather(weight: Any, near: Any, unit: int, connection: int) -> None:
+    """Copies a piece of the weight side by side: rows a power of two apart would push each other out of the cache."""
+    for row in range(min(near.shape[0], weight.shape[0] - unit)):
+        for column in range(min(near.shape[1], weight.shape[1] - connection)):
+            near[row, column] = weight[unit + row, connection + column]
+
+
+@compiled
+def scatter(near: Any, weight: Any, unit: int, connection: int) -> None:
+    """Copies the piece back: only one thread at a time sums this piece."""
+    for row in range(min(near.shape[0], weight.shape[0] - unit)):
+        for column in range(min(near.shape[1], weight.shape[1] - connection)):
+            weight[unit + row, connection + column] = near[row, column]

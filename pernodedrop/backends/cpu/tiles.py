@@ -1,0 +1,130 @@
+"""Random factors by the tile: 4096 of them, a pure function of a 64-bit key.
+
+A key is hashed (the finalizer of splitmix64, Steele et al. 2014) into 64 generators xoroshiro128+ (Blackman and
+Vigna 2018). One step of them gives 4096 random bits; n steps, combined by AND and OR along the n bits of the keep
+probability, give 4096 Bernoulli draws. Loops over the 64 generators are what LLVM vectorizes.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import njit, types, uint32, uint64
+from numba.extending import overload
+
+from pernodedrop.backends.cpu.lanes import LANES
+
+WORDS = 64  # generators, and 64-bit words of a step
+DRAWS = WORDS * 64
+ROWS = DRAWS // LANES  # a row is one of `lanes.Lanes`
+
+compiled: Callable[[Callable[..., Any]], Any] = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+
+_GOLDEN = uint64(0x9E3779B97F4A7C15)
+_MANTISSA = uint32(0x007FFFFF)
+_ONE = uint32(0x3F800000)
+
+
+@compiled
+def mixed(value: Any) -> Any:
+    value = (value ^ (value >> uint64(30))) * uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> uint64(27))) * uint64(0x94D049BB133111EB)
+    return value ^ (value >> uint64(31))
+
+
+@compiled
+def seed(state: Any, key: Any) -> None:
+    """Fills the two words of every generator's state, (128,)."""
+    start = mixed(key)
+    for word in range(2 * WORDS):
+        state[word] = mixed(start + uint64(word + 1) * _GOLDEN)
+
+
+@compiled
+def draw_bits(state: Any, words: Any, keep: Any, bits: Any) -> None:
+    """Sets each bit of words (64,) with probability keep / 2^bits; every bit where bits is 0."""
+    for word in range(WORDS):
+        words[word] = uint64(0) if bits else ~uint64(0)
+    for place in range(bits):
+        chosen = uint64(0) - ((keep >> uint64(place)) & uint64(1))
+        for word in range(WORDS):
+            a, b = state[word], state[WORDS + word]
+            random = a + b
+            b ^= a
+            state[word] = ((a << uint64(24)) | (a >> uint64(40))) ^ b ^ (b << uint64(16))
+            state[WORDS + word] = (b << uint64(37)) | (b >> uint64(27))
+            # the majority of three: OR with the random word where the probability's bit is 1, else AND
+            words[word] = (words[word] & random) | (chosen & (words[word] | random))
+
+
+@compiled
+def draw_normals(state: Any, words: Any, tile: Any) -> None:
+    """Fills tile (4096,) with N(0, 1) by Box and Muller (1958), accurate to single precision."""
+    halves = words.view(np.uint32)
+    bits = np.empty(WORDS, np.uint32)
+    mantissas = bits.view(np.float32)
+    for step in range(DRAWS // (2 * WORDS)):
+        draw_bits(state, words, uint64(1), 1)
+        for pair in range(WORDS):
+            # u in (0, 1): its exponent by the float's own bits, its logarithm by atanh's series
+            u = (np.float32(halves[pair]) + np.float32(0.5)) * np.float32(2.0**-32)
+            mantissas[pair] = u
+        for pair in range(WORDS):
+            exponent = np.float32(np.int32(bits[pair] >> uint32(23)) - np.int32(127))
+            bits[pair] = (bits[pair] & _MANTISSA) | _ONE
+            m = mantissas[pair] * np.float32(0.70710678)
+            s = (m - np.float32(1.0)) / (m + np.float32(1.0))
+            q = s * s
+            series = np.float32(1 / 7) + q * np.float32(1 / 9)
+            series = np.float32(1 / 3) + q * (np.float32(1 / 5) + q * series)
+            log = (exponent + np.float32(0.5)) * np.float32(0.69314718) + np.float32(2.0) * (s + s * q * series)
+            radius = np.sqrt(max(np.float32(-2.0) * log, np.float32(0.0)))
+            # an angle within an eighth of a turn, then one of four quarter turns
+            turn = halves[WORDS + pair]
+            angle = np.float32(np.int32(turn)) * np.float32(0.78539816 * 2.0**-31)
+            q = angle * angle
+            cos = np.float32(1 / 24) - q * (np.float32(1 / 720) - q * np.float32(1 / 40320))
+            cos = np.float32(1.0) - q * (np.float32(0.5) - q * cos)
+            sin = np.float32(1 / 120) - q * np.float32(1 / 5040)
+            sin = angle * (np.float32(1.0) - q * (np.float32(1 / 6) - q * sin))
+            if turn & uint32(1):
+                cos, sin = -sin, cos
+            if turn & uint32(2):
+                radius = -radius
+            tile[(2 * step) * WORDS + pair] = radius * cos
+            tile[(2 * step + 1) * WORDS + pair] = radius * sin
+
+
+def fill(tile: Any, scratch: Any, key: Any, law: Any) -> None:
+    """Fills a tile with the factors of a key: r where it holds words, r n where it holds floats.
+
+    r ~ Bernoulli(keep / 2^bits) for law (keep, bits), always 1 where bits is 0, and n ~ N(0, 1). LANES neighbouring
+    floats, or one of the 32 bits of as many neighbouring words, make one of ROWS rows. Scratch holds 64 words and
+    the generators' state.
+    """
+    raise NotImplementedError("compiled code calls the overload below")
+
+
+@overload(fill)
+def _fill(tile: Any, scratch: Any, key: Any, law: Any) -> Any:
+    return _fill_normals if isinstance(tile.dtype, types.Float) else _fill_bits
+
+
+def _fill_bits(tile: Any, scratch: Any, key: Any, law: Any) -> None:
+    _, state = scratch
+    seed(state, key)
+    draw_bits(state, tile.view(np.uint64), law[0], law[1])
+
+
+def _fill_normals(tile: Any, scratch: Any, key: Any, law: Any) -> None:
+    words, state = scratch
+    seed(state, key)
+    draw_normals(state, words, tile)
+    if law[1] == 0:
+        return
+    draw_bits(state, words, law[0], law[1])
+    halves = words.view(np.uint32)
+    for row in range(ROWS):
+        for lane in range(LANES):
+            bit = (halves[(row >> 5) * LANES + lane] >> uint32(row & 31)) & uint32(1)
+            tile[row * LANES + lane] *= np.float32(bit)

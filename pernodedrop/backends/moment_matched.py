@@ -1,0 +1,18 @@
+"""Any noise replaced by the Gaussian of equal mean and variance on the pre-activations (fast dropout).
+
+Wang and Manning 2013. Approximate: the law of a pre-activation is off by at most .56 rho / sqrt(n_eff) in
+Kolmogorov distance, with rho = ((1 - p)^2 + p^2) / sqrt(p (1 - p)) for Bernoulli noise and
+n_eff = (sum_i a_i^2)^3 / (sum_i |a_i|^3)^2, a_i = x_i W_ij.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from pernodedrop.backends.reparameterized import with_deviation
+from pernodedrop.stir import Stir
+
+
+def linear(x: Tensor, weight: Tensor, stir: Stir, generator: torch.Generator | None) -> Tensor:
+    """y ~ N(x W^T, Var[m] (x * x)(W * W)^T), independent over samples and units; one position a mask (T = 1)."""
+    square = nn.functional.linear(x * x, weight * weight)
+    return with_deviation(nn.functional.linear(x, weight), square, stir.variance, generator)

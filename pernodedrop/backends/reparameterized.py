@@ -1,0 +1,46 @@
+"""Gaussian noise moved from the connections to the pre-activations, where its law is the same.
+
+Local reparameterization (Kingma, Salimans and Welling 2015, arXiv:1506.02557): a linear map of Gaussians is
+Gaussian, and no two pre-activations share a connection, so the joint law of the whole output is kept. The
+gradient is the conditional mean of the mask's gradient given the output: the same mean, a smaller variance.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from pernodedrop import draws
+from pernodedrop.backends import kernel
+from pernodedrop.backends.quantized import quantized
+from pernodedrop.backends.stirred_product import stirred_product
+from pernodedrop.stir import Stir, noise_variance
+
+
+def linear(x: Tensor, weight: Tensor, stir: Stir, generator: torch.Generator | None) -> Tensor:
+    """y = x W^T + sqrt(s^2 v) eps, v = sum_i z x^2 W^2; exact for one position a mask (T = 1).
+
+    z is 1 for Gaussian noise; for partial Gaussian noise it is drawn per connection, and given z the noise is
+    Gaussian again.
+    """
+    mean = nn.functional.linear(x, weight)
+    if stir.name == "gaussian":
+        square = nn.functional.linear(x * x, weight * weight)
+    else:
+        square = _noisy_square(x, weight, stir, generator)
+    return with_deviation(mean, square, noise_variance(stir.drop_rate), generator)
+
+
+def with_deviation(mean: Tensor, square: Tensor, variance: float, generator: torch.Generator | None) -> Tensor:
+    """mean + sqrt(variance * square) eps; the gradient is 0 where square is 0 (zero rows), not infinite."""
+    noise = draws.normal(mean.shape, generator, dtype=mean.dtype, device=mean.device)
+    positive = square > 0
+    deviation = torch.sqrt(variance * torch.where(positive, square, 1.0))
+    return mean + noise * torch.where(positive, deviation, 0.0)
+
+
+def _noisy_square(x: Tensor, weight: Tensor, stir: Stir, generator: torch.Generator | None) -> Tensor:
+    if kernel.is_available(x):
+        seed = draws.seed(generator, device=x.device)
+        return stirred_product(x * x, weight * weight, seed, quantized(stir.noisy_fraction), normal=False)
+    shape = (x.shape[0], *weight.shape)
+    noisy = draws.uniform(shape, generator, device=x.device) < stir.noisy_fraction
+    return torch.bmm(x * x, (noisy * (weight * weight)).transpose(1, 2))

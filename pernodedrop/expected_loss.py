@@ -1,0 +1,138 @@
+"""The explicit penalty: what multiplicative noise adds to the expected loss, to second order.
+
+With noise delta on the weights of one layer, E L ~ L + 1/2 tr(H Cov(delta)) (PerNodeDrop, arXiv:2512.12663,
+equations 7-11). In pre-activations y_b = W x_b with loss Hessian H_b = d^2 L / dy_b dy_b, L the mean over the batch:
+
+    pernodedrop, dropconnect:   1/2 s^2 sum_b sum_ij x_bi^2 W_ji^2 [H_b]_jj
+    dropout, gaussian_dropout:  1/2 s^2 sum_b sum_i x_bi^2 W_:i^T H_b W_:i
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from pernodedrop import draws
+from pernodedrop.names import Regularizer
+
+Method = Literal["exact", "hutchinson"]
+
+_OWN_MASK = ("pernodedrop", "dropconnect")  # units do not share their noise
+_SHARED_MASK = ("dropout", "gaussian_dropout")
+
+
+def explicit_penalty(
+    model: nn.Module,
+    inputs: Tensor,
+    loss: Callable[[Tensor], Tensor],
+    *,
+    layers: Sequence[nn.Linear],
+    regularizer: Regularizer,
+    variance: float,
+    method: Method = "exact",
+    samples: int = 1,
+    generator: torch.Generator | None = None,
+    create_graph: bool = False,
+) -> Tensor:
+    """The second-order increase of loss(model(inputs)) under noise of variance s^2 = `variance` on the layers.
+
+    `loss` maps the model's output to a scalar whose samples do not interact; each of the layers sees (B, I) once.
+    "exact" takes one backward pass per unit, "hutchinson" one per sample of random signs and is unbiased for it.
+    The mask's variance is `Stir(drop_rate, ...).variance`. The model runs as it stands: put it into evaluation mode.
+    Returns a scalar; with `create_graph` it can be minimized itself.
+
+    Raises:
+        ValueError: the variant has no such penalty, or a layer did not see one matrix.
+    """
+    if regularizer not in (*_OWN_MASK, *_SHARED_MASK):
+        raise ValueError(f"explicit_penalty covers {', '.join((*_OWN_MASK, *_SHARED_MASK))}, got {regularizer!r}")
+    shared = regularizer in _SHARED_MASK
+    total = inputs.new_zeros((), dtype=layers[0].weight.dtype)
+    for seen in _watch(model, inputs, loss, layers):
+        if method == "exact":
+            total = total + _trace(seen, shared, create_graph)
+            continue
+        for _ in range(samples):
+            signed = _signed(seen, shared, generator)
+            total = total + _quadratic_form(seen, signed, create_graph) / samples
+    return 0.5 * variance * total
+
+
+class _Seen(NamedTuple):
+    """What one layer saw, and how the loss depends on a shift of its pre-activations."""
+
+    x: Tensor  # (B, I)
+    weight: Tensor  # (J, I)
+    shift: Tensor  # (B, J), zeros
+    gradient: Tensor  # (B, J), of the loss in the shift
+
+    def hessian_product(self, direction: Tensor, create_graph: bool) -> Tensor:
+        """H u for u (B, J); 0 where the loss is linear in the pre-activations."""
+        if not self.gradient.requires_grad:
+            return torch.zeros_like(direction)
+        (product,) = torch.autograd.grad(
+            self.gradient,
+            self.shift,
+            direction,
+            retain_graph=True,
+            create_graph=create_graph,
+            materialize_grads=True,
+        )
+        return product
+
+
+def _watch(
+    model: nn.Module, inputs: Tensor, loss: Callable[[Tensor], Tensor], layers: Sequence[nn.Linear]
+) -> list[_Seen]:
+    met: dict[nn.Module, tuple[Tensor, Tensor]] = {}
+
+    def shift(layer: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        if output.dim() != 2 or layer in met:
+            raise ValueError(f"a penalized layer must see one (B, I) matrix once, got {tuple(args[0].shape)}")
+        met[layer] = args[0], torch.zeros_like(output, requires_grad=True)
+        return output + met[layer][1]
+
+    hooks = [layer.register_forward_hook(shift) for layer in layers]
+    try:
+        value = loss(model(inputs))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if len(met) < len(layers):
+        raise ValueError(f"a penalized layer must see one (B, I) matrix once, {len(layers) - len(met)} saw none")
+    gradients = torch.autograd.grad(value, [met[layer][1] for layer in layers], create_graph=True)
+    return [
+        _Seen(met[layer][0], layer.weight, met[layer][1], gradient)
+        for layer, gradient in zip(layers, gradients, strict=True)
+    ]
+
+
+def _trace(seen: _Seen, shared: bool, create_graph: bool) -> Tensor:
+    """sum_b tr(H_b C_b), C_b = diag((x_b^2)(W^2)^T) for noise of one's own, W diag(x_b^2) W^T for shared noise."""
+    x, weight, shift, _ = seen
+    total = shift.new_zeros(())
+    for unit in range(weight.shape[0]):
+        one = torch.zeros_like(shift)
+        one[:, unit] = 1.0
+        row = seen.hessian_product(one, create_graph)
+        covariance = (x * x * weight[unit]) @ weight.T  # B, J
+        total = total + (row * covariance if shared else row[:, unit] * covariance[:, unit]).sum()
+    return total
+
+
+def _signed(seen: _Seen, shared: bool, generator: torch.Generator | None) -> Tensor:
+    """Random directions (B, J) whose covariance is C_b of `_trace`."""
+    x, weight, shift, _ = seen
+    if shared:
+        return (x * _signs(x, generator)) @ weight.T
+    return ((x * x) @ (weight * weight).T).sqrt() * _signs(shift, generator)
+
+
+def _signs(like: Tensor, generator: torch.Generator | None) -> Tensor:
+    fair = draws.uniform(like.shape, generator, device=like.device) < 0.5
+    return torch.where(fair, -1.0, 1.0).to(like.dtype)
+
+
+def _quadratic_form(seen: _Seen, direction: Tensor, create_graph: bool) -> Tensor:
+    return (seen.hessian_product(direction, create_graph) * direction).sum()

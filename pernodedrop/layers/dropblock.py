@@ -1,0 +1,36 @@
+"""DropBlock2d: contiguous squares of feature maps are dropped together."""
+
+import torch
+from torch import Tensor, nn
+
+from pernodedrop.functional import drop_block
+from pernodedrop.stir import check_drop_rate
+
+
+class DropBlock2d(nn.Module):
+    """DropBlock (Ghiasi, Lin and Le 2018, arXiv:1810.12890) in training, the identity in evaluation.
+
+    Input and output (B, C, H, W); blocks of `block_size` pixels a side, drawn per sample and channel.
+
+    Raises:
+        ValueError: drop_rate outside [0, 1), block_size below 1, or a map smaller than a block.
+    """
+
+    def __init__(
+        self, drop_rate: float = 0.1, block_size: int = 7, *, generator: torch.Generator | None = None
+    ) -> None:
+        check_drop_rate(drop_rate)
+        if block_size < 1:
+            raise ValueError(f"block_size must be at least 1, got {block_size}")
+        super().__init__()
+        self.drop_rate = drop_rate
+        self.block_size = block_size
+        self.generator = generator
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        return drop_block(x, self.drop_rate, self.block_size, generator=self.generator)
+
+    def extra_repr(self) -> str:
+        return f"drop_rate={self.drop_rate}, block_size={self.block_size}"

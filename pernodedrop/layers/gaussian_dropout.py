@@ -1,0 +1,29 @@
+"""GaussianDropout: multiplicative N(1, p / (1 - p)) noise on every feature."""
+
+import torch
+from torch import Tensor, nn
+
+from pernodedrop.functional import gaussian_dropout
+from pernodedrop.stir import check_drop_rate
+
+
+class GaussianDropout(nn.Module):
+    """x * N(1, p / (1 - p)) in training, the identity in evaluation; any shape.
+
+    Raises:
+        ValueError: drop_rate outside [0, 1).
+    """
+
+    def __init__(self, drop_rate: float = 0.5, *, generator: torch.Generator | None = None) -> None:
+        check_drop_rate(drop_rate)
+        super().__init__()
+        self.drop_rate = drop_rate
+        self.generator = generator
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        return gaussian_dropout(x, self.drop_rate, generator=self.generator)
+
+    def extra_repr(self) -> str:
+        return f"drop_rate={self.drop_rate}"

@@ -1,0 +1,54 @@
+"""Masksembles: each contiguous chunk of the batch meets one of a few fixed masks over the features."""
+
+import torch
+from torch import Tensor, nn
+
+from pernodedrop.masksembles import MASKS, effective_drop_rate, generate_masks
+
+
+class Masksembles(nn.Module):
+    """x * mask_g for the samples of chunk g, in training and evaluation alike, without rescaling.
+
+    Input (B, ...) with `features` at `feature_dim`, output of the same shape. A batch that is no multiple of
+    `masks` is cut into chunks whose sizes differ by at most one. The masks are in the state dict.
+    `effective_drop_rate` is the share of features that a mask drops on average.
+
+    Raises:
+        ValueError: a drop rate without masks (scale outside [1, 6]) or a shape that does not fit.
+    """
+
+    masks: Tensor
+
+    def __init__(
+        self,
+        features: int,
+        *,
+        drop_rate: float = 0.5,
+        masks: int = MASKS,
+        feature_dim: int = -1,
+        generator: torch.Generator | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        drawn = generate_masks(features, drop_rate, masks, generator=generator)
+        super().__init__()
+        self.features = features
+        self.drop_rate = drop_rate
+        self.feature_dim = feature_dim
+        self.effective_drop_rate = effective_drop_rate(drop_rate, masks)
+        self.register_buffer("masks", drawn.to(device=device, dtype=dtype or torch.get_default_dtype()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dim() < 2 or x.shape[self.feature_dim] != self.features:
+            raise ValueError(
+                f"x must be a batch with {self.features} features at dimension {self.feature_dim}, "
+                f"got shape {tuple(x.shape)}"
+            )
+        samples, masks = x.shape[0], self.masks.shape[0]
+        chunk = torch.arange(samples, device=x.device) * masks // max(samples, 1)
+        shape = [samples, *[1] * (x.dim() - 1)]
+        shape[self.feature_dim] = self.features
+        return x * self.masks[chunk].to(x.dtype).reshape(shape)
+
+    def extra_repr(self) -> str:
+        return f"{self.features}, drop_rate={self.drop_rate}, masks={self.masks.shape[0]}"

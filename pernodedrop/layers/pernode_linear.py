@@ -1,0 +1,88 @@
+"""PerNodeDropLinear: a dense layer with a mask of its own for every sample and unit."""
+
+import torch
+from torch import Tensor, nn
+
+from pernodedrop.backends.choice import check_backend
+from pernodedrop.functional import stirred_linear
+from pernodedrop.names import MASK_MODES, Backend, MaskMode, StirType
+from pernodedrop.stir import CustomStir, Stir, check_mean
+
+
+class PerNodeDropLinear(nn.Linear):
+    """`nn.Linear` whose every connection is stirred; weights, shapes and initial values are nn.Linear's.
+
+    With mask_mode "dynamic" each sample and unit draws its mask anew in training and evaluation is dense;
+    with "fixed" one (J, I) mask is drawn here, kept in the state dict and applied in training and evaluation.
+    Input (B, ..., I), output (B, ..., J); see `functional.pernode_linear` for `share_time`. `backend_used`
+    names what the last training forward ran, None before it and where the layer is dense.
+
+    Source: PerNodeDrop (arXiv:2512.12663).
+
+    Raises:
+        ValueError: a rate, fraction or name outside its range, or a callable whose mean is not 1.
+    """
+
+    mask: Tensor | None
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        drop_rate: float = 0.5,
+        stir_type: StirType | CustomStir = "bernoulli",
+        mask_mode: MaskMode = "dynamic",
+        noisy_fraction: float = 1.0,
+        share_time: bool = True,
+        backend: Backend = "auto",
+        generator: torch.Generator | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        stir = Stir(drop_rate, stir_type, noisy_fraction)
+        check_backend(backend, stir)
+        if mask_mode not in MASK_MODES:
+            raise ValueError(f"mask_mode must be one of {', '.join(MASK_MODES)}, got {mask_mode!r}")
+        if callable(stir_type):
+            check_mean(stir_type)
+        super().__init__(in_features, out_features, bias, device=device, dtype=dtype)
+        self.stir = stir
+        self.mask_mode = mask_mode
+        self.share_time = share_time
+        self.backend: Backend = backend
+        self.backend_used: Backend | None = None
+        self.generator = generator
+        self.register_buffer("mask", None)
+        if mask_mode == "fixed":
+            self.reset_mask()
+
+    def reset_mask(self) -> None:
+        """Draws the fixed mask anew."""
+        weight = self.weight
+        self.mask = self.stir.draw(weight.shape, generator=self.generator, dtype=weight.dtype, device=weight.device)
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Linear's own name
+        if self.mask is not None:
+            self.backend_used = "mask"
+            return nn.functional.linear(input, self.weight * self.mask, self.bias)
+        if not self.training:
+            return nn.functional.linear(input, self.weight, self.bias)
+        output, self.backend_used = stirred_linear(
+            input,
+            self.weight,
+            self.bias,
+            self.stir,
+            share_time=self.share_time,
+            backend=self.backend,
+            generator=self.generator,
+        )
+        return output
+
+    def extra_repr(self) -> str:
+        parts = [super().extra_repr(), f"drop_rate={self.stir.drop_rate}", f"stir_type={self.stir.name}"]
+        if self.stir.name == "partial_gaussian":
+            parts.append(f"noisy_fraction={self.stir.noisy_fraction}")
+        parts += [f"mask_mode={self.mask_mode}", f"backend={self.backend}"]
+        return ", ".join(parts if self.share_time else [*parts, "share_time=False"])

@@ -1,0 +1,94 @@
+"""The CPU kernel: any shape, any number of threads, the same factors."""
+
+import os
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pernodedrop.backends.cpu import threads
+from pernodedrop.functional import pernode_linear  # registers the operators
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    samples=st.integers(1, 5),
+    positions=st.integers(1, 3),
+    connections=st.integers(1, 1100),
+    units=st.integers(1, 40),
+    seed=st.integers(0, 2**62),
+)
+def test_gradients_agree_with_the_output_at_any_shape(
+    samples: int, positions: int, connections: int, units: int, seed: int
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(samples, positions, connections, dtype=torch.float64, generator=generator, requires_grad=True)
+    weight = torch.randn(units, connections, dtype=torch.float64, generator=generator, requires_grad=True)
+    y = pernode_linear(x, weight, None, 0.3, backend="kernel", generator=generator)
+    g = torch.randn(y.shape, dtype=torch.float64, generator=generator)
+    y.backward(g)
+    torch.testing.assert_close((x.grad * x).sum(), (g * y).sum())
+    torch.testing.assert_close((weight.grad * weight).sum(), (g * y).sum())
+
+
+@pytest.mark.parametrize("samples, connections, units", [(7, 2000, 10), (1, 100, 900), (3, 513, 3)])
+@pytest.mark.parametrize("normal", [False, True])
+def test_threads_do_not_change_the_factors(samples: int, connections: int, units: int, normal: bool) -> None:
+    connections += -connections % 32
+    x = torch.randn(samples, 2, connections, dtype=torch.float64).numpy()
+    weight = torch.randn(units, connections, dtype=torch.float64).numpy()
+    grad = torch.randn(samples, 2, units, dtype=torch.float64).numpy()
+    law = (3, 2, normal)
+    results = []
+    for count in (1, 2, 5):
+        torch.set_num_threads(count)
+        results.append((threads.product(x, weight, 9, law), *threads.gradients(grad, x, weight, 9, law)))
+    for other in results[1:]:
+        for mine, theirs in zip(results[0], other, strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("operator", ["stirred_product", "stirred_product_gradients"])
+def test_operators_keep_torch_s_rules(operator: str) -> None:
+    """Schema, shapes under fake tensors, autograd registration and tracing, as torch itself checks them."""
+    x, weight = torch.randn(3, 2, 40, requires_grad=True), torch.randn(5, 40, requires_grad=True)
+    inputs = (x, weight, torch.tensor([3]), [3, 2, 0])
+    if operator.endswith("gradients"):
+        inputs = (torch.randn(3, 2, 5, requires_grad=True), *inputs)
+    torch.library.opcheck(getattr(torch.ops.pernodedrop, operator).default, inputs)
+
+
+@pytest.mark.parametrize("count, parts", [(10, 3), (2, 5), (0, 4), (7, 1)])
+def test_spans_cover_the_range_once(count: int, parts: int) -> None:
+    cut = threads.spans(count, parts)
+    assert 1 <= len(cut) <= max(parts, 1)
+    assert [i for start, stop in cut for i in range(start, stop)] == list(range(count))
+
+
+def test_calls_from_several_threads_at_once() -> None:
+    torch.set_num_threads(2)
+    x, weight = torch.randn(16, 1, 256).numpy(), torch.randn(32, 256).numpy()
+    expected = threads.product(x, weight, 1, (1, 1, False))
+    with ThreadPoolExecutor(4) as pool:
+        calls = [pool.submit(threads.product, x, weight, 1, (1, 1, False)) for _ in range(20)]
+    for call in calls:
+        np.testing.assert_array_equal(call.result(), expected)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system forks no processes")
+def test_kernel_in_a_forked_child() -> None:
+    torch.set_num_threads(2)
+    x, weight = torch.randn(16, 1, 256).numpy(), torch.randn(32, 256).numpy()
+    expected = threads.product(x, weight, 1, (1, 1, False))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads: what is tested here
+        child = os.fork()
+    if child == 0:
+        same = np.array_equal(threads.product(x, weight, 1, (1, 1, False)), expected)
+        os._exit(0 if same else 1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
