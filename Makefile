@@ -15,7 +15,7 @@ run: .venv/ready ## start the stack, search the quickstart study, print the answ
 serve: .venv/ready ## start the stack and leave it running until Ctrl-C
 	$(BIN)/pernodedrop serve
 
-test: .venv/ready ## the whole suite, on a real Postgres of its own
+test: .venv/ready .venv/triton ## the whole suite, on a real Postgres of its own
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not containers"
 
 lint: .venv/ready ## style, types, import rules
@@ -34,6 +34,12 @@ test-containers: .venv/ready ## build and run the compose file for real, where D
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch==2.13.0
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# torch's CUDA builds bring Triton; beside a CPU build it serves the kernels' tests through its interpreter.
+.venv/triton: .venv/ready
+	$(BIN)/python -c 'import triton' 2>/dev/null || $(BIN)/python -m pip install --quiet triton==3.9.0 \
+	    || echo "Triton cannot be had here: its kernels' tests are skipped"
 	touch $@
 
 clean:           ## remove .venv and caches; studies and data are kept

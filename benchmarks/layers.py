@@ -7,20 +7,25 @@ Peak memory is that of one step with its layer and input built within it: on Lin
 high-water mark, on a GPU what torch allocated.
 """
 
+# ruff: noqa: E402
+import sys
+from pathlib import Path
+
+# `queue.py` in this folder must not be taken for the standard module.
+sys.path[:] = [path for path in sys.path if Path(path) != Path(__file__).parent.resolve()]
+
 import argparse
 import ctypes
 import gc
 import json
 import platform
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from multiprocessing import get_context
-from pathlib import Path
 
 import torch
 from rich.console import Console
