@@ -1,6 +1,8 @@
-"""Small CIFAR-10 folders in the published format."""
+"""Small data sets in the published formats."""
 
 import pickle
+import wave
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -34,3 +36,43 @@ def synthetic_images(count: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[
     labels = rng.permutation(np.arange(count) % 10)
     brightness = 20 * labels[:, None, None, None]
     return (rng.integers(0, 60, (count, 3, 32, 32)) + brightness).astype(np.uint8), labels
+
+
+def write_speech_commands(
+    destination: Path, *, words: Iterable[str] = ("down", "go", "up"), speakers: int = 20, clips: int = 2
+) -> Path:
+    """DEST/mini_speech_commands with `clips` of every word by each speaker: a tone for each word, in noise."""
+    folder = destination / "mini_speech_commands"
+    rng = np.random.default_rng(7)
+    time = np.arange(16_000) / 16_000
+    for place, word in enumerate(words):
+        (folder / word).mkdir(parents=True)
+        for speaker in range(speakers):
+            for clip in range(clips):
+                tone = np.sin(2 * np.pi * 300 * 2**place * time) + 0.1 * rng.standard_normal(len(time))
+                write_wave(folder / word / f"{speaker:08x}_nohash_{clip}.wav", (8_000 * tone).astype(np.int16))
+    return folder
+
+
+def write_wave(path: Path, samples: NDArray[np.int16], *, rate: int = 16_000, channels: int = 1) -> None:
+    """A wave file of 16 bit."""
+    with wave.open(str(path), "wb") as file:
+        file.setparams((channels, 2, rate, 0, "NONE", ""))
+        file.writeframes(samples.astype("<i2").tobytes())
+
+
+def write_rcv1(destination: Path, *, train: int = 120, test: int = 40, topics: int = 30) -> Path:
+    """DEST/rcv1_topics_*.svm: a document of topic t has words among 100 t + 1 ... 100 t + 6, topics above 27 are rare.
+
+    Document i has topic i modulo 27, every third one the topic 0 beside it.
+    """
+    rng = np.random.default_rng(7)
+    for name, count in (("train", train), ("test", test)):
+        lines = []
+        for document in range(count):
+            found = {document % 27} | ({0} if document % 3 == 0 else set()) | ({topics - 1} if document == 5 else set())
+            words = sorted({100 * topic + 1 + int(word) for topic in found for word in rng.integers(0, 6, 6)})
+            entries = " ".join(f"{word}:{1 / np.sqrt(len(words)):.6g}" for word in words)
+            lines.append(f"{','.join(map(str, sorted(found)))} {entries}\n")
+        (destination / f"rcv1_topics_{name}.svm").write_text("".join(lines))
+    return destination

@@ -7,12 +7,13 @@ import re
 import tarfile
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workers.tasks.downloads import Archive
+from workers.tasks.archives import Archive
 
 
 @dataclass
@@ -47,6 +48,15 @@ def packed(folder: str = "images", **members: bytes | tarfile.TarInfo) -> bytes:
             info = tarfile.TarInfo(f"{folder}/{name}")
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
+    return file.getvalue()
+
+
+def zipped(folder: str = "images", **members: bytes) -> bytes:
+    """A zip with one folder of files; "word__name" stands for a file in a folder of that folder."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(f"{folder}/{name.replace('__', '/')}", content)
     return file.getvalue()
 
 

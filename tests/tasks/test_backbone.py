@@ -4,7 +4,8 @@ from torch import nn
 
 from pernodedrop.names import REGULARIZERS
 from search_spaces import ACTIVATIONS, TrialConfig
-from workers.tasks.backbone import image_backbone
+from workers.tasks import SparseRows
+from workers.tasks.backbone import image_backbone, text_backbone
 
 
 def build(seed: int = 0, shape: tuple[int, int, int] = (3, 32, 32), **settings: object) -> nn.Sequential:
@@ -56,3 +57,31 @@ def test_pooling_before_the_relu_changes_no_value() -> None:
     y = nn.functional.max_pool2d(nn.functional.relu(first(x)), 2)
     y = nn.functional.max_pool2d(nn.functional.relu(second(y)), 2).flatten(1)
     assert torch.equal(model.features(x), y)
+
+
+def build_text(seed: int = 0, words: int = 300, **settings: object) -> nn.Sequential:
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        return text_backbone(words, 25, TrialConfig(**settings))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("regularizer", REGULARIZERS)
+@pytest.mark.parametrize("mask_mode", ["dynamic", "fixed"])
+def test_every_variant_of_the_text_network_starts_from_the_same_weights(regularizer: str, mask_mode: str) -> None:
+    plain, model = build_text(regularizer="none"), build_text(regularizer=regularizer, mask_mode=mask_mode)
+    for one, other in zip(plain.parameters(), model.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_the_text_network_starts_as_in_keras() -> None:
+    model, other = build_text(seed=1, units=128), build_text(seed=2, units=128)
+    wide = model.wide[0].weight
+    assert wide.shape == (256, 1024)
+    assert wide.abs().max().item() == pytest.approx((6 / (1024 + 256)) ** 0.5, rel=0.01)
+    assert not model.wide[0].bias.any()
+    assert not torch.equal(wide, other.wide[0].weight)
+
+
+def test_the_text_network_takes_sparse_documents() -> None:
+    documents = SparseRows(torch.tensor([3, 7, 299]).int(), torch.ones(3), torch.tensor([0, 2, 2, 3]).int())
+    assert build_text(units=4)(documents).shape == (3, 25)

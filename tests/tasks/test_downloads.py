@@ -1,16 +1,19 @@
 import multiprocessing
 import os
 import tarfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from search_spaces import TaskSpec
-from tests.tasks.publishing import Publisher, contents, packed, published
+from tests.tasks.publishing import Publisher, contents, packed, published, zipped
 from workers.tasks import DataUnavailable, load_task
+from workers.tasks.archives import Archive, UnfitArchive, unpack
 from workers.tasks.cifar10 import ARCHIVE
-from workers.tasks.downloads import Archive, provide
+from workers.tasks.downloads import provide
 
 MEMBERS = {"a": os.urandom(300_000), "b": b"second"}
 
@@ -97,6 +100,47 @@ def test_an_archive_without_its_members_is_refused(tmp_path: Path) -> None:
     with published(packed(a=b"")) as server, pytest.raises(DataUnavailable, match="images/b"):
         provide(server.archive(), tmp_path / "images")
     assert not (tmp_path / "images").exists()
+
+
+def test_takes_the_files_of_a_pattern_out_of_a_zip_and_nothing_else(tmp_path: Path) -> None:
+    files = {"up__1.wav": b"one", "up__2.wav": b"two" * 1000, "go__1.wav": b"three"}
+    content = zipped(**files, up__notes=b"", README=b"", other__1_wav=b"", up__deep__1=b"")
+    with published(content) as server:
+        provide(server.archive(members=("up/*.wav", "go/*.wav")), tmp_path / "images")
+    found = {str(path.relative_to(tmp_path / "images")): path for path in (tmp_path / "images").rglob("*.*")}
+    assert {name: path.read_bytes() for name, path in found.items()} == {
+        name.replace("__", "/"): text for name, text in files.items()
+    }
+
+
+@pytest.mark.parametrize("name", ["images/../up/1.wav", "/images/up/1.wav", "images/up/../../1.wav", "other/up/1.wav"])
+def test_a_zips_paths_that_lead_elsewhere_are_not_followed(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "images.tar.gz"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(name, b"x")
+    with pytest.raises(UnfitArchive, match=r"images/up/\*\.wav is no file of at most"):
+        unpack(Publisher(b"").archive(members=("up/*.wav",)), file, tmp_path / "images")
+    assert not list(tmp_path.rglob("1.wav"))
+
+
+def test_a_zips_links_and_large_files_are_not_unpacked(tmp_path: Path) -> None:
+    file = tmp_path / "images.tar.gz"
+    for kind, content in ((0o120777, b"/etc/passwd"), (0o100644, b"12345")):
+        info = zipfile.ZipInfo("images/a")
+        info.external_attr = kind << 16
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr(info, content)
+        limit = 4 if kind == 0o100644 else 100
+        with pytest.raises(UnfitArchive, match=f"images/a is no file of at most {limit} bytes"):
+            unpack(Publisher(b"").archive(members=("a",), largest_member=limit), file, tmp_path / "images")
+
+
+def test_speech_commands_says_where_its_folder_goes(tmp_path, monkeypatch, unused_port: int) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{unused_port}")  # nobody listens: no network
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with pytest.raises(DataUnavailable, match=r"mini_speech_commands is missing and https://\S+\.zip could not be"):
+        load_task(TaskSpec(name="speech_commands"), tmp_path).load(torch.device("cpu"))
 
 
 def _provide(archive: Archive, folder: Path) -> None:

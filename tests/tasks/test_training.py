@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from search_spaces import TaskSpec, TrialConfig
 from workers.tasks import Splits, Task, load_task
-from workers.training import Epoch, NonFiniteLoss, Training
+from workers.training import Epoch, NonFiniteLoss, NoTestSplit, Training
 from workers.training.evaluation import evaluate, evaluation_batch
 
 CPU = torch.device("cpu")
@@ -62,6 +62,21 @@ def test_a_resumed_training_equals_the_uninterrupted_one_bit_for_bit(few_digits:
         assert torch.equal(resumed.model.state_dict()[name], value)
 
 
+@pytest.mark.parametrize("name", ["few_words", "few_documents"])
+@pytest.mark.parametrize("regularizer", ["dropout", "pernodedrop"])
+def test_every_task_repeats_and_resumes_bit_for_bit(
+    name: str, regularizer: str, request: pytest.FixtureRequest
+) -> None:
+    task: Task = request.getfixturevalue(name)
+    config = TrialConfig(regularizer=regularizer, units=8, batch_size={"few_words": 4, "few_documents": 16}[name])  # type: ignore[arg-type]
+    expected = curves(training(task, config))
+    broken = training(task, config)
+    first = figures(next(broken.epochs()))
+    resumed = training(task, config, seed=4)
+    resumed.load_state_dict(broken.state_dict())
+    assert [first, *curves(resumed)] == expected
+
+
 def test_a_state_survives_its_file(few_digits: Task, tmp_path: Path) -> None:
     run = training(few_digits, TrialConfig(regularizer="dropout", batch_size=32))
     next(run.epochs())
@@ -107,6 +122,46 @@ def test_the_updated_model_is_measured_on_whole_splits_without_noise(few_digits:
             assert epoch.metrics[f"{split}_accuracy"] == pytest.approx(accuracy)
     assert epoch.number == 1
     assert 0 < epoch.metrics["train_seconds"] < epoch.seconds
+    assert "train_peak_bytes" not in epoch.metrics  # a GPU's
+
+
+def test_the_gradient_norm_is_that_of_the_last_step(line: Task) -> None:
+    run = training(line, TrialConfig(batch_size=10, learning_rate=1e-12), epochs=1)
+    (epoch,) = run.epochs()
+    x = line.splits(CPU).train_x
+    # the mean of (w x - 2 x)^2 has the derivative 2 (w - 2) mean(x^2) at w = 1
+    assert epoch.metrics["train_gradient_norm"] == pytest.approx(2 * (x**2).mean().item())
+
+
+def test_the_test_split_is_measured_when_asked_for(few_digits: Task) -> None:
+    run = training(few_digits, TrialConfig(regularizer="dropout", batch_size=32), epochs=1)
+    (epoch,) = run.epochs()
+    assert not [name for name in epoch.metrics if name.startswith("test_")]
+    data = few_digits.splits(CPU)
+    found = run.test()
+    with torch.no_grad():
+        outputs = run.model.eval()(data.test_x)
+    assert set(found) == {"test_loss", "test_accuracy", "test_ece", "test_brier"}
+    assert found["test_loss"] == pytest.approx(nn.functional.cross_entropy(outputs, data.test_y).item(), rel=1e-5)
+    assert found["test_accuracy"] == pytest.approx((outputs.argmax(1) == data.test_y).double().mean().item())
+
+
+def test_a_test_in_between_changes_nothing_that_follows(few_digits: Task) -> None:
+    config = TrialConfig(regularizer="pernodedrop", batch_size=32)
+    expected = curves(training(few_digits, config))
+    run, found = training(few_digits, config), []
+    tests = []
+    for epoch in run.epochs():
+        found.append(figures(epoch))
+        tests.append((run.test(), run.test()))
+    assert found == expected
+    assert all(one == other for one, other in tests)
+    assert tests[0] != tests[1]
+
+
+def test_a_task_without_a_test_split_says_so(line: Task) -> None:
+    with pytest.raises(NoTestSplit, match="task line has no test split: give its Splits test_x and test_y"):
+        training(line, TrialConfig()).test()
 
 
 def test_learns_digits() -> None:
@@ -123,6 +178,7 @@ def test_trains_on_a_gpu_and_leaves_its_random_numbers_alone(few_digits: Task) -
     *_, last = run.epochs()
     assert {p.device for p in run.model.parameters()} == {gpu}
     assert last.metrics["train_accuracy"] > 0.5
+    assert last.metrics["train_peak_bytes"] > sum(p.nbytes for p in run.model.parameters())
     assert torch.equal(torch.cuda.get_rng_state(gpu), before)
 
 
