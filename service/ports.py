@@ -30,3 +30,21 @@ def any_free() -> int:
 def preferred_or_free(port: int) -> int:
     """`port` itself if it is free on loopback, else another one."""
     return port if is_free(port) else any_free()
+
+
+def listening(port: int) -> socket.socket:
+    """A socket that listens on loopback, on `port` if it is free, else on another one.
+
+    Whoever picks a port first and listens on it later may find it taken, or worse, meet another's server there.
+    """
+    for candidate in (port, 0):
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((LOOPBACK, candidate))
+            listener.listen(128)
+        except OSError:
+            listener.close()
+            continue
+        return listener
+    raise OSError(f"no port of {LOOPBACK} can be listened on")

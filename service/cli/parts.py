@@ -1,6 +1,7 @@
 """`controller`, `dashboard`, `worker`, `db init`: one process each, for fleets and for the stack."""
 
 import os
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -16,19 +17,23 @@ from service.settings import CONTROLLER_PORT, DASHBOARD_PORT, Settings
 Host = Annotated[str, typer.Option(help="Address to listen on; any but loopback needs PERNODEDROP_API_KEY.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
 
+Inherited = Annotated[
+    int | None, typer.Option("--socket", hidden=True, help="An inherited socket on loopback, by its descriptor.")
+]
 
-def controller(host: Host = LOOPBACK, port: Port = CONTROLLER_PORT) -> None:
+
+def controller(host: Host = LOOPBACK, port: Port = CONTROLLER_PORT, inherited: Inherited = None) -> None:
     """Serve the REST API on the database of DATABASE_URL; its documentation is at /docs."""
     from service.api.app import create_app
 
-    _serve(create_app, host, port)
+    _serve(create_app, host, port, inherited)
 
 
-def dashboard(host: Host = LOOPBACK, port: Port = DASHBOARD_PORT) -> None:
+def dashboard(host: Host = LOOPBACK, port: Port = DASHBOARD_PORT, inherited: Inherited = None) -> None:
     """Serve the pages for people on the database of DATABASE_URL."""
     from service.dashboard import create_app
 
-    _serve(create_app, host, port)
+    _serve(create_app, host, port, inherited)
 
 
 def worker(context: typer.Context) -> None:
@@ -48,7 +53,7 @@ def database_init() -> None:
     say("the database is ready")
 
 
-def _serve(create_app: Callable[[Settings], Any], host: str, port: int) -> None:
+def _serve(create_app: Callable[[Settings], Any], host: str, port: int, inherited: int | None) -> None:
     import uvicorn
 
     os.environ["TZ"] = "UTC"  # Optuna stores naive local times
@@ -59,9 +64,12 @@ def _serve(create_app: Callable[[Settings], Any], host: str, port: int) -> None:
         app = create_app(settings)
     except ValueError as error:
         raise Failure(str(error), ExitCode.WRONG) from error
-    if not is_free(port, host):
+    if inherited is None and not is_free(port, host):
         raise Failure(f"port {port} of {host} is taken: choose another with --port")
-    uvicorn.run(app, host=host, port=port, server_header=False, access_log=False, timeout_graceful_shutdown=5)
+    config = uvicorn.Config(
+        app, host=host, port=port, server_header=False, access_log=False, timeout_graceful_shutdown=5
+    )
+    uvicorn.Server(config).run(None if inherited is None else [socket.socket(fileno=inherited)])
 
 
 def _database_of(settings: Settings) -> str:

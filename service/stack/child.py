@@ -24,8 +24,16 @@ class ChildDied(Exception):
 class Child:
     """A program that the stack starts, watches and stops."""
 
-    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        sockets: Sequence[int] = (),
+    ) -> None:
         self.name = name
+        self._sockets = tuple(sockets)  # file descriptors that the program inherits
         self.log = log
         self._command = list(command)
         self._environment = dict(environment)
@@ -45,6 +53,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                pass_fds=self._sockets,
                 start_new_session=True,  # Ctrl-C reaches the stack, which stops its children in order
                 preexec_fn=_ends_with(os.getpid()),  # noqa: PLW1509 (no thread of ours holds a lock here)
             )

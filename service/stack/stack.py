@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Self
@@ -12,7 +12,7 @@ from typing import Self
 import httpx
 
 from service.client import DIRECT, Client
-from service.ports import LOOPBACK, preferred_or_free
+from service.ports import LOOPBACK, listening
 from service.settings import CONTROLLER_PORT, DASHBOARD_PORT, Settings
 from service.stack.child import Child
 from service.stack.workers import TendedWorker
@@ -39,8 +39,10 @@ class Stack:
     ) -> None:
         self.settings = settings
         self.logs = settings.home / "logs"
-        self.url = f"http://{LOOPBACK}:{preferred_or_free(controller_port)}"
-        self.dashboard_url = f"http://{LOOPBACK}:{preferred_or_free(dashboard_port)}"
+        self._sockets = {"controller": listening(controller_port), "dashboard": listening(dashboard_port)}
+        self.url, self.dashboard_url = (
+            f"http://{LOOPBACK}:{listener.getsockname()[1]}" for listener in self._sockets.values()
+        )
         self._worker_count = workers
         self._threads = threads
         self._say = say
@@ -109,6 +111,8 @@ class Stack:
             if self._postgres is not None:
                 self._postgres.release()
         finally:
+            for listener in self._sockets.values():
+                listener.close()
             for number, handler in usual.items():
                 signal.signal(number, handler)
 
@@ -120,8 +124,8 @@ class Stack:
         initialise(self._database_url)
         self.logs.mkdir(parents=True, exist_ok=True)
         self._servers = [
-            self._child("controller", "service.cli", "controller", "--port", self.url.rpartition(":")[2]),
-            self._child("dashboard", "service.cli", "dashboard", "--port", self.dashboard_url.rpartition(":")[2]),
+            self._child(name, "service.cli", name, "--socket", str(listener.fileno()), sockets=[listener.fileno()])
+            for name, listener in self._sockets.items()
         ]
         options = ("--threads", str(self._threads), "--grace", str(WORKER_GRACE))
         self._workers = [
@@ -144,8 +148,9 @@ class Stack:
                     raise late.died()
                 time.sleep(0.1)
 
-    def _child(self, name: str, module: str, *arguments: str) -> Child:
-        return Child(name, [sys.executable, "-m", module, *arguments], self._environment(), self._log(name))
+    def _child(self, name: str, module: str, *arguments: str, sockets: Sequence[int] = ()) -> Child:
+        command = [sys.executable, "-m", module, *arguments]
+        return Child(name, command, self._environment(), self._log(name), sockets)
 
     def _log(self, name: str) -> Path:
         return self.logs / f"{name}.log"

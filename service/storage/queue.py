@@ -64,9 +64,10 @@ _EPOCH = sa.text(
         RETURNING id, trial_id),
     written AS (
         INSERT INTO fleet.curves (run_id, repeat, epoch, split, metric, value)
-        SELECT held.id, p.repeat, :epoch, p.split, p.metric, p.value FROM held, unnest(
-            cast(:repeats AS int[]), cast(:splits AS text[]), cast(:metrics AS text[]), cast(:values AS float8[])
-        ) AS p (repeat, split, metric, value)
+        SELECT held.id, p.repeat, p.epoch, p.split, p.metric, p.value FROM held, unnest(
+            cast(:repeats AS int[]), cast(:epochs AS int[]), cast(:splits AS text[]), cast(:metrics AS text[]),
+            cast(:values AS float8[])
+        ) AS p (repeat, epoch, split, metric, value)
         ON CONFLICT (run_id, repeat, epoch, split, metric) DO UPDATE SET value = excluded.value),
     reported AS (
         INSERT INTO trial_intermediate_values (trial_id, step, intermediate_value, intermediate_value_type)
@@ -148,6 +149,7 @@ def record_epoch(
 ) -> None:
     """Write an epoch's curve points (again: they are replaced) and what Optuna's pruner is to hear.
 
+    `epoch` is counted over all repeats, for whoever watches the run; the points have their own.
     `report` is a step with a finite value. It goes into Optuna's own table from here, so that a stale holder's
     report is refused like everything else it writes, and in the same transaction; `Trial.report` cannot do that.
 
@@ -157,6 +159,7 @@ def record_epoch(
     step, reported = report or (None, None)
     columns = {
         "repeats": [p.repeat for p in points],
+        "epochs": [p.epoch for p in points],
         "splits": [p.split for p in points],
         "metrics": [p.metric for p in points],
         "values": [p.value for p in points],

@@ -1,3 +1,4 @@
+import re
 import sys
 from pathlib import Path
 
@@ -33,8 +34,14 @@ def test_every_built_in_name_has_its_class(name: str) -> None:
     assert load_task(TaskSpec(name=name), Path()).spec.name == name
 
 
-def test_no_task_is_built_in_that_studies_cannot_name() -> None:
-    assert set(BUILT_IN) <= set(BUILT_IN_TASKS)
+def test_studies_can_name_the_built_in_tasks_and_no_others() -> None:
+    assert set(BUILT_IN) == set(BUILT_IN_TASKS)
+
+
+def test_every_built_in_task_is_on_its_page() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "tasks.md").read_text()
+    rows = [set(re.findall(r"^\| `(\w+)` \|", part, flags=re.MULTILINE)) for part in page.split("\n## ")[:2]]
+    assert rows == [set(BUILT_IN), set(BUILT_IN)]
 
 
 def test_an_own_class(modules: Path) -> None:

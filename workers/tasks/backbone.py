@@ -52,7 +52,7 @@ def text_backbone(words: int, topics: int, config: TrialConfig) -> nn.Sequential
     """Sparse documents (B, words) to logits (B, topics): a dense layer, two slots, the logits.
 
     The slots have 2 `config.units` and `config.units` units: 128 units make the paper's network, 256 and 128.
-    Weights start as in Keras, which the paper used; torch's smaller ones cost an epoch or two where the best is
+    Weights start as in Keras, which the paper used: torch's smaller ones learn an epoch later, where the best is
     reached in three. With the same seed every variant starts from the same weights, in the slots as well.
     """
     start = torch.Generator().manual_seed(int(torch.randint(2**62, ()).item()))

@@ -71,7 +71,7 @@ def most_frequent_topics(documents: Documents) -> NDArray[np.int64]:
     Raises:
         DataUnavailable: fewer topics occur.
     """
-    counts = np.asarray(documents.topics.sum(axis=0)).ravel()
+    counts = np.asarray(documents.topics.sum(axis=0, dtype=np.int64)).ravel()
     if np.count_nonzero(counts) < CHOSEN:
         raise DataUnavailable(
             f"the training documents have {np.count_nonzero(counts)} topics, {CHOSEN} are needed: take more documents"
