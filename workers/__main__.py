@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 
 from service.settings import Settings
@@ -12,6 +13,7 @@ from service.storage.database import Database
 from service.storage.errors import StorageError
 from service.storage.patience import AWAY, first_line
 from workers.agent import Agent, Options
+from workers.checkpoints import unusable
 from workers.trial_process import TrialProcessDied
 
 DESCRIPTION = """\
@@ -21,6 +23,8 @@ Start as many as there are devices and cores, on as many machines as reach the d
 no further run is taken; the present one is handed back with a checkpoint at the end of its epoch, and another
 worker carries on from there. A second signal hands it back at once.
 """
+
+STUCK_S = 10.0  # s beyond the grace time for a worker to leave in order
 
 EXAMPLES = """\
 examples:
@@ -40,6 +44,10 @@ def main(arguments: list[str] | None = None) -> int:
     time.tzset()
     logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
     settings = Settings.from_environment()
+    checkpoints = _checkpoints(options.checkpoints, settings)
+    if refusal := unusable(checkpoints):
+        sys.stderr.write(f"error: --checkpoints {checkpoints}: {refusal}\n")
+        return 2
     if settings.database_url is None:
         sys.stderr.write("error: DATABASE_URL is not set: write postgresql://user:password@host:5432/name\n")
         return 2
@@ -56,12 +64,13 @@ def main(arguments: list[str] | None = None) -> int:
                     poll=options.poll,
                     grace=options.grace,
                     exit_when_idle=options.exit_when_idle,
-                    checkpoints=_checkpoints(options.checkpoints, settings),
+                    checkpoints=checkpoints,
                     checkpoint_every=options.checkpoint_every,
                 ),
             )
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: agent.drain())
+            _leave_even_if_stuck(options.grace + STUCK_S)
             agent.run()
     except (StorageError, ValueError) as error:
         sys.stderr.write(f"error: {error}\n")
@@ -101,6 +110,24 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--exit-when-idle", action="store_true", help="leave when nothing waits")
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
     return parser
+
+
+def _leave_even_if_stuck(seconds: float) -> None:
+    """End the process `seconds` after the first SIGTERM or SIGINT, whatever it does.
+
+    A query to a server that froze does not return, and until it does Python runs no signal handler.
+    """
+    signals, inlet = os.pipe()
+    os.set_blocking(inlet, False)
+    signal.set_wakeup_fd(inlet, warn_on_full_buffer=False)  # written by the C handler, at once
+
+    def watch() -> None:
+        while os.read(signals, 1)[0] not in (signal.SIGTERM, signal.SIGINT):
+            pass
+        time.sleep(seconds)
+        os._exit(0)  # the run is left to its lease, and the kernel ends the trial process
+
+    threading.Thread(target=watch, name="leave", daemon=True).start()
 
 
 def _checkpoints(chosen: str | None, settings: Settings) -> str | None:

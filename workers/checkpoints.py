@@ -1,6 +1,5 @@
 """Checkpoints: what a run's next holder needs to carry on where the last one was."""
 
-import contextlib
 import io
 import logging
 import os
@@ -81,10 +80,22 @@ class CheckpointStore:
 
 def discard(url: str, run_id: int) -> None:
     """Remove a run's checkpoints: it has ended."""
-    files, folder = _folder(url, run_id)
-    with contextlib.suppress(OSError):
+    try:
+        files, folder = _folder(url, run_id)
         if files.exists(folder):
             files.rm(folder, recursive=True)
+    except Exception as error:  # stores raise what they like, and the run has ended already
+        log.warning("the checkpoints of run %d could not be removed: %s", run_id, error)
+
+
+def unusable(url: str | None) -> str | None:
+    """Why no checkpoints can be kept at `url`, such as a protocol nobody knows here; None if they can."""
+    try:
+        if url is not None:
+            fsspec.core.url_to_fs(url)
+    except (ImportError, ValueError) as error:
+        return str(error)
+    return None
 
 
 def _folder(url: str, run_id: int) -> tuple[Any, str]:

@@ -73,7 +73,8 @@ class Execution:
             LeaseLost: another worker holds the run by now, or its study was deleted.
             One of AWAY: the database has not answered for long; the run is left to its lease.
         """
-        self._trial_id = optuna_trials.ask(self._db, self._study, self._lease, fixed_params)
+        ask = partial(optuna_trials.ask, self._db, self._study, self._lease, fixed_params)
+        self._trial_id = queue.under_lease(self._db, self._lease, ask)  # a stale holder's trial would run for ever
         if self._lease.token > 1:
             earlier = self._db.optuna.get_trial(self._trial_id)
             if earlier.state.is_finished():
@@ -104,7 +105,8 @@ class Execution:
 
     def _settle(self, record: FrozenTrial) -> Outcome:
         """End a run whose last holder died between telling Optuna and ending the run."""
-        queue.attach(self._db, self._lease, self._trial_id, record.number)
+        if self._lease.trial_id is None:  # else its curves and facts are complete, and `attach` would drop them
+            queue.attach(self._db, self._lease, self._trial_id, record.number)
         outcome = Outcome(_SETTLED.get(record.state, RunState.FAILED), record.system_attrs.get("fail_reason"))
         self._finish(outcome, lambda: None)
         return outcome
@@ -185,7 +187,7 @@ class Execution:
 
     def _leave(self, process: TrialProcess, outcome: Outcome) -> Outcome:
         """Bring the trial process to rest at the end of its epoch; it is not healthy if that takes too long."""
-        keep = outcome.state is None and self._checkpoints is not None
+        keep = outcome.state is None and self._checkpoints is not None and not self._renewal.lost.is_set()
         process.stop(keep=keep)
         started = time.monotonic()
         while time.monotonic() < (self._leave_by() if keep else started + LEAVE_S):

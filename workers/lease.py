@@ -8,7 +8,7 @@ from typing import Self
 from service.storage import queue, workers
 from service.storage.database import Database
 from service.storage.errors import LeaseLost
-from service.storage.patience import AWAY, first_line
+from service.storage.patience import first_line
 from service.storage.records import Lease, StudyState
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Renewal:
             except LeaseLost:
                 self.lost.set()
                 return
-            except AWAY as error:
+            except Exception as error:  # whatever it is: a thread that ends would lose the run in silence
                 if pause == usual:
                     log.warning("run %d cannot be renewed yet: %s", self._lease.run_id, first_line(error))
                 pause = min(AGAIN_S, usual)

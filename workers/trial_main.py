@@ -23,8 +23,8 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 def main(pipe: Connection, device: str, threads: int) -> None:
     """Serve orders until the agent closes the pipe. `device` is auto, cpu or cuda:N."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the agent decides
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGTERM):  # both may reach the whole group; the agent decides
+        signal.signal(number, signal.SIG_IGN)
     _die_with_the_agent()
     # Huge pages for torch's allocations: an epoch of rcv1, whose first layer has 48 million weights, took a third.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")

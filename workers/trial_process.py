@@ -76,5 +76,5 @@ class TrialProcess:
         if code == -signal.SIGKILL:
             return "the trial process was killed (signal 9): most often the machine ran out of memory"
         if code is not None and code < 0:
-            return f"the trial process died of signal {-code} ({signal.Signals(-code).name})"
+            return f"the trial process died of signal {-code} ({signal.strsignal(-code)})"
         return f"the trial process ended with exit code {code}"

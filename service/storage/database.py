@@ -54,11 +54,15 @@ class Database:
                 "keepalives_idle": 10,  # s
                 "keepalives_interval": 5,  # s
                 "keepalives_count": 3,
-                "options": "-c timezone=UTC -c statement_timeout=60000 -c lock_timeout=30000",  # ms
+                "tcp_user_timeout": 30000,  # ms, for what was sent and never acknowledged
+                # ms; the last one frees the locks of whoever froze, or lost its machine, inside a transaction.
+                "options": "-c timezone=UTC -c statement_timeout=60000 -c lock_timeout=30000"
+                " -c idle_in_transaction_session_timeout=60000",
             },
         }
         self.engine = sa.create_engine(self.url, **self._engine_options)
         self._storage: BaseStorage | None = None
+        self._backend: RDBStorage | None = None
         self._storage_lock = threading.Lock()
 
     @classmethod
@@ -71,8 +75,8 @@ class Database:
         """Optuna's storage on the same database, with its cache of finished trials; connects at first use."""
         with self._storage_lock:
             if self._storage is None:
-                backend = RDBStorage(self.url, engine_kwargs=self._engine_options, skip_table_creation=True)
-                self._storage = optuna.storages.get_storage(backend)
+                self._backend = RDBStorage(self.url, engine_kwargs=self._engine_options, skip_table_creation=True)
+                self._storage = optuna.storages.get_storage(self._backend)
             return self._storage
 
     def check(self) -> None:
@@ -105,9 +109,10 @@ class Database:
     def close(self) -> None:
         """Give every connection back."""
         self.engine.dispose()
-        if self._storage is not None:
-            self._storage.remove_session()
-            self._storage = None
+        if self._backend is not None:
+            self._backend.remove_session()  # the cache around it does not pass this on
+            self._backend.engine.dispose()
+            self._backend = self._storage = None
 
     def __enter__(self) -> Self:
         return self

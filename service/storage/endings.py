@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 
 from service.storage.database import Database
+from service.storage.reasons import storable
 from service.storage.records import RunState
 
 
@@ -16,7 +17,7 @@ def end_run(
                 lease_until = NULL, finished_at = now() WHERE id = :run
             """
         ),
-        {"run": run_id, "state": state, "reason": reason, "best_epoch": best_epoch},
+        {"run": run_id, "state": state, "reason": reason and storable(reason), "best_epoch": best_epoch},
     )
 
 

@@ -1,6 +1,7 @@
 """What nobody will end any more is ended by whoever is alive."""
 
 from collections.abc import Callable
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -13,13 +14,14 @@ def expire(db: Database, fail_trial: Callable[[int, str], object]) -> int:
     """End what nobody may take over any more, and return how many runs that were.
 
     These are runs whose leases ended once more than their study's `retries`, runs of stopped studies whose
-    holder died, and waiting runs of studies whose wall time is used up. `fail_trial(trial_id, reason)` ends the
-    Optuna trial, under the run's lock. Any worker may call this at any time.
+    holder died, and waiting runs of studies whose wall time is used up. A run whose trial had been told by then
+    ends as it was told. `fail_trial(trial_id, reason)` ends the Optuna trials that ended runs have left behind.
+    Any worker may call this at any time.
     """
     lost = sa.text(
         """
-        SELECT r.id, r.trial_id, r.attempts, s.state FROM fleet.runs r
-        JOIN fleet.studies s ON s.id = r.study_id
+        SELECT r.id, r.attempts, s.state, t.state AS told FROM fleet.runs r
+        JOIN fleet.studies s ON s.id = r.study_id LEFT JOIN trials t ON t.trial_id = r.trial_id
         WHERE r.state = 'running' AND r.lease_until < now()
             AND pg_postmaster_start_time() < now() - interval '5 seconds'
             AND (s.state = 'stopped' OR r.attempts > (s.definition->>'retries')::int)
@@ -32,11 +34,7 @@ def expire(db: Database, fail_trial: Callable[[int, str], object]) -> int:
             row = connection.execute(lost).one_or_none()
             if row is None:
                 break
-            stopped = row.state == "stopped"
-            reason = "study stopped" if stopped else f"its worker was lost {row.attempts} times (retries used up)"
-            if row.trial_id is not None:
-                fail_trial(row.trial_id, reason)
-            end_run(connection, row.id, RunState.CANCELLED if stopped else RunState.FAILED, reason, None)
+            end_run(connection, row.id, *_ending(row), None)
             ended += 1
     with db.engine.begin() as connection:
         ended += connection.execute(
@@ -49,4 +47,29 @@ def expire(db: Database, fail_trial: Callable[[int, str], object]) -> int:
             )
         ).rowcount
     close_finished_studies(db)
+    for trial_id, reason in _left_behind(db):
+        fail_trial(trial_id, reason)
     return ended
+
+
+def _ending(row: sa.Row[Any]) -> tuple[RunState, str | None]:
+    if row.told in ("COMPLETE", "PRUNED"):
+        return RunState(row.told.lower()), None
+    if row.state == "stopped":
+        return RunState.CANCELLED, "study stopped"
+    return RunState.FAILED, f"its worker was lost {row.attempts} times (retries used up)"
+
+
+def _left_behind(db: Database) -> list[tuple[int, str]]:
+    """Optuna trials that run for nobody: their run was cancelled while it waited, or its holder died before it
+    noted the trial."""
+    statement = sa.text(
+        """
+        SELECT t.trial_id, coalesce(r.reason, 'its run went on as another trial') FROM trials t
+        JOIN trial_user_attributes a ON a.trial_id = t.trial_id AND a.key = 'run'
+        JOIN fleet.runs r ON r.id = a.value_json::bigint
+        WHERE t.state = 'RUNNING' AND (r.state NOT IN ('waiting', 'running') OR r.trial_id <> t.trial_id)
+        """
+    )
+    with db.engine.connect() as connection:
+        return [(row[0], row[1]) for row in connection.execute(statement)]

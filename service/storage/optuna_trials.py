@@ -13,6 +13,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from service.storage.database import Database
+from service.storage.reasons import storable
 from service.storage.records import Lease
 
 _RUN = "run"  # the user attribute that names the run
@@ -59,7 +60,7 @@ def tell(study: optuna.Study, trial: Trial, state: TrialState, values: Sequence[
 def fail(db: Database, trial_id: int, reason: str) -> None:
     """End a trial that nobody will train any more."""
     try:
-        db.optuna.set_trial_system_attr(trial_id, "fail_reason", reason[:2000])
+        db.optuna.set_trial_system_attr(trial_id, "fail_reason", storable(reason))
         db.optuna.set_trial_state_values(trial_id, TrialState.FAIL)
     except (UpdateFinishedTrialError, KeyError):  # ended, or deleted with its study
         return
@@ -85,7 +86,7 @@ def _trial_of_run(db: Database, study: optuna.Study, run_id: int) -> int | None:
     statement = sa.text(
         """
         SELECT t.trial_id FROM trials t JOIN trial_user_attributes a USING (trial_id)
-        WHERE t.study_id = :study AND a.key = :key AND a.value_json = :run
+        WHERE t.study_id = :study AND a.key = :key AND a.value_json = :run ORDER BY t.trial_id LIMIT 1
         """
     )
     with db.engine.connect() as connection:

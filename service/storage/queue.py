@@ -6,7 +6,7 @@ Every write of a holder names its token and is refused in the same transaction o
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -15,6 +15,8 @@ from service.storage.endings import close_finished_studies, end_run
 from service.storage.errors import LeaseLost
 from service.storage.records import CurvePoint, Lease, RunState, StudyState
 from service.storage.tables import curves, runs
+
+T = TypeVar("T")
 
 _LEASED = """
     UPDATE fleet.runs SET state = 'running', token = token + 1,
@@ -42,16 +44,19 @@ _ADOPT = sa.text(
     + _LEASED
 )
 
-# Oldest study first. The inner query touches one index entry a study, however long the queue.
+# Oldest study first. The inner query touches one index entry a study, however long the queue. The studies are
+# ordered before the join: a sort after it would lock a run of every study, and hide those runs from others.
 _TAKE = sa.text(
     """
     WITH next AS (
-        SELECT r.id, s.started_at IS NULL AS first FROM fleet.studies s CROSS JOIN LATERAL (
+        SELECT r.id, s.started_at IS NULL AS first FROM (
+            SELECT id, started_at FROM fleet.studies
+            WHERE state = 'running' AND finished_at IS NULL
+                AND coalesce(now() < started_at
+                    + make_interval(secs => (definition->'budget'->>'wall_time')::float), true)
+            ORDER BY id) s CROSS JOIN LATERAL (
             SELECT id FROM fleet.runs WHERE study_id = s.id AND state = 'waiting'
             ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) r
-        WHERE s.state = 'running' AND s.finished_at IS NULL
-            AND coalesce(now() < s.started_at
-                + make_interval(secs => (s.definition->'budget'->>'wall_time')::float), true)
         ORDER BY s.id LIMIT 1)
     """
     + _LEASED
@@ -93,8 +98,15 @@ def claim(db: Database, worker_id: str, seconds: float) -> Lease | None:
             return None
         *lease, first = row
         if first:
+            # Never waits: who stops or deletes a study locks it first and its runs then, we the other way round.
             connection.execute(
-                sa.text("UPDATE fleet.studies SET started_at = coalesce(started_at, now()) WHERE id = :id"),
+                sa.text(
+                    """
+                    UPDATE fleet.studies SET started_at = now() WHERE id = (
+                        SELECT id FROM fleet.studies
+                        WHERE id = :id AND started_at IS NULL FOR NO KEY UPDATE SKIP LOCKED)
+                    """
+                ),
                 {"id": row.study_id},
             )
     return Lease(*lease)
@@ -121,6 +133,17 @@ def renew(db: Database, lease: Lease, seconds: float) -> StudyState:
     if row is None:
         raise LeaseLost(lease.run_id, lease.token)
     return StudyState(row.state)
+
+
+def under_lease(db: Database, lease: Lease, call: Callable[[], T]) -> T:
+    """Return `call()`, made while nobody can take the run over.
+
+    Raises:
+        LeaseLost: as for `renew`; `call` was not made.
+    """
+    with db.engine.begin() as connection:
+        _hold(connection, lease)
+        return call()
 
 
 def attach(db: Database, lease: Lease, trial_id: int, trial_number: int) -> None:
@@ -190,8 +213,7 @@ def finish(
         LeaseLost: as for `renew`; `tell` was not called.
     """
     with db.engine.begin() as connection:
-        if connection.execute(sa.text(f"SELECT 1 {_HELD} FOR UPDATE"), _key(lease)).one_or_none() is None:
-            raise LeaseLost(lease.run_id, lease.token)
+        _hold(connection, lease)
         tell()
         end_run(connection, lease.run_id, state, reason, best_epoch)
     close_finished_studies(db, lease.study_id)
@@ -216,6 +238,11 @@ def hand_back(db: Database, lease: Lease) -> None:
         )
         if held.rowcount == 0:
             raise LeaseLost(lease.run_id, lease.token)
+
+
+def _hold(connection: sa.Connection, lease: Lease) -> None:
+    if connection.execute(sa.text(f"SELECT 1 {_HELD} FOR UPDATE"), _key(lease)).one_or_none() is None:
+        raise LeaseLost(lease.run_id, lease.token)
 
 
 def _key(lease: Lease) -> dict[str, int]:

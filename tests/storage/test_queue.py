@@ -214,3 +214,23 @@ def test_an_unknown_worker_leases_nothing(db: Database, definition: StudyDefinit
     with pytest.raises(sa.exc.IntegrityError):
         queue.claim(db, str(uuid.uuid4()), 60)
     assert studies.get(db, "storage").counts["waiting"] == 4
+
+
+def test_a_claim_in_progress_hides_no_other_study(db: Database, database_url: str) -> None:
+    for name in ("first", "second"):
+        studies.create(db, make_definition(name, trials=1))
+    with Database.open(database_url) as other, other.engine.begin() as connection:
+        connection.execute(queue._TAKE, {"worker": workers.register(db, "host", 1, "cpu"), "seconds": 60})
+        assert claimed(db).study_id == studies.get(db, "second").id
+
+
+def test_what_a_stale_holder_would_ask_for_is_not_asked(db: Database) -> None:
+    studies.create(db, make_definition("stale", trials=1))
+    stale = claimed(db, seconds=0.05)
+    time.sleep(0.1)
+    heir = claimed(db)
+    asked: list[str] = []
+    with pytest.raises(LeaseLost):
+        queue.under_lease(db, stale, lambda: asked.append("stale"))
+    queue.under_lease(db, heir, lambda: asked.append("heir"))
+    assert asked == ["heir"]

@@ -36,6 +36,8 @@ class Troubled(Line):
         match config.extra["trouble"]:
             case "raises":
                 raise ValueError("no layer\nof that name")
+            case "quotes a NUL":
+                raise ValueError("bad byte \0 in file")
             case "out of memory":
                 raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1 TiB")
             case "killed":

@@ -8,9 +8,9 @@ import psutil
 import pytest
 
 from search_spaces import build_pruner, build_sampler
-from service.storage import optuna_trials, queue, studies, trials, workers
+from service.storage import curves, optuna_trials, queue, studies, trials, workers
 from service.storage.database import Database
-from service.storage.records import Lease, RunState, StudyRecord
+from service.storage.records import CurvePoint, Lease, RunState, StudyRecord
 from tests.workers.conftest import StartWorker, finished, only_trial, own_study, until
 
 
@@ -100,11 +100,15 @@ def test_a_trial_told_but_not_noted_is_not_trained_again(db: Database, start_wor
     )
     trial_id = optuna_trials.ask(db, optuna_study, lease)
     queue.attach(db, lease, trial_id, 0)
+    queue.note_facts(db, lease, {"backend": "mask"})
+    queue.record_epoch(db, lease, 1, [CurvePoint(1, 0, "val", "loss", 0.125)])
     optuna_study.tell(0, 0.125)  # and dies before the run's end is committed
     time.sleep(0.3)
     assert start_worker("--exit-when-idle").wait(60) == 0
     trial = only_trial(db, study)
-    assert (trial.state, trial.values, trial.epoch) == (RunState.COMPLETE, [0.125], 0)
+    assert (trial.state, trial.values, trial.epoch) == (RunState.COMPLETE, [0.125], 1)
+    assert trial.facts == {"backend": "mask"}
+    assert len(curves.of_run(db, trial.run_id)) == 1
 
 
 def _leased_by_a_worker_that_dies(db: Database) -> tuple[StudyRecord, Lease]:
@@ -120,3 +124,35 @@ def test_runs_of_a_paused_study_that_lost_their_worker_still_end(db: Database, s
     time.sleep(0.3)
     assert start_worker("--exit-when-idle").wait(60) == 0
     assert trials.page(db, study)[0].state is RunState.COMPLETE
+
+
+def test_a_signal_to_the_whole_group_still_hands_the_run_back(db: Database, start_worker: StartWorker) -> None:
+    study = long_study(db, epochs=1000)
+    worker = start_worker("--grace", "10")
+    until(lambda: only_trial(db, study).epoch >= 2)
+    for process in [*psutil.Process(worker.pid).children(recursive=True), psutil.Process(worker.pid)]:
+        process.send_signal(signal.SIGTERM)  # as systemd and Slurm do
+    assert worker.wait(20) == 0
+    assert only_trial(db, study).state is RunState.WAITING
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_no_optuna_trial_is_left_running(db: Database, start_worker: StartWorker, told: bool) -> None:
+    study, lease = _leased_by_a_worker_that_dies(db)
+    optuna_study = optuna_trials.load_study(
+        db, study.optuna_study_id, build_sampler(study.definition, 1), build_pruner(study.definition)
+    )
+    trial_id = optuna_trials.ask(db, optuna_study, lease)
+    queue.attach(db, lease, trial_id, 0)
+    if told:
+        optuna_study.tell(0, 0.5)
+    else:
+        queue.hand_back(db, lease)
+    studies.set_state(db, "crash", "stopped")
+    time.sleep(0.3)
+    assert start_worker("--exit-when-idle").wait(60) == 0
+    state = RunState.COMPLETE if told else RunState.CANCELLED
+    assert (only_trial(db, study).state, db.optuna.get_trial(trial_id).state.name) == (
+        state,
+        "COMPLETE" if told else "FAIL",
+    )

@@ -41,24 +41,25 @@ def test_a_trial_leaves_curves_reports_and_facts(db: Database, start_worker: Sta
 
 
 def test_failures_are_readable_and_the_worker_goes_on(db: Database, start_worker: StartWorker) -> None:
-    troubles = ["raises", "out of memory", "killed", "segfault", "nan", "none"]
+    troubles = ["raises", "quotes a NUL", "out of memory", "killed", "segfault", "nan", "none"]
     space = {"trouble": {"type": "categorical", "choices": troubles}}
-    definition = own_study("troubled", "Troubled", search_space=space, sampler={"name": "grid"}, trials=6)
+    definition = own_study("troubled", "Troubled", search_space=space, sampler={"name": "grid"}, trials=7)
     study = studies.create(db, definition)
     worker = start_worker("--exit-when-idle")
     assert worker.wait(180) == 0
     records = {record.params["trouble"]: record for record in trials.page(db, study)}
     reasons = {trouble: records[trouble].reason for trouble in troubles}
     assert reasons["raises"] == "ValueError: no layer of that name"
+    assert reasons["quotes a NUL"] == "ValueError: bad byte \\0 in file"
     assert (reasons["out of memory"] or "").startswith("OutOfMemoryError: CUDA out of memory")
     assert "signal 9" in (reasons["killed"] or "")
-    assert "SIGSEGV" in (reasons["segfault"] or "")
+    assert "signal 11" in (reasons["segfault"] or "")
     assert "nan" in (reasons["nan"] or "")
     assert reasons["none"] is None
     assert {records[trouble].state for trouble in troubles[:-1]} == {RunState.FAILED}
     assert records["none"].state is RunState.COMPLETE
     told = db.optuna.get_all_trials(study.optuna_study_id)
-    assert sorted(trial.state.name for trial in told) == ["COMPLETE"] + ["FAIL"] * 5
+    assert sorted(trial.state.name for trial in told) == ["COMPLETE"] + ["FAIL"] * 6
 
 
 def test_hopeless_trials_are_pruned(db: Database, start_worker: StartWorker) -> None:
@@ -138,3 +139,18 @@ def _searched(sampler: str, pruner: str) -> StudyDefinition:
             "pruner": {"name": pruner},
         }
     )
+
+
+def test_a_study_that_lost_its_optuna_half_fails_and_the_worker_goes_on(
+    db: Database, start_worker: StartWorker
+) -> None:
+    halved = studies.create(db, own_study("halved", trials=2))
+    studies.create(db, own_study("whole", trials=2))
+    db.optuna.delete_study(halved.optuna_study_id)  # by hand, in somebody's script
+    assert start_worker("--exit-when-idle").wait(60) == 0
+    assert studies.get(db, "halved").counts["failed"] == 2
+    assert studies.get(db, "whole").counts["complete"] == 2
+
+
+def test_a_checkpoint_store_that_cannot_be_reached_is_refused_at_start(start_worker: StartWorker) -> None:
+    assert start_worker("--checkpoints", "nowhere://bucket").wait(60) == 2
