@@ -157,9 +157,11 @@ def _settings(home: Path | None) -> Settings:
 
 @contextmanager
 def _stoppable() -> Iterator[None]:
-    """SIGTERM ends the block as Ctrl-C does: in order."""
-    usual = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """SIGTERM and Ctrl-C end the block in order; a shell's background job starts with SIGINT ignored."""
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    usual = [signal.signal(number, signal.default_int_handler) for number in numbers]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, usual)
+        for number, handler in zip(numbers, usual, strict=True):
+            signal.signal(number, handler)
