@@ -71,7 +71,7 @@ class Execution:
 
         Raises:
             LeaseLost: another worker holds the run by now, or its study was deleted.
-            One of AWAY: the database has not answered for long; the run is left to its lease.
+            One of AWAY: the database has not answered for long; the caller hands the run back.
         """
         ask = partial(optuna_trials.ask, self._db, self._study, self._lease, fixed_params)
         self._trial_id = queue.under_lease(self._db, self._lease, ask)  # a stale holder's trial would run for ever

@@ -36,3 +36,8 @@ def real(low: float, high: float, **more: Any) -> dict[str, Any]:
 
 def whole(low: int, high: int, **more: Any) -> dict[str, Any]:
     return {"type": "int", "low": low, "high": high, **more}
+
+
+def space(**dimensions: Any) -> dict[str, Any]:
+    """A definition that searches these dimensions."""
+    return raw(search_space=dimensions)
