@@ -23,6 +23,8 @@ studies = sa.Table(
     sa.Column("created_at", _Instant, nullable=False, server_default=sa.func.now()),
     sa.Column("started_at", _Instant),
     sa.Column("finished_at", _Instant),
+    sa.Column("priority", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("stage", sa.Text, nullable=False, server_default="search"),  # search, confirmation
 )
 
 workers = sa.Table(
@@ -35,6 +37,7 @@ workers = sa.Table(
     sa.Column("started_at", _Instant, nullable=False, server_default=sa.func.now()),
     sa.Column("seen_at", _Instant, nullable=False, server_default=sa.func.now()),
     sa.Column("stopped_at", _Instant),
+    sa.Column("drain", sa.Boolean, nullable=False, server_default="false"),  # asked over REST to leave
 )
 
 runs = sa.Table(
@@ -56,10 +59,30 @@ runs = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("started_at", _Instant),
     sa.Column("finished_at", _Instant),
+    sa.Column("stage", sa.Text, nullable=False, server_default="search"),  # search, confirmation
+    sa.Column("params", JSONB),  # as Optuna suggested them, without what the study fixes
+    sa.Column("values", sa.ARRAY(sa.Double)),  # one per objective; of a pruned run its last report
+    sa.Column("leased_at", _Instant),  # by its present holder
+    sa.Column("spent_s", sa.Double, nullable=False, server_default="0"),  # leased to earlier holders, all together
     sa.UniqueConstraint("study_id", "ordinal"),
     # The two questions of every claim, answered without looking at finished runs.
     sa.Index("runs_waiting", "study_id", "id", postgresql_where=sa.text("state = 'waiting'")),
     sa.Index("runs_leased", "study_id", "lease_until", postgresql_where=sa.text("state = 'running'")),
+)
+
+# Written by a trigger, a row for every change of a run's state or token: what an audit needs to know.
+run_history = sa.Table(
+    "run_history",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("run_id", sa.BigInteger, sa.ForeignKey(runs.c.id, ondelete="CASCADE"), nullable=False),
+    sa.Column("at", _Instant, nullable=False, server_default=sa.text("clock_timestamp()")),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("token", sa.BigInteger, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("worker_id", UUID(as_uuid=False)),  # who held it, also after it gave the run back
+    sa.Column("reason", sa.Text),
+    sa.Index("run_history_run", "run_id", "id"),
 )
 
 curves = sa.Table(
