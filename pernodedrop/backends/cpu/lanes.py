@@ -11,7 +11,7 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.extending import intrinsic, models, register_model
 
-LANES = 32
+LANES = 32  # as many as a word of a tile has bits
 _CONTRACT = ("contract",)  # lets LLVM fuse a product and a sum, nothing else
 
 _operation: Callable[[Callable[..., Any]], Any] = intrinsic  # numba's own type describes the decorated function
@@ -80,48 +80,73 @@ def total(_context: Any, lanes: Lanes) -> Any:
 
 
 @_operation
-def multiply_add(_context: Any, a: Lanes, b: Lanes, c: Lanes) -> Any:
-    """a * b + c, fused where the processor can."""
+def add_stirred(_context: Any, tile: Any, row: types.Type, a: Lanes, b: Lanes, c: Lanes) -> Any:
+    """c + m * a * b with the factors m of a tile's row, fused where the processor can.
 
-    def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        product = builder.fmul(args[0], args[1], flags=_CONTRACT)
-        return builder.fadd(product, args[2], flags=_CONTRACT)
-
-    return c(a, b, c), lower
-
-
-@_operation
-def stirred(_context: Any, tile: Any, row: types.Type, a: Lanes) -> Any:
-    """m * a with the factors m of a tile's row.
-
-    A tile of 32-bit words holds a row as one bit of neighbouring words (m is 0 or 1); a tile of floats holds
-    the factors themselves.
+    A tile of 32-bit words holds a row as one word, whose bits are the factors: where one is 0, c stays as it is.
+    A tile of floats holds the factors themselves.
     """
 
     def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        array, row, a = args
+        array, row, a, b, c = args
         if isinstance(tile.dtype, types.Float):
             start = builder.mul(row, ir.Constant(row.type, LANES))
-            return builder.fmul(_load(context, builder, signature.args[0], array, start), a, flags=_CONTRACT)
-        start = builder.mul(builder.lshr(row, ir.Constant(row.type, 5)), ir.Constant(row.type, LANES))
-        words = _load(context, builder, signature.args[0], array, start)
-        word = words.type.element
-        place = builder.and_(builder.trunc(row, word), ir.Constant(word, 31))
-        bit = _splat(builder, builder.shl(ir.Constant(word, 1), place))
-        kept = builder.icmp_unsigned("!=", builder.and_(words, bit), ir.Constant(words.type, [0] * LANES))
-        return builder.select(kept, a, ir.Constant(a.type, [0.0] * LANES))
+            factors = _load(context, builder, signature.args[0], array, start)
+            return _multiply_add(builder, builder.fmul(factors, a, flags=_CONTRACT), b, c)
+        word = builder.load(_at(context, builder, signature.args[0], array, row))
+        kept = builder.bitcast(word, ir.VectorType(ir.IntType(1), LANES))  # a mask register of AVX-512
+        return builder.select(kept, _multiply_add(builder, a, b, c), c)
 
-    return a(tile, types.int64, a), lower
+    return c(tile, types.int64, a, b, c), lower
+
+
+@_operation
+def rotated(_context: Any, a: Lanes, places: types.Type) -> Any:
+    """Unsigned integers rotated to the left."""
+
+    def lower(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        element = args[0].type.element
+        right = builder.sub(ir.Constant(element, element.width), args[1])
+        left = builder.shl(args[0], _splat(builder, args[1]))
+        return builder.or_(left, builder.lshr(args[0], _splat(builder, right)))
+
+    return a(a, a.element), lower
+
+
+@_operation
+def shifted(_context: Any, a: Lanes, places: types.Type) -> Any:
+    """Integers shifted to the left."""
+
+    def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.shl(args[0], _splat(builder, args[1]))
+
+    return a(a, a.element), lower
+
+
+def _of_integers(instruction: str) -> Any:
+    def operation(_context: Any, a: Lanes, b: Lanes) -> Any:
+        def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+            return getattr(builder, instruction)(*args)
+
+        return a(a, b), lower
+
+    return _operation(operation)
+
+
+plus, both, either, unequal = (_of_integers(name) for name in ("add", "and_", "or_", "xor"))
 
 
 def _bytes(array: Any) -> int:
     return int(array.dtype.bitwidth) // 8
 
 
+def _at(context: Any, builder: Any, array: Any, value: Any, index: Any) -> Any:
+    return builder.gep(context.make_array(array)(context, builder, value).data, [index])
+
+
 def _pointer(context: Any, builder: Any, array: Any, value: Any, start: Any) -> Any:
-    data = context.make_array(array)(context, builder, value).data
     vector = context.get_value_type(Lanes(array.dtype))
-    return builder.bitcast(builder.gep(data, [start]), vector.as_pointer())
+    return builder.bitcast(_at(context, builder, array, value, start), vector.as_pointer())
 
 
 def _load(context: Any, builder: Any, array: Any, value: Any, start: Any) -> Any:
@@ -133,3 +158,11 @@ def _splat(builder: Any, value: Any) -> Any:
     undefined = ir.Constant(vector, ir.Undefined)
     first = builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
     return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
+
+
+def _multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    """Fused where the processor can; asked for as one operation, it is also masked in one."""
+    kind = ir.FunctionType(c.type, [c.type] * 3)
+    name = f"llvm.fmuladd.v{LANES}f{32 if c.type.element == ir.FloatType() else 64}"
+    fused = cgutils.get_or_insert_function(builder.module, kind, name)  # type: ignore[no-untyped-call]
+    return builder.call(fused, [a, b, c])

@@ -1,7 +1,7 @@
 """The stirred product and its gradients, with every factor drawn when it is needed and drawn again in backward.
 
-The factors of sample b, of a block of units and of a block of connections form a tile, whose key is a counter; so
-every part of the work can be done in any order and by any thread, and gives the same factors.
+The factors of sample b, of a block of units and of a block of connections form a tile. RUN samples share a key, which
+is a counter; so parts of the work of whole runs can be done in any order and by any thread, and give the same factors.
 """
 
 from typing import Any
@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numba import uint64
 
-from pernodedrop.backends.cpu.lanes import LANES, load, multiply_add, splat, stirred, store, total
-from pernodedrop.backends.cpu.tiles import ROWS, WORDS, compiled, fill
+from pernodedrop.backends.cpu.lanes import LANES, add_stirred, load, splat, store, total
+from pernodedrop.backends.cpu.tiles import ROWS, WORDS, compiled, fill, start
 
 MAX_CHUNKS = 512 // LANES  # a tile spans at most 512 connections of a unit
+RUN = 16  # samples: to seed the generators costs as much as to draw one tile
 
 
 @compiled
@@ -30,9 +31,9 @@ def add_product(x: Any, weight: Any, y: Any, draw: Any, work: Any) -> None:
     """y_btj += sum_i x_bti m_bji W_ji for spans of samples and of blocks of units, `work`.
 
     x (B, T, I), weight (J, I) and y (B, T, J) are contiguous, I a multiple of LANES. `draw` is a tile as scratch,
-    whose type says what the factors are (see `tiles.fill`), the seed and the law.
+    whose type says what the factors are (see `tiles.fill`), the key and the law. A span of samples starts with a run.
     """
-    tile, seed, law = draw
+    tile, key, law = draw
     samples, blocks = work
     positions, connections = x.shape[1], x.shape[2]
     units = weight.shape[0]
@@ -49,16 +50,17 @@ def add_product(x: Any, weight: Any, y: Any, draw: Any, work: Any) -> None:
             present = min(chunks, (connections - first) // LANES)
             gather(weight, near, block * rows, first)
             for sample in range(samples[0], samples[1]):
-                counter = (sample * unit_tiles + block) * tiles + part
-                fill(tile, scratch, seed + uint64(counter), law)
+                if sample % RUN == 0:
+                    start(scratch, key + uint64((sample // RUN * unit_tiles + block) * tiles + part))
+                fill(tile, scratch, law)
                 for position in range(positions):
                     at_x = (sample * positions + position) * connections + first
                     for row in range(present_rows):
                         sum_ = load(zeros, 0)
                         for chunk in range(present):
                             factors = row * chunks + chunk
-                            a = stirred(tile, factors, load(flat_x, at_x + chunk * LANES))
-                            sum_ = multiply_add(a, load(flat_near, factors * LANES), sum_)
+                            a, b = load(flat_x, at_x + chunk * LANES), load(flat_near, factors * LANES)
+                            sum_ = add_stirred(tile, factors, a, b, sum_)
                         y[sample, position, block * rows + row] += total(sum_)
 
 
@@ -70,7 +72,7 @@ def add_gradients(factors: Any, grad_x: Any, grad_weight: Any, draw: Any, work: 
     sum_j g_btj m_bji W_ji and grad_weight (J, I) += sum_bt g_btj m_bji x_bti.
     """
     grad, x, weight = factors
-    tile, seed, law = draw
+    tile, key, law = draw
     blocks, parts = work
     samples, positions, connections = x.shape
     units = weight.shape[0]
@@ -87,8 +89,9 @@ def add_gradients(factors: Any, grad_x: Any, grad_weight: Any, draw: Any, work: 
             gather(weight, near, block * rows, first)
             near_grad[:] = 0
             for sample in range(samples):
-                counter = (sample * unit_tiles + block) * tiles + part
-                fill(tile, scratch, seed + uint64(counter), law)
+                if sample % RUN == 0:
+                    start(scratch, key + uint64((sample // RUN * unit_tiles + block) * tiles + part))
+                fill(tile, scratch, law)
                 for position in range(positions):
                     at_x = (sample * positions + position) * connections + first
                     for chunk in range(present):
@@ -96,9 +99,9 @@ def add_gradients(factors: Any, grad_x: Any, grad_weight: Any, draw: Any, work: 
                         sum_ = load(flat_grad_x, at_x + chunk * LANES)
                         for row in range(present_rows):
                             at = row * chunks + chunk
-                            g = stirred(tile, at, splat(grad[sample, position, block * rows + row]))
-                            sum_ = multiply_add(g, load(flat_near, at * LANES), sum_)
-                            grown = multiply_add(g, a, load(flat_near_grad, at * LANES))
+                            g = splat(grad[sample, position, block * rows + row])
+                            sum_ = add_stirred(tile, at, g, load(flat_near, at * LANES), sum_)
+                            grown = add_stirred(tile, at, g, a, load(flat_near_grad, at * LANES))
                             store(flat_near_grad, at * LANES, grown)
                         store(flat_grad_x, at_x + chunk * LANES, sum_)
             scatter(near_grad, grad_weight, block * rows, first)

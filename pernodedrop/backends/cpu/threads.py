@@ -1,26 +1,18 @@
-"""The kernels on torch's number of threads.
+"""The kernels on torch's number of threads."""
 
-Threads of our own and not numba's: its threading layers differ between machines, one of them must not be entered
-twice and another must not be forked.
-"""
-
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pernodedrop.backends.cpu.products import add_gradients, add_product, tiling
+from pernodedrop.backends.cpu.products import RUN, add_gradients, add_product, tiling
+from pernodedrop.backends.cpu.team import each
 from pernodedrop.backends.cpu.tiles import DRAWS
 
 Array = NDArray[Any]
 Span = tuple[int, int]
 Law = tuple[int, int, bool]  # r ~ Bernoulli(keep / 2^bits), times a normal or not
-Part = TypeVar("Part")
 
 
 def product(x: Array, weight: Array, seed: int, law: Law) -> Array:
@@ -28,13 +20,15 @@ def product(x: Array, weight: Array, seed: int, law: Law) -> Array:
     threads = torch.get_num_threads()
     y = np.zeros((*x.shape[:2], weight.shape[0]), x.dtype)
     _, _, unit_tiles, _ = tiling(*weight.shape)
-    samples = spans(x.shape[0], threads)
-    blocks = spans(unit_tiles, threads // len(samples))
+    runs = spans(-(-x.shape[0] // RUN), threads)
+    blocks = spans(unit_tiles, threads // len(runs))
 
     def work(part: tuple[Span, Span]) -> None:
-        add_product(x, weight, y, _draw(x, seed, law), part)
+        (first, stop), units = part
+        samples = first * RUN, min(stop * RUN, x.shape[0])
+        add_product(x, weight, y, _draw(x, seed, law), (samples, units))
 
-    _each(work, [(s, b) for s in samples for b in blocks])
+    each(work, [(r, b) for r in runs for b in blocks])
     return y
 
 
@@ -53,7 +47,7 @@ def gradients(grad: Array, x: Array, weight: Array, seed: int, law: Law) -> tupl
         spans = blocks[own], connections
         add_gradients((grad, x, weight), grad_x[own], grad_weight, _draw(x, seed, law), spans)
 
-    _each(work, [(own, p) for own in range(len(blocks)) for p in parts])
+    each(work, [(own, p) for own in range(len(blocks)) for p in parts])
     return (grad_x[0] if len(blocks) == 1 else grad_x.sum(0)), grad_weight
 
 
@@ -67,21 +61,3 @@ def _draw(x: Array, seed: int, law: Law) -> tuple[Array, np.uint64, tuple[np.uin
     keep, bits, normal = law
     tile = np.empty(DRAWS, x.dtype) if normal else np.empty(DRAWS // 32, np.uint32)
     return tile, np.uint64(seed), (np.uint64(keep), bits)
-
-
-def _each(work: Callable[[Part], None], parts: Sequence[Part]) -> None:
-    if len(parts) == 1:
-        work(parts[0])
-        return
-    others = [_pool(len(parts) - 1).submit(work, part) for part in parts[1:]]
-    work(parts[0])
-    for other in others:
-        other.result()
-
-
-@cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="pernodedrop")
-
-
-os.register_at_fork(after_in_child=_pool.cache_clear)  # a forked child has the pool but not its threads

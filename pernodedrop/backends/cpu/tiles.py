@@ -1,8 +1,8 @@
-"""Random factors by the tile: 4096 of them, a pure function of a 64-bit key.
+"""Random factors by the tile: 4096 of them, a pure function of a 64-bit key and a place in its sequence.
 
 A key is hashed (the finalizer of splitmix64, Steele et al. 2014) into 64 generators xoroshiro128+ (Blackman and
 Vigna 2018). One step of them gives 4096 random bits; n steps, combined by AND and OR along the n bits of the keep
-probability, give 4096 Bernoulli draws. Loops over the 64 generators are what LLVM vectorizes.
+probability, give 4096 Bernoulli draws. Tiles that are always drawn one after another share a key and its generators.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit, types, uint32, uint64
 from numba.extending import overload
 
-from pernodedrop.backends.cpu.lanes import LANES
+from pernodedrop.backends.cpu.lanes import LANES, both, either, load, plus, rotated, shifted, splat, store, unequal
 
 WORDS = 64  # generators, and 64-bit words of a step
 DRAWS = WORDS * 64
@@ -33,28 +33,30 @@ def mixed(value: Any) -> Any:
 
 
 @compiled
-def seed(state: Any, key: Any) -> None:
-    """Fills the two words of every generator's state, (128,)."""
-    start = mixed(key)
+def start(scratch: Any, key: Any) -> None:
+    """Starts the sequence of a key: fills the two words of every generator's state, (128,)."""
+    _, state = scratch
+    first = mixed(key)
     for word in range(2 * WORDS):
-        state[word] = mixed(start + uint64(word + 1) * _GOLDEN)
+        state[word] = mixed(first + uint64(word + 1) * _GOLDEN)
 
 
 @compiled
 def draw_bits(state: Any, words: Any, keep: Any, bits: Any) -> None:
     """Sets each bit of words (64,) with probability keep / 2^bits; every bit where bits is 0."""
-    for word in range(WORDS):
-        words[word] = uint64(0) if bits else ~uint64(0)
-    for place in range(bits):
-        chosen = uint64(0) - ((keep >> uint64(place)) & uint64(1))
-        for word in range(WORDS):
-            a, b = state[word], state[WORDS + word]
-            random = a + b
-            b ^= a
-            state[word] = ((a << uint64(24)) | (a >> uint64(40))) ^ b ^ (b << uint64(16))
-            state[WORDS + word] = (b << uint64(37)) | (b >> uint64(27))
-            # the majority of three: OR with the random word where the probability's bit is 1, else AND
-            words[word] = (words[word] & random) | (chosen & (words[word] | random))
+    for first in range(0, WORDS, LANES):
+        a, b = load(state, first), load(state, WORDS + first)
+        chosen = splat(uint64(0) if bits else ~uint64(0))
+        for place in range(bits):
+            random = plus(a, b)
+            b = unequal(b, a)
+            a = unequal(unequal(rotated(a, uint64(24)), b), shifted(b, uint64(16)))
+            b = rotated(b, uint64(37))
+            # from the probability's last binary place to its first
+            chosen = either(chosen, random) if (keep >> uint64(place)) & uint64(1) else both(chosen, random)
+        store(state, first, a)
+        store(state, WORDS + first, b)
+        store(words, first, chosen)
 
 
 @compiled
@@ -95,30 +97,27 @@ def draw_normals(state: Any, words: Any, tile: Any) -> None:
             tile[(2 * step + 1) * WORDS + pair] = radius * sin
 
 
-def fill(tile: Any, scratch: Any, key: Any, law: Any) -> None:
-    """Fills a tile with the factors of a key: r where it holds words, r n where it holds floats.
+def fill(tile: Any, scratch: Any, law: Any) -> None:
+    """Fills a tile with the generators' next factors: r where it holds words, r n where it holds floats.
 
     r ~ Bernoulli(keep / 2^bits) for law (keep, bits), always 1 where bits is 0, and n ~ N(0, 1). LANES neighbouring
-    floats, or one of the 32 bits of as many neighbouring words, make one of ROWS rows. Scratch holds 64 words and
-    the generators' state.
+    floats, or the bits of one word, make one of ROWS rows. Scratch holds 64 words and the generators' state.
     """
     raise NotImplementedError("compiled code calls the overload below")
 
 
 @overload(fill)
-def _fill(tile: Any, scratch: Any, key: Any, law: Any) -> Any:
+def _fill(tile: Any, scratch: Any, law: Any) -> Any:
     return _fill_normals if isinstance(tile.dtype, types.Float) else _fill_bits
 
 
-def _fill_bits(tile: Any, scratch: Any, key: Any, law: Any) -> None:
+def _fill_bits(tile: Any, scratch: Any, law: Any) -> None:
     _, state = scratch
-    seed(state, key)
     draw_bits(state, tile.view(np.uint64), law[0], law[1])
 
 
-def _fill_normals(tile: Any, scratch: Any, key: Any, law: Any) -> None:
+def _fill_normals(tile: Any, scratch: Any, law: Any) -> None:
     words, state = scratch
-    seed(state, key)
     draw_normals(state, words, tile)
     if law[1] == 0:
         return
@@ -126,5 +125,5 @@ def _fill_normals(tile: Any, scratch: Any, key: Any, law: Any) -> None:
     halves = words.view(np.uint32)
     for row in range(ROWS):
         for lane in range(LANES):
-            bit = (halves[(row >> 5) * LANES + lane] >> uint32(row & 31)) & uint32(1)
+            bit = (halves[row] >> uint32(lane)) & uint32(1)
             tile[row * LANES + lane] *= np.float32(bit)
