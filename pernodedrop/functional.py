@@ -65,6 +65,7 @@ def pernode_linear(
     x is (I,), (B, I) or (B, ..., I); weight (J, I); bias (J,); the result has x's leading dimensions and J.
     Between the first and the last dimension lie positions (time): they share their sample's mask, or with
     `share_time=False` each has its own. Source: PerNodeDrop (arXiv:2512.12663), the dynamic mask.
+    `torch.compile` traces no explicit `generator`, here as in torch's own random functions.
 
     Raises:
         ValueError: a rate or name outside its range, shapes that do not fit, or a backend that cannot
