@@ -95,7 +95,7 @@ def stirred_linear(
     bias = None if bias is None else _autocast(bias)
     samples, positions = _samples_and_positions(x, share_time)
     rows = x.reshape(samples, positions, x.shape[-1])
-    ran = chosen_backend(backend, rows, stir)
+    ran = chosen_backend(backend, rows, weight, stir)
     y = _LINEAR[ran](rows, weight, stir, generator).reshape(*x.shape[:-1], weight.shape[0])
     return (y if bias is None else y + bias), ran
 

@@ -29,18 +29,18 @@ def check_backend(backend: Backend, stir: Stir) -> None:
         )
 
 
-def chosen_backend(backend: Backend, x: Tensor, stir: Stir) -> Backend:
-    """The backend that runs for x (B, T, I); says so once where it is not the one that was asked for.
+def chosen_backend(backend: Backend, x: Tensor, weight: Tensor, stir: Stir) -> Backend:
+    """The backend that runs for x (B, T, I) and weight (J, I); says so once where it is not the one that was asked for.
 
     Raises:
         ValueError: as `check_backend`.
     """
     check_backend(backend, stir)
     if backend == "auto":
-        return _fastest_exact(x, stir)
+        return _fastest_exact(x, weight, stir)
     if backend in ("reparameterized", "moment_matched") and x.shape[1] > 1:
         # pre-activations of one sample share their mask, which these two would draw independently
-        exact = _fastest_exact(x, stir)
+        exact = _fastest_exact(x, weight, stir)
         _say_once(f"backend {backend!r} is wrong for masks shared over time: {exact!r} runs instead")
         return exact
     if backend == "kernel" and not _has_kernel(x):
@@ -48,11 +48,14 @@ def chosen_backend(backend: Backend, x: Tensor, stir: Stir) -> Backend:
     return backend
 
 
-def _fastest_exact(x: Tensor, stir: Stir) -> Backend:
+def _fastest_exact(x: Tensor, weight: Tensor, stir: Stir) -> Backend:
     if stir.name == "custom":
         return "mask"
-    if stir.name in _GAUSSIAN and x.shape[1] == 1:
+    positions = x.shape[1]
+    if stir.name in _GAUSSIAN and positions == 1:
         return "reparameterized"
+    if stir.name in _GAUSSIAN and positions >= min(weight.shape):
+        return "mask"  # no larger than x or the output, and normals cost more to draw twice than to keep
     return "kernel" if _has_kernel(x) else "mask"
 
 

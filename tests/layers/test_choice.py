@@ -20,11 +20,12 @@ def _nothing_said_yet(monkeypatch: pytest.MonkeyPatch) -> None:
         ("gaussian", (4, 8), "reparameterized"),
         ("partial_gaussian", (4, 8), "reparameterized"),
         ("gaussian", (4, 3, 8), "kernel"),
+        ("partial_gaussian", (4, 4, 8), "mask"),
         ("bernoulli", (4, 3, 8), "kernel"),
     ],
 )
 def test_auto_takes_the_fastest_exact_backend(stir_type: str, shape: tuple[int, ...], expected: str) -> None:
-    layer = PerNodeDropLinear(8, 2, stir_type=stir_type)
+    layer = PerNodeDropLinear(8, 4, stir_type=stir_type)
     assert layer.backend_used is None
     layer(torch.randn(shape))
     assert layer.backend_used == expected
@@ -44,7 +45,7 @@ def test_without_a_compiler_the_mask_runs_and_says_so_once(monkeypatch: pytest.M
 
 @pytest.mark.parametrize("backend", ["reparameterized", "moment_matched"])
 def test_shared_masks_are_not_reparameterized(backend: str) -> None:
-    layer = PerNodeDropLinear(8, 2, stir_type="gaussian", backend=backend)
+    layer = PerNodeDropLinear(8, 4, stir_type="gaussian", backend=backend)
     with pytest.warns(RuntimeWarning, match="wrong for masks shared over time: 'kernel' runs instead"):
         layer(torch.randn(4, 3, 8))
     assert layer.backend_used == "kernel"
