@@ -1,25 +1,24 @@
 """What an epoch costs: every variant beside Dropout, and our loop beside a plain PyTorch DataLoader loop.
 
-    python benchmarks/trial.py [--task cifar10] [--epochs 5] [--train-size 2000]
+    python -m benchmarks.trial [--task cifar10] [--backbone paper] [--epochs 9] [--train-size 1000]
 
 All train the same backbone in one process and take turns epoch by epoch, so that a noisy neighbour meets every
 one of them; a first epoch of each is left out. Figures are medians: seconds of the steps alone and of the whole
-epoch with its evaluation, and the median over the epochs of the ratio to Dropout in the same turn. The plain
-loop is the usual one: torch's default layout, a shuffling DataLoader, Adam, `loss.item()` at every step, and
-the same two splits evaluated through DataLoaders.
+epoch with its evaluation, and the median over the epochs of the ratio to Dropout in the same turn; in the last
+column the ratio that the paper's table 4 prints. The plain loop is in `plain_loop.py`.
 """
 
 # ruff: noqa: E402
 import sys
 from pathlib import Path
 
-# A neighbour of this file bears the name of a standard module, which must not be taken from its folder.
-sys.path[:] = [path for path in sys.path if Path(path) != Path(__file__).parent.resolve()]
+ROOT = Path(__file__).parents[1].resolve()
+# `queue.py` in this folder must not be taken for the standard module.
+sys.path[:] = [str(ROOT), *(path for path in sys.path if Path(path) != Path(__file__).parent.resolve())]
 
 import argparse
 import platform
 import statistics
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -27,10 +26,10 @@ from itertools import product
 import torch
 from rich.console import Console
 from rich.table import Table
-from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
 
+from benchmarks.plain_loop import plain_epochs
 from search_spaces import TaskSpec, TrialConfig
+from service.reports.paper import published_epoch_seconds
 from service.settings import Settings
 from workers.tasks import Task, load_task
 from workers.training import Training
@@ -38,23 +37,16 @@ from workers.training import Training
 BASELINE = "dropout"
 PLAIN = "dropout, plain DataLoader loop"
 REGULARIZERS = ("none", BASELINE, "gaussian_dropout", "dropconnect", "masksembles")
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Seconds of one epoch."""
-
-    steps: float
-    whole: float
+NOT_TIMED = 1  # epochs of each before the first turn
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """Something that trains one epoch after another."""
+    """Something that trains one epoch after another, and says what the steps and the whole epoch took."""
 
     name: str
     backend: str
-    epochs: Iterator[Timing]
+    epochs: Iterator[tuple[float, float]]  # s
 
 
 def main() -> None:
@@ -62,22 +54,25 @@ def main() -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     device = torch.device(options.device)
-    spec = TaskSpec(name=options.task, train_size=options.train_size, options={"val_size": options.val_size})
-    task = load_task(spec, options.data)
-    contestants = [ours(task, config, options.epochs + 1, device) for config in configurations(options)]
-    contestants.append(plain(task, next(c for c in configurations(options) if c.variant == BASELINE), device))
-    rounds = [[next(contestant.epochs) for contestant in contestants] for _ in range(options.epochs + 1)]
-    report(contestants, rounds[1:], options)
+    settings = {"val_size": options.val_size, "backbone": options.backbone}
+    task = load_task(TaskSpec(name=options.task, train_size=options.train_size, options=settings), options.data)
+    configs = configurations(options)
+    contestants = [ours(task, config, options.epochs + NOT_TIMED, device) for config in configs]
+    dropout = next(config for config in configs if config.variant == BASELINE)
+    contestants.append(Contestant(PLAIN, "torch", plain_epochs(task, dropout, device)))
+    rounds = [[next(contestant.epochs) for contestant in contestants] for _ in range(options.epochs + NOT_TIMED)]
+    report(contestants, rounds[NOT_TIMED:], options)
 
 
 def parser() -> argparse.ArgumentParser:
     parsed = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     cuda = torch.cuda.is_available()
     for name, kind, default, text in (
-        ("--task", str, "cifar10", "a task of images"),
-        ("--epochs", int, 5, "epochs timed, after one that is not"),
-        ("--train-size", int, 2000, "training samples"),
-        ("--val-size", int, 500, "validation samples"),
+        ("--task", str, "cifar10", "a built-in task"),
+        ("--backbone", str, "paper", "one of the task's backbones"),
+        ("--epochs", int, 9, "epochs timed, after one that is not"),
+        ("--train-size", int, 1000, "training samples"),
+        ("--val-size", int, 250, "validation samples"),
         ("--batch-size", int, 128, "samples a step"),
         ("--units", int, 64, "units of the regularized layer"),
         ("--drop-rate", float, 0.5, "drop rate of every variant"),
@@ -101,69 +96,29 @@ def configurations(options: argparse.Namespace) -> list[TrialConfig]:
 
 def ours(task: Task, config: TrialConfig, epochs: int, device: torch.device) -> Contestant:
     training = Training(task, config, epochs=epochs, seed=0, device=device)
-    timings = (Timing(epoch.metrics["train_seconds"], epoch.seconds) for epoch in training.epochs())
+    timings = ((epoch.metrics["train_seconds"], epoch.seconds) for epoch in training.epochs())
     return Contestant(config.variant, str(training.facts["backend"]), timings)
 
 
-def plain(task: Task, config: TrialConfig, device: torch.device) -> Contestant:
-    return Contestant(PLAIN, "torch", plain_epochs(task, config, device))
-
-
-def plain_epochs(task: Task, config: TrialConfig, device: torch.device) -> Iterator[Timing]:
-    """The loop of a tutorial: no trick, no mistake."""
-    data = task.splits(torch.device("cpu"))
-    train = TensorDataset(data.train_x.contiguous(), data.train_y)
-    val = TensorDataset(data.val_x.contiguous(), data.val_y)
-    batches = DataLoader(train, batch_size=config.batch_size, shuffle=True, pin_memory=device.type == "cuda")
-    model = task.build(config).to(device, memory_format=torch.contiguous_format)
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
-    while True:
-        started = time.perf_counter()
-        model.train()
-        running = 0.0
-        for x, y in batches:
-            optimizer.zero_grad()
-            loss = nn.functional.cross_entropy(model(x.to(device)), y.to(device))
-            loss.backward()
-            optimizer.step()
-            running += loss.item()
-        trained = time.perf_counter()
-        for split in (train, val):
-            plain_evaluation(model, DataLoader(split, batch_size=config.batch_size), device)
-        yield Timing(trained - started, time.perf_counter() - started)
-
-
-def plain_evaluation(model: nn.Module, batches: DataLoader, device: torch.device) -> tuple[float, float]:
-    model.eval()
-    loss, correct, samples = 0.0, 0, 0
-    with torch.no_grad():
-        for x, y in batches:
-            outputs, targets = model(x.to(device)), y.to(device)
-            loss += nn.functional.cross_entropy(outputs, targets, reduction="sum").item()
-            correct += int((outputs.argmax(1) == targets).sum().item())
-            samples += len(targets)
-    return loss / samples, correct / samples
-
-
-def report(contestants: list[Contestant], rounds: list[list[Timing]], options: argparse.Namespace) -> None:
+def report(contestants: list[Contestant], rounds: list[list[tuple[float, float]]], options: argparse.Namespace) -> None:
     baseline = [contestant.name for contestant in contestants].index(BASELINE)
+    published = published_epoch_seconds(options.task) if options.backbone == "paper" else {}
     where = f"{options.device}, {torch.get_num_threads()} threads, {platform.machine()}, torch {torch.__version__}"
-    title = f"{options.task}, {options.train_size} + {options.val_size} samples, {options.units} units, batches of "
-    title += f"{options.batch_size}; medians of {len(rounds)} epochs; {where}"
+    title = f"{options.task}, {options.backbone}, {options.train_size} + {options.val_size} samples, {options.units} "
+    title += f"units, rate {options.drop_rate}, batches of {options.batch_size}; {len(rounds)} epochs; {where}"
     table = Table(title=title)
-    for heading in ("variant", "backend", "steps s", "epoch s", "steps / Dropout's", "epoch / Dropout's"):
+    for heading in ("variant", "backend", "steps s", "epoch s", "steps ratio", "epoch ratio", "paper's"):
         table.add_column(heading, justify="left" if heading in ("variant", "backend") else "right")
     for place, contestant in enumerate(contestants):
-        row = [turn[place] for turn in rounds]
-        base = [turn[baseline] for turn in rounds]
-        figures = (
-            statistics.median(timing.steps for timing in row),
-            statistics.median(timing.whole for timing in row),
-            statistics.median(mine.steps / its.steps for mine, its in zip(row, base, strict=True)),
-            statistics.median(mine.whole / its.whole for mine, its in zip(row, base, strict=True)),
-        )
-        table.add_row(contestant.name, contestant.backend, *(f"{figure:.3f}" for figure in figures))
-    Console(width=120).print(table)
+        mine, its = [turn[place] for turn in rounds], [turn[baseline] for turn in rounds]
+        figures = [statistics.median(timing[part] for timing in mine) for part in (0, 1)]
+        figures += [
+            statistics.median(own[part] / base[part] for own, base in zip(mine, its, strict=True)) for part in (0, 1)
+        ]
+        printed = published.get(contestant.name)
+        paper = "" if printed is None else f"{printed[0] / published[BASELINE][0]:.2f}"
+        table.add_row(contestant.name, contestant.backend, *(f"{figure:.3f}" for figure in figures), paper)
+    Console(width=140).print(table)
 
 
 if __name__ == "__main__":

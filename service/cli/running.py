@@ -16,6 +16,7 @@ from service.cli.exit_codes import ExitCode, Failure
 from service.cli.files import write_whole
 from service.cli.following import follow, outcome
 from service.cli.results import show_results
+from service.cli.scaling import Scales, scaled_definition
 from service.cli.session import console_here, say, settings_here
 from service.cli.submitting import Overrides, Preset
 from service.client import Client
@@ -24,8 +25,20 @@ from service.stack import Stack
 
 FIRST_STUDY = "quickstart"
 
+MOST_SLOTS = 64  # as `pernodedrop worker --slots` has it
+
+
+def _slots(text: str) -> str:
+    if text != "auto" and not (text.isdecimal() and 1 <= int(text) <= MOST_SLOTS):
+        raise typer.BadParameter(f"must be auto or from 1 to {MOST_SLOTS}, got {text}")
+    return text
+
+
 WorkerCount = Annotated[int, typer.Option(min=1, max=256, help="Worker processes.")]
 Threads = Annotated[int, typer.Option(min=1, max=1024, help="CPU threads of each worker.")]
+Slots = Annotated[
+    str, typer.Option(metavar="N|auto", parser=_slots, help="Trials that each worker trains at once on its device.")
+]
 Home = Annotated[Path | None, typer.Option(help="Database, logs and reports.", show_default="PERNODEDROP_HOME")]
 ControllerPort = Annotated[int, typer.Option("--port", min=1, max=65535, help="Of the controller; another if taken.")]
 DashboardPort = Annotated[int, typer.Option(min=1, max=65535, help="Of the dashboard; another if taken.")]
@@ -35,6 +48,7 @@ def run(  # noqa: PLR0917 (options, given by name)
     preset: Preset = None,
     file: Annotated[Path | None, typer.Option(help="A definition of your own, YAML or JSON.")] = None,
     overrides: Overrides = None,
+    scale: Scales = None,
     workers: WorkerCount = 2,
     threads: Threads = 1,
     home: Home = None,
@@ -52,8 +66,11 @@ def run(  # noqa: PLR0917 (options, given by name)
       pernodedrop run --file my-study.yaml --workers 4
 
       pernodedrop run --preset quickstart --set budget.trials=60
+
+      pernodedrop run --preset paper-table1-cifar10 --scale small
     """
-    definition = _checked(file, preset or (FIRST_STUDY if file is None else None), overrides or [])
+    given = definition_of(file, preset or (FIRST_STUDY if file is None else None), overrides or [])
+    definition = _checked(scaled_definition(given, scale or []))
     settings = _settings(home)
     with _stoppable():
         try:
@@ -63,9 +80,10 @@ def run(  # noqa: PLR0917 (options, given by name)
             raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
-def serve(
+def serve(  # noqa: PLR0917 (options, given by name)
     workers: WorkerCount = 2,
     threads: Threads = 1,
+    slots: Slots = "1",
     port: ControllerPort = CONTROLLER_PORT,
     dashboard_port: DashboardPort = DASHBOARD_PORT,
     home: Home = None,
@@ -85,6 +103,7 @@ def serve(
                 settings,
                 workers=workers,
                 threads=threads,
+                slots=slots,
                 controller_port=port,
                 dashboard_port=dashboard_port,
                 say=say,
@@ -136,12 +155,12 @@ def _tell_of_others(client: Client, name: str) -> None:
         say(f"unfinished studies are trained as well: {', '.join(others)} (`pernodedrop serve` and `stop` end them)")
 
 
-def _checked(file: Path | None, preset: str | None, overrides: list[str]) -> dict[str, Any]:
+def _checked(definition: dict[str, Any]) -> dict[str, Any]:
     """The complete definition; rules are checked before anything is started."""
     from search_spaces import InvalidDefinition, parse_definition
 
     try:
-        return parse_definition(definition_of(file, preset, overrides)).model_dump(mode="json")
+        return parse_definition(definition).model_dump(mode="json")
     except InvalidDefinition as error:
         raise Failure(str(error), ExitCode.WRONG) from error
 

@@ -8,6 +8,7 @@ import yaml
 
 from service.cli.definitions import definition_of, preset_of
 from service.cli.following import watch_to_the_end
+from service.cli.scaling import Scales, scaled_definition
 from service.cli.session import client_here, say
 
 File = Annotated[Path | None, typer.Argument(help="The study's definition, YAML or JSON.", show_default=False)]
@@ -18,10 +19,11 @@ Overrides = Annotated[
 Name = Annotated[str | None, typer.Option(help="Another name for the study.")]
 
 
-def submit(
+def submit(  # noqa: PLR0917 (options, given by name)
     file: File = None,
     preset: Preset = None,
     overrides: Overrides = None,
+    scale: Scales = None,
     name: Name = None,
     watch: Annotated[bool, typer.Option("--watch", help="Follow it to its end and print the answer.")] = False,
 ) -> None:
@@ -34,8 +36,10 @@ def submit(
       pernodedrop submit --preset quickstart --name mine --set budget.trials=50 --set sampler.seed=11 --watch
 
       pernodedrop submit my-study.yaml --set search_space.drop_rate.high=0.5
+
+      pernodedrop submit --preset paper-table1-cifar10 --scale small --scale variants=dropout,pernodedrop-gaussian
     """
-    definition = definition_of(file, preset, overrides or (), name)
+    definition = scaled_definition(definition_of(file, preset, overrides or (), name), scale or ())
     with client_here() as client:
         study = client.submit(definition)
         say(f"submitted {study.name}: {study.budget.trials} runs wait for workers")

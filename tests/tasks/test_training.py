@@ -1,6 +1,5 @@
 import copy
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 import pytest
@@ -8,33 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from search_spaces import TaskSpec, TrialConfig
+from tests.tasks.trainings import CPU, VARIANTS, curves, figures, training
 from workers.tasks import Splits, Task, load_task
-from workers.training import Epoch, NonFiniteLoss, NoTestSplit, Training
+from workers.training import NonFiniteLoss, NoTestSplit, Training
 from workers.training.evaluation import evaluate, evaluation_batch
 
-CPU = torch.device("cpu")
-PERNODEDROP = [
-    TrialConfig(regularizer="pernodedrop", stir_type=stir, mask_mode=mode, batch_size=32, noisy_fraction=0.5)
-    for stir, mode in product(("bernoulli", "gaussian", "partial_gaussian"), ("dynamic", "fixed"))
-]
-OTHERS = [
-    TrialConfig(regularizer=name, batch_size=32)
-    for name in ("none", "dropout", "gaussian_dropout", "dropconnect", "masksembles")
-]
-variants = pytest.mark.parametrize("config", OTHERS + PERNODEDROP, ids=lambda config: config.variant)
-
-
-def training(task: Task, config: TrialConfig, *, epochs: int = 2, seed: int = 3) -> Training:
-    return Training(task, config, epochs=epochs, seed=seed, device=CPU)
-
-
-def figures(epoch: Epoch) -> dict[str, float]:
-    """Everything but the clock."""
-    return {name: value for name, value in epoch.metrics.items() if name != "train_seconds"}
-
-
-def curves(run: Training) -> list[dict[str, float]]:
-    return [figures(epoch) for epoch in run.epochs()]
+variants = pytest.mark.parametrize("config", VARIANTS, ids=lambda config: config.variant)
 
 
 @variants

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.datasets import load_digits
 
+from workers.tasks.backbones import BACKBONES, Rows
 from workers.tasks.images import ImageTask, LabelledImages
 from workers.tasks.splitting import stratified_order
 
@@ -15,7 +16,9 @@ class Digits(ImageTask):
 
     SHAPE = (1, 8, 8)
     CLASSES = 10
+    BACKBONES = BACKBONES
     FILTERS = (16, 32)
+    TOKENS = Rows
 
     def read(self) -> tuple[LabelledImages, LabelledImages]:
         images, labels = load_digits(return_X_y=True)

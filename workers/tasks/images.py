@@ -1,4 +1,4 @@
-"""Image classification: pixels to standardized tensors on the device, and the image backbone."""
+"""Image classification: pixels to standardized tensors on the device, and the backbone of the study's choice."""
 
 import abc
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from search_spaces import TaskSpec, TrialConfig
-from workers.tasks.backbone import FILTERS, image_backbone
+from workers.tasks.backbones import FILTERS, Patches, Tokens, backbone_option, build_backbone
 from workers.tasks.base import Splits, Task
 from workers.tasks.options import check_options
 from workers.tasks.splitting import Partition
@@ -33,11 +33,14 @@ class ImageTask(Task):
 
     SHAPE: ClassVar[tuple[int, int, int]]  # channels, height, width
     CLASSES: ClassVar[int]
-    FILTERS: ClassVar[tuple[int, int]] = FILTERS
+    BACKBONES: ClassVar[tuple[str, ...]] = ("paper", "resnet", "transformer")
+    FILTERS: ClassVar[tuple[int, int]] = FILTERS  # of the paper's backbone
+    TOKENS: ClassVar[type[Tokens]] = Patches  # of the backbones for sequences
 
     def __init__(self, spec: TaskSpec, data_folder: Path) -> None:
         super().__init__(spec, data_folder)
-        check_options(spec, ("val_size", "split_seed"))
+        check_options(spec, ("backbone", "val_size", "split_seed"))
+        self._backbone = backbone_option(spec, self.BACKBONES)
         self._partition = Partition.of(spec)
 
     @abc.abstractmethod
@@ -67,7 +70,9 @@ class ImageTask(Task):
         )
 
     def build(self, config: TrialConfig) -> nn.Module:
-        return image_backbone(self.SHAPE, self.CLASSES, config, self.FILTERS)
+        return build_backbone(
+            self._backbone, self.SHAPE, self.CLASSES, config, tokens=self.TOKENS, filters=self.FILTERS
+        )
 
 
 def channel_statistics(pixels: Pixels) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,6 @@
 """Reading `task.options`: what a task does not define is refused, not ignored."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TypeVar
 
 from search_spaces import TaskSpec
@@ -31,3 +31,15 @@ def whole_option(spec: TaskSpec, name: str, *, default: Default, least: int) -> 
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST:
         raise InvalidOptions(f"task.options.{name} must be a whole number from {least} to {LARGEST}, got {value!r}")
     return value
+
+
+def name_option(spec: TaskSpec, name: str, *, default: str, names: Sequence[str]) -> str:
+    """The option's name, one of `names`, or `default` where the study leaves it open.
+
+    Raises:
+        InvalidOptions: anything else.
+    """
+    value = spec.options.get(name, default)
+    if value not in names:
+        raise InvalidOptions(f"task.options.{name} of {spec.name} must be one of {', '.join(names)}, got {value!r}")
+    return str(value)

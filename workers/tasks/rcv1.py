@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from search_spaces import TaskSpec, TrialConfig
-from workers.tasks.backbone import text_backbone
+from workers.tasks.backbones import backbone_option, text_backbone
 from workers.tasks.base import Splits, Task
 from workers.tasks.documents import WORDS, Documents, read_documents
 from workers.tasks.errors import DataUnavailable
@@ -31,7 +31,8 @@ class Rcv1(Task):
 
     def __init__(self, spec: TaskSpec, data_folder: Path) -> None:
         super().__init__(spec, data_folder)
-        check_options(spec, ("val_size", "split_seed"))
+        check_options(spec, ("backbone", "val_size", "split_seed"))
+        backbone_option(spec, ("paper",))
         self._partition = Partition.of(spec)
 
     def load(self, device: torch.device) -> Splits:

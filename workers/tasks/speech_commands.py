@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from search_spaces import TaskSpec, TrialConfig
 from workers.tasks.archives import Archive
-from workers.tasks.backbone import image_backbone
+from workers.tasks.backbones import BACKBONES, Frames, backbone_option, build_backbone
 from workers.tasks.base import Splits, Task
 from workers.tasks.downloads import provide
 from workers.tasks.options import check_options, whole_option
@@ -36,7 +36,8 @@ class SpeechCommands(Task):
 
     def __init__(self, spec: TaskSpec, data_folder: Path) -> None:
         super().__init__(spec, data_folder)
-        check_options(spec, ("val_size", "split_seed"))
+        check_options(spec, ("backbone", "val_size", "split_seed"))
+        self._backbone = backbone_option(spec, BACKBONES)
         self._val_size = whole_option(spec, "val_size", default=None, least=1)
         self._split_seed = whole_option(spec, "split_seed", default=0, least=0)
 
@@ -63,7 +64,7 @@ class SpeechCommands(Task):
         return Splits(x(train), y(train), x(val), y(val), x(found.test), y(found.test))
 
     def build(self, config: TrialConfig) -> nn.Module:
-        return image_backbone((1, BANDS, FRAMES), len(self._words), config)
+        return build_backbone(self._backbone, (1, BANDS, FRAMES), len(self._words), config, tokens=Frames)
 
     @cached_property
     def _recordings(self) -> list[Recording]:

@@ -5,13 +5,14 @@ from torch import nn
 from pernodedrop.names import REGULARIZERS
 from search_spaces import ACTIVATIONS, TrialConfig
 from workers.tasks import SparseRows
-from workers.tasks.backbone import image_backbone, text_backbone
+from workers.tasks.backbones.convolutional import convolutional
+from workers.tasks.backbones.text import text_backbone
 
 
 def build(seed: int = 0, shape: tuple[int, int, int] = (3, 32, 32), **settings: object) -> nn.Sequential:
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
-        return image_backbone(shape, 10, TrialConfig(**settings))  # type: ignore[arg-type]
+        return convolutional(shape, 10, TrialConfig(**settings))  # type: ignore[arg-type]
 
 
 def parameters(model: nn.Module) -> int:
@@ -33,11 +34,10 @@ def test_every_variant_has_the_same_parameters(regularizer: str) -> None:
 
 
 @pytest.mark.parametrize("regularizer", REGULARIZERS)
-def test_every_variant_starts_from_the_same_weights_around_the_slot(regularizer: str) -> None:
+def test_every_variant_starts_from_the_same_weights(regularizer: str) -> None:
     plain, model = build(regularizer="none").state_dict(), build(regularizer=regularizer).state_dict()
-    around = [name for name in plain if not name.startswith("slot")]
-    assert len(around) == 8
-    assert all(torch.equal(plain[name], model[name]) for name in around)
+    assert len(plain) == 10
+    assert all(torch.equal(plain[name], model[name]) for name in plain)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -75,11 +75,11 @@ def test_every_variant_of_the_text_network_starts_from_the_same_weights(regulari
 
 def test_the_text_network_starts_as_in_keras() -> None:
     model, other = build_text(seed=1, units=128), build_text(seed=2, units=128)
-    wide = model.wide[0].weight
+    wide = model.wide.slot.weight
     assert wide.shape == (256, 1024)
     assert wide.abs().max().item() == pytest.approx((6 / (1024 + 256)) ** 0.5, rel=0.01)
-    assert not model.wide[0].bias.any()
-    assert not torch.equal(wide, other.wide[0].weight)
+    assert not model.wide.slot.bias.any()
+    assert not torch.equal(wide, other.wide.slot.weight)
 
 
 def test_the_text_network_takes_sparse_documents() -> None:

@@ -1,0 +1,75 @@
+"""`--scale`: a study made smaller for a small machine."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Annotated, Any
+
+import typer
+
+from service.cli.exit_codes import ExitCode, Failure
+
+Scales = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--scale",
+        metavar="small|medium|KEY=VALUE",
+        help="Make the study smaller: a named scale; at most so many epochs, train_size, val_size, repeats or trials; "
+        "only these variants, rates or units, as in rates=0.2,0.4. May be repeated.",
+    ),
+]
+
+
+def scaled_definition(definition: dict[str, Any], texts: Sequence[str]) -> dict[str, Any]:
+    """The definition on the scale that the texts give, a later one before an earlier one; the same without any.
+
+    Raises:
+        Failure: a text of another form, a part that the study does not have, or an invalid definition.
+    """
+    if not texts:
+        return definition
+    from search_spaces import InvalidDefinition, InvalidScale, Scale, named_scale, parse_definition, scaled
+
+    try:
+        whole = parse_definition(definition)
+        scale = Scale()
+        for text in texts:
+            key, equals, value = text.partition("=")
+            scale = replace(scale, **{key: _read(key, value)}) if equals else named_scale(text, whole)
+        return scaled(whole, scale).model_dump(mode="json")
+    except InvalidScale as error:
+        raise Failure(f"--scale: {error}", ExitCode.WRONG) from error
+    except InvalidDefinition as error:
+        raise Failure(str(error), ExitCode.WRONG) from error
+
+
+def _read(key: str, text: str) -> Any:
+    if key not in READERS:
+        raise Failure(f"--scale takes {', '.join(READERS)}, got {key!r}", ExitCode.WRONG)
+    try:
+        return READERS[key](text)
+    except ValueError as error:
+        raise Failure(f"--scale {key}: {error}", ExitCode.WRONG) from error
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text[:19]) < 2**53:
+        raise ValueError(f"must be a whole number from 1, got {text[:40]!r}")
+    return int(text)
+
+
+def _several(one: Callable[[str], Any], example: str) -> Callable[[str], tuple[Any, ...]]:
+    def read(text: str) -> tuple[Any, ...]:
+        try:
+            return tuple(one(part) for part in text.split(","))
+        except ValueError as error:
+            raise ValueError(f"must be given as {example}, got {text!r}") from error
+
+    return read
+
+
+READERS: dict[str, Callable[[str], Any]] = {
+    **dict.fromkeys(("epochs", "train_size", "val_size", "repeats", "trials"), _count),
+    "variants": _several(str, "dropout,pernodedrop-gaussian"),
+    "rates": _several(float, "0.2,0.4"),
+    "units": _several(int, "32,64"),
+}

@@ -1,0 +1,31 @@
+"""Trainings to compare, and one configuration of every variant."""
+
+from itertools import product
+
+import torch
+
+from search_spaces import TrialConfig
+from workers.tasks import Task
+from workers.training import Epoch, Training
+
+CPU = torch.device("cpu")
+VARIANTS = [
+    TrialConfig(regularizer=name, batch_size=32)
+    for name in ("none", "dropout", "gaussian_dropout", "dropconnect", "masksembles")
+] + [
+    TrialConfig(regularizer="pernodedrop", stir_type=stir, mask_mode=mode, batch_size=32, noisy_fraction=0.5)
+    for stir, mode in product(("bernoulli", "gaussian", "partial_gaussian"), ("dynamic", "fixed"))
+]
+
+
+def training(task: Task, config: TrialConfig, *, epochs: int = 2, seed: int = 3) -> Training:
+    return Training(task, config, epochs=epochs, seed=seed, device=CPU)
+
+
+def figures(epoch: Epoch) -> dict[str, float]:
+    """Everything but the clock."""
+    return {name: value for name, value in epoch.metrics.items() if name != "train_seconds"}
+
+
+def curves(run: Training) -> list[dict[str, float]]:
+    return [figures(epoch) for epoch in run.epochs()]

@@ -1,0 +1,24 @@
+"""The memory of a training on a CPU: what a step frees, the next one uses."""
+
+import ctypes
+import sys
+from functools import cache
+
+# Parameters of glibc's mallopt(3).
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+MOST_KEPT = 2**30  # bytes at the end of the heap; what is free beyond goes back to the system
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Have large blocks come from the heap for the rest of the process, where the C library is glibc.
+
+    Otherwise each is mapped when it is allocated and unmapped when it is freed, and its first use costs a page
+    fault every 4 kB: of large activations or gradients more than the arithmetic with them.
+    """
+    if sys.platform != "linux":
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_MAX, 0)
+        mallopt(M_TRIM_THRESHOLD, MOST_KEPT)
