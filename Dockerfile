@@ -5,8 +5,8 @@ ARG PYTHON_IMAGE=python:3.12-slim
 # What pyproject.toml asks for and nothing else of it: editing the rest does not install everything anew.
 FROM ${PYTHON_IMAGE} AS requirements
 COPY pyproject.toml /
-RUN python -c 'import tomllib; print(*tomllib.load(open("/pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' \
-        > /requirements.txt
+RUN python -c 'import tomllib; project = tomllib.load(open("/pyproject.toml", "rb"))["project"]; \
+        print(*project["dependencies"], *project["optional-dependencies"]["export"], sep="\n")' > /requirements.txt
 
 FROM ${PYTHON_IMAGE}
 

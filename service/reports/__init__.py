@@ -1,7 +1,8 @@
-"""What a study found out: the ranking of its variants and a page to read, to keep and to print."""
+"""What a study found out: the ranking of its variants, a page to read and to keep, tables and figures to take along."""
 
 from service.reports.page import html_report
 from service.reports.ranking import RankingRow, ranking
-from service.reports.records import Record, records_csv, records_table
+from service.reports.records import Record, records_table
+from service.reports.results import Results
 
-__all__ = ["RankingRow", "Record", "html_report", "ranking", "records_csv", "records_table"]
+__all__ = ["RankingRow", "Record", "Results", "html_report", "ranking", "records_table"]

@@ -1,7 +1,8 @@
 """Charts as plotly's plain data: the page's own program draws them, in the colours of the reader's theme."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from service.reports.markup import Html, element, json_block
@@ -10,19 +11,30 @@ from service.reports.variants import look_of
 Trace = dict[str, Any]
 Figure = dict[str, Any]
 
-HEIGHT = 400  # px
+HEIGHT, STANDOFF = 400, 10  # px
+GREY = "#7d8590"  # of what is no variant
+BAND = 0.16  # opacity
 MOST_POINTS = 4000  # of one trace: beyond, a page gets slow and a picture no clearer
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A figure with a name to keep it under, for the page and for files alike."""
+
+    name: str  # of its file, without a suffix
+    caption: str
+    figure: Figure
 
 
 def figure(traces: Sequence[Trace], *, x: str, y: str, height: int = HEIGHT, **layout: Any) -> Figure:
     """A figure with titled axes; `layout` adds to the layout, and to an axis where it is `xaxis` or `yaxis`."""
-    xaxis = {"title": {"text": plain(x)}, "automargin": True} | layout.pop("xaxis", {})
-    yaxis = {"title": {"text": plain(y)}, "automargin": True} | layout.pop("yaxis", {})
+    xaxis = axis(x) | layout.pop("xaxis", {})
+    yaxis = axis(y) | layout.pop("yaxis", {})
     return {
         "data": list(traces),
         "layout": {
             "height": height,
-            "margin": {"l": 60, "r": 16, "t": 28, "b": 56},
+            "margin": {"l": 60, "r": 16, "t": 32, "b": 50},
             "hovermode": "closest",
             "legend": {"font": {"size": 12}},
             **layout,
@@ -39,6 +51,11 @@ def chart(drawn: Figure, caption: str) -> Html:
         element("div", json_block(drawn), class_="chart", role="img", aria_label=caption),
         element("figcaption", caption),
     )
+
+
+def shown(charts: Iterable[Chart]) -> list[Html]:
+    """The charts as the page shows them."""
+    return [chart(one.figure, one.caption) for one in charts]
 
 
 def points(variant: str, xs: Sequence[Any], ys: Sequence[float], notes: Sequence[str]) -> Trace:
@@ -69,6 +86,28 @@ def line(variant: str, xs: Sequence[Any], ys: Sequence[float], **more: Any) -> T
         "y": list(ys),
         "line": {"color": look.colour, "dash": look.dash, "width": 2},
     } | more
+
+
+def band(variant: str, xs: Sequence[float], lows: Sequence[float], highs: Sequence[float], **more: Any) -> Trace:
+    """The area between two lines, pale in its variant's colour; it comes and goes with the variant in the legend."""
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [*xs, *reversed(xs)],
+        "y": [*highs, *reversed(lows)],
+        "fill": "toself",
+        "fillcolor": look_of(variant).colour,
+        "line": {"width": 0},
+        "opacity": BAND,
+        "legendgroup": plain(variant),
+        "showlegend": False,
+        "hoverinfo": "skip",
+    } | more
+
+
+def axis(title: str, **more: Any) -> dict[str, Any]:
+    """An axis with its title close by."""
+    return {"title": {"text": plain(title), "standoff": STANDOFF}, "automargin": True, "ticklabelstandoff": 4} | more
 
 
 def thinned(count: int) -> Sequence[int]:

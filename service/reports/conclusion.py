@@ -1,18 +1,27 @@
 """What a study's results allow to be said about its variants, and what not, in plain sentences."""
 
 from service.reports.comparison import ALPHA, Comparison
+from service.reports.confirmed import confirmation_of
 from service.reports.results import Results
 from service.reports.statistics import FEWEST_SEEDS, Friedman, pairwise_p
+from service.reports.winner import verdict_of
 from service.reports.wording import listing, plural
 
 UNDECIDED = "It cannot be concluded which variant is better."
 REMEDY = (
-    "To find out, train each variant's best configuration again, in a study with these settings fixed and repeats: 10."
+    "To find out, have each variant's best configuration trained again under fresh seeds: add "
+    "confirmation: {top: 1, repeats: 10} to the study."
 )
 
 
 def conclusion(results: Results, comparison: Comparison | None) -> list[str]:
-    """The sentences, the verdict first; [] while no trial is complete."""
+    """The sentences, the verdict first; [] while no trial is complete.
+
+    Where the study has a confirmation it alone is judged: the search's best values are those of the luckiest seeds.
+    """
+    confirmed = confirmation_of(results)
+    if confirmed is not None:
+        return verdict_of(results, confirmed)
     if not results.compared:
         return []
     if len(results.compared) == 1:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from service.reports.charts import Figure, Trace, figure, plain
+from service.reports.charts import GREY, Figure, Trace, figure, plain
 from service.reports.statistics import critical_difference, indistinct_groups
 from service.reports.variants import look_of
 
-GREY = "#7d8590"
+GAP = "\N{EN SPACE}"  # unlike a plain space it is kept at the ends of a text
 STEP = 1.0  # between the rows of names; bars are half as far apart
 OVERHANG = 0.06  # of a bar beyond its outermost ranks
 HEADROOM = 2.4  # above the axis, for the ruler
@@ -55,10 +55,11 @@ def _axis(count: int) -> Trace:
 def _arm(variant: str, rank: float, edge: float, height: float, side: str) -> Trace:
     """From the axis down to the name's row and out to its side."""
     look = look_of(variant)
-    name = f"{plain(variant)}  <b>{rank:.2f}</b>" if side == "left" else f"<b>{rank:.2f}</b>  {plain(variant)}"
+    name, told = plain(variant), f"<b>{rank:.2f}</b>"
+    said = f"{name}{GAP}{told}{GAP}" if side == "left" else f"{GAP}{told}{GAP}{name}"
     return _line([rank, rank, edge], [0, height, height], width=2, color=look.colour, dash=look.dash) | {
         "mode": "lines+text",
-        "text": ["", "", name],
+        "text": ["", "", said],
         "textfont": {"size": 12},
         "textposition": "middle left" if side == "left" else "middle right",
     }

@@ -9,6 +9,7 @@ from importlib.resources import files
 from service.reports.markup import document, element, program, stylesheet
 from service.reports.results import Results
 from service.reports.sections.backends import backends
+from service.reports.sections.confirmation import confirmation
 from service.reports.sections.control import control
 from service.reports.sections.definition import definition
 from service.reports.sections.epoch_time import epoch_time
@@ -17,9 +18,10 @@ from service.reports.sections.generalization import generalization
 from service.reports.sections.history import history
 from service.reports.sections.importance import importance
 from service.reports.sections.learning_curves import learning_curves
-from service.reports.sections.paper import paper, records
+from service.reports.sections.paper import paper
 from service.reports.sections.ranked import best_configuration, ranked
 from service.reports.sections.rate_response import rate_response
+from service.reports.sections.records import records
 from service.reports.sections.seeds import seeds
 from service.reports.sections.summary import head
 from service.reports.sections.verdict import verdict
@@ -29,6 +31,7 @@ SECTIONS = (
     head,
     ranked,
     verdict,
+    confirmation,
     best_configuration,
     rate_response,
     learning_curves,
@@ -47,13 +50,18 @@ SECTIONS = (
 NO_PROGRAMS = "This browser runs no scripts, so the charts are missing; every table is here."
 
 
-def html_report(study: StudyRecord, trials: Sequence[TrialRecord], curves: Mapping[int, Sequence[CurvePoint]]) -> str:
+def html_report(
+    study: StudyRecord,
+    trials: Sequence[TrialRecord],
+    curves: Mapping[int, Sequence[CurvePoint]],
+    confirmations: Sequence[TrialRecord] = (),
+) -> str:
     """The study's report; `curves` are the learning curves by run id, and runs without one may be missing.
 
     A page of 5 MB, most of it plotly.js. Its content security policy allows exactly the two programs it brings
     along and no request to anywhere.
     """
-    results = Results(study, trials, curves)
+    results = Results(study, trials, curves, confirmations)
     parts = [part for part in (build(results) for build in SECTIONS) if part is not None]
     return document(
         head=(

@@ -1,10 +1,8 @@
 """The paper's kind of result: records (variant, rate, epoch) and what the model measured there."""
 
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
 
 from service.reports.epochs import mean_epochs
 from service.storage.records import CurvePoint, RunState, StudyRecord, TrialRecord
@@ -41,21 +39,17 @@ def records_table(
     return sorted((record for records in kept for record in records), key=_place)
 
 
-def records_csv(records: Sequence[Record]) -> str:
-    """The records as CSV with a header."""
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\n")
-    writer.writerow(field.name for field in fields(Record))
-    writer.writerows(astuple(record) for record in records)
-    return written.getvalue()
+def rate_of(study: StudyRecord, trial: TrialRecord) -> float | None:
+    """The rate that the trial was trained at, searched or fixed; None where the variant has none."""
+    rate = trial.params.get("drop_rate", study.definition.fixed.get("drop_rate"))
+    return None if rate is None or trial.variant == "none" else float(rate)
 
 
 def _records(study: StudyRecord, trial: TrialRecord, points: Sequence[CurvePoint]) -> list[Record]:
-    rate = trial.params.get("drop_rate", study.definition.fixed.get("drop_rate"))
     return [
         Record(
             variant=trial.variant,
-            drop_rate=None if rate is None or trial.variant == "none" else float(rate),
+            drop_rate=rate_of(study, trial),
             epoch=epoch.number,
             val_accuracy=epoch.metrics.get("val_accuracy"),
             val_loss=epoch.metrics["val_loss"],

@@ -12,11 +12,15 @@ from service.storage.records import CurvePoint, RunState, StudyRecord, TrialReco
 
 @dataclass(frozen=True)
 class Results:
-    """A study, its trials and their learning curves, with what several sections ask of them."""
+    """A study, its trials and their learning curves, with what several sections ask of them.
+
+    The trials are those of the search; the runs of the confirmation stand apart, and few sections look at them.
+    """
 
     study: StudyRecord
     trials: Sequence[TrialRecord]
     curves: Mapping[int, Sequence[CurvePoint]]  # by run id
+    confirmations: Sequence[TrialRecord] = ()
 
     @property
     def objective(self) -> Objective:

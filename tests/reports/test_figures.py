@@ -1,14 +1,20 @@
 """What the charts show."""
 
+from dataclasses import replace
+
 import pytest
 
 from service.reports.charts import MOST_POINTS, points, thinned
 from service.reports.critical_difference import critical_difference_figure
+from service.reports.record_bars import record_bars_figure
+from service.reports.records import Record
+from service.reports.responses import responses
 from service.reports.results import Results
 from service.reports.sections.generalization import generalization_figure
 from service.reports.sections.history import front_figure, history_figure
 from service.reports.sections.learning_curves import curves_figure
-from service.reports.sections.rate_response import mean_by_rate, rate_figure
+from service.reports.sections.rate_response import rate_charts
+from service.reports.statistics import mean_interval
 from service.reports.variants import COLOURS, look_of
 from service.storage.records import RunState
 from tests.reports.samples import curve_of, params_of, searched, study_of, trial_of
@@ -39,10 +45,46 @@ def test_rate_response_joins_means() -> None:
     values = {0.1: [0.4, 0.6], 0.3: [0.3], 0.5: [0.35]}
     settings = [(rate, value) for rate, several in values.items() for value in several]
     trials = [trial_of(n, [v], params=params_of("dropout", drop_rate=r)) for n, (r, v) in enumerate(settings)]
-    marks, joined = rate_figure(Results(study_of(trials), trials, {}))["data"]
+    (chart,) = rate_charts(Results(study_of(trials), trials, {}))
+    marks, joined = chart.figure["data"]
     assert sorted(zip(marks["x"], marks["y"], strict=True)) == sorted(settings)
     assert (joined["x"], joined["y"]) == ([0.1, 0.3, 0.5], [0.5, 0.3, 0.35])
-    assert mean_by_rate(trials)[0.1] == pytest.approx(0.5)
+    assert "interval" not in chart.caption
+
+
+def test_rate_response_has_an_interval_over_the_seeds() -> None:
+    """Two configurations at a rate, three seeds: their difference is no luck, the seeds' is."""
+    finals = {0.1: [[0.2, 0.3, 0.4], [0.6, 0.7, 0.8]], 0.3: [[0.3] * 3], 0.5: [[0.4] * 3]}
+    trials, curves = [], {}
+    for rate, several in finals.items():
+        for values in several:
+            params = params_of("dropout", drop_rate=rate, units=len(trials) + 1)
+            trials.append(trial_of(len(trials), [sum(values) / 3], params=params))
+            curves[trials[-1].run_id] = [p for r, final in enumerate(values) for p in curve_of(final, 3, repeat=r)]
+    results = Results(study_of(trials, repeats=3), trials, curves)
+    first, second, _ = responses(results, "dropout")
+    expected = mean_interval([0.4, 0.5, 0.6])
+    assert (first.rate, first.mean, first.trials) == (0.1, pytest.approx(0.5), 2)
+    assert first.interval is not None and second.interval is not None
+    assert (first.interval.low, first.interval.high) == pytest.approx((expected.low, expected.high))
+    assert second.interval.low == pytest.approx(second.interval.high) == pytest.approx(0.3)
+    _, by_variant = rate_charts(results)
+    assert "3 seeds (Student's t)" in by_variant.caption
+    area, curve = by_variant.figure["data"]
+    assert (curve["x"], curve["y"]) == ([0.1, 0.3, 0.5], pytest.approx([0.5, 0.3, 0.4]))
+    assert max(area["y"]) == pytest.approx(expected.high)
+
+
+def test_record_bars_keep_a_variants_records_together() -> None:
+    best = [Record("dropout", 0.1, 3, 0.9, 0.2, 0.1, 0.95), Record("dropout", 0.1, 3, 0.9, 0.4, 0.1, 0.95)]
+    other = Record("none", None, 2, 0.8, 0.3, 0.2, 0.85)
+    figure = record_bars_figure([best[0], other, best[1]])
+    training, validation, *_ = figure["data"]
+    assert validation["x"] == [0.3, 0.4, 0.2], "from the bottom"
+    assert training["x"] == [0.2, 0.1, 0.1]
+    assert figure["layout"]["yaxis"]["ticktext"] == ["none, epoch 2", *["dropout, rate 0.1, epoch 3"] * 2]
+    without_accuracy = record_bars_figure([replace(record, val_accuracy=None) for record in best])
+    assert len(without_accuracy["data"]) == 2
 
 
 def test_learning_curves_are_of_each_variants_best_trial_and_average_its_seeds() -> None:

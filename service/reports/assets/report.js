@@ -3,10 +3,14 @@
 (() => {
   const PRINTED_WIDTH = 940; // px: the style sheet zooms it to what fits an A4 page between its margins
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  const charts = [...document.querySelectorAll(".chart")].map((place) => ({
-    place,
-    figure: JSON.parse(place.querySelector("script").textContent),
-  }));
+  const charts = [...document.querySelectorAll(".chart")].map((frame) => {
+    const figure = JSON.parse(frame.querySelector("script").textContent);
+    const place = document.createElement("div");
+    place.className = "plot";
+    place.style.height = `${figure.layout.height}px`; // kept when the window changes its width
+    frame.replaceChildren(place);
+    return { place, figure };
+  });
 
   function template() {
     const style = getComputedStyle(document.documentElement);
@@ -37,12 +41,12 @@
       Plotly.react(place, figure.data, { ...figure.layout, ...size, template: theme }, {
         responsive: !width,
         displaylogo: false,
+        displayModeBar: "hover",
         modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
       });
     }
   }
 
-  for (const { place } of charts) place.replaceChildren();
   draw();
   dark.addEventListener("change", () => draw());
   window.addEventListener("beforeprint", () => {

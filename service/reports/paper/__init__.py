@@ -46,10 +46,10 @@ def published_mean_ranks(task: str) -> dict[str, float]:
 
 
 @cache
-def published_epoch_seconds(task: str) -> dict[str, float]:
-    """Table IV: mean seconds of an epoch on the authors' machine; {} for other tasks."""
+def published_epoch_seconds(task: str) -> dict[str, tuple[float, float]]:
+    """Table IV: mean and standard deviation of an epoch's seconds on the authors' machine; {} for other tasks."""
     rows = [row for row in _rows("table4_epoch_seconds.csv") if row["dataset"] == task]
-    return {NAMES[row["variant"]]: float(row["mean_seconds"]) for row in rows}
+    return {NAMES[row["variant"]]: (float(row["mean_seconds"]), float(row["std_seconds"])) for row in rows}
 
 
 def _rows(name: str) -> list[dict[str, str]]:

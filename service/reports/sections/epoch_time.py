@@ -16,9 +16,9 @@ from service.storage.records import RunState
 SECONDS = "train_seconds"
 REFERENCE = "dropout"
 WHAT_IS_TIMED = (
-    "Training only, without evaluation. The first epoch of every training is left out where there are others, because "
-    "it pays for compilation. Trials differ in width and share their machine with others, so these are costs of this "
-    "study, not a benchmark of the layers."
+    "Mean and standard deviation over epochs, training only, without evaluation. The first epoch of every training is "
+    "left out where there are others, because it pays for compilation. Trials differ in width and share their machine "
+    "with others, so these are costs of this study, not a benchmark of the layers."
 )
 WITH_EPOCHS = (RunState.COMPLETE, RunState.PRUNED)
 
@@ -43,18 +43,30 @@ def epoch_time(results: Results) -> Html | None:
     rows = [
         [
             tag(time.variant, look_of(time.variant).colour),
-            decimal(time.mean, places),
-            decimal(time.deviation, places),
-            f"{time.epochs:,}",
+            _spread(time.mean, time.deviation, places),
             _relative(ours, time.variant),
-            *([_relative(published, time.variant)] if published else []),
+            f"{time.epochs:,}",
+            *(_published(published, time.variant) if published else []),
         ]
         for time in times
     ]
-    header = ["Variant", "Mean, s", "Standard deviation, s", "Epochs", f"Relative to {REFERENCE}"]
-    return section(
-        "Seconds per epoch", table(header + (["In the paper"] if published else []), rows), note(WHAT_IS_TIMED)
-    )
+    header = ["Variant", "Seconds", f"Relative to {REFERENCE}", "Epochs"]
+    theirs = ["Paper's seconds", "Paper's relative"] if published else []
+    return section("Seconds per epoch", table(header + theirs, rows), note(WHAT_IS_TIMED))
+
+
+def _spread(mean: float, deviation: float | None, places: int) -> str:
+    around = "" if deviation is None else f" \N{PLUS-MINUS SIGN} {decimal(deviation, places)}"
+    return decimal(mean, places) + around
+
+
+def _published(seconds: Mapping[str, tuple[float, float]], variant: str) -> list[str]:
+    if variant not in seconds:
+        return [DASH, DASH]
+    return [
+        _spread(*seconds[variant], places=2),
+        _relative({name: mean for name, (mean, _) in seconds.items()}, variant),
+    ]
 
 
 def _relative(seconds: Mapping[str, float], variant: str) -> str:

@@ -1,6 +1,6 @@
 """Validation against training loss at the end of the epoch: who learns, who overfits."""
 
-from service.reports.charts import Figure, Trace, chart, figure, points
+from service.reports.charts import GREY, Chart, Figure, Trace, figure, points, shown
 from service.reports.epochs import best_epoch
 from service.reports.markup import Html
 from service.reports.results import Results
@@ -9,17 +9,22 @@ from service.reports.wording import number, settings
 
 
 def generalization(results: Results) -> Html | None:
+    drawn = generalization_charts(results)
+    return section("Validation against training loss", *shown(drawn)) if drawn else None
+
+
+def generalization_charts(results: Results) -> list[Chart]:
     if len(results.best_first) < 2:
-        return None
+        return []
     drawn = generalization_figure(results)
     if not drawn["data"]:
-        return None
+        return []
     caption = (
         "Every complete trial at its epoch of least validation loss. The training loss is that of the whole training "
         "set, measured without noise at the end of the epoch. Above the dotted line a model does worse on "
         "validation than on training data: the further, the more it overfits."
     )
-    return section("Validation against training loss", chart(drawn, caption))
+    return [Chart("generalization", caption, drawn)]
 
 
 def generalization_figure(results: Results) -> Figure:
@@ -49,7 +54,7 @@ def _diagonal(low: float, high: float) -> Trace:
         "mode": "lines",
         "x": [low, high],
         "y": [low, high],
-        "line": {"color": "#7d8590", "dash": "dot", "width": 1.5},
+        "line": {"color": GREY, "dash": "dot", "width": 1.5},
         "hoverinfo": "skip",
         "showlegend": False,
     }

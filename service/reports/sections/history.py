@@ -2,7 +2,7 @@
 
 from itertools import accumulate
 
-from service.reports.charts import Figure, chart, figure, line, points
+from service.reports.charts import GREY, Chart, Figure, figure, line, points, shown
 from service.reports.markup import Html
 from service.reports.ranking import costs_of
 from service.reports.results import Results, value_of
@@ -12,24 +12,30 @@ from service.storage.records import TrialRecord
 
 
 def history(results: Results) -> Html | None:
+    drawn = history_charts(results)
+    return section("Search history", *shown(drawn)) if drawn else None
+
+
+def history_charts(results: Results) -> list[Chart]:
     if len(results.best_first) < 2:
-        return None
+        return []
     better = "higher" if results.maximize else "lower"
     caption = (
         f"Every complete trial's {results.objective.metric} in the order of the search, and the best so far; "
         f"{better} is better."
     )
-    drawn = [chart(history_figure(results), caption)]
+    drawn = [Chart("history", caption, history_figure(results))]
     if len(results.study.definition.objectives) > 1:
-        drawn.append(chart(front_figure(results), "Complete trials by two objectives; the line is the Pareto front."))
-    return section("Search history", *drawn)
+        front = "Complete trials by two objectives; the line is the Pareto front."
+        drawn.append(Chart("pareto_front", front, front_figure(results)))
+    return drawn
 
 
 def history_figure(results: Results) -> Figure:
     in_time = sorted(results.best_first, key=lambda trial: trial.number or 0)
     best = list(accumulate(map(value_of, in_time), max if results.maximize else min))
     so_far = line("best so far", [trial.number for trial in in_time], best, hoverinfo="skip")
-    so_far["line"] = {"width": 2, "shape": "hv", "color": "#7d8590"}
+    so_far["line"] = {"width": 2, "shape": "hv", "color": GREY}
     marks = [
         points(
             variant,
@@ -56,7 +62,7 @@ def front_figure(results: Results) -> Figure:
     ]
     front = [(trial.values or [])[:2] for trial in _front(results)]
     joined = line("Pareto front", [x for x, _ in front], [y for _, y in front], hoverinfo="skip")
-    joined["line"] = {"width": 1.5, "color": "#7d8590", "dash": "dot"}
+    joined["line"] = {"width": 1.5, "color": GREY, "dash": "dot"}
     return figure([joined, *marks], x=first.metric, y=second.metric)
 
 

@@ -1,28 +1,38 @@
 """Which parameters decide whether a trial is among the best."""
 
-from service.reports.charts import Figure, chart, figure, plain
+from service.reports.charts import Chart, Figure, figure, plain, shown
 from service.reports.importance import FEWEST_TRIALS, importances
 from service.reports.markup import Html, element
 from service.reports.results import Results
 from service.reports.sections.section import section
 from service.reports.wording import plural
 
+TITLE = "Importance of the parameters"
+
 
 def importance(results: Results) -> Html | None:
     if not results.best_first:
         return None
+    drawn = importance_charts(results)
+    if drawn:
+        return section(TITLE, *shown(drawn))
     if len(results.best_first) < FEWEST_TRIALS:
         few = f"Too little to tell from {plural(len(results.best_first), 'complete trial')}: it takes {FEWEST_TRIALS}."
-        return section("Importance of the parameters", element("p", few))
+        return section(TITLE, element("p", few))
+    return section(TITLE, element("p", "Fewer than two parameters were varied, so there is nothing to weigh."))
+
+
+def importance_charts(results: Results) -> list[Chart]:
+    if len(results.best_first) < FEWEST_TRIALS:
+        return []
     shares = importances(results.study.definition, results.best_first)
     if len(shares) < 2:
-        only = "Fewer than two parameters were varied, so there is nothing to weigh."
-        return section("Importance of the parameters", element("p", only))
+        return []
     caption = (
         f"How strongly each parameter's values differ between the best trials by {results.objective.metric} and all "
         "trials (PED-ANOVA, as shares of the sum). Few trials and a sampler's preferences blur it: a hint, not a proof."
     )
-    return section("Importance of the parameters", chart(importance_figure(shares), caption))
+    return [Chart("importance", caption, importance_figure(shares))]
 
 
 def importance_figure(shares: dict[str, float]) -> Figure:

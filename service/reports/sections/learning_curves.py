@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from service.reports.charts import Figure, Trace, chart, figure, line
+from service.reports.charts import Chart, Figure, Trace, axis, figure, line, shown
 from service.reports.markup import Html
 from service.reports.results import Results
 from service.reports.sections.section import section
@@ -11,14 +11,19 @@ LEFT, RIGHT = (0.0, 0.46), (0.54, 1.0)  # parts of the width
 
 
 def learning_curves(results: Results) -> Html | None:
+    drawn = curve_charts(results)
+    return section("Learning curves", *shown(drawn)) if drawn else None
+
+
+def curve_charts(results: Results) -> list[Chart]:
     drawn = curves_figure(results)
     if not drawn["data"]:
-        return None
+        return []
     caption = (
         "The best trial of each variant: validation loss on the left, on the right the loss of the whole training set, "
         "measured without noise at the end of the epoch. Several seeds are averaged."
     )
-    return section("Learning curves", chart(drawn, caption))
+    return [Chart("learning_curves", caption, drawn)]
 
 
 def curves_figure(results: Results) -> Figure:
@@ -33,8 +38,8 @@ def curves_figure(results: Results) -> Figure:
         x="epoch",
         y="validation loss",
         xaxis={"domain": LEFT, "rangemode": "tozero"},
-        xaxis2=_axis("epoch", domain=RIGHT, rangemode="tozero"),
-        yaxis2=_axis("training loss", anchor="x2"),
+        xaxis2=axis("epoch", domain=RIGHT, rangemode="tozero"),
+        yaxis2=axis("training loss", anchor="x2"),
     )
 
 
@@ -47,7 +52,3 @@ def _curves(results: Results, metric: str, place: dict[str, Any]) -> list[Trace]
             numbers, values = [epoch.number for epoch in epochs], [epoch.metrics[metric] for epoch in epochs]
             traces.append(line(variant, numbers, values, mode="lines" if len(epochs) > 1 else "markers", **place))
     return traces
-
-
-def _axis(title: str, **more: Any) -> dict[str, Any]:
-    return {"title": {"text": title}, "automargin": True} | more

@@ -1,47 +1,83 @@
 """How the objective answers to the drop rate."""
 
-from collections import defaultdict
-from statistics import fmean
-
-from service.reports.charts import Figure, chart, figure, line, points
+from service.reports.charts import Chart, Figure, Trace, figure, line, points, shown
 from service.reports.markup import Html
+from service.reports.panels import Panel, panels_figure
+from service.reports.responses import RATE, Response, methods, responses
 from service.reports.results import Results, value_of
 from service.reports.sections.history import described
-from service.reports.sections.section import section
+from service.reports.sections.section import note, section
+from service.reports.wording import listing, plural
 from service.storage.records import TrialRecord
 
-RATE = "drop_rate"
 LINE_FROM = 3  # rates: fewer make no curve
+NO_INTERVAL = (
+    "Every configuration was trained with one seed, so there is no interval: how far chance alone moves these points "
+    "cannot be known from them. With repeats: 5 or more it can."
+)
 
 
 def rate_response(results: Results) -> Html | None:
-    if len({trial.params.get(RATE) for trial in results.best_first} - {None}) < 2:
+    drawn = rate_charts(results)
+    if not drawn:
         return None
-    caption = (
-        f"{results.objective.metric} of every complete trial by its drop rate. A line joins a variant's means at each "
-        "rate; its other settings vary from trial to trial."
+    remark = note(NO_INTERVAL) if results.study.definition.repeats < 2 else None
+    return section("Response to the drop rate", *shown(drawn), remark)
+
+
+def rate_charts(results: Results) -> list[Chart]:
+    """Every trial by its rate; and each variant by itself with intervals, where there are several seeds."""
+    if len({trial.params.get(RATE) for trial in results.best_first} - {None}) < 2:
+        return []
+    answered = {variant: responses(results, variant) for variant in results.compared}
+    metric = results.objective.metric
+    everything = (
+        f"{metric} of every complete trial by its drop rate. A line joins a variant's means at each rate; its other "
+        "settings vary from trial to trial."
     )
-    return section("Response to the drop rate", chart(rate_figure(results), caption))
+    drawn = [Chart("rate_response", everything, rate_figure(results, answered))]
+    curves = {v: several for v, several in answered.items() if len(several) >= LINE_FROM}
+    used = methods(response for several in curves.values() for response in several)
+    if not used:
+        return drawn
+    by_itself = (
+        f"Mean {metric} at each drop rate, every variant by itself, the others in grey. The band is the 95% interval "
+        f"of the mean over {plural(results.study.definition.repeats, 'seed')} ({listing(used)}); seeds are shared, so "
+        "bands that overlap may still belong to variants that differ under every seed."
+    )
+    return [*drawn, Chart("rate_intervals", by_itself, interval_figure(metric, curves))]
 
 
-def rate_figure(results: Results) -> Figure:
-    traces = []
-    for variant in results.compared:
+def rate_figure(results: Results, answered: dict[str, list[Response]]) -> Figure:
+    traces: list[Trace] = []
+    for variant, several in answered.items():
         trials = [trial for trial in results.complete_of(variant) if RATE in trial.params]
-        marks = points(
-            variant, [t.params[RATE] for t in trials], list(map(value_of, trials)), list(map(described, trials))
-        )
-        traces.append(marks)
-        means = mean_by_rate(trials)
-        if len(means) >= LINE_FROM:
-            joined = line(variant, list(means), list(means.values()), hoverinfo="skip", showlegend=False, opacity=0.5)
-            traces.append(joined)
+        traces.append(_marks(variant, trials))
+        if len(several) >= LINE_FROM:
+            traces.append(_means(variant, several, showlegend=False, opacity=0.5))
     return figure(traces, x="drop rate", y=results.objective.metric)
 
 
-def mean_by_rate(trials: list[TrialRecord]) -> dict[float, float]:
-    """The mean first objective at every rate, rates rising."""
-    values: dict[float, list[float]] = defaultdict(list)
-    for trial in trials:
-        values[float(trial.params[RATE])].append(value_of(trial))
-    return {rate: fmean(values[rate]) for rate in sorted(values)}
+def interval_figure(metric: str, curves: dict[str, list[Response]]) -> Figure:
+    """A panel for every variant."""
+    return panels_figure(
+        [
+            Panel(
+                variant,
+                tuple((response.rate, response.mean) for response in several),
+                tuple((r.rate, r.interval.low, r.interval.high) for r in several if r.interval is not None),
+            )
+            for variant, several in curves.items()
+        ],
+        x="drop rate",
+        y=metric,
+    )
+
+
+def _marks(variant: str, trials: list[TrialRecord]) -> Trace:
+    rates = [float(trial.params[RATE]) for trial in trials]
+    return points(variant, rates, list(map(value_of, trials)), list(map(described, trials)))
+
+
+def _means(variant: str, several: list[Response], **more: object) -> Trace:
+    return line(variant, [r.rate for r in several], [r.mean for r in several], hoverinfo="skip", **more)

@@ -2,11 +2,14 @@
 
 from datetime import UTC, datetime
 
+from search_spaces import Confirmation
+from service.reports.confirmed import confirmation_of
 from service.reports.markup import Content, Html, element
 from service.reports.results import Results
 from service.reports.sections.section import facts
+from service.reports.winner import names
 from service.reports.wording import DASH, decimal, duration, moment, places_for, plural, setting
-from service.storage.records import FINISHED_STATES, OPEN_STATES, RunState
+from service.storage.records import FINISHED_STATES, OPEN_STATES, RunState, StudyState
 
 
 def head(results: Results) -> Html:
@@ -35,10 +38,17 @@ def _asked(results: Results) -> Html:
             ("Sampler", f"{definition.sampler.name}, seed {definition.sampler.seed}"),
             ("Pruner", definition.pruner.name),
             ("Seeds", f"{definition.repeats} per configuration"),
+            ("Confirmation", _confirmation(definition.confirmation)),
             ("Submitted", moment(study.created_at)),
             ("Finished", moment(study.finished_at)),
         )
     )
+
+
+def _confirmation(asked: Confirmation | None) -> str:
+    if asked is None:
+        return "none"
+    return f"the best {plural(asked.top, 'configuration')} of each variant, {asked.repeats} fresh seeds"
 
 
 def _tiles(results: Results) -> Html:
@@ -51,6 +61,7 @@ def _tiles(results: Results) -> Html:
     return element(
         "div",
         _tile(shown, f"best {metric}"),
+        _winner(results),
         _tile(f"{finished:,} / {results.study.definition.trials:,}", "trials finished of the budget", _states(results)),
         _tile(
             str(len(results.compared)),
@@ -60,6 +71,14 @@ def _tiles(results: Results) -> Html:
         _tile(duration(_elapsed(results)) + limit, "wall time"),
         class_="tiles",
     )
+
+
+def _winner(results: Results) -> Html | None:
+    confirmed = confirmation_of(results)
+    if confirmed is None or results.study.state is not StudyState.COMPLETE:
+        return None
+    mean = confirmed.winner.mean(confirmed.metric)
+    return _tile(decimal(mean, places_for([mean])), f"mean {confirmed.metric} of the winner", names(confirmed)[0])
 
 
 def _tile(figure: str, meaning: str, detail: Content = None) -> Html:

@@ -2,6 +2,7 @@
 
 from service.reports.statistics.control import ZeroRate, zero_rate_control
 from service.reports.statistics.friedman import Friedman, friedman
+from service.reports.statistics.interval import Interval, Method, mean_interval
 from service.reports.statistics.nemenyi import critical_difference, indistinct_groups, pairwise_p
 from service.reports.statistics.paired import PairedDifference, paired_difference
 from service.reports.statistics.paper_protocol import RECORDS, PaperRanking, paper_protocol
@@ -12,6 +13,8 @@ __all__ = [
     "RECORDS",
     "Chosen",
     "Friedman",
+    "Interval",
+    "Method",
     "PairedDifference",
     "PaperRanking",
     "ZeroRate",
@@ -20,6 +23,7 @@ __all__ = [
     "critical_difference",
     "friedman",
     "indistinct_groups",
+    "mean_interval",
     "paired_difference",
     "pairwise_p",
     "paper_protocol",

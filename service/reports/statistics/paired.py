@@ -5,10 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
-CONFIDENCE = 0.95
-RESAMPLES = 9_999
+from service.reports.statistics.interval import CONFIDENCE, Method, mean_interval
 
 
 @dataclass(frozen=True)
@@ -16,8 +14,9 @@ class PairedDifference:
     """One variant's values minus another's, seed by seed."""
 
     mean: float
-    low: float  # of the bootstrap interval of the mean
+    low: float  # of the interval of the mean
     high: float
+    method: Method  # of the interval
     effect: float  # Hedges' g of the differences: mean / standard deviation, corrected for few pairs
     lower: int  # seeds under which the first variant's value is the lower one
     higher: int
@@ -26,9 +25,8 @@ class PairedDifference:
 def paired_difference(first: ArrayLike, second: ArrayLike, confidence: float = CONFIDENCE) -> PairedDifference:
     """Compare the values of two variants, one per shared seed and in the same order.
 
-    The interval is the bias-corrected and accelerated bootstrap's (BCa, Efron 1987) over whole seeds, drawn from a
-    fixed seed so that it can be had again. With few seeds it is too narrow, since the bootstrap cannot see what five
-    seeds did not show. The effect is infinite where all differences are equal and not zero.
+    The interval is `mean_interval` of the differences over whole seeds. The effect is infinite where all differences
+    are equal and not zero.
 
     Raises:
         ValueError: fewer than 2 pairs.
@@ -36,25 +34,16 @@ def paired_difference(first: ArrayLike, second: ArrayLike, confidence: float = C
     differences = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
     if len(differences) < 2:
         raise ValueError(f"a paired difference needs 2 seeds at least, got {len(differences)}")
-    mean = float(differences.mean())
-    low, high = _interval(differences, mean, confidence)
+    interval = mean_interval(differences, confidence)
     return PairedDifference(
-        mean=mean,
-        low=low,
-        high=high,
+        mean=float(differences.mean()),
+        low=interval.low,
+        high=interval.high,
+        method=interval.method,
         effect=_hedges_g(differences),
         lower=int((differences < 0).sum()),
         higher=int((differences > 0).sum()),
     )
-
-
-def _interval(differences: np.ndarray, mean: float, confidence: float) -> tuple[float, float]:
-    if np.ptp(differences) <= 1e-12 * np.abs(differences).max():  # nothing varies: no acceleration to estimate
-        return mean, mean
-    bounds = stats.bootstrap(
-        (differences,), np.mean, confidence_level=confidence, n_resamples=RESAMPLES, method="BCa", rng=0
-    ).confidence_interval
-    return float(bounds.low), float(bounds.high)
 
 
 def _hedges_g(differences: np.ndarray) -> float:

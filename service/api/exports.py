@@ -1,0 +1,61 @@
+"""A study's results to take along: its tables as CSV and Parquet, its figures as PNG and SVG."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Response
+
+from service.api.dependencies import DatabaseOf, StudyName, errors
+from service.api.faults import UnknownFigure
+from service.api.models import FigureOut, Figures
+from service.api.report import results_of
+from service.reports.drawing import PictureFormat, draw
+from service.reports.exports import TABLES, TableName, csv_of, parquet_of
+from service.reports.figures import charts_of
+from service.storage import studies
+
+router = APIRouter(prefix="/studies/{name}", tags=["results"], responses=errors(404, 501))
+
+MEDIA = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet", "png": "image/png", "svg": "image/svg+xml"}
+TableFormat = Literal["csv", "parquet"]
+OfTable = Annotated[TableName, Path(description="every epoch, every point of every curve, or the paper's table")]
+OfFigure = Annotated[str, Path(max_length=100, description="a name of /figures", examples=["history"])]
+
+
+def _file(*forms: str) -> dict[int | str, dict[str, Any]]:
+    """Described by hand: a response_class would have the errors described as files too."""
+    content = {MEDIA[form]: {"schema": {"type": "string", "format": "binary"}} for form in forms}
+    return {200: {"content": content}}
+
+
+@router.get("/figures")
+def figures(name: StudyName, database: DatabaseOf) -> Figures:
+    """The figures that the study has the results for, in the order of its report."""
+    charts = charts_of(results_of(database, studies.get(database, name)))
+    return Figures(figures=[FigureOut(name=chart.name, caption=chart.caption) for chart in charts.values()])
+
+
+@router.get("/figures/{figure}.{form}", response_class=Response, responses=_file("png", "svg"))
+def figure(name: StudyName, figure: OfFigure, form: PictureFormat, database: DatabaseOf) -> Response:
+    """One figure of the report as a picture."""
+    charts = charts_of(results_of(database, studies.get(database, name)))
+    if figure not in charts:
+        raise UnknownFigure(name, figure, list(charts))
+    return _download(draw(charts[figure].figure, form), f"{name}-{figure}.{form}", form)
+
+
+@router.get("/{table}.{form}", response_class=Response, responses=_file("csv", "parquet"))
+def table(name: StudyName, table: OfTable, form: TableFormat, database: DatabaseOf) -> Response:
+    """One table of the results.
+
+    `records` has a row for every epoch of every complete or pruned trial (metrics as means over its seeds, then the
+    trial's parameters), `curves` a row for every point of every seed's learning curve, and `paper_table` the best
+    records (variant, rate, epoch) of each variant, as tables I to III of the paper.
+    """
+    made = TABLES[table](results_of(database, studies.get(database, name)))
+    content = csv_of(made) if form == "csv" else parquet_of(made)
+    return _download(content, f"{name}-{table}.{form}", form)
+
+
+def _download(content: bytes, filename: str, form: str) -> Response:
+    disposition = f'attachment; filename="{filename}"'  # a study's name holds no quote: NAME_PATTERN
+    return Response(content, media_type=MEDIA[form], headers={"Content-Disposition": disposition})

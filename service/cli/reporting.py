@@ -1,0 +1,91 @@
+"""`report`: a study's results as a page, as tables and as pictures."""
+
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from service.cli.files import write_whole
+from service.cli.session import client_here, say
+from service.cli.studies import StudyName
+from service.client import Client
+
+PAGE = "report.html"
+RECORDS = "records"
+
+
+class Format(StrEnum):
+    """What to write."""
+
+    HTML = "html"  # the page
+    CSV = "csv"  # the tables
+    PARQUET = "parquet"
+    PNG = "png"  # the figures
+    SVG = "svg"
+
+
+TABLES = {Format.CSV: (RECORDS, "paper_table"), Format.PARQUET: (RECORDS, "curves")}
+OfFormat = Annotated[
+    list[Format] | None,
+    typer.Option(
+        "--format",
+        "-f",
+        help="html: a page that needs nothing else; csv, parquet: the tables; png, svg: the figures. May be repeated.",
+        show_default="html",
+    ),
+]
+OfOutput = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="The file, where one is written (html; the records as csv or parquet); else a folder.",
+        show_default="NAME.html, or the folder NAME",
+    ),
+]
+
+
+def report(name: StudyName, formats: OfFormat = None, output: OfOutput = None) -> None:
+    """Write the study's report: a page, tables or figures.
+
+    A folder receives report.html, records.csv and paper_table.csv, records.parquet and curves.parquet,
+    figures/*.png and figures/*.svg, as asked for.
+    """
+    wanted = list(dict.fromkeys(formats or [Format.HTML]))
+    single = _single_file(name, wanted, output)
+    with client_here() as client:
+        if single is not None:
+            say(str(write_whole(single, _content(client, name, wanted[0]))))
+            return
+        folder = output or Path(name)
+        for path, content in _files(client, name, wanted):
+            say(str(write_whole(folder / path, content)))
+
+
+def _single_file(name: str, wanted: Sequence[Format], output: Path | None) -> Path | None:
+    """The one file to write; None where it is a folder's worth."""
+    if len(wanted) > 1 or wanted[0] in (Format.PNG, Format.SVG) or (output is not None and output.is_dir()):
+        return None
+    if wanted[0] is Format.HTML:
+        return output or Path(f"{name}.html")
+    return output if output is not None and output.suffix == f".{wanted[0]}" else None
+
+
+def _content(client: Client, name: str, form: Format) -> str | bytes:
+    return client.report(name) if form is Format.HTML else client.export(name, f"{RECORDS}.{form}")
+
+
+def _files(client: Client, name: str, wanted: Sequence[Format]) -> Iterator[tuple[str, str | bytes]]:
+    """Every file with its path in the folder."""
+    pictures = [form for form in wanted if form in (Format.PNG, Format.SVG)]
+    figures = [figure.name for figure in client.figures(name)] if pictures else []
+    for form in wanted:
+        if form is Format.HTML:
+            yield PAGE, client.report(name)
+        for table in TABLES.get(form, ()):
+            yield f"{table}.{form}", client.export(name, f"{table}.{form}")
+        for figure in figures if form in pictures else ():
+            file = f"{figure}.{form}"
+            yield f"figures/{file}", client.export(name, "figures", file)

@@ -1,0 +1,103 @@
+"""What the confirmation measured: the best configurations again, under seeds that chose nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from search_spaces import Objective
+from service.reports.epochs import Epoch, best_epoch, by_repeat
+from service.reports.results import Results
+from service.reports.statistics import Interval, PairedDifference, mean_interval, paired_difference
+from service.storage.records import RunState, TrialRecord
+
+TEST = "test_"
+ALPHA = 0.05  # for all comparisons together
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """One configuration's figures by metric, each with one value a seed."""
+
+    trial: TrialRecord
+    figures: Mapping[str, tuple[float, ...]]
+
+    def mean(self, metric: str) -> float:
+        return float(np.mean(self.figures[metric]))
+
+    def interval(self, metric: str) -> Interval:
+        """Of the mean over seeds, by itself."""
+        return mean_interval(self.figures[metric])
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """The confirmed configurations, the best by mean `metric` first; all were trained under the same seeds."""
+
+    metric: str  # "test_loss"; on the validation split where the task has no other
+    metrics: tuple[str, ...]  # of the same split that every configuration has, `metric` first
+    maximize: bool
+    found: tuple[Confirmed, ...]
+
+    @property
+    def winner(self) -> Confirmed:
+        return self.found[0]
+
+    @property
+    def seeds(self) -> int:
+        return len(self.winner.figures[self.metric])
+
+    @property
+    def is_tested(self) -> bool:
+        """Whether the figures are of a split that chose nothing, not even the epoch."""
+        return self.metric.startswith(TEST)
+
+    @cached_property
+    def to_winner(self) -> tuple[PairedDifference, ...]:
+        """Every other configuration's values minus the winner's, seed by seed, in the order of `found`.
+
+        The intervals hold for all pairs of configurations at once (Bonferroni), and so for those with the winner,
+        whichever that turned out to be.
+        """
+        count = len(self.found)
+        confidence = 1 - ALPHA / max(1, count * (count - 1) // 2)
+        best = self.winner.figures[self.metric]
+        return tuple(paired_difference(other.figures[self.metric], best, confidence) for other in self.found[1:])
+
+
+def confirmation_of(results: Results) -> Confirmation | None:
+    """The confirmation as far as it has come, None before its first run is complete."""
+    objective = results.objective
+    measured = [
+        (trial, _at_the_best(results, trial, objective))
+        for trial in results.confirmations
+        if trial.state is RunState.COMPLETE
+    ]
+    fully = [(trial, epochs) for trial, epochs in measured if len(epochs) == _seeds(results)]
+    if not fully:
+        return None
+    shared = set.intersection(*(set(epoch.metrics) for _, epochs in fully for epoch in epochs))
+    metric = objective.tested if objective.tested in shared else objective.metric
+    split = metric.partition("_")[0]
+    others = sorted(name for name in shared if name.partition("_")[0] == split and name != metric)
+    metrics = (metric, *others)
+    found = [
+        Confirmed(trial, {name: tuple(epoch.metrics[name] for epoch in epochs) for name in metrics})
+        for trial, epochs in fully
+    ]
+    sign = -1.0 if results.maximize else 1.0
+    found.sort(key=lambda one: (sign * one.mean(metric), one.trial.run_id))
+    return Confirmation(metric, metrics, results.maximize, tuple(found))
+
+
+def _seeds(results: Results) -> int:
+    confirmation = results.study.definition.confirmation
+    return 0 if confirmation is None else confirmation.repeats
+
+
+def _at_the_best(results: Results, trial: TrialRecord, objective: Objective) -> list[Epoch]:
+    """Each repeat's best epoch by the objective, which the test split has no part in."""
+    repeats = by_repeat(results.curves.get(trial.run_id, ())).values()
+    best = (best_epoch(epochs, objective.metric, maximize=results.maximize) for epochs in repeats)
+    return [epoch for epoch in best if epoch is not None]

@@ -1,0 +1,39 @@
+"""How pictures look: the page's light theme."""
+
+from typing import Any
+
+INK, QUIET, LINE, GRID = "#1b2330", "#5a6675", "#d5dae1", "#e8ebf0"  # as in report.css
+PIXELS_PER_INCH = 100  # a figure's height is given in pixels of the page
+POINTS = 72 / PIXELS_PER_INCH  # in a pixel: lines, marks and letters are measured in points
+
+SETTINGS: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same picture on every machine
+    "font.size": 9,
+    "text.color": INK,
+    "text.parse_math": False,  # a dollar sign in a study's words is a dollar sign
+    "svg.hashsalt": "pernodedrop",  # else the ids in it differ from one drawing to the next
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 9.5,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.unicode_minus": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "xtick.color": LINE,
+    "ytick.color": LINE,
+    "xtick.labelcolor": QUIET,
+    "ytick.labelcolor": QUIET,
+    "xtick.major.size": 3,
+    "ytick.major.size": 0,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "legend.labelspacing": 0.55,
+}
+DASHES: dict[str, Any] = {"solid": "-", "dash": (0, (4, 2.5)), "dot": (0, (1, 1.8))}
+MARKS = {"circle": "o", "diamond": "D", "line-ns": "|"}
+OPEN = "-open"  # ends the name of a hollow mark

@@ -1,0 +1,51 @@
+"""How the objective answers to the drop rate, with what the seeds allow to say about it."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import fmean
+
+import numpy as np
+
+from service.reports.comparison import values_by_repeat
+from service.reports.results import Results, value_of
+from service.reports.statistics import Interval, mean_interval
+from service.storage.records import TrialRecord
+
+RATE = "drop_rate"
+
+
+@dataclass(frozen=True)
+class Response:
+    """A variant's mean first objective at one rate, over its trials there."""
+
+    rate: float
+    mean: float
+    interval: Interval | None  # of the mean over seeds; None with one seed
+    trials: int
+
+
+def responses(results: Results, variant: str) -> list[Response]:
+    """The variant's responses, rates rising.
+
+    Every seed's value is the mean over the trials at the rate, so that trials of other settings do not count as luck.
+    """
+    by_rate: dict[float, list[TrialRecord]] = defaultdict(list)
+    for trial in results.complete_of(variant):
+        if RATE in trial.params:
+            by_rate[float(trial.params[RATE])].append(trial)
+    return [_response(results, rate, by_rate[rate]) for rate in sorted(by_rate)]
+
+
+def methods(several: Iterable[Response]) -> list[str]:
+    """By which methods the intervals were computed."""
+    return sorted({response.interval.method for response in several if response.interval is not None})
+
+
+def _response(results: Results, rate: float, trials: list[TrialRecord]) -> Response:
+    repeats = results.study.definition.repeats
+    by_seed = [values for values in (values_by_repeat(results, trial) for trial in trials) if len(values) == repeats]
+    if repeats < 2 or not by_seed:
+        return Response(rate, fmean(map(value_of, trials)), None, len(trials))
+    means = np.asarray(by_seed).mean(axis=0)  # (seeds,)
+    return Response(rate, float(means.mean()), mean_interval(means), len(by_seed))
