@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run serve test lint test-containers clean
+.PHONY: help run serve test lint test-containers test-chaos clean
 .DEFAULT_GOAL := help
 
 help:            ## this list
@@ -16,7 +16,7 @@ serve: .venv/ready ## start the stack and leave it running until Ctrl-C
 	$(BIN)/pernodedrop serve
 
 test: .venv/ready .venv/triton ## the whole suite, on a real Postgres of its own
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not containers"
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not containers and not chaos"
 
 lint: .venv/ready ## style, types, import rules
 	$(BIN)/ruff check .
@@ -26,6 +26,10 @@ lint: .venv/ready ## style, types, import rules
 
 test-containers: .venv/ready ## build and run the compose file for real, where Docker can be had
 	$(BIN)/pytest -m containers -rfE tests/containers
+
+test-chaos: .venv/ready ## let everything fail for MINUTES (5) by the schedule of SEED (any), then count and compare
+	$(BIN)/pytest -m chaos --timeout 0 tests/chaos --chaos-minutes $(or $(MINUTES),5) \
+	    $(if $(SEED),--chaos-seed $(SEED)) $(if $(TABLE),--chaos-table $(TABLE))
 
 # Pinned by constraints.txt; the package itself is editable, so the checkout is what runs.
 .venv/ready: pyproject.toml constraints.txt

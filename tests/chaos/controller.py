@@ -1,0 +1,114 @@
+"""A real controller over HTTP, and somebody who goes on submitting studies whatever happens to it."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from service.client import Client, Refused, Unreachable
+from service.ports import LOOPBACK, any_free
+from tests.chaos.fleet import ROOT
+
+PAUSE_S = 0.5
+READY_S = 600.0  # on a busy machine, while the database may be away as well
+CONFLICT = 409
+
+
+class Controller:
+    """`pernodedrop controller` on a free port."""
+
+    def __init__(self, database_url: str, folder: Path) -> None:
+        self._environment = {**os.environ, "DATABASE_URL": database_url, "PERNODEDROP_HOME": str(folder)}
+        self._log = folder / "controller.log"
+        self._port = any_free()
+        self.url = f"http://{LOOPBACK}:{self._port}"
+        self._process = self._start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def restart(self, seconds: float) -> None:
+        """Kill it, start it again after `seconds`, and wait until it answers."""
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+        time.sleep(seconds)
+        self._process = self._start()
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        deadline = time.monotonic() + READY_S
+        while not self.ready():
+            assert time.monotonic() < deadline, f"the controller is not ready after {READY_S:g} s: see {self._log}"
+            time.sleep(0.1)
+
+    def ready(self) -> bool:
+        with Client(self.url, timeout=2) as client:
+            return client.ready()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "service.cli", "controller", "--port", str(self._port)]
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                command, env=self._environment, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+
+
+class Customer:
+    """Keeps about `ahead` runs open by submitting one study after another over HTTP."""
+
+    def __init__(self, url: str, studies: Iterator[dict[str, Any]], ahead: int) -> None:
+        self._url, self._studies, self._ahead = url, studies, ahead
+        self._enough = threading.Event()
+        self._thread = threading.Thread(target=self._submit_all, name="customer")
+        self.submitted: list[str] = []
+        self.surprises: list[str] = []
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+        self.enough()
+
+    def enough(self) -> None:
+        """Submit nothing more."""
+        self._enough.set()
+        self._thread.join()
+
+    def open_runs(self) -> int:
+        """How many of the submitted runs have not ended.
+
+        Raises:
+            Unreachable: the controller, or its database, is away.
+        """
+        with Client(self._url, timeout=10) as client:
+            return sum(
+                study.counts.waiting + study.counts.running for study in client.studies() if study.state != "complete"
+            )
+
+    def _submit_all(self) -> None:
+        study = next(self._studies)
+        while not self._enough.wait(PAUSE_S):
+            try:
+                if self.open_runs() >= self._ahead:
+                    continue
+                with Client(self._url, timeout=10) as client:
+                    client.submit(study)
+            except Unreachable:
+                continue
+            except Refused as refusal:
+                if refusal.status != CONFLICT:  # the answer to an earlier try was lost
+                    self.surprises.append(f"{study['name']}: {refusal.status} {refusal}")
+                    continue
+            self.submitted.append(study["name"])
+            study = next(self._studies)

@@ -1,0 +1,72 @@
+"""A Postgres that can be killed, frozen and started again."""
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psutil
+import sqlalchemy as sa
+
+from service.storage.database import initialise
+from service.storage.embedded import EmbeddedPostgres
+
+
+class Server:
+    """The embedded server in `folder`, always at the same address; one mishap at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._embedded = EmbeddedPostgres(folder)
+        self._mishap = threading.Lock()
+        self.url = ""
+
+    def __enter__(self) -> Self:
+        self.url = self._embedded.start()
+        initialise(self.url)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+        self._embedded.release()
+
+    @property
+    def port(self) -> int:
+        port = sa.make_url(self.url).port
+        assert port is not None
+        return port
+
+    def through(self, port: int) -> str:
+        """The URL by which somebody behind a proxy on `port` reaches the server."""
+        return sa.make_url(self.url).set(port=port).render_as_string(hide_password=False)
+
+    def crash(self, seconds: float) -> None:
+        """Stop at once, without a goodbye to anybody, and start again after `seconds`."""
+        with self._mishap:
+            self._postmaster.send_signal(signal.SIGQUIT)
+            time.sleep(seconds)
+            assert self._embedded.start() == self.url
+
+    def freeze(self, seconds: float) -> None:
+        """Stop every process of the server for `seconds`, as a hypervisor does that moves the machine."""
+        with self._mishap:
+            family = [self._postmaster, *self._postmaster.children(recursive=True)]
+            try:
+                _send(family, signal.SIGSTOP)
+                time.sleep(seconds)
+            finally:
+                _send(family, signal.SIGCONT)
+
+    @property
+    def _postmaster(self) -> psutil.Process:
+        return psutil.Process(int((self._folder / "data" / "postmaster.pid").read_text().splitlines()[0]))
+
+
+def _send(processes: list[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
+        try:
+            os.kill(process.pid, number)
+        except ProcessLookupError:  # a connection that has ended
+            continue

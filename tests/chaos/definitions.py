@@ -1,0 +1,92 @@
+"""The studies that are searched meanwhile: all variants, pruning, repeats, two objectives, one poison."""
+
+from collections.abc import Iterator
+from typing import Any
+
+RETRIES = 10
+PAUSE_S = 0.4  # in an epoch: trials of some ten seconds, so that most faults strike in the middle of one
+POISON = "kills its worker"
+
+_VARIANTS = {
+    "regularizer": {
+        "type": "categorical",
+        "choices": ["none", "dropout", "gaussian_dropout", "dropconnect", "masksembles", "pernodedrop"],
+    },
+    "stir_type": {
+        "type": "categorical",
+        "choices": ["bernoulli", "gaussian", "partial_gaussian"],
+        "when": {"regularizer": "pernodedrop"},
+    },
+    "mask_mode": {"type": "categorical", "choices": ["dynamic", "fixed"], "when": {"regularizer": "pernodedrop"}},
+    "drop_rate": {"type": "float", "low": 0.0, "high": 0.5, "step": 0.1},
+    "units": {"type": "categorical", "choices": [16, 32]},
+}
+_LINE = "tests.chaos.tasks:PacedLine"
+
+
+def _digits(epochs: int) -> dict[str, Any]:
+    return {
+        "name": "tests.chaos.tasks:PacedDigits", "epochs": epochs, "train_size": 200, "options": {"pause": PAUSE_S},
+    }  # fmt: skip
+
+
+_KINDS: dict[str, dict[str, Any]] = {
+    "variants": {
+        "task": _digits(25),
+        "search_space": _VARIANTS,
+        "sampler": {"name": "random"},
+        "budget": {"trials": 12},
+    },
+    "pruned": {
+        "task": _digits(27),
+        "search_space": _VARIANTS,
+        "sampler": {"name": "tpe"},
+        "pruner": {"name": "successive_halving", "min_epochs": 9},
+        "budget": {"trials": 12},
+    },
+    "repeats": {
+        "task": _digits(9),
+        "search_space": _VARIANTS,
+        "sampler": {"name": "random"},
+        "repeats": 3,
+        "budget": {"trials": 8},
+    },
+    "two-objectives": {
+        "task": {"name": _LINE, "epochs": 25, "options": {"pause": PAUSE_S}},
+        "objectives": [{"metric": "val_loss"}, {"metric": "val_error"}],
+        "search_space": {
+            "drop_rate": _VARIANTS["drop_rate"],
+            "learning_rate": {"type": "float", "low": 0.001, "high": 0.1, "log": True},
+        },
+        "sampler": {"name": "random"},
+        "budget": {"trials": 8},
+    },
+    "built-in": {
+        "task": {"name": "digits", "epochs": 6},
+        "search_space": _VARIANTS,
+        "sampler": {"name": "tpe"},
+        "pruner": {"name": "hyperband", "min_epochs": 2},
+        "budget": {"trials": 8},
+    },
+}
+
+
+def definitions(seed: int) -> Iterator[dict[str, Any]]:
+    """One study after another, for ever."""
+    number = 0
+    while True:
+        for kind, parts in _KINDS.items():
+            number += 1
+            sampler = {**parts["sampler"], "seed": seed % 2**32}
+            yield {**parts, "name": f"{kind}-{number}", "sampler": sampler, "retries": RETRIES}
+
+
+def poison(seed: int) -> dict[str, Any]:
+    """Two trials, one of which kills every worker that takes it; it ends as failed when its retries are used up."""
+    return {
+        "name": "poison",
+        "task": {"name": _LINE, "epochs": 3, "options": {"pause": PAUSE_S}},
+        "search_space": {"trouble": {"type": "categorical", "choices": [POISON, "none"]}},
+        "sampler": {"name": "grid", "seed": seed % 2**32},
+        "retries": 1,
+    }

@@ -1,0 +1,186 @@
+"""One run of the schedule against the real fleet, from the first worker to the audit."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from service.client import Unreachable
+from service.storage import studies, trials
+from service.storage.audit import Finding, audit
+from service.storage.database import Database
+from service.storage.records import StudyRecord, TrialRecord
+from tests.chaos import uninterrupted
+from tests.chaos.controller import Controller, Customer
+from tests.chaos.database import Server
+from tests.chaos.definitions import definitions, poison
+from tests.chaos.disk import Disk
+from tests.chaos.fleet import ROOT, Exit, Fleet, Place
+from tests.chaos.ground import ground
+from tests.chaos.injection import Injected, Injector, general, particular
+from tests.chaos.observer import Cost, Observer
+from tests.chaos.proxy import Network
+from tests.chaos.schedule import LEASE_S, NETWORK, Fault, Kind
+
+AHEAD = 3  # open runs for every worker
+SETTLE_S = 600.0  # for what is open at the end of the schedule
+SAMPLE = 12  # resumed trials that are trained again without interruption
+EVERYWHERE = (Kind.CRASH_DATABASE, Kind.FREEZE_DATABASE, Kind.FILL_DISK)
+
+
+@dataclass
+class Survival:
+    """What the schedule left behind."""
+
+    seconds: float
+    studies: list[str]
+    costs: list[tuple[Injected, Cost]]
+    counts: dict[str, int]  # runs by state
+    failures: list[str]  # of runs, with their reasons
+    takeovers: int
+    handed_back: int
+    unfinished: list[str]  # studies
+    findings: list[Finding]
+    resumed: int  # complete runs with more than one holder
+    compared: int
+    different: list[str]
+    exits: list[Exit]
+    farewells: list[int]
+    broken: list[str]  # faults that could not be made
+    surprises: list[str] = field(default_factory=list)
+    checkpoints_left: list[str] = field(default_factory=list)
+
+
+def survive(faults: list[Fault], seed: int, workers: int) -> Survival:
+    """Train studies on `workers` workers while `faults` happen, then wait for the rest, count and compare."""
+    started = time.monotonic()
+    with ground() as folder, Server(folder / "postgres") as server, Network(server.port, workers) as network:
+        clocks = [folder / f"clock-{number}" for number in range(workers)]
+        places = [_place(folder, server.through(network.port(n)), clock) for n, clock in enumerate(clocks)]
+        submitted = chain([poison(seed)], definitions(seed))
+        with (
+            Disk(folder / "checkpoints") as disk,
+            Controller(server.url, folder) as controller,
+            Observer(server.url) as observer,
+            Fleet(places) as fleet,
+        ):
+            controller.wait_until_ready()
+            with Customer(controller.url, submitted, AHEAD * workers) as customer:
+
+                def struck(fault: Fault) -> list[int]:
+                    if fault.kind in EVERYWHERE or (fault.kind in NETWORK and fault.worker is None):
+                        return observer.in_training()
+                    if fault.kind is Kind.RESTART_CONTROLLER or fault.worker is None:
+                        return []
+                    return observer.in_training(fleet.pids(fault.worker))
+
+                _until_all_train(observer, workers)
+                acts = {**general(fleet, network, server), **particular(controller, disk, clocks)}
+                injector = Injector(acts, struck)
+                injector.run(faults)
+            _wait_for_the_rest(customer)
+            farewells = fleet.dismiss()
+            left = [name for name in disk.left() if name != "filler"]
+        with Database.open(server.url) as db:
+            return Survival(
+                seconds=time.monotonic() - started,
+                studies=customer.submitted,
+                costs=[(one, _cost(one, injector, observer)) for one in injector.injected],
+                findings=audit(db),
+                exits=fleet.exits,
+                farewells=farewells,
+                broken=injector.broken,
+                surprises=customer.surprises,
+                checkpoints_left=left,
+                **_counted(db),
+                **_compared(db, folder),
+            )
+
+
+def _place(folder: Path, url: str, clock: Path) -> Place:
+    clock.write_text("0")
+    command = (
+        *(sys.executable, "-m", "workers", "--device", "cpu", "--lease", str(LEASE_S), "--poll", "0.2"),
+        *("--checkpoints", str(folder / "checkpoints"), "--checkpoint-every", "0.2", "--grace", "15"),
+    )
+    environment = {
+        **os.environ,
+        "DATABASE_URL": url,
+        "PERNODEDROP_HOME": str(folder),
+        "PYTHONPATH": f"{ROOT / 'tests' / 'chaos' / 'clock'}:{ROOT}",
+        "CHAOS_CLOCK": str(clock),
+        "OMP_NUM_THREADS": "1",
+    }
+    return Place(command, environment, folder / f"{clock.name.replace('clock', 'worker')}.log")
+
+
+def _until_all_train(observer: Observer, workers: int) -> None:
+    deadline = time.monotonic() + SETTLE_S
+    while len(observer.in_training()) < workers:
+        assert time.monotonic() < deadline, "the workers do not come up"
+        time.sleep(0.2)
+
+
+def _wait_for_the_rest(customer: Customer) -> None:
+    deadline = time.monotonic() + SETTLE_S
+    while time.monotonic() < deadline:
+        try:
+            if customer.open_runs() == 0:
+                return
+        except Unreachable:
+            pass
+        time.sleep(0.5)
+
+
+def _cost(injected: Injected, injector: Injector, observer: Observer) -> Cost:
+    if injected.fault.kind is Kind.RESTART_CONTROLLER:
+        return Cost(1, 0, injector.lasted.get(injected.fault))
+    return observer.cost(injected.runs, injected.at)
+
+
+def _counted(db: Database) -> dict[str, object]:
+    steps = """
+        SELECT count(*) FILTER (WHERE was = 'running' AND state = 'running') AS takeovers,
+            count(*) FILTER (WHERE was = 'running' AND state = 'waiting') AS handed_back
+        FROM (SELECT state, lag(state) OVER (PARTITION BY run_id ORDER BY id) AS was FROM fleet.run_history) h
+    """
+    failed = """
+        SELECT s.name, r.trial_number, r.attempts, r.reason FROM fleet.runs r
+        JOIN fleet.studies s ON s.id = r.study_id WHERE r.state IN ('failed', 'cancelled') ORDER BY r.id
+    """
+    with db.engine.connect() as connection:
+        moves = connection.execute(sa.text(steps)).one()
+        states = connection.execute(sa.text("SELECT state, count(*) AS runs FROM fleet.runs GROUP BY state"))
+        return {
+            "counts": {row.state: row.runs for row in states},
+            "failures": [" ".join(map(str, row)) for row in connection.execute(sa.text(failed))],
+            "takeovers": moves.takeovers,
+            "handed_back": moves.handed_back,
+            "unfinished": list(
+                connection.execute(sa.text("SELECT name FROM fleet.studies WHERE finished_at IS NULL")).scalars()
+            ),
+        }
+
+
+def _compared(db: Database, folder: Path) -> dict[str, object]:
+    """Train a sample of the resumed trials again, spread evenly over all of them."""
+    resumed = [pair for pair in _complete(db) if "resumed_after_epoch" in pair[1].facts]
+    sample = resumed[:: max(1, len(resumed) // SAMPLE)][:SAMPLE]
+    different = [
+        f"{study.name} trial {trial.number}"
+        for study, trial in sample
+        if uninterrupted.stored(db, trial) != uninterrupted.trained(study, trial, folder)
+    ]
+    return {"resumed": len(resumed), "compared": len(sample), "different": different}
+
+
+def _complete(db: Database) -> Iterator[tuple[StudyRecord, TrialRecord]]:
+    for study in studies.all(db, limit=1000):
+        for trial in trials.page(db, study, limit=1000):
+            if trial.state == "complete":
+                yield study, trial

@@ -1,0 +1,47 @@
+"""Real trainings that last long enough to be interrupted."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from search_spaces import TaskSpec, TrialConfig
+from workers.tasks import Splits, Task
+from workers.tasks.digits import Digits
+
+
+class PacedDigits(Digits):
+    """digits, with a pause of `options.pause` seconds in every epoch."""
+
+    def __init__(self, spec: TaskSpec, data_folder: Path) -> None:
+        self._pause = float(spec.options["pause"])
+        options = {name: value for name, value in spec.options.items() if name != "pause"}
+        super().__init__(spec.model_copy(update={"options": options}), data_folder)
+
+    def metrics(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        time.sleep(self._pause / 2)  # called for two splits an epoch
+        return super().metrics(outputs, targets)
+
+
+class PacedLine(Task):
+    """Fits a line, with a pause likewise; the dimension `trouble` can make it poison."""
+
+    def load(self, device: torch.device) -> Splits:
+        x = torch.linspace(-1, 1, 64, device=device).unsqueeze(1)
+        return Splits(x, 2 * x, x, 2 * x)
+
+    def build(self, config: TrialConfig) -> nn.Module:
+        if config.extra.get("trouble") == "kills its worker":
+            os.kill(os.getppid(), signal.SIGKILL)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return nn.Sequential(nn.Linear(1, 8), nn.Dropout(config.drop_rate), nn.Linear(8, 1))
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return nn.functional.mse_loss(outputs, targets)
+
+    def metrics(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        time.sleep(float(self.spec.options["pause"]) / 2)
+        return {"error": (outputs - targets).abs().mean()}

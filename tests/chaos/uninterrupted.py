@@ -1,0 +1,41 @@
+"""The same trial trained without any interruption, to be compared bit for bit."""
+
+from pathlib import Path
+
+import torch
+
+from search_spaces import TrialConfig
+from service.storage import curves
+from service.storage.database import Database
+from service.storage.records import StudyRecord, TrialRecord
+from workers.messages import EpochDone, Order
+from workers.trial import train
+
+Figures = dict[tuple[int, int, str], float]  # by repeat, epoch and metric
+
+
+def stored(db: Database, trial: TrialRecord) -> Figures:
+    """What the workers measured, without the clock's readings."""
+    points = curves.of_run(db, trial.run_id)
+    return _timeless({(p.repeat, p.epoch, f"{p.split}_{p.metric}"): p.value for p in points})
+
+
+def trained(study: StudyRecord, trial: TrialRecord, folder: Path) -> Figures:
+    """The same, trained here in one go and without pauses."""
+    task = study.definition.task
+    hurried = {name: 0 if name == "pause" else value for name, value in task.options.items()}
+    order = Order(
+        task=task.model_copy(update={"options": hurried}),
+        config=TrialConfig.from_params(trial.params),
+        study_seed=study.definition.sampler.seed,
+        repeats=study.definition.repeats,
+        data_folder=folder,
+    )
+    torch.set_num_threads(1)  # as the workers have
+    reports = train(order, torch.device("cpu"), lambda: None)
+    done = [report for report in reports if isinstance(report, EpochDone)]
+    return _timeless({(d.repeat, d.epoch, name): value for d in done for name, value in d.metrics.items()})
+
+
+def _timeless(figures: Figures) -> Figures:
+    return {key: value for key, value in figures.items() if "seconds" not in key[2]}
