@@ -9,7 +9,9 @@ from pydantic_core import PydanticCustomError
 
 from search_spaces.part import Part
 
+MOST_TRIALS = 1_000_000
 LONGEST_SECONDS = 366 * 24 * 3600.0
+MOST_DEVICE_SECONDS = 10_000 * LONGEST_SECONDS
 DURATION_PATTERN = r"^(\d{1,9}h)?(\d{1,9}m)?(\d{1,9}s)?$"
 
 
@@ -24,25 +26,39 @@ def seconds(value: Any) -> Any:
     return math.fsum((3600 * hours, 60 * minutes, rest))
 
 
+_Text = Annotated[str, Field(pattern=DURATION_PATTERN, min_length=1)]
 Seconds = Annotated[
     float,
     Field(gt=0, le=LONGEST_SECONDS, allow_inf_nan=False),
-    BeforeValidator(
-        seconds,
-        json_schema_input_type=Annotated[float, Field(gt=0, le=LONGEST_SECONDS)]
-        | Annotated[str, Field(pattern=DURATION_PATTERN, min_length=1)],
-    ),
+    BeforeValidator(seconds, json_schema_input_type=Annotated[float, Field(gt=0, le=LONGEST_SECONDS)] | _Text),
+]
+DeviceSeconds = Annotated[
+    float,
+    Field(gt=0, le=MOST_DEVICE_SECONDS, allow_inf_nan=False),
+    BeforeValidator(seconds, json_schema_input_type=Annotated[float, Field(gt=0, le=MOST_DEVICE_SECONDS)] | _Text),
 ]
 
 
 class Budget(Part):
-    """The exact number of trials and the limits of time, in seconds; None is no limit."""
+    """The exact number of trials and the limits that may end a search sooner, times in seconds; None is no limit.
+
+    At a limit no further trial begins; those in training go on to their end.
+    """
 
     trials: int | None = Field(
         default=None,
         ge=1,
-        le=1_000_000,
+        le=MOST_TRIALS,
         description="Required; only the grid sampler has a number of its own, its grid's size.",
     )
-    wall_time: Seconds | None = Field(default=None, description="Of the study as a whole.")
+    wall_time: Seconds | None = Field(default=None, description="Of the search, since its first trial began.")
+    device_time: DeviceSeconds | None = Field(
+        default=None, description="Of all workers together: the time for which they held trials of the search."
+    )
+    patience: int | None = Field(
+        default=None,
+        ge=1,
+        le=MOST_TRIALS,
+        description="End the search when so many trials in a row brought no better value of its only objective.",
+    )
     trial_timeout: Seconds | None = Field(default=None, description="Of one trial.")

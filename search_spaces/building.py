@@ -9,7 +9,14 @@ from optuna.exceptions import ExperimentalWarning
 
 from search_spaces.definition import StudyDefinition
 from search_spaces.distinct import DistinctSampler
-from search_spaces.pruners import HyperbandPruner, MedianPruner, NoPruner, SuccessiveHalvingPruner
+from search_spaces.paired import RepeatsPruner
+from search_spaces.pruners import (
+    HyperbandPruner,
+    MedianPruner,
+    NoPruner,
+    PairedPruner,
+    SuccessiveHalvingPruner,
+)
 from search_spaces.samplers import (
     CmaEsSampler,
     GpSampler,
@@ -74,6 +81,8 @@ def build_pruner(definition: StudyDefinition) -> pruners.BasePruner:
                 min_early_stopping_rate=chosen.min_early_stopping_rate,
                 bootstrap_count=chosen.bootstrap_count,
             )
+        if isinstance(chosen, PairedPruner):
+            return RepeatsPruner(chosen.p, repeats=definition.repeats, first=chosen.n_startup_repeats)
         return pruners.WilcoxonPruner(p_threshold=chosen.p_threshold, n_startup_steps=chosen.n_startup_repeats)
 
 

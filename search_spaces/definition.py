@@ -1,10 +1,13 @@
 """A study as its author writes it."""
 
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from search_spaces.budget import Budget
+from search_spaces.conditions import in_order
+from search_spaces.confirmation import Confirmation
 from search_spaces.dimensions import MOST_DIMENSIONS, Dimension
 from search_spaces.grids import grid
 from search_spaces.objective import Objective
@@ -17,6 +20,7 @@ from search_spaces.scalars import ParameterName, Scalar
 from search_spaces.task import TaskSpec
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
+LOWEST_PRIORITY, HIGHEST_PRIORITY = -100, 100
 DESCRIPTION_PATTERN = r"^[^\x00]*$"  # Postgres cannot store NUL
 
 
@@ -39,7 +43,16 @@ class StudyDefinition(Part):
     sampler: Sampler = TpeSampler()
     pruner: Pruner = NoPruner()
     budget: Budget = Budget()
+    priority: int = Field(
+        default=0,
+        ge=LOWEST_PRIORITY,
+        le=HIGHEST_PRIORITY,
+        description="Workers serve the highest first, and share themselves fairly among equals.",
+    )
     repeats: int = Field(default=1, ge=1, le=100, description="Seeds a configuration is trained with.")
+    confirmation: Confirmation | None = Field(
+        default=None, description="Train the best configurations again under fresh seeds, and test them."
+    )
     retries: int = Field(default=2, ge=0, le=10, description="Further attempts after a lost worker.")
 
     @model_validator(mode="after")
@@ -49,12 +62,22 @@ class StudyDefinition(Part):
             raise InvalidDefinition(problems)
         return self
 
+    @cached_property
+    def order(self) -> tuple[str, ...]:
+        """The dimensions in the order in which a trial asks for them: parents first."""
+        return tuple(in_order(self.search_space))
+
     @property
     def epochs(self) -> int:
-        """The epochs of a whole trial, over all its repeats."""
+        """The epochs of a whole trial of the search, over all its repeats."""
         return self.task.epochs * self.repeats
 
     @property
+    def confirmation_epochs(self) -> int:
+        """The epochs of a whole run of the confirmation, over all its repeats; 0 if there is none."""
+        return 0 if self.confirmation is None else self.task.epochs * self.confirmation.repeats
+
+    @property
     def trials(self) -> int:
-        """The exact number of runs."""
+        """The exact number of the search's runs."""
         return len(grid(self)) if self.budget.trials is None else self.budget.trials

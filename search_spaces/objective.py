@@ -16,3 +16,8 @@ class Objective(Part):
         description="val_loss, val_accuracy, train_loss, ... (never of the test split)"
     )
     direction: Literal["minimize", "maximize"] = "minimize"
+
+    @property
+    def tested(self) -> str:
+        """The same metric on the test split: "test_loss" of "val_loss"."""
+        return f"test_{self.metric.partition('_')[2]}"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from search_spaces.conditions import in_order, is_active
+from search_spaces.conditions import is_active
 from search_spaces.definition import StudyDefinition
 from search_spaces.dimensions import CategoricalDimension, Dimension, FloatDimension, Value
 from search_spaces.trial_config import TrialConfig
@@ -33,7 +33,7 @@ def resolved(definition: StudyDefinition, answer: Callable[[str, Dimension], Val
     """The fixed parameters, with those that `answer` gives for the active dimensions; None leaves one out."""
     values: dict[str, Value] = dict(definition.fixed)  # by dimension, which is what conditions name
     params: dict[str, Value] = dict(definition.fixed)
-    for name in in_order(definition.search_space):
+    for name in definition.order:
         dimension = definition.search_space[name]
         parameter = dimension.parameter or name
         value = answer(parameter, dimension) if is_active(dimension, values) else None

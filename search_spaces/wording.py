@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from search_spaces.budget import Budget
+from search_spaces.confirmation import Confirmation
 from search_spaces.definition import DESCRIPTION_PATTERN, NAME_PATTERN, StudyDefinition
 from search_spaces.dimensions import CategoricalDimension, FloatDimension, IntDimension
 from search_spaces.objective import METRIC_PATTERN, Objective
@@ -72,7 +73,12 @@ UNIONS: Mapping[str, tuple[str, dict[str, type[BaseModel]]]] = {
     "search_space": ("type", DIMENSIONS),
 }
 TAGS = {(tag,) for _, members in UNIONS.values() for tag in members}
-PARTS: Mapping[str, type[BaseModel]] = {"task": TaskSpec, "objectives": Objective, "budget": Budget}
+PARTS: Mapping[str, type[BaseModel]] = {
+    "task": TaskSpec,
+    "objectives": Objective,
+    "budget": Budget,
+    "confirmation": Confirmation,
+}
 
 
 def follows_from_another(error: ErrorDetails) -> bool:

@@ -10,12 +10,15 @@ from pydantic import BaseModel, ValidationError
 
 from service.api.models import (
     ErrorOut,
+    FigureOut,
+    Figures,
     Ranking,
     RankingRow,
     StudyDetail,
     StudyOut,
     StudyPage,
     TrialDetail,
+    TrialOut,
     TrialPage,
     WorkerOut,
     Workers,
@@ -24,6 +27,7 @@ from service.api.models import (
 Model = TypeVar("Model", bound=BaseModel)
 
 PAGE = 100  # records a request
+PATIENT = 300.0  # s: a large study's results take their time
 DIRECT: Mapping[str, httpx.BaseTransport | None] = {  # a proxy cannot reach our loopback
     "all://127.0.0.1": None,
     "all://localhost": None,
@@ -85,15 +89,34 @@ class Client:
         return self._read(TrialPage, "GET", _path(name, "trials"), params=params)
 
     def trial(self, name: str, number: int) -> TrialDetail:
-        """One trial with its learning curves."""
+        """One trial with what happened to it and its learning curves."""
         return self._read(TrialDetail, "GET", _path(name, "trials", str(number)))
+
+    def cancel(self, name: str, number: int) -> TrialOut:
+        """End a trial that waits or runs; one that has ended otherwise is refused with status 409."""
+        return self._read(TrialOut, "POST", _path(name, "trials", str(number), "cancel"))
 
     def ranking(self, name: str) -> list[RankingRow]:
         return self._read(Ranking, "GET", _path(name, "ranking")).ranking
 
     def report(self, name: str) -> str:
         """The study's report as a page of HTML."""
-        return self._send("GET", _path(name, "report")).text
+        return self._send("GET", _path(name, "report"), timeout=PATIENT).text
+
+    def figures(self, name: str) -> list[FigureOut]:
+        """The figures that the study has the results for."""
+        return self._read(Figures, "GET", _path(name, "figures"), timeout=PATIENT).figures
+
+    def export(self, name: str, *file: str) -> bytes:
+        """A file of the study's results: "records.csv", or "figures" and "history.png"."""
+        return self._send("GET", _path(name, *file), timeout=PATIENT).content
+
+    def prioritize(self, name: str, priority: int) -> StudyOut:
+        return self._read(StudyOut, "PATCH", _path(name), json={"priority": priority})
+
+    def extend(self, name: str, trials: int) -> StudyOut:
+        """Add so many trials; a grid, a stopped study and one at a limit of its budget are refused with status 409."""
+        return self._read(StudyOut, "POST", _path(name, "extend"), json={"trials": trials})
 
     def change(self, name: str, action: Literal["pause", "resume", "stop"]) -> StudyOut:
         return self._read(StudyOut, "POST", _path(name, action))
@@ -104,6 +127,10 @@ class Client:
     def workers(self) -> list[WorkerOut]:
         """The workers that were seen lately."""
         return self._read(Workers, "GET", "workers").workers
+
+    def drain(self, worker: str) -> None:
+        """Ask the worker of this id to leave."""
+        self._send("POST", f"workers/{quote(worker, safe='')}/drain")
 
     def ready(self) -> bool:
         """Whether the controller answers and its database does."""

@@ -7,13 +7,16 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 from service.settings import Settings
 from service.storage.database import Database
 from service.storage.errors import StorageError
 from service.storage.patience import AWAY, first_line
-from workers.agent import Agent, Options
+from workers.agent import Options
 from workers.checkpoints import unusable
+from workers.machine import cores
+from workers.slots import Slots
 from workers.trial_process import TrialProcessDied
 
 DESCRIPTION = """\
@@ -24,6 +27,7 @@ no further run is taken; the present one is handed back with a checkpoint at the
 worker carries on from there. A second signal hands it back at once.
 """
 
+MOST_SLOTS = 64
 STUCK_S = 10.0  # s beyond the grace time for a worker to leave in order
 
 EXAMPLES = """\
@@ -31,13 +35,14 @@ examples:
   pernodedrop worker                                  the first GPU if there is one, else the CPU
   pernodedrop worker --device cuda:1
   pernodedrop worker --device cpu --threads 8
+  pernodedrop worker --slots auto                     as many trials at once as the device bears
   pernodedrop worker --exit-when-idle                 for batch schedulers: leave when the queue is empty
 
 exit codes: 0 left in order, 1 the device cannot be used, 2 wrong usage, 3 the database cannot be reached
 """
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, make_slots: Callable[..., Slots] = Slots) -> int:
     """Run a worker; returns the exit code."""
     options = _parser().parse_args(arguments)
     os.environ["TZ"] = "UTC"  # Optuna stores naive local times
@@ -52,9 +57,9 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write("error: DATABASE_URL is not set: write postgresql://user:password@host:5432/name\n")
         return 2
     try:
-        with Database.open(settings.database_url) as db:
+        with Database.open(settings.database_url, pool_size=(options.slots or cores()) + 1) as db:
             db.check()
-            agent = Agent(
+            slots = make_slots(
                 db,
                 Options(
                     data_folder=settings.data_folder,
@@ -67,11 +72,12 @@ def main(arguments: list[str] | None = None) -> int:
                     checkpoints=checkpoints,
                     checkpoint_every=options.checkpoint_every,
                 ),
+                options.slots,
             )
             for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: agent.drain())
+                signal.signal(number, lambda *_: slots.drain())
             _leave_even_if_stuck(options.grace + STUCK_S)
-            agent.run()
+            slots.run()
     except (StorageError, ValueError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 3
@@ -91,7 +97,17 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda:N (default: auto)")
+    parser.add_argument(
+        "--device", default="auto", help="auto, cpu or cuda:N; auto is the least used GPU, else the CPU (default: auto)"
+    )
+    parser.add_argument(
+        "--slots",
+        type=_slots,
+        default=1,
+        metavar="N|auto",
+        help=f"trials that train at once on the device, 1 to {MOST_SLOTS}; auto: as many as its memory bears and "
+        "as bring more epochs a second (default: 1)",
+    )
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of the training (default: 1)")
     for name, default, text in (
         ("--lease", 60.0, "seconds until a dead worker's run is taken over"),
@@ -132,6 +148,14 @@ def _leave_even_if_stuck(seconds: float) -> None:
 
 def _checkpoints(chosen: str | None, settings: Settings) -> str | None:
     return None if chosen == "none" else chosen or str(settings.home / "checkpoints")
+
+
+def _slots(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not (text.isdecimal() and 1 <= int(text) <= MOST_SLOTS):
+        raise argparse.ArgumentTypeError(f"must be auto or from 1 to {MOST_SLOTS}, got {text}")
+    return int(text)
 
 
 def _seconds(text: str) -> float:

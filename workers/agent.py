@@ -23,8 +23,9 @@ from service.storage.expiry import expire
 from service.storage.patience import AWAY, first_line, patiently
 from service.storage.records import Lease, RunState
 from workers.execution import Execution
-from workers.lease import AGAIN_S, SEEN_S, Renewal
-from workers.trial_process import TrialProcess, TrialProcessDied
+from workers.lease import AGAIN_S, LOOK_S, SEEN_S, Renewal
+from workers.seat import Seat
+from workers.trial_process import TrialProcessDied
 
 log = logging.getLogger(__name__)
 
@@ -49,30 +50,36 @@ class Options:
 
 
 class Agent:
-    """Supervises one trial process on one device."""
+    """Supervises one trial process: one slot of a device."""
 
-    def __init__(self, db: Database, options: Options) -> None:
-        self._db, self._options = db, options
+    def __init__(self, db: Database, options: Options, seat: Seat) -> None:
+        self._db, self._options, self._seat = db, options, seat
         self._leave_by = float("inf")
-        self._sweep_at = 0.0
-        self._process: TrialProcess | None = None
+        self._retires = False
+        self._is_unwanted = False
+        self._sweep_at = self._look_at = 0.0
 
     def drain(self) -> None:
         """Take no further run and hand the present one back, with a checkpoint at the end of its epoch if that
         comes within the grace time; without a checkpoint store the trial may end within it. Called a second time,
         hand back at once. Safe in a signal handler."""
-        again = self._is_draining()
+        again = self._leave_by < float("inf")
         self._leave_by = 0.0 if again else time.monotonic() + self._options.grace
 
+    def retire(self) -> None:
+        """Take no further run, and leave when the present one has ended."""
+        self._retires = True
+
     def run(self) -> None:
-        """Work until drained (or, with `exit_when_idle`, until the queue is empty).
+        """Work until drained or retired (or, with `exit_when_idle`, until the queue is empty).
 
         Raises:
             TrialProcessDied: the device cannot be used at all.
         """
-        self._process = TrialProcess(self._options.device, self._options.threads)
-        device = self._process.device
         try:
+            if not self._take_seat():
+                return
+            device = self._seat.process.device
             self._patiently(lambda: self._db.optuna)  # its first use costs a second that no run should wait for
             worker_id = self._patiently(lambda: workers.register(self._db, socket.gethostname(), os.getpid(), device))
             log.info("worker %s on %s waits for runs", worker_id, device)
@@ -82,10 +89,13 @@ class Agent:
         except AWAY as error:
             log.warning("left while the database was away: %s", first_line(error))
         finally:
-            self._process.kill()
+            self._seat.clear()
 
     def _serve(self, worker_id: str) -> None:
-        while not self._is_draining():
+        while not (self.is_draining() or self._retires):
+            if not self._seat.take():
+                self._wait_outside(worker_id)
+                continue
             lease = self._next(worker_id)
             if lease is not None:
                 self._work(worker_id, lease)
@@ -93,22 +103,23 @@ class Agent:
                 self._sweep(worker_id)
                 return
             else:
+                self._seat.idle()
                 self._rest(self._options.poll * random.uniform(0.75, 1.25))
 
-    def _is_draining(self) -> bool:
+    def is_draining(self) -> bool:
+        """Whether `drain` was called, or is to be: somebody asked over REST that this worker leave."""
         # No Event: its lock is not reentrant, and a handler that comes while the lock is held waits for ever.
-        return self._leave_by < float("inf")
+        return self._leave_by < float("inf") or self._is_unwanted
 
     def _rest(self, seconds: float) -> None:
         until = time.monotonic() + seconds
-        while not self._is_draining() and (left := until - time.monotonic()) > 0:
+        while not self.is_draining() and (left := until - time.monotonic()) > 0:
             time.sleep(min(left, NAP_S))
 
     def _next(self, worker_id: str) -> Lease | None:
         try:
-            if time.monotonic() > self._sweep_at:
-                self._sweep(worker_id)
-            return queue.claim(self._db, worker_id, self._options.lease)
+            self._look_around(worker_id)
+            return None if self.is_draining() else queue.claim(self._db, worker_id, self._options.lease)
         except AWAY as error:
             # Others may hold runs whose leases ended meanwhile: let them renew first when it is back.
             log.warning("the database does not answer, waiting for it: %s", first_line(error))
@@ -116,24 +127,54 @@ class Agent:
             self._rest(min(self._options.lease / 3, 5 * AGAIN_S))
             return None
 
+    def _look_around(self, worker_id: str) -> None:
+        """Sweep and show a sign of life from time to time, and ask more often whether we may stay."""
+        if time.monotonic() > self._sweep_at:
+            self._sweep(worker_id)
+        elif time.monotonic() > self._look_at:
+            self._heed(workers.may_stay(self._db, worker_id))
+            self._look_at = time.monotonic() + LOOK_S
+
+    def _heed(self, may_stay: bool) -> None:
+        self._is_unwanted = self._is_unwanted or not may_stay
+
     def _sweep(self, worker_id: str) -> None:
         expire(self._db, lambda trial_id, reason: optuna_trials.fail(self._db, trial_id, reason))
-        workers.seen(self._db, worker_id)
+        self._heed(workers.seen(self._db, worker_id))
         self._sweep_at = time.monotonic() + min(self._options.lease / 3, SEEN_S)
+
+    def _take_seat(self, lease: Lease | None = None, renewal: Renewal | None = None) -> bool:
+        """Have a trial process, on a device of its own if the run needs that; False if it comes to nothing."""
+        while not self._seat.take(None if lease is None else lease.run_id):
+            if self.is_draining() or (renewal and (renewal.lost.is_set() or renewal.stopped.is_set())):
+                return False
+            time.sleep(NAP_S)
+        return True
+
+    def _wait_outside(self, worker_id: str) -> None:
+        """Show a sign of life while another slot has the device to itself."""
+        with contextlib.suppress(*AWAY):
+            self._look_around(worker_id)
+        self._rest(NAP_S)
 
     def _work(self, worker_id: str, lease: Lease) -> None:
         try:
-            with Renewal(self._db, worker_id, lease, self._options.lease) as renewal:
-                self._execute(lease, renewal)
+            with Renewal(self._db, worker_id, lease, self._options.lease, self._heed) as renewal:
+                if not self._take_seat(lease, renewal):
+                    self._patiently(lambda: queue.hand_back(self._db, lease))
+                else:
+                    self._execute(lease, renewal)
         except LeaseLost as lost:
-            log.warning("%s: its run goes on elsewhere", lost)
+            log.warning("%s", lost)
             self._restart_process()
         except AWAY as error:
             log.warning("run %d is handed back: %s", lease.run_id, first_line(error))
             self._restart_process()
             with contextlib.suppress(LeaseLost, *AWAY):  # the outage was no attempt of the run's
                 self._patiently(lambda: queue.hand_back(self._db, lease))
-        except TrialProcessDied:
+        except TrialProcessDied:  # no new one could be started: the device, not the run, is to blame
+            with contextlib.suppress(LeaseLost, *AWAY):
+                self._patiently(lambda: queue.hand_back(self._db, lease))
             raise
         except Exception as error:  # such as a study without its Optuna half: the worker goes on with others
             log.exception("run %d cannot be worked on", lease.run_id)
@@ -142,9 +183,11 @@ class Agent:
                 end = partial(queue.finish, self._db, lease, RunState.FAILED, reason=reason)
                 self._patiently(lambda: end(tell=lambda: None))  # `expire` ends the Optuna trial, if there is one
             self._restart_process()
+        finally:
+            self._seat.end_of_run()
 
     def _patiently(self, call: Callable[[], T]) -> T:
-        return patiently(call, seconds=float("inf"), give_up=self._is_draining)
+        return patiently(call, seconds=float("inf"), give_up=self.is_draining)
 
     def _execute(self, lease: Lease, renewal: Renewal) -> None:
         found = self._study(lease.study_id)
@@ -159,20 +202,20 @@ class Agent:
             study,
             renewal=renewal,
             leave_by=lambda: self._leave_by,
+            repack=lambda: self._seat.repack(lease.run_id),
             data_folder=self._options.data_folder,
             checkpoints=self._options.checkpoints,
             checkpoint_every=self._options.checkpoint_every,
         )
-        assert self._process is not None
-        outcome = execution.run(self._process, fixed_params(definition, lease.ordinal))
+        outcome = execution.run(self._seat.process, fixed_params(definition, lease.ordinal))
         if not outcome.healthy:
             self._restart_process()
 
     def _restart_process(self) -> None:
-        assert self._process is not None
-        self._process.kill()
-        if not self._is_draining():
-            self._process = TrialProcess(self._options.device, self._options.threads)
+        if self.is_draining():
+            self._seat.clear()
+        else:
+            self._seat.replace()
 
     @lru_cache(maxsize=64)  # noqa: B019 (an agent lives as long as its process)
     def _study(self, study_id: int) -> tuple[StudyDefinition, optuna.Study] | None:

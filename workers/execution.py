@@ -1,26 +1,28 @@
-"""One lease from Optuna's suggestion to the end of its run."""
+"""One lease from its first moment to the end of its run, or to its going back to the queue."""
 
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import optuna
-from optuna.trial import FrozenTrial, Trial, TrialState
 
-from search_spaces import StudyDefinition, TrialConfig, suggest
-from service.storage import optuna_trials, queue
+from search_spaces import StudyDefinition, TrialConfig
+from service.storage import queue
 from service.storage.database import Database
 from service.storage.errors import LeaseLost
 from service.storage.patience import AWAY, patiently
-from service.storage.records import CurvePoint, Lease, RunState
+from service.storage.records import CurvePoint, Lease, RunState, Stage
+from workers.assignment import Assignment, Outcome
 from workers.checkpoints import discard
+from workers.confirmation_run import ConfirmationRun
 from workers.lease import Renewal
 from workers.messages import EpochDone, Failed, Finished, Order, Started
-from workers.objective import Progress, UnusableObjective
+from workers.objective import UnusableObjective
+from workers.search_trial import SearchTrial
 from workers.trial_process import TrialProcess, TrialProcessDied
 
 log = logging.getLogger(__name__)
@@ -30,21 +32,13 @@ T = TypeVar("T")
 LISTEN_S = 0.2  # s between looks at the clock, the lease and the drain while no report comes
 LEAVE_S = 5.0  # s for a trial that is called off to end its epoch before its process is killed
 
-_TOLD = {RunState.COMPLETE: TrialState.COMPLETE, RunState.PRUNED: TrialState.PRUNED}
-_SETTLED = {TrialState.COMPLETE: RunState.COMPLETE, TrialState.PRUNED: RunState.PRUNED}
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How the work on a lease ended; `state` is None if the run goes back to the queue."""
-
-    state: RunState | None
-    reason: str | None = None
-    healthy: bool = True  # whether the trial process may serve again
-
 
 class Execution:
-    """Trains one run's trial and writes down what it does, always under the lease's token."""
+    """Trains what the run is for and writes down what it does, always under the lease's token.
+
+    Lease, process, clock, drain and curves are seen to here, alike for every run; what is trained, and who hears of
+    it, is the assignment's: a trial of the search or a run of the confirmation.
+    """
 
     def __init__(
         self,
@@ -55,16 +49,16 @@ class Execution:
         *,
         renewal: Renewal,
         leave_by: Callable[[], float],
+        repack: Callable[[], bool] = lambda: False,
         data_folder: Path,
         checkpoints: str | None = None,
         checkpoint_every: float = 30.0,
     ) -> None:
         self._db, self._lease, self._definition, self._study = db, lease, definition, study
         self._renewal, self._leave_by, self._data_folder = renewal, leave_by, data_folder
+        self._repack = repack
         self._checkpoints, self._checkpoint_every = checkpoints, checkpoint_every
-        self._progress = Progress(definition.objectives)
-        self._trial_id: int
-        self._trial: Trial
+        self._assignment: Assignment
 
     def run(self, process: TrialProcess, fixed_params: Mapping[str, object] | None) -> Outcome:
         """Work until the run ends, is handed back or is lost.
@@ -73,17 +67,13 @@ class Execution:
             LeaseLost: another worker holds the run by now, or its study was deleted.
             One of AWAY: the database has not answered for long; the caller hands the run back.
         """
-        ask = partial(optuna_trials.ask, self._db, self._study, self._lease, fixed_params)
-        self._trial_id = queue.under_lease(self._db, self._lease, ask)  # a stale holder's trial would run for ever
-        if self._lease.token > 1:
-            earlier = self._db.optuna.get_trial(self._trial_id)
-            if earlier.state.is_finished():
-                return self._settle(earlier)
+        self._assignment = self._assigned(fixed_params)
+        if (ended := self._assignment.adopt()) is not None:
+            self._finish(ended, lambda: None)
+            return ended
         started = time.monotonic()
         try:
-            self._trial = optuna_trials.open_trial(self._study, self._trial_id)
-            queue.attach(self._db, self._lease, self._trial_id, self._trial.number)
-            outcome = self._train(process, suggest(self._trial, self._definition))
+            outcome = self._train(process, self._assignment.prepare())
         except (LeaseLost, *AWAY):
             raise
         except Exception as error:  # a sampler's or our own: one run's failure must not end the worker
@@ -100,16 +90,13 @@ class Execution:
         )
         return outcome
 
+    def _assigned(self, fixed_params: Mapping[str, object] | None) -> Assignment:
+        if self._lease.stage is Stage.CONFIRMATION:
+            return ConfirmationRun(self._db, self._lease, self._definition)
+        return SearchTrial(self._db, self._lease, self._definition, self._study, fixed_params)
+
     def _patiently(self, call: Callable[[], T]) -> T:
         return patiently(call, give_up=lambda: time.monotonic() > self._leave_by())
-
-    def _settle(self, record: FrozenTrial) -> Outcome:
-        """End a run whose last holder died between telling Optuna and ending the run."""
-        if self._lease.trial_id is None:  # else its curves and facts are complete, and `attach` would drop them
-            queue.attach(self._db, self._lease, self._trial_id, record.number)
-        outcome = Outcome(_SETTLED.get(record.state, RunState.FAILED), record.system_attrs.get("fail_reason"))
-        self._finish(outcome, lambda: None)
-        return outcome
 
     def _train(self, process: TrialProcess, config: TrialConfig) -> Outcome:
         try:
@@ -118,7 +105,9 @@ class Execution:
                     task=self._definition.task,
                     config=config,
                     study_seed=self._definition.sampler.seed,
-                    repeats=self._definition.repeats,
+                    repeats=len(self._assignment.seeds),
+                    first_seed=self._assignment.seeds.start,
+                    tested_by=self._assignment.tested_by,
                     data_folder=self._data_folder,
                     run_id=self._lease.run_id,
                     token=self._lease.token,
@@ -128,7 +117,9 @@ class Execution:
             )
             return self._follow(process)
         except TrialProcessDied as death:
-            return Outcome(RunState.FAILED, str(death), healthy=False)
+            if death.out_of_memory:
+                return self._out_of_memory(str(death))
+            return self._died(str(death))
 
     def _follow(self, process: TrialProcess) -> Outcome:
         timeout = self._definition.budget.trial_timeout
@@ -145,8 +136,22 @@ class Execution:
                 case Finished():
                     return Outcome(RunState.COMPLETE)
                 case Failed(reason, traceback, out_of_memory):
-                    log.warning("trial %d failed:\n%s", self._trial.number, traceback.rstrip())
-                    return Outcome(RunState.FAILED, reason, healthy=not out_of_memory)
+                    log.warning("run %d failed:\n%s", self._lease.run_id, traceback.rstrip())
+                    return self._out_of_memory(reason) if out_of_memory else Outcome(RunState.FAILED, reason)
+
+    def _died(self, reason: str) -> Outcome:
+        """A killed process need not be the trial's doing: like a lost worker, it uses up an attempt."""
+        if self._lease.attempts <= self._definition.retries:
+            return Outcome(None, reason, healthy=False, attempted=True)
+        return Outcome(RunState.FAILED, f"{reason} (attempt {self._lease.attempts}, retries used up)", healthy=False)
+
+    def _out_of_memory(self, reason: str) -> Outcome:
+        """Not the trial's fault if others had the memory: `repack` tells, and sees to it that it gets all of it."""
+        if self._repack():
+            note = f"ran out of memory beside other trials, to be tried alone: {reason}"
+            return Outcome(None, note, healthy=False, out_of_memory=True)
+        note = f"{reason} (its worker trained nothing else on the device)"
+        return Outcome(RunState.FAILED, note, healthy=False, out_of_memory=True)
 
     def _must_leave(self) -> bool:
         """Whether this worker is leaving and the trial cannot stay: at once if it can be carried on from here."""
@@ -168,19 +173,14 @@ class Execution:
     def _take_in(self, done: EpochDone) -> Outcome | None:
         """Write the epoch down; return an outcome if the trial is to end here."""
         try:
-            value, *others = self._progress.add(done.repeat, done.epoch, done.metrics)
+            report = self._assignment.take_in(done)
         except UnusableObjective as error:
             return Outcome(RunState.FAILED, str(error))
-        step = None if others else self._step(done)  # Optuna takes reports of single-objective studies only
-        if self._pairs_repeats:
-            value = self._progress.of_repeat(done.repeat)
-        report = None if step is None else (step, value)
         points = [_point(done, name, number) for name, number in done.metrics.items()]
         self._patiently(lambda: queue.record_epoch(self._db, self._lease, self._total(done), points, report))
-        if report is None or self._definition.pruner.name == "none":
+        if report is None:
             return None
-        hopeless = self._patiently(lambda: optuna_trials.should_prune(self._trial, *report))
-        return Outcome(RunState.PRUNED) if hopeless else None
+        return Outcome(RunState.PRUNED) if self._patiently(lambda: self._assignment.is_hopeless(report)) else None
 
     def _total(self, done: EpochDone) -> int:
         return done.repeat * self._definition.task.epochs + done.epoch
@@ -196,32 +196,19 @@ class Execution:
                 return outcome
         return replace(outcome, healthy=False)
 
-    @property
-    def _pairs_repeats(self) -> bool:
-        return self._definition.pruner.name == "wilcoxon"
-
-    def _step(self, done: EpochDone) -> int | None:
-        """What Optuna hears of: the epochs of the first repeat or, to compare seed by seed, whole repeats."""
-        if self._pairs_repeats:
-            return done.repeat if done.epoch == self._definition.task.epochs else None
-        return done.epoch if done.repeat == 0 else None
-
     def _end(self, outcome: Outcome) -> None:
         if outcome.state is None:
-            self._patiently(lambda: queue.hand_back(self._db, self._lease))
-        elif outcome.state in _TOLD:
-            told = _TOLD[outcome.state]
-            values = self._progress.values if told is TrialState.COMPLETE else None
-            self._finish(outcome, lambda: optuna_trials.tell(self._study, self._trial, told, values))
+            note = outcome.reason if outcome.out_of_memory or outcome.attempted else None
+            self._patiently(lambda: queue.hand_back(self._db, self._lease, note, attempted=outcome.attempted))
         else:
-            reason = outcome.reason or outcome.state
-            self._finish(outcome, lambda: optuna_trials.fail(self._db, self._trial_id, reason))
+            self._finish(outcome, lambda: self._assignment.tell(outcome))
 
     def _finish(self, outcome: Outcome, tell: Callable[[], None]) -> None:
         assert outcome.state is not None
-        best = self._progress.best_epoch
-        end = partial(queue.finish, self._db, self._lease, outcome.state, reason=outcome.reason, best_epoch=best)
-        self._patiently(lambda: end(tell=tell))
+        progress = self._assignment.progress
+        values = progress.values if outcome.state is RunState.COMPLETE else None
+        end = partial(queue.finish, self._db, self._lease, outcome.state, reason=outcome.reason)
+        self._patiently(lambda: end(best_epoch=progress.best_epoch, values=values or None, tell=tell))
         if self._checkpoints is not None:
             discard(self._checkpoints, self._lease.run_id)
 

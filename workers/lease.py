@@ -2,6 +2,8 @@
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -15,19 +17,29 @@ log = logging.getLogger(__name__)
 
 
 SEEN_S = 20.0  # s between signs of life at most: a silent worker is not listed for long
+LOOK_S = 5.0  # s between looks whether the worker may stay: one small query, nothing is written
 AGAIN_S = 1.0  # s between tries while the database is away: be back before anybody takes the run over
 
 
 class Renewal:
     """Renews `lease` every third of its length while the `with` block runs.
 
-    `lost` is set once another worker holds the run or its study is gone; `stopped` once its study was stopped.
+    `lost` is set once the run is no longer this holder's; `stopped` once its study was stopped. `heed` is told every
+    few seconds whether the worker may stay.
     """
 
-    def __init__(self, db: Database, worker_id: str, lease: Lease, seconds: float) -> None:
+    def __init__(
+        self,
+        db: Database,
+        worker_id: str,
+        lease: Lease,
+        seconds: float,
+        heed: Callable[[bool], None] = lambda may_stay: None,
+    ) -> None:
         self.lost = threading.Event()
         self.stopped = threading.Event()
         self._db, self._worker_id, self._lease, self._seconds = db, worker_id, lease, seconds
+        self._heed = heed
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._renew_until_done, name="lease", daemon=True)
 
@@ -41,19 +53,22 @@ class Renewal:
 
     def _renew_until_done(self) -> None:
         usual = min(self._seconds / 3, SEEN_S)
-        pause = usual
-        while not self._done.wait(pause):
+        away, due = False, time.monotonic() + usual
+        while not self._done.wait(min(LOOK_S, max(0.0, due - time.monotonic()))):
             try:
+                if time.monotonic() < due:
+                    self._heed(workers.may_stay(self._db, self._worker_id))
+                    continue
                 state = queue.renew(self._db, self._lease, self._seconds)
-                workers.seen(self._db, self._worker_id)
+                self._heed(workers.seen(self._db, self._worker_id))
             except LeaseLost:
                 self.lost.set()
                 return
             except Exception as error:  # whatever it is: a thread that ends would lose the run in silence
-                if pause == usual:
+                if not away:
                     log.warning("run %d cannot be renewed yet: %s", self._lease.run_id, first_line(error))
-                pause = min(AGAIN_S, usual)
+                away, due = True, time.monotonic() + min(AGAIN_S, usual)
                 continue
-            pause = usual
+            away, due = False, time.monotonic() + usual
             if state is StudyState.STOPPED:
                 self.stopped.set()

@@ -1,10 +1,10 @@
 """What an agent and its trial process say to each other over a pipe."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from search_spaces import TaskSpec, TrialConfig
+from search_spaces import Objective, TaskSpec, TrialConfig
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,8 @@ class Order:
     config: TrialConfig
     study_seed: int
     repeats: int
+    first_seed: int = field(default=0, kw_only=True)  # of the study's seeds, for the first repeat
+    tested_by: Objective | None = field(default=None, kw_only=True)  # test the model where this improves
     data_folder: Path
     run_id: int = 0
     token: int = 0

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import fmean
 
 from search_spaces import Objective
@@ -11,12 +12,25 @@ class UnusableObjective(RuntimeError):
     """An epoch does not have the objective's metric, or it is not a finite number."""
 
 
-class Progress:
-    """The objectives so far. The first objective says which epoch is the best, the others are read there."""
+@dataclass(frozen=True)
+class _Best:
+    """The best epoch of a repeat."""
 
-    def __init__(self, objectives: Sequence[Objective]) -> None:
-        self._objectives = objectives
-        self._best: dict[int, tuple[int, list[float]]] = {}  # repeat -> (epoch, values)
+    epoch: int
+    value: float  # of the first objective, which makes it the best
+    counted: list[float]  # one per objective
+
+
+class Progress:
+    """The objectives so far. The first objective says which epoch is the best, the others are read there.
+
+    With `on_test` the values that count are the objectives' metrics on the test split at that epoch, where it has
+    them; which epoch is the best is not said by that split.
+    """
+
+    def __init__(self, objectives: Sequence[Objective], *, on_test: bool = False) -> None:
+        self._objectives, self._on_test = objectives, on_test
+        self._best: dict[int, _Best] = {}  # by repeat
 
     def add(self, repeat: int, epoch: int, metrics: Mapping[str, float]) -> list[float]:
         """Take an epoch in and return its objective values.
@@ -26,26 +40,35 @@ class Progress:
         """
         values = [self._value(objective.metric, epoch, metrics) for objective in self._objectives]
         best = self._best.get(repeat)
-        if best is None or self._is_better(values[0], best[1][0]):
-            self._best[repeat] = (epoch, values)
+        if best is None or self._is_better(values[0], best.value):
+            self._best[repeat] = _Best(epoch, values[0], self._counted(values, metrics))
         return values
 
     @property
     def values(self) -> list[float]:
-        """Each objective's mean over the repeats."""
-        return [fmean(column) for column in zip(*(values for _, values in self._best.values()), strict=True)]
+        """Each objective's mean over the repeats; [] before the first epoch."""
+        return [fmean(column) for column in zip(*(best.counted for best in self._best.values()), strict=True)]
 
     @property
     def best_epoch(self) -> int | None:
         """The best epoch of the first repeat."""
-        return self._best[0][0] if 0 in self._best else None
+        return self.best_epoch_of(0)
+
+    def best_epoch_of(self, repeat: int) -> int | None:
+        """The best epoch of a repeat, None before its first."""
+        return self._best[repeat].epoch if repeat in self._best else None
 
     def of_repeat(self, repeat: int) -> float:
         """The first objective of a repeat at its best epoch."""
-        return self._best[repeat][1][0]
+        return self._best[repeat].value
 
     def _is_better(self, value: float, than: float) -> bool:
         return value > than if self._objectives[0].direction == "maximize" else value < than
+
+    def _counted(self, values: list[float], metrics: Mapping[str, float]) -> list[float]:
+        if not self._on_test:
+            return values
+        return [metrics.get(o.tested, value) for o, value in zip(self._objectives, values, strict=True)]
 
     @staticmethod
     def _value(metric: str, epoch: int, metrics: Mapping[str, float]) -> float:

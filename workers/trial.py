@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from workers.checkpoints import CheckpointStore
+from workers.examination import Examination, confirmed_on
 from workers.messages import EpochDone, Finished, Order, Report, Started, Stop, Stopped
 from workers.seeds import repeat_seed
 from workers.tasks import load_task
@@ -26,18 +27,21 @@ def train(order: Order, device: "torch.device", stop_wanted: MessageBox) -> Iter
     store = _store(order)
     kept = store.load() if store else None
     history: list[EpochDone] = [EpochDone(*done) for done in kept["history"]] if kept else []
+    examination = None if order.tested_by is None else Examination(order.tested_by, history)
     task = load_task(order.task, order.data_folder)
     saved_at = time.monotonic()
     for repeat in range(kept["repeat"] if kept else 0, order.repeats):
-        seed = repeat_seed(order.study_seed, repeat)
+        seed = repeat_seed(order.study_seed, order.first_seed + repeat)
         training = Training(task, order.config, epochs=order.task.epochs, seed=seed, device=device)
         if kept and repeat == kept["repeat"]:
             training.load_state_dict(kept["training"])
         if repeat == (kept["repeat"] if kept else 0):
-            yield Started({**training.facts, **({"resumed_after_epoch": len(history)} if kept else {})})
+            told = {} if examination is None else {"confirmed_on": confirmed_on(training)}
+            yield Started({**training.facts, **told, **({"resumed_after_epoch": len(history)} if kept else {})})
             yield from history
         for epoch in training.epochs():
-            history.append(EpochDone(repeat, epoch.number, dict(epoch.metrics)))
+            done = EpochDone(repeat, epoch.number, dict(epoch.metrics))
+            history.append(done if examination is None else examination.examined(done, training))
             yield history[-1]
             stop = stop_wanted()
             due = time.monotonic() - saved_at >= order.checkpoint_every
@@ -58,6 +62,6 @@ def _state(repeat: int, history: list[EpochDone], training: Training) -> dict[st
 def _store(order: Order) -> CheckpointStore | None:
     if order.checkpoints is None:
         return None
-    trained = repr((order.task, order.config, order.study_seed, order.repeats))
+    trained = repr((order.task, order.config, order.study_seed, order.first_seed, order.repeats, order.tested_by))
     fingerprint = hashlib.sha256(trained.encode()).hexdigest()
     return CheckpointStore(order.checkpoints, order.run_id, order.token, fingerprint)

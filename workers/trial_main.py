@@ -4,37 +4,48 @@ A process of its own so that an out-of-memory kill or a segfault ends one trial,
 trial after trial while it is healthy: importing torch and loading the data are paid once.
 """
 
+import contextlib
 import ctypes
 import os
 import signal
 import sys
+import time
 import traceback
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workers.messages import Failed, Order, Ready, Stop
+from workers.devices import Device, OpenDevice
+from workers.messages import EpochDone, Failed, Order, Ready, Stop
 
 if TYPE_CHECKING:
     import torch
 
 AGENT_GONE = (EOFError, BrokenPipeError, ConnectionResetError)
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+READ_S = 1.0  # s between readings of the device at least
+
+# How libraries that have no error class of their own for it say that memory ran out.
+_OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
 
 
-def main(pipe: Connection, device: str, threads: int) -> None:
-    """Serve orders until the agent closes the pipe. `device` is auto, cpu or cuda:N."""
+def main(pipe: Connection, device: str, threads: int, open_device: OpenDevice) -> None:
+    """Serve orders until the agent closes the pipe. `device` is cpu, cuda:N or auto:N, the N-th GPU if torch can
+    use one, else the CPU."""
     for number in (signal.SIGINT, signal.SIGTERM):  # both may reach the whole group; the agent decides
         signal.signal(number, signal.SIG_IGN)
     _die_with_the_agent()
+    _go_first_when_memory_runs_out()
     # Huge pages for torch's allocations: an epoch of rcv1, whose first layer has 48 million weights, took a third.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     try:
         chosen = _prepare(device, threads)
-        pipe.send(Ready(chosen))
+        opened = open_device(chosen)
+        pipe.send(Ready(str(chosen)))
         while True:
             order = pipe.recv()
             if isinstance(order, Order):  # a Stop that crossed the end of its trial is stale
-                _serve(pipe, order, chosen)
+                _serve(pipe, order, chosen, opened)
     except AGENT_GONE:
         os._exit(0)  # the agent is gone: nobody is left to train for
 
@@ -45,13 +56,21 @@ def _die_with_the_agent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _prepare(device: str, threads: int) -> str:
+def _go_first_when_memory_runs_out() -> None:
+    """Let the kernel end a trial rather than its agent, or the database beside it."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
+
+
+def _prepare(name: str, threads: int) -> "torch.device":
     import torch
 
     torch.set_num_threads(threads)
-    if device == "auto":
-        device = "cuda:0" if torch.cuda.is_available() else "cpu"
-    _warm_up(torch.device(device))
+    kind, _, ordinal = name.partition(":")
+    if kind == "auto":
+        name = f"cuda:{ordinal or 0}" if torch.cuda.is_available() else "cpu"
+    device = torch.device(name)
+    _warm_up(device)
     return device
 
 
@@ -66,17 +85,21 @@ def _warm_up(device: "torch.device") -> None:
     torch.optim.Adam([weight], fused=True).step()
 
 
-def _serve(pipe: Connection, order: Order, device: str) -> None:
-    import torch
-
+def _serve(pipe: Connection, order: Order, device: "torch.device", opened: Device) -> None:
     from workers.trial import train
 
     def stop_wanted() -> Stop | None:
         message = pipe.recv() if pipe.poll() else None
         return message if isinstance(message, Stop) else None
 
+    read_at = time.monotonic()
     try:
-        for report in train(order, torch.device(device), stop_wanted):
+        opened.begin()
+        for report in train(order, device, stop_wanted):
+            # Before the report: the agent listens no longer than to a trial's last one.
+            if time.monotonic() >= read_at or not isinstance(report, EpochDone):
+                pipe.send(opened.read())
+                read_at = time.monotonic() + READ_S
             pipe.send(report)
     except AGENT_GONE:
         raise
@@ -92,4 +115,6 @@ def _reason(error: Exception) -> str:
 def _is_out_of_memory(error: Exception) -> bool:
     import torch
 
-    return isinstance(error, MemoryError | torch.OutOfMemoryError)
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY)

@@ -2,31 +2,43 @@
 
 import multiprocessing
 import signal
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 
-from workers import trial_main
+from workers import machine, trial_main
+from workers.devices import OpenDevice, Reading, open_device
 from workers.messages import Order, Ready, Report, Stop
 
 START_S = 120  # s for importing torch and taking the device, on a cold and busy machine
+
+Watch = Callable[[Report | Reading], object]
 
 
 class TrialProcessDied(RuntimeError):
     """The trial process ended in the middle of its work."""
 
+    def __init__(self, message: str, *, out_of_memory: bool = False) -> None:
+        super().__init__(message)
+        self.out_of_memory = out_of_memory
+
 
 class TrialProcess:
-    """A running child process that trains what it is ordered to.
+    """A running child process that trains what it is ordered to; `watch` hears all that it says of its work.
 
     Raises:
         TrialProcessDied: the child did not come up, for example since it has no such device.
     """
 
-    def __init__(self, device: str, threads: int) -> None:
+    def __init__(
+        self, device: str, threads: int, *, opener: OpenDevice = open_device, watch: Watch = lambda _: None
+    ) -> None:
+        self._watch = watch
+        self._kills: int | None = None
         context = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
         self._pipe: Connection
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(
-            target=trial_main.main, args=(theirs, device, threads), name="trial", daemon=True
+            target=trial_main.main, args=(theirs, device, threads, opener), name="trial", daemon=True
         )
         self._process.start()
         theirs.close()  # so that the child's death reads as the end of the pipe
@@ -41,6 +53,7 @@ class TrialProcess:
 
     def order(self, order: Order) -> None:
         """Begin a trial."""
+        self._kills = machine.kills_for_memory()
         self._send(order)
 
     def stop(self, *, keep: bool) -> None:
@@ -54,9 +67,13 @@ class TrialProcess:
             TrialProcessDied: the process is gone; the message says how it went.
         """
         try:
-            return self._pipe.recv() if self._pipe.poll(seconds) else None
+            heard = self._pipe.recv() if self._pipe.poll(seconds) else None
         except (EOFError, ConnectionResetError):
-            raise TrialProcessDied(self._epitaph()) from None
+            raise self._death() from None
+        if heard is None:
+            return None
+        self._watch(heard)
+        return None if isinstance(heard, Reading) else heard
 
     def kill(self) -> None:
         """End the process at once, whatever it does."""
@@ -68,13 +85,22 @@ class TrialProcess:
         try:
             self._pipe.send(message)
         except (BrokenPipeError, ConnectionResetError):
-            raise TrialProcessDied(self._epitaph()) from None
+            raise self._death() from None
 
-    def _epitaph(self) -> str:
+    def _death(self) -> TrialProcessDied:
         self._process.join(10)
         code = self._process.exitcode
         if code == -signal.SIGKILL:
-            return "the trial process was killed (signal 9): most often the machine ran out of memory"
+            return self._killed()
         if code is not None and code < 0:
-            return f"the trial process died of signal {-code} ({signal.strsignal(-code)})"
-        return f"the trial process ended with exit code {code}"
+            return TrialProcessDied(f"the trial process died of signal {-code} ({signal.strsignal(-code)})")
+        return TrialProcessDied(f"the trial process ended with exit code {code}")
+
+    def _killed(self) -> TrialProcessDied:
+        kills = machine.kills_for_memory()
+        if kills is None or self._kills is None:
+            cause = "most often the machine ran out of memory"
+            return TrialProcessDied(f"the trial process was killed (signal 9): {cause}", out_of_memory=True)
+        out_of_memory = kills > self._kills
+        cause = "the machine ran out of memory" if out_of_memory else "by somebody, not by the kernel for memory"
+        return TrialProcessDied(f"the trial process was killed (signal 9): {cause}", out_of_memory=out_of_memory)

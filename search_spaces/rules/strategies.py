@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from search_spaces.conditions import is_unconditional
 from search_spaces.dimensions import CategoricalDimension, Dimension
 from search_spaces.problems import Problem, listed, shown
-from search_spaces.pruners import HyperbandPruner, SuccessiveHalvingPruner
+from search_spaces.pruners import HyperbandPruner, PairedPruner, SuccessiveHalvingPruner
 from search_spaces.samplers import TpeSampler
 
 if TYPE_CHECKING:
@@ -35,6 +35,13 @@ def several_objectives_are_not_pruned(definition: "StudyDefinition") -> Iterator
         yield Problem.at("pruner.name", rule)
 
 
+def patience_needs_one_objective(definition: "StudyDefinition") -> Iterator[Problem]:
+    """With several objectives no value is simply better than another."""
+    patience = definition.budget.patience
+    if len(definition.objectives) > 1 and patience is not None:
+        yield Problem.at("budget.patience", f"must be left out with several objectives, got {patience}")
+
+
 def pruner_starts_within_the_epochs(definition: "StudyDefinition") -> Iterator[Problem]:
     pruner, epochs = definition.pruner, definition.task.epochs
     if isinstance(pruner, HyperbandPruner | SuccessiveHalvingPruner) and pruner.min_epochs > epochs:
@@ -42,9 +49,22 @@ def pruner_starts_within_the_epochs(definition: "StudyDefinition") -> Iterator[P
         yield Problem.at("pruner.min_epochs", rule)
 
 
-def wilcoxon_has_repeats_to_compare(definition: "StudyDefinition") -> Iterator[Problem]:
-    if definition.pruner.name == "wilcoxon" and definition.repeats < 2:
-        yield Problem.at("repeats", f"must be at least 2 with the wilcoxon pruner, got {definition.repeats}")
+def pruner_has_repeats_to_compare(definition: "StudyDefinition") -> Iterator[Problem]:
+    """The paired pruner never looks after the last repeat, when there is nothing left to save."""
+    pruner = definition.pruner
+    if not pruner.pairs_repeats:
+        return
+    fewest = pruner.n_startup_repeats + 1 if isinstance(pruner, PairedPruner) else 2
+    if definition.repeats < fewest:
+        yield Problem.at(
+            "repeats", f"must be at least {fewest} with the {pruner.name} pruner, got {definition.repeats}"
+        )
+
+
+def confirmation_needs_one_objective(definition: "StudyDefinition") -> Iterator[Problem]:
+    """With several objectives it is its author's choice which configuration is best."""
+    if len(definition.objectives) > 1 and definition.confirmation is not None:
+        yield Problem.at("confirmation", "must be left out with several objectives, got an object")
 
 
 def groups_are_multivariate(definition: "StudyDefinition") -> Iterator[Problem]:
@@ -82,8 +102,10 @@ RULES = (
     objectives_differ,
     sampler_takes_several_objectives,
     several_objectives_are_not_pruned,
+    patience_needs_one_objective,
     pruner_starts_within_the_epochs,
-    wilcoxon_has_repeats_to_compare,
+    pruner_has_repeats_to_compare,
+    confirmation_needs_one_objective,
     groups_are_multivariate,
     trials_are_given,
     sampler_has_dimensions_to_model,

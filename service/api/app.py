@@ -7,7 +7,7 @@ from importlib.metadata import version
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware import Middleware
 
-from service.api import catalog, docs, errors, health, openapi, results, studies, trials, workers
+from service.api import catalog, docs, errors, exports, health, openapi, results, studies, trials, workers
 from service.api.dependencies import errors as documented
 from service.api.headers import ResponseHeaders
 from service.api.incidents import Incidents
@@ -71,6 +71,6 @@ def _open_routes() -> APIRouter:
 
 def _guarded_routes(api_key: str | None) -> APIRouter:
     guarded = APIRouter(dependencies=[Depends(key_check(api_key))], responses=documented(400, 401, 422, 503))
-    for part in (studies, trials, results, catalog, workers):
+    for part in (studies, trials, results, exports, catalog, workers):
         guarded.include_router(part.router)
     return guarded

@@ -1,6 +1,7 @@
 """The API's reference at /docs, made from its OpenAPI description: no script, nothing from anywhere else."""
 
 import json
+import shlex
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from typing import Any
@@ -95,14 +96,15 @@ def _call(method: str, path: str, operation: Description) -> str:
     words = ["curl" if method == "get" else f"curl -X {method.upper()}", f"http://127.0.0.1:8000{path}"]
     if "security" in operation:
         words.append('-H "X-API-Key: $PERNODEDROP_API_KEY"')
-    if "requestBody" in operation:
-        words.append("-H 'Content-Type: application/json' -d @definition.json")
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        body = json.dumps(content["example"]) if "example" in content else None
+        words.append(f"-H 'Content-Type: application/json' -d {shlex.quote(body) if body else '@definition.json'}")
     return " ".join(words)
 
 
 def _request(operation: Description) -> Iterable[Html]:
     for content in operation.get("requestBody", {}).get("content", {}).values():
-        for example in content["examples"].values():
+        for example in content.get("examples", {}).values():
             yield _folded(f"definition.json: {example['summary']}", example["value"])
 
 

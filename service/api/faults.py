@@ -1,6 +1,6 @@
 """Which exceptions a client may hear of, and in which words: one table for the API and the dashboard."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import optuna
@@ -10,13 +10,17 @@ import sqlalchemy.exc
 from search_spaces import UnknownPreset
 from service.api.bodies import BodyTooLarge, NotJson
 from service.api.security import WrongKey
+from service.reports.missing import MissingPackage
 from service.storage.errors import (
     DatabaseUnreachable,
     IllegalTransition,
+    NotExtendable,
     SchemaOutdated,
     StudyExists,
+    TrialEnded,
     UnknownStudy,
     UnknownTrial,
+    UnknownWorker,
 )
 
 
@@ -25,6 +29,14 @@ class NoCompleteTrial(Exception):
 
     def __init__(self, study: str) -> None:
         super().__init__(f"study {study!r} has no complete trial yet: ask again later")
+
+
+class UnknownFigure(Exception):
+    """The study has no figure of that name, or not the results for it yet."""
+
+    def __init__(self, study: str, figure: str, there: Sequence[str]) -> None:
+        known = f"it has {', '.join(there)}" if there else "it has none yet: ask again later"
+        super().__init__(f"study {study!r} has no figure {figure!r}: {known}")
 
 
 @dataclass(frozen=True)
@@ -47,11 +59,16 @@ _SPOKEN: Mapping[type[Exception], tuple[int, str, Mapping[str, str]]] = {
     WrongKey: (401, "wrong_key", {"WWW-Authenticate": 'ApiKey realm="pernodedrop"'}),
     UnknownStudy: (404, "unknown_study", {}),
     UnknownTrial: (404, "unknown_trial", {}),
+    UnknownWorker: (404, "unknown_worker", {}),
     UnknownPreset: (404, "unknown_preset", {}),
     NoCompleteTrial: (404, "no_complete_trial", {}),
+    UnknownFigure: (404, "unknown_figure", {}),
     StudyExists: (409, "study_exists", {}),
     IllegalTransition: (409, "illegal_transition", {}),
+    NotExtendable: (409, "not_extendable", {}),
+    TrialEnded: (409, "trial_ended", {}),
     BodyTooLarge: (413, "body_too_large", {"Connection": "close"}),
+    MissingPackage: (501, "missing_package", {}),
     SchemaOutdated: (503, "schema_outdated", RETRY_AFTER),
 }
 # Exceptions whose text names hosts and statements, which is for the log alone.

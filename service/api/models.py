@@ -8,6 +8,8 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 RunState = Literal["waiting", "running", "complete", "pruned", "failed", "cancelled"]
 StudyState = Literal["running", "paused", "stopped", "complete"]
+Stage = Literal["search", "confirmation"]
+AttemptState = Literal["running", "preempted", "lost", "complete", "pruned", "failed", "cancelled"]
 Scalar = bool | int | float | str
 
 
@@ -43,11 +45,16 @@ class TrialOut(BaseModel):
     """One run of a study's budget, and the trial it has become."""
 
     run: int = Field(description="the run's id in the queue", examples=[17])
-    number: int | None = Field(description="the trial's number in its study, null while it waits", examples=[4])
+    number: int | None = Field(
+        description="the trial's number in its study, null while it waits and in the confirmation", examples=[4]
+    )
+    stage: Stage = Field(description="a trial of the search, or a run that confirms what it found")
     state: RunState
     params: dict[str, Scalar] = Field(examples=[{"regularizer": "pernodedrop", "drop_rate": 0.3}])
     variant: str = Field(description="regularizer, stir type and mask", examples=["pernodedrop-gaussian-dynamic"])
-    values: list[Finite] | None = Field(description="one value per objective", examples=[[0.1234]])
+    values: list[Finite] | None = Field(
+        description="one value per objective; in the confirmation on the test split", examples=[[0.1234]]
+    )
     best_epoch: int | None = Field(description="the epoch of the first objective's best value", examples=[7])
     epoch: int | None = Field(description="the last finished epoch", examples=[12])
     epochs: int = Field(description="epochs of a full training", examples=[20])
@@ -70,12 +77,26 @@ class CurvePointOut(BaseModel):
     value: Finite
 
 
+class AttemptOut(BaseModel):
+    """One worker's time with a run."""
+
+    number: int = Field(description="from 1; the one after a preempted attempt has its number again", examples=[1])
+    state: AttemptState = Field(
+        description="preempted: handed back by a worker that was told to leave; lost: its worker fell silent"
+    )
+    worker: str | None = Field(examples=["node-3:4711"])
+    started_at: datetime
+    ended_at: datetime | None
+    reason: str | None = Field(description="why it failed or was cancelled")
+
+
 class TrialDetail(TrialOut):
+    history: list[AttemptOut]
     curves: list[CurvePointOut]
 
 
 class CountsOut(BaseModel):
-    """Runs by state; their sum is the budget."""
+    """Runs by state; those of the search add up to the budget."""
 
     waiting: int = 0
     running: int = 0
@@ -90,6 +111,28 @@ class BudgetOut(BaseModel):
     finished: int = Field(description="runs that are complete, pruned, failed or cancelled", examples=[37])
     elapsed_s: float = Field(description="seconds from submission to the end, or until now", examples=[61.5])
     wall_time_s: float | None = Field(description="the limit in seconds, null where there is none")
+    device_time_s: float | None = Field(description="the limit of spent_s, null where there is none")
+    spent_s: float = Field(
+        description="seconds for which workers held the search's runs, all together", examples=[118.2]
+    )
+    patience: int | None = Field(description="trials in a row without a better value that end the search, or null")
+
+
+class WinnerOut(BaseModel):
+    """The best configuration by its figures under fresh seeds, which chose nothing."""
+
+    run: int = Field(description="the run's id in the queue", examples=[31])
+    variant: str = Field(examples=["pernodedrop-gaussian-dynamic"])
+    params: dict[str, Scalar] = Field(examples=[{"regularizer": "pernodedrop", "drop_rate": 0.3}])
+    metric: str = Field(examples=["test_loss"])
+    mean: Finite = Field(description="of the metric, over seeds", examples=[0.1311])
+    low: Finite = Field(description="of the mean's 95% interval", examples=[0.1274])
+    high: Finite = Field(examples=[0.1348])
+    seeds: int = Field(examples=[5])
+    verdict: list[str] = Field(
+        description="what can be concluded, in sentences",
+        examples=[["dropout wins the confirmation: mean test_loss 0.1311 (0.1274 to 0.1348) over 5 fresh seeds."]],
+    )
 
 
 class LinksOut(BaseModel):
@@ -102,16 +145,19 @@ class StudyOut(BaseModel):
     name: str = Field(examples=["digits-1"])
     state: StudyState
     task: str = Field(examples=["digits"])
+    priority: int = Field(description="workers serve the highest first", examples=[0])
     objectives: list[ObjectiveOut]
     created_at: datetime
     finished_at: datetime | None
     counts: CountsOut
     budget: BudgetOut
-    best: TrialOut | None = Field(description="the best complete trial by the first objective")
+    confirmation: CountsOut = Field(description="the confirmation's runs by state")
+    best: TrialOut | None = Field(description="the search's best complete trial by the first objective")
     links: LinksOut
 
 
 class StudyDetail(StudyOut):
+    winner: WinnerOut | None = Field(description="named once the confirmation has ended, if the study has one")
     definition: dict[str, Any] = Field(description="as submitted, defaults filled in")
 
 
@@ -128,12 +174,17 @@ class RankingRow(BaseModel):
     best_number: int | None = Field(examples=[4])
 
 
+class FigureOut(BaseModel):
+    name: str = Field(description="its file's name without a suffix", examples=["history"])
+    caption: str = Field(examples=["Every complete trial's val_loss in the order of the search"])
+
+
 class WorkerOut(BaseModel):
-    id: str = Field(examples=["node-3:4711"])
+    id: str = Field(examples=["6f1c9d5e-2b0a-4c53-9e64-1f0d2a7b8c31"])
     host: str = Field(examples=["node-3"])
     pid: int = Field(examples=[4711])
     device: str = Field(examples=["cuda:0"])
-    state: str = Field(examples=["running"])
+    state: str = Field(description="idle, busy or, once it was asked to go, leaving", examples=["busy"])
     started_at: datetime
     seen_at: datetime
     study: str | None = Field(description="the study it works for")
@@ -152,6 +203,10 @@ class TrialPage(BaseModel):
 
 class Ranking(BaseModel):
     ranking: list[RankingRow]
+
+
+class Figures(BaseModel):
+    figures: list[FigureOut]
 
 
 class Workers(BaseModel):

@@ -12,4 +12,4 @@ def open_database(settings: Settings, connections: int) -> Database:
     """
     if settings.database_url is None:
         raise ValueError("DATABASE_URL is not set: write postgresql://user:password@host:5432/name")
-    return Database.open(settings.database_url, connections)
+    return Database.open(settings.database_url, connections, lasting=True)

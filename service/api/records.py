@@ -1,10 +1,12 @@
 """From the storage's records to the API's models: pure functions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from search_spaces import StudyDefinition
 from service.api.models import (
+    AttemptOut,
     BudgetOut,
     CountsOut,
     CurvePointOut,
@@ -14,11 +16,15 @@ from service.api.models import (
     StudyOut,
     TrialDetail,
     TrialOut,
+    WinnerOut,
     WorkerOut,
 )
+from service.reports.confirmed import Confirmation
+from service.storage.history import Attempt
 from service.storage.records import (
     FINISHED_STATES,
     CurvePoint,
+    Stage,
     StudyRecord,
     TrialRecord,
     WorkerRecord,
@@ -29,18 +35,37 @@ def study_out(study: StudyRecord, dashboard_url: str) -> StudyOut:
     return StudyOut.model_validate(_study_fields(study, dashboard_url))
 
 
-def study_detail(study: StudyRecord, dashboard_url: str) -> StudyDetail:
+def study_detail(study: StudyRecord, dashboard_url: str, winner: WinnerOut | None) -> StudyDetail:
     fields = _study_fields(study, dashboard_url)
-    return StudyDetail.model_validate({**fields, "definition": study.definition.model_dump(mode="json")})
+    definition = study.definition.model_dump(mode="json")
+    return StudyDetail.model_validate({**fields, "definition": definition, "winner": winner})
 
 
-def trial_out(trial: TrialRecord, epochs: int) -> TrialOut:
-    return TrialOut.model_validate(_trial_fields(trial, epochs))
+def winner_out(confirmed: Confirmation, verdict: list[str]) -> WinnerOut:
+    best, around = confirmed.winner, confirmed.winner.interval(confirmed.metric)
+    return WinnerOut(
+        run=best.trial.run_id,
+        variant=best.trial.variant,
+        params=dict(best.trial.params),
+        metric=confirmed.metric,
+        mean=best.mean(confirmed.metric),
+        low=around.low,
+        high=around.high,
+        seeds=confirmed.seeds,
+        verdict=verdict,
+    )
 
 
-def trial_detail(trial: TrialRecord, epochs: int, curves: list[CurvePoint]) -> TrialDetail:
+def trial_out(trial: TrialRecord, definition: StudyDefinition) -> TrialOut:
+    return TrialOut.model_validate(_trial_fields(trial, definition))
+
+
+def trial_detail(
+    trial: TrialRecord, definition: StudyDefinition, history: Iterable[Attempt], curves: Iterable[CurvePoint]
+) -> TrialDetail:
+    attempts = [AttemptOut.model_validate(attempt, from_attributes=True) for attempt in history]
     points = [CurvePointOut.model_validate(point, from_attributes=True) for point in curves]
-    return TrialDetail.model_validate({**_trial_fields(trial, epochs), "curves": points})
+    return TrialDetail.model_validate({**_trial_fields(trial, definition), "history": attempts, "curves": points})
 
 
 def worker_out(worker: WorkerRecord) -> WorkerOut:
@@ -61,32 +86,39 @@ def _study_fields(study: StudyRecord, dashboard_url: str) -> dict[str, Any]:
         "name": study.name,
         "state": study.state,
         "task": definition.task.name,
+        "priority": study.priority,
         "objectives": [ObjectiveOut.model_validate(o, from_attributes=True) for o in definition.objectives],
         "created_at": study.created_at,
         "finished_at": study.finished_at,
         "counts": CountsOut.model_validate(dict(study.counts)),
+        "confirmation": CountsOut.model_validate(dict(study.confirmation)),
         "budget": BudgetOut(
             trials=definition.trials,
             finished=sum(study.counts.get(state, 0) for state in FINISHED_STATES),
             elapsed_s=elapsed_s(study, datetime.now(UTC)),
             wall_time_s=definition.budget.wall_time,
+            device_time_s=definition.budget.device_time,
+            spent_s=study.device_time_s,
+            patience=definition.budget.patience,
         ),
-        "best": None if study.best is None else trial_out(study.best, definition.epochs),
+        "best": None if study.best is None else trial_out(study.best, definition),
         "links": LinksOut(self=path, report=f"{path}/report", dashboard=f"{dashboard_url}/studies/{study.name}"),
     }
 
 
-def _trial_fields(trial: TrialRecord, epochs: int) -> Mapping[str, Any]:
+def _trial_fields(trial: TrialRecord, definition: StudyDefinition) -> Mapping[str, Any]:
+    is_search = trial.stage is Stage.SEARCH
     return {
         "run": trial.run_id,
         "number": trial.number,
+        "stage": trial.stage,
         "state": trial.state,
         "params": dict(trial.params),
         "variant": trial.variant,
         "values": trial.values,
         "best_epoch": trial.best_epoch,
         "epoch": trial.epoch,
-        "epochs": epochs,
+        "epochs": definition.epochs if is_search else definition.confirmation_epochs,
         "duration_s": trial.duration_s,
         "worker": trial.worker,
         "attempts": trial.attempts,

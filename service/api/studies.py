@@ -1,19 +1,24 @@
-"""Studies: submit, list, show, pause, resume, stop, delete."""
+"""Studies: submit, list, show, prioritize, extend, pause, resume, stop, delete."""
 
 from fastapi import APIRouter, Response
 
+from service.api.changes import ExtensionIn, PriorityIn
 from service.api.dependencies import (
+    ChangedPriority,
     DatabaseOf,
+    Extension,
     Limit,
     Offset,
     SettingsOf,
     StudyName,
     SubmittedDefinition,
+    described,
     errors,
 )
 from service.api.models import StudyDetail, StudyOut, StudyPage
-from service.api.records import study_detail, study_out
-from service.storage import studies
+from service.api.records import study_detail, study_out, winner_out
+from service.api.report import winner_of
+from service.storage import extension, studies
 
 router = APIRouter(prefix="/studies", tags=["studies"])
 
@@ -35,8 +40,22 @@ def listing(database: DatabaseOf, settings: SettingsOf, limit: Limit = 100, offs
 
 @router.get("/{name}", responses=errors(404))
 def show(name: StudyName, database: DatabaseOf, settings: SettingsOf) -> StudyDetail:
-    """State, counts, budget used, best trial so far, and the definition."""
-    return study_detail(studies.get(database, name), settings.dashboard_url)
+    """State, counts, budget used, best trial so far, the confirmation's winner, and the definition."""
+    study = studies.get(database, name)
+    named = winner_of(database, study)
+    return study_detail(study, settings.dashboard_url, None if named is None else winner_out(*named))
+
+
+@router.patch("/{name}", responses=errors(404, 413), openapi_extra=described(PriorityIn))
+def prioritize(name: StudyName, change: ChangedPriority, database: DatabaseOf, settings: SettingsOf) -> StudyOut:
+    """Change the study's priority; it counts from the next run that a worker takes, and no running one is disturbed."""
+    return study_out(studies.set_priority(database, name, change.priority), settings.dashboard_url)
+
+
+@router.post("/{name}/extend", responses=errors(404, 409, 413), openapi_extra=described(ExtensionIn))
+def extend(name: StudyName, more: Extension, database: DatabaseOf, settings: SettingsOf) -> StudyOut:
+    """Add trials to the budget; a study that has finished is searched again."""
+    return study_out(extension.extend(database, name, more.trials), settings.dashboard_url)
 
 
 @router.delete("/{name}", status_code=204, responses=errors(404))

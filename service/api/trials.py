@@ -8,7 +8,7 @@ from service.api.dependencies import DatabaseOf, Limit, Offset, StudyName, Trial
 from service.api.faults import NoCompleteTrial
 from service.api.models import RunState, TrialDetail, TrialOut, TrialPage
 from service.api.records import trial_detail, trial_out
-from service.storage import curves, records, studies, trials
+from service.storage import cancellation, curves, history, records, studies, trials
 
 router = APIRouter(prefix="/studies/{name}", tags=["trials"], responses=errors(404))
 
@@ -23,20 +23,30 @@ def listing(
     limit: Limit = 100,
     offset: Offset = 0,
 ) -> TrialPage:
-    """The study's runs in the order of its queue, those of one state if given."""
+    """The study's runs in the order of its queue, those that confirm among them; those of one state if given."""
     study = studies.get(database, name)
     wanted = None if state is None else records.RunState(state)
     page = trials.page(database, study, wanted, limit, offset)
-    total = sum(study.counts.values()) if wanted is None else study.counts[wanted]
-    return TrialPage(trials=[trial_out(trial, study.definition.epochs) for trial in page], total=total)
+    counts = (study.counts, study.confirmation)
+    total = sum(sum(by_state.values()) if wanted is None else by_state[wanted] for by_state in counts)
+    return TrialPage(trials=[trial_out(trial, study.definition) for trial in page], total=total)
 
 
 @router.get("/trials/{number}")
 def show(name: StudyName, number: TrialNumber, database: DatabaseOf) -> TrialDetail:
-    """One trial with its learning curves."""
+    """One trial with what happened to it and its learning curves."""
     study = studies.get(database, name)
     trial = trials.get(database, study, number)
-    return trial_detail(trial, study.definition.epochs, curves.of_run(database, trial.run_id))
+    attempts, points = history.of_run(database, trial.run_id), curves.of_run(database, trial.run_id)
+    return trial_detail(trial, study.definition, attempts, points)
+
+
+@router.post("/trials/{number}/cancel", responses=errors(409))
+def cancel(name: StudyName, number: TrialNumber, database: DatabaseOf) -> TrialOut:
+    """End a trial that waits or is in training, for good; its worker goes on with another within seconds."""
+    cancellation.cancel(database, name, number)
+    study = studies.get(database, name)
+    return trial_out(trials.get(database, study, number), study.definition)
 
 
 @router.get("/best")
@@ -45,4 +55,4 @@ def best(name: StudyName, database: DatabaseOf) -> TrialOut:
     study = studies.get(database, name)
     if study.best is None:
         raise NoCompleteTrial(name)
-    return trial_out(study.best, study.definition.epochs)
+    return trial_out(study.best, study.definition)

@@ -2,7 +2,7 @@
 
 import typer
 
-from service.cli import following, parts, running, studies, submitting
+from service.cli import auditing, following, parts, reporting, running, studies, submitting, trials, workers
 
 HELP = """
 Tune stochastic regularization: submit a study, let workers train its trials, read the answer.
@@ -54,6 +54,7 @@ application = typer.Typer(
 )
 database = typer.Typer(help="Care for the database.", no_args_is_help=True, rich_markup_mode="rich")
 database.command("init")(parts.database_init)
+database.command("audit")(auditing.database_audit)
 
 START, ASK, PARTS = "Start", "Ask a running service", "Single parts of a fleet"
 application.command(rich_help_panel=START)(running.run)
@@ -62,15 +63,20 @@ for command in (
     submitting.submit,
     studies.studies,
     following.watch,
-    studies.report,
+    reporting.report,
     studies.pause,
     studies.resume,
     studies.stop,
+    studies.extend,
     studies.delete,
-    studies.workers,
+    trials.trial,
+    trials.cancel,
+    workers.workers,
+    workers.drain,
     submitting.presets,
 ):
     application.command(rich_help_panel=ASK)(command)
+application.command(rich_help_panel=ASK, context_settings={"ignore_unknown_options": True})(studies.prioritize)
 application.command(rich_help_panel=PARTS)(parts.controller)
 application.command(rich_help_panel=PARTS)(parts.dashboard)
 application.command(

@@ -6,8 +6,8 @@ from pathlib import Path
 from service.cli.exit_codes import Failure
 
 
-def write_whole(path: Path, text: str) -> Path:
-    """Write `text` beside `path` and rename it; an earlier file stays until the new one is whole.
+def write_whole(path: Path, content: str | bytes) -> Path:
+    """Write the content, text as UTF-8, beside `path` and rename it; an earlier file stays until the new one is whole.
 
     Raises:
         Failure: the folder cannot be written to.
@@ -16,7 +16,7 @@ def write_whole(path: Path, text: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
             unfinished = Path(folder) / "unfinished"
-            unfinished.write_text(text, encoding="utf-8")
+            unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
             unfinished.replace(path)
     except OSError as error:
         raise Failure(f"cannot write {path}: {error.strerror}") from error

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from service.api.models import RankingRow, StudyDetail
+from service.api.models import RankingRow, StudyDetail, TrialOut, WinnerOut
 from service.cli.views import measured, setting
 from service.client import Client
 
@@ -16,14 +16,24 @@ IN_THE_VARIANT = frozenset({"regularizer", "stir_type", "mask_mode"})  # its nam
 
 
 def show_results(console: Console, client: Client, study: StudyDetail) -> None:
-    """Print the ranking and the best configuration, or why no trial is complete."""
+    """Print the ranking and the best configuration, by the confirmation if there is one; or why there is none."""
     if study.best is None:
         console.print(f"no trial of {study.name} is complete{_why_not(client, study)}", soft_wrap=True)
         return
     wide = console.width >= WIDE
     console.print(ranking_table(study, client.ranking(study.name), with_settings=wide))
-    console.print(Text(f"best configuration: trial {study.best.number}, {study.best.variant}", style="bold"))
-    for name, value in study.best.params.items():
+    if study.winner is None:
+        _show_configuration(console, f"best configuration: trial {study.best.number}, {study.best.variant}", study.best)
+        return
+    first, *rest = study.winner.verdict
+    _show_configuration(console, first, study.winner)
+    for sentence in rest:
+        console.print(Text(sentence), soft_wrap=True)
+
+
+def _show_configuration(console: Console, title: str, chosen: TrialOut | WinnerOut) -> None:
+    console.print(Text(title, style="bold"), soft_wrap=True)
+    for name, value in chosen.params.items():
         console.print(f"  {name:<16} {setting(value)}")
 
 

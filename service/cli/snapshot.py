@@ -1,7 +1,7 @@
 """A study at one moment, as `watch` shows it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.api.models import CurvePointOut, StudyDetail, TrialOut
 from service.client import Client, Refused
@@ -35,27 +35,41 @@ class Snapshot:
         return self.total - self.study.counts.waiting - self.study.counts.running
 
     @property
+    def confirming(self) -> tuple[int, int]:
+        """The confirmation's runs: ended ones and all there are."""
+        counts = self.study.confirmation
+        total = sum(counts.model_dump().values())
+        return total - counts.waiting - counts.running, total
+
+    @property
+    def running_runs(self) -> int:
+        return self.study.counts.running + self.study.confirmation.running
+
+    @property
     def metric(self) -> str:
         return self.study.objectives[0].metric
 
     @property
     def over(self) -> bool:
         """Whether nothing will change any more."""
-        return self.study.state in ENDED and self.study.counts.running == 0
+        return self.study.state in ENDED and self.running_runs == 0
 
 
 def take(client: Client, name: str) -> Snapshot:
     """Ask for the study and for its running trials, the first few of them with their curves."""
-    study = client.study(name)
-    if study.counts.running == 0:
-        return Snapshot(study, ())
-    trials = [t for t in client.trials(name, "running", limit=MOST_SHOWN).trials if t.number is not None]
-    return Snapshot(study, [_with_value(client, study, trial) for trial in trials])
+    snapshot = Snapshot(client.study(name), ())
+    if snapshot.running_runs == 0:
+        return snapshot
+    trials = client.trials(name, "running", limit=MOST_SHOWN).trials
+    begun = [trial for trial in trials if trial.number is not None or trial.stage == "confirmation"]
+    return replace(snapshot, running=[_with_value(client, snapshot.study, trial) for trial in begun])
 
 
 def _with_value(client: Client, study: StudyDetail, trial: TrialOut) -> RunningTrial:
+    if trial.number is None:  # a run that confirms is no trial, and has no address of its own
+        return RunningTrial(trial, None)
     try:
-        curves = client.trial(study.name, trial.number or 0).curves
+        curves = client.trial(study.name, trial.number).curves
     except Refused:  # handed back or deleted between two requests
         curves = []
     return RunningTrial(trial, last_value(curves, study.objectives[0].metric))

@@ -1,7 +1,5 @@
-"""`studies`, `report`, `pause`, `resume`, `stop`, `delete`, `workers`: questions and orders to the controller."""
+"""`studies`, `pause`, `resume`, `stop`, `prioritize`, `extend`, `delete`: what is to become of studies."""
 
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -9,7 +7,6 @@ from rich.console import Console
 from rich.table import Table
 
 from service.api.models import StudyOut
-from service.cli.files import write_whole
 from service.cli.results import show_results
 from service.cli.session import client_here, console_here, say
 from service.cli.snapshot import take
@@ -35,16 +32,6 @@ def studies(
             show_results(console, client, snapshot.study)
 
 
-def report(
-    name: StudyName,
-    output: Annotated[Path | None, typer.Option(help="Where to write it.", show_default="NAME.html")] = None,
-) -> None:
-    """Write the study's report as an HTML page that needs nothing else."""
-    with client_here() as client:
-        page = client.report(name)
-    say(str(write_whole(output or Path(f"{name}.html"), page)))
-
-
 def pause(name: StudyName) -> None:
     """Start no further run of the study; those in training go on."""
     _order(name, "pause")
@@ -60,6 +47,25 @@ def stop(name: StudyName) -> None:
     _order(name, "stop")
 
 
+def prioritize(
+    name: StudyName,
+    priority: Annotated[int, typer.Argument(help="From -100 to 100; 0 unless the definition says otherwise.")],
+) -> None:
+    """Let workers serve the study before those of a lower priority; trials in training are not disturbed."""
+    with client_here() as client:
+        say(f"{name} has priority {client.prioritize(name, priority).priority}")
+
+
+def extend(
+    name: StudyName,
+    trials: Annotated[int, typer.Option(min=1, help="Further trials.", show_default=False)],
+) -> None:
+    """Add trials to a study, whether it is running or complete."""
+    with client_here() as client:
+        study = client.extend(name, trials)
+    say(f"{name} is {study.state} with {study.budget.trials} trials")
+
+
 def delete(name: StudyName, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
     """Remove the study with its trials and curves, for good."""
     with client_here() as client:
@@ -68,23 +74,6 @@ def delete(name: StudyName, yes: Annotated[bool, typer.Option("--yes", "-y", hel
             typer.confirm(f"delete {name} with its {study.budget.finished} finished trials?", abort=True)
         client.delete(name)
     say(f"deleted {name}")
-
-
-def workers() -> None:
-    """List the workers that were seen lately and what they train."""
-    with client_here() as client:
-        alive = client.workers()
-    if not alive:
-        say("no worker was seen lately: start one with `pernodedrop worker`")
-        return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("host", "pid", "device", "state", "study", "trial", "seen"):
-        table.add_column(heading)
-    for one in alive:
-        trial = "-" if one.trial is None else str(one.trial)
-        seen = f"{max(0, int((datetime.now(UTC) - one.seen_at).total_seconds()))} s ago"
-        table.add_row(one.host, str(one.pid), one.device, one.state, one.study or "-", trial, seen)
-    console_here().print(table)
 
 
 def _order(name: str, action: Literal["pause", "resume", "stop"]) -> None:

@@ -22,6 +22,10 @@ def bars(snapshot: Snapshot) -> RenderableType:
         Text(study.state, style="yellow" if study.state == "paused" else "green"),
         Text(clock(study.budget.elapsed_s), style="dim"),
     )
+    ended, all_of_them = snapshot.confirming
+    if all_of_them:
+        confirming = ProgressBar(total=all_of_them, completed=ended, width=BAR)
+        head.add_row(Text("confirming"), confirming, Text(f"{ended}/{all_of_them}"))
     return Group(head, Text(counts(snapshot), style="dim"), Text(best(snapshot)), *_running(snapshot))
 
 
@@ -29,13 +33,16 @@ def line(snapshot: Snapshot) -> str:
     """The same in one line."""
     study = snapshot.study
     progress = f"{study.name}: {snapshot.ended_runs}/{snapshot.total} runs"
+    ended, all_of_them = snapshot.confirming
+    if all_of_them:
+        progress += f", {ended} of {all_of_them} confirming"
     return f"{progress} ({counts(snapshot)}), {best(snapshot)}, {study.state}, {clock(study.budget.elapsed_s)}"
 
 
 def counts(snapshot: Snapshot) -> str:
     """The runs by state, those that are none left out where that says nothing."""
     all_counts = snapshot.study.counts
-    shown = [f"{all_counts.complete} complete", f"{all_counts.pruned} pruned", f"{all_counts.running} running"]
+    shown = [f"{all_counts.complete} complete", f"{all_counts.pruned} pruned", f"{snapshot.running_runs} running"]
     shown += [f"{n} {state}" for state, n in (("failed", all_counts.failed), ("cancelled", all_counts.cancelled)) if n]
     return ", ".join(shown)
 
@@ -70,7 +77,7 @@ def _running(snapshot: Snapshot) -> list[RenderableType]:
     table = Table.grid(padding=(0, 2))
     for one in snapshot.running:
         table.add_row(*_row(one, snapshot.metric))
-    more = snapshot.study.counts.running - len(snapshot.running)
+    more = snapshot.running_runs - len(snapshot.running)
     return [table, Text(f"  and {more} more", style="dim")] if more > 0 else [table]
 
 
@@ -78,9 +85,9 @@ def _row(one: RunningTrial, metric: str) -> list[RenderableType]:
     trial: TrialOut = one.trial
     done = trial.epoch or 0
     return [
-        Text(f"  trial {trial.number}"),
+        Text("  confirming" if trial.number is None else f"  trial {trial.number}"),
         Text(trial.variant or "-"),
         ProgressBar(total=trial.epochs, completed=done, width=BAR // 2),
         Text(f"epoch {done} of {trial.epochs}"),
-        Text(f"{metric} {measured(one.value)}"),
+        Text("" if trial.number is None else f"{metric} {measured(one.value)}"),
     ]

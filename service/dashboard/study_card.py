@@ -64,5 +64,6 @@ def _facts(study: StudyRecord, now: datetime) -> list[Html]:
         f"Best {study.definition.objectives[0].metric}": number(best.values[0] if best and best.values else None),
         "Best variant": best.variant if best else DASH,
         "Time": duration(elapsed_s(study, now)),
+        **({"Priority": str(study.priority)} if study.priority else {}),
     }
     return [element("div", element("dt", name), element("dd", value)) for name, value in facts.items()]

@@ -33,6 +33,7 @@ class Stack:
         *,
         workers: int,
         threads: int = 1,
+        slots: str = "1",
         controller_port: int = CONTROLLER_PORT,
         dashboard_port: int = DASHBOARD_PORT,
         say: Callable[[str], None],
@@ -44,7 +45,7 @@ class Stack:
             f"http://{LOOPBACK}:{listener.getsockname()[1]}" for listener in self._sockets.values()
         )
         self._worker_count = workers
-        self._threads = threads
+        self._worker_options = ("--threads", str(threads), "--slots", slots, "--grace", str(WORKER_GRACE))
         self._say = say
         self._postgres = None if settings.database_url else EmbeddedPostgres(settings.home / "postgres")
         self._database_url = settings.database_url or ""
@@ -127,9 +128,8 @@ class Stack:
             self._child(name, "service.cli", name, "--socket", str(listener.fileno()), sockets=[listener.fileno()])
             for name, listener in self._sockets.items()
         ]
-        options = ("--threads", str(self._threads), "--grace", str(WORKER_GRACE))
         self._workers = [
-            TendedWorker(self._child(f"worker-{number}", "workers", *options), self._say)
+            TendedWorker(self._child(f"worker-{number}", "workers", *self._worker_options), self._say)
             for number in range(1, self._worker_count + 1)
         ]
         for server in self._servers:

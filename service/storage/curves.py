@@ -19,6 +19,14 @@ def of_run(db: Database, run_id: int) -> list[CurvePoint]:
         return [CurvePoint(*row) for row in rows]
 
 
+def epochs_of_run(db: Database, run_id: int) -> Mapping[tuple[int, int], Mapping[str, float]]:
+    """Return the run's metrics, named "<split>_<metric>", by repeat and epoch, in this order."""
+    epochs: dict[tuple[int, int], dict[str, float]] = {}
+    for point in of_run(db, run_id):
+        epochs.setdefault((point.repeat, point.epoch), {})[f"{point.split}_{point.metric}"] = point.value
+    return epochs
+
+
 def of_study(
     db: Database, study_id: int, metrics: Collection[tuple[str, str]] | None = None
 ) -> Mapping[int, list[CurvePoint]]:

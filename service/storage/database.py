@@ -1,6 +1,8 @@
 """One Postgres for everything: Optuna's tables and our own, reached through psycopg2."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Self
 
 import optuna
@@ -12,7 +14,9 @@ from alembic.script import ScriptDirectory
 from optuna.storages import BaseStorage, RDBStorage
 from sqlalchemy.exc import ArgumentError, OperationalError
 
+from service.storage.connections import Turns, engine_options
 from service.storage.errors import DatabaseUnreachable, SchemaOutdated, StorageError
+from service.storage.optuna_storage import SharedStorage
 from service.storage.tables import SCHEMA
 
 DRIVER = "postgresql+psycopg2"
@@ -40,44 +44,44 @@ def normalise_url(text: str) -> str:
 class Database:
     """A Postgres database that holds Optuna's schema and ours. Opening it connects nothing yet."""
 
-    def __init__(self, url: str, pool_size: int = 2) -> None:
+    def __init__(self, url: str, pool_size: int = 2, *, lasting: bool = False) -> None:
         self.url = normalise_url(url)
-        self._engine_options = {
-            "pool_size": pool_size,
-            "max_overflow": 2,
-            "pool_timeout": 10,  # s
-            "pool_pre_ping": True,
-            "pool_recycle": 1800,  # s
-            "connect_args": {
-                "connect_timeout": 3,  # s
-                "application_name": "pernodedrop",
-                "keepalives_idle": 10,  # s
-                "keepalives_interval": 5,  # s
-                "keepalives_count": 3,
-                "tcp_user_timeout": 30000,  # ms, for what was sent and never acknowledged
-                # ms; the last one frees the locks of whoever froze, or lost its machine, inside a transaction.
-                "options": "-c timezone=UTC -c statement_timeout=60000 -c lock_timeout=30000"
-                " -c idle_in_transaction_session_timeout=60000",
-            },
-        }
-        self.engine = sa.create_engine(self.url, **self._engine_options)
-        self._storage: BaseStorage | None = None
-        self._backend: RDBStorage | None = None
+        self._options = engine_options(self.url, pool_size)
+        self.engine = sa.create_engine(self.url, **self._options)
+        self._turns = None if lasting else Turns(self.engine)
+        self._storages: tuple[BaseStorage, SharedStorage] | None = None  # Optuna's cache around ours, and ours
         self._storage_lock = threading.Lock()
 
     @classmethod
-    def open(cls, url: str, pool_size: int = 2) -> Self:
-        """Open `url` (any spelling that `normalise_url` takes) with at most `pool_size` + 2 connections a pool."""
-        return cls(url, pool_size)
+    def open(cls, url: str, pool_size: int = 2, *, lasting: bool = False) -> Self:
+        """Open `url` (any spelling that `normalise_url` takes) with at most `pool_size` + 2 connections.
+
+        They are kept for a while only (`service.storage.connections`), as befits one of many workers; a server
+        process asks for `lasting` ones.
+        """
+        return cls(url, pool_size, lasting=lasting)
 
     @property
     def optuna(self) -> BaseStorage:
         """Optuna's storage on the same database, with its cache of finished trials; connects at first use."""
+        return self._opened()[0]
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """One transaction for our statements and for what this thread does with `optuna` meanwhile.
+
+        It takes one connection, and either all of it happens or nothing.
+        """
+        _, storage = self._opened()
+        with self.engine.begin() as connection, storage.joined(connection):
+            yield connection
+
+    def _opened(self) -> tuple[BaseStorage, SharedStorage]:
         with self._storage_lock:
-            if self._storage is None:
-                self._backend = RDBStorage(self.url, engine_kwargs=self._engine_options, skip_table_creation=True)
-                self._storage = optuna.storages.get_storage(self._backend)
-            return self._storage
+            if self._storages is None:
+                storage = SharedStorage(self.engine, self._options)
+                self._storages = optuna.storages.get_storage(storage), storage
+            return self._storages
 
     def check(self) -> None:
         """Return if the database answers and its schema is the one this program was written for.
@@ -108,11 +112,12 @@ class Database:
 
     def close(self) -> None:
         """Give every connection back."""
+        if self._turns is not None:
+            self._turns.cancel()
+        if self._storages is not None:
+            self._storages[1].remove_session()
+            self._storages = None
         self.engine.dispose()
-        if self._backend is not None:
-            self._backend.remove_session()  # the cache around it does not pass this on
-            self._backend.engine.dispose()
-            self._backend = self._storage = None
 
     def __enter__(self) -> Self:
         return self
@@ -179,7 +184,7 @@ def _upgrade_ours(connection: sa.Connection) -> None:
 
 
 def _upgrade_optuna(db: Database) -> None:
-    storage = RDBStorage(db.url, engine_kwargs=db._engine_options, skip_compatibility_check=True)
+    storage = RDBStorage(db.url, engine_kwargs=db._options, skip_compatibility_check=True)
     try:
         if storage.get_current_version() != storage.get_head_version():
             storage.upgrade()  # not without need: it reconfigures the logging of the whole process

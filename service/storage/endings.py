@@ -1,38 +1,81 @@
 """How runs end and, with the last of them, their study."""
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
+from service.storage import confirmation, limits
 from service.storage.database import Database
+from service.storage.device_time import SPENT_S
 from service.storage.reasons import storable
 from service.storage.records import RunState
 
+# Whoever ends the run, its values are what Optuna was told; a run without a trial brings its own.
+_END = sa.text(
+    f"""
+    UPDATE fleet.runs SET state = :state, reason = :reason, best_epoch = :best_epoch, finished_at = now(),
+        spent_s = {SPENT_S}, leased_at = NULL, lease_until = NULL,
+        values = coalesce(cast(:values AS float8[]), (SELECT array_agg(value ORDER BY objective)
+            FROM trial_values WHERE trial_id = runs.trial_id AND value_type = 'FINITE'))
+    WHERE id = :run
+    """
+)
+
+_CANCEL_WAITING = sa.text(
+    """
+    UPDATE fleet.runs SET state = 'cancelled', finished_at = now(), reason = :reason
+    WHERE study_id = :study AND state = 'waiting'
+    """
+)
+
+_HAS = "EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND state = '{}')"
+
+# Studies whose end is due: nothing is left to do, or what waits may not be begun any more.
+_DUE = sa.text(
+    f"""
+    SELECT s.id FROM fleet.studies s WHERE s.finished_at IS NULL AND s.id = coalesce(:study, s.id)
+        AND CASE WHEN {_HAS.format("waiting")} THEN ({limits.REASON}) IS NOT NULL
+            ELSE NOT {_HAS.format("running")} END
+    """
+)
+_LOCK = sa.text("SELECT 1 FROM fleet.studies WHERE id = :study AND finished_at IS NULL FOR UPDATE")
+_OPEN = sa.text(f"SELECT {_HAS.format('waiting')} OR {_HAS.format('running')} FROM fleet.studies s WHERE id = :study")
+_FINISH = sa.text("UPDATE fleet.studies SET finished_at = now() WHERE id = :study")
+
 
 def end_run(
-    connection: sa.Connection, run_id: int, state: RunState, reason: str | None, best_epoch: int | None
+    connection: sa.Connection,
+    run_id: int,
+    state: RunState,
+    reason: str | None,
+    *,
+    best_epoch: int | None = None,
+    values: Sequence[float] | None = None,
 ) -> None:
-    connection.execute(
-        sa.text(
-            """
-            UPDATE fleet.runs SET state = :state, reason = :reason, best_epoch = :best_epoch,
-                lease_until = NULL, finished_at = now() WHERE id = :run
-            """
-        ),
-        {"run": run_id, "state": state, "reason": reason and storable(reason), "best_epoch": best_epoch},
-    )
+    """End the run, which the caller has locked, after Optuna was told."""
+    ending = {"state": state, "reason": reason and storable(reason), "best_epoch": best_epoch}
+    connection.execute(_END, {"run": run_id, **ending, "values": values and list(values)})
 
 
-def close_finished_studies(db: Database, study_id: int | None = None) -> None:
-    """Note the end of studies without open runs, after the commit that ended a run: the last of two that end
-    at once sees both."""
+def close_finished_studies(db: Database, study_id: int | None = None) -> int:
+    """Cancel what waits in studies that were stopped or reached a limit, confirm or finish those without open runs,
+    and return how many runs were cancelled.
+
+    To be called after the commit that ended a run: the last of two that end at once sees both.
+    """
+    with db.engine.connect() as connection:
+        due = connection.execute(_DUE, {"study": study_id}).scalars().all()
+    return sum(_close(db, study) for study in due)
+
+
+def _close(db: Database, study_id: int) -> int:
+    """As `close_finished_studies`, for one study, looked at again while nobody can extend, stop or delete it."""
+    study = {"study": study_id}
     with db.engine.begin() as connection:
-        connection.execute(
-            sa.text(
-                """
-                UPDATE fleet.studies s SET finished_at = now()
-                WHERE finished_at IS NULL AND s.id = coalesce(:study, s.id)
-                    AND NOT EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND state = 'waiting')
-                    AND NOT EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND state = 'running')
-                """
-            ),
-            {"study": study_id},
-        )
+        if connection.execute(_LOCK, study).one_or_none() is None:
+            return 0
+        reason = limits.reached(connection, study_id)
+        cancelled = 0 if reason is None else connection.execute(_CANCEL_WAITING, {**study, "reason": reason}).rowcount
+        if not connection.execute(_OPEN, study).scalar_one() and not confirmation.schedule(connection, study_id):
+            connection.execute(_FINISH, study)
+    return cancelled

@@ -26,6 +26,13 @@ class UnknownTrial(StorageError):
         super().__init__(f"study {study!r} has no trial {number}")
 
 
+class UnknownWorker(StorageError):
+    """No worker has this id."""
+
+    def __init__(self, worker: str) -> None:
+        super().__init__(f"no worker has the id {worker!r}: `pernodedrop workers` lists them")
+
+
 class IllegalTransition(StorageError):
     """The study cannot go from its state to the one that was asked for."""
 
@@ -33,8 +40,22 @@ class IllegalTransition(StorageError):
         super().__init__(f"study {name!r} is {state} and cannot become {wanted}")
 
 
+class NotExtendable(StorageError):
+    """The study can have no further trials."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"study {name!r} cannot be extended: {reason}")
+
+
+class TrialEnded(StorageError):
+    """The trial has ended, so nothing is left to cancel."""
+
+    def __init__(self, study: str, number: int, state: str) -> None:
+        super().__init__(f"trial {number} of study {study!r} is {state} and cannot be cancelled")
+
+
 class LeaseLost(StorageError):
-    """The run is held by somebody else by now: whatever this holder still writes is refused."""
+    """The run is not this holder's any more: taken over, ended, or gone with its study. What it writes is refused."""
 
     def __init__(self, run_id: int, token: int) -> None:
         super().__init__(f"the lease of run {run_id} with token {token} has ended")

@@ -1,63 +1,64 @@
 """What nobody will end any more is ended by whoever is alive."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
+from service.storage import history
 from service.storage.database import Database
 from service.storage.endings import close_finished_studies, end_run
+from service.storage.history import Attempt, AttemptState
 from service.storage.records import RunState
+
+_LOST = sa.text(
+    """
+    SELECT r.id, r.attempts, s.state, t.state AS told FROM fleet.runs r
+    JOIN fleet.studies s ON s.id = r.study_id LEFT JOIN trials t ON t.trial_id = r.trial_id
+    WHERE r.state = 'running' AND r.lease_until < now()
+        AND pg_postmaster_start_time() < now() - interval '5 seconds'
+        AND (s.state = 'stopped' OR r.attempts > (s.definition->>'retries')::int)
+    LIMIT 1 FOR UPDATE OF r SKIP LOCKED
+    """
+)
 
 
 def expire(db: Database, fail_trial: Callable[[int, str], object]) -> int:
     """End what nobody may take over any more, and return how many runs that were.
 
     These are runs whose leases ended once more than their study's `retries`, runs of stopped studies whose
-    holder died, and waiting runs of studies whose wall time is used up. A run whose trial had been told by then
-    ends as it was told. `fail_trial(trial_id, reason)` ends the Optuna trials that ended runs have left behind.
-    Any worker may call this at any time.
+    holder died, and waiting runs of studies that were stopped or reached a limit. A run whose trial had been told
+    by then ends as it was told. `fail_trial(trial_id, reason)` ends the Optuna trials that ended runs have left
+    behind. Any worker may call this at any time.
     """
-    lost = sa.text(
-        """
-        SELECT r.id, r.attempts, s.state, t.state AS told FROM fleet.runs r
-        JOIN fleet.studies s ON s.id = r.study_id LEFT JOIN trials t ON t.trial_id = r.trial_id
-        WHERE r.state = 'running' AND r.lease_until < now()
-            AND pg_postmaster_start_time() < now() - interval '5 seconds'
-            AND (s.state = 'stopped' OR r.attempts > (s.definition->>'retries')::int)
-        LIMIT 1 FOR UPDATE OF r SKIP LOCKED
-        """
-    )
     ended = 0
-    while True:
-        with db.engine.begin() as connection:
-            row = connection.execute(lost).one_or_none()
-            if row is None:
-                break
-            end_run(connection, row.id, *_ending(row), None)
-            ended += 1
-    with db.engine.begin() as connection:
-        ended += connection.execute(
-            sa.text(
-                """
-                UPDATE fleet.runs r SET state = 'cancelled', finished_at = now(), reason = 'wall time used up'
-                FROM fleet.studies s WHERE s.id = r.study_id AND r.state = 'waiting' AND s.finished_at IS NULL
-                    AND now() >= s.started_at + make_interval(secs => (s.definition->'budget'->>'wall_time')::float)
-                """
-            )
-        ).rowcount
-    close_finished_studies(db)
+    while _end_a_lost_run(db):
+        ended += 1
+    ended += close_finished_studies(db)
     for trial_id, reason in _left_behind(db):
         fail_trial(trial_id, reason)
     return ended
 
 
-def _ending(row: sa.Row[Any]) -> tuple[RunState, str | None]:
+def _end_a_lost_run(db: Database) -> bool:
+    with db.engine.begin() as connection:
+        row = connection.execute(_LOST).one_or_none()
+        if row is None:
+            return False
+        end_run(connection, row.id, *_ending(row, history.attempts(connection, row.id)))
+    return True
+
+
+def _ending(row: sa.Row[Any], attempts: Sequence[Attempt]) -> tuple[RunState, str | None]:
     if row.told in ("COMPLETE", "PRUNED"):
         return RunState(row.told.lower()), None
     if row.state == "stopped":
         return RunState.CANCELLED, "study stopped"
-    return RunState.FAILED, f"its worker was lost {row.attempts} times (retries used up)"
+    preempted = AttemptState.PREEMPTED
+    holders = ", ".join(
+        f"{one.worker} at {one.started_at:%Y-%m-%d %H:%M:%S}" for one in attempts if one.state != preempted
+    )
+    return RunState.FAILED, f"its worker was lost {row.attempts} times (retries used up): {holders}"
 
 
 def _left_behind(db: Database) -> list[tuple[int, str]]:

@@ -35,14 +35,14 @@ def ask(db: Database, study: optuna.Study, lease: Lease, fixed_params: Mapping[s
     if trial_id is None and lease.token > 1:
         trial_id = _trial_of_run(db, study, lease.run_id)
     if trial_id is None:
-        trial_id = db.optuna.create_new_trial(study._study_id, _template(lease.run_id, fixed_params))
+        return db.optuna.create_new_trial(study._study_id, _template(lease.run_id, fixed_params))
+    db.optuna.get_all_trials(study._study_id, deepcopy=False)  # the cache does not know what others asked for
     return trial_id
 
 
 def open_trial(study: optuna.Study, trial_id: int) -> Trial:
     """Return the trial for suggestions and reports; the sampler draws its joint parameters here."""
     study._thread_local.cached_all_trials = None
-    study._storage.get_all_trials(study._study_id, deepcopy=False)  # a cold cache does not know the trial's study
     return Trial(study, trial_id)
 
 

@@ -17,11 +17,18 @@ class RunState(StrEnum):
     COMPLETE = "complete"
     PRUNED = "pruned"
     FAILED = "failed"
-    CANCELLED = "cancelled"  # its study was stopped or ran out of wall time
+    CANCELLED = "cancelled"  # by hand, or its study was stopped or reached a limit
 
 
 OPEN_STATES = (RunState.WAITING, RunState.RUNNING)
 FINISHED_STATES = (RunState.COMPLETE, RunState.PRUNED, RunState.FAILED)
+
+
+class Stage(StrEnum):
+    """What a run is for."""
+
+    SEARCH = "search"  # it becomes a trial of Optuna's
+    CONFIRMATION = "confirmation"  # a configuration that the search has found, trained again and tested
 
 
 class StudyState(StrEnum):
@@ -30,19 +37,19 @@ class StudyState(StrEnum):
     RUNNING = "running"
     PAUSED = "paused"  # no run is leased, those already running go on
     STOPPED = "stopped"  # for good: waiting runs are cancelled, running ones end at their next epoch
-    COMPLETE = "complete"  # every run of the budget has ended
+    COMPLETE = "complete"  # every run has ended
 
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """One run of a study and, once a worker asked for it, the Optuna trial it became."""
+    """One run of a study and, if it is one of the search, the Optuna trial it became once a worker asked for it."""
 
     run_id: int
     number: int | None  # Optuna's trial number
     state: RunState
     params: Mapping[str, Any]
     variant: str
-    values: list[float] | None  # one per objective; of a pruned trial its last report
+    values: list[float] | None  # one per objective; of a pruned trial its last report, confirmed on the test split
     best_epoch: int | None  # the epoch that the values were taken from
     epoch: int  # the last epoch that was written
     attempts: int
@@ -52,6 +59,7 @@ class TrialRecord:
     finished_at: datetime | None
     duration_s: float | None
     facts: Mapping[str, Any] = field(default_factory=dict)  # backend that ran, parameter count, device...
+    stage: Stage = Stage.SEARCH
 
 
 @dataclass(frozen=True)
@@ -63,11 +71,15 @@ class StudyRecord:
     definition: StudyDefinition
     state: StudyState
     created_at: datetime
-    started_at: datetime | None  # when its first run was leased; wall_time counts from here
+    started_at: datetime | None  # when its first run was leased, later by any time it was over and then extended
     finished_at: datetime | None
-    counts: Mapping[str, int]  # by run state, every state present
-    best: TrialRecord | None
+    counts: Mapping[str, int]  # the search's runs by state, every state present
+    best: TrialRecord | None  # of the search
     optuna_study_id: int
+    priority: int = 0  # as it is now, whatever the definition says
+    device_time_s: float = 0.0  # for which workers held the search's runs, all together
+    confirmation: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(RunState, 0))  # its runs by state
+    winner: TrialRecord | None = None  # the best run of the confirmation, once all of them have ended
 
 
 @dataclass(frozen=True)
@@ -108,3 +120,5 @@ class Lease:
     attempts: int
     trial_id: int | None  # the Optuna trial of an earlier holder
     trial_number: int | None
+    stage: Stage = Stage.SEARCH
+    params: Mapping[str, Any] | None = None  # once suggested; a confirmation has them from the beginning

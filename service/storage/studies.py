@@ -1,7 +1,10 @@
 """Studies: created whole or not at all, listed, paused, stopped, deleted."""
 
 import contextlib
-from typing import Literal
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Literal
 
 import optuna
 import sqlalchemy as sa
@@ -11,10 +14,11 @@ from optuna.study import StudyDirection
 from search_spaces import StudyDefinition, parse_definition
 from service.storage import trials
 from service.storage.database import Database
+from service.storage.device_time import SPENT_S
 from service.storage.endings import close_finished_studies
 from service.storage.errors import IllegalTransition, StudyExists, UnknownStudy
-from service.storage.records import RunState, StudyRecord, StudyState
-from service.storage.tables import runs, studies
+from service.storage.records import RunState, Stage, StudyRecord, StudyState
+from service.storage.tables import studies
 
 Intention = Literal["running", "paused", "stopped"]
 
@@ -43,6 +47,7 @@ def create(db: Database, definition: StudyDefinition) -> StudyRecord:
                     name=definition.name,
                     optuna_study_id=optuna_study_id,
                     definition=definition.model_dump(mode="json"),
+                    priority=definition.priority,
                 )
                 .returning(studies.c.id)
             ).scalar_one()
@@ -75,7 +80,7 @@ def definition_of(db: Database, study_id: int) -> tuple[StudyDefinition, int] | 
     columns = (studies.c.definition, studies.c.optuna_study_id)
     with db.engine.connect() as connection:
         row = connection.execute(sa.select(*columns).where(studies.c.id == study_id)).one_or_none()
-    return None if row is None else (parse_definition(row.definition), row.optuna_study_id)
+    return None if row is None else (_definition(row.definition), row.optuna_study_id)
 
 
 def count(db: Database) -> int:
@@ -92,7 +97,7 @@ def all(db: Database, limit: int = 100, offset: int = 0) -> list[StudyRecord]:  
 
 
 def set_state(db: Database, name: str, state: Intention) -> StudyRecord:
-    """Pause, resume or stop the study. Stopping cancels its waiting runs at once, for good.
+    """Pause, resume or stop the study. Stopping is for good, and cancels what waits.
 
     Raises:
         UnknownStudy: there is none of this name.
@@ -106,12 +111,21 @@ def set_state(db: Database, name: str, state: Intention) -> StudyRecord:
             if row.state == "stopped" or row.finished_at is not None:
                 raise IllegalTransition(name, _state(row), state)
             connection.execute(studies.update().where(studies.c.id == row.id).values(state=state))
-            if state == "stopped":
-                waiting = sa.and_(runs.c.study_id == row.id, runs.c.state == RunState.WAITING)
-                cancelled = {"state": RunState.CANCELLED, "reason": "study stopped", "finished_at": sa.func.now()}
-                connection.execute(runs.update().where(waiting).values(cancelled))
     if state == "stopped":
-        close_finished_studies(db, row.id)
+        close_finished_studies(db, row.id)  # cancels what waits
+    return get(db, name)
+
+
+def set_priority(db: Database, name: str, priority: int) -> StudyRecord:
+    """Serve the study before those of a lower priority from the next claim on; what is running goes on.
+
+    Raises:
+        UnknownStudy: there is none of this name.
+    """
+    with db.engine.begin() as connection:
+        changed = connection.execute(studies.update().where(studies.c.name == name).values(priority=priority))
+    if changed.rowcount == 0:
+        raise UnknownStudy(name)
     return get(db, name)
 
 
@@ -173,13 +187,33 @@ def _state(row: sa.Row[tuple[object, ...]]) -> StudyState:
     return StudyState(row.state)
 
 
+def _definition(stored: Mapping[str, Any]) -> StudyDefinition:
+    return _parsed(json.dumps(stored))
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> StudyDefinition:
+    """Definitions are read far more often than written, and their rules take milliseconds to check."""
+    return parse_definition(json.loads(text))
+
+
+_BY_STATE = sa.text(
+    f"""
+    SELECT stage, state, count(*) AS runs, sum({SPENT_S}) AS spent_s FROM fleet.runs WHERE study_id = :study
+    GROUP BY stage, state
+    """
+)
+
+
 def _record(db: Database, row: sa.Row[tuple[object, ...]]) -> StudyRecord:
-    definition = parse_definition(row.definition)
-    by_state = (
-        sa.select(runs.c.state, sa.func.count().label("runs")).where(runs.c.study_id == row.id).group_by(runs.c.state)
-    )
+    definition = _definition(row.definition)
     with db.engine.connect() as connection:
-        counted = {row.state: row.runs for row in connection.execute(by_state)}
+        by_state = connection.execute(_BY_STATE, {"study": row.id}).all()
+    counts = {stage.value: {state.value: 0 for state in RunState} for stage in Stage}
+    for stage, state, count, _ in by_state:
+        counts[stage][state] = count
+    confirmation = counts[Stage.CONFIRMATION]
+    is_confirmed = any(confirmation.values()) and _state(row) is StudyState.COMPLETE
     return StudyRecord(
         id=row.id,
         name=row.name,
@@ -188,7 +222,11 @@ def _record(db: Database, row: sa.Row[tuple[object, ...]]) -> StudyRecord:
         created_at=row.created_at,
         started_at=row.started_at,
         finished_at=row.finished_at,
-        counts={state.value: counted.get(state, 0) for state in RunState},
-        best=trials.best_of(db, row.optuna_study_id, definition),
+        counts=counts[Stage.SEARCH],
+        best=trials.best_of(db, row.id, definition),
         optuna_study_id=row.optuna_study_id,
+        priority=row.priority,
+        device_time_s=sum(spent_s for stage, *_, spent_s in by_state if stage == Stage.SEARCH),
+        confirmation=confirmation,
+        winner=trials.best_of(db, row.id, definition, Stage.CONFIRMATION) if is_confirmed else None,
     )

@@ -68,6 +68,7 @@ runs = sa.Table(
     # The two questions of every claim, answered without looking at finished runs.
     sa.Index("runs_waiting", "study_id", "id", postgresql_where=sa.text("state = 'waiting'")),
     sa.Index("runs_leased", "study_id", "lease_until", postgresql_where=sa.text("state = 'running'")),
+    sa.Index("runs_worker", "worker_id"),  # what a worker holds without knowing, and whether any run still names it
 )
 
 # Written by a trigger, a row for every change of a run's state or token: what an audit needs to know.
@@ -94,4 +95,15 @@ curves = sa.Table(
     sa.Column("split", sa.Text, primary_key=True),
     sa.Column("metric", sa.Text, primary_key=True),
     sa.Column("value", sa.Double, nullable=False),
+)
+
+# Which worker slots train on which GPU, so that those who start next choose another.
+device_slots = sa.Table(
+    "device_slots",
+    metadata,
+    sa.Column("device", sa.Text, primary_key=True),  # the GPU's UUID: containers on one host agree on it
+    sa.Column("slot", sa.Integer, primary_key=True),  # from 0
+    sa.Column("holder", UUID(as_uuid=False), nullable=False, unique=True),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("lease_until", _Instant, nullable=False),
 )

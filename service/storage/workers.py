@@ -6,24 +6,55 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from service.storage.database import Database
+from service.storage.errors import UnknownWorker
 from service.storage.records import WorkerRecord
 from service.storage.tables import runs, studies, workers
 
 SILENT_S = 60  # s without a sign of life after which a worker is no longer listed
 
 
+_FORGET = sa.text(
+    """
+    DELETE FROM fleet.workers WHERE id IN (
+        SELECT id FROM fleet.workers w WHERE coalesce(stopped_at, seen_at) < now() - interval '1 day'
+            AND NOT EXISTS (SELECT FROM fleet.runs WHERE worker_id = w.id) FOR UPDATE SKIP LOCKED)
+    """
+)
+
+
 def register(db: Database, host: str, pid: int, device: str) -> str:
-    """Add a worker and return its id."""
+    """Add a worker and return its id. Those that have been gone for a day and are named by no run are forgotten."""
     worker_id = str(uuid.uuid4())
     with db.engine.begin() as connection:
+        connection.execute(_FORGET)
         connection.execute(workers.insert().values(id=worker_id, host=host, pid=pid, device=device))
     return worker_id
 
 
-def seen(db: Database, worker_id: str) -> None:
-    """Note that the worker is alive."""
+def seen(db: Database, worker_id: str) -> bool:
+    """Note that the worker is alive, and return whether it may stay: False if it was asked to leave or forgotten."""
+    here = workers.update().where(workers.c.id == worker_id).values(seen_at=sa.func.now()).returning(workers.c.drain)
     with db.engine.begin() as connection:
-        connection.execute(workers.update().where(workers.c.id == worker_id).values(seen_at=sa.func.now()))
+        return connection.execute(here).scalar_one_or_none() is False
+
+
+def may_stay(db: Database, worker_id: str) -> bool:
+    """As `seen`, without a sign of life: nothing is written."""
+    with db.engine.connect() as connection:
+        drain = connection.execute(sa.select(workers.c.drain).where(workers.c.id == worker_id)).scalar_one_or_none()
+    return drain is False
+
+
+def drain(db: Database, worker_id: str) -> None:
+    """Ask the worker to leave: it hands its run back, with a checkpoint, and takes no other.
+
+    Raises:
+        UnknownWorker: there is none of this id, or it has left.
+    """
+    asked = workers.update().where(workers.c.id == worker_id, workers.c.stopped_at.is_(None)).values(drain=True)
+    with db.engine.begin() as connection:
+        if connection.execute(asked).rowcount == 0:
+            raise UnknownWorker(worker_id)
 
 
 def stopped(db: Database, worker_id: str) -> None:
@@ -56,7 +87,7 @@ def alive(db: Database) -> list[WorkerRecord]:
                 host=row.host,
                 pid=row.pid,
                 device=row.device,
-                state="idle" if row.study is None else "busy",
+                state="leaving" if row.drain else "idle" if row.study is None else "busy",
                 started_at=row.started_at,
                 seen_at=row.seen_at,
                 study=row.study,

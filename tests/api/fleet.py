@@ -6,10 +6,10 @@ from typing import Any
 
 from optuna.trial import TrialState
 
-from search_spaces import StudyDefinition, build_pruner, build_sampler, suggest
+from search_spaces import TrialConfig, build_pruner, build_sampler, suggest
 from service.storage import optuna_trials, queue, workers
 from service.storage.database import Database
-from service.storage.records import CurvePoint, RunState, StudyRecord
+from service.storage.records import CurvePoint, Lease, RunState, StudyRecord
 
 EPOCHS = 4
 TOLD = {
@@ -40,15 +40,25 @@ def definition_data(name: str = "digits-1", trials: int = 6, **fields: Any) -> d
     }
 
 
-def work(database: Database, study: StudyRecord, endings: Mapping[int, RunState] | None = None) -> None:
-    """Take every waiting run of the database's only study and end it: complete, or as `endings` says by number."""
+def work(
+    database: Database,
+    study: StudyRecord,
+    endings: Mapping[int, RunState] | None = None,
+    limit: int = 1_000_000,
+) -> None:
+    """Take every waiting run of the database's only study, or the first of them, and end it: complete, or as
+    `endings` says by number."""
     worker = workers.register(database, "node-1", 4711, "cpu")
     sampler = build_sampler(study.definition, study.definition.sampler.seed)
     optuna_study = optuna_trials.load_study(database, study.optuna_study_id, sampler, build_pruner(study.definition))
-    while (lease := queue.claim(database, worker, 60)) is not None:
+    for _ in range(limit):
+        lease = queue.claim(database, worker, 60)
+        if lease is None:
+            return
         trial = optuna_trials.open_trial(optuna_study, optuna_trials.ask(database, optuna_study, lease))
-        queue.attach(database, lease, trial._trial_id, trial.number)
-        loss = _train(database, lease, trial, study.definition)
+        config = suggest(trial, study.definition)
+        queue.attach(database, lease, trial._trial_id, trial.number, trial.params)
+        loss = _train(database, lease, config)
         ending = (endings or {}).get(trial.number, RunState.COMPLETE)
         queue.finish(
             database,
@@ -66,8 +76,7 @@ def work(database: Database, study: StudyRecord, endings: Mapping[int, RunState]
         )
 
 
-def _train(database: Database, lease: queue.Lease, trial: Any, definition: StudyDefinition) -> float:
-    config = suggest(trial, definition)
+def _train(database: Database, lease: Lease, config: TrialConfig) -> float:
     floor = (config.drop_rate - 0.4) ** 2 + (0.05 if config.regularizer == "dropout" else 0.0) + 2 / config.units
     for epoch in range(1, EPOCHS + 1):
         loss = floor + 1 / (epoch + 1)

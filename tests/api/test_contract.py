@@ -51,8 +51,11 @@ def test_the_controller_does_what_its_description_says(case: schemathesis.Case, 
 
 
 def _keep_small(case: schemathesis.Case) -> None:
-    """A million waiting runs are a valid study, but not one to create again and again."""
-    if isinstance(case.body, dict) and isinstance(budget := case.body.get("budget"), dict):
-        trials = budget.get("trials")
-        if type(trials) is int and 1000 < trials <= 1_000_000:
-            budget["trials"] = 1000
+    """A million waiting runs are a valid study, but not one to create or extend again and again."""
+    if not isinstance(case.body, dict):
+        return
+    for budget in (case.body, case.body.get("budget")):
+        if isinstance(budget, dict):
+            trials = budget.get("trials")
+            if type(trials) is int and 1000 < trials <= 1_000_000:
+                budget["trials"] = 1000

@@ -20,6 +20,7 @@ STUDY_ROUTES = [
     ("POST", "/pause"),
     ("POST", "/resume"),
     ("POST", "/stop"),
+    ("POST", "/trials/0/cancel"),
     ("GET", "/trials"),
     ("GET", "/trials/0"),
     ("GET", "/best"),
@@ -94,9 +95,18 @@ def test_an_unknown_study_is_not_found(api: httpx.Client) -> None:
         assert response.json() == {"error": "unknown_study", "message": "no study is named 'digits-9'"}
 
 
+def test_an_unknown_study_is_not_changed(api: httpx.Client) -> None:
+    for response in (
+        api.patch("/v1/studies/digits-9", json={"priority": 1}),
+        api.post("/v1/studies/digits-9/extend", json={"trials": 1}),
+    ):
+        assert (response.status_code, response.json()["error"]) == (404, "unknown_study")
+
+
 def test_an_unknown_trial_and_an_unknown_preset_are_not_found(api: httpx.Client) -> None:
     api.post("/v1/studies", json=definition_data())
     assert api.get("/v1/studies/digits-1/trials/77").json()["error"] == "unknown_trial"
+    assert api.post("/v1/studies/digits-1/trials/77/cancel").json()["error"] == "unknown_trial"
     assert api.get("/v1/presets/unheard-of").json()["error"] == "unknown_preset"
     assert api.get("/v1/presets/..%2F__init__").status_code == 404
 

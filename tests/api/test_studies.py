@@ -25,7 +25,16 @@ def test_a_submitted_study_is_there_with_its_whole_queue(api: httpx.Client) -> N
         "failed": 0,
         "cancelled": 0,
     }
-    assert study["budget"] == {"trials": 6, "finished": 0, "elapsed_s": 0.0, "wall_time_s": None}
+    assert study["budget"] == {
+        "trials": 6,
+        "finished": 0,
+        "elapsed_s": 0.0,
+        "wall_time_s": None,
+        "device_time_s": None,
+        "spent_s": 0.0,
+        "patience": None,
+    }
+    assert study["priority"] == 0
     assert study["best"] is None
     assert study["objectives"] == [{"metric": "val_loss", "direction": "minimize"}]
     assert study["links"] == {

@@ -82,7 +82,7 @@ def test_an_interrupted_run_is_continued_to_its_answer(home: Path, start: Start)
     assert second.returncode == 0, said
     assert "continuing quickstart: " in said
     assert "3/3 runs" in said
-    assert "best configuration: trial " in said
+    assert " wins the confirmation: " in said
     assert (home / "reports/quickstart.html").read_text().lstrip().lower().startswith("<!doctype html>")
     assert {path.name for path in (home / "logs").glob("*.log")} == {"controller.log", "dashboard.log", "worker-1.log"}
     assert not serves(home)

@@ -24,6 +24,7 @@ from service.cli.views import bars, clock, line, measured, setting
 
 def trial(number: int, variant: str, value: float | None = None, epoch: int = 3) -> TrialOut:
     return TrialOut(
+        stage="search",
         run=number,
         number=number,
         state="running" if value is None else "complete",
@@ -49,12 +50,23 @@ def study(counts: CountsOut, best: TrialOut | None, state: str = "running") -> S
             "name": "digits-1",
             "state": state,
             "task": "digits",
+            "priority": 0,
             "objectives": [ObjectiveOut(metric="val_loss", direction="minimize")],
             "created_at": datetime.now(UTC),
             "finished_at": None,
             "counts": counts,
-            "budget": BudgetOut(trials=30, finished=0, elapsed_s=3723.9, wall_time_s=None),
+            "budget": BudgetOut(
+                trials=30,
+                finished=0,
+                elapsed_s=3723.9,
+                wall_time_s=None,
+                device_time_s=None,
+                spent_s=0.0,
+                patience=None,
+            ),
+            "confirmation": CountsOut(),
             "best": best,
+            "winner": None,
             "links": LinksOut(self="", report="", dashboard=""),
             "definition": {"fixed": {"batch_size": 64}},
         }

@@ -17,7 +17,7 @@ SHAPES: list[tuple[dict[Any, Any], str]] = [
     (
         raw(**{"a\nb": 1}),
         '["a\\nb"] is no known field: known are schema_version, name, description, task, '
-        "objectives, search_space, fixed, sampler, pruner, budget, repeats, retries",
+        "objectives, search_space, fixed, sampler, pruner, budget, priority, repeats, confirmation, retries",
     ),
     (raw() | {3: 4}, "definition must have text for its keys, got 3"),
     (raw(schema_version=2), "schema_version must be 1, got 2"),
@@ -104,9 +104,14 @@ SHAPES: list[tuple[dict[Any, Any], str]] = [
     (raw(sampler={"name": "nsgaii", "crossover_prob": 1.5}), "sampler.crossover_prob must be at most 1, got 1.5"),
     (
         raw(pruner={"name": "halving"}),
-        'pruner.name must be "none", "median", "hyperband", "successive_halving" or "wilcoxon", got "halving"',
+        'pruner.name must be "none", "median", "hyperband", "successive_halving", "wilcoxon" or "paired", '
+        'got "halving"',
     ),
     (raw(budget={"trials": 0}), "budget.trials must be at least 1, got 0"),
+    (raw(budget={"trials": 1, "patience": 0}), "budget.patience must be at least 1, got 0"),
+    (raw(budget={"trials": 1, "device_time": -1}), "budget.device_time must be above 0, got -1"),
+    (raw(priority=101), "priority must be at most 100, got 101"),
+    (raw(priority=True), "priority must be a whole number, got true"),
     (
         raw(budget={"trials": 1, "wall_time": "4 hours"}),
         'budget.wall_time must be a number of seconds or a text such as "4h" or "1h30m", got "4 hours"',

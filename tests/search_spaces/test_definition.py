@@ -21,7 +21,12 @@ def test_what_is_left_out_has_its_default() -> None:
     ("written", "seconds"), [("4h", 14400.0), ("30m", 1800.0), ("90s", 90.0), ("1h30m", 5400.0), (2.5, 2.5), (60, 60.0)]
 )
 def test_durations_are_read_as_seconds(written: str | float, seconds: float) -> None:
-    assert study(budget={"trials": 1, "wall_time": written}).budget.wall_time == seconds
+    budget = study(budget={"trials": 1, "wall_time": written, "device_time": written}).budget
+    assert (budget.wall_time, budget.device_time) == (seconds, seconds)
+
+
+def test_device_time_may_be_that_of_a_whole_fleet() -> None:
+    assert study(budget={"trials": 1, "device_time": "200000h"}).budget.device_time == 7.2e8
 
 
 @pytest.mark.parametrize("name", preset_names())

@@ -12,6 +12,9 @@ def test_the_presets_are_found() -> None:
         "paper-table1-cifar10",
         "paper-table2-rcv1",
         "paper-table3-speech",
+        "paper-table4-cifar10",
+        "paper-table4-rcv1",
+        "paper-table4-speech",
         "quickstart",
     ]
 

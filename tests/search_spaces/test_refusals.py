@@ -204,6 +204,10 @@ STRATEGIES = [
         raw(objectives=[{"metric": "val_loss"}, {"metric": "val_accuracy"}], pruner={"name": "median"}),
         'pruner.name must be "none" with several objectives, got "median"',
     ),
+    (
+        raw(objectives=[{"metric": "val_loss"}, {"metric": "val_accuracy"}], budget={"trials": 9, "patience": 3}),
+        "budget.patience must be left out with several objectives, got 3",
+    ),
     (raw(pruner={"name": "hyperband", "min_epochs": 9}), "pruner.min_epochs must be at most task.epochs (8), got 9"),
     (
         raw(pruner={"name": "successive_halving", "min_epochs": 9}),

@@ -12,24 +12,14 @@ from service.storage import curves, queue, studies, trials, workers
 from service.storage.database import Database
 from service.storage.errors import LeaseLost
 from service.storage.expiry import expire
-from service.storage.records import CurvePoint, Lease, RunState, StudyState
+from service.storage.records import CurvePoint, RunState, StudyState
 from tests.storage.conftest import make_definition
-
-
-def nothing() -> None:
-    """Tells nobody: these runs have no Optuna trial."""
+from tests.storage.queueing import claimed, nothing
 
 
 @pytest.fixture
 def worker(db: Database) -> str:
     return workers.register(db, "host", 1, "cpu")
-
-
-def claimed(db: Database, seconds: float = 60.0) -> Lease:
-    """A run leased by one more worker."""
-    lease = queue.claim(db, workers.register(db, "host", 1, "cpu"), seconds)
-    assert lease is not None
-    return lease
 
 
 def test_runs_are_leased_in_order_and_only_once(db: Database, definition: StudyDefinition, worker: str) -> None:
@@ -143,6 +133,24 @@ def test_handing_back_costs_no_attempt(db: Database, worker: str) -> None:
     assert studies.get(db, "back").counts["waiting"] == 1
 
 
+def test_an_end_whose_answer_was_lost_may_be_repeated(db: Database, worker: str) -> None:
+    studies.create(db, make_definition("again", trials=2))
+    told: list[str] = []
+    lease = claimed(db)
+    for _ in range(2):
+        queue.finish(db, lease, RunState.COMPLETE, tell=lambda: told.append("once"))
+    assert told == ["once"]
+    with pytest.raises(LeaseLost):
+        queue.finish(db, lease, RunState.FAILED, tell=lambda: told.append("otherwise"))
+    back = claimed(db)
+    for _ in range(2):
+        queue.hand_back(db, back)
+    assert claimed(db).run_id == back.run_id
+    with pytest.raises(LeaseLost):
+        queue.hand_back(db, back)
+    assert told == ["once"]
+
+
 def test_a_failing_tell_leaves_the_run_leased(db: Database, worker: str) -> None:
     studies.create(db, make_definition("untold", trials=1))
     lease = claimed(db)
@@ -214,14 +222,6 @@ def test_an_unknown_worker_leases_nothing(db: Database, definition: StudyDefinit
     with pytest.raises(sa.exc.IntegrityError):
         queue.claim(db, str(uuid.uuid4()), 60)
     assert studies.get(db, "storage").counts["waiting"] == 4
-
-
-def test_a_claim_in_progress_hides_no_other_study(db: Database, database_url: str) -> None:
-    for name in ("first", "second"):
-        studies.create(db, make_definition(name, trials=1))
-    with Database.open(database_url) as other, other.engine.begin() as connection:
-        connection.execute(queue._TAKE, {"worker": workers.register(db, "host", 1, "cpu"), "seconds": 60})
-        assert claimed(db).study_id == studies.get(db, "second").id
 
 
 def test_what_a_stale_holder_would_ask_for_is_not_asked(db: Database) -> None:

@@ -49,6 +49,16 @@ class Troubled(Line):
         return super().build(config)
 
 
+class Poison(Line):
+    """Takes its worker along where the dimension `dose` is 3."""
+
+    def build(self, config: TrialConfig) -> nn.Module:
+        if config.extra["dose"] == 3:
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(60)  # its agent's death ends this process, too
+        return super().build(config)
+
+
 class Rated(Line):
     """A validation loss that is known beforehand: the dimension `quality`."""
 
@@ -60,6 +70,14 @@ class Rated(Line):
         return {"quality": torch.tensor(self._quality)}
 
 
+class Large(Line):
+    """Fills a quarter of a GiB of memory for each unit of its dimension `size`."""
+
+    def build(self, config: TrialConfig) -> nn.Module:
+        self._ballast = torch.ones(int(config.extra["size"]), 2**28, dtype=torch.uint8)
+        return super().build(config)
+
+
 class _Nan(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -67,3 +85,11 @@ class _Nan(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.weight * float("nan")
+
+
+class Tested(Line):
+    """A line that its test split does not quite lie on."""
+
+    def load(self, device: torch.device) -> Splits:
+        x = torch.linspace(-1, 1, 32, device=device).unsqueeze(1)
+        return Splits(x, 2 * x, x, 2 * x, test_x=x, test_y=2 * x + 0.25)

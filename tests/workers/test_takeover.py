@@ -7,11 +7,14 @@ import time
 import psutil
 import pytest
 
-from search_spaces import build_pruner, build_sampler
-from service.storage import curves, optuna_trials, queue, studies, trials, workers
+from search_spaces import StudyDefinition, build_pruner, build_sampler
+from service.storage import curves, history, optuna_trials, queue, studies, trials, workers
 from service.storage.database import Database
 from service.storage.records import CurvePoint, Lease, RunState, StudyRecord
 from tests.workers.conftest import StartWorker, finished, only_trial, own_study, until
+from workers.assignment import Outcome
+from workers.messages import EpochDone
+from workers.search_trial import SearchTrial
 
 
 def long_study(db: Database, epochs: int = 30) -> StudyRecord:
@@ -108,6 +111,7 @@ def test_a_trial_told_but_not_noted_is_not_trained_again(db: Database, start_wor
     trial = only_trial(db, study)
     assert (trial.state, trial.values, trial.epoch) == (RunState.COMPLETE, [0.125], 1)
     assert trial.facts == {"backend": "mask"}
+    assert trial.best_epoch == 1
     assert len(curves.of_run(db, trial.run_id)) == 1
 
 
@@ -156,3 +160,50 @@ def test_no_optuna_trial_is_left_running(db: Database, start_worker: StartWorker
         state,
         "COMPLETE" if told else "FAIL",
     )
+
+
+def test_a_killed_trial_process_is_a_lost_attempt(db: Database, start_worker: StartWorker) -> None:
+    study = long_study(db)
+    worker = start_worker("--checkpoint-every", "0.01")
+    until(lambda: only_trial(db, study).epoch >= 2)
+    [process] = [child for child in psutil.Process(worker.pid).children() if "spawn_main" in str(child.cmdline())]
+    process.kill()
+    until(finished(db, "long"))
+    trial = only_trial(db, study)
+    assert (trial.state, trial.attempts, trial.number) == (RunState.COMPLETE, 2, 0)
+    assert trial.facts["resumed_after_epoch"] >= 1
+    lost, complete = history.of_run(db, trial.run_id)
+    assert (lost.state, complete.state) == ("lost", "complete")
+    assert "signal 9" in (lost.reason or "")
+
+
+def test_a_trial_carried_on_is_not_judged_again_where_it_has_passed(db: Database) -> None:
+    """Others have become better meanwhile: what was decided at an epoch stays decided."""
+    definition = own_study("judged", pruner={"name": "median", "n_startup_trials": 1}, trials=2)
+    study = studies.create(db, definition)
+    good, bad = _claimed(db), _claimed(db)
+    _begun(db, definition, study, bad, 9.0)
+    trial = _begun(db, definition, study, good, 1.0)
+    queue.finish(db, good, RunState.COMPLETE, tell=lambda: trial.tell(Outcome(RunState.COMPLETE)))
+    queue.hand_back(db, bad)
+    heir = _begun(db, definition, study, _claimed(db), 9.0)
+    assert not heir.is_hopeless((1, 9.0))
+    assert optuna_trials.should_prune(heir._trial, 1, 9.0)  # which is what the pruner would say by now
+
+
+def _claimed(db: Database) -> Lease:
+    lease = queue.claim(db, workers.register(db, "here", 1, "cpu"), 60)
+    assert lease is not None
+    return lease
+
+
+def _begun(db: Database, definition: StudyDefinition, study: StudyRecord, lease: Lease, loss: float) -> SearchTrial:
+    """The lease's trial after an epoch."""
+    sampler, pruner = build_sampler(definition, 1), build_pruner(definition)
+    optuna_study = optuna_trials.load_study(db, study.optuna_study_id, sampler, pruner)
+    trial = SearchTrial(db, lease, definition, optuna_study, None)
+    trial.adopt()
+    trial.prepare()
+    report = trial.take_in(EpochDone(0, 1, {"val_loss": loss}))
+    queue.record_epoch(db, lease, 1, [CurvePoint(1, 0, "val", "loss", loss)], report)
+    return trial

@@ -17,6 +17,7 @@ from workers.training.evaluation import evaluate
 from workers.training.facts import facts_of
 from workers.training.losses import NonFiniteLoss, mean_step_loss
 from workers.training.measurements import gradient_norm, peak_memory, reset_peak_memory
+from workers.training.memory import keep_freed_memory
 from workers.training.randomness import Randomness
 
 
@@ -37,6 +38,8 @@ class Training:
         self._splits = task.splits(device)
         initial, order, noise, self._test_seed = streams(seed, 4)
         reset_peak_memory(device)
+        if device.type == "cpu":
+            keep_freed_memory()
         start = Randomness(initial, device)
         with start.active():
             self.model = task.build(config).to(device)
@@ -58,6 +61,11 @@ class Training:
                 epoch = self._epoch(self._done + 1)
             self._done += 1
             yield epoch
+
+    @property
+    def has_test(self) -> bool:
+        """Whether the task keeps samples apart for a test."""
+        return self._splits.test_x is not None and self._splits.test_y is not None
 
     def test(self) -> dict[str, float]:
         """The model's figures on the test split as it is now: test_loss, test_accuracy, ...

@@ -1,4 +1,4 @@
-"""What happened to every run, stages of a study, priorities, what a run was trained with and came to."""
+"""What happened to every run, stages of a study, priorities, what a run was trained with and came to, GPU slots."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -23,12 +23,15 @@ _HISTORY = """
         WHEN (OLD.state <> NEW.state OR OLD.token <> NEW.token) EXECUTE FUNCTION fleet.note_history()
 """
 
-# Until now a trial's parameters and values stood in Optuna's tables alone, floats and indexes of choices.
+# Until now a trial's parameters and values stood in Optuna's tables alone, floats and indexes of choices. A float
+# without a fraction keeps its point: 1.0 is not 1.
 _PARAMS = """
     UPDATE fleet.runs r SET params = p.params FROM (
         SELECT trial_id, jsonb_object_agg(param_name, CASE distribution_json::jsonb->>'name'
             WHEN 'CategoricalDistribution' THEN distribution_json::jsonb->'attributes'->'choices'->param_value::int
-            WHEN 'IntDistribution' THEN to_jsonb(param_value::bigint) ELSE to_jsonb(param_value) END) AS params
+            WHEN 'IntDistribution' THEN to_jsonb(param_value::bigint)
+            ELSE CASE WHEN param_value = trunc(param_value) THEN to_jsonb(param_value::bigint::numeric(20, 1))
+                ELSE to_jsonb(param_value) END END) AS params
         FROM trial_params GROUP BY trial_id) p
     WHERE p.trial_id = r.trial_id
 """
@@ -65,7 +68,17 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text),
         schema=SCHEMA,
     )
+    op.create_index("runs_worker", "runs", ["worker_id"], schema=SCHEMA)
     op.create_index("run_history_run", "run_history", ["run_id", "id"], schema=SCHEMA)
+    op.create_table(
+        "device_slots",
+        sa.Column("device", sa.Text, primary_key=True),
+        sa.Column("slot", sa.Integer, primary_key=True),
+        sa.Column("holder", UUID(as_uuid=False), nullable=False, unique=True),
+        sa.Column("host", sa.Text, nullable=False),
+        sa.Column("lease_until", instant, nullable=False),
+        schema=SCHEMA,
+    )
     op.execute(_HISTORY)
     if op.get_bind().execute(sa.text("SELECT to_regclass('trial_params')")).scalar() is not None:
         op.execute(_PARAMS)

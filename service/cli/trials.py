@@ -1,0 +1,60 @@
+"""`trial` and `cancel`: one trial of a study."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from service.api.models import AttemptOut, TrialDetail
+from service.cli.session import client_here, console_here, say
+from service.cli.studies import StudyName
+from service.cli.views import clock, measured, setting
+
+Number = Annotated[int, typer.Argument(min=0, help="The trial's number in its study.")]
+
+
+def trial(name: StudyName, number: Number) -> None:
+    """Show one trial: its parameters, what it came to, and what happened to it on the way."""
+    with client_here() as client:
+        shown = client.trial(name, number)
+    console = console_here()
+    console.print(facts_table(shown))
+    console.print(history_table(shown.history))
+
+
+def cancel(name: StudyName, number: Number) -> None:
+    """End one trial that waits or is in training, for good; its study goes on."""
+    with client_here() as client:
+        say(f"trial {number} of {name} is {client.cancel(name, number).state}")
+
+
+def facts_table(shown: TrialDetail) -> Table:
+    """What is known of the trial, a line each."""
+    values = ", ".join(measured(value) for value in shown.values or ())
+    lines = {
+        "trial": str(shown.number),
+        "state": shown.state,
+        "reason": shown.reason,
+        "variant": shown.variant,
+        "value": values and f"{values} (epoch {shown.best_epoch})",
+        "epochs": f"{shown.epoch or 0} of {shown.epochs}",
+        "time": None if shown.duration_s is None else clock(shown.duration_s),
+        **{name: setting(value) for name, value in shown.params.items()},
+    }
+    table = Table.grid(padding=(0, 2))
+    for name, text in lines.items():
+        if text:
+            table.add_row(name, text)
+    return table
+
+
+def history_table(history: Sequence[AttemptOut]) -> Table:
+    """The trial's attempts, the first one first."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("attempt", "from", "to", "worker", "state", "reason"):
+        table.add_column(heading)
+    for one in history:
+        times = [f"{at:%Y-%m-%d %H:%M:%S}" if at else "-" for at in (one.started_at, one.ended_at)]
+        table.add_row(str(one.number), *times, one.worker or "-", one.state, one.reason or "-")
+    return table

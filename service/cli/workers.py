@@ -1,0 +1,43 @@
+"""`workers` and `drain`: who trains, and who is to stop."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from service.cli.exit_codes import Failure
+from service.cli.session import client_here, console_here, say
+
+
+def workers() -> None:
+    """List the workers that were seen lately and what they train."""
+    with client_here() as client:
+        alive = client.workers()
+    if not alive:
+        say("no worker was seen lately: start one with `pernodedrop worker`")
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("worker", "device", "state", "study", "trial", "seen"):
+        table.add_column(heading)
+    for one in alive:
+        trial = "-" if one.trial is None else str(one.trial)
+        seen = f"{max(0, int((datetime.now(UTC) - one.seen_at).total_seconds()))} s ago"
+        table.add_row(f"{one.host}:{one.pid}", one.device, one.state, one.study or "-", trial, seen)
+    console_here().print(table)
+
+
+def drain(
+    worker: Annotated[str, typer.Argument(help="As `pernodedrop workers` names it, such as node-3:4711.")],
+) -> None:
+    """Ask a worker to leave, as SIGTERM does: it hands its trials back with checkpoints, and ends within seconds.
+
+    What starts workers again by itself, as `serve` and containers do, starts another in its place.
+    """
+    with client_here() as client:
+        meant = [one.id for one in client.workers() if f"{one.host}:{one.pid}" == worker]
+        if not meant:
+            raise Failure(f"no worker {worker!r} was seen lately: `pernodedrop workers` lists them")
+        for one in meant:  # one for each of its slots
+            client.drain(one)
+    say(f"{worker} was asked to leave")

@@ -1,0 +1,81 @@
+"""Which run a worker gets: first what was begun and lost its holder, then the next that waits."""
+
+import sqlalchemy as sa
+
+from service.storage.database import Database
+from service.storage.device_time import SPENT_S
+from service.storage.records import Lease, Stage
+
+_LEASED = f"""
+    UPDATE fleet.runs SET state = 'running', token = token + 1,
+        attempts = attempts + CASE WHEN worker_id = :worker THEN 0 ELSE 1 END,
+        worker_id = :worker, lease_until = now() + make_interval(secs => :seconds), reason = NULL,
+        spent_s = {SPENT_S}, leased_at = now(), started_at = coalesce(runs.started_at, now())
+    FROM next WHERE runs.id = next.id
+    RETURNING runs.id AS run_id, runs.study_id, ordinal, token, attempts, trial_id, trial_number, stage, params,
+        next.first
+"""
+
+# First a run that this worker holds without knowing, since the answer to its claim was lost or the database
+# went away under it; then a dead worker's run, so that nothing started is left lying while new work is begun.
+# What was lost too often is left to `expire`. A server that has just started gives live holders time to renew
+# before anybody takes their runs over.
+_ADOPT = sa.text(
+    f"""
+    WITH next AS (
+        SELECT r.id, false AS first FROM fleet.runs r JOIN fleet.studies s ON s.id = r.study_id
+        WHERE r.state = 'running' AND (r.worker_id = :worker OR (
+            r.lease_until < now() AND s.state <> 'stopped'
+            AND pg_postmaster_start_time() < now() - interval '5 seconds'
+            AND r.attempts <= (s.definition->>'retries')::int))
+        ORDER BY r.lease_until LIMIT 1 FOR UPDATE OF r SKIP LOCKED)
+    {_LEASED}
+    """
+)
+
+# The highest priority first; among equals the study with the fewest running runs, then the oldest. The inner
+# query touches one index entry a study, however long the queue. The studies are ordered before the join: a sort
+# after it would lock a run of every study, and hide those runs from others.
+_TAKE = sa.text(
+    f"""
+    WITH next AS (
+        SELECT r.id, s.started_at IS NULL AS first FROM (
+            SELECT id, started_at, priority,
+                (SELECT count(*) FROM fleet.runs WHERE study_id = studies.id AND state = 'running') AS running
+            FROM fleet.studies
+            WHERE state = 'running' AND finished_at IS NULL
+                AND (stage <> 'search' OR coalesce(now() < started_at
+                    + make_interval(secs => (definition->'budget'->>'wall_time')::float), true))
+            ORDER BY priority DESC, running, id) s CROSS JOIN LATERAL (
+            SELECT id FROM fleet.runs WHERE study_id = s.id AND state = 'waiting'
+            ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) r
+        ORDER BY s.priority DESC, s.running, s.id LIMIT 1)
+    {_LEASED}
+    """
+)
+
+# Never waits: who stops or deletes a study locks it first and its runs then, we the other way round.
+_BEGIN = sa.text(
+    """
+    UPDATE fleet.studies SET started_at = now() WHERE id = (
+        SELECT id FROM fleet.studies WHERE id = :id AND started_at IS NULL FOR NO KEY UPDATE SKIP LOCKED)
+    """
+)
+
+
+def claim(db: Database, worker_id: str, seconds: float) -> Lease | None:
+    """Lease one run for `seconds`: one whose holder died if there is any, else the next that waits.
+
+    Claims that are made at once do not see each other: among studies of one priority the shares may differ by as
+    many runs as there are such claims. A worker holds one run at a time; claiming again without having ended it
+    gives the same run with a new token.
+    """
+    values = {"worker": worker_id, "seconds": seconds}
+    with db.engine.begin() as connection:
+        row = connection.execute(_ADOPT, values).one_or_none() or connection.execute(_TAKE, values).one_or_none()
+        if row is None:
+            return None
+        lease = dict(row._mapping)
+        if lease.pop("first"):
+            connection.execute(_BEGIN, {"id": row.study_id})
+    return Lease(**{**lease, "stage": Stage(row.stage)})

@@ -1,0 +1,83 @@
+"""From the end of a study's search to its confirmation: the best configurations once more, as runs of the study."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from search_spaces import StudyDefinition, parse_definition, recorded_params, variant_of
+from service.storage.records import Stage
+from service.storage.tables import runs
+
+_STUDY = sa.text(
+    """
+    SELECT definition FROM fleet.studies
+    WHERE id = :study AND state <> 'stopped' AND jsonb_typeof(definition->'confirmation') = 'object' FOR UPDATE
+    """
+)
+
+# The best first; of equals the earlier one.
+_FOUND = sa.text(
+    """
+    SELECT params FROM fleet.runs r JOIN fleet.studies s ON s.id = r.study_id
+    WHERE study_id = :study AND r.stage = 'search' AND r.state = 'complete' AND values IS NOT NULL
+    ORDER BY values[1] * CASE s.definition->'objectives'->0->>'direction' WHEN 'maximize' THEN -1 ELSE 1 END, ordinal
+    """
+)
+_CONFIRMED = sa.text("SELECT params FROM fleet.runs WHERE study_id = :study AND stage = 'confirmation'")
+_LAST = sa.text("SELECT max(ordinal) FROM fleet.runs WHERE study_id = :study")
+_BEGIN = sa.text("UPDATE fleet.studies SET stage = 'confirmation' WHERE id = :study")
+
+Params = Mapping[str, Any]
+
+
+def schedule(connection: sa.Connection, study_id: int) -> int:
+    """Insert the runs of the study's confirmation that are not there yet, and return how many those were.
+
+    To be called when no run of the study is open, in the transaction that would otherwise note its end; it locks the
+    study's row, so that of several callers one inserts and the others find nothing to do. 0 where the definition has
+    no `confirmation`, the study was stopped or is gone, or all that is to be confirmed has been, whatever came of it.
+    """
+    study = {"study": study_id}
+    stored = connection.execute(_STUDY, study).scalar_one_or_none()
+    if stored is None:
+        return 0
+    definition = parse_definition(stored)
+    confirmed = connection.execute(_CONFIRMED, study).scalars()
+    new = unconfirmed(definition, connection.execute(_FOUND, study).scalars(), confirmed)
+    if not new:
+        return 0
+    first = connection.execute(_LAST, study).scalar_one() + 1
+    rows = [
+        {"study_id": study_id, "ordinal": first + place, "stage": Stage.CONFIRMATION, "params": dict(params)}
+        for place, params in enumerate(new)
+    ]
+    connection.execute(runs.insert(), rows)
+    connection.execute(_BEGIN, study)
+    return len(rows)
+
+
+def unconfirmed(definition: StudyDefinition, best_first: Iterable[Params], confirmed: Iterable[Params]) -> list[Params]:
+    """The parameters of each variant's `confirmation.top` best distinct configurations, those confirmed left out.
+
+    What was found later may push a configuration out of the best, never bring one back that was confirmed before.
+    """
+    top = 0 if definition.confirmation is None else definition.confirmation.top
+    known = {_configuration(definition, params) for params in confirmed}
+    chosen: dict[str, dict[str, Params]] = {}  # by variant, then by configuration
+    for params in best_first:
+        of_variant = chosen.setdefault(variant_of(recorded_params(definition, params)), {})
+        if len(of_variant) < top:
+            of_variant.setdefault(_configuration(definition, params), params)
+    return [
+        params
+        for of_variant in chosen.values()
+        for configuration, params in of_variant.items()
+        if configuration not in known
+    ]
+
+
+def _configuration(definition: StudyDefinition, params: Params) -> str:
+    """What a training of these parameters is told; equal texts are equal trainings."""
+    return json.dumps(recorded_params(definition, params), sort_keys=True)

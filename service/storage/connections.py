@@ -1,0 +1,123 @@
+"""How a program holds its connections to Postgres: few, and no longer than others can spare them.
+
+A training worker needs the database for some milliseconds an epoch. While the server has room, it keeps its
+connections for a minute; the fuller the server, the sooner it closes them. So connections go round among however
+many workers there are, and a small fleet pays nothing for it. A server that is full for the moment is asked again.
+"""
+
+import random
+import threading
+import time
+from typing import Any
+
+import psycopg2
+import sqlalchemy as sa
+
+FULL_S = 20.0  # s that a full server is asked again; `patiently` goes on from there
+_FIRST_S, _LONGEST_S = 0.2, 3.0  # a refusal costs the server a process: not too often
+IDLE_S = 0.1  # s without use after which a connection is idle: who asks for a trial uses it many times on end
+# Seconds that a worker keeps its connections, by the share of the server's that are in use.
+KEPT_S = {0.5: 60.0, 0.8: 2.0, 1.0: IDLE_S}
+
+_SETTINGS: dict[str, Any] = {
+    "connect_timeout": 3,  # s
+    "application_name": "pernodedrop",
+    "keepalives_idle": 10,  # s
+    "keepalives_interval": 5,  # s
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30000,  # ms, for what was sent and never acknowledged
+    # ms; the last one frees the locks of whoever froze, or lost its machine, inside a transaction.
+    "options": "-c timezone=UTC -c statement_timeout=60000 -c lock_timeout=30000"
+    " -c idle_in_transaction_session_timeout=60000",
+}
+
+# psycopg2 does not hand on the SQLSTATE (53300) of a connection that was refused.
+_FULL = ("too many clients already", "connection slots are reserved", "too many connections")
+
+# Anybody may read this; other users' rows of pg_stat_activity are hidden.
+_IN_USE = "SELECT sum(numbackends)::float / current_setting('max_connections')::int FROM pg_stat_database"
+
+
+def engine_options(url: str, pool_size: int) -> dict[str, Any]:
+    """Arguments of `create_engine` for at most `pool_size` + 2 connections to `url`."""
+    return {
+        "creator": lambda: _connect(url),
+        "pool_size": pool_size,
+        "max_overflow": 2,
+        "pool_timeout": 10,  # s
+        "pool_pre_ping": True,
+        "pool_recycle": 1800,  # s
+    }
+
+
+class Turns:
+    """Closes an engine's connections some time after it opened the first of them; they are opened again at need.
+
+    How long that is depends on the room that the server had when they were opened.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._timer: threading.Timer | None = None
+        self._ends_at = float("inf")
+        self._lock = threading.Lock()
+        self._used_at = time.monotonic()
+        sa.event.listen(engine, "connect", self._opened)
+        sa.event.listen(engine, "checkin", self._used)
+
+    def cancel(self) -> None:
+        """Close nothing any more until a connection is opened."""
+        with self._lock:
+            self._schedule(float("inf"))
+
+    def _opened(self, connection: Any, _: object) -> None:
+        seconds = _kept_s(connection)
+        with self._lock:
+            if time.monotonic() + seconds < self._ends_at:
+                self._schedule(seconds)
+
+    def _used(self, *_: object) -> None:
+        self._used_at = time.monotonic()
+
+    def _end(self) -> None:
+        with self._lock:
+            if threading.current_thread() is not self._timer:  # another was set while this one fired
+                return
+            pool = self._engine.pool
+            assert isinstance(pool, sa.QueuePool)
+            if pool.checkedout() > 0 or time.monotonic() < self._used_at + IDLE_S:
+                self._schedule(IDLE_S)
+                return
+            self._schedule(float("inf"))
+        self._engine.dispose()
+
+    def _schedule(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._ends_at = None, time.monotonic() + seconds
+        if seconds < float("inf"):
+            self._timer = threading.Timer(seconds, self._end)
+            self._timer.daemon = True
+            self._timer.start()
+
+
+def _kept_s(connection: Any) -> float:
+    with connection.cursor() as cursor:
+        cursor.execute(_IN_USE)
+        [in_use] = cursor.fetchone()
+    connection.rollback()
+    return next((seconds for share, seconds in KEPT_S.items() if in_use <= share), KEPT_S[1.0])
+
+
+def _connect(url: str) -> Any:
+    address = sa.make_url(url)
+    _, arguments = address.get_dialect()().create_connect_args(address)
+    deadline, pause = time.monotonic() + FULL_S, _FIRST_S
+    while True:
+        try:
+            return psycopg2.connect(**_SETTINGS | dict(arguments))
+        except psycopg2.OperationalError as error:
+            if time.monotonic() + pause > deadline or not any(sign in str(error) for sign in _FULL):
+                raise
+        time.sleep(pause * random.uniform(0.5, 1.5))
+        pause = min(pause * 2, _LONGEST_S)

@@ -1,0 +1,57 @@
+"""More trials for a study, whether it is running or has finished."""
+
+import sqlalchemy as sa
+
+from search_spaces.budget import MOST_TRIALS
+from service.storage import limits, studies
+from service.storage.database import Database
+from service.storage.errors import NotExtendable, UnknownStudy
+from service.storage.records import StudyRecord
+
+# The time between the end of a study and its extension does not count as wall time.
+_REOPEN = sa.text(
+    """
+    UPDATE fleet.studies SET finished_at = NULL, stage = 'search',
+        started_at = started_at + coalesce(now() - finished_at, interval '0'),
+        definition = jsonb_set(definition, '{budget,trials}', to_jsonb(cast(:trials AS int)))
+    WHERE id = :study
+    """
+)
+_ADD = sa.text(
+    """
+    INSERT INTO fleet.runs (study_id, ordinal) SELECT :study, last + n FROM generate_series(1, :trials) n,
+        (SELECT max(ordinal) AS last FROM fleet.runs WHERE study_id = :study) present
+    """
+)
+
+
+def extend(db: Database, name: str, trials: int) -> StudyRecord:
+    """Add `trials` runs (at least 1) to the study's budget; one that has finished is searched again.
+
+    Its row is locked meanwhile: the end of its last run is noted before, and the study opened again, or after,
+    and the study stays open; a stop comes before, and this is refused, or after, and cancels the new runs.
+
+    Raises:
+        UnknownStudy: there is none of this name.
+        NotExtendable: it is a grid, was stopped, is being confirmed, reached a limit, or would become too large.
+    """
+    with db.engine.begin() as connection:
+        locked = "SELECT id, state, stage, finished_at, definition FROM fleet.studies WHERE name = :name FOR UPDATE"
+        row = connection.execute(sa.text(locked), {"name": name}).one_or_none()
+        if row is None:
+            raise UnknownStudy(name)
+        if row.state == "stopped":
+            raise NotExtendable(name, "it was stopped for good: submit it under another name")
+        if row.definition["sampler"]["name"] == "grid":
+            raise NotExtendable(name, "its grid holds every configuration once: submit a grid with more values")
+        if row.stage != "search" and row.finished_at is None:
+            raise NotExtendable(name, "its best configurations are being confirmed: extend it when it has finished")
+        total = row.definition["budget"]["trials"] + trials
+        if total > MOST_TRIALS:
+            raise NotExtendable(name, f"budget.trials must be at most {MOST_TRIALS}, got {total}")
+        connection.execute(_REOPEN, {"study": row.id, "trials": total})
+        reason = limits.reached(connection, row.id)
+        if reason is not None:
+            raise NotExtendable(name, f"{reason}: submit it under another name with a larger budget")
+        connection.execute(_ADD, {"study": row.id, "trials": trials})
+    return studies.get(db, name)

@@ -1,0 +1,78 @@
+"""What happened to a run, as people understand it: who held it, from when to when, and how that ended."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from service.storage.database import Database
+
+
+class AttemptState(StrEnum):
+    """How a worker's time with a run ended, if it has."""
+
+    RUNNING = "running"
+    PREEMPTED = "preempted"  # its worker was told to leave and handed the run back: no failed attempt
+    LOST = "lost"  # its worker gave no sign of life for the length of its lease, or its trial process was killed
+    COMPLETE = "complete"
+    PRUNED = "pruned"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One worker's time with a run."""
+
+    number: int  # from 1; the one after a preempted attempt has its number again
+    state: AttemptState
+    worker: str | None  # host:pid; None once nobody knows this worker any more
+    started_at: datetime
+    ended_at: datetime | None
+    reason: str | None
+
+
+_CHANGES = sa.text(
+    """
+    SELECT h.at, h.state, h.attempts, h.worker_id, h.reason, w.host || ':' || w.pid AS worker
+    FROM fleet.run_history h LEFT JOIN fleet.workers w ON w.id = h.worker_id WHERE h.run_id = :run ORDER BY h.id
+    """
+)
+
+
+def of_run(db: Database, run_id: int) -> list[Attempt]:
+    """Return the run's attempts, the first one first."""
+    with db.engine.connect() as connection:
+        return attempts(connection, run_id)
+
+
+def attempts(connection: sa.Connection, run_id: int) -> list[Attempt]:
+    """As `of_run`, in a transaction that is under way."""
+    return _read(connection.execute(_CHANGES, {"run": run_id}))
+
+
+def _read(changes: Iterable[sa.Row[Any]]) -> list[Attempt]:
+    """The attempts behind the rows that the trigger wrote, one for every change of state or holder."""
+    found: list[Attempt] = []
+    holder = None
+    for change in changes:
+        present = found[-1] if found and found[-1].ended_at is None else None
+        if change.state == "running":
+            if present and change.worker_id == holder:
+                continue  # the answer to its claim was lost, and it claimed again
+            if present:
+                found[-1] = replace(present, state=AttemptState.LOST, ended_at=change.at)
+            found.append(Attempt(change.attempts, AttemptState.RUNNING, change.worker, change.at, None, None))
+            holder = change.worker_id
+        elif present:
+            state = _returned(change, present) if change.state == "waiting" else AttemptState(change.state)
+            found[-1] = replace(present, state=state, ended_at=change.at, reason=change.reason)
+    return found
+
+
+def _returned(change: sa.Row[Any], attempt: Attempt) -> AttemptState:
+    """How an attempt ended that brought its run back to the queue: one that counts was lost."""
+    return AttemptState.LOST if change.attempts == attempt.number else AttemptState.PREEMPTED

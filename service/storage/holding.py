@@ -1,0 +1,205 @@
+"""What the holder of a run may do with it, always under its token."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from service.storage.database import Database
+from service.storage.device_time import SPENT_S
+from service.storage.endings import close_finished_studies, end_run
+from service.storage.errors import LeaseLost
+from service.storage.reasons import storable
+from service.storage.records import CurvePoint, Lease, RunState, StudyState
+from service.storage.tables import curves, runs
+
+T = TypeVar("T")
+
+_EPOCH = sa.text(
+    """
+    WITH held AS (
+        UPDATE fleet.runs SET epoch = :epoch WHERE id = :run AND token = :token AND state = 'running'
+        RETURNING id, trial_id),
+    written AS (
+        INSERT INTO fleet.curves (run_id, repeat, epoch, split, metric, value)
+        SELECT held.id, p.repeat, p.epoch, p.split, p.metric, p.value FROM held, unnest(
+            cast(:repeats AS int[]), cast(:epochs AS int[]), cast(:splits AS text[]), cast(:metrics AS text[]),
+            cast(:values AS float8[])
+        ) AS p (repeat, epoch, split, metric, value)
+        ON CONFLICT (run_id, repeat, epoch, split, metric) DO UPDATE SET value = excluded.value),
+    reported AS (
+        INSERT INTO trial_intermediate_values (trial_id, step, intermediate_value, intermediate_value_type)
+        SELECT held.trial_id, :step, :reported, 'FINITE' FROM held
+        WHERE cast(:step AS int) IS NOT NULL AND held.trial_id IS NOT NULL
+        ON CONFLICT (trial_id, step) DO NOTHING)
+    SELECT count(*) FROM held
+    """
+)
+
+_RENEW = sa.text(
+    """
+    UPDATE fleet.runs r SET lease_until = now() + make_interval(secs => :seconds)
+    FROM fleet.studies s WHERE s.id = r.study_id AND r.id = :run AND r.token = :token AND r.state = 'running'
+    RETURNING s.state
+    """
+)
+
+_HAND_BACK = sa.text(
+    f"""
+    UPDATE fleet.runs SET state = 'waiting', attempts = attempts - :forgiven, worker_id = NULL, reason = :reason,
+        spent_s = {SPENT_S}, leased_at = NULL, lease_until = NULL
+    WHERE id = :run AND token = :token AND state = 'running'
+    """
+)
+
+
+def renew(db: Database, lease: Lease, seconds: float) -> StudyState:
+    """Hold the run for `seconds` from now and return what its study is meant to do.
+
+    Raises:
+        LeaseLost: another worker holds the run, it was cancelled, or its study is gone.
+    """
+    with db.engine.begin() as connection:
+        row = connection.execute(_RENEW, {"seconds": seconds, **_key(lease)}).one_or_none()
+    if row is None:
+        raise LeaseLost(lease.run_id, lease.token)
+    return StudyState(row.state)
+
+
+def under_lease(db: Database, lease: Lease, call: Callable[[], T]) -> T:
+    """Return `call()`, made while nobody can take the run over.
+
+    Raises:
+        LeaseLost: as for `renew`; `call` was not made.
+    """
+    with db.engine.begin() as connection:
+        if not _is_held(connection, lease):
+            raise LeaseLost(lease.run_id, lease.token)
+        return call()
+
+
+def attach(
+    db: Database, lease: Lease, trial_id: int | None, trial_number: int | None, params: Mapping[str, Any] | None = None
+) -> None:
+    """Note which Optuna trial the run has become, if it becomes one; earlier holders' curves are dropped, training
+    starts anew.
+
+    `params` are what the sampler suggested, without what the study fixes; None leaves them as they are.
+
+    Raises:
+        LeaseLost: as for `renew`.
+    """
+    suggested = {} if params is None else {"params": dict(params)}
+    with db.engine.begin() as connection:
+        _update(connection, lease, trial_id=trial_id, trial_number=trial_number, epoch=0, facts={}, **suggested)
+        connection.execute(curves.delete().where(curves.c.run_id == lease.run_id))
+
+
+def note_facts(db: Database, lease: Lease, facts: Mapping[str, Any]) -> None:
+    """Keep what the trial process said of itself: the backend that ran, parameter count, device.
+
+    Raises:
+        LeaseLost: as for `renew`.
+    """
+    with db.engine.begin() as connection:
+        _update(connection, lease, facts=dict(facts))
+
+
+def record_epoch(
+    db: Database, lease: Lease, epoch: int, points: Sequence[CurvePoint], report: tuple[int, float] | None = None
+) -> None:
+    """Write an epoch's curve points (again: they are replaced) and what Optuna's pruner is to hear.
+
+    `epoch` is counted over all repeats, for whoever watches the run; the points have their own.
+    `report` is a step with a finite value. It goes into Optuna's own table from here, so that a stale holder's
+    report is refused like everything else it writes, and in the same transaction; `Trial.report` cannot do that.
+
+    Raises:
+        LeaseLost: as for `renew`.
+    """
+    step, reported = report or (None, None)
+    columns = {
+        "repeats": [p.repeat for p in points],
+        "epochs": [p.epoch for p in points],
+        "splits": [p.split for p in points],
+        "metrics": [p.metric for p in points],
+        "values": [p.value for p in points],
+        "step": step,
+        "reported": reported,
+    }
+    with db.engine.begin() as connection:
+        held = connection.execute(_EPOCH, {**_key(lease), "epoch": epoch, **columns}).scalar_one()
+    if not held:
+        raise LeaseLost(lease.run_id, lease.token)
+
+
+def finish(
+    db: Database,
+    lease: Lease,
+    state: RunState,
+    *,
+    reason: str | None = None,
+    best_epoch: int | None = None,
+    values: Sequence[float] | None = None,
+    tell: Callable[[], object],
+) -> None:
+    """End the run. `tell` ends its Optuna trial, and runs while the run's row is locked.
+
+    `values`, one per objective, are needed where there is no such trial.
+
+    Under the lock nobody can take the run over between the check of the token and Optuna's record. If this
+    process dies after `tell` and before the commit, the next holder finds the trial finished and settles the run.
+    Called again after a commit whose answer was lost, it finds the run ended and returns.
+
+    Raises:
+        LeaseLost: as for `renew`; `tell` was not called.
+    """
+    with db.engine.begin() as connection:
+        if _is_held(connection, lease):
+            tell()
+            end_run(connection, lease.run_id, state, reason, best_epoch=best_epoch, values=values)
+        else:
+            _refuse_unless_brought_to(connection, lease, state)
+    close_finished_studies(db, lease.study_id)
+
+
+def hand_back(db: Database, lease: Lease, reason: str | None = None, *, attempted: bool = False) -> None:
+    """Put the run back for another worker; being asked to leave is no failed attempt. May be repeated, as `finish`.
+
+    `reason` is for the run's history; `attempted` if the run is not as it was: the attempt counts.
+
+    Raises:
+        LeaseLost: as for `renew`.
+    """
+    values = {**_key(lease), "reason": reason and storable(reason), "forgiven": 0 if attempted else 1}
+    with db.engine.begin() as connection:
+        if connection.execute(_HAND_BACK, values).rowcount == 0:
+            _refuse_unless_brought_to(connection, lease, RunState.WAITING)
+    close_finished_studies(db, lease.study_id)  # which may have been stopped meanwhile
+
+
+def _is_held(connection: sa.Connection, lease: Lease) -> bool:
+    """Whether this holder still has the run; nobody can take it over until the transaction ends."""
+    held = "SELECT 1 FROM fleet.runs WHERE id = :run AND token = :token AND state = 'running' FOR UPDATE"
+    return connection.execute(sa.text(held), _key(lease)).one_or_none() is not None
+
+
+def _refuse_unless_brought_to(connection: sa.Connection, lease: Lease, state: RunState) -> None:
+    """Raise LeaseLost unless this holder has done already what it asks for, in a commit whose answer was lost."""
+    done = "SELECT 1 FROM fleet.runs WHERE id = :run AND token = :token AND state = :state"
+    if connection.execute(sa.text(done), {**_key(lease), "state": state}).one_or_none() is None:
+        raise LeaseLost(lease.run_id, lease.token)
+
+
+def _key(lease: Lease) -> dict[str, int]:
+    return {"run": lease.run_id, "token": lease.token}
+
+
+def _update(connection: sa.Connection, lease: Lease, **values: object) -> None:
+    changed = connection.execute(
+        runs.update()
+        .where(runs.c.id == lease.run_id, runs.c.token == lease.token, runs.c.state == "running")
+        .values(**values)
+    )
+    if changed.rowcount == 0:
+        raise LeaseLost(lease.run_id, lease.token)

@@ -1,0 +1,49 @@
+"""The limits of a search: once one is reached no further trial is begun, and those in training go on to their end."""
+
+import sqlalchemy as sa
+
+from service.storage.device_time import SPENT_S
+
+_BUDGET = "(s.definition->'budget'->>'{}')"
+_OBJECTIVE = "s.definition->'objectives'->0->>'{}'"
+
+# Leased seconds of the search's runs, those in training included.
+_DEVICE_TIME = f"""
+    (SELECT sum({SPENT_S}) FROM fleet.runs WHERE study_id = s.id AND stage = 'search')
+        >= {_BUDGET.format("device_time")}::float
+"""
+
+# The trials that ended after the one with the best value so far: after the first of them, if several have it.
+_WITHOUT_BETTER = f"""
+    (SELECT count(*) FROM fleet.runs WHERE study_id = s.id AND stage = 'search'
+        AND state IN ('complete', 'pruned', 'failed') AND (finished_at, id) > coalesce(
+            (SELECT (finished_at, id) FROM fleet.runs
+                WHERE study_id = s.id AND stage = 'search' AND state = 'complete' AND values IS NOT NULL
+                ORDER BY values[1] * CASE {_OBJECTIVE.format("direction")} WHEN 'maximize' THEN -1 ELSE 1 END,
+                    finished_at, id LIMIT 1),
+            ('-infinity'::timestamptz, 0)))
+        >= {_BUDGET.format("patience")}::int
+"""
+
+# Why the study `s` may begin no further trial, as SQL; NULL where it may. CASE stops at the first rule that holds
+# and a rule that the study does not have costs nothing.
+REASON = f"""
+    CASE
+        WHEN s.state = 'stopped' THEN 'study stopped'
+        WHEN s.stage <> 'search' THEN NULL
+        WHEN now() >= s.started_at + make_interval(secs => {_BUDGET.format("wall_time")}::float)
+            THEN 'wall time used up'
+        WHEN {_BUDGET.format("device_time")} IS NOT NULL AND {_DEVICE_TIME}
+            THEN format('device_time: %s s used up', trim_scale({_BUDGET.format("device_time")}::numeric))
+        WHEN {_BUDGET.format("patience")} IS NOT NULL AND {_WITHOUT_BETTER}
+            THEN format('patience: %s trials in a row brought no better %s', {_BUDGET.format("patience")},
+                {_OBJECTIVE.format("metric")})
+    END
+"""
+
+
+def reached(connection: sa.Connection, study_id: int) -> str | None:
+    """Return why the study may begin no further trial, None if it may."""
+    statement = sa.text(f"SELECT {REASON} FROM fleet.studies s WHERE s.id = :study")
+    reason: str | None = connection.execute(statement, {"study": study_id}).scalar_one()
+    return reason

@@ -1,0 +1,102 @@
+"""Orders to a study, a trial and a worker over REST: priority, extension, cancellation, draining."""
+
+import uuid
+
+import httpx
+import pytest
+
+from service.storage import queue, studies, workers
+from service.storage.database import Database
+from tests.api.fleet import definition_data, work
+
+
+def test_a_priority_is_taken_from_the_definition_and_changed(api: httpx.Client) -> None:
+    assert api.post("/v1/studies", json=definition_data(priority=-3)).json()["priority"] == -3
+    changed = api.patch("/v1/studies/digits-1", json={"priority": 40})
+    assert (changed.status_code, changed.json()["priority"]) == (200, 40)
+    study = api.get("/v1/studies/digits-1").json()
+    assert (study["priority"], study["definition"]["priority"]) == (40, -3)
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ({"priority": 101}, "body.priority"),
+        ({"priority": "1"}, "body.priority"),
+        ({"priority": True}, "body.priority"),
+        ({}, "body.priority"),
+        ({"priority": 1, "name": "x"}, "body.name"),
+    ],
+)
+def test_a_priority_out_of_bounds_is_refused(lonely_api: httpx.Client, body: dict[str, object], path: str) -> None:
+    response = lonely_api.patch("/v1/studies/digits-1", json=body)
+    assert response.status_code == 422
+    [problem] = response.json()["problems"]
+    assert problem["path"] == path
+
+
+@pytest.mark.parametrize(("method", "route"), [("PATCH", ""), ("POST", "/extend")])
+def test_a_change_that_is_no_json_object_is_a_bad_request(lonely_api: httpx.Client, method: str, route: str) -> None:
+    as_json = {"Content-Type": "application/json"}
+    response = lonely_api.request(method, f"/v1/studies/digits-1{route}", content=b"[1]", headers=as_json)
+    assert (response.status_code, response.json()["error"]) == (400, "invalid_json")
+
+
+def test_a_finished_study_is_extended_and_searched_again(api: httpx.Client, database: Database) -> None:
+    api.post("/v1/studies", json=definition_data(trials=2))
+    work(database, studies.get(database, "digits-1"))
+    assert api.get("/v1/studies/digits-1").json()["state"] == "complete"
+    extended = api.post("/v1/studies/digits-1/extend", json={"trials": 3}).json()
+    assert (extended["state"], extended["budget"]["trials"], extended["counts"]["waiting"]) == ("running", 5, 3)
+    work(database, studies.get(database, "digits-1"))
+    study = api.get("/v1/studies/digits-1").json()
+    assert (study["state"], study["counts"]["complete"]) == ("complete", 5)
+    assert study["budget"]["spent_s"] > 0
+    assert [t["number"] for t in api.get("/v1/studies/digits-1/trials").json()["trials"]] == list(range(5))
+
+
+def test_a_stopped_study_is_not_extended(api: httpx.Client) -> None:
+    api.post("/v1/studies", json=definition_data())
+    api.post("/v1/studies/digits-1/stop")
+    refused = api.post("/v1/studies/digits-1/extend", json={"trials": 3})
+    assert (refused.status_code, refused.json()["error"]) == (409, "not_extendable")
+    assert "stopped for good" in refused.json()["message"]
+    assert api.post("/v1/studies/digits-1/extend", json={"trials": 0}).status_code == 422
+
+
+def test_limits_are_shown_with_the_budget(api: httpx.Client) -> None:
+    budget = {"trials": 6, "device_time": "2h", "patience": 5}
+    api.post("/v1/studies", json=definition_data(budget=budget))
+    shown = api.get("/v1/studies/digits-1").json()["budget"]
+    assert (shown["device_time_s"], shown["patience"], shown["spent_s"]) == (7200, 5, 0)
+
+
+def test_a_trial_tells_its_history_and_is_cancelled(api: httpx.Client, database: Database) -> None:
+    api.post("/v1/studies", json=definition_data(trials=3))
+    work(database, studies.get(database, "digits-1"), limit=1)
+    trial = api.get("/v1/studies/digits-1/trials/0").json()
+    [attempt] = trial["history"]
+    assert (attempt["number"], attempt["state"], attempt["worker"]) == (1, "complete", "node-1:4711")
+    assert attempt["ended_at"] is not None
+    ended = api.post("/v1/studies/digits-1/trials/0/cancel")
+    assert (ended.status_code, ended.json()["error"]) == (409, "trial_ended")
+    lease = queue.claim(database, workers.register(database, "node-2", 1, "cpu"), 60)
+    assert lease is not None
+    trial_id = database.optuna.create_new_trial(studies.get(database, "digits-1").optuna_study_id)
+    queue.attach(database, lease, trial_id, 1)
+    cancelled = api.post("/v1/studies/digits-1/trials/1/cancel").json()
+    assert (cancelled["state"], cancelled["reason"]) == ("cancelled", "cancelled by hand")
+    assert database.optuna.get_trial(trial_id).state.name == "FAIL"
+    assert api.get("/v1/studies/digits-1/trials/1").json()["history"][0]["state"] == "cancelled"
+
+
+def test_a_worker_is_asked_to_leave(api: httpx.Client, database: Database) -> None:
+    worker = workers.register(database, "node-1", 4711, "cpu")
+    assert workers.seen(database, worker)
+    assert api.post(f"/v1/workers/{worker}/drain").status_code == 204
+    assert api.get("/v1/workers").json()["workers"][0]["state"] == "leaving"
+    assert not workers.seen(database, worker)
+    workers.stopped(database, worker)
+    for gone in (worker, str(uuid.uuid4())):
+        unknown = api.post(f"/v1/workers/{gone}/drain")
+        assert (unknown.status_code, unknown.json()["error"]) == (404, "unknown_worker")

@@ -1,0 +1,54 @@
+"""The winner of a confirmation over REST."""
+
+import httpx
+
+from service.storage import queue, studies, workers
+from service.storage.database import Database
+from service.storage.endings import close_finished_studies
+from service.storage.records import CurvePoint, RunState, Stage
+from tests.storage.test_confirmation import FOUND, searched
+
+TESTED = {"dropout": [0.31, 0.30, 0.32], "dropconnect": [0.11, 0.12, 0.10]}
+
+
+def confirm(database: Database) -> None:
+    """Work on the confirmation's runs, whose test losses are known."""
+    worker = workers.register(database, "node-1", 4711, "cpu")
+    while (lease := queue.claim(database, worker, 60)) is not None:
+        assert lease.stage is Stage.CONFIRMATION
+        assert lease.params is not None
+        queue.attach(database, lease, None, None)
+        tested = TESTED[lease.params["regularizer"]]
+        for repeat, loss in enumerate(tested):
+            points = [CurvePoint(1, repeat, "val", "loss", 0.5), CurvePoint(1, repeat, "test", "loss", loss)]
+            queue.record_epoch(database, lease, repeat + 1, points)
+        queue.finish(database, lease, RunState.COMPLETE, values=[sum(tested) / 3], tell=lambda: None)
+
+
+def test_the_winner_is_named_when_the_confirmation_has_ended(api: httpx.Client, database: Database) -> None:
+    searched(database)
+    close_finished_studies(database)
+    before = api.get("/v1/studies/found").json()
+    assert (before["winner"], before["state"], before["confirmation"]["waiting"]) == (None, "running", 2)
+    confirm(database)
+    after = api.get("/v1/studies/found").json()
+    assert (after["state"], after["counts"]["complete"], after["confirmation"]["complete"]) == ("complete", 5, 2)
+    winner = after["winner"]
+    assert (winner["variant"], winner["metric"], winner["seeds"]) == ("dropconnect", "test_loss", 3)
+    assert winner["low"] < winner["mean"] < winner["high"]
+    assert winner["verdict"][0].startswith("dropconnect wins the confirmation")
+    assert winner["run"] == studies.get(database, "found").winner.run_id  # type: ignore[union-attr]
+    assert after["best"]["values"] == [0.2]
+
+
+def test_runs_that_confirm_are_listed_with_their_stage(api: httpx.Client, database: Database) -> None:
+    searched(database)
+    close_finished_studies(database)
+    confirm(database)
+    page = api.get("/v1/studies/found/trials").json()
+    assert page["total"] == len(FOUND) + 2
+    assert [trial["stage"] for trial in page["trials"]] == ["search"] * len(FOUND) + ["confirmation"] * 2
+    assert [trial["epochs"] for trial in page["trials"]] == [3] * len(FOUND) + [9] * 2
+    assert api.get("/v1/studies/found/trials?state=complete").json()["total"] == len(FOUND) + 2
+    assert "dropconnect wins the confirmation" in api.get("/v1/studies/found/report").text
+    assert len(api.get("/v1/studies/found/ranking").json()["ranking"]) == 2

@@ -1,0 +1,65 @@
+"""Orders from the command line: priority, extension, one trial, one worker."""
+
+from collections.abc import Callable
+
+import pytest
+
+from service.client import Client
+from service.storage import queue, studies, workers
+from service.storage.database import Database
+from tests.api.fleet import definition_data, work
+
+Command = Callable[..., tuple[int, str, str]]
+DONE, FAILED, WRONG = 0, 1, 2
+
+
+@pytest.fixture
+def study(client: Client, database_url: str) -> str:
+    """A finished study of two trials, which one worker has trained."""
+    client.submit(definition_data(trials=2))
+    with Database.open(database_url) as database:
+        work(database, studies.get(database, "digits-1"))
+    return "digits-1"
+
+
+def test_a_study_is_prioritized_and_extended(command: Command, study: str) -> None:
+    assert command("prioritize", study, "-5")[:2] == (DONE, "digits-1 has priority -5\n")
+    code, said, told = command("prioritize", study, "500")
+    assert (code, said) == (WRONG, "")
+    assert "priority" in told
+    assert command("extend", study, "--trials", "3")[:2] == (DONE, "digits-1 is running with 5 trials\n")
+    command("stop", study)
+    code, said, told = command("extend", study, "--trials", "3")
+    assert (code, said) == (FAILED, "")
+    assert told == (
+        "error: study 'digits-1' cannot be extended: it was stopped for good: submit it under another name\n"
+    )
+
+
+def test_a_trial_is_shown_with_its_history(command: Command, study: str) -> None:
+    code, said, _ = command("trial", study, "1")
+    assert code == DONE
+    for part in ("complete", "drop_rate", "epochs", "4 of 4", "attempt", "node-1:4711"):
+        assert part in said
+    assert command("trial", study, "9")[0] == FAILED
+
+
+def test_a_trial_is_cancelled_once(command: Command, study: str, client: Client, database_url: str) -> None:
+    assert command("cancel", study, "0")[0] == FAILED
+    client.extend(study, 1)
+    with Database.open(database_url) as database:
+        lease = queue.claim(database, workers.register(database, "node-2", 1, "cpu"), 60)
+        assert lease is not None
+        trial = database.optuna.create_new_trial(studies.get(database, study).optuna_study_id)
+        queue.attach(database, lease, trial, 2)
+    assert command("cancel", study, "2")[:2] == (DONE, "trial 2 of digits-1 is cancelled\n")
+    assert "cancelled by hand" in command("trial", study, "2")[1]
+
+
+def test_a_worker_is_drained_by_the_name_that_is_shown(command: Command, study: str, client: Client) -> None:
+    assert "node-1:4711" in command("workers")[1]
+    assert command("drain", "node-1:4711")[:2] == (DONE, "node-1:4711 was asked to leave\n")
+    assert [worker.state for worker in client.workers()] == ["leaving"]
+    code, _, told = command("drain", "node-9:1")
+    assert code == FAILED
+    assert told == "error: no worker 'node-9:1' was seen lately: `pernodedrop workers` lists them\n"

@@ -1,0 +1,45 @@
+import pytest
+
+from search_spaces import Confirmation, InvalidDefinition, parse_definition
+from tests.search_spaces.studies import raw, study
+
+SEVERAL = [{"metric": "val_loss"}, {"metric": "train_loss"}]
+
+
+def test_a_study_confirms_nothing_unless_asked() -> None:
+    assert study().confirmation is None
+    assert study().confirmation_epochs == 0
+
+
+def test_the_usual_confirmation() -> None:
+    definition = study(confirmation={})
+    assert definition.confirmation == Confirmation(top=1, repeats=5)
+    assert definition.confirmation_epochs == 5 * definition.task.epochs
+    assert definition.trials == 10  # its runs are no trials of the search's budget
+
+
+@pytest.mark.parametrize(
+    ("confirmation", "message"),
+    [
+        ({"top": 0}, "confirmation.top must be at least 1, got 0"),
+        ({"top": 101}, "confirmation.top must be at most 100, got 101"),
+        ({"repeats": 1}, "confirmation.repeats must be at least 2, got 1"),
+        ({"repeats": 101}, "confirmation.repeats must be at most 100, got 101"),
+        ({"tops": 1}, "confirmation.tops is no known field: did you mean top?"),
+        (True, "confirmation must be an object, got true"),
+    ],
+)
+def test_a_wrong_one_is_refused_in_one_line(confirmation: object, message: str) -> None:
+    with pytest.raises(InvalidDefinition) as refused:
+        parse_definition(raw(confirmation=confirmation))
+    assert str(refused.value) == message
+
+
+def test_several_objectives_cannot_be_confirmed() -> None:
+    with pytest.raises(InvalidDefinition, match="confirmation must be left out with several objectives"):
+        parse_definition(raw(objectives=SEVERAL, confirmation={"top": 2}))
+
+
+def test_a_metric_has_its_name_on_the_test_split() -> None:
+    assert study().objectives[0].tested == "test_loss"
+    assert study(objectives=[{"metric": "train_step_loss"}]).objectives[0].tested == "test_step_loss"

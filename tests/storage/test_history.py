@@ -1,0 +1,82 @@
+"""What people read of a run's way: attempts, with their workers and ends."""
+
+import pytest
+
+from service.storage import history, queue, studies, trials, workers
+from service.storage.database import Database
+from service.storage.expiry import expire
+from service.storage.history import AttemptState
+from service.storage.records import Lease, RunState
+from tests.storage.conftest import make_definition
+from tests.storage.queueing import claimed, nothing, pass_time
+
+
+def told(db: Database, run_id: int) -> list[tuple[int, str, str | None, str | None]]:
+    return [(one.number, one.state, one.worker, one.reason) for one in history.of_run(db, run_id)]
+
+
+def claim_as(db: Database, host: str, pid: int) -> Lease:
+    lease = queue.claim(db, workers.register(db, host, pid, "cpu"), 60)
+    assert lease is not None
+    return lease
+
+
+def test_a_run_tells_of_every_attempt(db: Database) -> None:
+    studies.create(db, make_definition("told", trials=1))
+    queue.hand_back(db, claim_as(db, "a", 1), "no memory left")
+    lost = claim_as(db, "b", 2)
+    pass_time(db, 100)
+    heir = claim_as(db, "c", 3)
+    assert told(db, heir.run_id) == [
+        (1, "preempted", "a:1", "no memory left"),
+        (1, "lost", "b:2", None),
+        (2, "running", "c:3", None),
+    ]
+    queue.finish(db, heir, RunState.FAILED, reason="loss became nan", tell=nothing)
+    assert told(db, lost.run_id)[-1] == (2, "failed", "c:3", "loss became nan")
+    times = [(one.started_at, one.ended_at) for one in history.of_run(db, heir.run_id)]
+    assert all(ended_at is not None and started_at <= ended_at for started_at, ended_at in times)
+    assert times == sorted(times)
+
+
+def test_a_repeated_claim_of_one_worker_is_one_attempt(db: Database) -> None:
+    studies.create(db, make_definition("told", trials=1))
+    worker = workers.register(db, "a", 1, "cpu")
+    queue.claim(db, worker, 60)
+    lease = queue.claim(db, worker, 60)
+    assert lease is not None
+    assert told(db, lease.run_id) == [(1, "running", "a:1", None)]
+
+
+@pytest.mark.parametrize("state", [RunState.COMPLETE, RunState.PRUNED, RunState.FAILED, RunState.CANCELLED])
+def test_every_end_is_told(db: Database, state: RunState) -> None:
+    studies.create(db, make_definition("told", trials=1))
+    lease = claimed(db)
+    queue.finish(db, lease, state, tell=nothing)
+    [attempt] = history.of_run(db, lease.run_id)
+    assert attempt.state is AttemptState(state)
+
+
+def test_a_waiting_run_has_no_attempt(db: Database) -> None:
+    study = studies.create(db, make_definition("told", trials=1))
+    [trial] = trials.page(db, study)
+    assert history.of_run(db, trial.run_id) == []
+    studies.set_state(db, "told", "stopped")
+    assert history.of_run(db, trial.run_id) == []
+
+
+def test_a_run_that_fails_after_its_retries_names_all_its_attempts(db: Database) -> None:
+    study = studies.create(db, make_definition("told", trials=1, retries=2))
+    queue.hand_back(db, claim_as(db, "preempted", 9))
+    for pid in (1, 2, 3):
+        lease = claim_as(db, "node", pid)
+        pass_time(db, 100)
+    assert expire(db, lambda *_: None) == 1
+    [trial] = trials.page(db, study)
+    assert trial.state is RunState.FAILED
+    assert trial.reason is not None
+    assert trial.reason.startswith("its worker was lost 3 times (retries used up): node:1 at ")
+    assert [f"node:{pid} at " in trial.reason for pid in (1, 2, 3)] == [True] * 3
+    assert "preempted:9" not in trial.reason
+    states = [one.state for one in history.of_run(db, lease.run_id)]
+    assert states == ["preempted", "lost", "lost", "failed"]

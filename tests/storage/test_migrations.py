@@ -1,0 +1,80 @@
+"""Databases of earlier versions are brought up to date with what they hold."""
+
+import optuna
+import sqlalchemy as sa
+from alembic import command
+
+from service.storage import database as storage
+from service.storage import extension, history, queue, studies, trials, workers
+from service.storage.database import Database, initialise
+from service.storage.records import RunState, StudyState
+from tests.storage.conftest import make_definition
+
+
+def suggested(trial: optuna.Trial) -> None:
+    trial.suggest_categorical("regularizer", ["dropout", "pernodedrop"])
+    trial.suggest_float("drop_rate", 0.0, 0.9, step=0.1)
+    trial.suggest_int("depth", 1, 4)
+    trial.suggest_categorical("bias", [True, False])
+
+
+def test_the_second_version_fills_in_parameters_and_values(empty_database_url: str) -> None:
+    optuna_study = optuna.create_study(storage=optuna.storages.RDBStorage(empty_database_url), study_name="old")
+    told = [optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED, optuna.trial.TrialState.FAIL]
+    for number, state in enumerate(told):
+        trial = optuna_study.ask()
+        suggested(trial)
+        if state is optuna.trial.TrialState.PRUNED:
+            trial.report(0.5, 1)
+        optuna_study.tell(trial, 0.25 if number == 0 else None, state=state)
+    with Database.open(empty_database_url) as db:
+        _make_first_version(db, optuna_study)
+        initialise(empty_database_url)
+        db.check()
+        study = studies.get(db, "old")
+        assert (study.state, study.priority, study.device_time_s) == (StudyState.RUNNING, 0, 0.0)
+        records = trials.page(db, study)
+        assert [record.values for record in records] == [[0.25], [0.5], None, None]
+        with db.engine.connect() as connection:
+            stored = connection.execute(sa.text("SELECT params FROM fleet.runs ORDER BY ordinal")).scalars().all()
+        assert stored == [*(trial.params for trial in optuna_study.trials), None]
+        assert {type(value) for value in stored[0].values()} == {str, float, int, bool}
+        lease = queue.claim(db, workers.register(db, "host", 1, "cpu"), 60)
+        assert lease is not None
+        assert [attempt.state for attempt in history.of_run(db, lease.run_id)] == ["running"]
+        queue.finish(db, lease, RunState.COMPLETE, values=[0.1], tell=lambda: None)
+        assert studies.get(db, "old").state is StudyState.COMPLETE
+        assert extension.extend(db, "old", 1).counts["waiting"] == 1
+
+
+def _make_first_version(db: Database, optuna_study: optuna.Study) -> None:
+    """The tables of the first version, with a study of three ended runs and a waiting one."""
+    definition = make_definition("old").model_dump_json()
+    with db.engine.connect() as connection:
+        connection.execute(sa.text("CREATE SCHEMA fleet"))
+        config = storage._alembic()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        study = {"optuna": optuna_study._study_id, "definition": definition}
+        connection.execute(
+            sa.text(
+                """
+                INSERT INTO fleet.studies (name, optuna_study_id, definition)
+                VALUES ('old', :optuna, cast(:definition AS jsonb))
+                """
+            ),
+            study,
+        )
+        for trial, state in zip(optuna_study.trials, ("complete", "pruned", "failed"), strict=True):
+            run = {"number": trial.number, "id": trial._trial_id, "state": state}
+            connection.execute(
+                sa.text(
+                    """
+                    INSERT INTO fleet.runs (study_id, ordinal, state, trial_id, trial_number)
+                    SELECT id, :number, :state, :id, :number FROM fleet.studies
+                    """
+                ),
+                run,
+            )
+        connection.execute(sa.text("INSERT INTO fleet.runs (study_id, ordinal) SELECT id, 3 FROM fleet.studies"))
+        connection.commit()

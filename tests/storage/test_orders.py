@@ -1,0 +1,174 @@
+"""What pause, resume, stop, cancel and delete mean, also for what happens at the same moment."""
+
+import pytest
+
+from service.storage import cancellation, claiming, holding, queue, studies, workers
+from service.storage.database import Database
+from service.storage.errors import LeaseLost, TrialEnded, UnknownStudy, UnknownTrial
+from service.storage.expiry import expire
+from service.storage.records import Lease, RunState, StudyState
+from tests.storage.conftest import make_definition
+from tests.storage.queueing import Waiting, claimed, counts, nothing, noting, reasons
+
+
+@pytest.fixture
+def worker(db: Database) -> str:
+    return workers.register(db, "host", 1, "cpu")
+
+
+def create(db: Database, trials: int = 3, **parts: object) -> int:
+    return studies.create(db, make_definition("s", trials=trials, **parts)).id
+
+
+def attached(db: Database, number: int = 0) -> Lease:
+    """A run that has become trial `number`; 1000 + number is nobody's trial in Optuna's tables."""
+    lease = claimed(db)
+    queue.attach(db, lease, 1000 + number, number)
+    return lease
+
+
+# --- pause and resume
+
+
+def test_a_pause_holds_what_waits_and_lets_the_running_end(db: Database, worker: str) -> None:
+    create(db)
+    running = claimed(db)
+    assert studies.set_state(db, "s", "paused").state is StudyState.PAUSED
+    assert queue.claim(db, worker, 60) is None
+    assert queue.renew(db, running, 60) is StudyState.PAUSED
+    queue.finish(db, running, RunState.COMPLETE, tell=nothing)
+    assert counts(db, "s") == {"waiting": 2, "complete": 1}
+    studies.set_state(db, "s", "running")
+    assert queue.claim(db, worker, 60) is not None
+
+
+def test_a_run_that_is_claimed_while_its_study_is_paused_goes_on(db: Database, worker: str) -> None:
+    create(db)
+    with db.engine.begin() as claim_in_progress:
+        claim_in_progress.execute(claiming._TAKE, {"worker": worker, "seconds": 60})
+        studies.set_state(db, "s", "paused")
+    assert counts(db, "s") == {"waiting": 2, "running": 1}
+    assert queue.claim(db, workers.register(db, "host", 2, "cpu"), 60) is None
+
+
+def test_a_paused_study_can_end_by_its_last_run(db: Database) -> None:
+    create(db, trials=1)
+    lease = claimed(db)
+    studies.set_state(db, "s", "paused")
+    queue.finish(db, lease, RunState.COMPLETE, tell=nothing)
+    assert studies.get(db, "s").state is StudyState.COMPLETE
+
+
+# --- stop
+
+
+def test_a_stop_waits_for_a_claim_in_progress_and_its_holder_hears_of_it(db: Database, worker: str) -> None:
+    create(db)
+    stop = Waiting(db)
+    with db.engine.begin() as claim_in_progress:
+        run = claim_in_progress.execute(claiming._TAKE, {"worker": worker, "seconds": 60}).one()
+        stop.call(lambda: studies.set_state(db, "s", "stopped"))
+    stop.join()
+    assert counts(db, "s") == {"cancelled": 2, "running": 1}
+    lease = Lease(run.run_id, run.study_id, run.ordinal, run.token, 1, None, None)
+    assert queue.renew(db, lease, 60) is StudyState.STOPPED
+    queue.finish(db, lease, RunState.CANCELLED, reason="study stopped", tell=nothing)
+    assert studies.get(db, "s").finished_at is not None
+
+
+def test_a_run_that_ends_before_it_hears_of_the_stop_keeps_its_result(db: Database) -> None:
+    create(db)
+    lease = claimed(db)
+    studies.set_state(db, "s", "stopped")
+    queue.finish(db, lease, RunState.COMPLETE, tell=nothing)
+    assert counts(db, "s") == {"cancelled": 2, "complete": 1}
+    assert studies.get(db, "s").finished_at is not None
+
+
+def test_a_run_handed_back_to_a_stopped_study_is_cancelled(db: Database) -> None:
+    create(db)
+    lease = claimed(db)
+    studies.set_state(db, "s", "stopped")
+    queue.hand_back(db, lease)
+    assert counts(db, "s") == {"cancelled": 3}
+    assert reasons(db) == {"study stopped"}
+    assert studies.get(db, "s").finished_at is not None
+
+
+def test_a_run_handed_back_in_the_moment_of_the_stop_is_cancelled_by_whoever_is_alive(db: Database) -> None:
+    create(db)
+    lease = claimed(db)
+    with db.engine.begin() as hand_back_in_progress:  # of a worker that dies after its commit
+        hand_back_in_progress.execute(holding._HAND_BACK, {**holding._key(lease), "reason": None})
+        studies.set_state(db, "s", "stopped")
+    assert counts(db, "s") == {"cancelled": 2, "waiting": 1}
+    assert expire(db, lambda *_: None) == 1
+    assert counts(db, "s") == {"cancelled": 3}
+    assert studies.get(db, "s").finished_at is not None
+
+
+# --- cancel one trial
+
+
+def test_a_cancelled_trial_ends_at_once_and_its_holder_is_refused(db: Database) -> None:
+    create(db)
+    lease = attached(db)
+    cancellation.cancel(db, "s", 0)
+    cancellation.cancel(db, "s", 0)
+    assert counts(db, "s") == {"cancelled": 1, "waiting": 2}
+    assert reasons(db) == {"cancelled by hand"}
+    with pytest.raises(LeaseLost):
+        queue.renew(db, lease, 60)
+    with pytest.raises(LeaseLost):
+        queue.finish(db, lease, RunState.COMPLETE, tell=nothing)
+    with pytest.raises(LeaseLost):
+        queue.hand_back(db, lease)
+    assert counts(db, "s") == {"cancelled": 1, "waiting": 2}
+
+
+def test_a_trial_that_was_handed_back_can_be_cancelled(db: Database) -> None:
+    create(db, trials=1)
+    queue.hand_back(db, attached(db))
+    cancellation.cancel(db, "s", 0)
+    assert counts(db, "s") == {"cancelled": 1}
+    assert studies.get(db, "s").state is StudyState.COMPLETE
+
+
+def test_what_has_ended_is_not_cancelled(db: Database) -> None:
+    create(db)
+    queue.finish(db, attached(db), RunState.COMPLETE, tell=nothing)
+    with pytest.raises(TrialEnded, match="trial 0 of study 's' is complete and cannot be cancelled"):
+        cancellation.cancel(db, "s", 0)
+    with pytest.raises(UnknownTrial):
+        cancellation.cancel(db, "s", 1)
+    with pytest.raises(UnknownStudy):
+        cancellation.cancel(db, "t", 0)
+
+
+def test_a_trial_that_is_being_told_is_not_cancelled_any_more(db: Database) -> None:
+    create(db)
+    lease = attached(db)
+    refused: list[type[Exception]] = []
+    cancel = Waiting(db)
+
+    def tell() -> None:
+        cancel.call(lambda: noting(refused, lambda: cancellation.cancel(db, "s", 0)))
+
+    queue.finish(db, lease, RunState.COMPLETE, tell=tell)
+    cancel.join()
+    assert refused == [TrialEnded]
+    assert counts(db, "s") == {"complete": 1, "waiting": 2}
+
+
+# --- delete
+
+
+def test_a_study_is_deleted_after_an_end_in_progress(db: Database) -> None:
+    create(db)
+    lease = claimed(db)
+    delete = Waiting(db)
+    queue.finish(db, lease, RunState.COMPLETE, tell=lambda: delete.call(lambda: studies.delete(db, "s")))
+    delete.join()
+    assert studies.count(db) == 0
+    with pytest.raises(LeaseLost):
+        queue.finish(db, lease, RunState.COMPLETE, tell=nothing)

@@ -1,0 +1,77 @@
+"""A worker on devices that are pretended: `python -m tests.workers.pretended`, with the options of `-m workers`.
+
+Their memory is a folder, PRETENDED_MEMORY, in which every trial process keeps a file with the bytes that it holds;
+there are PRETENDED_BYTES of it for all together. GPUS names GPUs, to be leased. Everything else is real.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from search_spaces import TrialConfig
+from tests.workers.own_tasks import Line
+from workers.__main__ import main
+from workers.devices import Reading
+from workers.slots import Slots
+
+IDLE = 5  # bytes that a process holds between trials
+
+
+def total() -> int:
+    return int(os.environ["PRETENDED_BYTES"])
+
+
+def held_by_all() -> int:
+    """What processes that are still there hold together."""
+    return sum(int(file.read_text() or 0) for file in _files())
+
+
+def allocate(size: int) -> None:
+    """Hold `size` bytes from here on, and no others.
+
+    Raises:
+        torch.OutOfMemoryError: there are not so many beside what other processes hold.
+    """
+    mine = Path(os.environ["PRETENDED_MEMORY"], str(os.getpid()))
+    mine.write_text(str(size))
+    if held_by_all() > total():
+        mine.write_text(str(IDLE))
+        raise torch.OutOfMemoryError(f"{size} of {total()} bytes")
+
+
+class Pretended:
+    """As the trial process sees it."""
+
+    def __init__(self, _: torch.device) -> None:
+        allocate(IDLE)
+
+    def begin(self) -> None:
+        allocate(IDLE)
+
+    def read(self) -> Reading:
+        held = int(Path(os.environ["PRETENDED_MEMORY"], str(os.getpid())).read_text())
+        return Reading(total(), total() - held_by_all(), held, held)
+
+
+class Hungry(Line):
+    """Holds as many pretended bytes as its dimension `size` says."""
+
+    def build(self, config: TrialConfig) -> nn.Module:
+        allocate(int(config.extra["size"]))
+        return super().build(config)
+
+
+def _files() -> Iterator[Path]:
+    for file in Path(os.environ["PRETENDED_MEMORY"]).iterdir():
+        if Path("/proc", file.name).exists():
+            yield file
+
+
+if __name__ == "__main__":
+    listed = os.environ.get("GPUS", "").split()
+    sys.exit(main(make_slots=partial(Slots, opener=Pretended, list_gpus=lambda: listed, measured_s=0.5)))

@@ -1,0 +1,42 @@
+"""A configuration that kills every worker that trains it is given up after its retries, and the fleet goes on."""
+
+import signal
+
+from service.storage import history, studies, trials
+from service.storage.database import Database
+from service.storage.records import RunState
+from tests.workers.conftest import StartWorker, finished, own_study, until
+
+RETRIES = 1
+
+
+def test_a_poisonous_configuration_is_quarantined(db: Database, start_worker: StartWorker) -> None:
+    definition = own_study(
+        "poison",
+        "Poison",
+        search_space={"dose": {"type": "int", "low": 1, "high": 6}},
+        sampler={"name": "grid", "seed": 1},
+        budget={},
+        retries=RETRIES,
+    )
+    study = studies.create(db, definition)
+    fleet = [start_worker("--lease", "1") for _ in range(RETRIES + 1)]
+    until(lambda: all(worker.poll() == -signal.SIGKILL for worker in fleet))
+    start_worker("--lease", "1")
+    until(finished(db, "poison"))
+    ended = {record.params["dose"]: record for record in trials.page(db, study)}
+    poisonous = ended.pop(3)
+    assert {record.state for record in ended.values()} == {RunState.COMPLETE}
+    assert {record.attempts for record in ended.values()} == {1}
+    assert (poisonous.state, poisonous.attempts) == (RunState.FAILED, RETRIES + 1)
+    assert poisonous.reason is not None
+    for worker in fleet:
+        assert f":{worker.pid} at " in poisonous.reason
+    told = history.of_run(db, poisonous.run_id)
+    assert [attempt.state for attempt in told] == ["lost"] * RETRIES + ["failed"]
+    # Who ends the run notes it first, and tells Optuna then.
+    until(lambda: _told(db, study.optuna_study_id) == ["COMPLETE"] * 5 + ["FAIL"])
+
+
+def _told(db: Database, optuna_study_id: int) -> list[str]:
+    return sorted(trial.state.name for trial in db.optuna.get_all_trials(optuna_study_id))

@@ -1,0 +1,52 @@
+"""What a run is trained for: the interface between a lease's execution and those who want its result."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from search_spaces import Objective, TrialConfig
+from service.storage.records import RunState
+from workers.messages import EpochDone
+from workers.objective import Progress
+
+Step = tuple[int, float]  # a step of Optuna's and the value reported there
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the work on a lease ended; `state` is None if the run goes back to the queue."""
+
+    state: RunState | None
+    reason: str | None = None
+    healthy: bool = True  # whether the trial process may serve again
+    attempted: bool = False  # going back to the queue has used up an attempt, as a lost worker does
+    out_of_memory: bool = False  # ended for that reason: to be tried again alone if the run goes back
+
+
+class Assignment(Protocol):
+    """Says what to train and hears what came of it. Lease, process, clock and curves are not its concern.
+
+    Every method may be called again after a database that was away, and raises LeaseLost where it writes.
+    """
+
+    progress: Progress
+    seeds: range  # the seeds of the study that the repeats are trained with, one after another
+    tested_by: Objective | None  # test the model where this improves; None: the test split is not for this run
+
+    def adopt(self) -> Outcome | None:
+        """Take over what earlier holders left; return how the run ended if one of them had only that left to note."""
+
+    def prepare(self) -> TrialConfig:
+        """Settle what to train and note it with the run, whose curves begin anew."""
+
+    def take_in(self, done: EpochDone) -> Step | None:
+        """Add the epoch to `progress`; return what to write down for a pruner, if anything.
+
+        Raises:
+            UnusableObjective: as `Progress.add`.
+        """
+
+    def is_hopeless(self, report: Step) -> bool:
+        """Whether to end the training after this report, which has been written down."""
+
+    def tell(self, outcome: Outcome) -> None:
+        """Note the end of a run that is not handed back; called while its row is locked."""

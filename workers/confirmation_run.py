@@ -1,0 +1,38 @@
+"""A run of the confirmation is no trial of Optuna's: the sampler must not learn from it."""
+
+from search_spaces import Objective, StudyDefinition, TrialConfig, recorded_params
+from service.storage import queue
+from service.storage.database import Database
+from service.storage.records import Lease
+from workers.assignment import Outcome, Step
+from workers.messages import EpochDone
+from workers.objective import Progress
+
+
+class ConfirmationRun:
+    """Trains what the search has found once more, under seeds that it has not seen, and tests it."""
+
+    def __init__(self, db: Database, lease: Lease, definition: StudyDefinition) -> None:
+        if definition.confirmation is None:
+            raise ValueError(f"run {lease.run_id} is to confirm a configuration of a study without confirmation")
+        self._db, self._lease, self._definition = db, lease, definition
+        self.progress = Progress(definition.objectives, on_test=True)
+        self.seeds = range(definition.repeats, definition.repeats + definition.confirmation.repeats)
+        self.tested_by: Objective | None = definition.objectives[0]
+
+    def adopt(self) -> Outcome | None:
+        return None
+
+    def prepare(self) -> TrialConfig:
+        queue.attach(self._db, self._lease, None, None)
+        return TrialConfig.from_params(recorded_params(self._definition, self._lease.params or {}))
+
+    def take_in(self, done: EpochDone) -> Step | None:
+        self.progress.add(done.repeat, done.epoch, done.metrics)
+        return None
+
+    def is_hopeless(self, report: Step) -> bool:
+        return False
+
+    def tell(self, outcome: Outcome) -> None:
+        """There is nobody to tell."""

@@ -1,0 +1,116 @@
+"""What a device tells of its memory and its load, asked by the process that trains on it."""
+
+import ctypes
+import importlib.util
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from workers import machine
+
+if TYPE_CHECKING:
+    import torch
+
+# What a process holds on a GPU outside torch's allocator: the CUDA context, cuBLAS and cuDNN. An estimate from
+# published figures, 300 to 600 MB; what it really was shows in the free memory before the next slot opens.
+CONTEXT = 600 * 2**20
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A device at one moment, as one of the processes on it sees it. Bytes."""
+
+    total: int  # for all processes together
+    free: int  # of it, held by nobody
+    held: int  # by the process that asks
+    peak: int  # the most that it has held since its trial began
+    utilisation: float | None = None  # of the device by everybody, 0 to 1; None: it does not tell
+
+
+class Device(Protocol):
+    """A device as the trial process that uses it sees it."""
+
+    def begin(self) -> None:
+        """Let peaks count from here, and give back what an earlier trial left behind."""
+
+    def read(self) -> Reading | None:
+        """How it stands now; None if it cannot tell."""
+
+
+class Cpu:
+    """Main memory, under the limits that hold for this process."""
+
+    def begin(self) -> None:
+        try:
+            Path("/proc/self/clear_refs").write_text("5")  # VmHWM counts anew: proc(5)
+        except OSError:
+            return  # then an earlier trial's peak still counts: fewer slots than could be
+
+    def read(self) -> Reading | None:
+        memory = machine.memory()
+        if memory is None:
+            return None
+        lines = Path("/proc/self/status").read_text().splitlines()
+        kilobytes = {name: value.split()[0] for name, value in (line.split(":\t", 1) for line in lines if "kB" in line)}
+        held, peak = int(kilobytes["VmRSS"]) * 1024, int(kilobytes["VmHWM"]) * 1024
+        return Reading(*memory, held, peak)
+
+
+class Cuda:
+    """One GPU."""
+
+    def __init__(self, device: "torch.device") -> None:
+        self._device = device
+
+    def begin(self) -> None:
+        import torch
+
+        torch.cuda.empty_cache()  # other slots may need what this process keeps for later
+        torch.cuda.reset_peak_memory_stats(self._device)
+
+    def read(self) -> Reading:
+        import torch
+
+        free, total = torch.cuda.mem_get_info(self._device)
+        held = torch.cuda.memory_reserved(self._device) + CONTEXT
+        peak = torch.cuda.max_memory_reserved(self._device) + CONTEXT
+        return Reading(total, free, held, peak, self._utilisation())
+
+    def _utilisation(self) -> float | None:
+        import torch
+
+        if importlib.util.find_spec("pynvml") is None:
+            return None
+        return torch.cuda.utilization(self._device) / 100
+
+
+OpenDevice = Callable[["torch.device"], Device]
+
+
+def open_device(device: "torch.device") -> Device:
+    """The device that torch knows by this name."""
+    return Cuda(device) if device.type == "cuda" else Cpu()
+
+
+def gpus() -> list[str]:
+    """The UUIDs of the GPUs that this process may use, in CUDA's order; empty without NVIDIA's driver.
+
+    Asked of the driver itself: importing torch takes seconds, and its context would hold memory on a GPU.
+    """
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return []
+    # Of the second kind where there is one: a slice of a GPU has a UUID of its own.
+    ask = getattr(driver, "cuDeviceGetUuid_v2", None) or driver.cuDeviceGetUuid
+    count, device, answer = ctypes.c_int(), ctypes.c_int(), (ctypes.c_ubyte * 16)()
+    if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
+        return []
+    found = []
+    for ordinal in range(count.value):
+        if driver.cuDeviceGet(ctypes.byref(device), ordinal) or ask(ctypes.byref(answer), device):
+            return []
+        found.append(f"GPU-{uuid.UUID(bytes=bytes(answer))}")
+    return found

@@ -1,0 +1,43 @@
+"""When a confirmation looks at the test split."""
+
+from collections.abc import Iterable
+
+from search_spaces import Objective
+from workers.messages import EpochDone
+from workers.objective import Progress
+from workers.training import Training
+
+ON_TEST = "test"
+ON_VALIDATION = "validation (the task has no test split)"
+
+
+class Examination:
+    """Tests a model whenever it is the best of its repeat so far.
+
+    Whichever epoch is the best by validation in the end, its figures on the test split are there, and nothing else
+    is done with that split. `earlier` are the epochs that were reported before this holder.
+    """
+
+    def __init__(self, objective: Objective, earlier: Iterable[EpochDone]) -> None:
+        self._progress = Progress([objective])
+        for done in earlier:
+            self._improves(done)
+
+    def examined(self, done: EpochDone, training: Training) -> EpochDone:
+        """The epoch, with test_loss, test_accuracy, ... if it is the best so far and the task has a test split.
+
+        Raises:
+            UnusableObjective: the objective is missing or not finite.
+        """
+        if not (self._improves(done) and training.has_test):
+            return done
+        return EpochDone(done.repeat, done.epoch, {**done.metrics, **training.test()})
+
+    def _improves(self, done: EpochDone) -> bool:
+        self._progress.add(done.repeat, done.epoch, done.metrics)
+        return self._progress.best_epoch_of(done.repeat) == done.epoch
+
+
+def confirmed_on(training: Training) -> str:
+    """What a confirmation's figures are measured on, for its facts."""
+    return ON_TEST if training.has_test else ON_VALIDATION

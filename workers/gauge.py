@@ -1,0 +1,102 @@
+"""Measures what an agent's trials need and give, from what their processes say."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from itertools import chain
+
+from workers.devices import Reading
+from workers.messages import EpochDone, Report, Started
+from workers.sizing import Load
+
+REMEMBERED = 16  # trials whose memory counts: one giant must not keep the slots few for ever
+MEASURED_S = 30.0  # s of training with a number of slots before its rate counts
+MEASURED_EPOCHS = 4  # a slot, likewise
+FORGOTTEN_S = 900.0  # s after which the rate with another number of slots no longer counts: studies differ
+
+
+class Gauge:
+    """One agent's measurements; every slot reports from a thread of its own."""
+
+    def __init__(self, measured_s: float = MEASURED_S, clock: Callable[[], float] = time.monotonic) -> None:
+        self._measured_s, self._clock = measured_s, clock
+        self._lock = threading.Lock()
+        self._readings: dict[object, Reading] = {}  # the last of every slot
+        self._peaks: dict[object, int] = {}  # bytes, of the trials that train now
+        self._past: deque[int] = deque(maxlen=REMEMBERED)  # bytes, of those that have ended
+        self._last: Reading | None = None
+        self._replayed: dict[object, int] = {}  # epochs that an earlier holder trained, still to be heard again
+        self._rates: dict[int, tuple[float, float]] = {}  # epochs/s and when that was, by the number of slots
+        self._slots = 0
+        self._anew()
+
+    def resized(self, slots: int) -> None:
+        """Measure anew, with so many slots."""
+        with self._lock:
+            self._slots = slots
+            self._anew()
+
+    def interrupted(self) -> None:
+        """Measure anew: a slot has nothing to train, and the others' rate would not tell what all of them can do."""
+        with self._lock:
+            self._anew()
+
+    def note(self, slot: object, heard: Report | Reading) -> None:
+        """Take in what the slot's trial process says."""
+        with self._lock:
+            match heard:
+                case Reading():
+                    self._last = self._readings[slot] = heard
+                    self._peaks[slot] = max(heard.peak, self._peaks.get(slot, 0))
+                case Started(facts):
+                    self._replayed[slot] = int(facts.get("resumed_after_epoch", 0))
+                    self._hear_of(slot, epochs=0)
+                case EpochDone():
+                    replayed = self._replayed.get(slot, 0)
+                    self._replayed[slot] = max(0, replayed - 1)
+                    self._hear_of(slot, epochs=int(replayed == 0))
+                case _:
+                    self._end(slot)
+
+    def gone(self, slot: object) -> None:
+        """The slot's process has ended, with whatever it trained."""
+        with self._lock:
+            self._end(slot)
+            self._readings.pop(slot, None)
+
+    def load(self, at_most: int) -> Load | None:
+        """The measurements as they stand, None before there is anything to judge by."""
+        with self._lock:
+            if self._last is None or not (self._past or self._peaks):
+                return None
+            young = self._clock() - FORGOTTEN_S
+            return Load(
+                slots=self._slots,
+                at_most=at_most,
+                total=self._last.total,
+                free=self._last.free,
+                held=sum(reading.held for reading in self._readings.values()),
+                largest=max(chain(self._past, self._peaks.values())),
+                utilisation=self._last.utilisation,
+                rates={slots: rate for slots, (rate, at) in self._rates.items() if at > young},
+            )
+
+    def _anew(self) -> None:
+        self._heard: set[object] = set()
+        self._since, self._epochs = self._clock(), 0
+
+    def _hear_of(self, slot: object, epochs: int) -> None:
+        now = self._clock()
+        if len(self._heard) < self._slots:  # the clock starts when every slot trains
+            self._heard.add(slot)
+            self._since = now
+            return
+        self._epochs += epochs
+        seconds = now - self._since
+        if seconds >= self._measured_s and self._epochs >= MEASURED_EPOCHS * self._slots:
+            self._rates[self._slots] = self._epochs / seconds, now
+
+    def _end(self, slot: object) -> None:
+        if (peak := self._peaks.pop(slot, None)) is not None:
+            self._past.append(peak)

@@ -1,0 +1,71 @@
+"""The slots that one agent holds on a GPU, in the database, so that agents on one host spread over its GPUs."""
+
+import contextlib
+import logging
+import socket
+import time
+import uuid
+from collections.abc import Sequence
+
+from service.storage import slots
+from service.storage.database import Database
+from service.storage.patience import AWAY, first_line
+
+log = logging.getLogger(__name__)
+
+LEASE_S = 60.0  # s until a dead agent's slots are free
+
+
+class GpuSlots:
+    """Holds slots on one GPU of `gpus` (UUIDs in CUDA's order); does nothing for a CPU, or where none is known.
+
+    `device` is auto, cpu or cuda:N. For auto the least used GPU is chosen, now and for good.
+    """
+
+    def __init__(self, db: Database, device: str, gpus: Sequence[str]) -> None:
+        self._db, self._holders = db, list[str]()
+        self._renew_at = 0.0
+        self._gpu: str | None = None
+        self.device = device  # what a trial process is told
+        kind, _, ordinal = device.partition(":")
+        if not gpus or kind == "cpu":
+            return
+        if kind == "auto":
+            self._gpu = self._take(gpus)
+            self.device = f"auto:{gpus.index(self._gpu)}"
+        elif int(ordinal or 0) < len(gpus):
+            self._gpu = self._take([gpus[int(ordinal or 0)]])
+
+    def hold(self, count: int) -> None:
+        """Hold `count` slots from now on; to be called again and again. A database that is away is waited for."""
+        if self._gpu is None:
+            return
+        try:
+            while len(self._holders) < count:
+                self._take([self._gpu])
+            if len(self._holders) > count:
+                slots.release(self._db, self._holders[count:])
+                del self._holders[count:]
+            if time.monotonic() > self._renew_at:
+                self._renew(self._gpu)
+        except AWAY as error:
+            log.debug("slots on %s cannot be renewed yet: %s", self._gpu, first_line(error))
+
+    def release(self) -> None:
+        """Give all slots back; while the database is away they are left to their leases."""
+        if self._holders:
+            with contextlib.suppress(*AWAY):
+                slots.release(self._db, self._holders)
+            self._holders.clear()
+
+    def _take(self, gpus: Sequence[str]) -> str:
+        holder = str(uuid.uuid4())
+        gpu = slots.take(self._db, holder, socket.gethostname(), gpus, LEASE_S)
+        self._holders.append(holder)
+        return gpu
+
+    def _renew(self, gpu: str) -> None:
+        if slots.renew(self._db, self._holders, LEASE_S) < len(self._holders):  # an outage longer than the lease
+            for holder in self._holders:
+                slots.take(self._db, holder, socket.gethostname(), [gpu], LEASE_S)
+        self._renew_at = time.monotonic() + LEASE_S / 3

@@ -1,0 +1,73 @@
+"""One slot's place on the device: its trial process, and the right to have it there."""
+
+from collections.abc import Callable
+
+from workers.gauge import Gauge
+from workers.room import Room
+from workers.trial_process import TrialProcess, Watch
+
+Start = Callable[[Watch], TrialProcess]
+
+
+class Seat:
+    """Holds a trial process while the room admits the slot; `start` starts one that says all to its argument."""
+
+    def __init__(self, room: Room, gauge: Gauge, start: Start) -> None:
+        self._room, self._gauge, self._start = room, gauge, start
+        self._process: TrialProcess | None = None
+
+    @property
+    def process(self) -> TrialProcess:
+        """The process, after `take` has succeeded."""
+        assert self._process is not None
+        return self._process
+
+    def take(self, run_id: int | None = None) -> bool:
+        """Have a process on the device, for a run that may need it alone; False if it is not our turn yet.
+
+        While somebody else is to be alone, ours is ended: an idle process holds memory, too.
+
+        Raises:
+            TrialProcessDied: the device cannot be used.
+        """
+        if not self._room.enter(self, run_id):
+            self._gauge.interrupted()
+            if self._room.must_leave(self):
+                self.clear()
+            return False
+        if self._process is None:
+            self._process = self._start(lambda heard: self._gauge.note(self, heard))
+        return True
+
+    def replace(self) -> None:
+        """Exchange a process that is not healthy, or busy with what is no longer ours.
+
+        Raises:
+            TrialProcessDied: the device cannot be used.
+        """
+        if self._process is not None:
+            self._end_process()
+            self.take()
+
+    def idle(self) -> None:
+        """There is nothing to train."""
+        self._gauge.interrupted()
+
+    def repack(self, run_id: int) -> bool:
+        """As `Room.repack`."""
+        return self._room.repack(run_id)
+
+    def end_of_run(self) -> None:
+        """Let others onto the device again."""
+        self._room.open(self)
+
+    def clear(self) -> None:
+        """Leave the device."""
+        if self._process is not None:
+            self._end_process()
+        self._room.leave(self)
+
+    def _end_process(self) -> None:
+        process, self._process = self.process, None
+        process.kill()
+        self._gauge.gone(self)
