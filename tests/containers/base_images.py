@@ -57,8 +57,10 @@ def _make_root(engine: Engine, programs: Path, mirror: str, image: str, cache: P
 
 def _fetch_wheels(cache: Path) -> Path:
     """The folder with every wheel the image installs, from wherever this machine's pip takes them."""
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
-    wanted = project["project"]["dependencies"] + project["build-system"]["requires"]
+    definition = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    project = definition["project"]
+    exports = project["optional-dependencies"]["export"]
+    wanted = project["dependencies"] + exports + definition["build-system"]["requires"]
     constraints = REPOSITORY / "constraints.txt"
     key = hashlib.sha256(constraints.read_bytes() + "\n".join(wanted).encode()).hexdigest()[:16]
     folder = cache / f"wheels-{key}"

@@ -61,6 +61,8 @@ def test_the_gpu_overlay_takes_another_cuda_and_a_number_of_gpus(project: Fleet)
 def test_the_gpu_overlay_leaves_the_rest_as_it_is(project: Fleet) -> None:
     plain, found = services(project), merged(project)["services"]
     assert found["db"] == plain["db"]
+    assert found["worker"]["command"].pop() == "auto"  # slots: a GPU bears several trials
+    assert plain["worker"]["command"].pop() == "1"
     for name in PROGRAM:
         for key in ("command", "environment", "healthcheck", "ports", "cap_drop", "security_opt", "volumes"):
             assert found[name].get(key) == plain[name].get(key), (name, key)
