@@ -55,11 +55,10 @@ def trials_an_hour(db: Database, slots: int, options: argparse.Namespace) -> flo
     with subprocess.Popen([*command, "--log-level", "warning"], cwd=ROOT, env=environment) as worker:
         try:
             while len(workers.alive(db)) < slots:
-                if worker.poll() is not None:
-                    sys.exit(f"the worker with {slots} slots ended with status {worker.returncode}")
-                time.sleep(POLL_S)
-            seconds_of(db, study(f"warm-{slots}", 2 * slots, options))
-            return options.trials / seconds_of(db, study(f"timed-{slots}", options.trials, options)) * 3600
+                wait_for(worker)
+            seconds_of(db, worker, study(f"warm-{slots}", 2 * slots, options))
+            seconds = seconds_of(db, worker, study(f"timed-{slots}", options.trials, options))
+            return options.trials / seconds * 3600
         finally:
             worker.terminate()
 
@@ -70,14 +69,21 @@ def study(name: str, trials: int, options: argparse.Namespace) -> StudyDefinitio
     return parse_definition({**load_preset(options.preset), **unpruned, "budget": {"trials": trials}})
 
 
-def seconds_of(db: Database, definition: StudyDefinition) -> float:
+def seconds_of(db: Database, worker: subprocess.Popen[bytes], definition: StudyDefinition) -> float:
     """From the study's first lease to the end of its last trial."""
     studies.create(db, definition)
     while (record := studies.get(db, definition.name)).finished_at is None:
-        time.sleep(POLL_S)
+        wait_for(worker)
     assert record.counts["complete"] == definition.budget.trials, record.counts
     assert record.started_at is not None
     return (record.finished_at - record.started_at).total_seconds()
+
+
+def wait_for(worker: subprocess.Popen[bytes]) -> None:
+    """Let the worker work for a moment, if it still does."""
+    if worker.poll() is not None:
+        sys.exit(f"the worker ended with status {worker.returncode}")
+    time.sleep(POLL_S)
 
 
 def parser() -> argparse.ArgumentParser:
