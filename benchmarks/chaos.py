@@ -25,6 +25,7 @@ from collections import Counter
 
 import optuna
 
+from benchmarks.termination import end_in_order
 from tests.chaos import table
 from tests.chaos.ground import ground
 from tests.chaos.plain import Loss, suffer
@@ -69,6 +70,7 @@ def main() -> None:
     os.environ["TZ"] = "UTC"
     time.tzset()
     warnings.simplefilter("ignore")
+    end_in_order()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     faults = schedule(options.seed, 60 * SHARE * options.minutes, options.workers)
     ours = survive(faults, options.seed, options.workers)

@@ -17,24 +17,29 @@ ROOT = Path(__file__).parents[1].resolve()
 sys.path[:] = [str(ROOT), *(path for path in sys.path if Path(path) != Path(__file__).parent.resolve())]
 
 import argparse
+import math
 import multiprocessing
 import os
 import platform
 import subprocess
 import time
 import warnings
-from multiprocessing.synchronize import Barrier
+from collections.abc import Callable
+from multiprocessing.queues import SimpleQueue
+from multiprocessing.synchronize import Event, Semaphore
 
 import optuna
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.queue import database
-from search_spaces import parse_definition
+from search_spaces import StudyDefinition, parse_definition
 from service.storage import studies, workers
 from service.storage.database import Database
 
 SPACE = {f"x{i}": {"type": "float", "low": 0.0, "high": 1.0} for i in range(5)}
+LOOK_S = 0.2
+START_S = 300.0  # for all processes to come up, on a busy machine
 
 
 def ours(db: Database, options: argparse.Namespace) -> float:
@@ -42,28 +47,17 @@ def ours(db: Database, options: argparse.Namespace) -> float:
     command = [sys.executable, "-m", "workers", "--device", "cpu", "--poll", "0.1", "--log-level", "warning"]
     environment = {**os.environ, "DATABASE_URL": db.url, "PERNODEDROP_CHECKPOINTS": "none"}
     fleet = [subprocess.Popen(command, cwd=ROOT, env=environment) for _ in range(options.workers)]
+
+    def ended() -> list[int]:
+        return [code for worker in fleet if (code := worker.poll()) is not None]
+
     try:
-        while len(workers.alive(db)) < options.workers:
-            time.sleep(0.5)
-        definition = parse_definition(
-            {
-                "name": "sleep",
-                "task": {
-                    "name": "benchmarks.sleeping:Sleeping",
-                    "epochs": options.steps,
-                    "options": {"seconds": options.seconds / options.steps},
-                },
-                "search_space": SPACE,
-                "sampler": {"name": "random"},
-                "pruner": {"name": "none"},
-                "budget": {"trials": options.trials},
-            }
-        )
-        studies.create(db, definition)
-        while (study := studies.get(db, "sleep")).finished_at is None:
-            time.sleep(1)
+        wait(lambda: len(workers.alive(db)) >= options.workers, ended, START_S)
+        studies.create(db, definition(options))
+        wait(lambda: studies.get(db, "sleep").finished_at is not None, ended)
+        study = studies.get(db, "sleep")
         assert study.counts["complete"] == options.trials, study.counts
-        assert study.started_at is not None
+        assert study.started_at is not None and study.finished_at is not None
         return (study.finished_at - study.started_at).total_seconds()
     finally:
         for worker in fleet:
@@ -72,26 +66,62 @@ def ours(db: Database, options: argparse.Namespace) -> float:
             worker.wait()
 
 
+def definition(options: argparse.Namespace) -> StudyDefinition:
+    return parse_definition(
+        {
+            "name": "sleep",
+            "task": {
+                "name": "benchmarks.sleeping:Sleeping",
+                "epochs": options.steps,
+                "options": {"seconds": options.seconds / options.steps},
+            },
+            "search_space": SPACE,
+            "sampler": {"name": "random"},
+            "pruner": {"name": "none"},
+            "budget": {"trials": options.trials},
+        }
+    )
+
+
 def plain(db: Database, options: argparse.Namespace) -> float:
     """As `ours`; the trials are divided among the processes, which is the best that plain Optuna can do exactly."""
     optuna.create_study(study_name="plain", storage=db.optuna)
     context = multiprocessing.get_context("spawn")
-    start, end = context.Barrier(options.workers + 1), context.Barrier(options.workers + 1)
     share = options.trials // options.workers
-    arguments = (db.url, share, options.seconds, options.steps, (start, end))
+    up, start, ends = context.Semaphore(0), context.Event(), context.SimpleQueue()
+    arguments = (db.url, options, up, start, ends)
     processes = [context.Process(target=_optimize, args=arguments) for _ in range(options.workers)]
-    for process in processes:
-        process.start()
-    start.wait()
-    started = time.perf_counter()
-    end.wait()
-    seconds = time.perf_counter() - started
-    for process in processes:
-        process.join()
-    return seconds * options.trials / (share * options.workers)
+
+    def failed() -> list[int]:
+        return [process.exitcode for process in processes if process.exitcode]
+
+    try:
+        for process in processes:
+            process.start()
+        for _ in processes:
+            wait(lambda: up.acquire(block=False), failed, START_S)
+        started = time.perf_counter()
+        start.set()
+        wait(lambda: all(process.exitcode == 0 for process in processes), failed)
+        seconds = max(ends.get() for _ in processes) - started
+        return seconds * options.trials / (share * options.workers)
+    finally:
+        for child in multiprocessing.active_children():
+            child.kill()
 
 
-def _optimize(url: str, trials: int, seconds: float, steps: int, barriers: tuple[Barrier, Barrier]) -> None:
+def wait(done: Callable[[], bool], ended: Callable[[], list[int]], seconds: float = math.inf) -> None:
+    """Until it is done; ends the benchmark if a process has ended with one of these codes, or after so long."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        if codes := ended():
+            sys.exit(f"error: a process that was to work ended with exit code {codes[0]}: what it said is above")
+        if time.monotonic() > deadline:
+            sys.exit(f"error: not every process came up within {seconds:g} s: try fewer --workers")
+        time.sleep(LOOK_S)
+
+
+def _optimize(url: str, options: argparse.Namespace, up: Semaphore, start: Event, ends: "SimpleQueue[float]") -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = optuna.storages.RDBStorage(url)
     sampler = optuna.samplers.RandomSampler(seed=os.getpid())
@@ -100,14 +130,15 @@ def _optimize(url: str, trials: int, seconds: float, steps: int, barriers: tuple
     def objective(trial: optuna.Trial) -> float:
         for name in SPACE:
             trial.suggest_float(name, 0.0, 1.0)
-        for step in range(1, steps + 1):
-            time.sleep(seconds / steps)
+        for step in range(1, options.steps + 1):
+            time.sleep(options.seconds / options.steps)
             trial.report(1 / step, step)
-        return 1 / steps
+        return 1 / options.steps
 
-    barriers[0].wait()
-    study.optimize(objective, n_trials=trials)
-    barriers[1].wait()
+    up.release()
+    start.wait()
+    study.optimize(objective, n_trials=options.trials // options.workers)
+    ends.put(time.perf_counter())  # one clock for all processes of a machine
 
 
 def main() -> None:

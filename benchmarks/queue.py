@@ -13,8 +13,9 @@ import os
 import sys
 from pathlib import Path
 
+ROOT = Path(__file__).parents[1].resolve()
 # This file bears the name of a standard module, which must not be taken from its folder.
-sys.path[:] = [path for path in sys.path if Path(path) != Path(__file__).parent.resolve()]
+sys.path[:] = [str(ROOT), *(path for path in sys.path if Path(path) != Path(__file__).parent.resolve())]
 
 import argparse
 import contextlib
@@ -32,6 +33,7 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.termination import end_in_order
 from search_spaces import StudyDefinition, build_pruner, build_sampler, parse_definition
 from service.storage import optuna_trials, queue, studies, workers
 from service.storage.database import Database, initialise
@@ -40,6 +42,7 @@ from workers.execution import Execution
 from workers.lease import Renewal
 from workers.messages import EpochDone, Finished, Order, Report
 
+NAME = "queue_benchmark"  # of the database
 EPOCHS, BLOCK = 20, 10
 METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "train_step_loss", "train_seconds")
 
@@ -131,26 +134,27 @@ def trial_times(db: Database, trials: int) -> tuple[list[float], list[float]]:
 
 @contextlib.contextmanager
 def database() -> Iterator[Database]:
-    """A fresh database, dropped afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="pernodedrop-benchmark-"))
-    folder.chmod(0o755)
-    embedded = None if os.environ.get("DATABASE_URL") else EmbeddedPostgres(folder / "postgres")
-    url = sa.make_url(embedded.start() if embedded else os.environ["DATABASE_URL"])
-    server = sa.create_engine(url.set(drivername="postgresql+psycopg2"), isolation_level="AUTOCOMMIT")
-    try:
-        with server.connect() as connection:
-            connection.execute(sa.text("CREATE DATABASE queue_benchmark"))
-        own = url.set(database="queue_benchmark").render_as_string(hide_password=False)
+    """A fresh database; it goes afterwards, however the benchmark ends, and the embedded server with it."""
+    end_in_order()
+    with contextlib.ExitStack() as undo:
+        folder = Path(tempfile.mkdtemp(prefix="pernodedrop-benchmark-"))
+        undo.callback(shutil.rmtree, folder, ignore_errors=True)
+        folder.chmod(0o755)  # the server runs as another user when this runs as root
+        embedded = EmbeddedPostgres(folder / "postgres")
+        undo.callback(embedded.release)
+        url = sa.make_url(os.environ.get("DATABASE_URL") or embedded.start())
+        server = sa.create_engine(url.set(drivername="postgresql+psycopg2"), isolation_level="AUTOCOMMIT")
+        undo.callback(server.dispose)
+        _execute(server, f"CREATE DATABASE {NAME}")
+        undo.callback(_execute, server, f"DROP DATABASE {NAME} WITH (FORCE)")
+        own = url.set(database=NAME).render_as_string(hide_password=False)
         initialise(own)
-        with Database.open(own) as db:
-            yield db
-        with server.connect() as connection:
-            connection.execute(sa.text("DROP DATABASE queue_benchmark WITH (FORCE)"))
-    finally:
-        server.dispose()
-        if embedded:
-            embedded.release()
-        shutil.rmtree(folder, ignore_errors=True)
+        yield undo.enter_context(Database.open(own))
+
+
+def _execute(server: sa.Engine, statement: str) -> None:
+    with server.connect() as connection:
+        connection.execute(sa.text(statement))
 
 
 def main() -> None:

@@ -32,11 +32,13 @@ import platform
 import time
 import warnings
 from collections import Counter
+from contextlib import nullcontext
 
 import numpy as np
 import optuna
 
 from benchmarks.history import measure_history
+from benchmarks.pgbouncer import pooled
 from benchmarks.server import Watch, started
 from benchmarks.simulation import Duty, Times, work
 from search_spaces import StudyDefinition, parse_definition
@@ -89,7 +91,8 @@ def load(options: argparse.Namespace, count: int, seconds: float) -> dict[str, s
         duty = Duty(seconds, options.epochs, spread_s=seconds)
         with Watch(url, server_pid) as watch:
             begun = time.perf_counter()
-            times = work(url, options.workers, options.processes, duty)
+            with pooled(url) if options.pgbouncer else nullcontext(url) as reached:
+                times = work(reached, options.workers, options.processes, duty)
             taken = time.perf_counter() - begun
         with Database.open(url) as db:
             records = studies.all(db, limit=count)
@@ -152,6 +155,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--sampler", default="random", help="random, tpe... (default: random)")
     made.add_argument("--pruner", default="none", help="none, hyperband, median... (default: none)")
     made.add_argument("--processes", type=int, default=4, help="that the workers are spread over (default: 4)")
+    made.add_argument("--pgbouncer", action="store_true", help="workers reach Postgres through a PgBouncer")
     return made
 
 

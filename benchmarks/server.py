@@ -11,6 +11,7 @@ from typing import Self
 
 import sqlalchemy as sa
 
+from benchmarks.termination import end_in_order
 from service.storage.database import Database, initialise
 from service.storage.embedded import EmbeddedPostgres
 
@@ -29,6 +30,7 @@ class Server(EmbeddedPostgres):
 @contextlib.contextmanager
 def started() -> Iterator[tuple[str, int]]:
     """The URL of an initialised database on a fresh server, and the server's process id; all of it goes afterwards."""
+    end_in_order()
     folder = Path(tempfile.mkdtemp(prefix="pernodedrop-benchmark-"))
     folder.chmod(0o755)  # the server runs as another user when this runs as root
     server = Server(folder / "postgres")

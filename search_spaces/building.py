@@ -9,6 +9,7 @@ from optuna.exceptions import ExperimentalWarning
 
 from search_spaces.definition import StudyDefinition
 from search_spaces.distinct import DistinctSampler
+from search_spaces.grouping import group_quickly
 from search_spaces.paired import RepeatsPruner
 from search_spaces.pruners import (
     HyperbandPruner,
@@ -51,7 +52,7 @@ def build_sampler(definition: StudyDefinition, seed: int) -> samplers.BaseSample
             return samplers.GPSampler(**options, seed=seed, warn_independent_sampling=False)
         if isinstance(chosen, NsgaiiSampler):
             return samplers.NSGAIISampler(**options, seed=seed)
-        return DistinctSampler(samplers.TPESampler(**options, seed=seed), definition, seed)
+        return DistinctSampler(group_quickly(samplers.TPESampler(**options, seed=seed)), definition, seed)
 
 
 def build_pruner(definition: StudyDefinition) -> pruners.BasePruner:

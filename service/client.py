@@ -14,6 +14,7 @@ from service.api.models import (
     Figures,
     Ranking,
     RankingRow,
+    Stage,
     StudyDetail,
     StudyOut,
     StudyPage,
@@ -28,6 +29,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 PAGE = 100  # records a request
 PATIENT = 300.0  # s: a large study's results take their time
+_ROUTES: Mapping[Stage, str] = {"search": "trials", "confirmation": "confirmation"}
 DIRECT: Mapping[str, httpx.BaseTransport | None] = {  # a proxy cannot reach our loopback
     "all://127.0.0.1": None,
     "all://localhost": None,
@@ -88,13 +90,13 @@ class Client:
         params: dict[str, str | int] = {"limit": limit} | ({"state": state} if state else {})
         return self._read(TrialPage, "GET", _path(name, "trials"), params=params)
 
-    def trial(self, name: str, number: int) -> TrialDetail:
-        """One trial with what happened to it and its learning curves."""
-        return self._read(TrialDetail, "GET", _path(name, "trials", str(number)))
+    def trial(self, name: str, number: int, stage: Stage = "search") -> TrialDetail:
+        """One trial, or the run at that place in the confirmation, with what happened to it and its learning curves."""
+        return self._read(TrialDetail, "GET", _path(name, _ROUTES[stage], str(number)))
 
-    def cancel(self, name: str, number: int) -> TrialOut:
-        """End a trial that waits or runs; one that has ended otherwise is refused with status 409."""
-        return self._read(TrialOut, "POST", _path(name, "trials", str(number), "cancel"))
+    def cancel(self, name: str, number: int, stage: Stage = "search") -> TrialOut:
+        """End a run that waits or is in training; one that has ended otherwise is refused with status 409."""
+        return self._read(TrialOut, "POST", _path(name, _ROUTES[stage], str(number), "cancel"))
 
     def ranking(self, name: str) -> list[RankingRow]:
         return self._read(Ranking, "GET", _path(name, "ranking")).ranking
@@ -117,6 +119,11 @@ class Client:
     def extend(self, name: str, trials: int) -> StudyOut:
         """Add so many trials; a grid, a stopped study and one at a limit of its budget are refused with status 409."""
         return self._read(StudyOut, "POST", _path(name, "extend"), json={"trials": trials})
+
+    def confirm(self, name: str, top: int, repeats: int) -> StudyOut:
+        """Have the best `top` configurations of every variant trained again under `repeats` fresh seeds, and tested; a
+        stopped study and one with nothing left to confirm are refused with status 409."""
+        return self._read(StudyOut, "POST", _path(name, "confirmation"), json={"top": top, "repeats": repeats})
 
     def change(self, name: str, action: Literal["pause", "resume", "stop"]) -> StudyOut:
         return self._read(StudyOut, "POST", _path(name, action))

@@ -16,12 +16,14 @@ import numpy as np
 import optuna
 
 from search_spaces import StudyDefinition, build_pruner, build_sampler, fixed_params
-from service.storage import optuna_trials, queue, studies, workers
+from service.storage import optuna_trials, ownership, queue, studies, workers
 from service.storage.database import Database
 from service.storage.errors import LeaseLost
 from service.storage.expiry import expire
 from service.storage.patience import AWAY, first_line, patiently
 from service.storage.records import Lease, RunState
+from workers.checkpoints import Place
+from workers.collection import collect
 from workers.execution import Execution
 from workers.lease import AGAIN_S, LOOK_S, SEEN_S, Renewal
 from workers.seat import Seat
@@ -31,6 +33,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+COLLECT_S = 600.0  # s between looks for checkpoints that nobody needs
+CROWDED_S = 10.0  # s that an idle worker of many, which must open a connection for it, waits longer for a run
 NAP_S = 0.2  # s between looks at the drain while there is nothing to do
 
 
@@ -57,7 +61,8 @@ class Agent:
         self._leave_by = float("inf")
         self._retires = False
         self._is_unwanted = False
-        self._sweep_at = self._look_at = 0.0
+        self._sweep_at = self._look_at = self._collect_at = 0.0
+        self._checkpoints: Place | None = None
 
     def drain(self) -> None:
         """Take no further run and hand the present one back, with a checkpoint at the end of its epoch if that
@@ -82,6 +87,7 @@ class Agent:
             device = self._seat.process.device
             self._patiently(lambda: self._db.optuna)  # its first use costs a second that no run should wait for
             worker_id = self._patiently(lambda: workers.register(self._db, socket.gethostname(), os.getpid(), device))
+            self._checkpoints = self._patiently(self._place)
             log.info("worker %s on %s waits for runs", worker_id, device)
             self._serve(worker_id)
             workers.stopped(self._db, worker_id)
@@ -91,20 +97,30 @@ class Agent:
         finally:
             self._seat.clear()
 
+    def _place(self) -> Place | None:
+        url = self._options.checkpoints
+        return None if url is None else Place(url, ownership.database_id(self._db))
+
     def _serve(self, worker_id: str) -> None:
         while not (self.is_draining() or self._retires):
             if not self._seat.take():
                 self._wait_outside(worker_id)
                 continue
-            lease = self._next(worker_id)
+            try:
+                lease = self._next(worker_id)
+                if lease is None and self._options.exit_when_idle:
+                    self._sweep(worker_id)
+                    return
+            except AWAY as error:  # which is no empty queue
+                self._wait_out(error)
+                continue
             if lease is not None:
                 self._work(worker_id, lease)
-            elif self._options.exit_when_idle:
-                self._sweep(worker_id)
-                return
             else:
                 self._seat.idle()
                 self._rest(self._options.poll * random.uniform(0.75, 1.25))
+                if not self._db.is_connected():  # closed meanwhile: the server is crowded, and others ask it, too
+                    self._rest(CROWDED_S * random.uniform(0.75, 1.25))
 
     def is_draining(self) -> bool:
         """Whether `drain` was called, or is to be: somebody asked over REST that this worker leave."""
@@ -117,15 +133,15 @@ class Agent:
             time.sleep(min(left, NAP_S))
 
     def _next(self, worker_id: str) -> Lease | None:
-        try:
-            self._look_around(worker_id)
-            return None if self.is_draining() else queue.claim(self._db, worker_id, self._options.lease)
-        except AWAY as error:
-            # Others may hold runs whose leases ended meanwhile: let them renew first when it is back.
-            log.warning("the database does not answer, waiting for it: %s", first_line(error))
-            self._patiently(self._db.ping)
-            self._rest(min(self._options.lease / 3, 5 * AGAIN_S))
-            return None
+        self._look_around(worker_id)
+        return None if self.is_draining() else queue.claim(self._db, worker_id, self._options.lease)
+
+    def _wait_out(self, error: Exception) -> None:
+        """Wait for the database, and then a little more: others may hold runs whose leases ended meanwhile, and are
+        to renew them first."""
+        log.warning("the database does not answer, waiting for it: %s", first_line(error))
+        self._patiently(self._db.ping)
+        self._rest(min(self._options.lease / 3, 5 * AGAIN_S))
 
     def _look_around(self, worker_id: str) -> None:
         """Sweep and show a sign of life from time to time, and ask more often whether we may stay."""
@@ -142,6 +158,9 @@ class Agent:
         expire(self._db, lambda trial_id, reason: optuna_trials.fail(self._db, trial_id, reason))
         self._heed(workers.seen(self._db, worker_id))
         self._sweep_at = time.monotonic() + min(self._options.lease / 3, SEEN_S)
+        if self._checkpoints is not None and time.monotonic() > self._collect_at:
+            collect(self._checkpoints, lambda runs: ownership.open_among(self._db, runs))
+            self._collect_at = time.monotonic() + COLLECT_S
 
     def _take_seat(self, lease: Lease | None = None, renewal: Renewal | None = None) -> bool:
         """Have a trial process, on a device of its own if the run needs that; False if it comes to nothing."""
@@ -190,10 +209,11 @@ class Agent:
         return patiently(call, seconds=float("inf"), give_up=self.is_draining)
 
     def _execute(self, lease: Lease, renewal: Renewal) -> None:
-        found = self._study(lease.study_id)
-        if found is None:
+        study = self._study(lease.study_id)
+        found = studies.definition_of(self._db, lease.study_id)  # a confirmation may have been asked for since
+        if study is None or found is None:
             raise LeaseLost(lease.run_id, lease.token)
-        definition, study = found
+        definition, _ = found
         study.sampler = build_sampler(definition, _sampler_seed(definition, lease.ordinal))
         execution = Execution(
             self._db,
@@ -204,7 +224,7 @@ class Agent:
             leave_by=lambda: self._leave_by,
             repack=lambda: self._seat.repack(lease.run_id),
             data_folder=self._options.data_folder,
-            checkpoints=self._options.checkpoints,
+            checkpoints=self._checkpoints,
             checkpoint_every=self._options.checkpoint_every,
         )
         outcome = execution.run(self._seat.process, fixed_params(definition, lease.ordinal))
@@ -218,14 +238,13 @@ class Agent:
             self._seat.replace()
 
     @lru_cache(maxsize=64)  # noqa: B019 (an agent lives as long as its process)
-    def _study(self, study_id: int) -> tuple[StudyDefinition, optuna.Study] | None:
+    def _study(self, study_id: int) -> optuna.Study | None:
         found = studies.definition_of(self._db, study_id)
         if found is None:
             return None
         definition, optuna_study_id = found
         sampler = build_sampler(definition, definition.sampler.seed)
-        study = optuna_trials.load_study(self._db, optuna_study_id, sampler, build_pruner(definition))
-        return definition, study
+        return optuna_trials.load_study(self._db, optuna_study_id, sampler, build_pruner(definition))
 
 
 def _sampler_seed(definition: StudyDefinition, ordinal: int) -> int:

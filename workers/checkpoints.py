@@ -13,15 +13,33 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class CheckpointStore:
-    """One run's checkpoints in a folder or at any fsspec URL (s3://bucket/path, ...).
+class Place:
+    """Where the checkpoints of a database's runs lie: in a folder or at any fsspec URL (s3://bucket/path, ...).
 
-    Every holder writes a file of its own, named by its token, and a new holder reads the newest: what a stale
-    holder still writes harms nobody. `fingerprint` says what is being trained; a checkpoint of something else,
-    such as of another database's run of the same number, is passed over.
+    Other databases may keep theirs there, too, of runs of the same numbers: a file's name says whose it is.
     """
 
     url: str
+    database: str  # as `service.storage.ownership.database_id` names it
+
+    def opened(self) -> tuple[Any, str]:
+        """The file system and the path in it, nothing remembered of what others have changed since."""
+        files, root = fsspec.core.url_to_fs(self.url)
+        files.invalidate_cache()
+        return files, root
+
+
+@dataclass(frozen=True)
+class CheckpointStore:
+    """One run's checkpoints.
+
+    Every holder writes a file of its own, named by its token, and a new holder reads the newest: what a stale
+    holder still writes harms nobody. `fingerprint` says what is being trained; a checkpoint of something else,
+    such as of another database's run of the same number, is passed over. One of the same is as good as our own:
+    a database that was moved has another name.
+    """
+
+    place: Place
     run_id: int
     token: int
     fingerprint: str
@@ -40,16 +58,16 @@ class CheckpointStore:
         return True
 
     def load(self) -> dict[str, Any] | None:
-        """Return the newest state that can be read, or None: training starts anew."""
+        """Return the newest state that can be read, our own first, or None: training starts anew."""
         import torch
 
         files, folder = self._open()
         try:
-            paths = sorted(files.glob(f"{folder}/*.pt"), reverse=True)
+            paths = sorted(files.glob(f"{folder}/*.pt"), key=self._age)
         except OSError as error:
             log.warning("the checkpoints of run %d cannot be listed: %s", self.run_id, error)
             return None
-        for path in paths:
+        for path in reversed(paths):
             try:
                 kept = torch.load(io.BytesIO(files.cat_file(path)), weights_only=True)
             except Exception as error:  # torn, foreign or gone: an older one may do
@@ -60,12 +78,16 @@ class CheckpointStore:
                 return state
         return None
 
+    def _age(self, path: str) -> tuple[bool, str]:
+        return path.endswith(f"-{self.place.database}.pt"), path
+
     def _open(self) -> tuple[Any, str]:
-        return _folder(self.url, self.run_id)
+        files, root = self.place.opened()
+        return files, f"{root}/run-{self.run_id}"
 
     def _write(self, data: memoryview) -> None:
         files, folder = self._open()
-        name = f"{folder}/{self.token:08d}.pt"
+        name = f"{folder}/{self.token:08d}-{self.place.database}.pt"
         if "file" not in files.protocol:
             files.pipe_file(name, bytes(data))  # object stores show a file when it is whole
             return
@@ -78,16 +100,6 @@ class CheckpointStore:
         draft.replace(name)
 
 
-def discard(url: str, run_id: int) -> None:
-    """Remove a run's checkpoints: it has ended."""
-    try:
-        files, folder = _folder(url, run_id)
-        if files.exists(folder):
-            files.rm(folder, recursive=True)
-    except Exception as error:  # stores raise what they like, and the run has ended already
-        log.warning("the checkpoints of run %d could not be removed: %s", run_id, error)
-
-
 def unusable(url: str | None) -> str | None:
     """Why no checkpoints can be kept at `url`, such as a protocol nobody knows here; None if they can."""
     try:
@@ -96,8 +108,3 @@ def unusable(url: str | None) -> str | None:
     except (ImportError, ValueError) as error:
         return str(error)
     return None
-
-
-def _folder(url: str, run_id: int) -> tuple[Any, str]:
-    files, root = fsspec.core.url_to_fs(url)
-    return files, f"{root}/run-{run_id}"

@@ -17,7 +17,8 @@ from service.storage.errors import LeaseLost
 from service.storage.patience import AWAY, patiently
 from service.storage.records import CurvePoint, Lease, RunState, Stage
 from workers.assignment import Assignment, Outcome
-from workers.checkpoints import discard
+from workers.checkpoints import Place
+from workers.collection import discard
 from workers.confirmation_run import ConfirmationRun
 from workers.lease import Renewal
 from workers.messages import EpochDone, Failed, Finished, Order, Started
@@ -51,7 +52,7 @@ class Execution:
         leave_by: Callable[[], float],
         repack: Callable[[], bool] = lambda: False,
         data_folder: Path,
-        checkpoints: str | None = None,
+        checkpoints: Place | None = None,
         checkpoint_every: float = 30.0,
     ) -> None:
         self._db, self._lease, self._definition, self._study = db, lease, definition, study

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 SEEN_S = 20.0  # s between signs of life at most: a silent worker is not listed for long
-LOOK_S = 5.0  # s between looks whether the worker may stay: one small query, nothing is written
+LOOK_S = 5.0  # s between looks whether the worker may stay, over a connection that is open anyway
 AGAIN_S = 1.0  # s between tries while the database is away: be back before anybody takes the run over
 
 
@@ -57,7 +57,8 @@ class Renewal:
         while not self._done.wait(min(LOOK_S, max(0.0, due - time.monotonic()))):
             try:
                 if time.monotonic() < due:
-                    self._heed(workers.may_stay(self._db, self._worker_id))
+                    if self._db.is_connected():  # else the server is crowded, and the next renewal is soon enough
+                        self._heed(workers.may_stay(self._db, self._worker_id))
                     continue
                 state = queue.renew(self._db, self._lease, self._seconds)
                 self._heed(workers.seen(self._db, self._worker_id))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from search_spaces import Objective, TaskSpec, TrialConfig
+from workers.checkpoints import Place
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Order:
     data_folder: Path
     run_id: int = 0
     token: int = 0
-    checkpoints: str | None = None  # a folder or an fsspec URL; None: a lost trial starts anew
+    checkpoints: Place | None = None  # None: a lost trial starts anew
     checkpoint_every: float = 30.0  # s
 
 

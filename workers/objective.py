@@ -41,7 +41,7 @@ class Progress:
         values = [self._value(objective.metric, epoch, metrics) for objective in self._objectives]
         best = self._best.get(repeat)
         if best is None or self._is_better(values[0], best.value):
-            self._best[repeat] = _Best(epoch, values[0], self._counted(values, metrics))
+            self._best[repeat] = _Best(epoch, values[0], self._counted(values, epoch, metrics))
         return values
 
     @property
@@ -65,10 +65,13 @@ class Progress:
     def _is_better(self, value: float, than: float) -> bool:
         return value > than if self._objectives[0].direction == "maximize" else value < than
 
-    def _counted(self, values: list[float], metrics: Mapping[str, float]) -> list[float]:
+    def _counted(self, values: list[float], epoch: int, metrics: Mapping[str, float]) -> list[float]:
         if not self._on_test:
             return values
-        return [metrics.get(o.tested, value) for o, value in zip(self._objectives, values, strict=True)]
+        return [
+            self._value(objective.tested, epoch, metrics) if objective.tested in metrics else value
+            for objective, value in zip(self._objectives, values, strict=True)
+        ]
 
     @staticmethod
     def _value(metric: str, epoch: int, metrics: Mapping[str, float]) -> float:

@@ -61,7 +61,7 @@ class SearchTrial:
     def prepare(self) -> TrialConfig:
         self._trial = optuna_trials.open_trial(self._study, self._trial_id)
         try:
-            return suggest(self._trial, self._definition)
+            return optuna_trials.suggested(self._db, self._trial, lambda trial: suggest(trial, self._definition))
         finally:  # also of a sampler that fails half way
             queue.attach(self._db, self._lease, self._trial_id, self._trial.number, self._trial.params)
 

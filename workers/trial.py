@@ -1,13 +1,16 @@
 """What a trial process does with an order: every repeat, epoch by epoch, from the last checkpoint on."""
 
 import hashlib
+import logging
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from service.storage.reasons import storable
 from workers.checkpoints import CheckpointStore
 from workers.examination import Examination, confirmed_on
 from workers.messages import EpochDone, Finished, Order, Report, Started, Stop, Stopped
+from workers.out_of_memory import is_out_of_memory
 from workers.seeds import repeat_seed
 from workers.tasks import load_task
 from workers.training import Training
@@ -15,30 +18,38 @@ from workers.training import Training
 if TYPE_CHECKING:
     import torch
 
+log = logging.getLogger(__name__)
+
 MessageBox = Callable[[], Stop | None]
+Begun = tuple[int, list[EpochDone], Training]  # the repeat in training, the epochs so far, the repeat's training
+
+FORMAT = 1  # of checkpoints; raise it when what they hold comes to mean something else under the same names
+_DOES_NOT_FIT = (KeyError, RuntimeError, TypeError, ValueError)  # what `load_state_dict` raises
 
 
 def train(order: Order, device: "torch.device", stop_wanted: MessageBox) -> Iterator[Report]:
     """Yield what there is to report, up to Finished or Stopped.
 
     A run that was begun elsewhere is carried on from its checkpoint: its earlier epochs are reported again, as
-    they were, so that whoever listens needs no other memory of them.
+    they were, so that whoever listens needs no other memory of them. A checkpoint that does not fit the program any
+    more, such as one of an earlier release, is left: training starts anew.
     """
     store = _store(order)
-    kept = store.load() if store else None
-    history: list[EpochDone] = [EpochDone(*done) for done in kept["history"]] if kept else []
-    examination = None if order.tested_by is None else Examination(order.tested_by, history)
     task = load_task(order.task, order.data_folder)
     saved_at = time.monotonic()
-    for repeat in range(kept["repeat"] if kept else 0, order.repeats):
+
+    def training_of(repeat: int) -> Training:
         seed = repeat_seed(order.study_seed, order.first_seed + repeat)
-        training = Training(task, order.config, epochs=order.task.epochs, seed=seed, device=device)
-        if kept and repeat == kept["repeat"]:
-            training.load_state_dict(kept["training"])
-        if repeat == (kept["repeat"] if kept else 0):
-            told = {} if examination is None else {"confirmed_on": confirmed_on(training)}
-            yield Started({**training.facts, **told, **({"resumed_after_epoch": len(history)} if kept else {})})
-            yield from history
+        return Training(task, order.config, epochs=order.task.epochs, seed=seed, device=device)
+
+    first, history, training = _carried_on(store, training_of) or (0, [], training_of(0))
+    examination = None if order.tested_by is None else Examination(order.tested_by, history)
+    told = {} if examination is None else {"confirmed_on": confirmed_on(training)}
+    yield Started({**training.facts, **told, **({"resumed_after_epoch": len(history)} if history else {})})
+    yield from history
+    for repeat in range(first, order.repeats):
+        if repeat > first:
+            training = training_of(repeat)
         for epoch in training.epochs():
             done = EpochDone(repeat, epoch.number, dict(epoch.metrics))
             history.append(done if examination is None else examination.examined(done, training))
@@ -54,6 +65,23 @@ def train(order: Order, device: "torch.device", stop_wanted: MessageBox) -> Iter
     yield Finished()
 
 
+def _carried_on(store: CheckpointStore | None, training_of: Callable[[int], Training]) -> Begun | None:
+    """Where an earlier holder was; None if it left nothing that fits."""
+    kept = store.load() if store else None
+    if store is None or kept is None:
+        return None
+    training = training_of(kept["repeat"])
+    try:
+        training.load_state_dict(kept["training"])
+    except _DOES_NOT_FIT as error:
+        if is_out_of_memory(error):
+            raise
+        unfit = "its checkpoint does not fit this version of the program"
+        log.warning("run %d starts anew: %s: %s", store.run_id, unfit, storable(f"{type(error).__name__}: {error}"))
+        return None
+    return kept["repeat"], [EpochDone(*done) for done in kept["history"]], training
+
+
 def _state(repeat: int, history: list[EpochDone], training: Training) -> dict[str, Any]:
     epochs = [(done.repeat, done.epoch, dict(done.metrics)) for done in history]
     return {"repeat": repeat, "history": epochs, "training": training.state_dict()}
@@ -62,6 +90,7 @@ def _state(repeat: int, history: list[EpochDone], training: Training) -> dict[st
 def _store(order: Order) -> CheckpointStore | None:
     if order.checkpoints is None:
         return None
-    trained = repr((order.task, order.config, order.study_seed, order.first_seed, order.repeats, order.tested_by))
+    seeds = (order.study_seed, order.first_seed, order.repeats)
+    trained = repr((FORMAT, order.task, order.config, *seeds, order.tested_by))
     fingerprint = hashlib.sha256(trained.encode()).hexdigest()
     return CheckpointStore(order.checkpoints, order.run_id, order.token, fingerprint)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from workers.devices import Device, OpenDevice
 from workers.messages import EpochDone, Failed, Order, Ready, Stop
+from workers.out_of_memory import is_out_of_memory
 
 if TYPE_CHECKING:
     import torch
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 AGENT_GONE = (EOFError, BrokenPipeError, ConnectionResetError)
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 READ_S = 1.0  # s between readings of the device at least
-
-# How libraries that have no error class of their own for it say that memory ran out.
-_OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
 
 
 def main(pipe: Connection, device: str, threads: int, open_device: OpenDevice) -> None:
@@ -104,17 +102,9 @@ def _serve(pipe: Connection, order: Order, device: "torch.device", opened: Devic
     except AGENT_GONE:
         raise
     except Exception as error:
-        pipe.send(Failed(_reason(error), traceback.format_exc(), _is_out_of_memory(error)))
+        pipe.send(Failed(_reason(error), traceback.format_exc(), is_out_of_memory(error)))
 
 
 def _reason(error: Exception) -> str:
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}"[:1000] if text else type(error).__name__
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    import torch
-
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY)

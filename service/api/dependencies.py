@@ -7,7 +7,7 @@ from fastapi import Depends, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
-from search_spaces import StudyDefinition, parse_definition
+from search_spaces import Confirmation, StudyDefinition, parse_definition
 from search_spaces.definition import NAME_PATTERN
 from service.api.bodies import MAX_BODY_BYTES, BodyTooLarge, json_object
 from service.api.changes import ExtensionIn, PriorityIn
@@ -53,7 +53,7 @@ def _body_of(model: type[Body]) -> Callable[..., Body]:
 def described(model: type[BaseModel]) -> dict[str, Any]:
     """The `openapi_extra=` of a route that reads such a body by itself."""
     schema = model.model_json_schema()
-    example = {name: field["examples"][0] for name, field in schema["properties"].items()}
+    example = {name: field.get("examples", [field.get("default")])[0] for name, field in schema["properties"].items()}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema, "example": example}}}}
 
 
@@ -62,8 +62,12 @@ SettingsOf = Annotated[Settings, Depends(_settings)]
 SubmittedDefinition = Annotated[StudyDefinition, Depends(_definition)]
 ChangedPriority = Annotated[PriorityIn, Depends(_body_of(PriorityIn))]
 Extension = Annotated[ExtensionIn, Depends(_body_of(ExtensionIn))]
+WantedConfirmation = Annotated[Confirmation, Depends(_body_of(Confirmation))]
 StudyName = Annotated[str, Path(pattern=NAME_PATTERN, description="the study's name", examples=["digits-1"])]
 TrialNumber = Annotated[int, Path(ge=0, le=MAX_NUMBER, description="the trial's number in its study", examples=[4])]
+ConfirmationPlace = Annotated[
+    int, Path(ge=0, le=MAX_NUMBER, description="the run's place in the confirmation, from 0", examples=[0])
+]
 WorkerId = Annotated[
     str,
     Path(

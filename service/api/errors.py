@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,6 +12,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 
 from search_spaces import InvalidDefinition
+from search_spaces.problems import shown
+from search_spaces.wording import RULES
 from service.api.faults import KINDS, fault_of
 from service.api.models import ErrorOut, ProblemOut
 
@@ -38,8 +41,16 @@ def _invalid_definition(_: Request, error: InvalidDefinition) -> Response:
 
 
 def _invalid_request(_: Request, error: RequestValidationError) -> Response:
-    places = [(".".join(map(str, problem["loc"])), problem["msg"]) for problem in error.errors()]
-    return _problems("invalid_request", [ProblemOut(path=at, message=f"{at}: {rule}") for at, rule in places])
+    return _problems("invalid_request", [_in_our_words(problem) for problem in error.errors()])
+
+
+def _in_our_words(problem: Mapping[str, Any]) -> ProblemOut:
+    """One of pydantic's errors in the words that a definition's errors have, where they have some for it."""
+    at, kind = ".".join(map(str, problem["loc"])), problem["type"]
+    if kind not in RULES:
+        return ProblemOut(path=at, message=f"{at}: {problem['msg']}")
+    rule = RULES[kind].format(**problem.get("ctx", {}))
+    return ProblemOut(path=at, message=f"{at} {rule}, got {shown(problem['input'])}")
 
 
 def _http_error(request: Request, error: HTTPException) -> Response:

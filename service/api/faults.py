@@ -14,6 +14,7 @@ from service.reports.missing import MissingPackage
 from service.storage.errors import (
     DatabaseUnreachable,
     IllegalTransition,
+    NotConfirmable,
     NotExtendable,
     SchemaOutdated,
     StudyExists,
@@ -66,6 +67,7 @@ _SPOKEN: Mapping[type[Exception], tuple[int, str, Mapping[str, str]]] = {
     StudyExists: (409, "study_exists", {}),
     IllegalTransition: (409, "illegal_transition", {}),
     NotExtendable: (409, "not_extendable", {}),
+    NotConfirmable: (409, "not_confirmable", {}),
     TrialEnded: (409, "trial_ended", {}),
     BodyTooLarge: (413, "body_too_large", {"Connection": "close"}),
     MissingPackage: (501, "missing_package", {}),

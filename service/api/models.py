@@ -49,6 +49,7 @@ class TrialOut(BaseModel):
         description="the trial's number in its study, null while it waits and in the confirmation", examples=[4]
     )
     stage: Stage = Field(description="a trial of the search, or a run that confirms what it found")
+    place: int | None = Field(description="the run's place in the confirmation, null in the search", examples=[None])
     state: RunState
     params: dict[str, Scalar] = Field(examples=[{"regularizer": "pernodedrop", "drop_rate": 0.3}])
     variant: str = Field(description="regularizer, stir type and mask", examples=["pernodedrop-gaussian-dynamic"])

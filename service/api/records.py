@@ -112,6 +112,7 @@ def _trial_fields(trial: TrialRecord, definition: StudyDefinition) -> Mapping[st
         "run": trial.run_id,
         "number": trial.number,
         "stage": trial.stage,
+        "place": trial.place,
         "state": trial.state,
         "params": dict(trial.params),
         "variant": trial.variant,

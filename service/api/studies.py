@@ -1,7 +1,8 @@
-"""Studies: submit, list, show, prioritize, extend, pause, resume, stop, delete."""
+"""Studies: submit, list, show, prioritize, extend, confirm, pause, resume, stop, delete."""
 
 from fastapi import APIRouter, Response
 
+from search_spaces import Confirmation
 from service.api.changes import ExtensionIn, PriorityIn
 from service.api.dependencies import (
     ChangedPriority,
@@ -12,6 +13,7 @@ from service.api.dependencies import (
     SettingsOf,
     StudyName,
     SubmittedDefinition,
+    WantedConfirmation,
     described,
     errors,
 )
@@ -56,6 +58,16 @@ def prioritize(name: StudyName, change: ChangedPriority, database: DatabaseOf, s
 def extend(name: StudyName, more: Extension, database: DatabaseOf, settings: SettingsOf) -> StudyOut:
     """Add trials to the budget; a study that has finished is searched again."""
     return study_out(extension.extend(database, name, more.trials), settings.dashboard_url)
+
+
+@router.post("/{name}/confirmation", responses=errors(404, 409, 413), openapi_extra=described(Confirmation))
+def confirm(
+    name: StudyName, wanted: WantedConfirmation, database: DatabaseOf, settings: SettingsOf, response: Response
+) -> StudyOut:
+    """Train the best configurations again under fresh seeds and test them: at once, or when the search has ended."""
+    study = study_out(extension.confirm(database, name, wanted), settings.dashboard_url)
+    response.headers["Location"] = f"{study.links.self}/confirmation"
+    return study
 
 
 @router.delete("/{name}", status_code=204, responses=errors(404))

@@ -1,14 +1,16 @@
-"""Trials of a study: their parameters, states, values and learning curves."""
+"""Runs of a study, trials of the search and runs of the confirmation: parameters, states, values, learning curves."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from service.api.dependencies import DatabaseOf, Limit, Offset, StudyName, TrialNumber, errors
+from service.api.dependencies import ConfirmationPlace, DatabaseOf, Limit, Offset, StudyName, TrialNumber, errors
 from service.api.faults import NoCompleteTrial
 from service.api.models import RunState, TrialDetail, TrialOut, TrialPage
 from service.api.records import trial_detail, trial_out
 from service.storage import cancellation, curves, history, records, studies, trials
+from service.storage.database import Database
+from service.storage.records import Stage
 
 router = APIRouter(prefix="/studies/{name}", tags=["trials"], responses=errors(404))
 
@@ -35,18 +37,34 @@ def listing(
 @router.get("/trials/{number}")
 def show(name: StudyName, number: TrialNumber, database: DatabaseOf) -> TrialDetail:
     """One trial with what happened to it and its learning curves."""
-    study = studies.get(database, name)
-    trial = trials.get(database, study, number)
-    attempts, points = history.of_run(database, trial.run_id), curves.of_run(database, trial.run_id)
-    return trial_detail(trial, study.definition, attempts, points)
+    return _shown(database, name, number, Stage.SEARCH)
 
 
 @router.post("/trials/{number}/cancel", responses=errors(409))
 def cancel(name: StudyName, number: TrialNumber, database: DatabaseOf) -> TrialOut:
     """End a trial that waits or is in training, for good; its worker goes on with another within seconds."""
-    cancellation.cancel(database, name, number)
+    return _cancelled(database, name, number, Stage.SEARCH)
+
+
+@router.get("/confirmation")
+def confirming(name: StudyName, database: DatabaseOf, limit: Limit = 100, offset: Offset = 0) -> TrialPage:
+    """The runs of the study's confirmation in the order of its queue, by place."""
     study = studies.get(database, name)
-    return trial_out(trials.get(database, study, number), study.definition)
+    page = trials.page(database, study, limit=limit, offset=offset, stage=Stage.CONFIRMATION)
+    total = sum(study.confirmation.values())
+    return TrialPage(trials=[trial_out(trial, study.definition) for trial in page], total=total)
+
+
+@router.get("/confirmation/{place}")
+def show_confirming(name: StudyName, place: ConfirmationPlace, database: DatabaseOf) -> TrialDetail:
+    """One run of the confirmation with what happened to it and its learning curves."""
+    return _shown(database, name, place, Stage.CONFIRMATION)
+
+
+@router.post("/confirmation/{place}/cancel", responses=errors(409))
+def cancel_confirming(name: StudyName, place: ConfirmationPlace, database: DatabaseOf) -> TrialOut:
+    """End a run of the confirmation that waits or is in training, for good; the others go on, and name the winner."""
+    return _cancelled(database, name, place, Stage.CONFIRMATION)
 
 
 @router.get("/best")
@@ -56,3 +74,16 @@ def best(name: StudyName, database: DatabaseOf) -> TrialOut:
     if study.best is None:
         raise NoCompleteTrial(name)
     return trial_out(study.best, study.definition)
+
+
+def _shown(database: Database, name: str, number: int, stage: Stage) -> TrialDetail:
+    study = studies.get(database, name)
+    trial = trials.get(database, study, number, stage)
+    attempts, points = history.of_run(database, trial.run_id), curves.of_run(database, trial.run_id)
+    return trial_detail(trial, study.definition, attempts, points)
+
+
+def _cancelled(database: Database, name: str, number: int, stage: Stage) -> TrialOut:
+    cancellation.cancel(database, name, number, stage)
+    study = studies.get(database, name)
+    return trial_out(trials.get(database, study, number, stage), study.definition)

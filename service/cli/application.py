@@ -68,6 +68,7 @@ for command in (
     studies.resume,
     studies.stop,
     studies.extend,
+    studies.confirm,
     studies.delete,
     trials.trial,
     trials.cancel,

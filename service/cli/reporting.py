@@ -27,12 +27,23 @@ class Format(StrEnum):
 
 
 TABLES = {Format.CSV: (RECORDS, "paper_table"), Format.PARQUET: (RECORDS, "curves")}
+
+
+def _format(text: str) -> Format:
+    if text not in tuple(Format):
+        raise typer.BadParameter(f"must be one of {', '.join(Format)}, got {text[:40]!r}")
+    return Format(text)
+
+
 OfFormat = Annotated[
     list[Format] | None,
     typer.Option(
         "--format",
         "-f",
-        help="html: a page that needs nothing else; csv, parquet: the tables; png, svg: the figures. May be repeated.",
+        metavar="|".join(Format),
+        parser=_format,
+        help="html: a page that needs nothing else, and prints to PDF; csv, parquet: the tables; png, svg: the figures."
+        " May be repeated.",
         show_default="html",
     ),
 ]

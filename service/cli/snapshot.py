@@ -13,7 +13,7 @@ ENDED = frozenset({"complete", "stopped"})
 
 @dataclass(frozen=True)
 class RunningTrial:
-    """A trial in training and the last value of the study's first objective."""
+    """A run in training and the last value of the study's first objective."""
 
     trial: TrialOut
     value: float | None
@@ -61,15 +61,18 @@ def take(client: Client, name: str) -> Snapshot:
     if snapshot.running_runs == 0:
         return snapshot
     trials = client.trials(name, "running", limit=MOST_SHOWN).trials
-    begun = [trial for trial in trials if trial.number is not None or trial.stage == "confirmation"]
-    return replace(snapshot, running=[_with_value(client, snapshot.study, trial) for trial in begun])
+    begun = [(trial, number) for trial in trials if (number := _number(trial)) is not None]
+    return replace(snapshot, running=[_with_value(client, snapshot.study, *one) for one in begun])
 
 
-def _with_value(client: Client, study: StudyDetail, trial: TrialOut) -> RunningTrial:
-    if trial.number is None:  # a run that confirms is no trial, and has no address of its own
-        return RunningTrial(trial, None)
+def _number(trial: TrialOut) -> int | None:
+    """What its stage knows it by; None for a trial that nobody has asked for yet."""
+    return trial.number if trial.stage == "search" else trial.place
+
+
+def _with_value(client: Client, study: StudyDetail, trial: TrialOut, number: int) -> RunningTrial:
     try:
-        curves = client.trial(study.name, trial.number).curves
+        curves = client.trial(study.name, number, trial.stage).curves
     except Refused:  # handed back or deleted between two requests
         curves = []
     return RunningTrial(trial, last_value(curves, study.objectives[0].metric))

@@ -1,4 +1,4 @@
-"""`studies`, `pause`, `resume`, `stop`, `prioritize`, `extend`, `delete`: what is to become of studies."""
+"""`studies`, `pause`, `resume`, `stop`, `prioritize`, `extend`, `confirm`, `delete`: what is to become of studies."""
 
 from typing import Annotated, Literal
 
@@ -64,6 +64,18 @@ def extend(
     with client_here() as client:
         study = client.extend(name, trials)
     say(f"{name} is {study.state} with {study.budget.trials} trials")
+
+
+def confirm(
+    name: StudyName,
+    top: Annotated[int, typer.Option(min=1, help="Configurations of each variant, the best of the search.")] = 1,
+    repeats: Annotated[int, typer.Option(min=2, help="Fresh seeds each of them is trained with.")] = 5,
+) -> None:
+    """Train the best configurations again under fresh seeds and test them: at once, or when the search has ended."""
+    with client_here() as client:
+        study = client.confirm(name, top, repeats)
+    runs = sum(study.confirmation.model_dump().values())
+    say(f"runs to confirm {name}: {runs}" if runs else f"{name} is confirmed when its search has ended")
 
 
 def delete(name: StudyName, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:

@@ -1,4 +1,4 @@
-"""`trial` and `cancel`: one trial of a study."""
+"""`trial` and `cancel`: one trial of a study, or one run of its confirmation."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -6,34 +6,42 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from service.api.models import AttemptOut, TrialDetail
+from service.api.models import AttemptOut, Stage, TrialDetail
 from service.cli.session import client_here, console_here, say
 from service.cli.studies import StudyName
-from service.cli.views import clock, measured, setting
+from service.cli.views import clock, measured, named, setting
 
 Number = Annotated[int, typer.Argument(min=0, help="The trial's number in its study.")]
+Confirming = Annotated[
+    bool, typer.Option("--confirmation", help="A run of the confirmation; the number is its place there, from 0.")
+]
 
 
-def trial(name: StudyName, number: Number) -> None:
+def trial(name: StudyName, number: Number, confirmation: Confirming = False) -> None:
     """Show one trial: its parameters, what it came to, and what happened to it on the way."""
     with client_here() as client:
-        shown = client.trial(name, number)
+        shown = client.trial(name, number, _stage(confirmation))
     console = console_here()
     console.print(facts_table(shown))
     console.print(history_table(shown.history))
 
 
-def cancel(name: StudyName, number: Number) -> None:
+def cancel(name: StudyName, number: Number, confirmation: Confirming = False) -> None:
     """End one trial that waits or is in training, for good; its study goes on."""
     with client_here() as client:
-        say(f"trial {number} of {name} is {client.cancel(name, number).state}")
+        ended = client.cancel(name, number, _stage(confirmation))
+    say(f"{named(ended)} of {name} is {ended.state}")
+
+
+def _stage(confirmation: bool) -> Stage:
+    return "confirmation" if confirmation else "search"
 
 
 def facts_table(shown: TrialDetail) -> Table:
     """What is known of the trial, a line each."""
     values = ", ".join(measured(value) for value in shown.values or ())
     lines = {
-        "trial": str(shown.number),
+        "run": named(shown),
         "state": shown.state,
         "reason": shown.reason,
         "variant": shown.variant,

@@ -55,6 +55,11 @@ def best(snapshot: Snapshot) -> str:
     return f"best {snapshot.metric} {measured(trial.values[0])} by {trial.variant} (trial {trial.number})"
 
 
+def named(trial: TrialOut) -> str:
+    """A run's stage and its number there."""
+    return f"trial {trial.number}" if trial.stage == "search" else f"confirmation run {trial.place}"
+
+
 def measured(value: float | None) -> str:
     """A metric at four significant digits, aligned in columns; a dash for none."""
     return "-" if value is None else f"{value:#.4g}"
@@ -85,9 +90,9 @@ def _row(one: RunningTrial, metric: str) -> list[RenderableType]:
     trial: TrialOut = one.trial
     done = trial.epoch or 0
     return [
-        Text("  confirming" if trial.number is None else f"  trial {trial.number}"),
+        Text(f"  {named(trial)}"),
         Text(trial.variant or "-"),
         ProgressBar(total=trial.epochs, completed=done, width=BAR // 2),
         Text(f"epoch {done} of {trial.epochs}"),
-        Text("" if trial.number is None else f"{metric} {measured(one.value)}"),
+        Text(f"{metric} {measured(one.value)}"),
     ]

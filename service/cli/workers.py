@@ -32,7 +32,7 @@ def drain(
 ) -> None:
     """Ask a worker to leave, as SIGTERM does: it hands its trials back with checkpoints, and ends within seconds.
 
-    What starts workers again by itself, as `serve` and containers do, starts another in its place.
+    `serve` starts no other in its place; containers that are always started again are.
     """
     with client_here() as client:
         meant = [one.id for one in client.workers() if f"{one.host}:{one.pid}" == worker]

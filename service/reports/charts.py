@@ -10,10 +10,12 @@ from service.reports.variants import look_of
 
 Trace = dict[str, Any]
 Figure = dict[str, Any]
+Span = tuple[float, float, float]  # a mean with the bounds of its interval
 
 HEIGHT, STANDOFF = 400, 10  # px
 GREY = "#7d8590"  # of what is no variant
 BAND = 0.16  # opacity
+ABOVE = {"orientation": "h", "y": 1, "yanchor": "bottom", "font": {"size": 12}}  # a legend over the axes
 MOST_POINTS = 4000  # of one trace: beyond, a page gets slow and a picture no clearer
 
 
@@ -103,6 +105,41 @@ def band(variant: str, xs: Sequence[float], lows: Sequence[float], highs: Sequen
         "showlegend": False,
         "hoverinfo": "skip",
     } | more
+
+
+def means(spans: Sequence[Span], ys: Sequence[Any], colours: Sequence[str], **marker: Any) -> Trace:
+    """A mark for each mean, with a bar from end to end of its interval."""
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [mean for mean, _, _ in spans],
+        "y": list(ys),
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": [high - mean for mean, _, high in spans],
+            "arrayminus": [mean - low for mean, low, _ in spans],
+            "thickness": 2,
+            "color": GREY,
+        },
+        "marker": {"color": list(colours)} | marker,
+        "text": [f"{mean:.4g} ({low:.4g} to {high:.4g})" for mean, low, high in spans],
+        "hovertemplate": "%{text}<extra></extra>",
+        "showlegend": False,
+    }
+
+
+def legend_key(name: str, **marker: Any) -> Trace:
+    """A grey entry of the legend for all traces whose `legendgroup` is its name, whatever their variants."""
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "legendgroup": name,
+        "x": [None],
+        "y": [None],
+        "marker": {"color": GREY} | marker,
+    }
 
 
 def axis(title: str, **more: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What the confirmation measured: the best configurations again, under seeds that chose nothing."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -67,7 +68,10 @@ class Confirmation:
 
 
 def confirmation_of(results: Results) -> Confirmation | None:
-    """The confirmation as far as it has come, None before its first run is complete."""
+    """The confirmation as far as it has come, None before its first run is complete.
+
+    A run whose model came to no finite figure on the test split under some seed is not among what was found.
+    """
     objective = results.objective
     measured = [
         (trial, _at_the_best(results, trial, objective))
@@ -82,10 +86,12 @@ def confirmation_of(results: Results) -> Confirmation | None:
     split = metric.partition("_")[0]
     others = sorted(name for name in shared if name.partition("_")[0] == split and name != metric)
     metrics = (metric, *others)
-    found = [
-        Confirmed(trial, {name: tuple(epoch.metrics[name] for epoch in epochs) for name in metrics})
-        for trial, epochs in fully
+    figures = [
+        (trial, {name: tuple(epoch.metrics[name] for epoch in epochs) for name in metrics}) for trial, epochs in fully
     ]
+    found = [Confirmed(trial, of) for trial, of in figures if all(map(math.isfinite, of[metric]))]
+    if not found:
+        return None
     sign = -1.0 if results.maximize else 1.0
     found.sort(key=lambda one: (sign * one.mean(metric), one.trial.run_id))
     return Confirmation(metric, metrics, results.maximize, tuple(found))

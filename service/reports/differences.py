@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from service.reports.charts import GREY, Figure, figure, plain
+from service.reports.charts import Figure, figure, means, plain
 from service.reports.comparison import Comparison
 from service.reports.statistics import Friedman, PairedDifference, paired_difference
 from service.reports.variants import look_of
@@ -33,22 +33,8 @@ def differences_to_the_first(comparison: Comparison) -> Differences:
 def difference_figure(metric: str, variants: Sequence[str], found: Differences) -> Figure:
     """One row per variant: the mean difference to the first one with its interval, the best row at the top."""
     rows = [(variants[i], found.to_first[i]) for i in reversed(found.order[1:])]
-    marks = {
-        "type": "scatter",
-        "mode": "markers",
-        "x": [difference.mean for _, difference in rows],
-        "y": [plain(variant) for variant, _ in rows],
-        "error_x": {
-            "type": "data",
-            "symmetric": False,
-            "array": [difference.high - difference.mean for _, difference in rows],
-            "arrayminus": [difference.mean - difference.low for _, difference in rows],
-            "thickness": 2,
-            "color": GREY,
-        },
-        "marker": {"size": 11, "color": [look_of(variant).colour for variant, _ in rows]},
-        "hovertemplate": "%{x:.4g}<extra></extra>",
-        "showlegend": False,
-    }
+    spans = [(difference.mean, difference.low, difference.high) for _, difference in rows]
+    names = [plain(variant) for variant, _ in rows]
+    marks = means(spans, names, [look_of(variant).colour for variant, _ in rows], size=11)
     shape = {"zeroline": True, "zerolinewidth": 2, "rangemode": "tozero"}
     return figure([marks], x=f"difference in {metric}", y="", height=110 + 34 * len(rows), xaxis=shape)

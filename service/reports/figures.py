@@ -2,6 +2,7 @@
 
 from service.reports.charts import Chart
 from service.reports.results import Results
+from service.reports.sections.confirmation import confirmation_charts
 from service.reports.sections.generalization import generalization_charts
 from service.reports.sections.history import history_charts
 from service.reports.sections.importance import importance_charts
@@ -11,6 +12,7 @@ from service.reports.sections.records import record_charts
 from service.reports.sections.seeds import seed_charts
 
 SOURCES = (
+    confirmation_charts,
     rate_charts,
     curve_charts,
     generalization_charts,

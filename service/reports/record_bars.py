@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-from service.reports.charts import Figure, Trace, axis, figure, plain
+from service.reports.charts import ABOVE, Figure, Trace, axis, figure, legend_key, plain
 from service.reports.records import Record
 from service.reports.variants import look_of
 from service.reports.wording import setting
 
 LEFT, RIGHT = (0.0, 0.49), (0.51, 1.0)  # parts of the width
 ROW = 27  # px
-PALE = 0.4  # opacity of the training bars
+VALIDATION, TRAINING = "validation", "training, without noise"  # in the legend
+OPACITY = {VALIDATION: 1.0, TRAINING: 0.4}
 
 
 def record_bars_figure(records: Sequence[Record]) -> Figure:
@@ -21,26 +22,27 @@ def record_bars_figure(records: Sequence[Record]) -> Figure:
     rows = grouped(records)[::-1]  # height 0 is at the bottom
     has_accuracy = any(record.val_accuracy is not None for record in rows)
     traces = [
-        _bars(rows, [record.train_loss for record in rows], PALE, "x"),
-        _bars(rows, [record.val_loss for record in rows], 1.0, "x"),
+        _bars(rows, [record.train_loss for record in rows], TRAINING, "x"),
+        _bars(rows, [record.val_loss for record in rows], VALIDATION, "x"),
     ]
+    keys = [legend_key(split, symbol="square", size=12, opacity=OPACITY[split]) for split in (VALIDATION, TRAINING)]
     shape = {"domain": LEFT, "rangemode": "tozero"} if has_accuracy else {"rangemode": "tozero"}
     layout: dict[str, Any] = {
         "barmode": "group",
         "bargap": 0.25,
-        "showlegend": False,
-        "margin": {"l": 60, "r": 28, "t": 32, "b": 48},
+        "legend": ABOVE,
+        "margin": {"l": 60, "r": 28, "t": 44, "b": 48},
     }
     named = {"tickvals": list(range(len(rows))), "ticktext": list(map(_label, rows)), "showgrid": False}
-    layout |= {"height": 92 + ROW * len(rows), "yaxis": named | {"range": [-0.6, len(rows) - 0.4]}}
+    layout |= {"height": 104 + ROW * len(rows), "yaxis": named | {"range": [-0.6, len(rows) - 0.4]}}
     if not has_accuracy:
-        return figure(traces, x="loss", y="", xaxis=shape, **layout)
+        return figure([*traces, *keys], x="loss", y="", xaxis=shape, **layout)
     traces += [
-        _bars(rows, [record.train_accuracy for record in rows], PALE, "x2"),
-        _bars(rows, [record.val_accuracy for record in rows], 1.0, "x2"),
+        _bars(rows, [record.train_accuracy for record in rows], TRAINING, "x2"),
+        _bars(rows, [record.val_accuracy for record in rows], VALIDATION, "x2"),
     ]
     accuracy = axis("accuracy", domain=RIGHT, anchor="y", range=[0, 1])
-    return figure(traces, x="loss", y="", xaxis=shape, xaxis2=accuracy, **layout)
+    return figure([*traces, *keys], x="loss", y="", xaxis=shape, xaxis2=accuracy, **layout)
 
 
 def grouped(records: Sequence[Record]) -> list[Record]:
@@ -51,7 +53,7 @@ def grouped(records: Sequence[Record]) -> list[Record]:
     return [record for group in groups.values() for record in group]
 
 
-def _bars(rows: Sequence[Record], values: Sequence[float | None], opacity: float, across: str) -> Trace:
+def _bars(rows: Sequence[Record], values: Sequence[float | None], split: str, across: str) -> Trace:
     return {
         "type": "bar",
         "orientation": "h",
@@ -59,7 +61,9 @@ def _bars(rows: Sequence[Record], values: Sequence[float | None], opacity: float
         "y": list(range(len(rows))),
         "xaxis": across,
         "yaxis": "y",
-        "opacity": opacity,
+        "opacity": OPACITY[split],
+        "legendgroup": split,
+        "showlegend": False,
         "marker": {"color": [look_of(record.variant).colour for record in rows]},
         "hovertemplate": "%{x:.3f}<extra></extra>",
     }

@@ -1,11 +1,12 @@
 """Who won the confirmation, and how sure that is, in plain sentences."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from service.reports.confirmed import Confirmation
 from service.reports.results import Results
 from service.reports.wording import decimal, listing, places_for, plural, settings
 from service.storage.records import StudyState
-
-IN_THE_VARIANT = ("regularizer", "stir_type", "mask_mode")
 
 
 def verdict_of(results: Results, confirmation: Confirmation) -> list[str]:
@@ -18,15 +19,21 @@ def verdict_of(results: Results, confirmation: Confirmation) -> list[str]:
 
 
 def names(confirmation: Confirmation) -> list[str]:
-    """The configurations by their variant, with the settings where a variant was confirmed more than once."""
-    trials = [one.trial for one in confirmation.found]
-    variants = [trial.variant for trial in trials]
-    return [
-        trial.variant
-        if variants.count(trial.variant) == 1
-        else f"{trial.variant} ({settings(trial.params, without=IN_THE_VARIANT)})"
-        for trial in trials
-    ]
+    """The configurations by their variant, with what tells them apart where a variant was confirmed more than once."""
+    return [f"{variant} ({told})" if told else variant for variant, told in told_apart(confirmation)]
+
+
+def told_apart(confirmation: Confirmation) -> list[tuple[str, str]]:
+    """Every configuration's variant, and its settings as far as they differ within the variant."""
+    of_variant: dict[str, list[Mapping[str, Any]]] = {}
+    for one in confirmation.found:
+        of_variant.setdefault(one.trial.variant, []).append(one.trial.params)
+    return [(one.trial.variant, _own(one.trial.params, of_variant[one.trial.variant])) for one in confirmation.found]
+
+
+def _own(params: Mapping[str, Any], several: Sequence[Mapping[str, Any]]) -> str:
+    shared = [name for name, value in params.items() if all(other.get(name) == value for other in several)]
+    return settings(params, without=shared)
 
 
 def _won(confirmation: Confirmation) -> str:

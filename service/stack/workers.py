@@ -1,25 +1,27 @@
-"""A worker that is started again when it dies: a study should not end with one bad process."""
+"""A worker that is started again when it dies, not when it leaves: a study should not end with one bad process."""
 
 import time
 from collections.abc import Callable
 
 from service.stack.child import Child
 
+IN_ORDER = 0  # the exit status of a worker that was asked to leave, over REST or by a signal
 PAUSES = (1.0, 2.0, 4.0, 8.0)  # s before each new start; then the worker is given up
 PROVEN_SECONDS = 60.0  # a worker that lived so long may die as often again
 
 
 class TendedWorker:
-    """One worker process and the memory of its deaths."""
+    """One worker process and the memory of its deaths. One that was drained stays away."""
 
     def __init__(self, child: Child, say: Callable[[str], None]) -> None:
         self.child = child
         self._say = say
         self._deaths = 0
         self._due: float | None = None  # when to start it again
+        self._has_left = False
 
     def tend(self) -> None:
-        """Start the worker again when it has died and its pause is over.
+        """Start the worker again when it has died and its pause is over; one that has left in order stays away.
 
         Raises:
             ChildDied: it has died too often.
@@ -29,7 +31,11 @@ class TendedWorker:
                 self._due = None
                 self.child.start()
             return
-        if self.child.runs:
+        if self._has_left or self.child.runs:
+            return
+        if self.child.status == IN_ORDER:
+            self._has_left = True
+            self._say(f"{self.child.name} has left as it was asked to, and stays away")
             return
         if self.child.age > PROVEN_SECONDS:
             self._deaths = 0

@@ -20,10 +20,10 @@ class UnknownStudy(StorageError):
 
 
 class UnknownTrial(StorageError):
-    """The study has no trial of this number."""
+    """The study has no such trial, or run of its confirmation."""
 
-    def __init__(self, study: str, number: int) -> None:
-        super().__init__(f"study {study!r} has no trial {number}")
+    def __init__(self, study: str, trial: str) -> None:
+        super().__init__(f"study {study!r} has no {trial}")
 
 
 class UnknownWorker(StorageError):
@@ -47,11 +47,18 @@ class NotExtendable(StorageError):
         super().__init__(f"study {name!r} cannot be extended: {reason}")
 
 
+class NotConfirmable(StorageError):
+    """The study has nothing that could be confirmed."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"study {name!r} cannot be confirmed: {reason}")
+
+
 class TrialEnded(StorageError):
     """The trial has ended, so nothing is left to cancel."""
 
-    def __init__(self, study: str, number: int, state: str) -> None:
-        super().__init__(f"trial {number} of study {study!r} is {state} and cannot be cancelled")
+    def __init__(self, study: str, trial: str, state: str) -> None:
+        super().__init__(f"{trial} of study {study!r} is {state} and cannot be cancelled")
 
 
 class LeaseLost(StorageError):

@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from optuna.trial import FrozenTrial
 
-from service.storage import history
+from service.storage import history, infeasible
 from service.storage.database import Database
 from service.storage.endings import close_finished_studies, end_run
 from service.storage.history import Attempt, AttemptState
@@ -13,12 +14,22 @@ from service.storage.records import RunState
 
 _LOST = sa.text(
     """
-    SELECT r.id, r.attempts, s.state, t.state AS told FROM fleet.runs r
+    SELECT r.id, r.attempts, r.trial_id, s.state, t.state AS told FROM fleet.runs r
     JOIN fleet.studies s ON s.id = r.study_id LEFT JOIN trials t ON t.trial_id = r.trial_id
     WHERE r.state = 'running' AND r.lease_until < now()
         AND pg_postmaster_start_time() < now() - interval '5 seconds'
         AND (s.state = 'stopped' OR r.attempts > (s.definition->>'retries')::int)
     LIMIT 1 FOR UPDATE OF r SKIP LOCKED
+    """
+)
+
+# What the holder that told Optuna knew: where the first objective was the best in the first repeat.
+_BEST_EPOCH = sa.text(
+    """
+    SELECT c.epoch FROM fleet.curves c JOIN fleet.runs r ON r.id = c.run_id JOIN fleet.studies s ON s.id = r.study_id
+    CROSS JOIN LATERAL (SELECT s.definition->'objectives'->0 AS first) objective
+    WHERE r.id = :run AND c.repeat = 0 AND c.split || '_' || c.metric = first->>'metric'
+    ORDER BY c.value * CASE first->>'direction' WHEN 'maximize' THEN -1 ELSE 1 END, c.epoch LIMIT 1
     """
 )
 
@@ -41,17 +52,29 @@ def expire(db: Database, fail_trial: Callable[[int, str], object]) -> int:
 
 
 def _end_a_lost_run(db: Database) -> bool:
-    with db.engine.begin() as connection:
+    with db.transaction() as connection:
         row = connection.execute(_LOST).one_or_none()
         if row is None:
             return False
-        end_run(connection, row.id, *_ending(row, history.attempts(connection, row.id)))
+        match row.told:
+            case "COMPLETE":
+                best_epoch = connection.execute(_BEST_EPOCH, {"run": row.id}).scalar_one_or_none()
+                end_run(connection, row.id, RunState.COMPLETE, None, best_epoch=best_epoch)
+            case "PRUNED":
+                end_run(connection, row.id, *_ending_of_pruned(db.optuna.get_trial(row.trial_id)))
+            case _:
+                end_run(connection, row.id, *_ending(row, history.attempts(connection, row.id)))
     return True
 
 
+def _ending_of_pruned(trial: FrozenTrial) -> tuple[RunState, str | None]:
+    """Pruned to Optuna is also what fitted into no memory."""
+    if infeasible.was_told(trial):
+        return RunState.FAILED, trial.system_attrs.get("fail_reason")
+    return RunState.PRUNED, None
+
+
 def _ending(row: sa.Row[Any], attempts: Sequence[Attempt]) -> tuple[RunState, str | None]:
-    if row.told in ("COMPLETE", "PRUNED"):
-        return RunState(row.told.lower()), None
     if row.state == "stopped":
         return RunState.CANCELLED, "study stopped"
     preempted = AttemptState.PREEMPTED

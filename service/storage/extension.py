@@ -1,12 +1,17 @@
-"""More trials for a study, whether it is running or has finished."""
+"""More work for a study, whether it is running or has finished: further trials, or a confirmation."""
+
+from typing import Any
 
 import sqlalchemy as sa
 
+from search_spaces import Confirmation
 from search_spaces.budget import MOST_TRIALS
-from service.storage import limits, studies
+from service.storage import confirmation, limits, studies
 from service.storage.database import Database
-from service.storage.errors import NotExtendable, UnknownStudy
+from service.storage.errors import NotConfirmable, NotExtendable, UnknownStudy
 from service.storage.records import StudyRecord
+
+_LOCK = sa.text("SELECT id, state, stage, finished_at, definition FROM fleet.studies WHERE name = :name FOR UPDATE")
 
 # The time between the end of a study and its extension does not count as wall time.
 _REOPEN = sa.text(
@@ -24,6 +29,21 @@ _ADD = sa.text(
     """
 )
 
+_CONFIRM = sa.text(
+    """
+    UPDATE fleet.studies SET finished_at = NULL,
+        definition = jsonb_set(definition, '{confirmation}', cast(:confirmation AS jsonb))
+    WHERE id = :study
+    """
+)
+# The seeds of each confirmed configuration, NULL where none is.
+_SEEDS = sa.text(
+    """
+    SELECT (definition->'confirmation'->>'repeats')::int FROM fleet.studies s
+    WHERE id = :study AND EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND stage = 'confirmation')
+    """
+)
+
 
 def extend(db: Database, name: str, trials: int) -> StudyRecord:
     """Add `trials` runs (at least 1) to the study's budget; one that has finished is searched again.
@@ -36,10 +56,7 @@ def extend(db: Database, name: str, trials: int) -> StudyRecord:
         NotExtendable: it is a grid, was stopped, is being confirmed, reached a limit, or would become too large.
     """
     with db.engine.begin() as connection:
-        locked = "SELECT id, state, stage, finished_at, definition FROM fleet.studies WHERE name = :name FOR UPDATE"
-        row = connection.execute(sa.text(locked), {"name": name}).one_or_none()
-        if row is None:
-            raise UnknownStudy(name)
+        row = _locked(connection, name)
         if row.state == "stopped":
             raise NotExtendable(name, "it was stopped for good: submit it under another name")
         if row.definition["sampler"]["name"] == "grid":
@@ -55,3 +72,33 @@ def extend(db: Database, name: str, trials: int) -> StudyRecord:
             raise NotExtendable(name, f"{reason}: submit it under another name with a larger budget")
         connection.execute(_ADD, {"study": row.id, "trials": trials})
     return studies.get(db, name)
+
+
+def confirm(db: Database, name: str, wanted: Confirmation) -> StudyRecord:
+    """Have the study's best configurations confirmed: at once if it has finished, else when its search has ended.
+
+    It may be asked for again with a larger `top`; what was confirmed before is not confirmed again.
+
+    Raises:
+        UnknownStudy: there is none of this name.
+        NotConfirmable: it was stopped, no such configuration is left, or others were confirmed under another number
+            of seeds, so that the two could not be compared.
+    """
+    with db.engine.begin() as connection:
+        row = _locked(connection, name)
+        if row.state == "stopped":
+            raise NotConfirmable(name, "it was stopped for good: submit it under another name")
+        seeds = connection.execute(_SEEDS, {"study": row.id}).scalar_one_or_none()
+        if seeds is not None and seeds != wanted.repeats:
+            raise NotConfirmable(name, f"others were confirmed under {seeds} seeds: repeats must be {seeds}")
+        connection.execute(_CONFIRM, {"study": row.id, "confirmation": wanted.model_dump_json()})
+        if row.finished_at is not None and not confirmation.schedule(connection, row.id):
+            raise NotConfirmable(name, "none of its complete configurations is left to confirm: ask for a larger top")
+    return studies.get(db, name)
+
+
+def _locked(connection: sa.Connection, name: str) -> sa.Row[Any]:
+    row = connection.execute(_LOCK, {"name": name}).one_or_none()
+    if row is None:
+        raise UnknownStudy(name)
+    return row

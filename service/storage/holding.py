@@ -67,12 +67,13 @@ def renew(db: Database, lease: Lease, seconds: float) -> StudyState:
 
 
 def under_lease(db: Database, lease: Lease, call: Callable[[], T]) -> T:
-    """Return `call()`, made while nobody can take the run over.
+    """Return `call()`, made while nobody can take the run over; what it does with `db.optuna` is done with the check
+    of the token, or not at all.
 
     Raises:
         LeaseLost: as for `renew`; `call` was not made.
     """
-    with db.engine.begin() as connection:
+    with db.transaction() as connection:
         if not _is_held(connection, lease):
             raise LeaseLost(lease.run_id, lease.token)
         return call()
@@ -143,18 +144,18 @@ def finish(
     values: Sequence[float] | None = None,
     tell: Callable[[], object],
 ) -> None:
-    """End the run. `tell` ends its Optuna trial, and runs while the run's row is locked.
+    """End the run. `tell` ends its Optuna trial through `db.optuna`, in the same transaction.
 
     `values`, one per objective, are needed where there is no such trial.
 
-    Under the lock nobody can take the run over between the check of the token and Optuna's record. If this
-    process dies after `tell` and before the commit, the next holder finds the trial finished and settles the run.
-    Called again after a commit whose answer was lost, it finds the run ended and returns.
+    Nobody can take the run over between the check of the token and Optuna's record, and if this process dies before
+    the commit neither the trial nor the run has ended. Called again after a commit whose answer was lost, it finds
+    the run ended and returns.
 
     Raises:
         LeaseLost: as for `renew`; `tell` was not called.
     """
-    with db.engine.begin() as connection:
+    with db.transaction() as connection:
         if _is_held(connection, lease):
             tell()
             end_run(connection, lease.run_id, state, reason, best_epoch=best_epoch, values=values)

@@ -1,9 +1,9 @@
 """A run's other half: the Optuna trial it becomes, made in one transaction with the mark of its run."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import optuna
 import sqlalchemy as sa
@@ -15,6 +15,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from service.storage.database import Database
 from service.storage.reasons import storable
 from service.storage.records import Lease
+
+T = TypeVar("T")
 
 _RUN = "run"  # the user attribute that names the run
 
@@ -41,9 +43,19 @@ def ask(db: Database, study: optuna.Study, lease: Lease, fixed_params: Mapping[s
 
 
 def open_trial(study: optuna.Study, trial_id: int) -> Trial:
-    """Return the trial for suggestions and reports; the sampler draws its joint parameters here."""
+    """Return the trial for suggestions and reports."""
     study._thread_local.cached_all_trials = None
     return Trial(study, trial_id)
+
+
+def suggested(db: Database, trial: Trial, suggest: Callable[[Trial], T]) -> T:
+    """Return `suggest(trial)`, whose parameters are written in one transaction.
+
+    The sampler draws what it draws jointly before: that may take it seconds, in which nothing should be locked.
+    """
+    _ = trial.relative_params
+    with db.transaction():
+        return suggest(trial)
 
 
 def should_prune(trial: Trial, step: int, value: float) -> bool:

@@ -30,6 +30,10 @@ class Stage(StrEnum):
     SEARCH = "search"  # it becomes a trial of Optuna's
     CONFIRMATION = "confirmation"  # a configuration that the search has found, trained again and tested
 
+    def called(self, number: int) -> str:
+        """What people call the stage's run of this number: a trial's number, or a place in the confirmation."""
+        return f"trial {number}" if self is Stage.SEARCH else f"confirmation run {number}"
+
 
 class StudyState(StrEnum):
     """What a study is doing."""
@@ -60,6 +64,7 @@ class TrialRecord:
     duration_s: float | None
     facts: Mapping[str, Any] = field(default_factory=dict)  # backend that ran, parameter count, device...
     stage: Stage = Stage.SEARCH
+    place: int | None = None  # in the confirmation, from 0; it stays when the study is extended
 
 
 @dataclass(frozen=True)

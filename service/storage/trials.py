@@ -10,8 +10,6 @@ from service.storage.errors import UnknownTrial
 from service.storage.records import RunState, Stage, StudyRecord, TrialRecord
 from service.storage.tables import runs, workers
 
-_COLUMNS = sa.select(runs, workers.c.host, workers.c.pid).outerjoin(workers, workers.c.id == runs.c.worker_id)
-
 
 def page(
     db: Database,
@@ -23,7 +21,7 @@ def page(
     stage: Stage | None = None,
 ) -> list[TrialRecord]:
     """Return a page of the study's runs in the order of its queue, those of one state or stage if given."""
-    query = _COLUMNS.where(runs.c.study_id == study.id).order_by(runs.c.ordinal).limit(limit).offset(offset)
+    query = _runs_of(study.id).order_by(runs.c.ordinal).limit(limit).offset(offset)
     if state is not None:
         query = query.where(runs.c.state == state)
     if stage is not None:
@@ -32,16 +30,17 @@ def page(
         return [_record(row, study.definition) for row in connection.execute(query)]
 
 
-def get(db: Database, study: StudyRecord, number: int) -> TrialRecord:
-    """Return the run that became trial `number`.
+def get(db: Database, study: StudyRecord, number: int, stage: Stage = Stage.SEARCH) -> TrialRecord:
+    """Return the run that became trial `number`, or the one at that place in the confirmation.
 
     Raises:
-        UnknownTrial: no run did.
+        UnknownTrial: there is none.
     """
-    query = _COLUMNS.where(runs.c.study_id == study.id, runs.c.trial_number == number)
-    record = _first(db, query, study.definition)
+    query = _runs_of(study.id)
+    numbered = runs.c.trial_number if stage is Stage.SEARCH else query.selected_columns.place
+    record = _first(db, query.where(numbered == number), study.definition)
     if record is None:
-        raise UnknownTrial(study.name, number)
+        raise UnknownTrial(study.name, stage.called(number))
     return record
 
 
@@ -50,11 +49,19 @@ def best_of(
 ) -> TrialRecord | None:
     """Return the stage's complete run with the best value of the first objective, if any run is complete."""
     value = runs.c["values"][1]
-    query = _COLUMNS.where(
-        runs.c.study_id == study_id, runs.c.stage == stage, runs.c.state == RunState.COMPLETE, value.is_not(None)
-    )
+    query = _runs_of(study_id).where(runs.c.stage == stage, runs.c.state == RunState.COMPLETE, value.is_not(None))
     best_first = value.desc() if definition.objectives[0].direction == "maximize" else value
     return _first(db, query.order_by(best_first, runs.c.trial_number, runs.c.ordinal), definition)
+
+
+def _runs_of(study_id: int) -> sa.Select[Any]:
+    """The study's runs with who held them and, of those that confirm, their places."""
+    place = sa.func.row_number().over(order_by=runs.c.ordinal) - 1
+    confirms = (runs.c.study_id == study_id, runs.c.stage == Stage.CONFIRMATION)
+    confirming = sa.select(runs.c.id, place.label("place")).where(*confirms).subquery()
+    columns = sa.select(runs, workers.c.host, workers.c.pid, confirming.c.place)
+    joined = columns.outerjoin(workers, workers.c.id == runs.c.worker_id)
+    return joined.outerjoin(confirming, confirming.c.id == runs.c.id).where(runs.c.study_id == study_id)
 
 
 def _first(db: Database, query: sa.Select[Any], definition: StudyDefinition) -> TrialRecord | None:
@@ -85,4 +92,5 @@ def _record(row: sa.Row[Any], definition: StudyDefinition) -> TrialRecord:
         duration_s=duration,
         facts=row.facts,
         stage=Stage(row.stage),
+        place=row.place,
     )

@@ -35,6 +35,11 @@ def test_a_priority_out_of_bounds_is_refused(lonely_api: httpx.Client, body: dic
     assert problem["path"] == path
 
 
+def test_a_refusal_names_the_rule_and_the_value(lonely_api: httpx.Client) -> None:
+    response = lonely_api.patch("/v1/studies/digits-1", json={"priority": 101})
+    assert response.json()["message"] == "body.priority must be at most 100, got 101"
+
+
 @pytest.mark.parametrize(("method", "route"), [("PATCH", ""), ("POST", "/extend")])
 def test_a_change_that_is_no_json_object_is_a_bad_request(lonely_api: httpx.Client, method: str, route: str) -> None:
     as_json = {"Content-Type": "application/json"}
@@ -62,6 +67,20 @@ def test_a_stopped_study_is_not_extended(api: httpx.Client) -> None:
     assert (refused.status_code, refused.json()["error"]) == (409, "not_extendable")
     assert "stopped for good" in refused.json()["message"]
     assert api.post("/v1/studies/digits-1/extend", json={"trials": 0}).status_code == 422
+
+
+def test_a_finished_study_is_confirmed(api: httpx.Client, database: Database) -> None:
+    api.post("/v1/studies", json=definition_data(trials=2))
+    work(database, studies.get(database, "digits-1"))
+    response = api.post("/v1/studies/digits-1/confirmation", json={"repeats": 2})
+    confirmed = response.json()
+    assert (response.status_code, confirmed["state"], confirmed["confirmation"]["waiting"]) == (200, "running", 2)
+    listed = api.get(response.headers["Location"]).json()
+    assert (listed["total"], listed["trials"][0]["stage"]) == (2, "confirmation")
+    refused = api.post("/v1/studies/digits-1/confirmation", json={"repeats": 3})
+    assert (refused.status_code, refused.json()["error"]) == (409, "not_confirmable")
+    wrong = api.post("/v1/studies/digits-1/confirmation", json={"top": 0, "repeats": 2})
+    assert (wrong.status_code, wrong.json()["message"]) == (422, "body.top must be at least 1, got 0")
 
 
 def test_limits_are_shown_with_the_budget(api: httpx.Client) -> None:

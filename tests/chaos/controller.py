@@ -4,15 +4,16 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from service.api.models import StudyOut
 from service.client import Client, Refused, Unreachable
 from service.ports import LOOPBACK, any_free
+from tests.chaos.background import Background
 from tests.chaos.fleet import ROOT
 
 PAUSE_S = 0.5
@@ -63,52 +64,49 @@ class Controller:
             )
 
 
-class Customer:
+class Customer(Background):
     """Keeps about `ahead` runs open by submitting one study after another over HTTP."""
 
     def __init__(self, url: str, studies: Iterator[dict[str, Any]], ahead: int) -> None:
+        super().__init__(PAUSE_S)
         self._url, self._studies, self._ahead = url, studies, ahead
-        self._enough = threading.Event()
-        self._thread = threading.Thread(target=self._submit_all, name="customer")
+        self._next = next(studies)
         self.submitted: list[str] = []
         self.surprises: list[str] = []
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
-        self.enough()
-
-    def enough(self) -> None:
-        """Submit nothing more."""
-        self._enough.set()
-        self._thread.join()
-
     def open_runs(self) -> int:
-        """How many of the submitted runs have not ended.
+        """How many runs have not ended of those that the unfinished studies have so far.
 
         Raises:
             Unreachable: the controller, or its database, is away.
         """
-        with Client(self._url, timeout=10) as client:
-            return sum(
-                study.counts.waiting + study.counts.running for study in client.studies() if study.state != "complete"
-            )
+        counts = [counts for study in self._unfinished() for counts in (study.counts, study.confirmation)]
+        return sum(of_stage.waiting + of_stage.running for of_stage in counts)
 
-    def _submit_all(self) -> None:
-        study = next(self._studies)
-        while not self._enough.wait(PAUSE_S):
-            try:
-                if self.open_runs() >= self._ahead:
-                    continue
-                with Client(self._url, timeout=10) as client:
-                    client.submit(study)
-            except Unreachable:
-                continue
-            except Refused as refusal:
-                if refusal.status != CONFLICT:  # the answer to an earlier try was lost
-                    self.surprises.append(f"{study['name']}: {refusal.status} {refusal}")
-                    continue
-            self.submitted.append(study["name"])
-            study = next(self._studies)
+    def is_served(self) -> bool:
+        """Whether every study is complete; one whose search has ended may still have its confirmation before it.
+
+        Raises:
+            Unreachable: as `open_runs`.
+        """
+        return not self._unfinished()
+
+    def turn(self) -> None:
+        """Submit the next study if too little is open."""
+        try:
+            if self.open_runs() >= self._ahead:
+                return
+            with Client(self._url, timeout=10) as client:
+                client.submit(self._next)
+        except Unreachable:
+            return
+        except Refused as refusal:
+            if refusal.status != CONFLICT:  # the answer to an earlier try was lost
+                self.surprises.append(f"{self._next['name']}: {refusal.status} {refusal}")
+                return
+        self.submitted.append(self._next["name"])
+        self._next = next(self._studies)
+
+    def _unfinished(self) -> list[StudyOut]:
+        with Client(self._url, timeout=10) as client:
+            return [study for study in client.studies() if study.state != "complete"]

@@ -1,4 +1,5 @@
-"""The studies that are searched meanwhile: all variants, pruning, repeats, two objectives, one poison."""
+"""The studies that are searched meanwhile: all variants, pruning, repeats, two objectives,
+a confirmation, one poison."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -36,6 +37,19 @@ _KINDS: dict[str, dict[str, Any]] = {
         "search_space": _VARIANTS,
         "sampler": {"name": "random"},
         "budget": {"trials": 12},
+    },
+    # Four variants, once each: every configuration is the best of its variant, and is confirmed.
+    "confirmed": {
+        "task": _digits(12),
+        "search_space": {
+            "regularizer": {
+                "type": "categorical",
+                "choices": ["dropout", "gaussian_dropout", "dropconnect", "masksembles"],
+            },
+        },
+        "fixed": {"drop_rate": 0.2, "units": 16},
+        "sampler": {"name": "grid"},
+        "confirmation": {"top": 1, "repeats": 2},
     },
     "pruned": {
         "task": _digits(27),

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import psutil
+
+from tests.chaos.background import Background
 
 ROOT = Path(__file__).parents[2]
 AGAIN_S = 1.0  # between a worker's end and its replacement
@@ -38,27 +38,21 @@ class Exit:
     last_words: str
 
 
-class Fleet:
+class Fleet(Background):
     """Keeps one worker in every place until the end of the block. `ends` says that a worker may leave for good."""
 
     def __init__(self, places: Sequence[Place], *, ends: Callable[[int], bool] = lambda code: False) -> None:
+        super().__init__(LOOK_S)
         self._places, self._ends = places, ends
         self._lock = threading.Lock()
         self._workers: list[subprocess.Popen[bytes] | None] = [None] * len(places)
         self._hit: set[int] = set()
         self._again_at = [0.0] * len(places)
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._supervise, name="supervisor")
         self.exits: list[Exit] = []
         self.left: set[int] = set()
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
-        self._over.set()
-        self._thread.join()
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
         for worker in self._workers:
             if worker is not None:
                 for process in _family(worker.pid):
@@ -101,8 +95,7 @@ class Fleet:
 
     def dismiss(self) -> list[int]:
         """Tell every worker to leave and return their exit codes."""
-        self._over.set()
-        self._thread.join()
+        self.end()
         living = [worker for worker in self._workers if worker is not None and worker.poll() is None]
         for worker in living:
             worker.send_signal(signal.SIGTERM)
@@ -116,11 +109,10 @@ class Fleet:
                 self._hit.add(pid)
                 os.kill(pid, number)
 
-    def _supervise(self) -> None:
-        while not self._over.wait(LOOK_S):
-            for number in range(len(self._places)):
-                with self._lock:
-                    self._tend(number)
+    def turn(self) -> None:
+        for number in range(len(self._places)):
+            with self._lock:
+                self._tend(number)
 
     def _tend(self, number: int) -> None:
         worker = self._workers[number]

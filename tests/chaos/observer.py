@@ -1,15 +1,13 @@
 """What faults cost: every run's progress, looked at a few times a second past the broken network."""
 
-import threading
 import time
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 import sqlalchemy as sa
 
 from service.storage.database import Database
 from service.storage.patience import AWAY
+from tests.chaos.background import Background
 
 LOOK_S = 0.25
 OPEN = ("waiting", "running")
@@ -51,22 +49,16 @@ class Cost:
     recovered_s: float | None  # None: some have not gone on
 
 
-class Observer:
+class Observer(Background):
     """Remembers every change of every run, until the end of the block."""
 
     def __init__(self, url: str) -> None:
+        super().__init__(LOOK_S)
         self._db = Database.open(url)
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look_often, name="observer")
         self._seen: dict[int, list[Sight]] = {}
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
-        self._over.set()
-        self._thread.join()
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
         self._db.close()
 
     def in_training(self, pids: set[int] | None = None) -> list[int]:
@@ -93,16 +85,12 @@ class Observer:
                 return Cost(len(runs), lost, None)
         return Cost(len(runs), lost, recovered - since)
 
-    def _look_often(self) -> None:
-        while not self._over.wait(LOOK_S):
-            try:
-                self._look()
-            except AWAY:
-                continue
-
-    def _look(self) -> None:
-        with self._db.engine.connect() as connection:
-            rows = connection.execute(_SEEN).all()
+    def turn(self) -> None:
+        try:
+            with self._db.engine.connect() as connection:
+                rows = connection.execute(_SEEN).all()
+        except AWAY:
+            return
         now = time.monotonic()
         for row in rows:
             sights = self._seen.setdefault(row.id, [])

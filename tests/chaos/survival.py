@@ -16,6 +16,7 @@ from service.storage.audit import Finding, audit
 from service.storage.database import Database
 from service.storage.records import StudyRecord, TrialRecord
 from tests.chaos import uninterrupted
+from tests.chaos.confirmations import unconfirmed
 from tests.chaos.controller import Controller, Customer
 from tests.chaos.database import Server
 from tests.chaos.definitions import definitions, poison
@@ -44,6 +45,9 @@ class Survival:
     failures: list[str]  # of runs, with their reasons
     takeovers: int
     handed_back: int
+    confirmations: int
+    moved: int  # confirmations with more than one holder
+    unconfirmed: list[str]  # what the confirmations lack, or have too much
     unfinished: list[str]  # studies
     findings: list[Finding]
     resumed: int  # complete runs with more than one holder
@@ -92,6 +96,7 @@ def survive(faults: list[Fault], seed: int, workers: int) -> Survival:
                 studies=customer.submitted,
                 costs=[(one, _cost(one, injector, observer)) for one in injector.injected],
                 findings=audit(db),
+                unconfirmed=unconfirmed(db),
                 exits=fleet.exits,
                 farewells=farewells,
                 broken=injector.broken,
@@ -130,7 +135,7 @@ def _wait_for_the_rest(customer: Customer) -> None:
     deadline = time.monotonic() + SETTLE_S
     while time.monotonic() < deadline:
         try:
-            if customer.open_runs() == 0:
+            if customer.is_served():
                 return
         except Unreachable:
             pass
@@ -149,18 +154,24 @@ def _counted(db: Database) -> dict[str, object]:
             count(*) FILTER (WHERE was = 'running' AND state = 'waiting') AS handed_back
         FROM (SELECT state, lag(state) OVER (PARTITION BY run_id ORDER BY id) AS was FROM fleet.run_history) h
     """
+    confirmed = """
+        SELECT count(*) AS runs, count(*) FILTER (WHERE token > 1) AS moved FROM fleet.runs WHERE stage = 'confirmation'
+    """
     failed = """
-        SELECT s.name, r.trial_number, r.attempts, r.reason FROM fleet.runs r
+        SELECT s.name, r.id, r.attempts, r.reason FROM fleet.runs r
         JOIN fleet.studies s ON s.id = r.study_id WHERE r.state IN ('failed', 'cancelled') ORDER BY r.id
     """
     with db.engine.connect() as connection:
         moves = connection.execute(sa.text(steps)).one()
+        confirmations = connection.execute(sa.text(confirmed)).one()
         states = connection.execute(sa.text("SELECT state, count(*) AS runs FROM fleet.runs GROUP BY state"))
         return {
             "counts": {row.state: row.runs for row in states},
             "failures": [" ".join(map(str, row)) for row in connection.execute(sa.text(failed))],
             "takeovers": moves.takeovers,
             "handed_back": moves.handed_back,
+            "confirmations": confirmations.runs,
+            "moved": confirmations.moved,
             "unfinished": list(
                 connection.execute(sa.text("SELECT name FROM fleet.studies WHERE finished_at IS NULL")).scalars()
             ),
@@ -168,11 +179,11 @@ def _counted(db: Database) -> dict[str, object]:
 
 
 def _compared(db: Database, folder: Path) -> dict[str, object]:
-    """Train a sample of the resumed trials again, spread evenly over all of them."""
+    """Train a sample of the resumed runs again, spread evenly over all of them."""
     resumed = [pair for pair in _complete(db) if "resumed_after_epoch" in pair[1].facts]
     sample = resumed[:: max(1, len(resumed) // SAMPLE)][:SAMPLE]
     different = [
-        f"{study.name} trial {trial.number}"
+        f"{study.name} run {trial.run_id}"
         for study, trial in sample
         if uninterrupted.stored(db, trial) != uninterrupted.trained(study, trial, folder)
     ]

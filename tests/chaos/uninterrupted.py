@@ -1,4 +1,4 @@
-"""The same trial trained without any interruption, to be compared bit for bit."""
+"""The same run trained without any interruption, to be compared bit for bit."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import torch
 from search_spaces import TrialConfig
 from service.storage import curves
 from service.storage.database import Database
-from service.storage.records import StudyRecord, TrialRecord
+from service.storage.records import Stage, StudyRecord, TrialRecord
 from workers.messages import EpochDone, Order
 from workers.trial import train
 
@@ -22,13 +22,16 @@ def stored(db: Database, trial: TrialRecord) -> Figures:
 
 def trained(study: StudyRecord, trial: TrialRecord, folder: Path) -> Figures:
     """The same, trained here in one go and without pauses."""
-    task = study.definition.task
+    definition, task = study.definition, study.definition.task
+    confirmation = definition.confirmation if trial.stage is Stage.CONFIRMATION else None
     hurried = {name: 0 if name == "pause" else value for name, value in task.options.items()}
     order = Order(
         task=task.model_copy(update={"options": hurried}),
         config=TrialConfig.from_params(trial.params),
-        study_seed=study.definition.sampler.seed,
-        repeats=study.definition.repeats,
+        study_seed=definition.sampler.seed,
+        repeats=definition.repeats if confirmation is None else confirmation.repeats,
+        first_seed=0 if confirmation is None else definition.repeats,
+        tested_by=None if confirmation is None else definition.objectives[0],
         data_folder=folder,
     )
     torch.set_num_threads(1)  # as the workers have

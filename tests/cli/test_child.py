@@ -92,3 +92,16 @@ def test_a_dying_worker_is_started_again_and_given_up_in_the_end(
     assert len(said) == len(PAUSES)
     assert "status 9, starting it again" in said[0]
     assert (tmp_path / "child.log").read_text().count("started") == len(PAUSES) + 1
+
+
+def test_a_worker_that_left_in_order_stays_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.stack.workers.PAUSES", (0.0,))
+    said: list[str] = []
+    worker = TendedWorker(child(tmp_path, "print('started')"), said.append)
+    worker.child.start()
+    worker.child.end_by(time.monotonic() + 60)
+    for _ in range(3):
+        worker.tend()
+    assert not worker.child.runs
+    assert (tmp_path / "child.log").read_text() == "started\n"
+    assert said == ["child has left as it was asked to, and stays away"]

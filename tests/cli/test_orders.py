@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
+from service.cli.snapshot import take
 from service.client import Client
 from service.storage import queue, studies, workers
 from service.storage.database import Database
+from service.storage.records import CurvePoint
 from tests.api.fleet import definition_data, work
 
 Command = Callable[..., tuple[int, str, str]]
@@ -36,6 +38,20 @@ def test_a_study_is_prioritized_and_extended(command: Command, study: str) -> No
     )
 
 
+def test_a_study_is_confirmed(command: Command, study: str) -> None:
+    assert command("confirm", study, "--repeats", "3")[:2] == (DONE, "runs to confirm digits-1: 2\n")
+    code, said, told = command("confirm", study)
+    assert (code, said) == (FAILED, "")
+    assert told == (
+        "error: study 'digits-1' cannot be confirmed: others were confirmed under 3 seeds: repeats must be 3\n"
+    )
+
+
+def test_a_search_that_goes_on_is_confirmed_later(command: Command, client: Client) -> None:
+    client.submit(definition_data(trials=2))
+    assert command("confirm", "digits-1")[:2] == (DONE, "digits-1 is confirmed when its search has ended\n")
+
+
 def test_a_trial_is_shown_with_its_history(command: Command, study: str) -> None:
     code, said, _ = command("trial", study, "1")
     assert code == DONE
@@ -54,6 +70,31 @@ def test_a_trial_is_cancelled_once(command: Command, study: str, client: Client,
         queue.attach(database, lease, trial, 2)
     assert command("cancel", study, "2")[:2] == (DONE, "trial 2 of digits-1 is cancelled\n")
     assert "cancelled by hand" in command("trial", study, "2")[1]
+
+
+def test_a_run_of_the_confirmation_is_shown_and_cancelled_by_its_place(
+    command: Command, client: Client, database_url: str
+) -> None:
+    client.submit(definition_data(trials=2, confirmation={"top": 1, "repeats": 2}))
+    with Database.open(database_url) as database:
+        work(database, studies.get(database, "digits-1"), limit=2)
+        lease = queue.claim(database, workers.register(database, "node-2", 1, "cpu"), 60)
+        assert lease is not None
+        queue.record_epoch(database, lease, 1, [CurvePoint(1, 0, "val", "loss", 0.25)])
+    [running] = take(client, "digits-1").running
+    assert (running.trial.place, running.value) == (0, 0.25)
+    assert command("cancel", "digits-1", "0", "--confirmation")[:2] == (
+        DONE,
+        "confirmation run 0 of digits-1 is cancelled\n",
+    )
+    code, said, _ = command("trial", "digits-1", "0", "--confirmation")
+    assert code == DONE
+    for part in ("confirmation run 0", "cancelled by hand", "1 of 8", "node-2:1"):
+        assert part in said
+    assert command("trial", "digits-1", "9", "--confirmation")[::2] == (
+        FAILED,
+        "error: study 'digits-1' has no confirmation run 9\n",
+    )
 
 
 def test_a_worker_is_drained_by_the_name_that_is_shown(command: Command, study: str, client: Client) -> None:

@@ -66,4 +66,7 @@ def test_figures_go_into_a_folder_of_their_own(command: Command, client: Client,
 def test_an_unknown_format_is_wrong_usage(command: Command) -> None:
     code, said, told = command("report", "digits-1", "--format", "pdf")
     assert (code, said) == (WRONG, "")
-    assert "pdf" in told
+    assert told == (
+        "error: Invalid value for '--format' / '-f': must be one of html, csv, parquet, png, svg, got 'pdf': "
+        "see `pernodedrop report --help`\n"
+    )

@@ -25,6 +25,7 @@ from service.cli.views import bars, clock, line, measured, setting
 def trial(number: int, variant: str, value: float | None = None, epoch: int = 3) -> TrialOut:
     return TrialOut(
         stage="search",
+        place=None,
         run=number,
         number=number,
         state="running" if value is None else "complete",

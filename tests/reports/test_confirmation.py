@@ -11,7 +11,7 @@ from service.reports.comparison import compare
 from service.reports.conclusion import conclusion
 from service.reports.confirmed import Confirmation, Confirmed, confirmation_of
 from service.reports.results import Results
-from service.reports.winner import verdict_of
+from service.reports.winner import names, verdict_of
 from service.storage.records import CurvePoint, RunState, Stage, StudyState, TrialRecord
 from tests.reports.reading import Page
 from tests.reports.samples import params_of, study_of, trial_of
@@ -131,6 +131,25 @@ def test_equal_variants_seldom_have_a_loser() -> None:
         differences = Confirmation("test_loss", ("test_loss",), maximize=False, found=tuple(found)).to_winner
         mistaken += any(difference.low > 0 for difference in differences)
     assert mistaken <= 0.05 * 300
+
+
+def test_what_configurations_of_a_variant_share_is_not_told() -> None:
+    runs = [replace(run_of(place, "dropout"), params=params_of("dropout", units=64, drop_rate=rate))
+            for place, rate in enumerate([0.1, 0.3])]  # fmt: skip
+    curves = {run.run_id: points_of([0.1 + place, 0.2 + place]) for place, run in enumerate(runs)}
+    study = study_of([trial_of(0, [0.1])], confirmation={"top": 2, "repeats": 2})
+    assert names(confirmed(Results(study, [trial_of(0, [0.1])], curves, runs))) == [
+        "dropout (drop_rate 0.1)",
+        "dropout (drop_rate 0.3)",
+    ]
+
+
+def test_a_figure_that_is_not_finite_is_no_result() -> None:
+    results = results_of({**CLEAR, "masksembles": [0.1, 0.1, float("inf"), 0.1, 0.1]})
+    assert [one.trial.variant for one in confirmed(results).found] == ["dropconnect", "dropout"]
+    text = Page(html_report(results.study, results.trials, results.curves, results.confirmations)).text
+    assert "2 of 3 runs. Without a result: masksembles (no finite test_loss under every seed)." in text
+    assert confirmation_of(results_of({"dropout": [float("nan")] * 5})) is None
 
 
 def test_the_page_shows_the_confirmation() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from service.reports.charts import MOST_POINTS, points, thinned
 from service.reports.critical_difference import critical_difference_figure
+from service.reports.drawing import draw
 from service.reports.record_bars import record_bars_figure
 from service.reports.records import Record
 from service.reports.responses import responses
@@ -18,6 +19,7 @@ from service.reports.statistics import mean_interval
 from service.reports.variants import COLOURS, look_of
 from service.storage.records import RunState
 from tests.reports.samples import curve_of, params_of, searched, study_of, trial_of
+from tests.reports.test_drawing import texts
 
 
 def test_history_keeps_the_best_so_far() -> None:
@@ -84,7 +86,16 @@ def test_record_bars_keep_a_variants_records_together() -> None:
     assert training["x"] == [0.2, 0.1, 0.1]
     assert figure["layout"]["yaxis"]["ticktext"] == ["none, epoch 2", *["dropout, rate 0.1, epoch 3"] * 2]
     without_accuracy = record_bars_figure([replace(record, val_accuracy=None) for record in best])
-    assert len(without_accuracy["data"]) == 2
+    assert [trace["x"] for trace in without_accuracy["data"] if trace["type"] == "bar"] == [[0.1, 0.1], [0.4, 0.2]]
+
+
+def test_record_bars_say_which_are_validation_and_which_training() -> None:
+    figure = record_bars_figure([Record("dropout", 0.1, 3, 0.9, 0.2, 0.1, 0.95)])
+    keys = {trace["name"]: trace["marker"]["opacity"] for trace in figure["data"] if trace["type"] == "scatter"}
+    bars = {trace["legendgroup"]: trace["opacity"] for trace in figure["data"] if trace["type"] == "bar"}
+    assert keys == bars
+    assert keys["validation"] > keys["training, without noise"]
+    assert set(keys) <= set(texts(draw(figure, "svg")))
 
 
 def test_learning_curves_are_of_each_variants_best_trial_and_average_its_seeds() -> None:

@@ -97,6 +97,17 @@ def test_a_server_process_keeps_its_connections(
         assert server.engine.pool.checkedin() == 1  # type: ignore[attr-defined]  # a QueuePool's
 
 
+def test_whether_a_connection_is_at_hand(limited: str) -> None:
+    with Database.open(limited) as db:
+        assert not db.is_connected()
+        db.ping()
+        assert db.is_connected()
+        with db.engine.connect():
+            assert not db.is_connected()
+        db.close()
+        assert not db.is_connected()
+
+
 def test_a_full_server_is_waited_for(limited: str) -> None:
     with Database.open(limited) as first, Database.open(limited) as second:
         with first.engine.connect():

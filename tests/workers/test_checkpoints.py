@@ -14,11 +14,12 @@ from service.storage import curves, studies
 from service.storage.database import Database
 from service.storage.records import RunState
 from tests.workers.conftest import StartWorker, finished, only_trial, own_study, until
-from workers.checkpoints import CheckpointStore
+from workers.checkpoints import CheckpointStore, Place
 from workers.messages import EpochDone, Finished, Order, Report, Started, Stop, Stopped
 from workers.trial import train
 
 EPOCHS, REPEATS = 2, 2
+HERE = "1f-16384"  # a database
 
 VARIANTS = [TrialConfig(regularizer=name) for name in REGULARIZERS if name != "pernodedrop"] + [
     TrialConfig(regularizer="pernodedrop", stir_type=stir, mask_mode=mode, noisy_fraction=0.5)
@@ -36,7 +37,7 @@ def order(config: TrialConfig, folder: Path, token: int = 1, every: float = 1e9)
         data_folder=folder,
         run_id=7,
         token=token,
-        checkpoints=str(folder / "checkpoints"),
+        checkpoints=Place(str(folder / "checkpoints"), HERE),
         checkpoint_every=every,
     )
 
@@ -90,8 +91,33 @@ def test_a_killed_trial_is_carried_on_from_its_last_checkpoint(tmp_path: Path) -
     assert figures(resumed) == figures(whole)
 
 
-def store(folder: Path, token: int, fingerprint: str = "digits") -> CheckpointStore:
-    return CheckpointStore(str(folder), 7, token, fingerprint)
+@pytest.mark.parametrize("part", ["model", "optimizer", "noise"])
+def test_a_checkpoint_that_does_not_fit_the_code_any_more_is_left(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, part: str
+) -> None:
+    whole = list(reports(order(TrialConfig(), tmp_path / "whole")))
+    list(reports(order(TrialConfig(), tmp_path), leave_after=3))
+    [path] = tmp_path.glob("checkpoints/run-7/*.pt")
+    kept = torch.load(path, weights_only=True)
+    training = kept["state"]["training"]
+    if part == "model":  # layers have other names in a new release
+        training["model"] = {f"backbone.{name}": weight for name, weight in training["model"].items()}
+    elif part == "optimizer":
+        training["optimizer"]["param_groups"][0]["params"].pop()
+    else:
+        del training["noise"]
+    torch.save(kept, path)
+    begun = list(reports(order(TrialConfig(), tmp_path, token=2)))
+    assert isinstance(begun[0], Started)
+    assert "resumed_after_epoch" not in begun[0].facts
+    assert figures(begun) == figures(whole)
+    [warning] = [record.getMessage() for record in caplog.records]
+    assert warning.startswith("run 7 starts anew: its checkpoint does not fit this version of the program: ")
+    assert "\n" not in warning
+
+
+def store(folder: Path, token: int, fingerprint: str = "digits", database: str = HERE) -> CheckpointStore:
+    return CheckpointStore(Place(str(folder), database), 7, token, fingerprint)
 
 
 def test_the_newest_holders_checkpoint_is_read_and_a_torn_one_passed_over(tmp_path: Path) -> None:
@@ -100,9 +126,16 @@ def test_the_newest_holders_checkpoint_is_read_and_a_torn_one_passed_over(tmp_pa
     assert store(tmp_path, 2).save({"holder": 2})
     assert store(tmp_path, 1).save({"holder": 1})  # a stale holder goes on writing
     assert store(tmp_path, 3).load() == {"holder": 2}
-    (tmp_path / "run-7" / "00000002.pt").write_bytes(b"torn")
+    (tmp_path / "run-7" / f"00000002-{HERE}.pt").write_bytes(b"torn")
     assert store(tmp_path, 3).load() == {"holder": 1}
     assert store(tmp_path, 3, "cifar10").load() is None
+
+
+def test_another_databases_checkpoint_of_the_same_training_serves_where_there_is_no_other(tmp_path: Path) -> None:
+    assert store(tmp_path, 4, database="ff-5").save({"database": "another"})
+    assert store(tmp_path, 2).load() == {"database": "another"}  # ours, before it was moved
+    assert store(tmp_path, 1).save({"database": "ours"})
+    assert store(tmp_path, 2).load() == {"database": "ours"}
 
 
 def test_a_folder_that_cannot_be_written_does_not_stop_a_training(tmp_path: Path) -> None:

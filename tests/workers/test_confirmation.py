@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from search_spaces import Objective, StudyDefinition, TaskSpec, TrialConfig
+from search_spaces import Confirmation, Objective, StudyDefinition, TaskSpec, TrialConfig
 from service.storage import curves, extension, studies, trials
 from service.storage.database import Database
 from service.storage.records import CurvePoint, RunState, Stage, StudyRecord, StudyState, TrialRecord
 from tests.workers.conftest import StartWorker, finished, own_study, until
 from tests.workers.test_checkpoints import figures
+from workers.checkpoints import Place
 from workers.messages import EpochDone, Finished, Order, Report, Started, Stop
 from workers.trial import train
 
@@ -111,6 +112,15 @@ def test_stopping_a_study_ends_its_confirmation(db: Database, start_worker: Star
     assert now.winner is None
 
 
+def test_a_confirmation_may_be_asked_for_after_a_worker_knew_the_study(db: Database, start_worker: StartWorker) -> None:
+    study = studies.create(db, own_study("asked", "Tested", trials=2, search_space=BY_VARIANT))
+    start_worker()
+    until(finished(db, "asked"))
+    extension.confirm(db, "asked", Confirmation(top=1, repeats=2))
+    until(finished(db, "asked"))
+    assert {run.state for run in confirmations(db, study)} == {RunState.COMPLETE}
+
+
 def test_an_extended_study_confirms_only_new_configurations(db: Database, start_worker: StartWorker) -> None:
     space = {"quality": {"type": "int", "low": 1, "high": 100}}
     parts: dict[str, object] = {"search_space": space, "objectives": [{"metric": "val_quality"}]}
@@ -139,7 +149,7 @@ def order(folder: Path, token: int = 1) -> Order:
         data_folder=folder,
         run_id=7,
         token=token,
-        checkpoints=str(folder / "checkpoints"),
+        checkpoints=Place(str(folder / "checkpoints"), "1f-16384"),
     )
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from workers import machine, trial_main
+from workers import machine
 from workers.devices import Cpu, gpus, open_device
+from workers.out_of_memory import is_out_of_memory
 
 MEMINFO = "MemTotal:       8000 kB\nMemFree:        1000 kB\nMemAvailable:   6000 kB\nHugePages_Total:       0\n"
 
@@ -117,7 +118,7 @@ def test_a_gpu_tells_its_memory() -> None:
 def test_an_allocation_that_the_cpu_refuses_is_out_of_memory() -> None:
     with pytest.raises(RuntimeError) as refusal:
         torch.empty(2**55)
-    assert trial_main._is_out_of_memory(refusal.value)
+    assert is_out_of_memory(refusal.value)
 
 
 @pytest.mark.parametrize(
@@ -132,4 +133,4 @@ def test_an_allocation_that_the_cpu_refuses_is_out_of_memory() -> None:
     ],
 )
 def test_errors_that_mean_it_are_told_from_others(error: Exception, out_of_memory: bool) -> None:
-    assert trial_main._is_out_of_memory(error) is out_of_memory
+    assert is_out_of_memory(error) is out_of_memory

@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from service.storage import curves, studies
 from service.storage.database import Database, initialise
 from service.storage.embedded import EmbeddedPostgres
 from service.storage.records import RunState
-from tests.workers.conftest import ROOT, finished, only_trial, own_study, until
+from tests.storage.queueing import wait_until_blocked
+from tests.workers.conftest import ROOT, StartWorker, finished, only_trial, own_study, until
 
 
 @pytest.fixture
@@ -58,3 +60,22 @@ def test_a_crash_of_postgres_costs_no_epoch(folder: Path) -> None:
         for worker in workers:
             worker.kill()
         server.release()
+
+
+CUT_OFF = sa.text(
+    """
+    SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+    WHERE wait_event_type = 'Lock' AND datname = current_database()
+    """
+)
+
+
+def test_a_refused_claim_is_no_empty_queue(db: Database, start_worker: StartWorker) -> None:
+    study = studies.create(db, own_study("refused"))
+    with db.engine.begin() as connection:
+        connection.execute(sa.text("LOCK TABLE fleet.runs IN EXCLUSIVE MODE"))  # nobody can claim
+        worker = start_worker("--exit-when-idle", "--lease", "3")
+        wait_until_blocked(db, 1)
+        assert connection.execute(CUT_OFF).scalar_one() == 1  # as a server that ends does
+    assert worker.wait(60) == 0
+    assert only_trial(db, study).state is RunState.COMPLETE

@@ -22,8 +22,9 @@ def picture_of(figure: Figure) -> Picture:
         words(trace.get("legendgroup", trace.get("name", ""))): trace for trace in reversed(traces) if _told(trace)
     }
     has_legend = layout.get("showlegend", len(named) > 1)
-    margin = layout["margin"]
-    width, height = WIDTH_BESIDE_LEGEND if has_legend else WIDTH, layout["height"] - margin["t"] - margin["b"]
+    is_above = layout["legend"].get("orientation") == "h"
+    margin, width = layout["margin"], WIDTH_BESIDE_LEGEND if has_legend and not is_above else WIDTH
+    height = layout["height"] - margin["t"] - margin["b"]
     picture = Picture(figsize=(width / PIXELS_PER_INCH, max(height, 60) / PIXELS_PER_INCH))
     panels = _panels(picture, figure)
     categories: Categories = {}
@@ -35,7 +36,7 @@ def picture_of(figure: Figure) -> Picture:
     for annotation in layout.get("annotations", ()):
         picture.text(annotation["x"], annotation["y"], words(annotation["text"]), va="bottom", weight="bold", color=INK)
     if has_legend:
-        _legend(picture, [legend_handle(named[name]) for name in reversed(named)])
+        _legend(picture, [legend_handle(named[name]) for name in reversed(named)], is_above=is_above)
     return picture
 
 
@@ -69,8 +70,11 @@ def _slot(trace: Trace, figure: Figure) -> Slot:
     return Slot((bars.index(trace) - (len(bars) - 1) / 2) * thickness, thickness)
 
 
-def _legend(picture: Picture, handles: list[Artist]) -> None:
-    picture.legend(handles=handles, loc="upper left", bbox_to_anchor=(BEYOND, 1.0), borderaxespad=0.0)
+def _legend(picture: Picture, handles: list[Artist], *, is_above: bool) -> None:
+    if is_above:
+        picture.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=len(handles))
+    else:
+        picture.legend(handles=handles, loc="upper left", bbox_to_anchor=(BEYOND, 1.0), borderaxespad=0.0)
 
 
 def _place(trace: Trace) -> tuple[str, str]:

@@ -35,5 +35,5 @@ SETTINGS: dict[Any, Any] = {
     "legend.labelspacing": 0.55,
 }
 DASHES: dict[str, Any] = {"solid": "-", "dash": (0, (4, 2.5)), "dot": (0, (1, 1.8))}
-MARKS = {"circle": "o", "diamond": "D", "line-ns": "|"}
+MARKS = {"circle": "o", "diamond": "D", "line-ns": "|", "square": "s", "star": "*"}
 OPEN = "-open"  # ends the name of a hollow mark

@@ -61,16 +61,16 @@ def legend_handle(trace: Trace) -> Artist:
     """What stands for the trace in the legend."""
     style: dict[str, Any] = _line_style(trace) if "lines" in trace["mode"] else {"linestyle": "none"}
     if "markers" in trace["mode"]:
-        mark, hollow = _symbol(trace)
-        colour = trace.get("marker", {}).get("color", style.get("color"))
-        style |= {"marker": mark, "markersize": 5.5, "markeredgecolor": colour}
-        style["markerfacecolor"] = "none" if hollow else colour
+        marker, (mark, hollow) = trace.get("marker", {}), _symbol(trace)
+        colour = marker.get("color", style.get("color"))
+        style |= {"marker": mark, "markersize": marker.get("size", 8) * POINTS, "alpha": marker.get("opacity", 1.0)}
+        style |= {"markeredgecolor": colour, "markerfacecolor": "none" if hollow else colour}
     return Line2D([], [], label=words(trace["name"]), **style)
 
 
 def words(said: str) -> str:
     """Plotly's text without its markup."""
-    return html.unescape(re.sub(r"</?b>", "", said))
+    return html.unescape(re.sub(r"</?b>", "", said).replace("<br>", "\n"))
 
 
 def _heights(trace: Trace, categories: Categories) -> list[float]:

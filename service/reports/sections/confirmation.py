@@ -1,35 +1,71 @@
 """The best configurations under fresh seeds, on the test split."""
 
+from search_spaces.variants import VARIANT_PARAMETERS
+from service.reports.charts import Chart, shown
+from service.reports.confirmation_dots import MOST_ROWS, confirmation_figure
 from service.reports.confirmed import Confirmation, Confirmed, confirmation_of
 from service.reports.markup import Html, element, join, table
 from service.reports.results import Results
 from service.reports.sections.section import note, section, tag
 from service.reports.statistics import PairedDifference
 from service.reports.variants import look_of
-from service.reports.winner import IN_THE_VARIANT
 from service.reports.wording import DASH, decimal, listing, places_for, plural, settings
-from service.storage.records import RunState, TrialRecord
+from service.storage.records import RunState, StudyState, TrialRecord
 
 
 def confirmation(results: Results) -> Html | None:
     confirmed = confirmation_of(results)
     if confirmed is None:
         return None
-    return section("Confirmation", element("p", _told(results, confirmed)), _table(results, confirmed), _how(confirmed))
+    return section(
+        "Confirmation",
+        element("p", _told(results, confirmed)),
+        _table(results, confirmed),
+        *shown(confirmation_charts(results)),
+        _how(confirmed),
+    )
+
+
+def confirmation_charts(results: Results) -> list[Chart]:
+    """Every confirmed configuration with its seeds; nothing before the first of them is complete."""
+    confirmed = confirmation_of(results)
+    if confirmed is None:
+        return []
+    first = "winner" if results.study.state is StudyState.COMPLETE else "best so far"
+    return [Chart("confirmation", _caption(confirmed, first), confirmation_figure(confirmed, first))]
+
+
+def _caption(confirmed: Confirmation, first: str) -> str:
+    said = (
+        f"{confirmed.metric} under {plural(confirmed.seeds, 'fresh seed')}, the best mean at the top: a dot for each "
+        "seed, above it the mean with its 95% interval."
+    )
+    if len(confirmed.found) == 1:
+        return said
+    worse = "left" if confirmed.maximize else "right"
+    said += (
+        f" Beside it the difference to the {first}, seed by seed, with its simultaneous 95% interval: {worse} of 0 is "
+        "worse, and what an interval across 0 shows may be luck."
+    )
+    left_out = len(confirmed.found) - MOST_ROWS
+    return said if left_out <= 0 else f"{said} {plural(left_out, 'configuration')} further down are left out."
 
 
 def _told(results: Results, confirmed: Confirmation) -> str:
-    runs = results.confirmations
-    missing = [trial for trial in runs if trial.state is not RunState.COMPLETE]
+    runs, found = results.confirmations, {one.trial.run_id for one in confirmed.found}
+    missing = [trial for trial in runs if trial.run_id not in found]
     told = (
         f"The best configurations of the search, trained again under {plural(confirmed.seeds, 'seed')} that it has not "
         f"seen: {len(runs) - len(missing)} of {plural(len(runs), 'run')}."
     )
-    return told if not missing else f"{told} Without a result: {listing([_without(trial) for trial in missing])}."
+    if not missing:
+        return told
+    return f"{told} Without a result: {listing([_without(trial, confirmed.metric) for trial in missing])}."
 
 
-def _without(trial: TrialRecord) -> str:
-    return f"{trial.variant} ({trial.reason or trial.state})"
+def _without(trial: TrialRecord, metric: str) -> str:
+    why = f"no finite {metric} under every seed" if trial.state is RunState.COMPLETE else trial.reason or trial.state
+    return f"{trial.variant} ({why})"
 
 
 def _table(results: Results, confirmed: Confirmation) -> Html:
@@ -38,7 +74,7 @@ def _table(results: Results, confirmed: Confirmation) -> Html:
 
     def cells(one: Confirmed, against: PairedDifference | None) -> list[Html | str]:
         varied = {name: value for name, value in one.trial.params.items() if name in searched}
-        configuration = element("small", settings(varied, without=IN_THE_VARIANT), class_="under")
+        configuration = element("small", settings(varied, without=VARIANT_PARAMETERS), class_="under")
         return [
             join((tag(one.trial.variant, look_of(one.trial.variant).colour), configuration)),
             *_with_interval(one, confirmed.metric, places[confirmed.metric]),

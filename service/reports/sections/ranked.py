@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from search_spaces.variants import VARIANT_PARAMETERS
 from service.reports.markup import Html, element, table
 from service.reports.ranking import TOP, RankingRow
 from service.reports.results import Results
@@ -9,8 +10,6 @@ from service.reports.sections.section import facts, note, section, tag
 from service.reports.variants import look_of
 from service.reports.wording import DASH, decimal, places_for, setting, settings
 from service.storage.records import RunState
-
-NAMES_OF_VARIANT = ("regularizer", "stir_type", "mask_mode")
 
 
 def ranked(results: Results) -> Html:
@@ -39,7 +38,7 @@ def _table(results: Results) -> Html:
     metrics = [objective.metric for objective in results.study.definition.objectives]
     columns = list(zip(*(row.best_values for row in results.ranking if row.best_values), strict=True))
     places = [places_for(column) for column in columns] or [0] * len(metrics)
-    only_fixed = set(results.study.definition.fixed) | set(NAMES_OF_VARIANT)
+    only_fixed = set(results.study.definition.fixed) | set(VARIANT_PARAMETERS)
 
     def cells(row: RankingRow) -> list[Html | str]:
         values: Sequence[float | None] = row.best_values or [None] * len(metrics)

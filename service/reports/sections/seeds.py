@@ -1,5 +1,6 @@
 """The variants compared under shared seeds: the valid protocol."""
 
+from search_spaces.variants import VARIANT_PARAMETERS
 from service.reports.charts import Chart, shown
 from service.reports.comparison import ALPHA, Comparison, compare
 from service.reports.conclusion import p_text
@@ -11,8 +12,6 @@ from service.reports.sections.section import note, section, tag
 from service.reports.statistics import FEWEST_SEEDS, pairwise_p
 from service.reports.variants import look_of
 from service.reports.wording import DASH, decimal, listing, number, places_for, settings
-
-IN_THE_VARIANT = ("regularizer", "stir_type", "mask_mode")
 
 
 def seeds(results: Results) -> Html | None:
@@ -78,7 +77,7 @@ def _table(results: Results, comparison: Comparison, found: Differences) -> Html
     def cells(i: int) -> list[Html | str]:
         trial, against = comparison.chosen[i], found.to_first.get(i)
         varied = {name: value for name, value in trial.params.items() if name in searched}
-        said = f"trial {trial.number}: {settings(varied, without=IN_THE_VARIANT)}"
+        said = f"trial {trial.number}: {settings(varied, without=VARIANT_PARAMETERS)}"
         head = [
             join((tag(trial.variant, look_of(trial.variant).colour), element("small", said, class_="under"))),
             f"{found.test.mean_ranks[i]:.2f}",

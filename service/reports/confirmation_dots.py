@@ -1,0 +1,110 @@
+"""The confirmed configurations row by row: what every fresh seed gave, and how far each lies from the winner."""
+
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+from service.reports.charts import ABOVE, GREY, Figure, Span, Trace, axis, figure, legend_key, means, plain
+from service.reports.confirmed import Confirmation, Confirmed
+from service.reports.variants import look_of
+from service.reports.winner import told_apart
+
+LEFT, RIGHT = (0.0, 0.58), (0.62, 1.0)  # parts of the width
+ROW = 38  # px
+MOST_ROWS = 50  # nobody compares more, and a picture of thousands is higher than matplotlib draws
+SEED, MEAN = -0.2, 0.1  # where in a row, which is one high
+WIDTH = 44  # of a row's name, in letters
+PALE = 0.6  # opacity of a seed's dot
+ONE_SEED, ONE_MEAN = "a fresh seed", "mean with its 95% interval"  # in the legend
+DOT: dict[str, Any] = {"symbol": "circle", "size": 7, "opacity": PALE}
+DIAMOND: dict[str, Any] = {"symbol": "diamond", "size": 10}
+STAR: dict[str, Any] = {"symbol": "star", "size": 15}
+
+
+def confirmation_figure(confirmed: Confirmation, first: str) -> Figure:
+    """The best MOST_ROWS configurations, the best at the top; `first` is what to call that one, such as "winner".
+
+    The metric is on the left, the difference to the first configuration on the right, where there is another.
+    """
+    shown = confirmed.found[:MOST_ROWS]
+    metric, count = confirmed.metric, len(shown)
+    traces = [
+        _line_down(confirmed.winner.mean(metric), count, "x"),
+        *(_seeds(one, metric, _height(i, count)) for i, one in enumerate(shown)),
+        *_means(shown, [_span(one, metric) for one in shown], "x"),
+        legend_key(ONE_SEED, **DOT),
+        legend_key(ONE_MEAN, **DIAMOND),
+        legend_key(f"the {first}", **STAR),
+    ]
+    labels = [_label(*told) for told in told_apart(confirmed)[:count]][::-1]
+    named = {"tickvals": list(range(count)), "ticktext": labels, "showgrid": False, "zeroline": False}
+    layout: dict[str, Any] = {
+        "height": 110 + ROW * count,
+        "legend": ABOVE,
+        "margin": {"l": 60, "r": 28, "t": 44, "b": 48},
+        "yaxis": named | {"range": _reach(count)},
+    }
+    if count == 1:
+        return figure(traces, x=metric, y="", **layout)
+    differences = [(0.0, 0.0, 0.0), *((one.mean, one.low, one.high) for one in confirmed.to_winner[: count - 1])]
+    traces += [_line_down(0.0, count, "x2"), *_means(shown, differences, "x2")]
+    beside = axis(f"difference to the {first}", domain=RIGHT, anchor="y", zeroline=False)
+    return figure(traces, x=metric, y="", xaxis={"domain": LEFT}, xaxis2=beside, **layout)
+
+
+def _label(variant: str, told: str) -> str:
+    """The variant over its settings, where it needs them."""
+    return plain(variant) + (f"<br>{plain(textwrap.shorten(told, WIDTH, placeholder=' ...'))}" if told else "")
+
+
+def _height(place: int, count: int) -> int:
+    """Of a row; 0 is at the bottom."""
+    return count - 1 - place
+
+
+def _reach(count: int) -> list[float]:
+    """Of all rows together."""
+    return [-0.6, count - 0.4]
+
+
+def _line_down(best: float, count: int, across: str) -> Trace:
+    """From the first one's mean through all rows, to compare the others with."""
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [best, best],
+        "y": _reach(count),
+        "xaxis": across,
+        "line": {"color": GREY, "width": 1, "dash": "dot"},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+
+
+def _seeds(one: Confirmed, metric: str, height: int) -> Trace:
+    values = one.figures[metric]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": list(values),
+        "y": [height + SEED] * len(values),
+        "text": [f"fresh seed {number}: {value:.4g}" for number, value in enumerate(values, start=1)],
+        "hovertemplate": "%{text}<extra></extra>",
+        "marker": {"color": look_of(one.trial.variant).colour} | DOT,
+        "legendgroup": ONE_SEED,
+        "showlegend": False,
+    }
+
+
+def _span(one: Confirmed, metric: str) -> Span:
+    around = one.interval(metric)
+    return one.mean(metric), around.low, around.high
+
+
+def _means(shown: Sequence[Confirmed], spans: Sequence[Span], across: str) -> list[Trace]:
+    """Each configuration's mean in its row; the first one's mark is another than the others'."""
+    colours = [look_of(one.trial.variant).colour for one in shown]
+    heights = [_height(place, len(shown)) + MEAN for place in range(len(shown))]
+    parts = [(slice(0, 1), STAR), (slice(1, None), DIAMOND)]
+    place = {"xaxis": across, "legendgroup": ONE_MEAN}
+    return [means(spans[part], heights[part], colours[part], **mark) | place for part, mark in parts]

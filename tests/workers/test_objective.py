@@ -1,0 +1,22 @@
+"""What counts of the epochs."""
+
+import pytest
+
+from search_spaces import Objective
+from workers.objective import Progress, UnusableObjective
+
+LOSS = (Objective(metric="val_loss"),)
+
+
+def test_what_is_tested_counts_at_the_epoch_that_validation_names() -> None:
+    progress = Progress(LOSS, on_test=True)
+    progress.add(0, 1, {"val_loss": 0.5, "test_loss": 0.7})
+    progress.add(0, 2, {"val_loss": 0.6, "test_loss": 0.1})
+    assert (progress.values, progress.best_epoch) == ([0.7], 1)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_test_that_gives_no_number_counts_for_nothing(value: float) -> None:
+    progress = Progress(LOSS, on_test=True)
+    with pytest.raises(UnusableObjective, match=f"test_loss became {value} in epoch 3: lower the learning rate"):
+        progress.add(0, 3, {"val_loss": 0.5, "test_loss": value})

@@ -1,0 +1,64 @@
+"""Removing checkpoints that nobody will carry on from: by whoever ended the run, else by any worker later."""
+
+import contextlib
+import logging
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from workers.checkpoints import Place
+
+log = logging.getLogger(__name__)
+
+
+def discard(place: Place, run_id: int) -> None:
+    """Remove a run's checkpoints: it has ended."""
+    try:
+        files, root = place.opened()
+        for paths in _ours(place, files.find(f"{root}/run-{run_id}")).values():
+            _remove(files, paths)
+    except Exception as error:  # stores raise what they like, and the run has ended already
+        log.warning("the checkpoints of run %d could not be removed: %s", run_id, error)
+
+
+def collect(place: Place, open_among: Callable[[Collection[int]], Collection[int]]) -> None:
+    """Remove this database's checkpoints of runs that ended without their holder, or are gone with their study.
+
+    `open_among` tells which runs have not ended. The place is listed before the database is asked: whose checkpoint
+    is there was begun before, so what is not open then will never be again. A holder that does not know yet that its
+    run has ended may write once more; that is collected the next time. Other databases' checkpoints stay.
+    """
+    try:
+        files, root = place.opened()
+        found = _ours(place, files.find(root))
+    except Exception as error:
+        log.warning("the checkpoints at %s cannot be listed: %s", place.url, error)
+        return
+    if not found:
+        return
+    for run_id in found.keys() - set(open_among(found)):
+        try:
+            _remove(files, found[run_id])
+            log.info("run %d has ended without its holder, its checkpoints are removed", run_id)
+        except Exception as error:
+            log.warning("the checkpoints of run %d could not be removed: %s", run_id, error)
+
+
+def _ours(place: Place, paths: Sequence[str]) -> Mapping[int, list[str]]:
+    """This database's checkpoints among `paths`, by run; torn ones of holders that died while they wrote, too."""
+    ours = re.compile(rf"/run-(\d{{1,18}})/\d+-{re.escape(place.database)}\.pt(\.draft)?$")
+    found: dict[int, list[str]] = {}
+    for path in paths:
+        if match := ours.search(path):
+            found.setdefault(int(match[1]), []).append(path)
+    return found
+
+
+def _remove(files: Any, paths: Sequence[str]) -> None:
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):  # another worker was quicker
+            files.rm_file(path)
+    if "file" in files.protocol:
+        with contextlib.suppress(OSError):  # it holds another database's as well
+            Path(paths[0]).parent.rmdir()
