@@ -135,9 +135,9 @@ def _leased(db: Database, study: StudyRecord) -> tuple[Lease, optuna.Study]:
 
 
 def _suggested(db: Database, study: StudyRecord, lease: Lease, loaded: optuna.Study) -> Trial:
-    trial_id = queue.under_lease(db, lease, lambda: optuna_trials.ask(db, loaded, lease))
+    trial_id = optuna_trials.ask(db, loaded, lease)
     trial = optuna_trials.open_trial(loaded, trial_id)
-    optuna_trials.suggested(db, trial, lambda trial: suggest(trial, study.definition))
+    optuna_trials.suggested(db, lease, trial, lambda trial: suggest(trial, study.definition))
     queue.attach(db, lease, trial_id, trial.number, trial.params)
     return trial
 

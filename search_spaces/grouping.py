@@ -15,7 +15,7 @@ class QuickGrouping(_GroupDecomposedSearchSpace):
     """
 
     def calculate(self, study: Study, use_cache: bool = False) -> _SearchSpaceGroup:
-        states = (TrialState.COMPLETE, TrialState.PRUNED)
+        states = (TrialState.COMPLETE, TrialState.PRUNED) if self._include_pruned else (TrialState.COMPLETE,)
         kinds: dict[frozenset[str], dict[str, BaseDistribution]] = {}
         for trial in study._get_trials(deepcopy=False, states=states, use_cache=use_cache):
             kinds.setdefault(frozenset(trial.distributions), trial.distributions)

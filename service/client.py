@@ -120,10 +120,12 @@ class Client:
         """Add so many trials; a grid, a stopped study and one at a limit of its budget are refused with status 409."""
         return self._read(StudyOut, "POST", _path(name, "extend"), json={"trials": trials})
 
-    def confirm(self, name: str, top: int, repeats: int) -> StudyOut:
+    def confirm(self, name: str, top: int | None = None, repeats: int | None = None) -> StudyOut:
         """Have the best `top` configurations of every variant trained again under `repeats` fresh seeds, and tested; a
         stopped study and one with nothing left to confirm are refused with status 409."""
-        return self._read(StudyOut, "POST", _path(name, "confirmation"), json={"top": top, "repeats": repeats})
+        given = {"top": top, "repeats": repeats}
+        body = {field: number for field, number in given.items() if number is not None}
+        return self._read(StudyOut, "POST", _path(name, "confirmation"), json=body)
 
     def change(self, name: str, action: Literal["pause", "resume", "stop"]) -> StudyOut:
         return self._read(StudyOut, "POST", _path(name, action))

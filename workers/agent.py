@@ -18,7 +18,7 @@ import optuna
 from search_spaces import StudyDefinition, build_pruner, build_sampler, fixed_params
 from service.storage import optuna_trials, ownership, queue, studies, workers
 from service.storage.database import Database
-from service.storage.errors import LeaseLost
+from service.storage.errors import LeaseLost, UnknownWorker
 from service.storage.expiry import expire
 from service.storage.patience import AWAY, first_line, patiently
 from service.storage.records import Lease, RunState
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 COLLECT_S = 600.0  # s between looks for checkpoints that nobody needs
-CROWDED_S = 10.0  # s that an idle worker of many, which must open a connection for it, waits longer for a run
+CROWDED_S = 10.0  # s between looks at an empty queue where connections are short
 NAP_S = 0.2  # s between looks at the drain while there is nothing to do
 
 
@@ -63,6 +63,7 @@ class Agent:
         self._is_unwanted = False
         self._sweep_at = self._look_at = self._collect_at = 0.0
         self._checkpoints: Place | None = None
+        self._id: str  # that the database knows this worker by
 
     def drain(self) -> None:
         """Take no further run and hand the present one back, with a checkpoint at the end of its epoch if that
@@ -86,41 +87,45 @@ class Agent:
                 return
             device = self._seat.process.device
             self._patiently(lambda: self._db.optuna)  # its first use costs a second that no run should wait for
-            worker_id = self._patiently(lambda: workers.register(self._db, socket.gethostname(), os.getpid(), device))
+            self._register(device)
             self._checkpoints = self._patiently(self._place)
-            log.info("worker %s on %s waits for runs", worker_id, device)
-            self._serve(worker_id)
-            workers.stopped(self._db, worker_id)
-            log.info("worker %s has left", worker_id)
+            self._serve()
+            workers.stopped(self._db, self._id)
+            log.info("worker %s has left", self._id)
         except AWAY as error:
             log.warning("left while the database was away: %s", first_line(error))
         finally:
             self._seat.clear()
 
+    def _register(self, device: str) -> None:
+        self._id = self._patiently(lambda: workers.register(self._db, socket.gethostname(), os.getpid(), device))
+        log.info("worker %s on %s waits for runs", self._id, device)
+
     def _place(self) -> Place | None:
         url = self._options.checkpoints
         return None if url is None else Place(url, ownership.database_id(self._db))
 
-    def _serve(self, worker_id: str) -> None:
+    def _serve(self) -> None:
         while not (self.is_draining() or self._retires):
             if not self._seat.take():
-                self._wait_outside(worker_id)
+                self._wait_outside()
                 continue
             try:
-                lease = self._next(worker_id)
+                lease = self._next()
                 if lease is None and self._options.exit_when_idle:
-                    self._sweep(worker_id)
+                    self._sweep()
                     return
             except AWAY as error:  # which is no empty queue
                 self._wait_out(error)
                 continue
+            except UnknownWorker:  # silent for a day, or the database was restored to an earlier state
+                self._register(self._seat.process.device)
+                continue
             if lease is not None:
-                self._work(worker_id, lease)
+                self._work(lease)
             else:
                 self._seat.idle()
-                self._rest(self._options.poll * random.uniform(0.75, 1.25))
-                if not self._db.is_connected():  # closed meanwhile: the server is crowded, and others ask it, too
-                    self._rest(CROWDED_S * random.uniform(0.75, 1.25))
+                self._rest(self._options.poll + CROWDED_S * self._db.is_crowded())
 
     def is_draining(self) -> bool:
         """Whether `drain` was called, or is to be: somebody asked over REST that this worker leave."""
@@ -128,13 +133,14 @@ class Agent:
         return self._leave_by < float("inf") or self._is_unwanted
 
     def _rest(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while not self.is_draining() and (left := until - time.monotonic()) > 0:
+        """Sleep for about so long, or until this worker is to leave."""
+        until = time.monotonic() + seconds * random.uniform(0.75, 1.25)
+        while not (self.is_draining() or self._retires) and (left := until - time.monotonic()) > 0:
             time.sleep(min(left, NAP_S))
 
-    def _next(self, worker_id: str) -> Lease | None:
-        self._look_around(worker_id)
-        return None if self.is_draining() else queue.claim(self._db, worker_id, self._options.lease)
+    def _next(self) -> Lease | None:
+        self._look_around()
+        return None if self.is_draining() else queue.claim(self._db, self._id, self._options.lease)
 
     def _wait_out(self, error: Exception) -> None:
         """Wait for the database, and then a little more: others may hold runs whose leases ended meanwhile, and are
@@ -143,20 +149,20 @@ class Agent:
         self._patiently(self._db.ping)
         self._rest(min(self._options.lease / 3, 5 * AGAIN_S))
 
-    def _look_around(self, worker_id: str) -> None:
+    def _look_around(self) -> None:
         """Sweep and show a sign of life from time to time, and ask more often whether we may stay."""
         if time.monotonic() > self._sweep_at:
-            self._sweep(worker_id)
+            self._sweep()
         elif time.monotonic() > self._look_at:
-            self._heed(workers.may_stay(self._db, worker_id))
+            self._heed(workers.may_stay(self._db, self._id))
             self._look_at = time.monotonic() + LOOK_S
 
     def _heed(self, may_stay: bool) -> None:
         self._is_unwanted = self._is_unwanted or not may_stay
 
-    def _sweep(self, worker_id: str) -> None:
+    def _sweep(self) -> None:
         expire(self._db, lambda trial_id, reason: optuna_trials.fail(self._db, trial_id, reason))
-        self._heed(workers.seen(self._db, worker_id))
+        self._heed(workers.seen(self._db, self._id))
         self._sweep_at = time.monotonic() + min(self._options.lease / 3, SEEN_S)
         if self._checkpoints is not None and time.monotonic() > self._collect_at:
             collect(self._checkpoints, lambda runs: ownership.open_among(self._db, runs))
@@ -170,15 +176,15 @@ class Agent:
             time.sleep(NAP_S)
         return True
 
-    def _wait_outside(self, worker_id: str) -> None:
+    def _wait_outside(self) -> None:
         """Show a sign of life while another slot has the device to itself."""
-        with contextlib.suppress(*AWAY):
-            self._look_around(worker_id)
+        with contextlib.suppress(UnknownWorker, *AWAY):
+            self._look_around()
         self._rest(NAP_S)
 
-    def _work(self, worker_id: str, lease: Lease) -> None:
+    def _work(self, lease: Lease) -> None:
         try:
-            with Renewal(self._db, worker_id, lease, self._options.lease, self._heed) as renewal:
+            with Renewal(self._db, self._id, lease, self._options.lease, self._heed) as renewal:
                 if not self._take_seat(lease, renewal):
                     self._patiently(lambda: queue.hand_back(self._db, lease))
                 else:

@@ -16,8 +16,7 @@ def discard(place: Place, run_id: int) -> None:
     """Remove a run's checkpoints: it has ended."""
     try:
         files, root = place.opened()
-        for paths in _ours(place, files.find(f"{root}/run-{run_id}")).values():
-            _remove(files, paths)
+        _remove(files, _ours(place, files.glob(f"{root}/run-{run_id}/*")).get(run_id, []))
     except Exception as error:  # stores raise what they like, and the run has ended already
         log.warning("the checkpoints of run %d could not be removed: %s", run_id, error)
 
@@ -31,7 +30,7 @@ def collect(place: Place, open_among: Callable[[Collection[int]], Collection[int
     """
     try:
         files, root = place.opened()
-        found = _ours(place, files.find(root))
+        found = _ours(place, files.glob(f"{root}/run-*/*"))
     except Exception as error:
         log.warning("the checkpoints at %s cannot be listed: %s", place.url, error)
         return
@@ -56,6 +55,8 @@ def _ours(place: Place, paths: Sequence[str]) -> Mapping[int, list[str]]:
 
 
 def _remove(files: Any, paths: Sequence[str]) -> None:
+    if not paths:
+        return
     for path in paths:
         with contextlib.suppress(FileNotFoundError):  # another worker was quicker
             files.rm_file(path)

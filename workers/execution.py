@@ -135,7 +135,8 @@ class Execution:
                     if early := self._take_in(epoch):
                         return self._leave(process, early)
                 case Finished():
-                    return Outcome(RunState.COMPLETE)
+                    flaw = self._assignment.progress.flaw
+                    return Outcome(RunState.COMPLETE if flaw is None else RunState.FAILED, flaw)
                 case Failed(reason, traceback, out_of_memory):
                     log.warning("run %d failed:\n%s", self._lease.run_id, traceback.rstrip())
                     return self._out_of_memory(reason) if out_of_memory else Outcome(RunState.FAILED, reason)

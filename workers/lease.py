@@ -1,5 +1,6 @@
 """Keeping a lease: a thread of its own, so that a long epoch or a slow query does not lose the run."""
 
+import contextlib
 import logging
 import threading
 import time
@@ -9,7 +10,7 @@ from typing import Self
 
 from service.storage import queue, workers
 from service.storage.database import Database
-from service.storage.errors import LeaseLost
+from service.storage.errors import LeaseLost, UnknownWorker
 from service.storage.patience import first_line
 from service.storage.records import Lease, StudyState
 
@@ -17,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 SEEN_S = 20.0  # s between signs of life at most: a silent worker is not listed for long
-LOOK_S = 5.0  # s between looks whether the worker may stay, over a connection that is open anyway
+LOOK_S = 5.0  # s between looks whether the worker may stay, where connections are not short
 AGAIN_S = 1.0  # s between tries while the database is away: be back before anybody takes the run over
 
 
@@ -57,11 +58,11 @@ class Renewal:
         while not self._done.wait(min(LOOK_S, max(0.0, due - time.monotonic()))):
             try:
                 if time.monotonic() < due:
-                    if self._db.is_connected():  # else the server is crowded, and the next renewal is soon enough
-                        self._heed(workers.may_stay(self._db, self._worker_id))
+                    if not self._db.is_crowded():  # else the next renewal is soon enough
+                        self._ask(workers.may_stay)
                     continue
                 state = queue.renew(self._db, self._lease, self._seconds)
-                self._heed(workers.seen(self._db, self._worker_id))
+                self._ask(workers.seen)
             except LeaseLost:
                 self.lost.set()
                 return
@@ -73,3 +74,7 @@ class Renewal:
             away, due = False, time.monotonic() + usual
             if state is StudyState.STOPPED:
                 self.stopped.set()
+
+    def _ask(self, whether_it_may_stay: Callable[[Database, str], bool]) -> None:
+        with contextlib.suppress(UnknownWorker):  # forgotten: it registers again when this run has ended
+            self._heed(whether_it_may_stay(self._db, self._worker_id))

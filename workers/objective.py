@@ -41,13 +41,21 @@ class Progress:
         values = [self._value(objective.metric, epoch, metrics) for objective in self._objectives]
         best = self._best.get(repeat)
         if best is None or self._is_better(values[0], best.value):
-            self._best[repeat] = _Best(epoch, values[0], self._counted(values, epoch, metrics))
+            self._best[repeat] = _Best(epoch, values[0], self._counted(values, metrics))
         return values
 
     @property
     def values(self) -> list[float]:
         """Each objective's mean over the repeats; [] before the first epoch."""
         return [fmean(column) for column in zip(*(best.counted for best in self._best.values()), strict=True)]
+
+    @property
+    def flaw(self) -> str | None:
+        """Why the values are no result: the test of a best epoch gave no finite number. None if they are one."""
+        for objective, value in zip(self._objectives, self.values, strict=False):
+            if not math.isfinite(value):
+                return f"{objective.tested} is {value} at the best epoch: lower the learning rate"
+        return None
 
     @property
     def best_epoch(self) -> int | None:
@@ -65,13 +73,10 @@ class Progress:
     def _is_better(self, value: float, than: float) -> bool:
         return value > than if self._objectives[0].direction == "maximize" else value < than
 
-    def _counted(self, values: list[float], epoch: int, metrics: Mapping[str, float]) -> list[float]:
+    def _counted(self, values: list[float], metrics: Mapping[str, float]) -> list[float]:
         if not self._on_test:
             return values
-        return [
-            self._value(objective.tested, epoch, metrics) if objective.tested in metrics else value
-            for objective, value in zip(self._objectives, values, strict=True)
-        ]
+        return [metrics.get(o.tested, value) for o, value in zip(self._objectives, values, strict=True)]
 
     @staticmethod
     def _value(metric: str, epoch: int, metrics: Mapping[str, float]) -> float:

@@ -1,7 +1,6 @@
 """A run of the search is a trial of Optuna's."""
 
 from collections.abc import Mapping
-from functools import partial
 
 import optuna
 from optuna.trial import Trial, TrialState
@@ -38,8 +37,7 @@ class SearchTrial:
         self.tested_by: Objective | None = None
 
     def adopt(self) -> Outcome | None:
-        ask = partial(optuna_trials.ask, self._db, self._study, self._lease, self._fixed_params)
-        self._trial_id = queue.under_lease(self._db, self._lease, ask)  # a stale holder's trial would run for ever
+        self._trial_id = optuna_trials.ask(self._db, self._study, self._lease, self._fixed_params)
         if self._lease.token == 1:
             return None
         earlier = self._db.optuna.get_trial(self._trial_id)
@@ -61,9 +59,15 @@ class SearchTrial:
     def prepare(self) -> TrialConfig:
         self._trial = optuna_trials.open_trial(self._study, self._trial_id)
         try:
-            return optuna_trials.suggested(self._db, self._trial, lambda trial: suggest(trial, self._definition))
-        finally:  # also of a sampler that fails half way
-            queue.attach(self._db, self._lease, self._trial_id, self._trial.number, self._trial.params)
+            config = optuna_trials.suggested(self._db, self._lease, self._trial, self._suggest)
+        except Exception:  # of a sampler: people should see which trial it was
+            queue.attach(self._db, self._lease, self._trial_id, self._trial.number)
+            raise
+        queue.attach(self._db, self._lease, self._trial_id, self._trial.number, self._trial.params)
+        return config
+
+    def _suggest(self, trial: Trial) -> TrialConfig:
+        return suggest(trial, self._definition)
 
     def take_in(self, done: EpochDone) -> Step | None:
         """The epochs of the first repeat or, to compare seed by seed, whole repeats."""

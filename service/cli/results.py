@@ -7,12 +7,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from search_spaces.variants import VARIANT_PARAMETERS
 from service.api.models import RankingRow, StudyDetail, TrialOut, WinnerOut
 from service.cli.views import measured, setting
 from service.client import Client
 
 WIDE = 100  # columns; a narrower terminal shows the settings of the best trial only
-IN_THE_VARIANT = frozenset({"regularizer", "stir_type", "mask_mode"})  # its name tells them already
 
 
 def show_results(console: Console, client: Client, study: StudyDetail) -> None:
@@ -58,7 +58,7 @@ def ranking_table(study: StudyDetail, rows: Sequence[RankingRow], *, with_settin
             measured(row.best_values[0] if row.best_values else None),
             measured(row.mean_of_top),
         ]
-        searched = {k: v for k, v in (row.best_params or {}).items() if k not in IN_THE_VARIANT | fixed}
+        searched = {k: v for k, v in (row.best_params or {}).items() if k not in {*VARIANT_PARAMETERS, *fixed}}
         settings = ", ".join(f"{name} {setting(value)}" for name, value in searched.items())
         table.add_row(*cells, *([settings] if with_settings else []))
     return table

@@ -14,6 +14,7 @@ from service.cli.views import line, measured
 from service.client import Client
 
 StudyName = Annotated[str, typer.Argument(help="The study's name.")]
+AS_DEFINED = "as the study's definition says, else "
 
 
 def studies(
@@ -68,8 +69,15 @@ def extend(
 
 def confirm(
     name: StudyName,
-    top: Annotated[int, typer.Option(min=1, help="Configurations of each variant, the best of the search.")] = 1,
-    repeats: Annotated[int, typer.Option(min=2, help="Fresh seeds each of them is trained with.")] = 5,
+    top: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Configurations of each variant, the best of the search.", show_default=AS_DEFINED + "1"
+        ),
+    ] = None,
+    repeats: Annotated[
+        int | None, typer.Option(min=2, help="Fresh seeds each of them is trained with.", show_default=AS_DEFINED + "5")
+    ] = None,
 ) -> None:
     """Train the best configurations again under fresh seeds and test them: at once, or when the search has ended."""
     with client_here() as client:

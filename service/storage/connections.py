@@ -17,7 +17,8 @@ FULL_S = 20.0  # s that a full server is asked again; `patiently` goes on from t
 _FIRST_S, _LONGEST_S = 0.2, 3.0  # a refusal costs the server a process: not too often
 IDLE_S = 0.1  # s without use after which a connection is idle: who asks for a trial uses it many times on end
 # Seconds that a worker keeps its connections, by the share of the server's that are in use.
-KEPT_S = {0.5: 60.0, 0.8: 2.0, 1.0: IDLE_S}
+LONGEST_S = 60.0
+KEPT_S = {0.5: LONGEST_S, 0.8: 2.0, 1.0: IDLE_S}
 
 _SETTINGS: dict[str, Any] = {
     "connect_timeout": 3,  # s
@@ -62,8 +63,14 @@ class Turns:
         self._ends_at = float("inf")
         self._lock = threading.Lock()
         self._used_at = time.monotonic()
+        self._kept_s = LONGEST_S
         sa.event.listen(engine, "connect", self._opened)
         sa.event.listen(engine, "checkin", self._used)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether the server was short of connections when one was last opened."""
+        return self._kept_s < LONGEST_S
 
     def cancel(self) -> None:
         """Close nothing any more until a connection is opened."""
@@ -71,7 +78,7 @@ class Turns:
             self._schedule(float("inf"))
 
     def _opened(self, connection: Any, _: object) -> None:
-        seconds = _kept_s(connection)
+        seconds = self._kept_s = _kept_s(connection)
         with self._lock:
             if time.monotonic() + seconds < self._ends_at:
                 self._schedule(seconds)

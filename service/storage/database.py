@@ -83,10 +83,9 @@ class Database:
                 self._storages = optuna.storages.get_storage(storage), storage
             return self._storages
 
-    def is_connected(self) -> bool:
-        """Whether a connection is open and free, so that a question costs the server no new process."""
-        pool = self.engine.pool
-        return isinstance(pool, sa.QueuePool) and pool.checkedin() > 0
+    def is_crowded(self) -> bool:
+        """Whether the server is short of connections, so that what can wait should not open one."""
+        return self._turns is not None and self._turns.is_crowded
 
     def check(self) -> None:
         """Return if the database answers and its schema is the one this program was written for.

@@ -23,7 +23,8 @@ _LOST = sa.text(
     """
 )
 
-# What the holder that told Optuna knew: where the first objective was the best in the first repeat.
+# For a trial that was ended outside of `finish`, by hand or by an earlier release: where the first objective was the
+# best in the first repeat.
 _BEST_EPOCH = sa.text(
     """
     SELECT c.epoch FROM fleet.curves c JOIN fleet.runs r ON r.id = c.run_id JOIN fleet.studies s ON s.id = r.study_id

@@ -13,12 +13,16 @@ from service.storage.records import StudyRecord
 
 _LOCK = sa.text("SELECT id, state, stage, finished_at, definition FROM fleet.studies WHERE name = :name FOR UPDATE")
 
-# The time between the end of a study and its extension does not count as wall time.
-_REOPEN = sa.text(
-    """
-    UPDATE fleet.studies SET finished_at = NULL, stage = 'search',
-        started_at = started_at + coalesce(now() - finished_at, interval '0'),
-        definition = jsonb_set(definition, '{budget,trials}', to_jsonb(cast(:trials AS int)))
+# What has finished runs again, also if it was paused before its last run ended; the time between does not count as
+# wall time.
+_OPEN_AGAIN = """
+    finished_at = NULL, started_at = started_at + coalesce(now() - finished_at, interval '0'),
+    state = CASE WHEN finished_at IS NULL THEN state ELSE 'running' END
+"""
+_EXTEND = sa.text(
+    f"""
+    UPDATE fleet.studies SET {_OPEN_AGAIN}, stage = 'search',
+        definition = jsonb_set(definition, '{{budget,trials}}', to_jsonb(cast(:trials AS int)))
     WHERE id = :study
     """
 )
@@ -30,19 +34,13 @@ _ADD = sa.text(
 )
 
 _CONFIRM = sa.text(
-    """
-    UPDATE fleet.studies SET finished_at = NULL,
-        definition = jsonb_set(definition, '{confirmation}', cast(:confirmation AS jsonb))
+    f"""
+    UPDATE fleet.studies SET {_OPEN_AGAIN},
+        definition = jsonb_set(definition, '{{confirmation}}', cast(:confirmation AS jsonb))
     WHERE id = :study
     """
 )
-# The seeds of each confirmed configuration, NULL where none is.
-_SEEDS = sa.text(
-    """
-    SELECT (definition->'confirmation'->>'repeats')::int FROM fleet.studies s
-    WHERE id = :study AND EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND stage = 'confirmation')
-    """
-)
+_IS_CONFIRMED = sa.text("SELECT EXISTS (SELECT FROM fleet.runs WHERE study_id = :study AND stage = 'confirmation')")
 
 
 def extend(db: Database, name: str, trials: int) -> StudyRecord:
@@ -66,7 +64,7 @@ def extend(db: Database, name: str, trials: int) -> StudyRecord:
         total = row.definition["budget"]["trials"] + trials
         if total > MOST_TRIALS:
             raise NotExtendable(name, f"budget.trials must be at most {MOST_TRIALS}, got {total}")
-        connection.execute(_REOPEN, {"study": row.id, "trials": total})
+        connection.execute(_EXTEND, {"study": row.id, "trials": total})
         reason = limits.reached(connection, row.id)
         if reason is not None:
             raise NotExtendable(name, f"{reason}: submit it under another name with a larger budget")
@@ -77,24 +75,36 @@ def extend(db: Database, name: str, trials: int) -> StudyRecord:
 def confirm(db: Database, name: str, wanted: Confirmation) -> StudyRecord:
     """Have the study's best configurations confirmed: at once if it has finished, else when its search has ended.
 
-    It may be asked for again with a larger `top`; what was confirmed before is not confirmed again.
+    What `wanted` leaves open is as the study's definition has it, else the default. It may be asked for again with a
+    larger `top`; what was confirmed before is not confirmed again.
 
     Raises:
         UnknownStudy: there is none of this name.
-        NotConfirmable: it was stopped, no such configuration is left, or others were confirmed under another number
-            of seeds, so that the two could not be compared.
+        NotConfirmable: it has several objectives or was stopped, no such configuration is left, or others were
+            confirmed under another number of seeds, so that the two could not be compared.
     """
     with db.engine.begin() as connection:
         row = _locked(connection, name)
         if row.state == "stopped":
             raise NotConfirmable(name, "it was stopped for good: submit it under another name")
-        seeds = connection.execute(_SEEDS, {"study": row.id}).scalar_one_or_none()
-        if seeds is not None and seeds != wanted.repeats:
-            raise NotConfirmable(name, f"others were confirmed under {seeds} seeds: repeats must be {seeds}")
-        connection.execute(_CONFIRM, {"study": row.id, "confirmation": wanted.model_dump_json()})
+        if len(row.definition["objectives"]) > 1:
+            raise NotConfirmable(name, "it has several objectives: which configuration is best is yours to say")
+        present = row.definition["confirmation"]
+        whole = Confirmation(**{**(present or {}), **wanted.model_dump(exclude_unset=True)})
+        if connection.execute(_IS_CONFIRMED, {"study": row.id}).scalar_one():
+            _refuse_unless_comparable(name, Confirmation(**present), whole)
+        connection.execute(_CONFIRM, {"study": row.id, "confirmation": whole.model_dump_json()})
         if row.finished_at is not None and not confirmation.schedule(connection, row.id):
             raise NotConfirmable(name, "none of its complete configurations is left to confirm: ask for a larger top")
     return studies.get(db, name)
+
+
+def _refuse_unless_comparable(name: str, present: Confirmation, wanted: Confirmation) -> None:
+    if wanted.repeats != present.repeats:
+        seeds = present.repeats
+        raise NotConfirmable(name, f"others were confirmed under {seeds} seeds: repeats must be {seeds}")
+    if wanted.top < present.top:
+        raise NotConfirmable(name, f"{present.top} of each variant are confirmed: top must be at least {present.top}")
 
 
 def _locked(connection: sa.Connection, name: str) -> sa.Row[Any]:

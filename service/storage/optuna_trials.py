@@ -13,6 +13,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from service.storage.database import Database
+from service.storage.holding import under_lease
 from service.storage.reasons import storable
 from service.storage.records import Lease
 
@@ -32,12 +33,16 @@ def ask(db: Database, study: optuna.Study, lease: Lease, fixed_params: Mapping[s
 
     `study.ask()` cannot mark a trial in the transaction that creates it, so a worker that dies in between
     would leave a trial that belongs to nobody and runs for ever; a template can.
+
+    Raises:
+        LeaseLost: the run is another holder's by now; a stale one's trial would run for ever as well.
     """
     trial_id = lease.trial_id
     if trial_id is None and lease.token > 1:
         trial_id = _trial_of_run(db, study, lease.run_id)
     if trial_id is None:
-        return db.optuna.create_new_trial(study._study_id, _template(lease.run_id, fixed_params))
+        template = _template(lease.run_id, fixed_params)
+        return under_lease(db, lease, lambda: db.optuna.create_new_trial(study._study_id, template))
     db.optuna.get_all_trials(study._study_id, deepcopy=False)  # the cache does not know what others asked for
     return trial_id
 
@@ -48,14 +53,16 @@ def open_trial(study: optuna.Study, trial_id: int) -> Trial:
     return Trial(study, trial_id)
 
 
-def suggested(db: Database, trial: Trial, suggest: Callable[[Trial], T]) -> T:
-    """Return `suggest(trial)`, whose parameters are written in one transaction.
+def suggested(db: Database, lease: Lease, trial: Trial, suggest: Callable[[Trial], T]) -> T:
+    """Return `suggest(trial)`; its parameters are written in one transaction, under the lease.
 
     The sampler draws what it draws jointly before: that may take it seconds, in which nothing should be locked.
+
+    Raises:
+        LeaseLost: as for `ask`.
     """
     _ = trial.relative_params
-    with db.transaction():
-        return suggest(trial)
+    return under_lease(db, lease, lambda: suggest(trial))
 
 
 def should_prune(trial: Trial, step: int, value: float) -> bool:

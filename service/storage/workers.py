@@ -1,6 +1,7 @@
 """Who works: every worker registers itself and is seen with each renewal."""
 
 import uuid
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
@@ -32,17 +33,27 @@ def register(db: Database, host: str, pid: int, device: str) -> str:
 
 
 def seen(db: Database, worker_id: str) -> bool:
-    """Note that the worker is alive, and return whether it may stay: False if it was asked to leave or forgotten."""
+    """Note that the worker is alive, and return whether it may stay: False if it was asked to leave.
+
+    Raises:
+        UnknownWorker: it was silent for a day and was forgotten, or the database is an older one that was restored.
+    """
     here = workers.update().where(workers.c.id == worker_id).values(seen_at=sa.func.now()).returning(workers.c.drain)
     with db.engine.begin() as connection:
-        return connection.execute(here).scalar_one_or_none() is False
+        return _stays(connection.execute(here), worker_id)
 
 
 def may_stay(db: Database, worker_id: str) -> bool:
     """As `seen`, without a sign of life: nothing is written."""
     with db.engine.connect() as connection:
-        drain = connection.execute(sa.select(workers.c.drain).where(workers.c.id == worker_id)).scalar_one_or_none()
-    return drain is False
+        return _stays(connection.execute(sa.select(workers.c.drain).where(workers.c.id == worker_id)), worker_id)
+
+
+def _stays(drains: sa.CursorResult[Any], worker_id: str) -> bool:
+    drain = drains.scalar_one_or_none()
+    if drain is None:
+        raise UnknownWorker(worker_id)
+    return not drain
 
 
 def drain(db: Database, worker_id: str) -> None:

@@ -40,7 +40,7 @@ def test_a_study_is_prioritized_and_extended(command: Command, study: str) -> No
 
 def test_a_study_is_confirmed(command: Command, study: str) -> None:
     assert command("confirm", study, "--repeats", "3")[:2] == (DONE, "runs to confirm digits-1: 2\n")
-    code, said, told = command("confirm", study)
+    code, said, told = command("confirm", study, "--repeats", "5")
     assert (code, said) == (FAILED, "")
     assert told == (
         "error: study 'digits-1' cannot be confirmed: others were confirmed under 3 seeds: repeats must be 3\n"

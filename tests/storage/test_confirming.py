@@ -1,13 +1,19 @@
 """A confirmation that is asked for later than the study."""
 
+from collections.abc import Callable
+from datetime import UTC, datetime
+
 import pytest
+import sqlalchemy as sa
 
 from search_spaces import Confirmation
-from service.storage import extension, studies
+from service.storage import extension, queue, studies
 from service.storage.database import Database
 from service.storage.endings import close_finished_studies
 from service.storage.errors import NotConfirmable, UnknownStudy
-from service.storage.records import StudyState
+from service.storage.records import RunState, StudyState
+from tests.storage.conftest import make_definition
+from tests.storage.queueing import Waiting, claimed, execute, nothing
 from tests.storage.test_confirmation import confirming, dropconnect, dropout, end, searched
 
 ONCE = Confirmation(top=1, repeats=2)
@@ -44,6 +50,51 @@ def test_a_larger_top_confirms_only_what_is_new(db: Database) -> None:
     ]
 
 
+def test_what_is_not_said_is_as_the_study_has_it(db: Database) -> None:
+    searched(db, confirmation={"top": 3, "repeats": 7})
+    assert extension.confirm(db, "found", Confirmation(top=4)).definition.confirmation == Confirmation(top=4, repeats=7)
+
+
+def test_the_time_until_it_is_confirmed_is_no_wall_time_and_a_pause_is_over(db: Database) -> None:
+    searched(db, confirmation=None)
+    execute(db, "UPDATE fleet.studies SET started_at = now() - interval '1 hour'")
+    studies.set_state(db, "found", "paused")
+    close_finished_studies(db)
+    execute(
+        db, "UPDATE fleet.studies SET started_at = started_at - interval '1 day', finished_at = now()-interval '1 day'"
+    )
+    now = extension.confirm(db, "found", ONCE)
+    assert now.state is StudyState.RUNNING
+    assert now.started_at is not None
+    assert (datetime.now(UTC) - now.started_at).total_seconds() == pytest.approx(3600, abs=60)
+
+
+@pytest.mark.parametrize("first", ["confirm", "close"])
+def test_an_order_in_the_moment_of_the_last_end_confirms_once(db: Database, first: str) -> None:
+    study = studies.create(db, make_definition("found", trials=1))
+    last = claimed(db)
+    queue.attach(db, last, None, None, {"regularizer": "dropout", "drop_rate": 0.1})
+    calls: dict[str, Callable[[], object]] = {
+        "confirm": lambda: extension.confirm(db, "found", ONCE),
+        "close": lambda: queue.finish(db, last, RunState.COMPLETE, values=[0.5], tell=nothing),
+    }
+    both = Waiting(db)
+    with db.engine.begin() as connection:
+        connection.execute(sa.text("SELECT FROM fleet.studies WHERE id = :id FOR UPDATE"), {"id": study.id})
+        both.call(calls[first])
+        both.call(next(call for name, call in calls.items() if name != first))
+    both.join()
+    assert studies.get(db, "found").confirmation["waiting"] == 1
+
+
+def test_several_objectives_are_not_confirmed(db: Database) -> None:
+    objectives = [{"metric": "val_loss"}, {"metric": "val_accuracy", "direction": "maximize"}]
+    studies.create(db, make_definition("found", trials=2, objectives=objectives, sampler={"name": "random"}))
+    with pytest.raises(NotConfirmable, match="it has several objectives"):
+        extension.confirm(db, "found", ONCE)
+    assert studies.get(db, "found").definition.confirmation is None
+
+
 def test_what_cannot_be_confirmed(db: Database) -> None:
     with pytest.raises(UnknownStudy):
         extension.confirm(db, "found", ONCE)
@@ -57,6 +108,8 @@ def test_what_cannot_be_confirmed(db: Database) -> None:
         extension.confirm(db, "found", ONCE)
     assert studies.get(db, "found").state is StudyState.COMPLETE
     extension.confirm(db, "found", Confirmation(top=2, repeats=2))
+    with pytest.raises(NotConfirmable, match="2 of each variant are confirmed: top must be at least 2"):
+        extension.confirm(db, "found", ONCE)
     studies.set_state(db, "found", "stopped")
     with pytest.raises(NotConfirmable, match="it was stopped for good"):
         extension.confirm(db, "found", Confirmation(top=3, repeats=2))

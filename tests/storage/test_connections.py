@@ -97,15 +97,17 @@ def test_a_server_process_keeps_its_connections(
         assert server.engine.pool.checkedin() == 1  # type: ignore[attr-defined]  # a QueuePool's
 
 
-def test_whether_a_connection_is_at_hand(limited: str) -> None:
-    with Database.open(limited) as db:
-        assert not db.is_connected()
+def test_a_worker_knows_whether_the_server_is_crowded(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Database.open(database_url) as db:
         db.ping()
-        assert db.is_connected()
-        with db.engine.connect():
-            assert not db.is_connected()
-        db.close()
-        assert not db.is_connected()
+        assert not db.is_crowded()
+        monkeypatch.setattr(connections, "KEPT_S", {1.0: 2.0})  # as where more than half of the connections are used
+        db.engine.dispose()
+        db.ping()
+        assert db.is_crowded()
+    with Database.open(database_url, lasting=True) as server:
+        server.ping()
+        assert not server.is_crowded()
 
 
 def test_a_full_server_is_waited_for(limited: str) -> None:

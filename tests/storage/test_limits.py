@@ -4,6 +4,7 @@ import pytest
 
 from service.storage import history, queue, studies, workers
 from service.storage.database import Database
+from service.storage.errors import UnknownWorker
 from service.storage.expiry import expire
 from service.storage.records import RunState, StudyState
 from tests.storage.conftest import make_definition
@@ -149,5 +150,7 @@ def test_workers_that_nobody_names_are_forgotten_after_a_day(db: Database) -> No
     execute(db, "UPDATE fleet.workers SET stopped_at = seen_at WHERE stopped_at IS NOT NULL")
     workers.register(db, "new", 1, "cpu")
     assert workers.seen(db, holder)
-    assert not workers.seen(db, idle)  # forgotten: it is to leave, and whoever tends it starts another
-    assert not workers.may_stay(db, gone)
+    with pytest.raises(UnknownWorker):
+        workers.seen(db, idle)
+    with pytest.raises(UnknownWorker):
+        workers.may_stay(db, gone)

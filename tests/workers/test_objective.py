@@ -3,7 +3,7 @@
 import pytest
 
 from search_spaces import Objective
-from workers.objective import Progress, UnusableObjective
+from workers.objective import Progress
 
 LOSS = (Objective(metric="val_loss"),)
 
@@ -16,7 +16,9 @@ def test_what_is_tested_counts_at_the_epoch_that_validation_names() -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_test_that_gives_no_number_counts_for_nothing(value: float) -> None:
+def test_a_test_that_gives_no_number_is_no_result_where_it_counts(value: float) -> None:
     progress = Progress(LOSS, on_test=True)
-    with pytest.raises(UnusableObjective, match=f"test_loss became {value} in epoch 3: lower the learning rate"):
-        progress.add(0, 3, {"val_loss": 0.5, "test_loss": value})
+    progress.add(0, 1, {"val_loss": 0.5, "test_loss": value})
+    assert progress.flaw == f"test_loss is {value} at the best epoch: lower the learning rate"
+    progress.add(0, 2, {"val_loss": 0.4, "test_loss": 0.6})
+    assert (progress.flaw, progress.values) == (None, [0.6])

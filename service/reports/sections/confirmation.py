@@ -64,7 +64,7 @@ def _told(results: Results, confirmed: Confirmation) -> str:
 
 
 def _without(trial: TrialRecord, metric: str) -> str:
-    why = f"no finite {metric} under every seed" if trial.state is RunState.COMPLETE else trial.reason or trial.state
+    why = f"{metric} not finite under some seed" if trial.state is RunState.COMPLETE else trial.reason or trial.state
     return f"{trial.variant} ({why})"
 
 
