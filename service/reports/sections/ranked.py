@@ -44,7 +44,7 @@ def _table(results: Results) -> Html:
         values: Sequence[float | None] = row.best_values or [None] * len(metrics)
         number = DASH if row.best_number is None else str(row.best_number)
         return [
-            str(row.rank),
+            element("span", str(row.rank), class_="number"),  # which never breaks
             tag(row.variant, look_of(row.variant).colour),
             settings(row.best_params or {}, without=sorted(only_fixed)) or DASH,
             *(decimal(value, digits) for value, digits in zip(values, places, strict=True)),
