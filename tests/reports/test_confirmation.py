@@ -148,7 +148,7 @@ def test_a_figure_that_is_not_finite_is_no_result() -> None:
     results = results_of({**CLEAR, "masksembles": [0.1, 0.1, float("inf"), 0.1, 0.1]})
     assert [one.trial.variant for one in confirmed(results).found] == ["dropconnect", "dropout"]
     text = Page(html_report(results.study, results.trials, results.curves, results.confirmations)).text
-    assert "2 of 3 runs. Without a result: masksembles (no finite test_loss under every seed)." in text
+    assert "2 of 3 runs. Without a result: masksembles (test_loss not finite under some seed)." in text
     assert confirmation_of(results_of({"dropout": [float("nan")] * 5})) is None
 
 
