@@ -21,6 +21,7 @@ from service.storage.tables import SCHEMA
 
 DRIVER = "postgresql+psycopg2"
 _ACCEPTED = ("postgres", "postgresql", DRIVER)
+_REFUSED = "authentication failed"  # of a password; psycopg2 does not hand on the SQLSTATE (28P01)
 _INITIALISE_LOCK = 0x9E20DE  # any constant: one program initialises at a time
 
 
@@ -156,6 +157,10 @@ def initialise(url: str) -> None:
 
 def _unreachable(error: OperationalError) -> DatabaseUnreachable:
     reason = str(error.orig).strip().splitlines()[0]
+    if _REFUSED in reason:
+        return DatabaseUnreachable(
+            f"the database refuses this user ({reason}): check the password in DATABASE_URL or PGPASSWORD"
+        )
     return DatabaseUnreachable(f"the database does not answer ({reason}): is it running?")
 
 

@@ -85,3 +85,11 @@ def test_nobody_there(unused_port: int) -> None:
         db.check()
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_wrong_password_is_said_to_be_one(database_url: str) -> None:
+    wrong = sa.make_url(database_url).set(password="wr0ng").render_as_string(hide_password=False)
+    with Database.open(wrong) as db, pytest.raises(DatabaseUnreachable, match="refuses this user") as caught:
+        db.check()
+    assert "check the password" in str(caught.value)
+    assert "wr0ng" not in str(caught.value)
