@@ -15,7 +15,7 @@ from search_spaces.problems import InvalidDefinition, Problem
 from search_spaces.scale import InvalidScale, Scale, scaled
 from search_spaces.schema import definition_schema
 from search_spaces.suggestion import recorded_params, suggest
-from search_spaces.task import BUILT_IN_TASKS, TaskSpec
+from search_spaces.task import BUILT_IN_TASKS, Precision, TaskSpec
 from search_spaces.trial_config import TrialConfig, variant_of
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "InvalidDefinition",
     "InvalidScale",
     "Objective",
+    "Precision",
     "Problem",
     "Scale",
     "StudyDefinition",

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from workers.tasks.base import Inputs, Task
+from workers.training.precision import computing, widened
 
 GPU_BATCH = 4096  # samples
 CPU_BYTES = 2**19  # of input at once: activations that leave the cache cost up to three times as much
@@ -14,7 +15,8 @@ CPU_LEAST = 16  # samples
 def evaluate(task: Task, model: nn.Module, x: Inputs, y: Tensor) -> dict[str, float]:
     """The task's loss and metrics of x (N, ...), y (N, ...); leaves the model in evaluation mode."""
     model.eval()
-    outputs = torch.cat([model(batch) for batch in x.split(evaluation_batch(x))])
+    with computing(task.spec, x.device):
+        outputs = widened(torch.cat([model(batch) for batch in x.split(evaluation_batch(x))]))
     figures = {"loss": task.loss(outputs, y), **task.metrics(outputs, y)}
     values = torch.stack([figure.double() for figure in figures.values()]).tolist()  # one wait for all
     return dict(zip(figures, values, strict=True))

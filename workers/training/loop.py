@@ -18,6 +18,7 @@ from workers.training.facts import facts_of
 from workers.training.losses import NonFiniteLoss, mean_step_loss
 from workers.training.measurements import gradient_norm, peak_memory, reset_peak_memory
 from workers.training.memory import keep_freed_memory
+from workers.training.precision import computing, widened
 from workers.training.randomness import Randomness
 
 
@@ -43,7 +44,8 @@ class Training:
         start = Randomness(initial, device)
         with start.active():
             self.model = task.build(config).to(device)
-            self.facts = facts_of(self.model, self._splits.train_x[: config.batch_size])
+            with computing(task.spec, device):
+                self.facts = facts_of(self.model, self._splits.train_x[: config.batch_size])
         self.facts |= {"train_samples": len(self._splits.train_x), "val_samples": len(self._splits.val_x)}
         self._order = torch.Generator().manual_seed(order)
         self._noise = Randomness(noise, device)
@@ -123,7 +125,9 @@ class Training:
         losses, sizes = [], []
         self.model.train()
         for x, y in batches(data.train_x, data.train_y, order, self._config.batch_size):
-            loss = self._task.loss(self.model(x), y)
+            with computing(self._task.spec, self._device):
+                outputs = self.model(x)
+            loss = self._task.loss(widened(outputs), y)
             self._optimizer.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
             self._optimizer.step()

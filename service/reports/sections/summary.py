@@ -30,6 +30,8 @@ def _asked(results: Results) -> Html:
     task = [definition.task.name, plural(definition.task.epochs, "epoch")]
     if definition.task.train_size is not None:
         task.append(f"{definition.task.train_size:,} training samples")
+    if definition.task.precision != "float32":
+        task.append(definition.task.precision)
     task += [f"{name} {setting(value)}" for name, value in definition.task.options.items()]
     return facts(
         (

@@ -1,0 +1,22 @@
+"""The number format that a model computes in."""
+
+from contextlib import AbstractContextManager
+
+import torch
+from torch import Tensor
+
+from search_spaces import TaskSpec
+
+
+def computing(spec: TaskSpec, device: torch.device) -> AbstractContextManager[None]:
+    """What to run a model's forward pass in: torch's autocast where the study asks for bfloat16.
+
+    Weights, their gradients and Adam's averages stay in single precision, and so do loss and metrics when they
+    take `widened` outputs. bfloat16 has the same exponents, so gradients need no scaling.
+    """
+    return torch.autocast(device.type, torch.bfloat16, enabled=spec.precision == "bfloat16")
+
+
+def widened(outputs: Tensor) -> Tensor:
+    """Outputs (B, ...) that a loss can be taken of: in single precision where autocast has narrowed them."""
+    return outputs.float() if outputs.dtype == torch.bfloat16 else outputs
