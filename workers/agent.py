@@ -2,30 +2,26 @@
 
 import contextlib
 import logging
-import os
 import random
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import optuna
 
 from search_spaces import StudyDefinition, build_pruner, build_sampler, fixed_params
-from service.storage import optuna_trials, ownership, queue, studies, workers
+from service.storage import optuna_trials, ownership, queue, studies
 from service.storage.database import Database
 from service.storage.errors import LeaseLost, UnknownWorker
-from service.storage.expiry import expire
 from service.storage.patience import AWAY, first_line, patiently
 from service.storage.records import Lease, RunState
 from workers.checkpoints import Place
-from workers.collection import collect
 from workers.execution import Execution
-from workers.lease import AGAIN_S, LOOK_S, SEEN_S, Renewal
+from workers.lease import AGAIN_S, Renewal
+from workers.rounds import Rounds
 from workers.seat import Seat
 from workers.trial_process import TrialProcessDied
 
@@ -33,7 +29,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-COLLECT_S = 600.0  # s between looks for checkpoints that nobody needs
 CROWDED_S = 10.0  # s between looks at an empty queue where connections are short
 NAP_S = 0.2  # s between looks at the drain while there is nothing to do
 
@@ -60,10 +55,8 @@ class Agent:
         self._db, self._options, self._seat = db, options, seat
         self._leave_by = float("inf")
         self._retires = False
-        self._is_unwanted = False
-        self._sweep_at = self._look_at = self._collect_at = 0.0
+        self._rounds = Rounds(db, options.lease)
         self._checkpoints: Place | None = None
-        self._id: str  # that the database knows this worker by
 
     def drain(self) -> None:
         """Take no further run and hand the present one back, with a checkpoint at the end of its epoch if that
@@ -90,16 +83,14 @@ class Agent:
             self._register(device)
             self._checkpoints = self._patiently(self._place)
             self._serve()
-            workers.stopped(self._db, self._id)
-            log.info("worker %s has left", self._id)
+            self._rounds.leave()
         except AWAY as error:
             log.warning("left while the database was away: %s", first_line(error))
         finally:
             self._seat.clear()
 
     def _register(self, device: str) -> None:
-        self._id = self._patiently(lambda: workers.register(self._db, socket.gethostname(), os.getpid(), device))
-        log.info("worker %s on %s waits for runs", self._id, device)
+        self._patiently(lambda: self._rounds.register(device))
 
     def _place(self) -> Place | None:
         url = self._options.checkpoints
@@ -113,7 +104,7 @@ class Agent:
             try:
                 lease = self._next()
                 if lease is None and self._options.exit_when_idle:
-                    self._sweep()
+                    self._rounds.sweep(self._checkpoints)
                     return
             except AWAY as error:  # which is no empty queue
                 self._wait_out(error)
@@ -130,7 +121,7 @@ class Agent:
     def is_draining(self) -> bool:
         """Whether `drain` was called, or is to be: somebody asked over REST that this worker leave."""
         # No Event: its lock is not reentrant, and a handler that comes while the lock is held waits for ever.
-        return self._leave_by < float("inf") or self._is_unwanted
+        return self._leave_by < float("inf") or self._rounds.is_unwanted
 
     def _rest(self, seconds: float) -> None:
         """Sleep for about so long, or until this worker is to leave."""
@@ -139,8 +130,8 @@ class Agent:
             time.sleep(min(left, NAP_S))
 
     def _next(self) -> Lease | None:
-        self._look_around()
-        return None if self.is_draining() else queue.claim(self._db, self._id, self._options.lease)
+        self._rounds.look(self._checkpoints)
+        return None if self.is_draining() else queue.claim(self._db, self._rounds.worker_id, self._options.lease)
 
     def _wait_out(self, error: Exception) -> None:
         """Wait for the database, and then a little more: others may hold runs whose leases ended meanwhile, and are
@@ -148,25 +139,6 @@ class Agent:
         log.warning("the database does not answer, waiting for it: %s", first_line(error))
         self._patiently(self._db.ping)
         self._rest(min(self._options.lease / 3, 5 * AGAIN_S))
-
-    def _look_around(self) -> None:
-        """Sweep and show a sign of life from time to time, and ask more often whether we may stay."""
-        if time.monotonic() > self._sweep_at:
-            self._sweep()
-        elif time.monotonic() > self._look_at:
-            self._heed(workers.may_stay(self._db, self._id))
-            self._look_at = time.monotonic() + LOOK_S
-
-    def _heed(self, may_stay: bool) -> None:
-        self._is_unwanted = self._is_unwanted or not may_stay
-
-    def _sweep(self) -> None:
-        expire(self._db, lambda trial_id, reason: optuna_trials.fail(self._db, trial_id, reason))
-        self._heed(workers.seen(self._db, self._id))
-        self._sweep_at = time.monotonic() + min(self._options.lease / 3, SEEN_S)
-        if self._checkpoints is not None and time.monotonic() > self._collect_at:
-            collect(self._checkpoints, lambda runs: ownership.open_among(self._db, runs))
-            self._collect_at = time.monotonic() + COLLECT_S
 
     def _take_seat(self, lease: Lease | None = None, renewal: Renewal | None = None) -> bool:
         """Have a trial process, on a device of its own if the run needs that; False if it comes to nothing."""
@@ -179,12 +151,12 @@ class Agent:
     def _wait_outside(self) -> None:
         """Show a sign of life while another slot has the device to itself."""
         with contextlib.suppress(UnknownWorker, *AWAY):
-            self._look_around()
+            self._rounds.look(self._checkpoints)
         self._rest(NAP_S)
 
     def _work(self, lease: Lease) -> None:
         try:
-            with Renewal(self._db, self._id, lease, self._options.lease, self._heed) as renewal:
+            with Renewal(self._db, self._rounds.worker_id, lease, self._options.lease, self._rounds.heed) as renewal:
                 if not self._take_seat(lease, renewal):
                     self._patiently(lambda: queue.hand_back(self._db, lease))
                 else:
@@ -215,12 +187,12 @@ class Agent:
         return patiently(call, seconds=float("inf"), give_up=self.is_draining)
 
     def _execute(self, lease: Lease, renewal: Renewal) -> None:
-        study = self._study(lease.study_id)
-        found = studies.definition_of(self._db, lease.study_id)  # a confirmation may have been asked for since
-        if study is None or found is None:
+        found = studies.definition_of(self._db, lease.study_id)
+        if found is None:
             raise LeaseLost(lease.run_id, lease.token)
-        definition, _ = found
-        study.sampler = build_sampler(definition, _sampler_seed(definition, lease.ordinal))
+        definition, optuna_study_id = found
+        sampler = build_sampler(definition, _sampler_seed(definition, lease.ordinal))
+        study = optuna_trials.load_study(self._db, optuna_study_id, sampler, build_pruner(definition))
         execution = Execution(
             self._db,
             lease,
@@ -242,15 +214,6 @@ class Agent:
             self._seat.clear()
         else:
             self._seat.replace()
-
-    @lru_cache(maxsize=64)  # noqa: B019 (an agent lives as long as its process)
-    def _study(self, study_id: int) -> optuna.Study | None:
-        found = studies.definition_of(self._db, study_id)
-        if found is None:
-            return None
-        definition, optuna_study_id = found
-        sampler = build_sampler(definition, definition.sampler.seed)
-        return optuna_trials.load_study(self._db, optuna_study_id, sampler, build_pruner(definition))
 
 
 def _sampler_seed(definition: StudyDefinition, ordinal: int) -> int:

@@ -1,5 +1,6 @@
 """Runs of a study, trials of the search and runs of the confirmation: parameters, states, values, learning curves."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -31,7 +32,7 @@ def listing(
     page = trials.page(database, study, wanted, limit, offset)
     counts = (study.counts, study.confirmation)
     total = sum(sum(by_state.values()) if wanted is None else by_state[wanted] for by_state in counts)
-    return TrialPage(trials=[trial_out(trial, study.definition) for trial in page], total=total)
+    return _page(page, total, study)
 
 
 @router.get("/trials/{number}")
@@ -51,8 +52,7 @@ def confirming(name: StudyName, database: DatabaseOf, limit: Limit = 100, offset
     """The runs of the study's confirmation in the order of its queue, by place."""
     study = studies.get(database, name)
     page = trials.page(database, study, limit=limit, offset=offset, stage=Stage.CONFIRMATION)
-    total = sum(study.confirmation.values())
-    return TrialPage(trials=[trial_out(trial, study.definition) for trial in page], total=total)
+    return _page(page, sum(study.confirmation.values()), study)
 
 
 @router.get("/confirmation/{place}")
@@ -74,6 +74,10 @@ def best(name: StudyName, database: DatabaseOf) -> TrialOut:
     if study.best is None:
         raise NoCompleteTrial(name)
     return trial_out(study.best, study.definition)
+
+
+def _page(page: Sequence[records.TrialRecord], total: int, study: records.StudyRecord) -> TrialPage:
+    return TrialPage(trials=[trial_out(trial, study.definition) for trial in page], total=total)
 
 
 def _shown(database: Database, name: str, number: int, stage: Stage) -> TrialDetail:

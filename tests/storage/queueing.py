@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa
 
@@ -70,6 +70,16 @@ class Waiting:
         for thread in self._threads:
             thread.join(60)
             assert not thread.is_alive()
+
+
+def at_once(db: Database, study: int, calls: Mapping[str, Callable[[], object]], first: str) -> None:
+    """Make all calls while the study is locked, the one named `first` before the others; return when all have ended."""
+    waiting = Waiting(db)
+    with db.engine.begin() as connection:
+        connection.execute(sa.text("SELECT FROM fleet.studies WHERE id = :id FOR UPDATE"), {"id": study})
+        for name in sorted(calls, key=lambda name: name != first):
+            waiting.call(calls[name])
+    waiting.join()
 
 
 def wait_until_blocked(db: Database, sessions: int) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-import sqlalchemy as sa
 
 from search_spaces import Confirmation
 from service.storage import extension, queue, studies
@@ -13,7 +12,7 @@ from service.storage.endings import close_finished_studies
 from service.storage.errors import NotConfirmable, UnknownStudy
 from service.storage.records import RunState, StudyState
 from tests.storage.conftest import make_definition
-from tests.storage.queueing import Waiting, claimed, execute, nothing
+from tests.storage.queueing import at_once, claimed, execute, nothing
 from tests.storage.test_confirmation import confirming, dropconnect, dropout, end, searched
 
 ONCE = Confirmation(top=1, repeats=2)
@@ -78,12 +77,7 @@ def test_an_order_in_the_moment_of_the_last_end_confirms_once(db: Database, firs
         "confirm": lambda: extension.confirm(db, "found", ONCE),
         "close": lambda: queue.finish(db, last, RunState.COMPLETE, values=[0.5], tell=nothing),
     }
-    both = Waiting(db)
-    with db.engine.begin() as connection:
-        connection.execute(sa.text("SELECT FROM fleet.studies WHERE id = :id FOR UPDATE"), {"id": study.id})
-        both.call(calls[first])
-        both.call(next(call for name, call in calls.items() if name != first))
-    both.join()
+    at_once(db, study.id, calls, first)
     assert studies.get(db, "found").confirmation["waiting"] == 1
 
 

@@ -3,14 +3,13 @@
 from collections.abc import Callable
 
 import pytest
-import sqlalchemy as sa
 
 from service.storage import extension, queue, studies
 from service.storage.database import Database
 from service.storage.errors import NotExtendable, UnknownStudy
 from service.storage.records import RunState, StudyState
 from tests.storage.conftest import make_definition
-from tests.storage.queueing import Waiting, claimed, counts, ended, execute, nothing, noting
+from tests.storage.queueing import at_once, claimed, counts, ended, execute, nothing, noting
 
 
 def create(db: Database, trials: int = 3, **parts: object) -> int:
@@ -80,12 +79,7 @@ def test_an_extension_in_the_moment_of_the_last_end_leaves_the_study_open(db: Da
         "extend": lambda: extension.extend(db, "s", 2),
         "close": lambda: queue.finish(db, last, RunState.COMPLETE, tell=nothing),
     }
-    both = Waiting(db)
-    with db.engine.begin() as connection:
-        connection.execute(sa.text("SELECT FROM fleet.studies WHERE id = :id FOR UPDATE"), {"id": study})
-        both.call(calls[first])
-        both.call(next(call for name, call in calls.items() if name != first))
-    both.join()
+    at_once(db, study, calls, first)
     assert counts(db, "s") == {"complete": 1, "waiting": 2}
     assert studies.get(db, "s").finished_at is None
     ended(db), ended(db)
@@ -100,12 +94,7 @@ def test_an_extension_in_the_moment_of_a_stop_leaves_nothing_waiting(db: Databas
         "extend": lambda: noting(refused, lambda: extension.extend(db, "s", 2)),
         "stop": lambda: studies.set_state(db, "s", "stopped"),
     }
-    both = Waiting(db)
-    with db.engine.begin() as connection:
-        connection.execute(sa.text("SELECT FROM fleet.studies WHERE id = :id FOR UPDATE"), {"id": study})
-        both.call(calls[first])
-        both.call(next(call for name, call in calls.items() if name != first))
-    both.join()
+    at_once(db, study, calls, first)
     assert refused == ([NotExtendable] if first == "stop" else [])
     assert counts(db, "s") == {"cancelled": 1 if first == "stop" else 3}
     assert studies.get(db, "s").finished_at is not None

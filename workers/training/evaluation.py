@@ -6,9 +6,8 @@ from torch import Tensor, nn
 from workers.tasks.base import Inputs, Task
 from workers.training.precision import computing, widened
 
-GPU_BATCH = 4096  # samples
-CPU_BYTES = 2**19  # of input at once: activations that leave the cache cost up to three times as much
-CPU_LEAST = 16  # samples
+CPU_SAMPLES, GPU_SAMPLES = 64, 4096  # at once: more are no faster
+MOST_BYTES = 2**26  # of input at once: activations are many times that
 
 
 @torch.inference_mode()
@@ -24,6 +23,5 @@ def evaluate(task: Task, model: nn.Module, x: Inputs, y: Tensor) -> dict[str, fl
 
 def evaluation_batch(x: Inputs) -> int:
     """How many samples of x (N, ...) to evaluate at once."""
-    if x.device.type != "cpu":
-        return GPU_BATCH
-    return max(CPU_LEAST, CPU_BYTES * len(x) // x.nbytes)
+    samples = CPU_SAMPLES if x.device.type == "cpu" else GPU_SAMPLES
+    return max(1, min(samples, MOST_BYTES * len(x) // x.nbytes))

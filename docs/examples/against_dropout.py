@@ -1,0 +1,104 @@
+"""The tables of docs/results.md: every variant's best configuration beside Dropout's, seed by seed.
+
+    pernodedrop report STUDY -f parquet -o results
+    python docs/examples/against_dropout.py results [--figure test_accuracy] [--digits 3]
+
+A seed counts at the epoch that is best by validation loss. The search chooses a variant's configuration by its mean
+over the search's seeds; what the confirmation measured stands beside it, where there is one. Differences are paired
+over the seeds; every interval stands for itself (95 %).
+"""
+
+import argparse
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+from pyarrow import parquet
+
+from service.reports.statistics import Interval, PairedDifference, mean_interval, paired_difference
+
+BASE = "dropout"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A configuration's metrics at the best epoch of each seed."""
+
+    stage: str
+    variant: str
+    rate: float | None
+    seeds: Sequence[Mapping[str, float]]
+
+    def values(self, metric: str) -> list[float]:
+        return [seed[metric] for seed in self.seeds]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="with curves.parquet and records.parquet")
+    parser.add_argument("--figure", help="a metric of the confirmation to add, such as test_accuracy")
+    parser.add_argument("--digits", type=int, default=3)
+    options = parser.parse_args()
+    for row in rows(list(trained(options.folder)), options.figure, options.digits):
+        print(f"| {' | '.join(row)} |")
+
+
+def trained(folder: Path) -> Iterator[Trained]:
+    """Every complete run."""
+    runs = {row["run"]: row for row in parquet.read_table(folder / "records.parquet").to_pylist()}
+    curves: dict[int, dict[int, dict[int, dict[str, float]]]] = defaultdict(
+        lambda: defaultdict(lambda: defaultdict(dict))
+    )
+    for point in parquet.read_table(folder / "curves.parquet").to_pylist():
+        metric = f"{point['split']}_{point['metric']}"
+        curves[point["run"]][point["repeat"]][point["epoch"]][metric] = point["value"]
+    for run, row in runs.items():
+        if row["state"] == "complete":
+            repeats = [epochs for _, epochs in sorted(curves[run].items())]
+            best = [min(epochs.values(), key=lambda metrics: metrics["val_loss"]) for epochs in repeats]
+            yield Trained(row["stage"], row["variant"], row["drop_rate"], best)
+
+
+def rows(found: Sequence[Trained], figure: str | None, digits: int) -> list[list[str]]:
+    best: dict[str, Trained] = {}
+    for one in sorted(found, key=lambda one: fmean(one.values("val_loss"))):
+        if one.stage == "search":
+            best.setdefault(one.variant, one)
+    confirmed = {one.variant: one for one in found if one.stage == "confirmation"}
+    return [
+        [
+            *_searched(one, best[BASE], digits),
+            *(_confirmed(confirmed[name], confirmed[BASE], figure, digits) if name in confirmed else ()),
+        ]
+        for name, one in best.items()
+    ]
+
+
+def _searched(one: Trained, base: Trained, digits: int) -> list[str]:
+    losses = one.values("val_loss")
+    rate = "" if one.rate is None else f"{one.rate:g}"
+    each = ", ".join(f"{loss:.{digits}f}" for loss in losses)
+    return [one.variant, rate, f"{fmean(losses):.{digits}f}", each, _difference(one, base, "val_loss", digits)]
+
+
+def _confirmed(one: Trained, base: Trained, figure: str | None, digits: int) -> list[str]:
+    losses = one.values("test_loss")
+    told = [_around(fmean(losses), mean_interval(losses), digits), _difference(one, base, "test_loss", digits)]
+    return told if figure is None else [*told, f"{fmean(one.values(figure)):.3f}"]
+
+
+def _difference(one: Trained, base: Trained, metric: str, digits: int) -> str:
+    if one is base:
+        return "0"
+    found = paired_difference(one.values(metric), base.values(metric))
+    return _around(found.mean, found, digits, "+")
+
+
+def _around(mean: float, bounds: Interval | PairedDifference, digits: int, sign: str = "") -> str:
+    return f"{mean:{sign}.{digits}f} ({bounds.low:{sign}.{digits}f} to {bounds.high:{sign}.{digits}f})"
+
+
+if __name__ == "__main__":
+    main()
