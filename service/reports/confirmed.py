@@ -10,11 +10,10 @@ import numpy as np
 from search_spaces import Objective
 from service.reports.epochs import Epoch, best_epoch, by_repeat
 from service.reports.results import Results
-from service.reports.statistics import Interval, PairedDifference, mean_interval, paired_difference
+from service.reports.statistics import AllPairs, Interval, PairedDifference, mean_interval
 from service.storage.records import RunState, TrialRecord
 
 TEST = "test_"
-ALPHA = 0.05  # for all comparisons together
 
 
 @dataclass(frozen=True)
@@ -58,13 +57,11 @@ class Confirmation:
     def to_winner(self) -> tuple[PairedDifference, ...]:
         """Every other configuration's values minus the winner's, seed by seed, in the order of `found`.
 
-        The intervals hold for all pairs of configurations at once (Bonferroni), and so for those with the winner,
-        whichever that turned out to be.
+        The intervals hold for all pairs of configurations at once, and so for those with the winner, whichever that
+        turned out to be.
         """
-        count = len(self.found)
-        confidence = 1 - ALPHA / max(1, count * (count - 1) // 2)
-        best = self.winner.figures[self.metric]
-        return tuple(paired_difference(other.figures[self.metric], best, confidence) for other in self.found[1:])
+        pairs = AllPairs(np.array([one.figures[self.metric] for one in self.found]))
+        return tuple(pairs.difference(other, 0) for other in range(1, len(self.found)))
 
 
 def confirmation_of(results: Results) -> Confirmation | None:

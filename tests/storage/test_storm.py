@@ -1,23 +1,26 @@
 """Every order at random, while workers end, hand back and lose runs: the books are exact all the same."""
 
+import contextlib
 import random
 import threading
 from collections.abc import Callable
 
 import sqlalchemy as sa
 
+from search_spaces import Confirmation
 from service.storage import cancellation, extension, queue, studies, workers
 from service.storage.database import Database
-from service.storage.errors import LeaseLost, StorageError
+from service.storage.errors import IllegalTransition, LeaseLost, StorageError
 from service.storage.expiry import expire
-from service.storage.records import RunState
+from service.storage.records import RunState, Stage
 from tests.storage.conftest import make_definition
 from tests.storage.queueing import counts, nothing
+from tests.storage.test_confirmation import SPACE
 
 
 def test_a_storm_of_orders_leaves_exact_books(db: Database, database_url: str) -> None:
-    """Four workers that end, hand back and lose runs, while somebody gives every order at random."""
-    studies.create(db, make_definition("s", trials=40, retries=10))
+    """Four workers that end, hand back and lose runs of search and confirmation, while somebody gives orders."""
+    studies.create(db, make_definition("s", trials=12, retries=10, search_space=SPACE))
     over = threading.Event()
     errors: list[Exception] = []
 
@@ -34,13 +37,17 @@ def test_a_storm_of_orders_leaves_exact_books(db: Database, database_url: str) -
     def order(seed: int) -> None:
         dice = random.Random(seed)
         with Database.open(database_url) as mine:
-            for _ in range(40):
+            for _ in range(50):
                 call = dice.choice(_orders(mine, dice))
                 try:
                     call()
                 except StorageError:  # refused, as it may be
                     continue
-            studies.set_state(mine, "s", "stopped")
+                except Exception as error:
+                    errors.append(error)
+                    break
+            with contextlib.suppress(IllegalTransition):  # it is complete
+                studies.set_state(mine, "s", "stopped")
         over.set()
 
     threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
@@ -56,11 +63,15 @@ def test_a_storm_of_orders_leaves_exact_books(db: Database, database_url: str) -
     left = counts(db, "s")
     assert set(left) <= {"complete", "failed", "cancelled"}
     assert sum(left.values()) == study.definition.trials
+    confirmed = {state for state, runs in study.confirmation.items() if runs}
+    assert confirmed <= {"complete", "failed", "cancelled"}
     with db.engine.connect() as connection:
         twice = (
             "SELECT count(*) FROM fleet.run_history WHERE state IN ('complete', 'failed', 'cancelled') GROUP BY run_id"
         )
         assert set(connection.execute(sa.text(twice)).scalars()) == {1}
+        again = "SELECT count(*) FROM fleet.runs WHERE stage = 'confirmation' GROUP BY params"
+        assert set(connection.execute(sa.text(again)).scalars()) == {1}  # some were confirmed, and none twice
 
 
 def _orders(db: Database, dice: random.Random) -> list[Callable[[], object]]:
@@ -69,7 +80,9 @@ def _orders(db: Database, dice: random.Random) -> list[Callable[[], object]]:
         lambda: studies.set_state(db, "s", "running"),
         lambda: studies.set_priority(db, "s", dice.randint(-100, 100)),
         lambda: extension.extend(db, "s", 2),
-        lambda: cancellation.cancel(db, "s", dice.randint(0, 40)),
+        lambda: extension.confirm(db, "s", Confirmation(top=dice.randint(1, 3), repeats=2)),
+        lambda: cancellation.cancel(db, "s", dice.randint(0, 20)),
+        lambda: cancellation.cancel(db, "s", dice.randint(0, 4), Stage.CONFIRMATION),
         lambda: expire(db, lambda *_: None),
     ]
 
@@ -79,14 +92,15 @@ def _work_once(db: Database, dice: random.Random) -> None:
     if lease is None:
         return
     try:
-        if lease.trial_id is None:
-            queue.attach(db, lease, 1000 + lease.ordinal, lease.ordinal)
+        if lease.stage is Stage.SEARCH and lease.trial_id is None:
+            params = {"regularizer": dice.choice(["dropout", "dropconnect"]), "drop_rate": dice.randint(0, 9) / 10}
+            queue.attach(db, lease, 1000 + lease.ordinal, lease.ordinal, params)
         match dice.randint(0, 3):
             case 0:
                 queue.hand_back(db, lease)
             case 1:
                 queue.finish(db, lease, RunState.FAILED, reason="why", tell=nothing)
             case _:
-                queue.finish(db, lease, RunState.COMPLETE, values=[0.5], tell=nothing)
+                queue.finish(db, lease, RunState.COMPLETE, values=[dice.random()], tell=nothing)
     except LeaseLost:
         return

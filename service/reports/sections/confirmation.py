@@ -107,5 +107,6 @@ def _how(confirmed: Confirmation) -> Html:
     return note(
         f"Figures of the {split} split, at the epoch of each training that is best by validation. Intervals are of "
         f"means over seeds, by {listing(methods)}; those of the differences hold for all pairs of configurations at "
-        "once (Bonferroni), because the winner was not known before."
+        "once (Bonferroni), because the winner was not known before, and their variances are moderated by what all "
+        "pairs have in common (Smyth 2004)."
     )

@@ -1,5 +1,6 @@
 """Statistics of regularizers compared: pure functions of arrays. Costs throughout: less is better."""
 
+from service.reports.statistics.all_pairs import AllPairs
 from service.reports.statistics.control import ZeroRate, zero_rate_control
 from service.reports.statistics.friedman import Friedman, friedman
 from service.reports.statistics.interval import Interval, Method, mean_interval
@@ -11,6 +12,7 @@ from service.reports.statistics.selection import FEWEST_SEEDS, Chosen, choose, c
 __all__ = [
     "FEWEST_SEEDS",
     "RECORDS",
+    "AllPairs",
     "Chosen",
     "Friedman",
     "Interval",

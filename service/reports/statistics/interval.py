@@ -19,6 +19,7 @@ class Method(StrEnum):
 
     STUDENT = "Student's t"
     BOOTSTRAP = "studentized bootstrap"
+    MODERATED = "moderated t"
 
 
 @dataclass(frozen=True)

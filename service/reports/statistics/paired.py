@@ -4,9 +4,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from service.reports.statistics.interval import CONFIDENCE, Method, mean_interval
+from service.reports.statistics.interval import CONFIDENCE, Interval, Method, mean_interval
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,11 @@ def paired_difference(first: ArrayLike, second: ArrayLike, confidence: float = C
     differences = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
     if len(differences) < 2:
         raise ValueError(f"a paired difference needs 2 seeds at least, got {len(differences)}")
-    interval = mean_interval(differences, confidence)
+    return described(differences, mean_interval(differences, confidence))
+
+
+def described(differences: NDArray[np.float64], interval: Interval) -> PairedDifference:
+    """What differences under the seeds come to, with this interval of their mean."""
     return PairedDifference(
         mean=float(differences.mean()),
         low=interval.low,
@@ -46,7 +50,7 @@ def paired_difference(first: ArrayLike, second: ArrayLike, confidence: float = C
     )
 
 
-def _hedges_g(differences: np.ndarray) -> float:
+def _hedges_g(differences: NDArray[np.float64]) -> float:
     """Hedges 1981: the factor takes out the bias that the standard deviation of few values brings in."""
     mean, deviation, freedom = float(differences.mean()), float(differences.std(ddof=1)), len(differences) - 1
     if deviation <= 1e-12 * abs(mean):
