@@ -5,7 +5,8 @@
 Configurations of equal means are trained under shared seeds. Student's is the t interval of each pair's differences
 with Bonferroni's share of 5 %, ours the same with moderated variances (`service.reports.statistics.AllPairs`), Tukey's
 the studentized range with one scatter of all configurations, seeds taken out. All should miss in at most 5 % of the
-rounds, however unequally configurations scatter.
+rounds, however unequally configurations scatter. A second table has one configuration ahead of all others by so many
+standard deviations of a training's noise, and says how often it is told from one of them at least, and from each.
 """
 
 # ruff: noqa: E402
@@ -27,6 +28,7 @@ from service.reports.statistics import AllPairs, PairedDifference, paired_differ
 from service.reports.statistics.all_pairs import ALPHA
 
 SEEDS = (3, 4, 5, 10)
+GAINS = (1, 2, 3, 5)  # standard deviations
 
 
 def scatters(count: int) -> dict[str, NDArray[np.float64]]:
@@ -49,6 +51,11 @@ def main() -> None:
     for name, scatter in scatters(options.configurations).items():
         for seeds in SEEDS:
             print(f"{name:31} {seeds:3} seeds  {missed(scatter, seeds, options.rounds)}", flush=True)
+    print("told from one other, from each: Student's; ours")
+    for seeds in SEEDS:
+        for gain in GAINS:
+            shares = told(options.configurations, gain, seeds, options.rounds)
+            print(f"{seeds:3} seeds, ahead by {gain}  {shares}", flush=True)
 
 
 def missed(scatter: NDArray[np.float64], seeds: int, rounds: int) -> str:
@@ -70,6 +77,21 @@ def missed(scatter: NDArray[np.float64], seeds: int, rounds: int) -> str:
         lengths.append([2 * reach / length, np.mean([one.high - one.low for one in ours]) / length])
     shares = ", ".join(f"{share:6.1%}" for share in missing / rounds)
     return f"{shares}; {', '.join(f'{length:.2f}' for length in np.median(lengths, axis=0))}"
+
+
+def told(count: int, gain: float, seeds: int, rounds: int) -> str:
+    random = np.random.default_rng(seeds)
+    pairs = count * (count - 1) // 2
+    shares = np.zeros(4)
+    for _ in range(rounds):
+        values = random.normal(size=(count, seeds)) + random.normal(size=seeds)
+        values[0] -= gain
+        together = AllPairs(values)
+        alone = [paired_difference(other, values[0], 1 - ALPHA / pairs).low > 0 for other in values[1:]]
+        ours = [together.difference(other, 0).low > 0 for other in range(1, count)]
+        shares += [any(alone), all(alone), any(ours), all(ours)]
+    one, each, our_one, our_each = shares / rounds
+    return f"{one:4.0%}, {each:4.0%}; {our_one:4.0%}, {our_each:4.0%}"
 
 
 def misses(found: PairedDifference) -> bool:

@@ -5,7 +5,8 @@
 All train the same backbone in one process and take turns epoch by epoch, so that a noisy neighbour meets every
 one of them; a first epoch of each is left out. Figures are medians: seconds of the steps alone and of the whole
 epoch with its evaluation, and the median over the epochs of the ratio to Dropout in the same turn; in the last
-column the ratio that the paper's table 4 prints. The plain loop is in `plain_loop.py`.
+column the ratio that the paper's table 4 prints. Below the variants stand Dropout in mixed precision
+(`task.precision: bfloat16`) and Dropout in the plain loop of `plain_loop.py`.
 """
 
 # ruff: noqa: E402
@@ -35,6 +36,7 @@ from workers.tasks import Task, load_task
 from workers.training import Training
 
 BASELINE = "dropout"
+MIXED = "dropout, bfloat16"
 PLAIN = "dropout, plain DataLoader loop"
 REGULARIZERS = ("none", BASELINE, "gaussian_dropout", "dropconnect", "masksembles")
 NOT_TIMED = 1  # epochs of each before the first turn
@@ -55,12 +57,16 @@ def main() -> None:
         torch.set_num_threads(options.threads)
     device = torch.device(options.device)
     settings = {"val_size": options.val_size, "backbone": options.backbone}
-    task = load_task(TaskSpec(name=options.task, train_size=options.train_size, options=settings), options.data)
+    spec = TaskSpec(name=options.task, train_size=options.train_size, options=settings)
+    task = load_task(spec, options.data)
+    mixed = load_task(spec.model_copy(update={"precision": "bfloat16"}), options.data)
     configs = configurations(options)
-    contestants = [ours(task, config, options.epochs + NOT_TIMED, device) for config in configs]
+    count = options.epochs + NOT_TIMED
+    contestants = [ours(config.variant, task, config, count, device) for config in configs]
     dropout = next(config for config in configs if config.variant == BASELINE)
+    contestants.append(ours(MIXED, mixed, dropout, count, device))
     contestants.append(Contestant(PLAIN, "torch", plain_epochs(task, dropout, device)))
-    rounds = [[next(contestant.epochs) for contestant in contestants] for _ in range(options.epochs + NOT_TIMED)]
+    rounds = [[next(contestant.epochs) for contestant in contestants] for _ in range(count)]
     report(contestants, rounds[NOT_TIMED:], options)
 
 
@@ -94,10 +100,10 @@ def configurations(options: argparse.Namespace) -> list[TrialConfig]:
     return plain_ones + stirred
 
 
-def ours(task: Task, config: TrialConfig, epochs: int, device: torch.device) -> Contestant:
+def ours(name: str, task: Task, config: TrialConfig, epochs: int, device: torch.device) -> Contestant:
     training = Training(task, config, epochs=epochs, seed=0, device=device)
     timings = ((epoch.metrics["train_seconds"], epoch.seconds) for epoch in training.epochs())
-    return Contestant(config.variant, str(training.facts["backend"]), timings)
+    return Contestant(name, str(training.facts["backend"]), timings)
 
 
 def report(contestants: list[Contestant], rounds: list[list[tuple[float, float]]], options: argparse.Namespace) -> None:
