@@ -63,5 +63,6 @@ class Rounds:
             self._collect_at = time.monotonic() + COLLECT_S
 
     def heed(self, may_stay: bool) -> None:
-        """Take note of what the database said; once unwanted, always."""
-        self.is_unwanted = self.is_unwanted or not may_stay
+        """Take note of what the database said, here or to the thread that renews a lease; once unwanted, always."""
+        if not may_stay:
+            self.is_unwanted = True

@@ -20,6 +20,7 @@ from pyarrow import parquet
 from service.reports.statistics import Interval, PairedDifference, mean_interval, paired_difference
 
 BASE = "dropout"
+HEADER = ("variant", "best rate", "val_loss", "by seed", "to Dropout", "test_loss, fresh seeds (95 %)", "to Dropout")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,13 @@ def main() -> None:
     parser.add_argument("--figure", help="a metric of the confirmation to add, such as test_accuracy")
     parser.add_argument("--digits", type=int, default=3)
     options = parser.parse_args()
-    for row in rows(list(trained(options.folder)), options.figure, options.digits):
+    found = list(trained(options.folder))
+    for stage in {one.stage for one in found}:
+        if not any(one.variant == BASE for one in found if one.stage == stage):
+            parser.error(f"no {BASE} was trained to its end in the {stage}: there is nothing to compare with")
+    table = rows(found, options.figure, options.digits)
+    header = [*HEADER, *([options.figure] if options.figure else [])][: len(table[0])]
+    for row in (header, ["---"] * len(header), *table):
         print(f"| {' | '.join(row)} |")
 
 
@@ -66,14 +73,16 @@ def rows(found: Sequence[Trained], figure: str | None, digits: int) -> list[list
     for one in sorted(found, key=lambda one: fmean(one.values("val_loss"))):
         if one.stage == "search":
             best.setdefault(one.variant, one)
-    confirmed = {one.variant: one for one in found if one.stage == "confirmation"}
-    return [
-        [
-            *_searched(one, best[BASE], digits),
-            *(_confirmed(confirmed[name], confirmed[BASE], figure, digits) if name in confirmed else ()),
-        ]
-        for name, one in best.items()
-    ]
+    confirmed = {(one.variant, one.rate): one for one in found if one.stage == "confirmation"}
+    base = best[BASE]
+    table = []
+    for one in best.values():
+        row = _searched(one, base, digits)
+        again = confirmed.get((one.variant, one.rate))
+        if again is not None:
+            row += _confirmed(again, confirmed[BASE, base.rate], figure, digits)
+        table.append(row)
+    return table
 
 
 def _searched(one: Trained, base: Trained, digits: int) -> list[str]:

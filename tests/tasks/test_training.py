@@ -254,6 +254,8 @@ def test_evaluation_in_pieces_equals_evaluation_at_once(few_digits: Task) -> Non
     assert evaluate(few_digits, run.model, x, y)["loss"] == pytest.approx(whole, rel=1e-5)
 
 
-@pytest.mark.parametrize(("shape", "expected"), [((1, 8, 8), 64), ((4, 1024, 1024), 4), ((4, 4096, 4096), 1)])
+@pytest.mark.parametrize(
+    ("shape", "expected"), [((1, 8, 8), 2048), ((1, 128, 128), 64), ((4, 1024, 1024), 4), ((4, 4096, 4096), 1)]
+)
 def test_large_samples_are_evaluated_a_few_at_a_time(shape: tuple[int, int, int], expected: int) -> None:
     assert evaluation_batch(torch.empty(1, *shape).expand(3, -1, -1, -1)) == expected

@@ -6,7 +6,8 @@ from torch import Tensor, nn
 from workers.tasks.base import Inputs, Task
 from workers.training.precision import computing, widened
 
-CPU_SAMPLES, GPU_SAMPLES = 64, 4096  # at once: more are no faster
+CPU_SAMPLES, GPU_SAMPLES = 64, 4096  # at once
+CPU_BYTES = 2**19  # of input: of samples so small, more than 64 at once are faster
 MOST_BYTES = 2**26  # of input at once: activations are many times that
 
 
@@ -23,5 +24,6 @@ def evaluate(task: Task, model: nn.Module, x: Inputs, y: Tensor) -> dict[str, fl
 
 def evaluation_batch(x: Inputs) -> int:
     """How many samples of x (N, ...) to evaluate at once."""
-    samples = CPU_SAMPLES if x.device.type == "cpu" else GPU_SAMPLES
-    return max(1, min(samples, MOST_BYTES * len(x) // x.nbytes))
+    fit = len(x) / x.nbytes  # samples a byte
+    samples = max(CPU_SAMPLES, int(CPU_BYTES * fit)) if x.device.type == "cpu" else GPU_SAMPLES
+    return max(1, min(samples, int(MOST_BYTES * fit)))

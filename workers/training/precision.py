@@ -11,8 +11,9 @@ from search_spaces import TaskSpec
 def computing(spec: TaskSpec, device: torch.device) -> AbstractContextManager[None]:
     """What to run a model's forward pass in: torch's autocast where the study asks for bfloat16.
 
-    Weights, their gradients and Adam's averages stay in single precision, and so do loss and metrics when they
-    take `widened` outputs. bfloat16 has the same exponents, so gradients need no scaling.
+    Weights, their gradients and Adam's averages stay in single precision. Loss and metrics are computed in it, from
+    `widened` outputs, which have bfloat16's eight significant bits. Its exponents are those of single precision, so
+    gradients need no scaling.
     """
     return torch.autocast(device.type, torch.bfloat16, enabled=spec.precision == "bfloat16")
 

@@ -104,9 +104,14 @@ def _difference(confirmed: Confirmation, against: PairedDifference | None, place
 def _how(confirmed: Confirmation) -> Html:
     methods = sorted({one.interval(confirmed.metric).method for one in confirmed.found})
     split = "test" if confirmed.is_tested else "validation"
-    return note(
+    said = (
         f"Figures of the {split} split, at the epoch of each training that is best by validation. Intervals are of "
-        f"means over seeds, by {listing(methods)}; those of the differences hold for all pairs of configurations at "
-        "once (Bonferroni), because the winner was not known before, and their variances are moderated by what all "
-        "pairs have in common (Smyth 2004)."
+        f"means over seeds, by {listing(methods)}"
+    )
+    if not confirmed.to_winner:
+        return note(f"{said}.")
+    apart = sorted({difference.method for difference in confirmed.to_winner})
+    return note(
+        f"{said}; those of the differences, by {listing(apart)}, hold for all pairs of configurations at once "
+        "(Bonferroni), because the winner was not known before."
     )

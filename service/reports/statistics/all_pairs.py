@@ -3,68 +3,77 @@
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special, stats
 
-from service.reports.statistics.interval import Interval, Method
+from service.reports.statistics.interval import Interval, Method, mean_interval
 from service.reports.statistics.paired import PairedDifference, described
 
 ALPHA = 0.05
 TRUST = 1 / 3  # in the freedom of the prior: it is estimated from few configurations
 SHARE = 1 / 2  # of the other configurations' freedom that a pair may borrow
-NO_SCATTER = 1e-24  # of the largest variance: equal but for rounding
+MOST_OTHERS = 9  # configurations: with more, one that scatters unlike all others would be lost among them
+ROUNDING = 1e-12  # of the values: differences that vary by less do not vary
 
 
 @dataclass(frozen=True)
 class AllPairs:
-    """The values (k, n) of k >= 2 configurations, each under the same n >= 2 seeds in the same order.
+    """The finite values (k, n) of k >= 2 configurations, each under the same n >= 2 seeds in the same order.
 
     An interval is Student's t with Bonferroni's share of ALPHA and a moderated variance (Smyth 2004, section 3): the
     pair's own one drawn towards that of all pairs, which adds freedom. Few seeds say little of one variance and much
-    of all together: under three of them intervals are two to six times shorter than by the pair's own variance.
-    As configurations do not scatter alike, the other pairs count for less than Smyth lets them, and no variance
-    becomes smaller than it was. How seldom an interval misses: docs/statistics.md, by benchmarks/simultaneous.py.
+    of all together: with many configurations under three seeds an interval is a fraction of what it were by the
+    pair's own variance. As configurations do not scatter alike, the other pairs count for less than Smyth lets them,
+    and no variance becomes smaller than it was. Two configurations, or two seeds, have nothing to lend: there it is
+    `mean_interval`. Lengths, and how seldom an interval misses: docs/statistics.md, by benchmarks/simultaneous.py.
     """
 
     values: NDArray[np.float64]
 
     def difference(self, first: int, second: int) -> PairedDifference:
-        """The values of one configuration minus another's; a point where they differ by the same under every seed."""
+        """The values of one configuration minus another's."""
         differences = self.values[first] - self.values[second]
-        mean, variance = float(differences.mean()), float(differences.var(ddof=1))
-        if variance <= NO_SCATTER * self._largest:
-            return described(differences, Interval(mean, mean, Method.STUDENT))
         borrowed, typical = self._prior
-        freedom = len(differences) - 1
+        if borrowed == 0 or not self._varies[first, second]:
+            return described(differences, mean_interval(differences, 1 - self._share))
+        mean, variance, freedom = float(differences.mean()), float(differences.var(ddof=1)), len(differences) - 1
         moderated = (borrowed * typical + freedom * variance) / (borrowed + freedom)
-        quantile = float(stats.t.ppf(1 - ALPHA / len(self._pairs) / 2, borrowed + freedom))
-        reach = quantile * math.sqrt(max(variance, moderated) / len(differences))
+        reach = self._quantile * math.sqrt(max(variance, moderated) / len(differences))
         return described(differences, Interval(mean - reach, mean + reach, Method.MODERATED))
 
+    @property
+    def _share(self) -> float:
+        """Of ALPHA, a pair's."""
+        return ALPHA / math.comb(len(self.values), 2)
+
     @cached_property
-    def _pairs(self) -> list[tuple[int, int]]:
-        return list(combinations(range(len(self.values)), 2))
+    def _quantile(self) -> float:
+        borrowed, _ = self._prior
+        return float(stats.t.ppf(1 - self._share / 2, borrowed + self.values.shape[1] - 1))
 
     @cached_property
     def _variances(self) -> NDArray[np.float64]:
-        return np.array([(self.values[i] - self.values[j]).var(ddof=1) for i, j in self._pairs])
+        """Of the differences of every pair (k, k)."""
+        return np.array([(row - self.values).var(axis=1, ddof=1) for row in self.values])
 
     @cached_property
-    def _largest(self) -> float:
-        return float(self._variances.max())
+    def _varies(self) -> NDArray[np.bool_]:
+        """Whether a pair's differences vary by more than rounding (k, k)."""
+        sizes = np.abs(self.values).max(axis=1)
+        return np.asarray(self._variances > (ROUNDING * np.maximum(sizes[:, None], sizes)) ** 2)
 
     @cached_property
     def _prior(self) -> tuple[float, float]:
         """The freedom that a pair borrows, and the variance that comes with it."""
         configurations, seeds = self.values.shape
-        most = SHARE * (configurations - 2) * (seeds - 1)
-        scattered = self._variances[self._variances > NO_SCATTER * self._largest]
-        if most == 0 or len(scattered) < 2:
+        most = SHARE * min(configurations - 2, MOST_OTHERS) * (seeds - 2)
+        pairs = np.triu_indices(configurations, 1)
+        variances = self._variances[pairs][self._varies[pairs]]
+        if most == 0 or len(variances) < 2:
             return 0.0, 0.0
-        freedom, variance = _fitted(scattered, seeds - 1)
+        freedom, variance = _fitted(variances, seeds - 1)
         return min(TRUST * freedom, most), variance
 
 
@@ -73,7 +82,7 @@ def _fitted(variances: NDArray[np.float64], freedom: int) -> tuple[float, float]
     each of so much freedom (Smyth 2004, section 6.2): its own freedom, infinite where all are alike, and its scale."""
     logs = np.log(variances) - special.digamma(freedom / 2) + math.log(freedom / 2)
     excess = float(logs.var(ddof=1) - special.polygamma(1, freedom / 2))
-    if excess <= 0:
+    if excess <= special.polygamma(1, math.exp(20)):
         return math.inf, math.exp(logs.mean())
     half = math.exp(optimize.brentq(lambda x: special.polygamma(1, math.exp(x)) - excess, -20, 20))
     return 2 * half, math.exp(logs.mean() + special.digamma(half) - math.log(half))
