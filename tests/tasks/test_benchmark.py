@@ -26,8 +26,8 @@ def table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
 
 def test_prints_every_variant_beside_dropout_and_the_plain_loop(table: str) -> None:
     rows = [line for line in table.splitlines() if line.startswith("│")]
-    assert len(rows) == 12
-    assert all(any(name in row for row in rows) for name in (*REGULARIZERS, "plain DataLoader loop"))
+    assert len(rows) == 13
+    assert all(any(name in row for row in rows) for name in (*REGULARIZERS, "bfloat16", "plain DataLoader loop"))
     (dropout,) = [row for row in rows if row.startswith("│ dropout  ")]
     assert [cell.strip() for cell in dropout.split("│")[-4:-2]] == ["1.000", "1.000"]
 
