@@ -3,23 +3,20 @@
 import copy
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
 from torch import nn
 
-from search_spaces import TaskSpec, TrialConfig
-from tests.tasks.trainings import VARIANTS, curves, figures, training
+from search_spaces import Precision, TaskSpec, TrialConfig
+from tests.tasks.trainings import VARIANTS, curves, few_digits_of, figures, training
 from workers.tasks import InvalidOptions, Task, load_task
 from workers.tasks.backbones import BACKBONES, Frames, Patches, Rows, Tokens, build_backbone
 
 backbones = pytest.mark.parametrize("backbone", BACKBONES)
+precisions = pytest.mark.parametrize("precision", get_args(Precision))
 variants = pytest.mark.parametrize("config", VARIANTS, ids=lambda config: config.variant)
-
-
-def few_digits_of(backbone: str) -> Task:
-    options = {"val_size": 40, "backbone": backbone}
-    return load_task(TaskSpec(name="digits", train_size=70, options=options), Path())
 
 
 def build(
@@ -35,10 +32,11 @@ def build(
         return build_backbone(backbone, shape, 10, config, tokens=tokens)
 
 
+@precisions
 @backbones
 @variants
-def test_trains_repeats_and_resumes_bit_for_bit(backbone: str, config: TrialConfig) -> None:
-    task = few_digits_of(backbone)
+def test_trains_repeats_and_resumes_bit_for_bit(precision: Precision, backbone: str, config: TrialConfig) -> None:
+    task = few_digits_of(backbone, precision)
     expected = curves(training(task, config))
     broken = training(task, config)
     first = figures(next(broken.epochs()))
@@ -48,10 +46,11 @@ def test_trains_repeats_and_resumes_bit_for_bit(backbone: str, config: TrialConf
     assert expected[1]["train_loss"] < expected[0]["train_loss"]
 
 
+@precisions
 @backbones
 @variants
-def test_rate_zero_is_no_regularizer(backbone: str, config: TrialConfig) -> None:
-    task, plain = few_digits_of(backbone), TrialConfig(regularizer="none", batch_size=32)
+def test_rate_zero_is_no_regularizer(precision: Precision, backbone: str, config: TrialConfig) -> None:
+    task, plain = few_digits_of(backbone, precision), TrialConfig(regularizer="none", batch_size=32)
     assert curves(training(task, replace(config, drop_rate=0.0))) == curves(training(task, plain))
 
 

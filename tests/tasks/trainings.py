@@ -1,11 +1,12 @@
 """Trainings to compare, and one configuration of every variant."""
 
 from itertools import product
+from pathlib import Path
 
 import torch
 
-from search_spaces import TrialConfig
-from workers.tasks import Task
+from search_spaces import Precision, TaskSpec, TrialConfig
+from workers.tasks import Task, load_task
 from workers.training import Epoch, Training
 
 CPU = torch.device("cpu")
@@ -16,6 +17,11 @@ VARIANTS = [
     TrialConfig(regularizer="pernodedrop", stir_type=stir, mask_mode=mode, batch_size=32, noisy_fraction=0.5)
     for stir, mode in product(("bernoulli", "gaussian", "partial_gaussian"), ("dynamic", "fixed"))
 ]
+
+
+def few_digits_of(backbone: str, precision: Precision = "float32") -> Task:
+    options = {"val_size": 40, "backbone": backbone}
+    return load_task(TaskSpec(name="digits", train_size=70, precision=precision, options=options), Path())
 
 
 def training(task: Task, config: TrialConfig, *, epochs: int = 2, seed: int = 3) -> Training:

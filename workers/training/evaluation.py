@@ -24,6 +24,5 @@ def evaluate(task: Task, model: nn.Module, x: Inputs, y: Tensor) -> dict[str, fl
 
 def evaluation_batch(x: Inputs) -> int:
     """How many samples of x (N, ...) to evaluate at once."""
-    fit = len(x) / x.nbytes  # samples a byte
-    samples = max(CPU_SAMPLES, int(CPU_BYTES * fit)) if x.device.type == "cpu" else GPU_SAMPLES
-    return max(1, min(samples, int(MOST_BYTES * fit)))
+    samples = max(CPU_SAMPLES, CPU_BYTES * len(x) // x.nbytes) if x.device.type == "cpu" else GPU_SAMPLES
+    return max(1, min(samples, MOST_BYTES * len(x) // x.nbytes))

@@ -1,7 +1,7 @@
-"""The tables of docs/results.md: every variant's best configuration beside Dropout's, seed by seed.
+"""The tables of docs/results.md: every variant's best configuration beside that of one of them, seed by seed.
 
     pernodedrop report STUDY -f parquet -o results
-    python docs/examples/against_dropout.py results [--figure test_accuracy] [--digits 3]
+    python docs/examples/paired_table.py results [--to dropout] [--figure test_accuracy] [--digits 3]
 
 A seed counts at the epoch that is best by validation loss. The search chooses a variant's configuration by its mean
 over the search's seeds; what the confirmation measured stands beside it, where there is one. Differences are paired
@@ -11,16 +11,15 @@ over the seeds; every interval stands for itself (95 %).
 import argparse
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from statistics import fmean
 
 from pyarrow import parquet
 
+from service.reports.epochs import best_epoch, by_repeat
 from service.reports.statistics import Interval, PairedDifference, mean_interval, paired_difference
-
-BASE = "dropout"
-HEADER = ("variant", "best rate", "val_loss", "by seed", "to Dropout", "test_loss, fresh seeds (95 %)", "to Dropout")
+from service.storage.records import CurvePoint
 
 
 @dataclass(frozen=True)
@@ -39,15 +38,18 @@ class Trained:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="with curves.parquet and records.parquet")
+    parser.add_argument("--to", default="dropout", help="the variant that others are compared with (default: dropout)")
     parser.add_argument("--figure", help="a metric of the confirmation to add, such as test_accuracy")
     parser.add_argument("--digits", type=int, default=3)
     options = parser.parse_args()
     found = list(trained(options.folder))
     for stage in {one.stage for one in found}:
-        if not any(one.variant == BASE for one in found if one.stage == stage):
-            parser.error(f"no {BASE} was trained to its end in the {stage}: there is nothing to compare with")
-    table = rows(found, options.figure, options.digits)
-    header = [*HEADER, *([options.figure] if options.figure else [])][: len(table[0])]
+        if not any(one.variant == options.to for one in found if one.stage == stage):
+            parser.error(f"no {options.to} was trained to its end in the {stage}: there is nothing to compare with")
+    table = rows(found, options.to, options.figure, options.digits)
+    to = f"to {options.to}"
+    header = ["variant", "best rate", "val_loss", "by seed", to, "test_loss, fresh seeds (95 %)", to, options.figure]
+    header = header[: len(table[0])]
     for row in (header, ["---"] * len(header), *table):
         print(f"| {' | '.join(row)} |")
 
@@ -55,32 +57,29 @@ def main() -> None:
 def trained(folder: Path) -> Iterator[Trained]:
     """Every complete run."""
     runs = {row["run"]: row for row in parquet.read_table(folder / "records.parquet").to_pylist()}
-    curves: dict[int, dict[int, dict[int, dict[str, float]]]] = defaultdict(
-        lambda: defaultdict(lambda: defaultdict(dict))
-    )
-    for point in parquet.read_table(folder / "curves.parquet").to_pylist():
-        metric = f"{point['split']}_{point['metric']}"
-        curves[point["run"]][point["repeat"]][point["epoch"]][metric] = point["value"]
+    points = defaultdict(list)
+    for row in parquet.read_table(folder / "curves.parquet").to_pylist():
+        points[row["run"]].append(CurvePoint(**{field.name: row[field.name] for field in fields(CurvePoint)}))
     for run, row in runs.items():
         if row["state"] == "complete":
-            repeats = [epochs for _, epochs in sorted(curves[run].items())]
-            best = [min(epochs.values(), key=lambda metrics: metrics["val_loss"]) for epochs in repeats]
-            yield Trained(row["stage"], row["variant"], row["drop_rate"], best)
+            best = [best_epoch(epochs, "val_loss", maximize=False) for epochs in by_repeat(points[run]).values()]
+            seeds = [epoch.metrics for epoch in best if epoch is not None]
+            yield Trained(row["stage"], row["variant"], row["drop_rate"], seeds)
 
 
-def rows(found: Sequence[Trained], figure: str | None, digits: int) -> list[list[str]]:
+def rows(found: Sequence[Trained], to: str, figure: str | None, digits: int) -> list[list[str]]:
     best: dict[str, Trained] = {}
     for one in sorted(found, key=lambda one: fmean(one.values("val_loss"))):
         if one.stage == "search":
             best.setdefault(one.variant, one)
     confirmed = {(one.variant, one.rate): one for one in found if one.stage == "confirmation"}
-    base = best[BASE]
+    base = best[to]
     table = []
     for one in best.values():
         row = _searched(one, base, digits)
         again = confirmed.get((one.variant, one.rate))
         if again is not None:
-            row += _confirmed(again, confirmed[BASE, base.rate], figure, digits)
+            row += _confirmed(again, confirmed[to, base.rate], figure, digits)
         table.append(row)
     return table
 
