@@ -1,30 +1,81 @@
-"""The Triton kernel: on a GPU where there is one, else through Triton's interpreter."""
+"""The Triton kernels: on a GPU where there is one, else through Triton's interpreter."""
 
+import numpy as np
 import pytest
 import torch
 
 from tests.layers.evidence import assert_mean
+from tests.layers.philox import philox
 
 pytest.importorskip("triton", reason="triton is not installed: it comes with torch's CUDA wheels")
 
 from pernodedrop.backends import gpu
+from pernodedrop.backends.gpu import Tile
 
+SEED = 123_456_789_012
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 LAWS = [[1, 0, 0], [1, 1, 0], [11469, 14, 0], [5243, 19, 0], [1, 0, 1], [3, 2, 1]]
 
 
 def seed() -> torch.Tensor:
-    return torch.tensor([123_456_789_012], device=DEVICE)
+    return torch.tensor([SEED], device=DEVICE)
 
 
 def normal(*shape: int) -> torch.Tensor:
     return torch.randn(shape, device=DEVICE)
 
 
-def masks(law: list[int], samples: int, units: int, connections: int) -> torch.Tensor:
+def masks(law: list[int], samples: int, units: int, connections: int, tile: Tile = gpu.TILE) -> torch.Tensor:
     """The factors (samples, units, connections), read off unit inputs and unit weights."""
     eye = torch.eye(connections, device=DEVICE).expand(samples, connections, connections)
-    return gpu.product(eye, torch.ones(units, connections, device=DEVICE), seed(), law).transpose(1, 2)
+    return gpu.product(eye, torch.ones(units, connections, device=DEVICE), seed(), law, tile=tile).transpose(1, 2)
+
+
+def random_words(samples: int, units: int, groups: int, calls: range) -> np.ndarray:
+    """Philox's words (samples, units, groups, 4 * calls), by the counters that the kernels' docstring names."""
+    group, unit, sample = np.arange(groups), np.arange(units), np.arange(samples)
+    counter = (group[None, None, :, None], unit[None, :, None, None], sample[:, None, None, None], np.array(calls))
+    words = philox(SEED, tuple(word.astype(np.uint32) for word in counter))
+    return np.stack(words, axis=-1).reshape(samples, units, groups, -1)
+
+
+@pytest.mark.parametrize("law", [[1, 1, 0], [5, 3, 0], [11469, 14, 0], [65_535, 16, 0], [5243, 19, 0], [3, 32, 0]])
+def test_decisions_are_philox_s_words_compared_with_the_probability(law: list[int]) -> None:
+    """Bit i of word 4 c + k is a binary digit of connection i's random number; it is kept below keep / 2^bits."""
+    keep, bits, _ = law
+    calls = -(-bits // 4) if bits <= 16 else 8
+    words = random_words(2, 3, 2, range(calls))
+    digits = (~words[..., None, :] >> np.arange(32)[:, None]) & 1
+    numbers = (digits.astype(np.uint64) << np.arange(4 * calls, dtype=np.uint64)).sum(-1)
+    kept = numbers < np.uint64(keep << (4 * calls - bits))
+    np.testing.assert_array_equal(masks(law, 2, 3, 64).cpu().numpy(), kept.reshape(2, 3, 64))
+
+
+def test_normals_are_box_and_muller_s() -> None:
+    words = random_words(2, 3, 1, range(8, 16)).reshape(2, 3, 8, 4).view(np.int32).astype(np.float64)
+    radius = np.sqrt(-2.0 * np.log(np.where(words < 0, ~words.astype(np.int64), words)[..., ::2] * 2.0**-31))
+    angle = 2.0 * np.pi * words[..., 1::2] * 2.0**-32
+    pairs = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)  # (2, 3, call, pair, 2)
+    expected = pairs.reshape(2, 3, 8, 4).transpose(0, 1, 3, 2).reshape(2, 3, 32)
+    order = np.sort(expected.reshape(2, 3, 32), axis=-1)
+    mine = np.sort(masks([1, 0, 1], 2, 3, 32).cpu().numpy(), axis=-1)
+    np.testing.assert_allclose(mine, order, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("law", [[5243, 19, 0], [3, 2, 1]], ids=str)
+@pytest.mark.parametrize("positions", [1, 3])
+def test_tiles_change_no_factor(law: list[int], positions: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor do sums that are cut into parts: only the order of the additions differs."""
+    x, weight, g = normal(3, positions, 140), normal(18, 140), normal(3, positions, 18)
+    outcomes = []
+    for tile, programs in ((gpu.TILE, 1), (Tile(4, 32, 16, 8), 1), (Tile(2, 8, 64, 4), 1024)):
+        monkeypatch.setattr(gpu, "PROGRAMS", programs)  # 1: no sum is cut
+        outcomes.append(
+            (gpu.product(x, weight, seed(), law, tile=tile), *gpu.gradients(g, x, weight, seed(), law, tile=tile))
+        )
+    for other in outcomes[1:]:
+        for mine, theirs in zip(outcomes[0], other, strict=True):
+            torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("law", LAWS, ids=str)

@@ -1,0 +1,108 @@
+"""The stirred product in Triton: factors in registers, drawn again in backward, summed without atomics.
+
+Computes in single precision. With TRITON_INTERPRET=1 set before triton is imported it runs on CPU tensors too.
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+import triton
+from torch import Tensor
+
+from pernodedrop.backends.gpu import shared, single
+from pernodedrop.backends.gpu.factors import CERTAIN_CALLS, GROUP, MOST_CALLS
+
+
+class Tile(NamedTuple):
+    """What a program computes at once, beside a group of connections; it changes no factor, only the speed."""
+
+    samples: int = 8  # where every sample has one position; else one at a time
+    units: int = 16
+    shared_units: int = 32  # where the positions of a sample share its mask
+    warps: int = 4
+
+
+TILE = Tile()
+MOST_POSITIONS, LEAST_POSITIONS = 64, 16  # at once; 16 is the smallest matrix that tl.dot multiplies
+PROGRAMS = 1024  # that a sum is cut up for, to fill a GPU: a property of the sizes, so that every chip sums alike
+LEAST_EACH = 4  # tiles of a sum a program
+
+
+def product(x: Tensor, weight: Tensor, seed: Tensor, law: list[int], *, tile: Tile = TILE) -> Tensor:
+    """As `stirred_product.stirred_product`: x (B, T, I) and weight (J, I) give (B, T, J)."""
+    x, weight = x.contiguous(), weight.contiguous()
+    plan = _Plan(x, weight, law, tile)
+    y = _Result((*x.shape[:2], plan.units), x.dtype, plan.sample_tiles * plan.unit_tiles, plan.groups)
+    return plan.run("product", (x, weight), y, seed)
+
+
+def gradients(
+    grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, law: list[int], *, tile: Tile = TILE
+) -> tuple[Tensor, Tensor]:
+    """The gradients of `product` in x and weight, given grad (B, T, J)."""
+    grad, x, weight = grad.contiguous(), x.contiguous(), weight.contiguous()
+    plan = _Plan(x, weight, law, tile)
+    of_x = _Result(tuple(x.shape), x.dtype, plan.sample_tiles * plan.groups, plan.unit_tiles)
+    sums = plan.sample_tiles if plan.is_single else plan.samples
+    of_weight = _Result(tuple(weight.shape), weight.dtype, plan.unit_tiles * plan.groups, sums)
+    return (
+        plan.run("gradient_x", (grad, weight), of_x, seed),
+        plan.run("gradient_weight", (grad, x), of_weight, seed),
+    )
+
+
+class _Result(NamedTuple):
+    """A tensor that `pieces` programs write, each a sum of `tiles`."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    pieces: int
+    tiles: int
+
+
+class _Plan:
+    """How the sizes are cut into programs, and what every kernel is told."""
+
+    def __init__(self, x: Tensor, weight: Tensor, law: list[int], tile: Tile) -> None:
+        self.samples, positions, connections = x.shape
+        self.units = weight.shape[0]
+        self.is_single = positions == 1
+        self.groups = triton.cdiv(connections, GROUP)
+        self._sizes: tuple[int, ...]
+        if self.is_single:
+            self._kernels: Any = single
+            self._sizes = (self.samples, connections, self.units)
+            cut = {"SAMPLES": tile.samples, "UNITS": tile.units}
+            self.sample_tiles = triton.cdiv(self.samples, tile.samples)
+        else:
+            self._kernels = shared
+            self._sizes = (self.samples, positions, connections, self.units)
+            step = min(max(triton.next_power_of_2(positions), LEAST_POSITIONS), MOST_POSITIONS)
+            cut = {"POSITIONS": step, "UNITS": tile.shared_units}
+            self.sample_tiles = self.samples * triton.cdiv(positions, step)
+        self.unit_tiles = triton.cdiv(self.units, cut["UNITS"])
+        self._keep, calls = _decision(law)
+        self._options = {"CALLS": calls, "NORMAL": bool(law[2]), **cut}
+        self._options |= {"num_warps": tile.warps, "enable_fp_fusion": True}
+
+    def run(self, kernel: str, operands: tuple[Tensor, Tensor], result: _Result, seed: Tensor) -> Tensor:
+        """Launch a kernel; a long sum of few pieces is cut into parts, so that there are programs enough."""
+        first = operands[0]
+        if not result.pieces or not result.tiles:
+            return first.new_zeros(result.shape, dtype=result.dtype)
+        each = max(triton.cdiv(result.tiles, max(1, PROGRAMS // result.pieces)), LEAST_EACH)
+        parts = triton.cdiv(result.tiles, each)
+        out = first.new_empty((parts, *result.shape), dtype=result.dtype if parts == 1 else torch.float32)
+        launch = getattr(self._kernels, kernel)[result.pieces * parts,]
+        launch(*operands, out, seed, *self._sizes, self._keep, each, **self._options)
+        return out[0] if parts == 1 else out.sum(0).to(result.dtype)
+
+
+def _decision(law: list[int]) -> tuple[int, int]:
+    """The numerator over 2^(4 calls), as a signed word, and how many calls a group's decisions take."""
+    keep, bits, _ = law
+    calls = triton.cdiv(bits, 4)
+    if calls > CERTAIN_CALLS:
+        calls = MOST_CALLS
+    aligned = keep << (4 * calls - bits)
+    return aligned - (aligned >> 31 << 32), calls

@@ -1,0 +1,136 @@
+# mypy: allow-untyped-defs, allow-incomplete-defs
+# ruff: noqa: PLR0917 - Triton's functions take plain positional arguments
+"""The factors of a tile, drawn in registers: a function of seed, sample, unit and connection alone.
+
+So forward and backward, which walk the tiles in different orders and may cut them differently, meet the same mask.
+A group of 32 connections is decided at once: bit i of a word is connection i. A probability of n bits takes n random
+words, which the bits of its numerator combine by one three-input operation each. Random words are Philox's with seven
+rounds (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3": the fewest that pass BigCrush).
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import triton
+import triton.language as tl
+
+GROUP = 32  # connections that a word decides
+MOST_CALLS = 8  # of Philox for a group's decisions, four words each
+CERTAIN_CALLS = 4  # that are always made; the others refine decisions that these leave open, once in 65,536
+
+inner: Callable[[Callable[..., Any]], Any] = triton.jit
+# a rate or a batch of another size needs no new machine code
+kernel: Callable[[Callable[..., Any]], Any] = triton.jit(do_not_specialize=["keep", "each"])
+
+_LANES: tl.constexpr = tl.constexpr(GROUP)
+_CALLS: tl.constexpr = tl.constexpr(MOST_CALLS)
+_CERTAIN: tl.constexpr = tl.constexpr(CERTAIN_CALLS)
+_ROUNDS: tl.constexpr = tl.constexpr(7)
+_LOG: tl.constexpr = tl.constexpr(-2.0 * math.log(2.0))
+_SMALLEST: tl.constexpr = tl.constexpr(2.0**-32)
+_HALF_ANGLE: tl.constexpr = tl.constexpr(math.pi * 2.0**-32)  # of a signed word
+
+
+@inner
+def stirred(values, key, group, sample, unit, keep, CALLS: tl.constexpr, NORMAL: tl.constexpr):
+    """Values, broadcast to (GROUP, S, U), times the factors of samples (S, 1) and units (1, U): r, or n, or r n.
+
+    r ~ Bernoulli(keep / 2^(4 CALLS)), 1 where CALLS is 0; n ~ N(0, 1) where NORMAL.
+    """
+    if NORMAL:
+        values = values * _normals(key, group, sample, unit)
+    if CALLS > 0:
+        lane = tl.arange(0, _LANES)[:, None, None]
+        kept = (_decisions(key, group, sample, unit, keep, CALLS)[None, :, :] >> lane) & 1
+        values = tl.where(kept != 0, values, 0.0)
+    return values
+
+
+@inner
+def _decisions(key, group, sample, unit, keep, CALLS: tl.constexpr):
+    """Words (S, U): bit i is set where the random number of connection i is below `keep`."""
+    below = sample * 0 + unit * 0
+    if CALLS <= _CERTAIN:
+        return _refined(key, group, sample, unit, keep, below, CALLS)
+    undecided = ~below
+    for back in tl.static_range(_CERTAIN):
+        a, b, c, d = _words(key, group, sample, unit, CALLS - 1 - back)
+        below, undecided = _compared(below, undecided, d, keep, (CALLS - 1 - back) * 4 + 3)
+        below, undecided = _compared(below, undecided, c, keep, (CALLS - 1 - back) * 4 + 2)
+        below, undecided = _compared(below, undecided, b, keep, (CALLS - 1 - back) * 4 + 1)
+        below, undecided = _compared(below, undecided, a, keep, (CALLS - 1 - back) * 4)
+    if tl.max(tl.max((undecided != 0).to(tl.int32), axis=1), axis=0) != 0:
+        rest = _refined(key, group, sample, unit, keep, below * 0, CALLS - _CERTAIN)
+        below = below | (undecided & rest)
+    return below
+
+
+@inner
+def _refined(key, group, sample, unit, keep, below, CALLS: tl.constexpr):
+    """Compare with the last 4 CALLS bits of `keep`, the last first; `below` is what holds beyond them."""
+    for call in tl.static_range(CALLS):
+        a, b, c, d = _words(key, group, sample, unit, call)
+        below = _combined(below, a, keep, call * 4)
+        below = _combined(below, b, keep, call * 4 + 1)
+        below = _combined(below, c, keep, call * 4 + 2)
+        below = _combined(below, d, keep, call * 4 + 3)
+    return below
+
+
+@inner
+def _combined(below, word, keep, level: tl.constexpr):
+    """One more bit in front: below, if the bit of `keep` is set and the random one is not, or both and `below`."""
+    bit = -((keep >> level) & 1)
+    return (below & word) | (bit & (below | word))  # a majority: one instruction; words and their complements are alike
+
+
+@inner
+def _compared(below, undecided, word, keep, level: tl.constexpr):
+    """One more bit behind: decides where it differs from that of `keep`, as `_combined` would."""
+    bit = -((keep >> level) & 1)
+    return below | (undecided & bit & word), undecided & (bit ^ word)
+
+
+@inner
+def _normals(key, group, sample, unit):
+    """Independent N(0, 1) numbers (GROUP, S, U)."""
+    call = tl.arange(0, _LANES // 4)[:, None, None] + _CALLS
+    a, b, c, d = _words(key, group, sample[None, :, :], unit[None, :, :], call)
+    first, second = _pair(a, b)
+    third, fourth = _pair(c, d)
+    return _stacked(_stacked(first, second), _stacked(third, fourth))
+
+
+@inner
+def _pair(a, b):
+    """Two independent N(0, 1) numbers from two random words (Box and Muller 1958).
+
+    The angle is 2 h with h in [-pi / 2, pi / 2), where Taylor polynomials meet sin h and cos h within 1e-7: the
+    library's functions are ready for any angle, and cost ten times as much.
+    """
+    radius = tl.sqrt(tl.log2(tl.maximum(tl.uint_to_uniform_float(a), _SMALLEST)) * _LOG)
+    h = b.to(tl.float32) * _HALF_ANGLE
+    q = h * h
+    s = h * (1.0 + q * (-1 / 6 + q * (1 / 120 + q * (-1 / 5040 + q * (1 / 362880 - q / 39916800)))))
+    c = 1.0 + q * (-1 / 2 + q * (1 / 24 + q * (-1 / 720 + q * (1 / 40320 + q * (-1 / 3628800 + q / 479001600)))))
+    return radius * (1.0 - 2.0 * s * s), radius * (2.0 * s * c)
+
+
+@inner
+def _stacked(a, b):
+    """Two (N, S, U) one above the other: (2 N, S, U)."""
+    return tl.reshape(tl.permute(tl.join(a, b), (3, 0, 1, 2)), (2 * a.shape[0], a.shape[1], a.shape[2]))
+
+
+@inner
+def _words(key, group, sample, unit, call):
+    """Four random words of the shape to which sample, unit and call broadcast."""
+    zero = sample * 0 + unit * 0 + call * 0
+    a, b, c, d = tl.philox(key, zero + group, zero + unit, zero + sample, zero + call, _ROUNDS)
+    return (
+        a.to(tl.int32, bitcast=True),
+        b.to(tl.int32, bitcast=True),
+        c.to(tl.int32, bitcast=True),
+        d.to(tl.int32, bitcast=True),
+    )
