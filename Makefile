@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run serve test lint test-containers test-chaos clean
+.PHONY: help run serve test lint test-containers test-chaos gpu-check gpu-wheels clean
 .DEFAULT_GOAL := help
 
 help:            ## this list
@@ -30,6 +30,14 @@ test-containers: .venv/ready ## build and run the compose file for real, where D
 test-chaos: .venv/ready ## let everything fail for MINUTES (5) by the schedule of SEED (any), then count and compare
 	$(BIN)/pytest -m chaos --timeout 0 tests/chaos --chaos-minutes $(or $(MINUTES),5) \
 	    $(if $(SEED),--chaos-seed $(SEED)) $(if $(TABLE),--chaos-table $(TABLE))
+
+# On a borrowed machine nothing can be set up, so its own Python runs the check.
+gpu-check:       ## on a GPU: correctness, speed beside the aims; 8 minutes (PARTS= WHEELS= OUT= CPU=1)
+	$(if $(wildcard .venv/ready),$(BIN)/python,$(PYTHON)) -m benchmarks.gpu.check --out $(or $(OUT),build/gpu-check) \
+	    $(if $(WHEELS),--wheels $(WHEELS)) $(foreach part,$(PARTS),--part $(part)) $(if $(CPU),--cpu)
+
+gpu-wheels: .venv/ready ## the wheels that gpu-check takes along to a machine without a network (WHEELS=)
+	$(BIN)/python -m benchmarks.gpu.wheels $(or $(WHEELS),build/gpu-wheels) --python $(or $(GPU_PYTHON),3.12)
 
 # Pinned by constraints.txt; the package itself is editable, so the checkout is what runs.
 .venv/ready: pyproject.toml constraints.txt

@@ -11,8 +11,9 @@ high-water mark, on a GPU what torch allocated.
 import sys
 from pathlib import Path
 
+ROOT = Path(__file__).parents[1].resolve()
 # `queue.py` in this folder must not be taken for the standard module.
-sys.path[:] = [path for path in sys.path if Path(path) != Path(__file__).parent.resolve()]
+sys.path[:] = [str(ROOT), *(path for path in sys.path if Path(path) != Path(__file__).parent.resolve())]
 
 import argparse
 import ctypes
@@ -21,7 +22,6 @@ import json
 import platform
 import statistics
 import time
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -32,13 +32,11 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from pernodedrop import PerNodeDropLinear, regularized_linear
+from benchmarks.compared import BASELINE, Build, layers
+from benchmarks.gpu.machine import processor
 
-BASELINE = "Dropout + Linear"
 MIB = float(1 << 20)
 M_MMAP_THRESHOLD = -3  # glibc's mallopt parameter: blocks above it go back to the system when freed
-
-Build = Callable[[int, int], nn.Module]
 
 
 @dataclass(frozen=True)
@@ -54,36 +52,6 @@ class Row:
     ratio: float  # median over the rounds of the time over the baseline's in the same round
     peak_mib: float | None
     peak_ratio: float | None
-
-
-def layers(rate: float, fraction: float, reference: bool, compiled: bool) -> dict[str, Build]:
-    """The compared layers by their name in the table; the baseline first."""
-
-    def pernode(stir: str, **settings: object) -> Build:
-        return lambda i, j: PerNodeDropLinear(i, j, drop_rate=rate, stir_type=stir, noisy_fraction=fraction, **settings)
-
-    def slot(regularizer: str) -> Build:
-        return lambda i, j: regularized_linear(regularizer, i, j, drop_rate=rate)
-
-    compared = {
-        BASELINE: slot("dropout"),
-        "GaussianDropout + Linear": slot("gaussian_dropout"),
-        "DropConnect": slot("dropconnect"),
-        "PerNodeDrop gaussian": pernode("gaussian"),
-        "PerNodeDrop bernoulli": pernode("bernoulli"),
-        "PerNodeDrop partial gaussian": pernode("partial_gaussian"),
-        "PerNodeDrop fixed": pernode("bernoulli", mask_mode="fixed"),
-        "PerNodeDrop gaussian, mask-exact": pernode("gaussian", backend="kernel"),
-        "PerNodeDrop gaussian, flipout": pernode("gaussian", backend="flipout"),
-    }
-    if reference:
-        compared["materialized bernoulli"] = pernode("bernoulli", backend="mask")
-        compared["materialized gaussian"] = pernode("gaussian", backend="mask")
-    if compiled:
-        compared["materialized bernoulli, torch.compile"] = lambda i, j: torch.compile(
-            pernode("bernoulli", backend="mask")(i, j)
-        )
-    return compared
 
 
 @dataclass(frozen=True)
@@ -189,13 +157,6 @@ def kibibytes(field: str) -> int:
 def synchronize(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-
-
-def processor() -> str:
-    """The processor's name as Linux gives it, else as Python does."""
-    info = Path("/proc/cpuinfo")
-    names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 def table(rows: list[Row]) -> Table:

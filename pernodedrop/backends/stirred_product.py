@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pernodedrop.backends.quantized import Quantized
 
-_OPERATOR = "pernodedrop::stirred_product"
+OPERATOR = "pernodedrop::stirred_product"
 
 
 def stirred_product(x: Tensor, weight: Tensor, seed: Tensor, law: Quantized, *, normal: bool) -> Tensor:
@@ -23,7 +23,7 @@ def stirred_product(x: Tensor, weight: Tensor, seed: Tensor, law: Quantized, *, 
     return product
 
 
-@torch.library.custom_op(_OPERATOR, mutates_args=(), device_types="cpu")
+@torch.library.custom_op(OPERATOR, mutates_args=(), device_types="cpu")
 def _product(x: Tensor, weight: Tensor, seed: Tensor, law: list[int]) -> Tensor:
     from pernodedrop.backends.cpu import threads  # numba is imported when a kernel runs
 
@@ -32,7 +32,7 @@ def _product(x: Tensor, weight: Tensor, seed: Tensor, law: list[int]) -> Tensor:
     return torch.from_numpy(y).to(x.dtype)
 
 
-@torch.library.custom_op(f"{_OPERATOR}_gradients", mutates_args=(), device_types="cpu")
+@torch.library.custom_op(f"{OPERATOR}_gradients", mutates_args=(), device_types="cpu")
 def _gradients(grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, law: list[int]) -> tuple[Tensor, Tensor]:
     from pernodedrop.backends.cpu import threads
 

@@ -20,8 +20,9 @@ MOST_CALLS = 8  # of Philox for a group's decisions, four words each
 CERTAIN_CALLS = 4  # that are always made; the others refine decisions that these leave open, once in 65,536
 
 inner: Callable[[Callable[..., Any]], Any] = triton.jit
-# a rate or a batch of another size needs no new machine code
-kernel: Callable[[Callable[..., Any]], Any] = triton.jit(do_not_specialize=["keep", "each"])
+# another rate, a last batch of fewer samples or a sequence of another length needs no new machine code
+_ANY = ["keep", "each", "samples", "positions"]
+kernel: Callable[[Callable[..., Any]], Any] = triton.jit(do_not_specialize=_ANY)
 
 _LANES: tl.constexpr = tl.constexpr(GROUP)
 _CALLS: tl.constexpr = tl.constexpr(MOST_CALLS)

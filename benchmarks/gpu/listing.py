@@ -1,0 +1,148 @@
+"""What the Triton kernels cost by their machine code: instructions, registers and spills. Needs no GPU.
+
+    python -m benchmarks.gpu.listing [--arch 90] [--tile 8x16x4 --tile 16x16x4]
+
+Triton's compiler and NVIDIA's disassembler, both of Triton's wheel, make the listing for any chip of NVIDIA's.
+Counted are the instructions of the longest loop, a warp's for 32 threads, per factor that the loop draws; where a
+sample's positions share their mask, per factor and position. A branch that is taken once in 65,536 factors is counted
+as if it always were.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+os.environ.pop("TRITON_INTERPRET", None)  # machine code is asked for, whatever runs
+
+import triton
+
+from pernodedrop.backends.gpu import TILE, Tile, shared, single
+from pernodedrop.backends.gpu.factors import GROUP
+
+KERNELS = ("product", "gradient_x", "gradient_weight")
+LAWS = {  # calls of Philox, whether factors are normal
+    "bernoulli 0.5": (1, False),
+    "bernoulli 0.1": (4, False),
+    "bernoulli 0.01": (8, False),
+    "gaussian": (0, True),
+}
+_TOOLS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
+_ALIGNED = ("samples", "positions", "each", "keep")  # arguments that nobody promises to be multiples of 16
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One kernel, compiled."""
+
+    kernel: str
+    law: str
+    tile: str
+    instructions: float  # per factor (and position) of the longest loop
+    registers: int  # of a thread
+    spilled: int  # bytes of a thread's registers that go through memory
+
+
+def listings(arch: int, tiles: Sequence[Tile], laws: Sequence[str], *, only_single: bool) -> Iterator[Listing]:
+    """Every kernel, or those for one position a sample, under every law and tile."""
+    for tile in tiles:
+        for law in laws:
+            calls, is_normal = LAWS[law]
+            drawn = {"CALLS": calls, "NORMAL": is_normal}
+            for name in KERNELS:
+                cut = {"SAMPLES": tile.samples, "UNITS": tile.units}
+                size = f"{tile.samples} samples x {tile.units} units, {tile.warps} warps"
+                yield _listing(single, name, (law, size), {**drawn, **cut}, (tile.warps, arch))
+                for positions in () if only_single else (16, 64):
+                    cut = {"POSITIONS": positions, "UNITS": tile.shared_units}
+                    size = f"{positions} positions x {tile.shared_units} units, {tile.warps} warps"
+                    yield _listing(shared, name, (law, size), {**drawn, **cut}, (tile.warps, arch))
+
+
+def _listing(
+    module: ModuleType, name: str, case: tuple[str, str], constants: dict[str, Any], target: tuple[int, int]
+) -> Listing:
+    binary = _compiled(getattr(module, name), constants, *target)
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(binary)
+        file.flush()
+        code = _run("nvdisasm", "-c", file.name)
+        usage = _run("cuobjdump", "-res-usage", file.name)
+    registers, stack = (int(re.findall(rf"{word}:(\d+)", usage)[-1]) for word in ("REG", "STACK"))
+    rows = constants.get("SAMPLES") or constants["POSITIONS"]
+    factors = GROUP * rows * constants["UNITS"]
+    label = f"{module.__name__.rpartition('.')[2]} {name}"
+    return Listing(label, *case, _longest_loop(code) * 32 * target[0] / factors, registers, stack)
+
+
+def _compiled(kernel: Any, constants: dict[str, Any], warps: int, arch: int) -> bytes:
+    """The machine code for sizes that are multiples of 16, single precision."""
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    def kind(name: str) -> str:
+        if name == "seed":
+            return "*i64"
+        if name in constants:
+            return "constexpr"
+        return "i32" if name in (*_ALIGNED, "connections", "units") else "*fp32"
+
+    names: list[str] = kernel.arg_names
+    signature = {name: kind(name) for name in names}
+    promised = {
+        (place,): [["tt.divisibility", 16]]
+        for place, name in enumerate(names)
+        if name not in constants and name not in _ALIGNED
+    }
+    source = ASTSource(fn=kernel, signature=signature, constexprs=constants, attrs=promised)
+    options = {"num_warps": warps, "enable_fp_fusion": True}
+    return bytes(triton.compile(source, target=GPUTarget("cuda", arch, 32), options=options).asm["cubin"])
+
+
+def _longest_loop(code: str) -> int:
+    """Instructions between the target of a backward branch and the branch, the most of any."""
+    places: dict[str, int] = {}
+    longest = count = 0
+    for line in code.splitlines():
+        text = line.strip()
+        if label := re.fullmatch(r"(\.L_\w+):", text):
+            places[label[1]] = count
+        elif instruction := re.match(r"/\*[0-9a-f]+\*/\s+(.*?);", text):
+            count += 1
+            target = re.search(r"\bBRA\b.*?(\.L_\w+)", instruction[1])
+            if target and target[1] in places:
+                longest = max(longest, count - places[target[1]])
+    return longest
+
+
+def _run(tool: str, *arguments: str) -> str:
+    return subprocess.run([_TOOLS / tool, *arguments], capture_output=True, text=True, check=True).stdout
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--arch", type=int, default=90, help="compute capability times ten (default: 90, Hopper)")
+    parser.add_argument("--tile", action="append", metavar="SxUxW", help="samples x units x warps; repeatable")
+    parser.add_argument("--law", action="append", choices=list(LAWS), help="repeatable (default: all)")
+    parser.add_argument("--single", action="store_true", help="only the kernels for one position a sample")
+    options = parser.parse_args()
+    tiles = [TILE]
+    if options.tile:
+        cuts = [tuple(map(int, text.split("x"))) for text in options.tile]
+        tiles = [TILE._replace(samples=samples, units=units, warps=warps) for samples, units, warps in cuts]
+    print(f"sm_{options.arch}, Triton {triton.__version__}\n")
+    print("| kernel | law | tile | instructions a factor | registers | bytes spilled |")
+    print("| --- | --- | --- | ---: | ---: | ---: |")
+    for row in listings(options.arch, tiles, options.law or tuple(LAWS), only_single=options.single):
+        figures = f"{row.instructions:.1f} | {row.registers} | {row.spilled}"
+        print(f"| {row.kernel} | {row.law} | {row.tile} | {figures} |")
+
+
+if __name__ == "__main__":
+    main()

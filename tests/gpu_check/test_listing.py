@@ -1,0 +1,25 @@
+"""The kernels as a compiler for GPUs sees them, which Triton's interpreter does not show."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("triton", reason="triton is not installed: it comes with torch's CUDA wheels")
+
+MOST = {"single": 11.0, "shared": 4.5}  # instructions a factor, at a rate of 0.1
+
+
+def test_kernels_compile_for_a_gpu_without_spills() -> None:
+    """In a process of its own: the interpreter, once chosen, cannot be left."""
+    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    command = [sys.executable, "-m", "benchmarks.gpu.listing", "--law", "bernoulli 0.1", "--law", "gaussian"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=250, env=environment)
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines() if " | " in line][2:]
+    assert len(rows) == 2 * 3 * 3
+    for kernel, law, _, instructions, registers, spilled in rows:
+        assert spilled == "0", (kernel, law)
+        assert int(registers) <= 255
+        if law == "bernoulli 0.1":
+            assert 0 < float(instructions) <= MOST[kernel.partition(" ")[0]], kernel
