@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from benchmarks.gpu import needs
 from benchmarks.gpu.findings import Findings, NotHere, Report
 from benchmarks.gpu.parts import BY_NAME, PARTS, Part
 from benchmarks.gpu.tables import markdown, outcome
@@ -29,10 +30,12 @@ from benchmarks.gpu.tables import markdown, outcome
 ROOT = Path(__file__).parents[2]
 ALL_S = 480.0  # for all parts together
 MOST_S = 120.0  # for one
+EVERY_PART_NEEDS = ("torch", "triton", "numpy")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
+    options.out = options.out.absolute()  # the parts' processes stand in the repository
     if options.inside:
         return _run_here(BY_NAME[options.inside], options)
     chosen = [part for part in PARTS if not options.part or part.name in options.part]
@@ -97,18 +100,19 @@ def _run_in_a_process(part: Part, options: argparse.Namespace, environment: dict
 
 def _run_here(part: Part, options: argparse.Namespace) -> int:
     """The inside of a part's process."""
-    import torch
-
-    from benchmarks.gpu.machine import description
-    from benchmarks.gpu.setting import Setting
-
     report = Report(part.name)
     seconds = options.part_seconds or part.seconds
     findings = Findings(report, _file(options, part), seconds, aims=not options.cpu)
     try:
+        needs.installed(*EVERY_PART_NEEDS)
+        import torch
+
+        from benchmarks.gpu.machine import description
+        from benchmarks.gpu.setting import Setting
+
         if not options.cpu and not torch.cuda.is_available():
             raise NotHere("torch sees no GPU here: --cpu shows with small sizes that the command works")
-        device = torch.device("cpu" if options.cpu else "cuda")
+        device = torch.device("cpu" if options.cpu else "cuda:0")
         report.machine = description(device)
         part.run(findings, Setting(device, small=options.cpu))
     except NotHere as missing:
@@ -131,7 +135,12 @@ def _environment(options: argparse.Namespace, site: Path) -> dict[str, str]:
         if not wheels:
             raise SystemExit(f"error: {options.wheels} holds no wheels: fill it with `make gpu-wheels WHEELS=FOLDER`")
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-compile"]
-        subprocess.run([*pip, "--target", str(site), *wheels], check=True)
+        if subprocess.run([*pip, "--target", str(site), *wheels], check=False).returncode:
+            version = f"{sys.version_info.major}.{sys.version_info.minor}"
+            raise SystemExit(
+                "error: pip must be able to unpack every wheel, see its line above: fill the folder for this Python "
+                f"with `make gpu-wheels WHEELS=FOLDER GPU_PYTHON={version}`"
+            )
         _describe_the_checkout(site)
         found = environment.get("PYTHONPATH")
         environment["PYTHONPATH"] = f"{site}{os.pathsep}{found}" if found else str(site)

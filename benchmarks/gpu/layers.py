@@ -27,9 +27,9 @@ RATES = (0.5, 0.1)
 COMPILED, COMPILED_S = (128, 4096, 64), 30.0  # where torch.compile of a materialized mask is tried, and what it takes
 FRACTION = 0.5  # noisy, of the partial Gaussian
 MATERIALIZED_COPIES = 5  # of the mask that a step with a materialized one holds at its peak
-ROUNDS, ROUNDS_S = 30, 0.6  # at most, and about as long, for one layer at one shape
+ROUNDS, ROUNDS_S = 30, 0.35  # at most, and about as long, for one layer at one shape
 WARM_UP = 3
-TILES_S = 22.0  # kept for the tiles
+TILES_S = 28.0  # kept for the tiles
 
 AIMS = {"PerNodeDrop gaussian": 1.0, "PerNodeDrop bernoulli": 2.0}
 PEAK_AIM = 1.3

@@ -1,4 +1,4 @@
-"""What the workers' and the service's own code imports beyond torch: wheels that a borrowed machine lacks."""
+"""What must be importable, told in one line where it is not."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +9,16 @@ from benchmarks.gpu.findings import NotHere
 _OURS = ("benchmarks", "pernodedrop", "search_spaces", "service", "workers")
 
 
+def installed(*packages: str) -> None:
+    """Raises NotHere where one of them cannot be imported; none is."""
+    for package in packages:
+        if find_spec(package) is None:
+            raise NotHere(f"{package} must be importable and is not: run the check by a Python that has it")
+
+
 @contextmanager
 def wheels(*packages: str) -> Iterator[None]:
-    """Import inside the block; `packages` are needed as well, though not by an import.
+    """Import the workers' and the service's own code inside the block; `packages` are needed too, by no import.
 
     Raises:
         NotHere: a package of others is missing.

@@ -2,16 +2,17 @@
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
-from benchmarks.gpu.findings import Findings
-from benchmarks.gpu.setting import Setting
+if TYPE_CHECKING:  # the command itself needs no torch, to say that there is none
+    from benchmarks.gpu.findings import Findings
+    from benchmarks.gpu.setting import Setting
 
 
 class Run(Protocol):
     """A part's function: looks, measures, and writes down what it finds. Raises NotHere where it cannot run."""
 
-    def __call__(self, findings: Findings, setting: Setting, /) -> None: ...
+    def __call__(self, findings: "Findings", setting: "Setting", /) -> None: ...
 
 
 @dataclass(frozen=True)

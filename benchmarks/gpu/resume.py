@@ -42,7 +42,7 @@ def run(findings: Findings, setting: Setting) -> None:
     until = time.monotonic() + findings.seconds_left - SPARE_S
     orders = _orders(setting)
     usual = list(orders)[: setting.pick(2, 0)]  # a CPU's algorithms are deterministic in any mode
-    device, heirs = setting.device, setting.pick(3, 1)
+    device, heirs = setting.device, setting.pick(4, 1)
     with (
         tempfile.TemporaryDirectory(prefix="gpu-check-") as folder,
         Crew.of(device, open_deterministic, Path(folder, "deterministic"), until, heirs) as strict,
@@ -64,7 +64,7 @@ def _orders(setting: Setting) -> "dict[str, Order]":
     from search_spaces import TaskSpec, TrialConfig
     from workers.messages import Order
 
-    spec = TaskSpec(name="digits", epochs=setting.pick(12, 4), train_size=setting.pick(None, 256))
+    spec = TaskSpec(name="digits", epochs=setting.pick(8, 4), train_size=setting.pick(None, 256))
     configs = [TrialConfig(**variant, units=64, batch_size=64) for variant in VARIANTS]
     pairs = [(config, precision) for precision in PRECISIONS for config in configs]
     if setting.small:

@@ -11,7 +11,7 @@ from pernodedrop.backends import gpu
 from pernodedrop.backends.gpu import TILE, Tile
 from pernodedrop.backends.quantized import quantized
 
-CUTS = ((8, 16, 4), (16, 16, 4), (16, 16, 8), (8, 32, 4), (32, 8, 4), (16, 8, 4), (4, 32, 4), (16, 32, 8))
+CUTS = ((8, 16, 4), (16, 16, 4), (16, 16, 8), (8, 32, 4), (32, 8, 4), (16, 8, 4))
 SHAPES = ((128, 1024, 256), (128, 4096, 64), (1024, 4096, 64), (128, 4096, 4096))  # samples, connections, units
 SMALL_CUTS, SMALL_SHAPES = CUTS[:2], ((8, 64, 16),)
 RATE = 0.1
