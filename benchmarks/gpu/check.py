@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import tomllib
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -141,19 +140,9 @@ def _environment(options: argparse.Namespace, site: Path) -> dict[str, str]:
                 "error: pip must be able to unpack every wheel, see its line above: fill the folder for this Python "
                 f"with `make gpu-wheels WHEELS=FOLDER GPU_PYTHON={version}`"
             )
-        _describe_the_checkout(site)
         found = environment.get("PYTHONPATH")
         environment["PYTHONPATH"] = f"{site}{os.pathsep}{found}" if found else str(site)
     return environment
-
-
-def _describe_the_checkout(site: Path) -> None:
-    """Let the repository's own code, which runs as it lies here, find its version where nobody has installed it."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    folder = site / f"{project['name']}-{project['version']}.dist-info"
-    folder.mkdir()
-    lines = ["Metadata-Version: 2.1", f"Name: {project['name']}", f"Version: {project['version']}", ""]
-    (folder / "METADATA").write_text("\n".join(lines))
 
 
 def _file(options: argparse.Namespace, part: Part) -> Path:

@@ -14,7 +14,7 @@ def uuids(kind: str) -> list[str]:
 
 
 def held_by(pid: int) -> int | None:
-    """Bytes that the process holds on all GPUs; None: the driver does not see its number, as in some containers."""
+    """Bytes that the process holds on all GPUs, None where the driver does not know its number or its memory."""
     rows = _said("--query-compute-apps=pid,used_memory", "--format=csv,noheader,nounits").splitlines()
     mebibytes = [row.split(",")[1].strip() for row in rows if row.split(",")[0].strip() == str(pid)]
     if not mebibytes or not all(number.isdecimal() for number in mebibytes):
