@@ -5,15 +5,17 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("triton", reason="triton is not installed: it comes with torch's CUDA wheels")
-
 from benchmarks.gpu.findings import Check, Figure, Report
 from benchmarks.gpu.parts import PARTS
 from benchmarks.gpu.tables import markdown, number
+
+# Not imported here: the first import decides for the whole process whether the interpreter serves.
+pytestmark = pytest.mark.skipif(find_spec("triton") is None, reason="triton comes with torch's CUDA wheels")
 
 COMMAND = (sys.executable, "-m", "benchmarks.gpu.check")
 WITHOUT_A_GPU = {"CUDA_VISIBLE_DEVICES": ""}
