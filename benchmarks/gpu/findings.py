@@ -36,16 +36,11 @@ class Figure:
     value: float
     unit: str = ""
     at_most: float | None = None  # the aim, where there is one
-    at_least: float | None = None
 
     @property
     def meets_its_aim(self) -> bool | None:
         """None where there is no aim."""
-        if self.at_most is not None:
-            return self.value <= self.at_most
-        if self.at_least is not None:
-            return self.value >= self.at_least
-        return None
+        return None if self.at_most is None else self.value <= self.at_most
 
 
 @dataclass
@@ -123,11 +118,9 @@ class Findings:
         unit: str = "",
         *,
         at_most: float | None = None,
-        at_least: float | None = None,
     ) -> None:
         """Write down a measured number, with its aim where it has one and this run's sizes can meet it."""
-        aim = {"at_most": at_most, "at_least": at_least} if self._aims else {}
-        self._report.figures.append(Figure(table, row, column, value, unit, **aim))
+        self._report.figures.append(Figure(table, row, column, value, unit, at_most if self._aims else None))
         self._save()
 
     def note(self, sentence: str) -> None:

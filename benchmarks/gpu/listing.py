@@ -125,17 +125,24 @@ def _run(tool: str, *arguments: str) -> str:
     return subprocess.run([_TOOLS / tool, *arguments], capture_output=True, text=True, check=True).stdout
 
 
+def _tile(text: str) -> Tile:
+    """From samples x units x warps, powers of 2, since Triton's tiles are of no other size."""
+    sides = [int(side) if side.isdecimal() else 0 for side in text.split("x")]
+    if len(sides) != 3 or any(side < 1 or side & (side - 1) for side in sides):
+        raise argparse.ArgumentTypeError(f"must be three powers of 2 such as 8x16x4, got {text}")
+    return TILE._replace(samples=sides[0], units=sides[1], warps=sides[2])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--arch", type=int, default=90, help="compute capability times ten (default: 90, Hopper)")
-    parser.add_argument("--tile", action="append", metavar="SxUxW", help="samples x units x warps; repeatable")
+    parser.add_argument(
+        "--tile", action="append", type=_tile, metavar="SxUxW", help="samples x units x warps; repeatable"
+    )
     parser.add_argument("--law", action="append", choices=list(LAWS), help="repeatable (default: all)")
     parser.add_argument("--single", action="store_true", help="only the kernels for one position a sample")
     options = parser.parse_args()
-    tiles = [TILE]
-    if options.tile:
-        cuts = [tuple(map(int, text.split("x"))) for text in options.tile]
-        tiles = [TILE._replace(samples=samples, units=units, warps=warps) for samples, units, warps in cuts]
+    tiles = options.tile or [TILE]
     print(f"sm_{options.arch}, Triton {triton.__version__}\n")
     print("| kernel | law | tile | instructions a factor | registers | bytes spilled |")
     print("| --- | --- | --- | ---: | ---: | ---: |")

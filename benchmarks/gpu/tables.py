@@ -63,7 +63,7 @@ def _complaint(part: str, check: Check) -> str:
 def _aims(figures: Iterable[Figure]) -> str:
     rows = []
     for figure in figures:
-        aim = f"at most {figure.at_most:g}" if figure.at_most is not None else f"at least {figure.at_least:g}"
+        aim = f"at most {figure.at_most:g}"
         met = "met" if figure.meets_its_aim else "missed"
         rows.append([figure.table, f"{figure.row}, {figure.column}", number(figure).removesuffix(" *"), aim, met])
     return _table(["table", "figure", "value", "aim", ""], rows)
