@@ -14,6 +14,7 @@ from torch.utils.checkpoint import checkpoint
 
 from benchmarks.gpu.evidence import mean_is
 from benchmarks.gpu.findings import NotHere
+from benchmarks.gpu.recording import record
 from benchmarks.gpu.setting import Setting
 from pernodedrop import PerNodeDropConv2d, PerNodeDropLinear
 from pernodedrop.backends.quantized import quantized
@@ -153,15 +154,7 @@ def graphs(setting: Setting) -> None:
             y = layer(x)
             return y, *torch.autograd.grad(y, (x, layer.weight), g)
 
-        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(3):
-                step()
-        torch.cuda.current_stream().wait_stream(side)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            outputs = step()
+        graph, outputs = record(step)
 
         def replay(graph: Any = graph, outputs: tuple[Tensor, ...] = outputs) -> tuple[Tensor, ...]:
             graph.replay()

@@ -6,8 +6,9 @@ import torch
 
 from benchmarks.gpu.batched import BatchedStep
 from benchmarks.gpu.findings import Findings, NotHere
-from benchmarks.gpu.graph_checks import need_gpu, step_of
+from benchmarks.gpu.graph_checks import step_of
 from benchmarks.gpu.networks import BASELINE, DROP_RATE
+from benchmarks.gpu.recording import need_gpu
 from benchmarks.gpu.samples import Samples, Task
 from benchmarks.gpu.steps import RecordedStep, Step
 from benchmarks.gpu.stopwatch import calls_a_second, finish, seconds_of

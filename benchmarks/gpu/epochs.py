@@ -17,8 +17,9 @@ from statistics import median
 import torch
 
 from benchmarks.gpu.findings import Findings
-from benchmarks.gpu.graph_checks import check_graphs, need_gpu, step_of
+from benchmarks.gpu.graph_checks import check_graphs, step_of
 from benchmarks.gpu.networks import BASELINE, DROP_RATE, VARIANTS
+from benchmarks.gpu.recording import need_gpu
 from benchmarks.gpu.samples import Samples, Task, cifar10, drawn, speech_commands
 from benchmarks.gpu.setting import Setting
 from benchmarks.gpu.steps import Step

@@ -7,8 +7,9 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
-from benchmarks.gpu.findings import Findings, NotHere
+from benchmarks.gpu.findings import Findings
 from benchmarks.gpu.networks import BASELINE, VARIANTS, Variant, with_variant
+from benchmarks.gpu.recording import need_gpu
 from benchmarks.gpu.samples import Samples, Task
 from benchmarks.gpu.steps import LEARNING_RATE, EagerStep, RecordedStep, Step
 
@@ -28,12 +29,6 @@ def check_graphs(findings: Findings, task: Task, samples: Samples) -> None:
     for variant in _COMPARED:
         name = f"CUDA graph: {variant.name} trains as without one"
         findings.check(name, partial(_check_training, variant, task, samples))
-
-
-def need_gpu(device: torch.device) -> None:
-    """Raises NotHere where no CUDA graph can be."""
-    if device.type != "cuda":
-        raise NotHere("CUDA graphs need a GPU")
 
 
 def step_of(

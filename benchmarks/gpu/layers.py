@@ -1,7 +1,8 @@
 """Part `layers`: a layer beside Dropout + Linear and beside the chip's limits, and the best tile of the exact kernel.
 
-A step is forward and backward. Steps take turns, so that all meet the same clock and the same neighbours; a ratio is
-the median over the rounds. Each table's rows are layers, its columns connections x units at a batch size.
+A step is forward and backward, as a training runs it and, where the processor is to be left out, as a CUDA graph. Steps
+take turns, so that all meet the same clock, and each is called once untimed, so that none pays for its neighbour; a
+ratio is the median over the rounds. Each table's rows are layers, its columns connections x units at a batch size.
 """
 
 import math
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from benchmarks.compared import BASELINE, MATERIALIZED, Build, layers
 from benchmarks.gpu.findings import Findings
+from benchmarks.gpu.recording import need_gpu, record
 from benchmarks.gpu.roof import Chip, Sizes, chip, instructions_a_factor
 from benchmarks.gpu.setting import Setting
 from benchmarks.gpu.stopwatch import finish, seconds_of
@@ -27,7 +29,7 @@ RATES = (0.5, 0.1)
 COMPILED, COMPILED_S = (128, 4096, 64), 30.0  # where torch.compile of a materialized mask is tried, and what it takes
 FRACTION = 0.5  # noisy, of the partial Gaussian
 MATERIALIZED_COPIES = 5  # of the mask that a step with a materialized one holds at its peak
-ROUNDS, ROUNDS_S = 30, 0.35  # at most, and about as long, for one layer at one shape
+ROUNDS, ROUNDS_S = 30, 0.25  # at most, and about as long, for one layer at one shape
 WARM_UP = 3
 TILES_S = 28.0  # kept for the tiles
 
@@ -65,6 +67,7 @@ def run(findings: Findings, setting: Setting) -> None:
         compared = layers(place.rate, FRACTION, reference=place.rate == RATES[0], compiled=False)
         comparison = Comparison(findings, setting, place, here, counts)
         findings.check(f"steps at {place}", partial(comparison.of, compared))
+        findings.check(f"steps at {place}, as CUDA graphs", partial(comparison.of_replays, compared))
     try_tiles(findings, setting)
     if findings.seconds_left > setting.pick(COMPILED_S, math.inf):
         place = Place(Sizes(*COMPILED), RATES[0])
@@ -104,6 +107,17 @@ class Comparison:
             if base_peak is not None and (peak := step.peak()) is not None:
                 aim = PEAK_AIM if name in AIMS else None
                 self._write("Peak memory beside Dropout + Linear", name, peak / base_peak, at_most=aim)
+
+    def of_replays(self, compared: Mapping[str, Build]) -> None:
+        """Time every layer's replays: what is left of a step when no processor launches it."""
+        need_gpu(self._device)
+        sizes = self._place.sizes
+        steps = {n: Step(build, sizes, self._device) for n, build in compared.items() if not n.startswith(MATERIALIZED)}
+        times = take_turns({name: record(step)[0].replay for name, step in steps.items()}, self._device)
+        for name, found in times.items():
+            ratio = statistics.median(mine / its for mine, its in zip(found, times[BASELINE], strict=True))
+            self._write("Time beside Dropout + Linear, as CUDA graphs", name, ratio)
+            self._write("Forward and backward, as CUDA graphs", name, statistics.median(found) * 1e3, "ms")
 
     def _fitting(self, compared: Mapping[str, Build]) -> Iterator[tuple[str, Build]]:
         for name, build in compared.items():
@@ -162,6 +176,7 @@ def take_turns(steps: Mapping[str, Callable[[], None]], device: torch.device) ->
     finish(device)
     for _ in range(rounds):
         for name, step in steps.items():
+            step()  # what ran before has taken the caches and the allocator's blocks
             times[name].append(seconds_of(step, device))
     return times
 

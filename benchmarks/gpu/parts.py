@@ -30,12 +30,12 @@ class Part:
 
 
 PARTS = (
-    Part("laws", "every backend's masks, gradients and seeds beside the reference", 85, proves=True),
+    Part("laws", "every backend's masks, gradients and seeds beside the reference", 110, proves=True),
     Part("layers", "a layer beside Dropout + Linear, and beside the chip's limits", 95, proves=False),
-    Part("epochs", "an epoch of every variant, with CUDA graphs and bfloat16", 75, proves=False),
-    Part("together", "many small networks as one batched model", 45, proves=False),
+    Part("epochs", "an epoch of every variant, with CUDA graphs and bfloat16", 70, proves=False),
+    Part("together", "many small networks as one batched model", 40, proves=False),
     Part("resume", "a trial killed and resumed, bit for bit", 40, proves=True),
-    Part("slots", "trials an hour by processes on one device, its memory and its readings", 80, proves=True),
-    Part("stack", "`pernodedrop run` with its own Postgres", 60, proves=True),
+    Part("slots", "trials an hour by processes on one device, its memory and its readings", 78, proves=True),
+    Part("stack", "`pernodedrop run` with its own Postgres", 47, proves=True),
 )
 BY_NAME = {part.name: part for part in PARTS}

@@ -6,8 +6,9 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
+from benchmarks.gpu.recording import record
+
 LEARNING_RATE = 0.001
-_WARM_UP = 3  # steps before a recording: libraries load their code and take their workspaces
 
 
 class Outcome(NamedTuple):
@@ -70,16 +71,7 @@ class RecordedStep:
     def __init__(self, step: RecordableStep, x: Tensor, y: Tensor) -> None:
         self._x, self._y = x.clone(), y.clone()
         first_weights = [weight.detach().clone() for weight in step.weights]
-        # The same stream for both: gradients are summed up on the stream that a weight was first used on.
-        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # of torch
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            for _ in range(_WARM_UP):
-                step(self._x, self._y)
-        torch.cuda.current_stream().wait_stream(stream)
-        self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph, stream=stream):
-            self._outcome = step(self._x, self._y)
+        self._graph, self._outcome = record(lambda: step(self._x, self._y))
         _set_back(step, first_weights)
         self._step = step  # its tensors must live as long as the graph that writes to them
 
