@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from pernodedrop import PerNodeDropLinear, regularized_linear
-from pernodedrop.names import Regularizer, StirType
 
 BASELINE = "Dropout + Linear"
 MATERIALIZED = "materialized "  # begins the names of those with the mask in memory: B x I x J numbers
@@ -18,10 +17,10 @@ Build = Callable[[int, int], nn.Module]
 def layers(rate: float, fraction: float, reference: bool, compiled: bool) -> dict[str, Build]:
     """The compared layers by their name in the table; the baseline first."""
 
-    def pernode(stir: StirType, **settings: Any) -> Build:
+    def pernode(stir: str, **settings: Any) -> Build:
         return lambda i, j: PerNodeDropLinear(i, j, drop_rate=rate, stir_type=stir, noisy_fraction=fraction, **settings)
 
-    def slot(regularizer: Regularizer) -> Build:
+    def slot(regularizer: str) -> Build:
         return lambda i, j: regularized_linear(regularizer, i, j, drop_rate=rate)
 
     compared = {

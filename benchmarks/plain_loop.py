@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from search_spaces import TrialConfig
 from workers.tasks import Inputs, SparseRows, Task
+from workers.training.model import model_of
 
 Document = tuple[Tensor, Tensor, Tensor]  # columns, values, targets
 
@@ -23,7 +24,7 @@ def plain_epochs(task: Task, config: TrialConfig, device: torch.device) -> Itera
     data = task.splits(torch.device("cpu"))
     train, val = dataset(data.train_x, data.train_y), dataset(data.val_x, data.val_y)
     batches = loader(train, config.batch_size, device, shuffle=True)
-    model = task.build(config).to(device, memory_format=torch.contiguous_format)
+    model = model_of(task, config).to(device, memory_format=torch.contiguous_format)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
     while True:
         started = time.perf_counter()

@@ -8,43 +8,52 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pernodedrop import expected_loss, functional
-    from pernodedrop.insertion import Regularized, regularize
+    from pernodedrop.insertion import Regularized, is_regularized, regularize, regularized_linear
+    from pernodedrop.laws import Law, Stir
     from pernodedrop.layers.dropblock import DropBlock2d
     from pernodedrop.layers.dropconnect import DropConnectLinear
     from pernodedrop.layers.gaussian_dropout import GaussianDropout
+    from pernodedrop.layers.input_regularized import SharedNoiseLinear
     from pernodedrop.layers.masksembles import Masksembles
     from pernodedrop.layers.pernode_conv import PerNodeDropConv2d
     from pernodedrop.layers.pernode_linear import PerNodeDropLinear
     from pernodedrop.masksembles import ensemble_predict
-    from pernodedrop.slot import regularized_linear
-    from pernodedrop.stir import Stir
+    from pernodedrop.regularization import Regularization
 
 _HOMES = {
     "DropBlock2d": "pernodedrop.layers.dropblock",
     "DropConnectLinear": "pernodedrop.layers.dropconnect",
     "GaussianDropout": "pernodedrop.layers.gaussian_dropout",
+    "Law": "pernodedrop.laws",
     "Masksembles": "pernodedrop.layers.masksembles",
     "PerNodeDropConv2d": "pernodedrop.layers.pernode_conv",
     "PerNodeDropLinear": "pernodedrop.layers.pernode_linear",
+    "Regularization": "pernodedrop.regularization",
     "Regularized": "pernodedrop.insertion",
-    "Stir": "pernodedrop.stir",
+    "SharedNoiseLinear": "pernodedrop.layers.input_regularized",
+    "Stir": "pernodedrop.laws",
     "ensemble_predict": "pernodedrop.masksembles",
+    "is_regularized": "pernodedrop.insertion",
     "regularize": "pernodedrop.insertion",
-    "regularized_linear": "pernodedrop.slot",
+    "regularized_linear": "pernodedrop.insertion",
 }
 
 __all__ = [
     "DropBlock2d",
     "DropConnectLinear",
     "GaussianDropout",
+    "Law",
     "Masksembles",
     "PerNodeDropConv2d",
     "PerNodeDropLinear",
+    "Regularization",
     "Regularized",
+    "SharedNoiseLinear",
     "Stir",
     "ensemble_predict",
     "expected_loss",
     "functional",
+    "is_regularized",
     "regularize",
     "regularized_linear",
 ]

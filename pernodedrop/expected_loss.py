@@ -14,12 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from pernodedrop import draws
-from pernodedrop.names import Regularizer
+from pernodedrop.names import REGULARIZERS
+from pernodedrop.regularizers import Regularizer
 
 Method = Literal["exact", "hutchinson"]
-
-_OWN_MASK = ("pernodedrop", "dropconnect")  # units do not share their noise
-_SHARED_MASK = ("dropout", "gaussian_dropout")
 
 
 def explicit_penalty(
@@ -28,7 +26,7 @@ def explicit_penalty(
     loss: Callable[[Tensor], Tensor],
     *,
     layers: Sequence[nn.Linear],
-    regularizer: Regularizer,
+    regularizer: str,
     variance: float,
     method: Method = "exact",
     samples: int = 1,
@@ -45,9 +43,11 @@ def explicit_penalty(
     Raises:
         ValueError: the variant has no such penalty, or a layer did not see one matrix.
     """
-    if regularizer not in (*_OWN_MASK, *_SHARED_MASK):
-        raise ValueError(f"explicit_penalty covers {', '.join((*_OWN_MASK, *_SHARED_MASK))}, got {regularizer!r}")
-    shared = regularizer in _SHARED_MASK
+    kind: type[Regularizer] = REGULARIZERS.named(regularizer)
+    if kind.noise is None:
+        covered = ", ".join(name for name, other in REGULARIZERS.items() if other.noise is not None)
+        raise ValueError(f"explicit_penalty covers {covered}, got {regularizer!r}")
+    shared = kind.noise == "shared"
     total = inputs.new_zeros((), dtype=layers[0].weight.dtype)
     for seen in _watch(model, inputs, loss, layers):
         if method == "exact":

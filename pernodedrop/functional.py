@@ -6,10 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from pernodedrop import draws
-from pernodedrop.backends import flipout, kernel, mask, moment_matched, reparameterized
+from pernodedrop.backends import reparameterized
 from pernodedrop.backends.choice import chosen_backend
-from pernodedrop.names import Backend, StirType
-from pernodedrop.stir import CustomStir, Stir, check_drop_rate, noise_variance
+from pernodedrop.laws import CustomStir, Law, Stir, check_drop_rate, noise_variance
 
 __all__ = [
     "drop_block",
@@ -20,19 +19,11 @@ __all__ = [
     "sample_mask",
 ]
 
-_LINEAR = {
-    "mask": mask.linear,
-    "kernel": kernel.linear,
-    "reparameterized": reparameterized.linear,
-    "flipout": flipout.linear,
-    "moment_matched": moment_matched.linear,
-}
-
 
 def sample_mask(
     shape: Sequence[int],
     drop_rate: float = 0.5,
-    stir_type: StirType | CustomStir = "bernoulli",
+    stir_type: str | CustomStir = "bernoulli",
     *,
     noisy_fraction: float = 1.0,
     generator: torch.Generator | None = None,
@@ -54,10 +45,10 @@ def pernode_linear(
     bias: Tensor | None = None,
     drop_rate: float = 0.5,
     *,
-    stir_type: StirType | CustomStir = "bernoulli",
+    stir_type: str | CustomStir = "bernoulli",
     noisy_fraction: float = 1.0,
     share_time: bool = True,
-    backend: Backend = "auto",
+    backend: str = "auto",
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """y_bj = sum_i x_bi m_bji W_ji + b_j with a fresh factor m for every sample, unit and connection.
@@ -80,13 +71,13 @@ def stirred_linear(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None,
-    stir: Stir,
+    stir: Law,
     *,
     share_time: bool,
-    backend: Backend,
+    backend: str,
     generator: torch.Generator | None,
-) -> tuple[Tensor, Backend | None]:
-    """`pernode_linear` and the backend that ran, None where the layer is dense."""
+) -> tuple[Tensor, str | None]:
+    """`pernode_linear` and the name of the backend that ran, None where the layer is dense."""
     if x.shape[-1:] != weight.shape[1:]:
         raise ValueError(f"x must end in {weight.shape[1]} features, got shape {tuple(x.shape)}")
     if stir.is_dense:
@@ -96,8 +87,8 @@ def stirred_linear(
     samples, positions = _samples_and_positions(x, share_time)
     rows = x.reshape(samples, positions, x.shape[-1])
     ran = chosen_backend(backend, rows, weight, stir)
-    y = _LINEAR[ran](rows, weight, stir, generator).reshape(*x.shape[:-1], weight.shape[0])
-    return (y if bias is None else y + bias), ran
+    y = ran.linear(rows, weight, stir, generator).reshape(*x.shape[:-1], weight.shape[0])
+    return (y if bias is None else y + bias), ran.name
 
 
 def gaussian_dropout(x: Tensor, drop_rate: float = 0.5, *, generator: torch.Generator | None = None) -> Tensor:

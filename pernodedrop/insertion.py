@@ -1,4 +1,4 @@
-"""Regularizers put into a finished model, and taken out again."""
+"""Regularizers put into a finished model and taken out again, or built into a layer of a new one."""
 
 from collections.abc import Callable
 from fnmatch import fnmatchcase
@@ -6,13 +6,28 @@ from fnmatch import fnmatchcase
 import torch
 from torch import Tensor, nn
 
+from pernodedrop.laws import CustomStir
+from pernodedrop.layers.dropblock import DropBlock2d
 from pernodedrop.layers.dropconnect import DropConnectLinear
+from pernodedrop.layers.gaussian_dropout import GaussianDropout
 from pernodedrop.layers.input_regularized import InputRegularizedLinear
+from pernodedrop.layers.masksembles import Masksembles
+from pernodedrop.layers.pernode_conv import PerNodeDropConv2d
 from pernodedrop.layers.pernode_linear import PerNodeDropLinear
-from pernodedrop.names import Backend, MaskMode, Regularizer, StirType
-from pernodedrop.slot import feature_regularizer
-from pernodedrop.stir import CustomStir
+from pernodedrop.names import REGULARIZERS, MaskMode
+from pernodedrop.regularization import Regularization
+from pernodedrop.regularizers import Regularizer, Size, share_parameters
 
+_MARK = "regularization"  # the attribute of a layer that `regularized_linear` has built
+_REGULARIZED = (
+    PerNodeDropLinear,
+    PerNodeDropConv2d,
+    DropConnectLinear,
+    GaussianDropout,
+    Masksembles,
+    DropBlock2d,
+    nn.modules.dropout._DropoutNd,  # every dropout of torch
+)
 Where = str | type[nn.Linear] | Callable[[str, nn.Linear], bool] | None
 
 
@@ -29,21 +44,21 @@ class Regularized:
     def undo(self) -> None:
         """Restores the model's own layers; what their weights learned meanwhile stays."""
         for name, original in self._originals.items():
-            _share(self.layers[name], original)
+            share_parameters(self.layers[name], original)
             self._model.set_submodule(name, original)
 
 
 def regularize(
     model: nn.Module,
-    regularizer: Regularizer = "pernodedrop",
+    regularizer: str = "pernodedrop",
     where: Where = None,
     *,
     drop_rate: float = 0.5,
-    stir_type: StirType | CustomStir = "bernoulli",
+    stir_type: str | CustomStir = "bernoulli",
     mask_mode: MaskMode = "dynamic",
     noisy_fraction: float = 1.0,
     share_time: bool = True,
-    backend: Backend = "auto",
+    backend: str = "auto",
     generator: torch.Generator | None = None,
 ) -> Regularized:
     """Regularizes chosen dense layers of a model in place; their weights stay the very same parameters.
@@ -51,45 +66,69 @@ def regularize(
     `where` chooses: every plain nn.Linear (None), the plain ones whose qualified name matches a pattern such as
     "encoder.*.linear1", all of a subclass of nn.Linear, or those for which a predicate of (name, layer) holds.
     The output projection of nn.MultiheadAttention is never chosen: torch reads its weights and never calls it.
+    `generator` feeds every draw but that of "dropout", which is torch's own and follows torch's seed.
 
     Raises:
         ValueError: no layer is chosen, a name is unknown or a rate lies outside its range.
     """
+    settings = Regularization(regularizer, drop_rate, stir_type, mask_mode, noisy_fraction, share_time, backend)
+    return put_in(model, settings, where, generator=generator)
 
-    def regularized(linear: nn.Linear) -> nn.Linear:
-        size = linear.in_features, linear.out_features, linear.bias is not None
-        layer: nn.Linear
-        if regularizer == "pernodedrop":
-            layer = PerNodeDropLinear(
-                *size,
-                drop_rate=drop_rate,
-                stir_type=stir_type,
-                mask_mode=mask_mode,
-                noisy_fraction=noisy_fraction,
-                share_time=share_time,
-                backend=backend,
-                generator=generator,
-                device="meta",
-            )
-        elif regularizer == "dropconnect":
-            layer = DropConnectLinear(*size, drop_rate=drop_rate, generator=generator, device="meta")
-        else:
-            before = feature_regularizer(regularizer, linear.in_features, drop_rate, generator)
-            layer = InputRegularizedLinear(*size, regularizer=before.to(linear.weight.device), device="meta")
-        _share(linear, layer)
-        if isinstance(layer, PerNodeDropLinear) and layer.mask is not None:
-            layer.reset_mask()
+
+def put_in(
+    model: nn.Module, settings: Regularization, where: Where = None, *, generator: torch.Generator | None = None
+) -> Regularized:
+    """`regularize` with its settings as one value."""
+    regularizer: Regularizer = REGULARIZERS[settings.regularizer]()
+    chosen = _chosen(model, where)
+    if not chosen and settings.regularizer != "none":
+        raise ValueError(f"where={where!r} chooses no nn.Linear of {type(model).__name__}")
+    once = {linear: regularizer.replacing(linear, settings, generator) for linear in chosen.values()}
+    changed = {name: once[linear] for name, linear in chosen.items() if once[linear] is not linear}
+    for layer in changed.values():
         # nn.TransformerEncoderLayer skips forward in evaluation unless a hook stands here
         layer.register_forward_pre_hook(_stand)
-        return layer
+    return Regularized(model, changed)
 
-    if regularizer == "none":
-        return Regularized(model, {})
-    chosen = _chosen(model, where)
-    if not chosen:
-        raise ValueError(f"where={where!r} chooses no nn.Linear of {type(model).__name__}")
-    once = {linear: regularized(linear) for linear in chosen.values()}  # a layer with two names stays one
-    return Regularized(model, {name: once[linear] for name, linear in chosen.items()})
+
+def regularized_linear(
+    regularizer: str,
+    in_features: int,
+    out_features: int,
+    *,
+    drop_rate: float = 0.5,
+    stir_type: str | CustomStir = "bernoulli",
+    mask_mode: MaskMode = "dynamic",
+    noisy_fraction: float = 1.0,
+    backend: str = "auto",
+    generator: torch.Generator | None = None,
+) -> nn.Module:
+    """A new dense layer (I to J features) with its regularizer; every variant has the same parameters.
+
+    In a model that is built for comparisons, use `regularize` when all weights are drawn: here a fixed mask is drawn
+    with the layer, and the weights of later layers are other ones for it. `is_regularized` tells such a layer.
+
+    Raises:
+        ValueError: an unknown name, a rate outside its range, or a rate that Masksembles has no masks for.
+    """
+    settings = Regularization(
+        regularizer, drop_rate, stir_type, mask_mode, noisy_fraction, share_time=True, backend=backend
+    )
+    chosen: Regularizer = REGULARIZERS[regularizer]()
+    module = chosen.slot(Size(in_features, out_features), settings, generator)
+    setattr(module, _MARK, settings)
+    return module
+
+
+def is_plain(layer: nn.Module) -> bool:
+    """Whether the layer is a dense one that no regularizer is in."""
+    regularized = isinstance(layer, PerNodeDropLinear | DropConnectLinear | InputRegularizedLinear)
+    return isinstance(layer, nn.Linear) and not regularized and not hasattr(layer, _MARK)
+
+
+def is_regularized(model: nn.Module) -> bool:
+    """Whether the model has a regularizer: torch's, one of this package, or the "none" of `regularized_linear`."""
+    return any(isinstance(module, _REGULARIZED) or hasattr(module, _MARK) for module in model.modules())
 
 
 def _chosen(model: nn.Module, where: Where) -> dict[str, nn.Linear]:
@@ -108,12 +147,6 @@ def _holds(where: Where, name: str, linear: nn.Linear) -> bool:
     if callable(where):
         return where(name, linear)
     return type(linear) is nn.Linear and (where is None or fnmatchcase(name, where))
-
-
-def _share(source: nn.Module, target: nn.Module) -> None:
-    for name, parameter in source.named_parameters(recurse=False):
-        setattr(target, name, parameter)
-    target.train(source.training)
 
 
 def _stand(_module: nn.Module, _inputs: tuple[Tensor, ...]) -> None:

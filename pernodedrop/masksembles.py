@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from pernodedrop.stir import check_drop_rate
+from pernodedrop.laws import check_drop_rate
 
 MASKS = 4
 SCALES = (1.0, 6.0)

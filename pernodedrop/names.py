@@ -1,13 +1,35 @@
-"""The names of the compared variants and of their settings; importing them costs no torch."""
+"""The laws and the regularizers by their names; importing them costs no torch.
 
-from typing import Literal, get_args
+A new one is a class in a file of its own and a line here, or an entry point of another distribution.
+"""
 
-Regularizer = Literal["none", "dropout", "gaussian_dropout", "dropconnect", "masksembles", "pernodedrop"]
-StirType = Literal["bernoulli", "gaussian", "partial_gaussian", "custom"]
+from typing import Any, Literal, get_args
+
+from pernodedrop.registry import Registry
+
 MaskMode = Literal["dynamic", "fixed"]
-Backend = Literal["auto", "mask", "kernel", "reparameterized", "flipout", "moment_matched"]
-
-REGULARIZERS: tuple[Regularizer, ...] = get_args(Regularizer)
-STIR_TYPES: tuple[StirType, ...] = get_args(StirType)
 MASK_MODES: tuple[MaskMode, ...] = get_args(MaskMode)
-BACKENDS: tuple[Backend, ...] = get_args(Backend)
+
+LAWS: Registry[Any] = Registry(  # of subclasses of laws.Law
+    "stir_type",
+    "pernodedrop.laws",
+    {
+        "bernoulli": "pernodedrop.laws:Bernoulli",
+        "gaussian": "pernodedrop.laws:Gaussian",
+        "partial_gaussian": "pernodedrop.laws:PartialGaussian",
+        "custom": "pernodedrop.laws:Custom",
+    },
+)
+
+REGULARIZERS: Registry[Any] = Registry(  # of subclasses of regularizers.Regularizer
+    "regularizer",
+    "pernodedrop.regularizers",
+    {
+        "none": "pernodedrop.regularizers:NoRegularizer",
+        "dropout": "pernodedrop.regularizers:Dropout",
+        "gaussian_dropout": "pernodedrop.regularizers:GaussianDropout",
+        "dropconnect": "pernodedrop.regularizers:DropConnect",
+        "masksembles": "pernodedrop.regularizers:Masksembles",
+        "pernodedrop": "pernodedrop.regularizers:PerNodeDrop",
+    },
+)

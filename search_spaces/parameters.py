@@ -1,11 +1,11 @@
 """The known parameters and the values each may take."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from pernodedrop.names import MASK_MODES, REGULARIZERS, STIR_TYPES
+from pernodedrop.names import LAWS, MASK_MODES, REGULARIZERS
 from search_spaces.problems import listed, shown
 
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "identity")
@@ -15,7 +15,7 @@ ACTIVATIONS = ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "
 class OneOf:
     """A name out of a list."""
 
-    names: tuple[str, ...]
+    names: Collection[str]
     types = ("categorical",)
 
     def refusal(self, value: Any) -> str | None:
@@ -79,8 +79,8 @@ def text_hint(value: Any) -> str:
 Domain = OneOf | Within | WholeWithin
 
 PARAMETERS: Mapping[str, Domain] = {
-    "regularizer": OneOf(REGULARIZERS),
-    "stir_type": OneOf(STIR_TYPES),
+    "regularizer": OneOf(REGULARIZERS.keys()),
+    "stir_type": OneOf(LAWS.keys()),
     "mask_mode": OneOf(MASK_MODES),
     "drop_rate": Within(least=0, below=1),
     "noisy_fraction": Within(least=0, most=1),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from pernodedrop.names import MaskMode, Regularizer, StirType
+from pernodedrop.names import MaskMode
 from search_spaces.dimensions import Value
 from search_spaces.parameters import PARAMETERS
 
@@ -16,8 +16,8 @@ class TrialConfig:
     Raises ValueError when a known parameter is outside its domain.
     """
 
-    regularizer: Regularizer = "none"
-    stir_type: StirType = "bernoulli"  # pernodedrop only
+    regularizer: str = "none"
+    stir_type: str = "bernoulli"  # pernodedrop only
     mask_mode: MaskMode = "dynamic"  # pernodedrop only
     drop_rate: float = 0.5  # in [0, 1)
     noisy_fraction: float = 1.0  # in [0, 1]; partial_gaussian only

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from pernodedrop import regularize
-from pernodedrop.names import MaskMode, Regularizer, StirType
+from pernodedrop.names import MaskMode
 
 FILTERS = (32, 64)  # of the two convolutional blocks
 UNITS = 64  # of the layer in the slot
@@ -26,8 +26,8 @@ NOISY_FRACTION = 0.5
 class Variant:
     """What stands in a network's slot."""
 
-    regularizer: Regularizer
-    stir_type: StirType = "bernoulli"  # pernodedrop only
+    regularizer: str
+    stir_type: str = "bernoulli"  # pernodedrop only
     mask_mode: MaskMode = "dynamic"  # pernodedrop only
 
     @property
@@ -44,7 +44,7 @@ class Variant:
 
 
 BASELINE = Variant("dropout")
-_STIRS: tuple[StirType, ...] = ("bernoulli", "gaussian", "partial_gaussian")
+_STIRS: tuple[str, ...] = ("bernoulli", "gaussian", "partial_gaussian")
 _MODES: tuple[MaskMode, ...] = ("dynamic", "fixed")
 VARIANTS = (
     BASELINE,  # first, so that a round that is cut short has what the others are compared with

@@ -5,7 +5,6 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
-from pernodedrop import regularized_linear
 from search_spaces import TrialConfig
 from workers.tasks import Splits, Task
 
@@ -28,19 +27,12 @@ class Tumours(Task):
         return Splits(*tensors(train_x, train_y), *tensors(val_x, val_y), *tensors(test_x, test_y))
 
     def build(self, config: TrialConfig) -> nn.Module:
-        slot = regularized_linear(
-            config.regularizer,
-            30,
-            config.units,
-            drop_rate=config.drop_rate,
-            stir_type=config.stir_type,
-            mask_mode=config.mask_mode,
-            noisy_fraction=config.noisy_fraction,
-        )
-        layers = [slot, nn.ReLU()]
+        model = nn.Sequential()
+        model.add_module("slot", nn.Linear(30, config.units))  # the training puts the trial's regularizer here
+        model.append(nn.ReLU())
         for _ in range(config.extra["depth"]):  # a dimension of this task's own
-            layers += [nn.Linear(config.units, config.units), nn.ReLU()]
-        return nn.Sequential(*layers, nn.Linear(config.units, 1), nn.Flatten(0))
+            model.extend([nn.Linear(config.units, config.units), nn.ReLU()])
+        return model.extend([nn.Linear(config.units, 1), nn.Flatten(0)])
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         weight = torch.tensor(self.spec.options.get("malignant_weight", 1.0), device=outputs.device)

@@ -7,9 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from pernodedrop import draws
+from pernodedrop.backends.base import Backend
 from pernodedrop.backends.quantized import quantized
+from pernodedrop.backends.said import say_once
 from pernodedrop.backends.stirred_product import stirred_product
-from pernodedrop.stir import Stir, noise_variance
+from pernodedrop.laws import Law
 
 _COMPILERS = {"cpu": "numba", "cuda": "triton"}
 INSTALLED = frozenset(device for device, compiler in _COMPILERS.items() if find_spec(compiler) is not None)
@@ -21,16 +23,43 @@ def is_available(x: Tensor) -> bool:
     return device in INSTALLED and not (device == "cuda" and x.dtype == torch.float64)
 
 
-def linear(x: Tensor, weight: Tensor, stir: Stir, generator: torch.Generator | None) -> Tensor:
-    """y_btj = sum_i x_bti m_bji W_ji in memory O(BTI + IJ + BTJ).
+class Kernel(Backend):
+    """y in memory O(BTI + IJ + BTJ), for the laws that have a lowering.
 
-    The keep probability is met within 2^-13 of the rarer outcome, and the scale is that of the probability met,
-    so the mean is exactly 1.
+    A probability is met within 2^-13 of the rarer outcome, and the scale is that of the probability met, so the
+    mean is exactly 1.
     """
-    seed = draws.seed(generator, device=x.device)
-    if stir.name == "bernoulli":
-        keep = quantized(1.0 - stir.drop_rate)
-        return stirred_product(x, weight, seed, keep, normal=False) / keep.value
-    noisy = quantized(stir.noisy_fraction if stir.name == "partial_gaussian" else 1.0)
-    noise = stirred_product(x, weight, seed, noisy, normal=True)
-    return nn.functional.linear(x, weight) + math.sqrt(noise_variance(stir.drop_rate)) * noise
+
+    name = "kernel"
+
+    def linear(self, x: Tensor, weight: Tensor, law: Law, generator: torch.Generator | None) -> Tensor:
+        lowering = law.lowering()
+        assert lowering is not None  # refused otherwise
+        seed = draws.seed(generator, device=x.device)
+        decided = quantized(1.0 if lowering.probability is None else lowering.probability)
+        if lowering.variance is None:
+            return stirred_product(x, weight, seed, decided, normal=False) / decided.value
+        noise = stirred_product(x, weight, seed, decided, normal=True)
+        return nn.functional.linear(x, weight) + math.sqrt(lowering.variance) * noise
+
+    def refusal(self, law: Law) -> str | None:
+        if law.lowering() is not None:
+            return None
+        return f"backend 'kernel' knows no {law.name} stir: use 'mask' or 'auto'"
+
+    def is_available(self, x: Tensor) -> bool:
+        if is_available(x):
+            return True
+        say_once(
+            f"no kernel for {x.dtype} on {x.device.type!r} (numba serves cpu; triton cuda, without float64): "
+            "backend 'mask' runs instead"
+        )
+        return False
+
+    def suits(self, x: Tensor, weight: Tensor, law: Law) -> bool:
+        lowering = law.lowering()
+        if lowering is None:
+            return False
+        if lowering.is_gaussian and x.shape[1] >= min(weight.shape):
+            return False  # the mask is no larger than x or the output, and normals cost more to draw twice than to keep
+        return self.is_available(x)

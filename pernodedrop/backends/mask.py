@@ -3,11 +3,22 @@
 import torch
 from torch import Tensor
 
-from pernodedrop.stir import Stir
+from pernodedrop.backends.base import Backend
+from pernodedrop.laws import Law
 
 
-def linear(x: Tensor, weight: Tensor, stir: Stir, generator: torch.Generator | None) -> Tensor:
-    """y_btj = sum_i x_bti m_bji W_ji with every m_bji in memory: B * J * I numbers."""
-    shape = (x.shape[0], *weight.shape)
-    mask = stir.draw(shape, generator=generator, dtype=weight.dtype, device=weight.device)
-    return torch.bmm(x, (mask * weight).transpose(1, 2))
+class Mask(Backend):
+    """Every factor in memory: B * J * I numbers. Computes every law."""
+
+    name = "mask"
+
+    def linear(self, x: Tensor, weight: Tensor, law: Law, generator: torch.Generator | None) -> Tensor:
+        shape = (x.shape[0], *weight.shape)
+        mask = law.draw(shape, generator=generator, dtype=weight.dtype, device=weight.device)
+        return torch.bmm(x, (mask * weight).transpose(1, 2))
+
+    def refusal(self, law: Law) -> None:
+        return None
+
+    def suits(self, x: Tensor, weight: Tensor, law: Law) -> bool:
+        return True

@@ -5,14 +5,27 @@ Kolmogorov distance, with rho = ((1 - p)^2 + p^2) / sqrt(p (1 - p)) for Bernoull
 n_eff = (sum_i a_i^2)^3 / (sum_i |a_i|^3)^2, a_i = x_i W_ij.
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 
+from pernodedrop.backends.base import Backend
 from pernodedrop.backends.reparameterized import with_deviation
-from pernodedrop.stir import Stir
+from pernodedrop.laws import Law
 
 
-def linear(x: Tensor, weight: Tensor, stir: Stir, generator: torch.Generator | None) -> Tensor:
+class MomentMatched(Backend):
     """y ~ N(x W^T, Var[m] (x * x)(W * W)^T), independent over samples and units; one position a mask (T = 1)."""
-    square = nn.functional.linear(x * x, weight * weight)
-    return with_deviation(nn.functional.linear(x, weight), square, stir.variance, generator)
+
+    name = "moment_matched"
+    shares_masks = False
+
+    def linear(self, x: Tensor, weight: Tensor, law: Law, generator: torch.Generator | None) -> Tensor:
+        square = nn.functional.linear(x * x, weight * weight)
+        return with_deviation(nn.functional.linear(x, weight), square, law.variance, generator)
+
+    def refusal(self, law: Law) -> str | None:
+        if not math.isnan(law.variance):
+            return None
+        return f"backend 'moment_matched' needs a known variance and knows no {law.name} stir: use 'mask' or 'auto'"

@@ -10,23 +10,40 @@ from torch import Tensor, nn
 
 from pernodedrop import draws
 from pernodedrop.backends import kernel
+from pernodedrop.backends.base import Backend
 from pernodedrop.backends.quantized import quantized
 from pernodedrop.backends.stirred_product import stirred_product
-from pernodedrop.stir import Stir, noise_variance
+from pernodedrop.laws import Law
 
 
-def linear(x: Tensor, weight: Tensor, stir: Stir, generator: torch.Generator | None) -> Tensor:
+class Reparameterized(Backend):
     """y = x W^T + sqrt(s^2 v) eps, v = sum_i z x^2 W^2; exact for one position a mask (T = 1).
 
     z is 1 for Gaussian noise; for partial Gaussian noise it is drawn per connection, and given z the noise is
     Gaussian again.
     """
-    mean = nn.functional.linear(x, weight)
-    if stir.name == "gaussian":
-        square = nn.functional.linear(x * x, weight * weight)
-    else:
-        square = _noisy_square(x, weight, stir, generator)
-    return with_deviation(mean, square, noise_variance(stir.drop_rate), generator)
+
+    name = "reparameterized"
+    shares_masks = False
+
+    def linear(self, x: Tensor, weight: Tensor, law: Law, generator: torch.Generator | None) -> Tensor:
+        lowering = law.lowering()
+        assert lowering is not None and lowering.variance is not None  # refused otherwise
+        mean = nn.functional.linear(x, weight)
+        if lowering.probability is None:
+            square = nn.functional.linear(x * x, weight * weight)
+        else:
+            square = _noisy_square(x, weight, lowering.probability, generator)
+        return with_deviation(mean, square, lowering.variance, generator)
+
+    def refusal(self, law: Law) -> str | None:
+        lowering = law.lowering()
+        if lowering is not None and lowering.is_gaussian:
+            return None
+        return f"backend 'reparameterized' needs Gaussian noise, got stir_type {law.name!r}: use 'kernel' or 'auto'"
+
+    def suits(self, x: Tensor, weight: Tensor, law: Law) -> bool:
+        return x.shape[1] == 1 and self.refusal(law) is None
 
 
 def with_deviation(mean: Tensor, square: Tensor, variance: float, generator: torch.Generator | None) -> Tensor:
@@ -37,10 +54,10 @@ def with_deviation(mean: Tensor, square: Tensor, variance: float, generator: tor
     return mean + noise * torch.where(positive, deviation, 0.0)
 
 
-def _noisy_square(x: Tensor, weight: Tensor, stir: Stir, generator: torch.Generator | None) -> Tensor:
+def _noisy_square(x: Tensor, weight: Tensor, probability: float, generator: torch.Generator | None) -> Tensor:
     if kernel.is_available(x):
         seed = draws.seed(generator, device=x.device)
-        return stirred_product(x * x, weight * weight, seed, quantized(stir.noisy_fraction), normal=False)
+        return stirred_product(x * x, weight * weight, seed, quantized(probability), normal=False)
     shape = (x.shape[0], *weight.shape)
-    noisy = draws.uniform(shape, generator, device=x.device) < stir.noisy_fraction
+    noisy = draws.uniform(shape, generator, device=x.device) < probability
     return torch.bmm(x * x, (noisy * (weight * weight)).transpose(1, 2))

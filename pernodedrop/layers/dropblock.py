@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from pernodedrop.functional import drop_block
-from pernodedrop.stir import check_drop_rate
+from pernodedrop.laws import check_drop_rate
 
 
 class DropBlock2d(nn.Module):

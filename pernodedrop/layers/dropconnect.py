@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from pernodedrop.functional import dropconnect_average, dropconnect_linear
-from pernodedrop.stir import check_drop_rate
+from pernodedrop.laws import check_drop_rate
 
 
 class DropConnectLinear(nn.Linear):

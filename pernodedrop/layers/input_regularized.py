@@ -1,4 +1,4 @@
-"""InputRegularizedLinear: a dense layer with a regularizer of its input inside."""
+"""Dense layers whose input is regularized, and what a model says of how it wants that done."""
 
 import torch
 from torch import Tensor, nn
@@ -22,3 +22,23 @@ class InputRegularizedLinear(nn.Linear):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Linear's own name
         return super().forward(self.regularizer(input))
+
+
+class SharedNoiseLinear(nn.Linear):
+    """`nn.Linear` over the positions of a sequence (B, T, I), in front of a recurrence.
+
+    Whatever regularizer replaces it draws its noise once a sample, for all positions: fresh noise at every step would
+    drown what the state carries (Gal and Ghahramani 2016, arXiv:1512.05287).
+    """
+
+
+class SharedOverPositions(nn.Module):
+    """A regularizer of features that multiplies every position of a sample (B, T, F) by the same factors."""
+
+    def __init__(self, regularizer: nn.Module) -> None:
+        super().__init__()
+        self.regularizer = regularizer
+
+    def forward(self, x: Tensor) -> Tensor:
+        factors: Tensor = self.regularizer(torch.ones_like(x[:, :1]))  # B, 1, F
+        return x * factors

@@ -5,8 +5,7 @@ from torch import Tensor, nn
 
 from pernodedrop.backends.choice import check_backend
 from pernodedrop.functional import stirred_linear
-from pernodedrop.names import Backend, StirType
-from pernodedrop.stir import CustomStir, Stir, check_mean
+from pernodedrop.laws import CustomStir, Stir, check_mean
 
 
 class PerNodeDropConv2d(nn.Conv2d):
@@ -33,9 +32,9 @@ class PerNodeDropConv2d(nn.Conv2d):
         dilation: int | tuple[int, int] = 1,
         bias: bool = True,
         drop_rate: float = 0.5,
-        stir_type: StirType | CustomStir = "bernoulli",
+        stir_type: str | CustomStir = "bernoulli",
         noisy_fraction: float = 1.0,
-        backend: Backend = "auto",
+        backend: str = "auto",
         generator: torch.Generator | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
@@ -56,8 +55,8 @@ class PerNodeDropConv2d(nn.Conv2d):
             dtype=dtype,
         )
         self.stir = stir
-        self.backend: Backend = backend
-        self.backend_used: Backend | None = None
+        self.backend: str = backend
+        self.backend_used: str | None = None
         self.generator = generator
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Conv2d's own name
@@ -85,4 +84,4 @@ class PerNodeDropConv2d(nn.Conv2d):
 
     def extra_repr(self) -> str:
         shape = super().extra_repr()  # type: ignore[no-untyped-call]
-        return f"{shape}, drop_rate={self.stir.drop_rate}, stir_type={self.stir.name}"
+        return f"{shape}, {self.stir.describe()}"

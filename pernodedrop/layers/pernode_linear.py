@@ -5,8 +5,8 @@ from torch import Tensor, nn
 
 from pernodedrop.backends.choice import check_backend
 from pernodedrop.functional import stirred_linear
-from pernodedrop.names import MASK_MODES, Backend, MaskMode, StirType
-from pernodedrop.stir import CustomStir, Stir, check_mean
+from pernodedrop.laws import CustomStir, Stir, check_mean
+from pernodedrop.names import MASK_MODES, MaskMode
 
 
 class PerNodeDropLinear(nn.Linear):
@@ -32,11 +32,11 @@ class PerNodeDropLinear(nn.Linear):
         bias: bool = True,
         *,
         drop_rate: float = 0.5,
-        stir_type: StirType | CustomStir = "bernoulli",
+        stir_type: str | CustomStir = "bernoulli",
         mask_mode: MaskMode = "dynamic",
         noisy_fraction: float = 1.0,
         share_time: bool = True,
-        backend: Backend = "auto",
+        backend: str = "auto",
         generator: torch.Generator | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
@@ -51,8 +51,8 @@ class PerNodeDropLinear(nn.Linear):
         self.stir = stir
         self.mask_mode = mask_mode
         self.share_time = share_time
-        self.backend: Backend = backend
-        self.backend_used: Backend | None = None
+        self.backend: str = backend
+        self.backend_used: str | None = None
         self.generator = generator
         self.register_buffer("mask", None)
         if mask_mode == "fixed":
@@ -81,8 +81,5 @@ class PerNodeDropLinear(nn.Linear):
         return output
 
     def extra_repr(self) -> str:
-        parts = [super().extra_repr(), f"drop_rate={self.stir.drop_rate}", f"stir_type={self.stir.name}"]
-        if self.stir.name == "partial_gaussian":
-            parts.append(f"noisy_fraction={self.stir.noisy_fraction}")
-        parts += [f"mask_mode={self.mask_mode}", f"backend={self.backend}"]
+        parts = [super().extra_repr(), self.stir.describe(), f"mask_mode={self.mask_mode}", f"backend={self.backend}"]
         return ", ".join(parts if self.share_time else [*parts, "share_time=False"])

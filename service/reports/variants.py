@@ -1,6 +1,7 @@
 """How a variant looks in every chart and table of a report."""
 
 from dataclasses import dataclass
+from zlib import crc32
 
 # Of middling lightness, so that they read on white and on near-black alike, and apart for colour-blind eyes.
 COLOURS = {
@@ -14,7 +15,7 @@ COLOURS = {
     "pernodedrop-partial_gaussian": "#dd4f95",
     "pernodedrop-custom": "#a0674b",
 }
-STRANGER = "#5f7a8a"  # a regularizer that this list does not know
+SPARE = ("#5f7a8a", "#7a8f2a", "#b0567a", "#4c7fb0", "#c2703d", "#3f9188", "#8a6fb5")  # for kinds not listed above
 FIXED, DYNAMIC = "-fixed", "-dynamic"
 
 
@@ -28,10 +29,11 @@ class Look:
 
 
 def look_of(variant: str) -> Look:
+    """The variant's look; a kind that nobody listed has a spare colour, the same in every report."""
     kind = variant.removesuffix(FIXED).removesuffix(DYNAMIC)
     is_fixed = variant.endswith(FIXED)
     return Look(
-        colour=COLOURS.get(kind, STRANGER),
+        colour=COLOURS.get(kind) or SPARE[crc32(kind.encode()) % len(SPARE)],
         dash="dash" if is_fixed else "solid",
         symbol="diamond-open" if is_fixed else "circle",
     )

@@ -1,3 +1,8 @@
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +14,7 @@ from service.client import Client
 from service.settings import Settings
 from tests.api.serving import served
 
+Start = Callable[..., subprocess.Popen[str]]
 KEY = "a key for tests, ümlaut included"
 
 
@@ -48,3 +54,39 @@ def command(
         return code, said.out, said.err
 
     return run
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """An open folder: pytest's tmp_path is closed to the account that root hands Postgres to."""
+    folder = Path(tempfile.mkdtemp(prefix="pernodedrop-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def start(home: Path) -> Iterator[Start]:
+    """Starts a command line in `home`, in its own process group; what still runs at the end is told to stop."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(*arguments: str, **variables: str) -> subprocess.Popen[str]:
+        unset = {"DATABASE_URL", "PERNODEDROP_API_KEY", "PERNODEDROP_DATA", "PERNODEDROP_URL"}
+        environment = {name: value for name, value in os.environ.items() if name not in unset}
+        environment |= {"PERNODEDROP_HOME": str(home), "PYTHONUNBUFFERED": "1", **variables}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "service.cli", *arguments],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        if process.returncode is None:
+            process.terminate()
+            process.communicate()

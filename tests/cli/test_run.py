@@ -1,59 +1,18 @@
 """The whole stack for real: embedded Postgres, controller, dashboard, a worker and a small study."""
 
 import os
-import shutil
 import signal
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import Popen
 
 import httpx
-import pytest
+
+from tests.cli.conftest import Start
 
 SMALL = ("--set", "budget.trials=3", "--set", "task.epochs=2", "--set", "task.train_size=200", "--workers", "1")
 
-Start = Callable[..., subprocess.Popen[str]]
 
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """An open folder: pytest's tmp_path is closed to the account that root hands Postgres to."""
-    folder = Path(tempfile.mkdtemp(prefix="pernodedrop-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def start(home: Path) -> Iterator[Start]:
-    """Starts a command line in `home`, in its own process group; what still runs at the end is told to stop."""
-    started: list[subprocess.Popen[str]] = []
-
-    def run(*arguments: str, **variables: str) -> subprocess.Popen[str]:
-        unset = {"DATABASE_URL", "PERNODEDROP_API_KEY", "PERNODEDROP_DATA", "PERNODEDROP_URL"}
-        environment = {name: value for name, value in os.environ.items() if name not in unset}
-        environment |= {"PERNODEDROP_HOME": str(home), "PYTHONUNBUFFERED": "1", **variables}
-        process = subprocess.Popen(
-            [sys.executable, "-m", "service.cli", *arguments],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        started.append(process)
-        return process
-
-    yield run
-    for process in started:
-        if process.returncode is None:
-            process.terminate()
-            process.communicate()
-
-
-def read_until(process: subprocess.Popen[str], text: str) -> str:
+def read_until(process: Popen[str], text: str) -> str:
     """The output up to the line that holds `text`."""
     assert process.stdout is not None
     lines = []

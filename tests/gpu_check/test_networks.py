@@ -7,6 +7,7 @@ from benchmarks.gpu.networks import DROP_RATE, NOISY_FRACTION, VARIANTS, Variant
 from benchmarks.gpu.samples import Task
 from search_spaces import TrialConfig
 from workers.tasks.backbones.convolutional import convolutional as of_the_workers
+from workers.training.model import regularized
 
 SHAPES = {"cifar10": ((3, 32, 32), 10), "speech_commands": ((1, 128, 128), 8)}
 
@@ -26,7 +27,7 @@ def config(variant: Variant) -> TrialConfig:
 def test_is_the_workers_network(task: str, variant: Variant) -> None:
     shape, classes = SHAPES[task]
     torch.manual_seed(3)
-    theirs = of_the_workers(shape, classes, config(variant))
+    theirs = regularized(of_the_workers(shape, classes, config(variant)), config(variant), task)
     torch.manual_seed(3)
     ours = with_variant(convolutional(shape, classes), variant)
     assert config(variant).variant == variant.name

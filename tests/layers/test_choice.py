@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from pernodedrop import PerNodeDropLinear
-from pernodedrop.backends import choice, kernel
+from pernodedrop.backends import kernel, said
 from pernodedrop.functional import pernode_linear
 
 
 @pytest.fixture(autouse=True)
 def _nothing_said_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "_SAID", set())
+    monkeypatch.setattr(said, "_SAID", set())
 
 
 @pytest.mark.parametrize(

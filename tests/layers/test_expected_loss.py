@@ -146,7 +146,7 @@ def test_linear_loss_has_no_penalty() -> None:
 
 def test_what_has_no_penalty_is_refused() -> None:
     x, layer = batch()
-    with pytest.raises(ValueError, match=r"covers pernodedrop, dropconnect, dropout, gaussian_dropout, got 'none'"):
+    with pytest.raises(ValueError, match=r"covers dropout, gaussian_dropout, dropconnect, pernodedrop, got 'none'"):
         explicit_penalty(layer, x, Tensor.mean, layers=[layer], regularizer="none", variance=0.5)
     with pytest.raises(ValueError, match=r"must see one \(B, I\) matrix once, got \(2, 4, 5\)"):
         explicit_penalty(layer, x.expand(2, -1, -1), Tensor.mean, layers=[layer], regularizer="dropout", variance=0.5)

@@ -10,7 +10,7 @@ from pernodedrop import Stir
 from pernodedrop.backends.quantized import quantized
 from pernodedrop.backends.stirred_product import stirred_product
 from pernodedrop.functional import sample_mask
-from pernodedrop.stir import check_mean
+from pernodedrop.laws import check_mean
 from tests.layers.evidence import assert_mean
 
 DRAWS = 400_000

@@ -13,6 +13,7 @@ from search_spaces import Precision, TaskSpec, TrialConfig
 from tests.tasks.trainings import VARIANTS, curves, few_digits_of, figures, training
 from workers.tasks import InvalidOptions, Task, load_task
 from workers.tasks.backbones import BACKBONES, Frames, Patches, Rows, Tokens, build_backbone
+from workers.training.model import regularized
 
 backbones = pytest.mark.parametrize("backbone", BACKBONES)
 precisions = pytest.mark.parametrize("precision", get_args(Precision))
@@ -29,7 +30,7 @@ def build(
 ) -> nn.Sequential:
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
-        return build_backbone(backbone, shape, 10, config, tokens=tokens)
+        return regularized(build_backbone(backbone, shape, 10, config, tokens=tokens), config, backbone)
 
 
 @precisions

@@ -7,12 +7,14 @@ from search_spaces import ACTIVATIONS, TrialConfig
 from workers.tasks import SparseRows
 from workers.tasks.backbones.convolutional import convolutional
 from workers.tasks.backbones.text import text_backbone
+from workers.training.model import regularized
 
 
 def build(seed: int = 0, shape: tuple[int, int, int] = (3, 32, 32), **settings: object) -> nn.Sequential:
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
-        return convolutional(shape, 10, TrialConfig(**settings))  # type: ignore[arg-type]
+        config = TrialConfig(**settings)  # type: ignore[arg-type]
+        return regularized(convolutional(shape, 10, config), config, "paper")
 
 
 def parameters(model: nn.Module) -> int:
@@ -62,7 +64,8 @@ def test_pooling_before_the_relu_changes_no_value() -> None:
 def build_text(seed: int = 0, words: int = 300, **settings: object) -> nn.Sequential:
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
-        return text_backbone(words, 25, TrialConfig(**settings))  # type: ignore[arg-type]
+        config = TrialConfig(**settings)  # type: ignore[arg-type]
+        return regularized(text_backbone(words, 25, config), config, "text")
 
 
 @pytest.mark.parametrize("regularizer", REGULARIZERS)

@@ -13,6 +13,7 @@ from workers.tasks import DataUnavailable, SparseRows, Splits, load_task
 from workers.tasks.documents import LYRL2004_TRAIN, TOPICS, WORDS, Documents, read_documents, read_svmlight
 from workers.tasks.rcv1 import first_topic, most_frequent_topics
 from workers.training import Training
+from workers.training.model import model_of
 
 CPU = torch.device("cpu")
 
@@ -164,7 +165,8 @@ def test_damaged_files_of_scikit_learn_are_said_in_one_line(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("regularizer", ["none", "masksembles", "pernodedrop"])
 def test_units_of_128_make_the_papers_network(data_folder: Path, regularizer: str) -> None:
-    model = load_task(TaskSpec(name="rcv1"), data_folder).build(TrialConfig(regularizer=regularizer, units=128))
+    task = load_task(TaskSpec(name="rcv1"), data_folder)
+    model = model_of(task, TrialConfig(regularizer=regularizer, units=128))
     parameters = sum(p.numel() for p in model.parameters())
     assert parameters == 47_236 * 1024 + 1024 + 1024 * 256 + 256 + 256 * 128 + 128 + 128 * 25 + 25
 

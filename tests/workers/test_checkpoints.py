@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pernodedrop.names import MASK_MODES, REGULARIZERS, STIR_TYPES
+from pernodedrop.names import LAWS, MASK_MODES, REGULARIZERS
 from search_spaces import TaskSpec, TrialConfig
 from service.storage import curves, studies
 from service.storage.database import Database
@@ -23,7 +23,7 @@ HERE = "1f-16384"  # a database
 
 VARIANTS = [TrialConfig(regularizer=name) for name in REGULARIZERS if name != "pernodedrop"] + [
     TrialConfig(regularizer="pernodedrop", stir_type=stir, mask_mode=mode, noisy_fraction=0.5)
-    for stir, mode in itertools.product(STIR_TYPES, MASK_MODES)
+    for stir, mode in itertools.product(LAWS, MASK_MODES)
     if stir != "custom"
 ]
 

@@ -1,4 +1,4 @@
-"""What a task is: data, a model with a regularizer slot, a loss and metrics."""
+"""What a task is: data, a model with slots for a regularizer, a loss and metrics."""
 
 import abc
 from dataclasses import dataclass
@@ -51,7 +51,12 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def build(self, config: TrialConfig) -> nn.Module:
-        """Return a fresh model, on the CPU; torch's global generator is seeded for it."""
+        """Return a fresh model, on the CPU; torch's global generator is seeded for it.
+
+        Name the dense layers that are to be regularized `slot`: each a plain `nn.Linear`, or a `SharedNoiseLinear` in
+        front of a recurrence, such as `self.slot` or `Sequential(OrderedDict(slot=...))`. The training puts the trial's
+        regularizer there when all weights are drawn, so that with the same seed every variant starts from the same.
+        """
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The mean loss over a batch, a scalar; by default the cross-entropy of logits (B, classes)."""

@@ -18,6 +18,7 @@ from workers.training.facts import facts_of
 from workers.training.losses import NonFiniteLoss, mean_step_loss
 from workers.training.measurements import gradient_norm, peak_memory, reset_peak_memory
 from workers.training.memory import keep_freed_memory
+from workers.training.model import model_of
 from workers.training.precision import computing, widened
 from workers.training.randomness import Randomness
 
@@ -43,7 +44,7 @@ class Training:
             keep_freed_memory()
         start = Randomness(initial, device)
         with start.active():
-            self.model = task.build(config).to(device)
+            self.model = model_of(task, config).to(device)
             with computing(task.spec, device):
                 self.facts = facts_of(self.model, self._splits.train_x[: config.batch_size])
         self.facts |= {"train_samples": len(self._splits.train_x), "val_samples": len(self._splits.val_x)}

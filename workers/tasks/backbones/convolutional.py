@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from search_spaces import TrialConfig
-from workers.tasks.backbones.slots import activation, with_regularizer
+from workers.tasks.backbones.activations import activation
 
 FILTERS = (32, 64)  # of the two convolutional blocks
 HIDDEN = 64  # units of the dense layer behind the slot
@@ -31,7 +31,7 @@ def convolutional(
     logits = nn.Linear(HIDDEN, classes)
     slot = nn.Linear(flat, config.units)
     parts = OrderedDict(features=features, slot=slot, activation=activation(config), hidden=hidden, logits=logits)
-    return with_regularizer(nn.Sequential(parts), config)
+    return nn.Sequential(parts)
 
 
 def _block(channels: int, filters: int) -> tuple[nn.Module, ...]:

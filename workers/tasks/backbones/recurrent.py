@@ -2,12 +2,11 @@
 
 from collections import OrderedDict
 
-import torch
 from torch import Tensor, nn
 
-from pernodedrop.layers.input_regularized import InputRegularizedLinear
+from pernodedrop import SharedNoiseLinear
 from search_spaces import TrialConfig
-from workers.tasks.backbones.slots import activation, with_regularizer
+from workers.tasks.backbones.activations import activation
 from workers.tasks.backbones.tokens import Tokens
 
 WIDTH = 64  # of the embedding and of the recurrent state
@@ -20,34 +19,17 @@ def recurrent(cell: str, tokens: Tokens, classes: int, config: TrialConfig) -> n
 
     Tokens are embedded one by one and pass the first slot into the recurrence; the mean of its states passes the
     second slot to the logits. Both slots have `config.units` units. The first one's noise is drawn once a sample and
-    shared by all its tokens, whatever the variant: fresh noise at every step would drown what the state carries
-    (Gal and Ghahramani 2016, arXiv:1512.05287).
+    shared by all its tokens, whatever the variant (see `SharedNoiseLinear`).
     """
     parts = OrderedDict(
         tokens=tokens,
         embedding=nn.Sequential(nn.Linear(tokens.features, WIDTH), nn.ReLU()),
-        entry=_slot(WIDTH, config),
+        entry=_slot(SharedNoiseLinear, config),
         recurrence=MeanState(CELLS[cell](config.units, WIDTH, batch_first=True)),
-        head=_slot(WIDTH, config),
+        head=_slot(nn.Linear, config),
         logits=nn.Linear(config.units, classes),
     )
-    model = with_regularizer(nn.Sequential(parts), config)
-    entry = model.get_submodule("entry.slot")
-    if isinstance(entry, InputRegularizedLinear):
-        entry.regularizer = SharedOverTokens(entry.regularizer)
-    return model
-
-
-class SharedOverTokens(nn.Module):
-    """A regularizer of features that multiplies every token of a sample (B, T, F) by the same factors."""
-
-    def __init__(self, regularizer: nn.Module) -> None:
-        super().__init__()
-        self.regularizer = regularizer
-
-    def forward(self, x: Tensor) -> Tensor:
-        factors: Tensor = self.regularizer(torch.ones_like(x[:, :1]))  # B, 1, F
-        return x * factors
+    return nn.Sequential(parts)
 
 
 class MeanState(nn.Module):
@@ -62,5 +44,5 @@ class MeanState(nn.Module):
         return states.mean(dim=1)
 
 
-def _slot(features: int, config: TrialConfig) -> nn.Sequential:
-    return nn.Sequential(OrderedDict(slot=nn.Linear(features, config.units), activation=activation(config)))
+def _slot(dense: type[nn.Linear], config: TrialConfig) -> nn.Sequential:
+    return nn.Sequential(OrderedDict(slot=dense(WIDTH, config.units), activation=activation(config)))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from search_spaces import TrialConfig
-from workers.tasks.backbones.slots import activation, with_regularizer
+from workers.tasks.backbones.activations import activation
 
 CHANNELS = (16, 32, 64)  # of the three stages, one block each: ResNet-8
 MAP = 32  # pixels: larger images are brought to about this side by the first convolution
@@ -33,7 +33,7 @@ def residual(shape: tuple[int, int, int], classes: int, config: TrialConfig) -> 
     features.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stubs
     slot, logits = nn.Linear(third, config.units), nn.Linear(config.units, classes)
     parts = OrderedDict(features=features, slot=slot, activation=activation(config), logits=logits)
-    return with_regularizer(nn.Sequential(parts), config)
+    return nn.Sequential(parts)
 
 
 class ResidualBlock(nn.Module):

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from torch import nn
 
 from search_spaces import TrialConfig
-from workers.tasks.backbones.slots import activation, with_regularizer
+from workers.tasks.backbones.activations import activation
 from workers.tasks.sparse_linear import SparseLinear
 
 HIDDEN = 1024  # units of the dense layer in front of the slots
@@ -30,7 +30,7 @@ def text_backbone(words: int, topics: int, config: TrialConfig) -> nn.Sequential
             nn.init.xavier_uniform_(parameter)
         else:
             nn.init.zeros_(parameter)
-    return with_regularizer(model, config)
+    return model
 
 
 def _slot(features: int, units: int, config: TrialConfig) -> nn.Sequential:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from search_spaces import TrialConfig
-from workers.tasks.backbones.slots import activation, with_regularizer
+from workers.tasks.backbones.activations import activation
 from workers.tasks.backbones.tokens import Tokens
 
 WIDTH, HEADS, BLOCKS = 64, 4, 2
@@ -28,7 +28,7 @@ def transformer(tokens: Tokens, classes: int, config: TrialConfig) -> nn.Sequent
         mean=MeanOverTokens(),
         logits=nn.Linear(WIDTH, classes),
     )
-    return with_regularizer(nn.Sequential(parts), config)
+    return nn.Sequential(parts)
 
 
 class Embedding(nn.Module):

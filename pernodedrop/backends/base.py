@@ -1,0 +1,32 @@
+"""What a backend is: one way to compute a layer, and the laws that it can compute."""
+
+import abc
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from pernodedrop.laws import Law
+
+
+class Backend(abc.ABC):
+    """One way to compute y_btj = sum_i x_bti m_bji W_ji, without a bias."""
+
+    name: ClassVar[str]
+    shares_masks: ClassVar[bool] = True  # whether the positions of a sample can have one mask
+
+    @abc.abstractmethod
+    def linear(self, x: Tensor, weight: Tensor, law: Law, generator: torch.Generator | None) -> Tensor:
+        """x (B, T, I) and weight (J, I) give (B, T, J), with one mask a sample b, shared by its T positions."""
+
+    @abc.abstractmethod
+    def refusal(self, law: Law) -> str | None:
+        """Why the backend can never compute this law, and the remedy; None where it can."""
+
+    def is_available(self, x: Tensor) -> bool:
+        """Whether the backend computes with tensors such as this one; where not, the mask runs instead."""
+        return True
+
+    def suits(self, x: Tensor, weight: Tensor, law: Law) -> bool:
+        """Whether "auto" may take it here: it is exact, and faster than those behind it in the list."""
+        return False

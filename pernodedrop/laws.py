@@ -1,0 +1,287 @@
+"""The law of the multiplicative noise on one connection: its variance, a draw of it, and how a kernel computes it.
+
+A law is one class. What it does not say, nothing computes: a backend asks the law and refuses.
+"""
+
+import abc
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import ClassVar, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from pernodedrop import draws
+from pernodedrop.names import LAWS
+
+_CHECK_DRAWS = 1 << 16
+_CHECK_SEED = 0
+_CHECK_ERRORS = 5.0  # standard errors; a fair law is refused once in 1.7 million callables
+
+
+class Lowering(NamedTuple):
+    """A factor m in the two forms that kernels draw, with r ~ Bernoulli(`probability`) and n ~ N(0, `variance`).
+
+    m = r / probability where `variance` is None, else m = 1 + r n. `probability` None stands for r = 1, undrawn.
+    """
+
+    probability: float | None
+    variance: float | None = None
+
+    @property
+    def is_gaussian(self) -> bool:
+        """Whether m is Gaussian once r is known."""
+        return self.variance is not None
+
+
+@dataclass(frozen=True)
+class Law(abc.ABC):
+    """The law of an independent factor m with mean 1 on every connection.
+
+    A subclass has a `name`, under which `pernodedrop.names.LAWS` lists it, and says the rest below. Its fields are its
+    settings. With the reference backend alone it is complete; `lowering` opens the kernels to it.
+
+    Raises:
+        ValueError: the drop rate p lies outside [0, 1).
+    """
+
+    name: ClassVar[str]
+
+    drop_rate: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_drop_rate(self.drop_rate)
+
+    @classmethod
+    def of(cls, drop_rate: float, noisy_fraction: float) -> "Law":
+        """The law at a layer's settings; a law that knows no noisy fraction leaves it."""
+        return cls(drop_rate)
+
+    @property
+    @abc.abstractmethod
+    def variance(self) -> float:
+        """Var[m], without unit; nan where nobody knows it. 0 says that m is exactly 1."""
+
+    @property
+    @abc.abstractmethod
+    def is_symmetric(self) -> bool:
+        """Whether m - 1 and 1 - m have the same law."""
+
+    @abc.abstractmethod
+    def sample(
+        self,
+        shape: Sequence[int],
+        *,
+        generator: torch.Generator | None,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> Tensor:
+        """Independent factors of the given shape; `draw` calls this where m is not exactly 1."""
+
+    def lowering(self) -> Lowering | None:
+        """How a kernel draws the factor; None: no kernel can, and masks are drawn by `sample`."""
+        return None
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether m is exactly 1."""
+        return self.variance == 0.0
+
+    def describe(self) -> str:
+        """The law and its numbers, as a layer prints them."""
+        numbers = {field.name: getattr(self, field.name) for field in fields(self) if field.type is float}
+        said = {"drop_rate": self.drop_rate, "stir_type": self.name} | numbers
+        return ", ".join(f"{name}={value}" for name, value in said.items())
+
+    def draw(
+        self,
+        shape: Sequence[int],
+        *,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str | None = None,
+    ) -> Tensor:
+        """Independent factors of the given shape."""
+        dtype = dtype or torch.get_default_dtype()
+        device = torch.device(device if device is not None else torch.get_default_device())
+        if self.is_dense:
+            return torch.ones(shape, dtype=dtype, device=device)
+        return self.sample(shape, generator=generator, dtype=dtype, device=device)
+
+
+@dataclass(frozen=True)
+class Bernoulli(Law):
+    """m = r / (1 - p), r ~ Bernoulli(1 - p)."""
+
+    name = "bernoulli"
+
+    @property
+    def variance(self) -> float:
+        return noise_variance(self.drop_rate)
+
+    @property
+    def is_symmetric(self) -> bool:
+        return self.drop_rate == 0.5
+
+    def sample(
+        self, shape: Sequence[int], *, generator: torch.Generator | None, dtype: torch.dtype, device: torch.device
+    ) -> Tensor:
+        kept = draws.uniform(shape, generator, device=device) >= self.drop_rate
+        return kept.to(dtype) / (1.0 - self.drop_rate)
+
+    def lowering(self) -> Lowering:
+        return Lowering(1.0 - self.drop_rate)
+
+
+@dataclass(frozen=True)
+class Gaussian(Law):
+    """m ~ N(1, p / (1 - p))."""
+
+    name = "gaussian"
+
+    @property
+    def variance(self) -> float:
+        return noise_variance(self.drop_rate)
+
+    @property
+    def is_symmetric(self) -> bool:
+        return True
+
+    def sample(
+        self, shape: Sequence[int], *, generator: torch.Generator | None, dtype: torch.dtype, device: torch.device
+    ) -> Tensor:
+        noise = draws.normal(shape, generator, dtype=dtype, device=device)
+        return 1.0 + noise * math.sqrt(noise_variance(self.drop_rate))
+
+    def lowering(self) -> Lowering:
+        return Lowering(None, noise_variance(self.drop_rate))
+
+
+@dataclass(frozen=True)
+class PartialGaussian(Law):
+    """m = 1 + z n, z ~ Bernoulli(q), n ~ N(0, p / (1 - p)).
+
+    Raises:
+        ValueError: the drop rate p lies outside [0, 1), or the noisy fraction q outside [0, 1].
+    """
+
+    name = "partial_gaussian"
+
+    noisy_fraction: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_fraction("noisy_fraction", self.noisy_fraction)
+
+    @classmethod
+    def of(cls, drop_rate: float, noisy_fraction: float) -> "PartialGaussian":
+        return cls(drop_rate, noisy_fraction)
+
+    @property
+    def variance(self) -> float:
+        return self.noisy_fraction * noise_variance(self.drop_rate)
+
+    @property
+    def is_symmetric(self) -> bool:
+        return True
+
+    def sample(
+        self, shape: Sequence[int], *, generator: torch.Generator | None, dtype: torch.dtype, device: torch.device
+    ) -> Tensor:
+        noise = draws.normal(shape, generator, dtype=dtype, device=device)
+        noise = noise * math.sqrt(noise_variance(self.drop_rate))
+        return 1.0 + noise * (draws.uniform(shape, generator, device=device) < self.noisy_fraction)
+
+    def lowering(self) -> Lowering:
+        return Lowering(self.noisy_fraction, noise_variance(self.drop_rate))
+
+
+class CustomStir(Protocol):
+    """A user's own noise, called as `torch.rand` would be; its mean must be 1."""
+
+    def __call__(
+        self,
+        shape: Sequence[int],
+        /,
+        *,
+        generator: torch.Generator | None,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Custom(Law):
+    """Whatever a user's callable draws; its variance is unknown, and the drop rate only describes it."""
+
+    name = "custom"
+
+    call: CustomStir | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.call is None:
+            raise ValueError("stir_type 'custom' names no noise: pass the callable that draws it")
+
+    @property
+    def variance(self) -> float:
+        return math.nan
+
+    @property
+    def is_symmetric(self) -> bool:
+        return False
+
+    def sample(
+        self, shape: Sequence[int], *, generator: torch.Generator | None, dtype: torch.dtype, device: torch.device
+    ) -> Tensor:
+        assert self.call is not None
+        return self.call(shape, generator=generator, dtype=dtype, device=device)
+
+
+def Stir(  # noqa: N802 - it stands for the class of the law that it returns
+    drop_rate: float = 0.5, stir_type: str | CustomStir = "bernoulli", noisy_fraction: float = 1.0
+) -> Law:
+    """The law of a layer's settings: by its name in `LAWS`, or a user's callable.
+
+    Raises:
+        ValueError: the drop rate p lies outside [0, 1), the noisy fraction q outside [0, 1], or the name is unknown.
+    """
+    check_drop_rate(drop_rate)
+    check_fraction("noisy_fraction", noisy_fraction)
+    if not isinstance(stir_type, str):
+        return Custom(drop_rate, stir_type)
+    law: type[Law] = LAWS.named(stir_type)
+    return law.of(drop_rate, noisy_fraction)
+
+
+def noise_variance(drop_rate: float) -> float:
+    """p / (1 - p), the variance of an inverted Bernoulli(p) mask and of its Gaussian twin."""
+    return drop_rate / (1.0 - drop_rate)
+
+
+def check_drop_rate(drop_rate: float) -> None:
+    """Raises ValueError unless 0 <= drop_rate < 1."""
+    if not 0.0 <= drop_rate < 1.0:
+        raise ValueError(f"drop_rate must lie in [0, 1), got {drop_rate}")
+
+
+def check_fraction(name: str, value: float) -> None:
+    """Raises ValueError unless 0 <= value <= 1."""
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(f"{name} must lie in [0, 1], got {value}")
+
+
+def check_mean(law: CustomStir) -> None:
+    """Draws a user's noise with a generator of its own.
+
+    Raises:
+        ValueError: the sample mean is further from 1 than chance explains.
+    """
+    generator = torch.Generator().manual_seed(_CHECK_SEED)
+    drawn = law((_CHECK_DRAWS,), generator=generator, dtype=torch.float64, device=torch.device("cpu"))
+    if drawn.shape != (_CHECK_DRAWS,):
+        raise ValueError(f"a custom stir must return the shape it is asked for, got {tuple(drawn.shape)}")
+    mean, error = float(drawn.mean()), float(drawn.std()) / math.sqrt(_CHECK_DRAWS)
+    if not abs(mean - 1.0) <= _CHECK_ERRORS * error + 1e-6:
+        raise ValueError(f"a custom stir must have mean 1, got {mean:.4f} (standard error {error:.4f})")

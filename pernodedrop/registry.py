@@ -1,0 +1,75 @@
+"""Things chosen by name. An extension is one entry: in the list, in a distribution's entry points, or by `register`."""
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Generic, TypeVar, cast
+
+T = TypeVar("T")
+
+
+class Registry(Mapping[str, T], Generic[T]):
+    """Named things of one kind, in their order; `noun` is what a setting that names one is called.
+
+    An entry is the thing itself or "module:attribute", which is imported when it is first asked for: the names
+    cost no import. Installed distributions add theirs by entry points of the `group`, which every process finds.
+    """
+
+    def __init__(self, noun: str, group: str, entries: Mapping[str, T | str]) -> None:
+        self.noun, self.group = noun, group
+        self._entries: dict[str, T | str] = dict(entries)
+        self._is_whole = False  # whether entry points were looked for, which takes some milliseconds
+
+    def __getitem__(self, name: str) -> T:
+        """The thing of that name.
+
+        Raises:
+            KeyError: no thing has this name; `named` says so in a sentence.
+        """
+        if name not in self:
+            raise KeyError(name)
+        entry = self._entries[name]
+        if isinstance(entry, str):
+            module, _, attribute = entry.partition(":")
+            entry = self._entries[name] = cast(T, getattr(import_module(module), attribute))
+        return entry
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries or name in self._whole()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._whole())
+
+    def __len__(self) -> int:
+        return len(self._whole())
+
+    def named(self, name: str) -> T:
+        """The thing of that name; raises as `check`."""
+        self.check(name)
+        return self[name]
+
+    def check(self, name: str) -> None:
+        """Raises ValueError where no thing has this name; the message lists those that have one. Imports nothing."""
+        if name not in self:
+            raise ValueError(f"{self.noun} must be one of {', '.join(self)}, got {name!r}")
+
+    def register(self, name: str, thing: T | str) -> None:
+        """Add a thing from outside the package, for this process alone; "module:attribute" is imported when needed.
+
+        Raises:
+            ValueError: the name is taken.
+        """
+        if name in self._entries:
+            raise ValueError(f"{self.noun} {name!r} is taken: choose another name")
+        self._entries[name] = thing
+
+    def remove(self, name: str) -> None:
+        """Take a registered thing out again; raises KeyError where there is none."""
+        del self._entries[name]
+
+    def _whole(self) -> dict[str, T | str]:
+        if not self._is_whole:
+            self._is_whole = True
+            for found in entry_points(group=self.group):
+                self.register(found.name, found.value)
+        return self._entries

@@ -1,0 +1,27 @@
+"""One value for how a layer is regularized, from a study's parameters to the layer itself."""
+
+from dataclasses import dataclass
+
+from pernodedrop.laws import CustomStir, check_drop_rate
+from pernodedrop.names import REGULARIZERS, MaskMode
+
+
+@dataclass(frozen=True)
+class Regularization:
+    """A regularizer and its settings. One that knows no stir type, mask mode, ... leaves these.
+
+    Raises:
+        ValueError: an unknown regularizer, or a drop rate outside [0, 1). What one regularizer alone knows, it checks.
+    """
+
+    regularizer: str = "pernodedrop"
+    drop_rate: float = 0.5  # in [0, 1)
+    stir_type: str | CustomStir = "bernoulli"
+    mask_mode: MaskMode = "dynamic"
+    noisy_fraction: float = 1.0  # in [0, 1]
+    share_time: bool = True  # PerNodeDrop: one mask for all positions of a sample
+    backend: str = "auto"
+
+    def __post_init__(self) -> None:
+        REGULARIZERS.check(self.regularizer)
+        check_drop_rate(self.drop_rate)

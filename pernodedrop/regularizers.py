@@ -1,0 +1,164 @@
+"""The compared regularizers: what each of them puts where a dense layer stands.
+
+A new one is a class in a file of its own and a line in `pernodedrop.names.REGULARIZERS`.
+"""
+
+import abc
+from collections import OrderedDict
+from typing import ClassVar, Literal, NamedTuple
+
+import torch
+from torch import nn
+
+from pernodedrop.layers import gaussian_dropout, masksembles
+from pernodedrop.layers.dropconnect import DropConnectLinear
+from pernodedrop.layers.input_regularized import InputRegularizedLinear, SharedNoiseLinear, SharedOverPositions
+from pernodedrop.layers.pernode_linear import PerNodeDropLinear
+from pernodedrop.regularization import Regularization
+
+
+class Size(NamedTuple):
+    """A dense layer's features and whether it has a bias."""
+
+    in_features: int
+    out_features: int
+    bias: bool = True
+
+
+class Regularizer(abc.ABC):
+    """A way to regularize a dense layer; every one has the dense layer's parameters and no others."""
+
+    noise: ClassVar[Literal["own", "shared"] | None]  # of units: each its own factors, or an input's shared by all;
+    # None: no law of small noise is known for it, so that it has no explicit penalty
+
+    @abc.abstractmethod
+    def layer(
+        self, size: Size, settings: Regularization, generator: torch.Generator | None, device: torch.device | None
+    ) -> nn.Linear:
+        """The layer with the regularizer in it; its weights are new and lie on `device`.
+
+        Raises:
+            ValueError: the settings do not fit.
+        """
+
+    def replacing(self, linear: nn.Linear, settings: Regularization, generator: torch.Generator | None) -> nn.Linear:
+        """The layer with the regularizer that is to stand for `linear`, whose very parameters it has."""
+        size = Size(linear.in_features, linear.out_features, linear.bias is not None)
+        layer = self.layer(size, settings, generator, torch.device("meta"))
+        share_parameters(linear, layer)
+        return layer
+
+    def slot(self, size: Size, settings: Regularization, generator: torch.Generator | None) -> nn.Module:
+        """A new dense layer with the regularizer in it, or in front of it."""
+        return self.layer(size, settings, generator, None)
+
+
+class NoRegularizer(Regularizer):
+    """The dense layer as it is."""
+
+    noise = None
+
+    def layer(
+        self, size: Size, settings: Regularization, generator: torch.Generator | None, device: torch.device | None
+    ) -> nn.Linear:
+        return nn.Linear(*size, device=device)
+
+    def replacing(self, linear: nn.Linear, settings: Regularization, generator: torch.Generator | None) -> nn.Linear:
+        return linear
+
+
+class PerNodeDrop(Regularizer):
+    """A mask of its own for every sample and unit (arXiv:2512.12663)."""
+
+    noise = "own"
+
+    def layer(
+        self, size: Size, settings: Regularization, generator: torch.Generator | None, device: torch.device | None
+    ) -> nn.Linear:
+        return PerNodeDropLinear(
+            *size,
+            drop_rate=settings.drop_rate,
+            stir_type=settings.stir_type,
+            mask_mode=settings.mask_mode,
+            noisy_fraction=settings.noisy_fraction,
+            share_time=settings.share_time,
+            backend=settings.backend,
+            generator=generator,
+            device=device,
+        )
+
+    def replacing(self, linear: nn.Linear, settings: Regularization, generator: torch.Generator | None) -> nn.Linear:
+        layer = super().replacing(linear, settings, generator)
+        assert isinstance(layer, PerNodeDropLinear)
+        if layer.mask is not None:
+            layer.reset_mask()  # where the weights are
+        return layer
+
+
+class DropConnect(Regularizer):
+    """One mask of the weights a step, for the whole batch (Wan et al. 2013)."""
+
+    noise = "own"
+
+    def layer(
+        self, size: Size, settings: Regularization, generator: torch.Generator | None, device: torch.device | None
+    ) -> nn.Linear:
+        return DropConnectLinear(*size, drop_rate=settings.drop_rate, generator=generator, device=device)
+
+
+class InputRegularizer(Regularizer):
+    """A regularizer that acts on the features in front of a dense layer."""
+
+    noise: ClassVar[Literal["own", "shared"] | None] = "shared"
+
+    @abc.abstractmethod
+    def module(self, features: int, settings: Regularization, generator: torch.Generator | None) -> nn.Module:
+        """What the features (B, ..., I) pass through."""
+
+    def layer(
+        self, size: Size, settings: Regularization, generator: torch.Generator | None, device: torch.device | None
+    ) -> nn.Linear:
+        before = self.module(size.in_features, settings, generator)
+        return InputRegularizedLinear(*size, regularizer=before, device=device)
+
+    def replacing(self, linear: nn.Linear, settings: Regularization, generator: torch.Generator | None) -> nn.Linear:
+        layer = super().replacing(linear, settings, generator)
+        assert isinstance(layer, InputRegularizedLinear)
+        layer.regularizer.to(linear.weight.device)
+        if isinstance(linear, SharedNoiseLinear):
+            layer.regularizer = SharedOverPositions(layer.regularizer)
+        return layer
+
+    def slot(self, size: Size, settings: Regularization, generator: torch.Generator | None) -> nn.Module:
+        before = self.module(size.in_features, settings, generator)
+        return nn.Sequential(OrderedDict(regularizer=before, dense=nn.Linear(*size)))
+
+
+class Dropout(InputRegularizer):
+    """torch's own, which follows torch's seed and no generator (Srivastava et al. 2014)."""
+
+    def module(self, features: int, settings: Regularization, generator: torch.Generator | None) -> nn.Module:
+        return nn.Dropout(settings.drop_rate)
+
+
+class GaussianDropout(InputRegularizer):
+    """x * N(1, p / (1 - p)) (Srivastava et al. 2014, section 10)."""
+
+    def module(self, features: int, settings: Regularization, generator: torch.Generator | None) -> nn.Module:
+        return gaussian_dropout.GaussianDropout(settings.drop_rate, generator=generator)
+
+
+class Masksembles(InputRegularizer):
+    """A few fixed masks, one for each part of a batch (Durasov et al. 2021)."""
+
+    noise = None  # fixed masks are no noise
+
+    def module(self, features: int, settings: Regularization, generator: torch.Generator | None) -> nn.Module:
+        return masksembles.Masksembles(features, drop_rate=settings.drop_rate, generator=generator)
+
+
+def share_parameters(source: nn.Module, target: nn.Module) -> None:
+    """Make the source's own parameters the target's too, and its mode."""
+    for name, parameter in source.named_parameters(recurse=False):
+        setattr(target, name, parameter)
+    target.train(source.training)
