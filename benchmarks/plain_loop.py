@@ -24,7 +24,7 @@ def plain_epochs(task: Task, config: TrialConfig, device: torch.device) -> Itera
     data = task.splits(torch.device("cpu"))
     train, val = dataset(data.train_x, data.train_y), dataset(data.val_x, data.val_y)
     batches = loader(train, config.batch_size, device, shuffle=True)
-    model = model_of(task, config).to(device, memory_format=torch.contiguous_format)
+    model = model_of(task, config)[0].to(device, memory_format=torch.contiguous_format)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
     while True:
         started = time.perf_counter()

@@ -15,6 +15,7 @@ from pernodedrop.layers.masksembles import Masksembles
 from pernodedrop.layers.pernode_conv import PerNodeDropConv2d
 from pernodedrop.layers.pernode_linear import PerNodeDropLinear
 from pernodedrop.names import REGULARIZERS, MaskMode
+from pernodedrop.passes import Passes
 from pernodedrop.regularization import Regularization
 from pernodedrop.regularizers import Regularizer, Size, share_parameters
 
@@ -34,12 +35,27 @@ Where = str | type[nn.Linear] | Callable[[str, nn.Linear], bool] | None
 class Regularized:
     """What `regularize` changed: `layers` by name, and `undo()` to give the model its own layers back."""
 
-    def __init__(self, model: nn.Module, layers: dict[str, nn.Linear]) -> None:
+    def __init__(self, model: nn.Module, layers: dict[str, nn.Linear], regularizer: Regularizer) -> None:
         self.layers = layers
+        self.regularizer = regularizer
         self._model = model
         self._originals = {name: model.get_submodule(name) for name in layers}
         for name, layer in layers.items():
             model.set_submodule(name, layer)
+
+    def set_drop_rate(self, rate: float) -> None:
+        """Draw with another rate from here on, in every layer.
+
+        Raises:
+            ValueError: the rate lies outside [0, 1), or the masks were drawn once for all.
+        """
+        for layer in set(self.layers.values()):
+            self.regularizer.set_drop_rate(layer, rate)
+
+    @property
+    def passes(self) -> Passes | None:
+        """The forward passes that make one prediction of the model; None: one, as it stands."""
+        return self.regularizer.passes(list(self.layers.values())) if self.layers else None
 
     def undo(self) -> None:
         """Restores the model's own layers; what their weights learned meanwhile stays."""
@@ -88,7 +104,7 @@ def put_in(
     for layer in changed.values():
         # nn.TransformerEncoderLayer skips forward in evaluation unless a hook stands here
         layer.register_forward_pre_hook(_stand)
-    return Regularized(model, changed)
+    return Regularized(model, changed, regularizer)
 
 
 def regularized_linear(

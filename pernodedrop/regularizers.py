@@ -5,15 +5,19 @@ A new one is a class in a file of its own and a line in `pernodedrop.names.REGUL
 
 import abc
 from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import nn
 
+from pernodedrop.laws import check_drop_rate
 from pernodedrop.layers import gaussian_dropout, masksembles
 from pernodedrop.layers.dropconnect import DropConnectLinear
 from pernodedrop.layers.input_regularized import InputRegularizedLinear, SharedNoiseLinear, SharedOverPositions
 from pernodedrop.layers.pernode_linear import PerNodeDropLinear
+from pernodedrop.passes import Passes
 from pernodedrop.regularization import Regularization
 
 
@@ -48,6 +52,18 @@ class Regularizer(abc.ABC):
         share_parameters(linear, layer)
         return layer
 
+    def set_drop_rate(self, layer: nn.Linear, rate: float) -> None:
+        """Draw with another rate from the layer's next forward pass on; no mask object is made for it.
+
+        Raises:
+            ValueError: the rate lies outside [0, 1), or the masks were drawn once for all.
+        """
+        raise ValueError(f"{type(self).__name__} draws its masks once: its drop rate must stay, got {rate}")
+
+    def passes(self, layers: Sequence[nn.Linear]) -> Passes | None:
+        """The forward passes that make one prediction by these layers; None: one, as it stands."""
+        return None
+
     def slot(self, size: Size, settings: Regularization, generator: torch.Generator | None) -> nn.Module:
         """A new dense layer with the regularizer in it, or in front of it."""
         return self.layer(size, settings, generator, None)
@@ -65,6 +81,9 @@ class NoRegularizer(Regularizer):
 
     def replacing(self, linear: nn.Linear, settings: Regularization, generator: torch.Generator | None) -> nn.Linear:
         return linear
+
+    def set_drop_rate(self, layer: nn.Linear, rate: float) -> None:
+        check_drop_rate(rate)
 
 
 class PerNodeDrop(Regularizer):
@@ -94,6 +113,12 @@ class PerNodeDrop(Regularizer):
             layer.reset_mask()  # where the weights are
         return layer
 
+    def set_drop_rate(self, layer: nn.Linear, rate: float) -> None:
+        assert isinstance(layer, PerNodeDropLinear)
+        if layer.mask is not None:
+            super().set_drop_rate(layer, rate)
+        layer.drop_rate = rate
+
 
 class DropConnect(Regularizer):
     """One mask of the weights a step, for the whole batch (Wan et al. 2013)."""
@@ -104,6 +129,11 @@ class DropConnect(Regularizer):
         self, size: Size, settings: Regularization, generator: torch.Generator | None, device: torch.device | None
     ) -> nn.Linear:
         return DropConnectLinear(*size, drop_rate=settings.drop_rate, generator=generator, device=device)
+
+    def set_drop_rate(self, layer: nn.Linear, rate: float) -> None:
+        assert isinstance(layer, DropConnectLinear)
+        check_drop_rate(rate)
+        layer.drop_rate = rate
 
 
 class InputRegularizer(Regularizer):
@@ -129,6 +159,16 @@ class InputRegularizer(Regularizer):
             layer.regularizer = SharedOverPositions(layer.regularizer)
         return layer
 
+    def set_drop_rate(self, layer: nn.Linear, rate: float) -> None:
+        assert isinstance(layer, InputRegularizedLinear)
+        check_drop_rate(rate)
+        module = layer.regularizer
+        self.set_rate_of(module.regularizer if isinstance(module, SharedOverPositions) else module, rate)
+
+    def set_rate_of(self, module: nn.Module, rate: float) -> None:
+        """`set_drop_rate` for what `module` has made, the rate being one."""
+        raise ValueError(f"{type(self).__name__} draws its masks once: its drop rate must stay, got {rate}")
+
     def slot(self, size: Size, settings: Regularization, generator: torch.Generator | None) -> nn.Module:
         before = self.module(size.in_features, settings, generator)
         return nn.Sequential(OrderedDict(regularizer=before, dense=nn.Linear(*size)))
@@ -140,12 +180,20 @@ class Dropout(InputRegularizer):
     def module(self, features: int, settings: Regularization, generator: torch.Generator | None) -> nn.Module:
         return nn.Dropout(settings.drop_rate)
 
+    def set_rate_of(self, module: nn.Module, rate: float) -> None:
+        assert isinstance(module, nn.Dropout)
+        module.p = rate
+
 
 class GaussianDropout(InputRegularizer):
     """x * N(1, p / (1 - p)) (Srivastava et al. 2014, section 10)."""
 
     def module(self, features: int, settings: Regularization, generator: torch.Generator | None) -> nn.Module:
         return gaussian_dropout.GaussianDropout(settings.drop_rate, generator=generator)
+
+    def set_rate_of(self, module: nn.Module, rate: float) -> None:
+        assert isinstance(module, gaussian_dropout.GaussianDropout)
+        module.drop_rate = rate
 
 
 class Masksembles(InputRegularizer):
@@ -155,6 +203,25 @@ class Masksembles(InputRegularizer):
 
     def module(self, features: int, settings: Regularization, generator: torch.Generator | None) -> nn.Module:
         return masksembles.Masksembles(features, drop_rate=settings.drop_rate, generator=generator)
+
+    def passes(self, layers: Sequence[nn.Linear]) -> Passes | None:
+        """One by each mask: a Masksembles model is the ensemble of its masks (Durasov et al. 2021, section 3)."""
+        modules = [module for layer in layers for module in layer.modules()]
+        found = [module for module in modules if isinstance(module, masksembles.Masksembles)]
+        if all(torch.equal(mask, module.masks[0]) for module in found for mask in module.masks):
+            return None  # such as at rate 0
+
+        @contextmanager
+        def under(mask: int) -> Iterator[None]:
+            for module in found:
+                module.only = mask
+            try:
+                yield
+            finally:
+                for module in found:
+                    module.only = None
+
+        return Passes(found[0].masks.shape[0], under, "one_mask")
 
 
 def share_parameters(source: nn.Module, target: nn.Module) -> None:

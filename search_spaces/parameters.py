@@ -8,6 +8,10 @@ from typing import Any
 from pernodedrop.names import LAWS, MASK_MODES, REGULARIZERS
 from search_spaces.problems import listed, shown
 
+OPTIMIZERS = ("adam", "adamw", "sgd", "nesterov")
+LEARNING_RATE_SCHEDULES = ("constant", "cosine", "one_cycle", "step")
+DROP_RATE_SCHEDULES = ("constant", "linear_up", "linear_down", "curriculum", "annealed", "early", "late")
+AUGMENTATIONS = ("none", "flip_crop")
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "identity")
 
 
@@ -88,4 +92,15 @@ PARAMETERS: Mapping[str, Domain] = {
     "activation": OneOf(ACTIVATIONS),
     "learning_rate": Within(above=0),
     "batch_size": WholeWithin(1, 1_048_576),
+    "optimizer": OneOf(OPTIMIZERS),
+    "momentum": Within(least=0, below=1),
+    "weight_decay": Within(least=0),
+    "weight_decay_on": OneOf(("weights", "all")),
+    "learning_rate_schedule": OneOf(LEARNING_RATE_SCHEDULES),
+    "warmup": Within(least=0, below=1),
+    "gradient_clip": Within(least=0),
+    "label_smoothing": Within(least=0, below=1),
+    "augmentation": OneOf(AUGMENTATIONS),
+    "drop_rate_schedule": OneOf(DROP_RATE_SCHEDULES),
+    "drop_rate_share": Within(above=0, most=1),
 }

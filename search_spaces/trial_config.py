@@ -1,7 +1,7 @@
 """The settings of one trial, typed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import Any
 
 from pernodedrop.names import MaskMode
@@ -9,7 +9,7 @@ from search_spaces.dimensions import Value
 from search_spaces.parameters import PARAMETERS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TrialConfig:
     """What a task builds and trains a model from; a parameter that a study leaves open has its default here.
 
@@ -25,30 +25,68 @@ class TrialConfig:
     activation: str = "relu"
     learning_rate: float = 0.001
     batch_size: int = 128
-    extra: Mapping[str, Value] = field(default_factory=dict, hash=False)  # parameters of an own task
+    # Parameters of an own task. The recipe's below are here too where they were chosen: own tasks had parameters of
+    # these names before there was a recipe.
+    extra: Mapping[str, Value] = field(default_factory=dict, hash=False)
+
+    # How it is trained. The defaults are those of the time before they could be chosen, so that old studies stay.
+    _: KW_ONLY
+    optimizer: str = "adam"
+    momentum: float = 0.9  # in [0, 1); sgd and nesterov only
+    weight_decay: float = 0.0
+    weight_decay_on: str = "weights"  # matrices and filters; "all": biases and normalizations too
+    learning_rate_schedule: str = "constant"
+    warmup: float = 0.0  # share of the steps, in [0, 1), in which the learning rate rises from 0
+    gradient_clip: float = 0.0  # the longest gradient that is taken as it is; 0: any
+    label_smoothing: float = 0.0  # in [0, 1)
+    augmentation: str = "none"
+    drop_rate_schedule: str = "constant"
+    drop_rate_share: float = 0.5  # of the steps, in (0, 1]; annealed, early and late only
 
     def __post_init__(self) -> None:
         for name, domain in PARAMETERS.items():
             refusal = domain.refusal(getattr(self, name))
             if refusal is not None:
                 raise ValueError(f"{name} {refusal}")
+        chosen = {name: getattr(self, name) for name, default in RECIPE.items() if getattr(self, name) != default}
+        object.__setattr__(self, "extra", {**chosen, **self.extra})
+
+    def __repr__(self) -> str:
+        """As before there was a recipe, where it has its defaults: checkpoints are recognised by this text."""
+        known = {name: value for name, value in self._known().items() if name not in RECIPE or value != RECIPE[name]}
+        texts = [f"{name}={value!r}" for name, value in {**known, "extra": self.extra}.items()]
+        return f"TrialConfig({', '.join(texts)})"
 
     @classmethod
     def from_params(cls, params: Mapping[str, Value]) -> "TrialConfig":
-        """From flat parameters; names unknown here go to `extra`."""
-        known: dict[str, Any] = {name: value for name, value in params.items() if name in PARAMETERS}
-        extra = {name: value for name, value in params.items() if name not in PARAMETERS}
+        """From flat parameters; names unknown here go to `extra`.
+
+        A value that the recipe cannot take is an own task's alone.
+        """
+        known: dict[str, Any] = {
+            name: value
+            for name, value in params.items()
+            if name in PARAMETERS and not (name in RECIPE and PARAMETERS[name].refusal(value))
+        }
+        extra = {name: value for name, value in params.items() if name not in PARAMETERS or name in RECIPE}
         return cls(**known, extra=extra)
 
     def as_params(self) -> dict[str, Value]:
         """The flat parameters, such that `TrialConfig.from_params(config.as_params()) == config`."""
-        known = {f.name: getattr(self, f.name) for f in fields(self) if f.name in PARAMETERS}
+        known = {name: value for name, value in self._known().items() if name not in RECIPE}
         return known | dict(self.extra)
+
+    def _known(self) -> dict[str, Value]:
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name in PARAMETERS}
 
     @property
     def variant(self) -> str:
         """The row of a results table that the trial belongs to."""
         return variant_of(self.as_params())
+
+
+# The defaults of the parameters that say how a model is trained.
+RECIPE: Mapping[str, Any] = {each.name: each.default for each in fields(TrialConfig) if each.kw_only}
 
 
 def variant_of(params: Mapping[str, Any]) -> str:

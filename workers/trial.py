@@ -91,6 +91,8 @@ def _store(order: Order) -> CheckpointStore | None:
     if order.checkpoints is None:
         return None
     seeds = (order.study_seed, order.first_seed, order.repeats)
-    trained = repr((FORMAT, order.task, order.config, *seeds, order.tested_by))
+    # Masksembles was judged by one mask a sample once: figures of then must not stand beside those of now.
+    judged = ("by all masks",) if order.config.regularizer == "masksembles" else ()
+    trained = repr((FORMAT, order.task, order.config, *seeds, order.tested_by, *judged))
     fingerprint = hashlib.sha256(trained.encode()).hexdigest()
     return CheckpointStore(order.checkpoints, order.run_id, order.token, fingerprint)

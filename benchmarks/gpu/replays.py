@@ -14,7 +14,8 @@ from torch.utils.hooks import RemovableHandle
 from benchmarks.gpu.bits import same_bits
 from search_spaces import TaskSpec, TrialConfig
 from workers.tasks import load_task
-from workers.tasks.base import Inputs, Task
+from workers.tasks.base import Task
+from workers.tasks.seams import Inputs
 from workers.training.model import model_of
 from workers.training.precision import computing, widened
 
@@ -28,7 +29,7 @@ class Step:
         self._task: Task = load_task(spec, Path())
         splits = self._task.splits(device)
         torch.manual_seed(SEED)
-        self._model = model_of(self._task, config).to(device).train()
+        self._model = model_of(self._task, config)[0].to(device).train()
         self._x: Inputs = splits.train_x[: config.batch_size]
         self._y = splits.train_y[: config.batch_size]
         self._rate = config.learning_rate

@@ -35,6 +35,7 @@ class Masksembles(nn.Module):
         self.features = features
         self.drop_rate = drop_rate
         self.feature_dim = feature_dim
+        self.only: int | None = None  # the one mask that every sample meets; None: each chunk has its own
         self.effective_drop_rate = effective_drop_rate(drop_rate, masks)
         self.register_buffer("masks", drawn.to(device=device, dtype=dtype or torch.get_default_dtype()))
 
@@ -46,6 +47,8 @@ class Masksembles(nn.Module):
             )
         samples, masks = x.shape[0], self.masks.shape[0]
         chunk = torch.arange(samples, device=x.device) * masks // max(samples, 1)
+        if self.only is not None:
+            chunk = torch.full_like(chunk, self.only)
         shape = [samples, *[1] * (x.dim() - 1)]
         shape[self.feature_dim] = self.features
         return x * self.masks[chunk].to(x.dtype).reshape(shape)

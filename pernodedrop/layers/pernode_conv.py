@@ -1,5 +1,7 @@
 """PerNodeDropConv2d: a convolution with a mask of its own for every sample and output channel."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
@@ -58,6 +60,15 @@ class PerNodeDropConv2d(nn.Conv2d):
         self.backend: str = backend
         self.backend_used: str | None = None
         self.generator = generator
+
+    @property
+    def drop_rate(self) -> float:
+        """The drop rate of the next mask, in [0, 1); may be set between two steps."""
+        return self.stir.drop_rate
+
+    @drop_rate.setter
+    def drop_rate(self, rate: float) -> None:
+        self.stir = replace(self.stir, drop_rate=rate)
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Conv2d's own name
         if not self.training or self.stir.is_dense:

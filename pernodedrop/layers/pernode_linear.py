@@ -1,5 +1,7 @@
 """PerNodeDropLinear: a dense layer with a mask of its own for every sample and unit."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
@@ -57,6 +59,15 @@ class PerNodeDropLinear(nn.Linear):
         self.register_buffer("mask", None)
         if mask_mode == "fixed":
             self.reset_mask()
+
+    @property
+    def drop_rate(self) -> float:
+        """The drop rate of the next mask, in [0, 1); may be set between two steps."""
+        return self.stir.drop_rate
+
+    @drop_rate.setter
+    def drop_rate(self, rate: float) -> None:
+        self.stir = replace(self.stir, drop_rate=rate)
 
     def reset_mask(self) -> None:
         """Draws the fixed mask anew."""

@@ -6,8 +6,8 @@ import torch
 from benchmarks.gpu.networks import DROP_RATE, NOISY_FRACTION, VARIANTS, Variant, convolutional, with_variant
 from benchmarks.gpu.samples import Task
 from search_spaces import TrialConfig
+from tests.tasks.trainings import regularized
 from workers.tasks.backbones.convolutional import convolutional as of_the_workers
-from workers.training.model import regularized
 
 SHAPES = {"cifar10": ((3, 32, 32), 10), "speech_commands": ((1, 128, 128), 8)}
 

@@ -10,10 +10,9 @@ import torch
 from torch import nn
 
 from search_spaces import Precision, TaskSpec, TrialConfig
-from tests.tasks.trainings import VARIANTS, curves, few_digits_of, figures, training
+from tests.tasks.trainings import VARIANTS, curves, few_digits_of, figures, regularized, training
 from workers.tasks import InvalidOptions, Task, load_task
 from workers.tasks.backbones import BACKBONES, Frames, Patches, Rows, Tokens, build_backbone
-from workers.training.model import regularized
 
 backbones = pytest.mark.parametrize("backbone", BACKBONES)
 precisions = pytest.mark.parametrize("precision", get_args(Precision))

@@ -4,10 +4,10 @@ from torch import nn
 
 from pernodedrop.names import REGULARIZERS
 from search_spaces import ACTIVATIONS, TrialConfig
+from tests.tasks.trainings import regularized
 from workers.tasks import SparseRows
 from workers.tasks.backbones.convolutional import convolutional
 from workers.tasks.backbones.text import text_backbone
-from workers.training.model import regularized
 
 
 def build(seed: int = 0, shape: tuple[int, int, int] = (3, 32, 32), **settings: object) -> nn.Sequential:

@@ -166,7 +166,7 @@ def test_damaged_files_of_scikit_learn_are_said_in_one_line(tmp_path: Path) -> N
 @pytest.mark.parametrize("regularizer", ["none", "masksembles", "pernodedrop"])
 def test_units_of_128_make_the_papers_network(data_folder: Path, regularizer: str) -> None:
     task = load_task(TaskSpec(name="rcv1"), data_folder)
-    model = model_of(task, TrialConfig(regularizer=regularizer, units=128))
+    model = model_of(task, TrialConfig(regularizer=regularizer, units=128))[0]
     parameters = sum(p.numel() for p in model.parameters())
     assert parameters == 47_236 * 1024 + 1024 + 1024 * 256 + 256 + 256 * 128 + 128 + 128 * 25 + 25
 

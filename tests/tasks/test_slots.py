@@ -78,7 +78,7 @@ def test_rate_zero_trains_what_none_trains_bit_for_bit(config: TrialConfig) -> N
 @pytest.mark.parametrize("config", NOISY, ids=lambda config: config.variant)
 def test_the_regularizer_is_where_the_slot_was(config: TrialConfig) -> None:
     torch.manual_seed(0)
-    model = model_of(Circles(), config).train()
+    model = model_of(Circles(), config)[0].train()
     x = torch.randn(32, 10)
     plain = Circles().build(config)
     plain.load_state_dict(model.state_dict(), strict=False)
@@ -95,7 +95,7 @@ def test_a_task_that_regularizes_goes_on_working_and_is_told(config: TrialConfig
     expected = OldCircles().build(config)
     torch.manual_seed(5)
     with pytest.warns(FutureWarning):
-        found = model_of(OldCircles(), config)
+        found = model_of(OldCircles(), config)[0]
     state = found.state_dict()
     assert all(torch.equal(state[name], value) for name, value in expected.state_dict().items())
     assert list(state) == list(expected.state_dict())
@@ -114,7 +114,7 @@ def test_a_task_that_uses_regularize_or_torchs_dropout_goes_on_working() -> None
 
     for task in (Regularized(), Dropped()):
         with pytest.warns(FutureWarning, match="puts the regularizer in"):
-            model = model_of(task, TrialConfig(regularizer="pernodedrop", units=12))
+            model = model_of(task, TrialConfig(regularizer="pernodedrop", units=12))[0]
         assert sum(isinstance(layer, PerNodeDropLinear) for layer in model.modules()) <= 1
 
 
@@ -123,9 +123,9 @@ def test_a_model_without_a_slot_is_refused_where_a_study_regularizes() -> None:
         def build(self, config: TrialConfig) -> nn.Module:
             return nn.Linear(10, 2)
 
-    assert isinstance(model_of(Slotless(), TrialConfig()), nn.Linear)
+    assert isinstance(model_of(Slotless(), TrialConfig())[0], nn.Linear)
     with pytest.raises(NoSlot, match=r'must name a dense layer "slot" for the regularizer dropout, its model has none'):
-        model_of(Slotless(), TrialConfig(regularizer="dropout"))
+        model_of(Slotless(), TrialConfig(regularizer="dropout"))[0]
 
 
 @pytest.mark.parametrize("regularizer", ["dropout", "gaussian_dropout", "masksembles", "pernodedrop"])
@@ -137,7 +137,7 @@ def test_in_front_of_a_recurrence_noise_is_shared_by_the_positions(regularizer: 
             return model
 
     torch.manual_seed(0)
-    model = model_of(Sequences(), TrialConfig(regularizer=regularizer)).train()
+    model = model_of(Sequences(), TrialConfig(regularizer=regularizer))[0].train()
     y = model(torch.ones(8, 6, 5))
     torch.testing.assert_close(y, y[:, :1].expand(8, 6, 7))
     assert not torch.allclose(y[0], y[-1])

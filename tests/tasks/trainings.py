@@ -2,13 +2,17 @@
 
 from itertools import product
 from pathlib import Path
+from typing import TypeVar
 
 import torch
+from torch import nn
 
 from search_spaces import Precision, TaskSpec, TrialConfig
 from workers.tasks import Task, load_task
 from workers.training import Epoch, Training
+from workers.training.model import put_into_slots
 
+Model = TypeVar("Model", bound=nn.Module)
 CPU = torch.device("cpu")
 VARIANTS = [
     TrialConfig(regularizer=name, batch_size=32)
@@ -26,6 +30,12 @@ def few_digits_of(backbone: str, precision: Precision = "float32") -> Task:
 
 def training(task: Task, config: TrialConfig, *, epochs: int = 2, seed: int = 3) -> Training:
     return Training(task, config, epochs=epochs, seed=seed, device=CPU)
+
+
+def regularized(model: Model, config: TrialConfig, task: str) -> Model:
+    """The model with the trial's regularizer in its slots."""
+    put_into_slots(model, config, task)
+    return model
 
 
 def figures(epoch: Epoch) -> dict[str, float]:

@@ -1,8 +1,9 @@
 """Tasks: the data sets and backbones that studies train, and the interface for own ones."""
 
-from workers.tasks.base import Inputs, Splits, Task
+from workers.tasks.base import Splits, Task
 from workers.tasks.errors import DataUnavailable, InvalidOptions, UnknownTask
 from workers.tasks.registry import load_task
+from workers.tasks.seams import Inputs, Seams
 from workers.tasks.sparse_linear import SparseLinear
 from workers.tasks.sparse_rows import SparseRows
 
@@ -10,6 +11,7 @@ __all__ = [
     "DataUnavailable",
     "Inputs",
     "InvalidOptions",
+    "Seams",
     "SparseLinear",
     "SparseRows",
     "Splits",

@@ -1,17 +1,17 @@
 """What a task is: data, a model with slots for a regularizer, a loss and metrics."""
 
 import abc
+import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from search_spaces import TaskSpec, TrialConfig
 from workers.tasks.metrics import single_label
-from workers.tasks.sparse_rows import SparseRows
-
-Inputs = Tensor | SparseRows
+from workers.tasks.seams import Inputs, Seams
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,10 @@ class Task(abc.ABC):
 
     `spec` is the task's part of the study definition, with `spec.options` for what the class itself defines.
     A study whose options or data do not fit should raise in `__init__` or `load`, with one line that says why.
+    `augmentations` are those of `workers.training.augmentations` that suit the inputs.
     """
+
+    augmentations: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, spec: TaskSpec, data_folder: Path) -> None:
         self.spec = spec
@@ -58,9 +61,44 @@ class Task(abc.ABC):
         regularizer there when all weights are drawn, so that with the same seed every variant starts from the same.
         """
 
+    def seams(self, config: TrialConfig) -> Seams:
+        """What the training loop does otherwise for this trial; by default nothing."""
+        return Seams()
+
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The mean loss over a batch, a scalar; by default the cross-entropy of logits (B, classes)."""
         return nn.functional.cross_entropy(outputs, targets)
+
+    def smoothed_loss(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+        """`loss` of a training batch with a share `smoothing` of every target spread over all classes.
+
+        Raises:
+            NotImplementedError: the task has a loss of its own and does not say what smoothing makes of it.
+        """
+        if not self._has_the_default_loss:
+            raise NotImplementedError(_needs(self.spec, "label_smoothing above 0", "smoothed_loss"))
+        return nn.functional.cross_entropy(outputs, targets, label_smoothing=smoothing)
+
+    def combined(self, outputs: Tensor) -> Tensor:
+        """The outputs (B, ...) whose probabilities are the mean of those of S passes (S, B, ...).
+
+        By default of logits (S, B, classes): the logarithm of the mean softmax.
+
+        Raises:
+            NotImplementedError: the task has a loss of its own and does not say what its outputs stand for.
+        """
+        if not self._has_the_default_loss:
+            raise NotImplementedError(_needs(self.spec, "a mean over several passes", "combined"))
+        return outputs.log_softmax(-1).logsumexp(0) - math.log(len(outputs))
+
+    @property
+    def can_combine(self) -> bool:
+        """Whether `combined` knows what the task's outputs stand for."""
+        return self._has_the_default_loss or type(self).combined is not Task.combined
+
+    @property
+    def _has_the_default_loss(self) -> bool:
+        return type(self).loss is Task.loss
 
     def metrics(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """Scalars by name, from the outputs for a whole split at once; the loop adds the loss itself.
@@ -74,3 +112,7 @@ class Task(abc.ABC):
         if device not in self._splits:
             self._splits[device] = self.load(device)
         return self._splits[device]
+
+
+def _needs(spec: TaskSpec, wish: str, method: str) -> str:
+    return f"task {spec.name} has a loss of its own: {wish} needs its method {method}"

@@ -31,6 +31,8 @@ class LabelledImages:
 class ImageTask(Task):
     """A data set of equally sized images; a subclass reads it and names its shape."""
 
+    augmentations = ("flip_crop",)
+
     SHAPE: ClassVar[tuple[int, int, int]]  # channels, height, width
     CLASSES: ClassVar[int]
     BACKBONES: ClassVar[tuple[str, ...]] = ("paper", "resnet", "transformer")

@@ -61,6 +61,15 @@ class Rcv1(Task):
         """The binary cross-entropy, averaged over documents and topics."""
         return nn.functional.binary_cross_entropy_with_logits(outputs, targets)
 
+    def smoothed_loss(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+        """The loss of targets drawn towards 1/2, the mean of a topic's two classes."""
+        return self.loss(outputs, targets * (1.0 - smoothing) + smoothing / 2.0)
+
+    def combined(self, outputs: Tensor) -> Tensor:
+        """The logit of the mean sigmoid of logits (S, B, topics)."""
+        true, false = (nn.functional.logsigmoid(sign * outputs).logsumexp(0) for sign in (1, -1))
+        return true - false
+
     def metrics(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """Accuracy, micro_f1, ece and brier: see `workers.tasks.metrics.multi_label`."""
         return multi_label(outputs, targets)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from workers.tasks.base import Inputs
+from workers.tasks.seams import Inputs
 
 
 def batches(x: Inputs, y: Tensor, order: Tensor, size: int) -> Iterator[tuple[Inputs, Tensor]]:

@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import nn
 
-from workers.tasks.base import Inputs
+from workers.tasks.seams import Inputs
 
 Facts = dict[str, str | int | float]
 

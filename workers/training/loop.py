@@ -10,7 +10,8 @@ from torch import Tensor
 
 from search_spaces import TrialConfig
 from workers.seeds import streams
-from workers.tasks.base import Inputs, Task
+from workers.tasks.base import Task
+from workers.tasks.seams import Inputs
 from workers.training.batches import batches
 from workers.training.epoch import Epoch
 from workers.training.evaluation import evaluate
@@ -18,9 +19,10 @@ from workers.training.facts import facts_of
 from workers.training.losses import NonFiniteLoss, mean_step_loss
 from workers.training.measurements import gradient_norm, peak_memory, reset_peak_memory
 from workers.training.memory import keep_freed_memory
-from workers.training.model import model_of
-from workers.training.precision import computing, widened
+from workers.training.model import model_of, passes_of
+from workers.training.precision import computing
 from workers.training.randomness import Randomness
+from workers.training.steps import Steps
 
 
 class NoTestSplit(RuntimeError):
@@ -28,7 +30,7 @@ class NoTestSplit(RuntimeError):
 
 
 class Training:
-    """Adam on a task's loss, deterministic: the same arguments give the same epochs, on a CPU bit for bit.
+    """A task's model trained by a trial's recipe: the same arguments give the same epochs, on a CPU bit for bit.
 
     Nothing waits for the device between the first and the last step of an epoch. `facts` says how the model
     runs (see `facts_of`). `state_dict` between two epochs holds all that the rest follows from.
@@ -44,13 +46,16 @@ class Training:
             keep_freed_memory()
         start = Randomness(initial, device)
         with start.active():
-            self.model = model_of(task, config).to(device)
+            self.model, regularized = model_of(task, config)
+            self.model.to(device)
             with computing(task.spec, device):
                 self.facts = facts_of(self.model, self._splits.train_x[: config.batch_size])
         self.facts |= {"train_samples": len(self._splits.train_x), "val_samples": len(self._splits.val_x)}
         self._order = torch.Generator().manual_seed(order)
         self._noise = Randomness(noise, device)
-        self._optimizer = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate, fused=True)
+        self._steps = Steps(task, config, self.model, regularized, device)
+        self._passes = passes_of(task, config, regularized)
+        self._in_epoch = -(-len(self._splits.train_x) // config.batch_size)  # steps
         self._done = 0
 
     def epochs(self) -> Iterator[Epoch]:
@@ -91,7 +96,7 @@ class Training:
         return {
             "epoch": self._done,
             "model": self.model.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
+            "optimizer": self._steps.optimizer.state_dict(),
             "order": self._order.get_state(),
             "noise": self._noise.state_dict(),
         }
@@ -99,14 +104,14 @@ class Training:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue where `state` was taken; the rest equals the uninterrupted training's, on a CPU bit for bit."""
         self.model.load_state_dict(state["model"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        self._steps.optimizer.load_state_dict(state["optimizer"])
         self._order.set_state(state["order"])
         self._noise.load_state_dict(state["noise"])
         self._done = state["epoch"]
 
     def _epoch(self, number: int) -> Epoch:
         started = perf_counter()
-        metrics = self._steps(number)
+        metrics = self._train(number)
         metrics["train_seconds"] = perf_counter() - started
         data = self._splits
         metrics |= self._evaluation("train", data.train_x, data.train_y, f"epoch {number}")
@@ -115,24 +120,21 @@ class Training:
         return Epoch(number, metrics, perf_counter() - started)
 
     def _evaluation(self, split: str, x: Inputs, y: Tensor, when: str) -> dict[str, float]:
-        figures = evaluate(self._task, self.model, x, y)
+        figures = evaluate(self._task, self.model, x, y, self._passes)
         if not math.isfinite(figures["loss"]):
             raise NonFiniteLoss(f"{split}_loss", figures["loss"], when, self._config.learning_rate)
         return {f"{split}_{name}": value for name, value in figures.items()}
 
-    def _steps(self, number: int) -> dict[str, float]:
+    def _train(self, number: int) -> dict[str, float]:
         data = self._splits
         order = torch.randperm(len(data.train_x), generator=self._order)
         losses, sizes = [], []
         self.model.train()
-        for x, y in batches(data.train_x, data.train_y, order, self._config.batch_size):
-            with computing(self._task.spec, self._device):
-                outputs = self.model(x)
-            loss = self._task.loss(widened(outputs), y)
-            self._optimizer.zero_grad(set_to_none=True)
-            torch.autograd.backward(loss)
-            self._optimizer.step()
-            losses.append(loss.detach())
+        steps = enumerate(
+            batches(data.train_x, data.train_y, order, self._config.batch_size), self._in_epoch * self._done
+        )
+        for step, (x, y) in steps:
+            losses.append(self._steps(x, y, step, self._in_epoch * self._epochs))
             sizes.append(len(y))
         step_loss = mean_step_loss(losses, sizes, number, self._config.learning_rate)
         return {"train_step_loss": step_loss, "train_gradient_norm": gradient_norm(self.model).item()}

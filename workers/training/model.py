@@ -1,16 +1,15 @@
 """The model of a trial: the task's own, with the trial's regularizer in its slots."""
 
 import warnings
-from typing import TypeVar
 
 from torch import nn
 
-from pernodedrop import Regularization, is_regularized
+from pernodedrop import Regularization, Regularized, is_regularized
 from pernodedrop.insertion import is_plain, put_in
+from pernodedrop.passes import Passes
 from search_spaces import TrialConfig
 from workers.tasks.base import Task
 
-Model = TypeVar("Model", bound=nn.Module)
 SLOT = "slot"  # the name of a dense layer that is to be regularized
 
 
@@ -18,29 +17,43 @@ class NoSlot(ValueError):
     """A trial has a regularizer, and its task's model no place for it."""
 
 
-def model_of(task: Task, config: TrialConfig) -> nn.Module:
-    """The task's fresh model with the trial's regularizer in its slots.
+def model_of(task: Task, config: TrialConfig) -> tuple[nn.Module, Regularized | None]:
+    """The task's fresh model with the trial's regularizer in its slots, and the handle of what was put there.
 
     The regularizer comes when all weights are drawn: whatever masks it draws, with the same seed every variant starts
-    from the same weights. A model without a slot that regularizes itself is left as it is, with a warning.
+    from the same weights. A model without a slot that regularizes itself is left as it is, with a warning; there is no
+    handle then, nor where a model has no slot.
 
     Raises:
         NoSlot: there is a regularizer and no slot.
         ValueError: the regularizer refuses its settings.
     """
-    return regularized(task.build(config), config, task.spec.name)
+    model = task.build(config)
+    return model, put_into_slots(model, config, task.spec.name)
 
 
-def regularized(model: Model, config: TrialConfig, task: str) -> Model:
+def put_into_slots(model: nn.Module, config: TrialConfig, task: str) -> Regularized | None:
     """`model_of` for a model that a task of this name has built; changes it in place."""
     slots = [name for name, layer in model.named_modules() if name.rpartition(".")[2] == SLOT and is_plain(layer)]
     if slots:
-        put_in(model, regularization_of(config), lambda name, _: name in slots)
-    elif is_regularized(model):
+        return put_in(model, regularization_of(config), lambda name, _: name in slots)
+    if is_regularized(model):
         warnings.warn(_TO_CHANGE.format(name=task), FutureWarning, stacklevel=2)
     elif config.regularizer != "none":
         raise NoSlot(_NO_SLOT.format(name=task, regularizer=config.regularizer))
-    return model
+    return None
+
+
+def passes_of(task: Task, config: TrialConfig, regularized: Regularized | None) -> Passes | None:
+    """The forward passes by which the model is judged; None: one.
+
+    A task whose outputs nobody can take the mean of is judged by one pass, as it was before, with a warning.
+    """
+    passes = task.seams(config).passes or (None if regularized is None else regularized.passes)
+    if passes is not None and not task.can_combine:
+        warnings.warn(_SINGLE.format(name=task.spec.name, count=passes.count), FutureWarning, stacklevel=2)
+        return None
+    return passes
 
 
 def regularization_of(config: TrialConfig) -> Regularization:
@@ -57,6 +70,10 @@ def regularization_of(config: TrialConfig) -> Regularization:
 _TO_CHANGE = (
     "task {name} puts the regularizer in while it builds its model: there a fixed mask and Masksembles change the "
     'weights of later layers. Build a plain nn.Linear with the name "slot" instead; the training regularizes it'
+)
+_SINGLE = (
+    "task {name} has a loss of its own and no method `combined`: the model is judged by one pass instead of {count}. "
+    "Say in `combined` what the mean of several passes' predictions is"
 )
 _NO_SLOT = (
     'task {name} must name a dense layer "slot" for the regularizer {regularizer}, its model has none: name an '

@@ -1,0 +1,108 @@
+"""The steps of a training: what one does with a batch, by the trial's recipe and the task's seams."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from pernodedrop import Regularized
+from search_spaces import TrialConfig
+from workers.tasks.base import Task
+from workers.tasks.seams import Inputs
+from workers.training import schedules
+from workers.training.augmentations import AUGMENTATIONS, Augmentation
+from workers.training.optimizers import clip_gradient, optimizer_of, set_in_groups
+from workers.training.precision import computing, widened
+
+Setter = Callable[[float], None]
+
+
+class Steps:
+    """Forward, loss, backward and the optimizer's step. What the recipe and the seams leave out costs nothing.
+
+    Raises:
+        ValueError: the recipe or a seam asks for what the task, its model or its regularizer cannot do.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        config: TrialConfig,
+        model: nn.Module,
+        regularized: Regularized | None,
+        device: torch.device,
+    ) -> None:
+        self._task, self._config, self._model, self._device = task, config, model, device
+        self._regularized = regularized
+        self._seams = task.seams(config)
+        self.optimizer = optimizer_of(model, config)
+        self._gradient_clip, self._label_smoothing = config.gradient_clip, config.label_smoothing
+        self._augmentation = _augmentation(task, config)
+        self._schedules = [(self._setter(name), schedule) for name, schedule in self._scheduled().items()]
+        for set_number, schedule in self._schedules:
+            set_number(schedule(0.0))  # what cannot be set is refused before the first step
+
+    def __call__(self, x: Inputs, y: Tensor, number: int, of: int) -> Tensor:
+        """Take step `number`, from 0, `of` so many in the whole training; returns the batch's loss."""
+        for set_number, schedule in self._schedules:
+            set_number(schedule(number / of))
+        loss = self._loss(x if self._augmentation is None else self._augmentation(x), y)  # type: ignore[arg-type]
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        if self._seams.gradient_noise is not None:
+            self._seams.gradient_noise(self._model, number)
+        if self._gradient_clip > 0.0:
+            clip_gradient(self._model, self._gradient_clip)
+        self.optimizer.step()
+        return loss.detach()
+
+    def _loss(self, x: Inputs, y: Tensor) -> Tensor:
+        if self._seams.objective is not None:
+            with computing(self._task.spec, self._device):
+                return self._seams.objective(self._model, x, y)
+        with computing(self._task.spec, self._device):
+            outputs = self._model(x)
+        outputs = widened(outputs)
+        if self._label_smoothing > 0.0:
+            loss = self._task.smoothed_loss(outputs, y, self._label_smoothing)
+        else:
+            loss = self._task.loss(outputs, y)
+        return loss if self._seams.penalty is None else loss + self._seams.penalty(self._model, x, outputs)
+
+    def _scheduled(self) -> dict[str, schedules.Schedule]:
+        recipe = {
+            "learning_rate": schedules.learning_rate(self._config),
+            "drop_rate": schedules.drop_rate(self._config),
+        }
+        return {name: schedule for name, schedule in recipe.items() if schedule} | dict(self._seams.schedules)
+
+    def _setter(self, name: str) -> Setter:
+        """What sets a number of the recipe or the regularizer from the next step on."""
+        setters: dict[str, Setter] = {
+            "learning_rate": lambda rate: set_in_groups(self.optimizer, "lr", rate),
+            "momentum": lambda momentum: set_in_groups(self.optimizer, "momentum", momentum),
+            "gradient_clip": lambda longest: setattr(self, "_gradient_clip", longest),
+            "label_smoothing": lambda share: setattr(self, "_label_smoothing", share),
+            "drop_rate": self._set_drop_rate,
+        }
+        if name not in setters:
+            raise ValueError(f"a schedule must be of {', '.join(setters)}, got {name!r}")
+        return setters[name]
+
+    def _set_drop_rate(self, rate: float) -> None:
+        if self._regularized is None:
+            task = self._task.spec.name
+            raise ValueError(f'drop_rate_schedule must be constant: the model of task {task} has no layer named "slot"')
+        try:
+            self._regularized.set_drop_rate(rate)
+        except ValueError as error:
+            raise ValueError(f"drop_rate_schedule must be constant for this regularizer: {error}") from error
+
+
+def _augmentation(task: Task, config: TrialConfig) -> Augmentation | None:
+    if config.augmentation == "none":
+        return None
+    if config.augmentation not in task.augmentations:
+        known = ", ".join(("none", *task.augmentations))
+        raise ValueError(f"augmentation must be of {known} for task {task.spec.name}, got {config.augmentation}")
+    return AUGMENTATIONS[config.augmentation]
