@@ -101,8 +101,8 @@ PARAMETERS = [
         "search_space.droprate is no parameter of the built-in tasks: did you mean drop_rate?",
     ),
     (
-        raw(fixed={"dilation": 0.9}),
-        "fixed.dilation is no parameter of the built-in tasks: known are regularizer, "
+        raw(fixed={"zzz": 0.9}),
+        "fixed.zzz is no parameter of the built-in tasks: known are regularizer, "
         "stir_type, mask_mode, drop_rate, noisy_fraction, units, activation, learning_rate, batch_size, optimizer, "
         "momentum, weight_decay, weight_decay_on, learning_rate_schedule, warmup, gradient_clip, label_smoothing, "
         "augmentation, drop_rate_schedule, drop_rate_share",
