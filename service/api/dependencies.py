@@ -9,13 +9,13 @@ from pydantic import BaseModel, ValidationError
 
 from search_spaces import Confirmation, StudyDefinition, parse_definition
 from search_spaces.definition import NAME_PATTERN
-from service.api.bodies import MAX_BODY_BYTES, BodyTooLarge, json_object
 from service.api.changes import ExtensionIn, PriorityIn
 from service.api.models import ErrorOut
-from service.api.security import WrongKey
 from service.reports.missing import MissingPackage
 from service.settings import Settings
 from service.storage.database import Database
+from service.web.bodies import MAX_BODY_BYTES, BodyTooLarge, json_object
+from service.web.security import WrongKey
 
 Body = TypeVar("Body", bound=BaseModel)
 

@@ -14,8 +14,8 @@ from starlette.routing import Match
 from search_spaces import InvalidDefinition
 from search_spaces.problems import shown
 from search_spaces.wording import RULES
-from service.api.faults import KINDS, fault_of
 from service.api.models import ErrorOut, ProblemOut
+from service.web.faults import KINDS, fault_of
 
 logger = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from fastapi.responses import HTMLResponse
 
 from service.api.dependencies import DatabaseOf, StudyName, errors
 from service.api.models import Ranking, RankingRow
-from service.api.report import report_of, trials_of
 from service.reports import ranking as ranked
 from service.storage import studies
+from service.web.report import report_of, trials_of
 
 router = APIRouter(prefix="/studies/{name}", tags=["results"], responses=errors(404))
 

@@ -19,8 +19,8 @@ from service.api.dependencies import (
 )
 from service.api.models import StudyDetail, StudyOut, StudyPage
 from service.api.records import study_detail, study_out, winner_out
-from service.api.report import winner_of
 from service.storage import extension, studies
+from service.web.report import winner_of
 
 router = APIRouter(prefix="/studies", tags=["studies"])
 

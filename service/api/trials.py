@@ -6,12 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from service.api.dependencies import ConfirmationPlace, DatabaseOf, Limit, Offset, StudyName, TrialNumber, errors
-from service.api.faults import NoCompleteTrial
 from service.api.models import RunState, TrialDetail, TrialOut, TrialPage
 from service.api.records import trial_detail, trial_out
 from service.storage import cancellation, curves, history, records, studies, trials
 from service.storage.database import Database
 from service.storage.records import Stage
+from service.web.faults import NoCompleteTrial
 
 router = APIRouter(prefix="/studies/{name}", tags=["trials"], responses=errors(404))
 

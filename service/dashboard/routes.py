@@ -5,11 +5,11 @@ from importlib.resources import files
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from service.api.report import report_of
 from service.dashboard import pages
 from service.dashboard.report_links import with_links
 from service.storage import studies, workers
 from service.storage.database import Database
+from service.web.report import report_of
 
 PAGE = 50  # studies
 LAST_OFFSET = 2**31 - 1
