@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware import Middleware
 
 from service.api import catalog, docs, errors, exports, health, openapi, results, studies, trials, workers
-from service.api.dependencies import errors as documented
+from service.api.errors import documented
 from service.settings import Settings
 from service.web.headers import ResponseHeaders
 from service.web.incidents import Incidents

@@ -4,7 +4,8 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Response
 
-from service.api.dependencies import DatabaseOf, StudyName, errors
+from service.api.dependencies import DatabaseOf, StudyName
+from service.api.errors import documented
 from service.api.models import FigureOut, Figures
 from service.reports.drawing import PictureFormat, draw
 from service.reports.exports import TABLES, TableName, csv_of, parquet_of
@@ -13,7 +14,7 @@ from service.storage import studies
 from service.web.faults import UnknownFigure
 from service.web.report import results_of
 
-router = APIRouter(prefix="/studies/{name}", tags=["results"], responses=errors(404, 501))
+router = APIRouter(prefix="/studies/{name}", tags=["results"], responses=documented(404, 501))
 
 MEDIA = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet", "png": "image/png", "svg": "image/svg+xml"}
 TableFormat = Literal["csv", "parquet"]

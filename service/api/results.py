@@ -5,14 +5,15 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
 
-from service.api.dependencies import DatabaseOf, StudyName, errors
+from service.api.dependencies import DatabaseOf, StudyName
+from service.api.errors import documented
 from service.api.models import Ranking, RankingRow
 from service.reports import html_report
 from service.reports import ranking as ranked
 from service.storage import studies
 from service.web.report import results_of, trials_of
 
-router = APIRouter(prefix="/studies/{name}", tags=["results"], responses=errors(404))
+router = APIRouter(prefix="/studies/{name}", tags=["results"], responses=documented(404))
 
 
 @router.get("/ranking")
