@@ -34,10 +34,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.termination import end_in_order
-from search_spaces import StudyDefinition, build_pruner, build_sampler, parse_definition
-from service.storage import optuna_trials, queue, studies, workers
+from search_spaces import StudyDefinition, parse_definition
+from service.storage import queue, studies, workers
 from service.storage.database import Database, initialise
 from service.storage.embedded import EmbeddedPostgres
+from service.storage.records import RunState
+from workers.assigning import assignment_of
+from workers.assignment import Ended
 from workers.execution import Execution
 from workers.lease import Renewal
 from workers.messages import EpochDone, Finished, Order, Report
@@ -88,17 +91,17 @@ def claim_times(db: Database, waiting: int, claims: int) -> list[float]:
     return times
 
 
-def our_block(db: Database, worker: str, spec: StudyDefinition, study: optuna.Study) -> float:
+def our_block(db: Database, worker: str, spec: StudyDefinition, optuna_study_id: int) -> float:
     started = time.perf_counter()
     for _ in range(BLOCK):
         lease = queue.claim(db, worker, 60)
         assert lease is not None
         with Renewal(db, worker, lease, 60) as renewal:
-            study.sampler = build_sampler(spec, lease.ordinal)
+            assignment = assignment_of(db, lease, spec, optuna_study_id)
             execution = Execution(
-                db, lease, spec, study, renewal=renewal, leave_by=lambda: float("inf"), data_folder=Path()
+                db, lease, spec, assignment, renewal=renewal, leave_by=lambda: float("inf"), data_folder=Path()
             )
-            assert execution.run(Rehearsal(), None).state == "complete"  # type: ignore[arg-type]
+            assert execution.run(Rehearsal()) == Ended(RunState.COMPLETE)  # type: ignore[arg-type]
     return (time.perf_counter() - started) / BLOCK * 1000
 
 
@@ -119,7 +122,7 @@ def trial_times(db: Database, trials: int) -> tuple[list[float], list[float]]:
     """Milliseconds a trial of ours and of plain Optuna, a figure a block."""
     spec = definition("ours", trials + BLOCK)
     record = studies.create(db, spec)
-    ours = optuna_trials.load_study(db, record.optuna_study_id, build_sampler(spec, 0), build_pruner(spec))
+    ours = record.optuna_study_id
     plain = optuna.create_study(
         storage=db.optuna,
         study_name="plain",

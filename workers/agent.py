@@ -10,14 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-
-from search_spaces import StudyDefinition, build_pruner, build_sampler, fixed_params
-from service.storage import optuna_trials, ownership, queue, studies
+from service.storage import ownership, queue, studies
 from service.storage.database import Database
 from service.storage.errors import LeaseLost, UnknownWorker
 from service.storage.patience import AWAY, first_line, patiently
 from service.storage.records import Lease, RunState
+from workers.assigning import assignment_of
 from workers.checkpoints import Place
 from workers.execution import Execution
 from workers.lease import AGAIN_S, Renewal
@@ -55,8 +53,7 @@ class Agent:
         self._db, self._options, self._seat = db, options, seat
         self._leave_by = float("inf")
         self._retires = False
-        self._rounds = Rounds(db, options.lease)
-        self._checkpoints: Place | None = None
+        self._is_unwanted = False  # somebody asked over REST that this worker leave
 
     def drain(self) -> None:
         """Take no further run and hand the present one back, with a checkpoint at the end of its epoch if that
@@ -78,42 +75,39 @@ class Agent:
         try:
             if not self._take_seat():
                 return
-            device = self._seat.process.device
             self._patiently(lambda: self._db.optuna)  # its first use costs a second that no run should wait for
-            self._register(device)
-            self._checkpoints = self._patiently(self._place)
-            self._serve()
-            self._rounds.leave()
+            rounds = self._patiently(self._begun)
+            self._serve(rounds)
+            rounds.leave()
         except AWAY as error:
             log.warning("left while the database was away: %s", first_line(error))
         finally:
             self._seat.clear()
 
-    def _register(self, device: str) -> None:
-        self._patiently(lambda: self._rounds.register(device))
-
-    def _place(self) -> Place | None:
+    def _begun(self) -> Rounds:
+        """Make this worker known to the database."""
         url = self._options.checkpoints
-        return None if url is None else Place(url, ownership.database_id(self._db))
+        checkpoints = None if url is None else Place(url, ownership.database_id(self._db))
+        return Rounds(self._db, self._options.lease, self._seat.process.device, checkpoints, self._heed)
 
-    def _serve(self) -> None:
+    def _serve(self, rounds: Rounds) -> None:
         while not (self.is_draining() or self._retires):
             if not self._seat.take():
-                self._wait_outside()
+                self._wait_outside(rounds)
                 continue
             try:
-                lease = self._next()
+                lease = self._next(rounds)
                 if lease is None and self._options.exit_when_idle:
-                    self._rounds.sweep(self._checkpoints)
+                    rounds.sweep()
                     return
             except AWAY as error:  # which is no empty queue
                 self._wait_out(error)
                 continue
             except UnknownWorker:  # silent for a day, or the database was restored to an earlier state
-                self._register(self._seat.process.device)
+                self._patiently(rounds.register_again)
                 continue
             if lease is not None:
-                self._work(lease)
+                self._work(lease, rounds)
             else:
                 self._seat.idle()
                 self._rest(self._options.poll + CROWDED_S * self._db.is_crowded())
@@ -121,7 +115,12 @@ class Agent:
     def is_draining(self) -> bool:
         """Whether `drain` was called, or is to be: somebody asked over REST that this worker leave."""
         # No Event: its lock is not reentrant, and a handler that comes while the lock is held waits for ever.
-        return self._leave_by < float("inf") or self._rounds.is_unwanted
+        return self._leave_by < float("inf") or self._is_unwanted
+
+    def _heed(self, may_stay: bool) -> None:
+        """Take note of what the database said, here or to the thread that renews a lease; once unwanted, always."""
+        if not may_stay:
+            self._is_unwanted = True
 
     def _rest(self, seconds: float) -> None:
         """Sleep for about so long, or until this worker is to leave."""
@@ -129,9 +128,9 @@ class Agent:
         while not (self.is_draining() or self._retires) and (left := until - time.monotonic()) > 0:
             time.sleep(min(left, NAP_S))
 
-    def _next(self) -> Lease | None:
-        self._rounds.look(self._checkpoints)
-        return None if self.is_draining() else queue.claim(self._db, self._rounds.worker_id, self._options.lease)
+    def _next(self, rounds: Rounds) -> Lease | None:
+        rounds.look()
+        return None if self.is_draining() else queue.claim(self._db, rounds.worker_id, self._options.lease)
 
     def _wait_out(self, error: Exception) -> None:
         """Wait for the database, and then a little more: others may hold runs whose leases ended meanwhile, and are
@@ -140,73 +139,76 @@ class Agent:
         self._patiently(self._db.ping)
         self._rest(min(self._options.lease / 3, 5 * AGAIN_S))
 
-    def _take_seat(self, lease: Lease | None = None, renewal: Renewal | None = None) -> bool:
+    def _take_seat(self, run_id: int | None = None, unless: Callable[[], bool] = lambda: False) -> bool:
         """Have a trial process, on a device of its own if the run needs that; False if it comes to nothing."""
-        while not self._seat.take(None if lease is None else lease.run_id):
-            if self.is_draining() or (renewal and (renewal.lost.is_set() or renewal.stopped.is_set())):
+        while not self._seat.take(run_id):
+            if self.is_draining() or unless():
                 return False
             time.sleep(NAP_S)
         return True
 
-    def _wait_outside(self) -> None:
+    def _wait_outside(self, rounds: Rounds) -> None:
         """Show a sign of life while another slot has the device to itself."""
         with contextlib.suppress(UnknownWorker, *AWAY):
-            self._rounds.look(self._checkpoints)
+            rounds.look()
         self._rest(NAP_S)
 
-    def _work(self, lease: Lease) -> None:
+    def _work(self, lease: Lease, rounds: Rounds) -> None:
+        """See the run to its end, or to its going back to the queue."""
+        hand_back = partial(queue.hand_back, self._db, lease)
         try:
-            with Renewal(self._db, self._rounds.worker_id, lease, self._options.lease, self._rounds.heed) as renewal:
-                if not self._take_seat(lease, renewal):
-                    self._patiently(lambda: queue.hand_back(self._db, lease))
+            with Renewal(self._db, rounds.worker_id, lease, self._options.lease, self._heed) as renewal:
+                if self._take_seat(lease.run_id, unless=renewal.is_over):
+                    self._execute(lease, renewal, rounds.checkpoints)
                 else:
-                    self._execute(lease, renewal)
+                    self._settle(hand_back)
         except LeaseLost as lost:
             log.warning("%s", lost)
             self._restart_process()
         except AWAY as error:
             log.warning("run %d is handed back: %s", lease.run_id, first_line(error))
             self._restart_process()
-            with contextlib.suppress(LeaseLost, *AWAY):  # the outage was no attempt of the run's
-                self._patiently(lambda: queue.hand_back(self._db, lease))
+            self._settle(hand_back)  # the outage was no attempt of the run's
         except TrialProcessDied:  # no new one could be started: the device, not the run, is to blame
-            with contextlib.suppress(LeaseLost, *AWAY):
-                self._patiently(lambda: queue.hand_back(self._db, lease))
+            self._settle(hand_back)
             raise
         except Exception as error:  # such as a study without its Optuna half: the worker goes on with others
             log.exception("run %d cannot be worked on", lease.run_id)
             reason = f"{type(error).__name__}: {error}"
-            with contextlib.suppress(LeaseLost, *AWAY):
-                end = partial(queue.finish, self._db, lease, RunState.FAILED, reason=reason)
-                self._patiently(lambda: end(tell=lambda: None))  # `expire` ends the Optuna trial, if there is one
+            fail = partial(queue.finish, self._db, lease, RunState.FAILED, reason=reason)
+            self._settle(partial(fail, tell=lambda: None))  # `expire` ends the Optuna trial, if there is one
             self._restart_process()
         finally:
             self._seat.end_of_run()
 
+    def _settle(self, write: Callable[[], None]) -> None:
+        """Write down what becomes of a run that is not trained to its end here; others do so if it is lost."""
+        with contextlib.suppress(LeaseLost, *AWAY):
+            self._patiently(write)
+
     def _patiently(self, call: Callable[[], T]) -> T:
         return patiently(call, seconds=float("inf"), give_up=self.is_draining)
 
-    def _execute(self, lease: Lease, renewal: Renewal) -> None:
+    def _execute(self, lease: Lease, renewal: Renewal, checkpoints: Place | None) -> None:
         found = studies.definition_of(self._db, lease.study_id)
         if found is None:
             raise LeaseLost(lease.run_id, lease.token)
         definition, optuna_study_id = found
-        sampler = build_sampler(definition, _sampler_seed(definition, lease.ordinal))
-        study = optuna_trials.load_study(self._db, optuna_study_id, sampler, build_pruner(definition))
+        assignment = assignment_of(self._db, lease, definition, optuna_study_id)
         execution = Execution(
             self._db,
             lease,
             definition,
-            study,
+            assignment,
             renewal=renewal,
             leave_by=lambda: self._leave_by,
             repack=lambda: self._seat.repack(lease.run_id),
             data_folder=self._options.data_folder,
-            checkpoints=self._checkpoints,
+            checkpoints=checkpoints,
             checkpoint_every=self._options.checkpoint_every,
         )
-        outcome = execution.run(self._seat.process, fixed_params(definition, lease.ordinal))
-        if not outcome.healthy:
+        execution.run(self._seat.process)
+        if not execution.healthy:
             self._restart_process()
 
     def _restart_process(self) -> None:
@@ -214,8 +216,3 @@ class Agent:
             self._seat.clear()
         else:
             self._seat.replace()
-
-
-def _sampler_seed(definition: StudyDefinition, ordinal: int) -> int:
-    """A seed for the run, whoever trains it: workers that shared one would suggest the same again and again."""
-    return int(np.random.SeedSequence((definition.sampler.seed, ordinal)).generate_state(1)[0])

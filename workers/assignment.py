@@ -12,14 +12,23 @@ Step = tuple[int, float]  # a step of Optuna's and the value reported there
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How the work on a lease ended; `state` is None if the run goes back to the queue."""
+class Ended:
+    """The work on a lease has ended its run."""
 
-    state: RunState | None
+    state: RunState
     reason: str | None = None
-    healthy: bool = True  # whether the trial process may serve again
-    attempted: bool = False  # going back to the queue has used up an attempt, as a lost worker does
-    out_of_memory: bool = False  # ended for that reason: to be tried again alone if the run goes back
+    infeasible: bool = False  # it fits into no memory here: a sampler should turn away from it
+
+
+@dataclass(frozen=True)
+class HandedBack:
+    """The work on a lease has ended, its run goes back to the queue."""
+
+    reason: str | None = None  # for the run's history; None if the worker was only told to leave
+    attempted: bool = False  # the attempt counts, as a lost worker's does
+
+
+Outcome = Ended | HandedBack
 
 
 class Assignment(Protocol):
@@ -32,7 +41,7 @@ class Assignment(Protocol):
     seeds: range  # the seeds of the study that the repeats are trained with, one after another
     tested_by: Objective | None  # test the model where this improves; None: the test split is not for this run
 
-    def adopt(self) -> Outcome | None:
+    def adopt(self) -> Ended | None:
         """Take over what earlier holders left; return how the run ended if one of them had only that left to note."""
 
     def prepare(self) -> TrialConfig:
@@ -48,5 +57,5 @@ class Assignment(Protocol):
     def is_hopeless(self, report: Step) -> bool:
         """Whether to end the training after this report, which has been written down."""
 
-    def tell(self, outcome: Outcome) -> None:
-        """Note the end of a run that is not handed back; called while its row is locked."""
+    def tell(self, ended: Ended) -> None:
+        """Note the end of the run; called while its row is locked."""

@@ -4,7 +4,7 @@ from search_spaces import Objective, StudyDefinition, TrialConfig, recorded_para
 from service.storage import queue
 from service.storage.database import Database
 from service.storage.records import Lease
-from workers.assignment import Outcome, Step
+from workers.assignment import Ended, Step
 from workers.messages import EpochDone
 from workers.objective import Progress
 
@@ -20,7 +20,7 @@ class ConfirmationRun:
         self.seeds = range(definition.repeats, definition.repeats + definition.confirmation.repeats)
         self.tested_by: Objective | None = definition.objectives[0]
 
-    def adopt(self) -> Outcome | None:
+    def adopt(self) -> Ended | None:
         return None
 
     def prepare(self) -> TrialConfig:
@@ -34,5 +34,5 @@ class ConfirmationRun:
     def is_hopeless(self, report: Step) -> bool:
         return False
 
-    def tell(self, outcome: Outcome) -> None:
+    def tell(self, ended: Ended) -> None:
         """There is nobody to tell."""

@@ -1,29 +1,24 @@
-"""One lease from its first moment to the end of its run, or to its going back to the queue."""
+"""The work on one lease, up to the end of its run or to its going back to the queue."""
 
 import logging
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
-
-import optuna
 
 from search_spaces import StudyDefinition, TrialConfig
 from service.storage import queue
 from service.storage.database import Database
 from service.storage.errors import LeaseLost
 from service.storage.patience import AWAY, patiently
-from service.storage.records import CurvePoint, Lease, RunState, Stage
-from workers.assignment import Assignment, Outcome
+from service.storage.records import CurvePoint, Lease, RunState
+from workers.assignment import Assignment, Ended, HandedBack, Outcome
 from workers.checkpoints import Place
 from workers.collection import discard
-from workers.confirmation_run import ConfirmationRun
 from workers.lease import Renewal
 from workers.messages import EpochDone, Failed, Finished, Order, Started
 from workers.objective import UnusableObjective
-from workers.search_trial import SearchTrial
 from workers.trial_process import TrialProcess, TrialProcessDied
 
 log = logging.getLogger(__name__)
@@ -38,7 +33,7 @@ class Execution:
     """Trains what the run is for and writes down what it does, always under the lease's token.
 
     Lease, process, clock, drain and curves are seen to here, alike for every run; what is trained, and who hears of
-    it, is the assignment's: a trial of the search or a run of the confirmation.
+    it, is the assignment's.
     """
 
     def __init__(
@@ -46,7 +41,7 @@ class Execution:
         db: Database,
         lease: Lease,
         definition: StudyDefinition,
-        study: optuna.Study,
+        assignment: Assignment,
         *,
         renewal: Renewal,
         leave_by: Callable[[], float],
@@ -55,20 +50,19 @@ class Execution:
         checkpoints: Place | None = None,
         checkpoint_every: float = 30.0,
     ) -> None:
-        self._db, self._lease, self._definition, self._study = db, lease, definition, study
+        self._db, self._lease, self._definition, self._assignment = db, lease, definition, assignment
         self._renewal, self._leave_by, self._data_folder = renewal, leave_by, data_folder
         self._repack = repack
         self._checkpoints, self._checkpoint_every = checkpoints, checkpoint_every
-        self._assignment: Assignment
+        self.healthy = True  # whether the trial process may serve again
 
-    def run(self, process: TrialProcess, fixed_params: Mapping[str, object] | None) -> Outcome:
+    def run(self, process: TrialProcess) -> Outcome:
         """Work until the run ends, is handed back or is lost.
 
         Raises:
             LeaseLost: another worker holds the run by now, or its study was deleted.
             One of AWAY: the database has not answered for long; the caller hands the run back.
         """
-        self._assignment = self._assigned(fixed_params)
         if (ended := self._assignment.adopt()) is not None:
             self._finish(ended, lambda: None)
             return ended
@@ -79,22 +73,18 @@ class Execution:
             raise
         except Exception as error:  # a sampler's or our own: one run's failure must not end the worker
             log.exception("run %d failed outside its training", self._lease.run_id)
-            outcome = Outcome(RunState.FAILED, f"{type(error).__name__}: {error}", healthy=False)
+            self.healthy = False
+            outcome = Ended(RunState.FAILED, f"{type(error).__name__}: {error}")
         self._end(outcome)
         log.info(
             "%s run %d: %s in %.1f s%s",
             self._definition.name,
             self._lease.ordinal,
-            outcome.state or "left",
+            outcome.state if isinstance(outcome, Ended) else "handed back",
             time.monotonic() - started,
             f": {outcome.reason}" if outcome.reason else "",
         )
         return outcome
-
-    def _assigned(self, fixed_params: Mapping[str, object] | None) -> Assignment:
-        if self._lease.stage is Stage.CONFIRMATION:
-            return ConfirmationRun(self._db, self._lease, self._definition)
-        return SearchTrial(self._db, self._lease, self._definition, self._study, fixed_params)
 
     def _patiently(self, call: Callable[[], T]) -> T:
         return patiently(call, give_up=lambda: time.monotonic() > self._leave_by())
@@ -118,6 +108,7 @@ class Execution:
             )
             return self._follow(process)
         except TrialProcessDied as death:
+            self.healthy = False
             if death.out_of_memory:
                 return self._out_of_memory(str(death))
             return self._died(str(death))
@@ -136,24 +127,23 @@ class Execution:
                         return self._leave(process, early)
                 case Finished():
                     flaw = self._assignment.progress.flaw
-                    return Outcome(RunState.COMPLETE if flaw is None else RunState.FAILED, flaw)
+                    return Ended(RunState.COMPLETE if flaw is None else RunState.FAILED, flaw)
                 case Failed(reason, traceback, out_of_memory):
                     log.warning("run %d failed:\n%s", self._lease.run_id, traceback.rstrip())
-                    return self._out_of_memory(reason) if out_of_memory else Outcome(RunState.FAILED, reason)
+                    self.healthy = not out_of_memory
+                    return self._out_of_memory(reason) if out_of_memory else Ended(RunState.FAILED, reason)
 
     def _died(self, reason: str) -> Outcome:
         """A killed process need not be the trial's doing: like a lost worker, it uses up an attempt."""
         if self._lease.attempts <= self._definition.retries:
-            return Outcome(None, reason, healthy=False, attempted=True)
-        return Outcome(RunState.FAILED, f"{reason} (attempt {self._lease.attempts}, retries used up)", healthy=False)
+            return HandedBack(reason, attempted=True)
+        return Ended(RunState.FAILED, f"{reason} (attempt {self._lease.attempts}, retries used up)")
 
     def _out_of_memory(self, reason: str) -> Outcome:
         """Not the trial's fault if others had the memory: `repack` tells, and sees to it that it gets all of it."""
         if self._repack():
-            note = f"ran out of memory beside other trials, to be tried alone: {reason}"
-            return Outcome(None, note, healthy=False, out_of_memory=True)
-        note = f"{reason} (its worker trained nothing else on the device)"
-        return Outcome(RunState.FAILED, note, healthy=False, out_of_memory=True)
+            return HandedBack(f"ran out of memory beside other trials, to be tried alone: {reason}")
+        return Ended(RunState.FAILED, f"{reason} (its worker trained nothing else on the device)", infeasible=True)
 
     def _must_leave(self) -> bool:
         """Whether this worker is leaving and the trial cannot stay: at once if it can be carried on from here."""
@@ -162,54 +152,55 @@ class Execution:
 
     def _called_off(self, deadline: float) -> Outcome | None:
         if self._renewal.lost.is_set():
-            return Outcome(None, "lease lost")
+            return HandedBack()  # which is refused, and raises LeaseLost
         if self._renewal.stopped.is_set():
-            return Outcome(RunState.CANCELLED, "study stopped")
+            return Ended(RunState.CANCELLED, "study stopped")
         if self._must_leave():
-            return Outcome(None, "handed back")
+            return HandedBack()
         if time.monotonic() > deadline:
             seconds = self._definition.budget.trial_timeout
-            return Outcome(RunState.FAILED, f"trial_timeout: not done after {seconds:g} s")
+            return Ended(RunState.FAILED, f"trial_timeout: not done after {seconds:g} s")
         return None
 
-    def _take_in(self, done: EpochDone) -> Outcome | None:
-        """Write the epoch down; return an outcome if the trial is to end here."""
+    def _take_in(self, done: EpochDone) -> Ended | None:
+        """Write the epoch down; return how the run has ended if it is to end here."""
         try:
             report = self._assignment.take_in(done)
         except UnusableObjective as error:
-            return Outcome(RunState.FAILED, str(error))
+            return Ended(RunState.FAILED, str(error))
         points = [_point(done, name, number) for name, number in done.metrics.items()]
         self._patiently(lambda: queue.record_epoch(self._db, self._lease, self._total(done), points, report))
         if report is None:
             return None
-        return Outcome(RunState.PRUNED) if self._patiently(lambda: self._assignment.is_hopeless(report)) else None
+        return Ended(RunState.PRUNED) if self._patiently(lambda: self._assignment.is_hopeless(report)) else None
 
     def _total(self, done: EpochDone) -> int:
         return done.repeat * self._definition.task.epochs + done.epoch
 
     def _leave(self, process: TrialProcess, outcome: Outcome) -> Outcome:
         """Bring the trial process to rest at the end of its epoch; it is not healthy if that takes too long."""
-        keep = outcome.state is None and self._checkpoints is not None and not self._renewal.lost.is_set()
+        goes_on = isinstance(outcome, HandedBack) and not self._renewal.lost.is_set()
+        keep = goes_on and self._checkpoints is not None
         process.stop(keep=keep)
         started = time.monotonic()
         while time.monotonic() < (self._leave_by() if keep else started + LEAVE_S):
             report = process.listen(LISTEN_S)
             if report is not None and not isinstance(report, Started | EpochDone):
                 return outcome
-        return replace(outcome, healthy=False)
+        self.healthy = False
+        return outcome
 
     def _end(self, outcome: Outcome) -> None:
-        if outcome.state is None:
-            note = outcome.reason if outcome.out_of_memory or outcome.attempted else None
-            self._patiently(lambda: queue.hand_back(self._db, self._lease, note, attempted=outcome.attempted))
-        else:
-            self._finish(outcome, lambda: self._assignment.tell(outcome))
+        match outcome:
+            case HandedBack(reason, attempted):
+                self._patiently(lambda: queue.hand_back(self._db, self._lease, reason, attempted=attempted))
+            case Ended() as ended:
+                self._finish(ended, lambda: self._assignment.tell(ended))
 
-    def _finish(self, outcome: Outcome, tell: Callable[[], None]) -> None:
-        assert outcome.state is not None
+    def _finish(self, ended: Ended, tell: Callable[[], None]) -> None:
         progress = self._assignment.progress
-        values = progress.values if outcome.state is RunState.COMPLETE else None
-        end = partial(queue.finish, self._db, self._lease, outcome.state, reason=outcome.reason)
+        values = progress.values if ended.state is RunState.COMPLETE else None
+        end = partial(queue.finish, self._db, self._lease, ended.state, reason=ended.reason)
         self._patiently(lambda: end(best_epoch=progress.best_epoch, values=values or None, tell=tell))
         if self._checkpoints is not None:
             discard(self._checkpoints, self._lease.run_id)

@@ -52,6 +52,10 @@ class Renewal:
         self._done.set()
         self._thread.join()
 
+    def is_over(self) -> bool:
+        """Whether there is nothing to hold any more: the run is lost, or its study was stopped."""
+        return self.lost.is_set() or self.stopped.is_set()
+
     def _renew_until_done(self) -> None:
         usual = min(self._seconds / 3, SEEN_S)
         away, due = False, time.monotonic() + usual

@@ -1,14 +1,14 @@
 """What an agent and its trial process say to each other over a pipe."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from search_spaces import Objective, TaskSpec, TrialConfig
 from workers.checkpoints import Place
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Order:
     """Train this: the agent's only word to start a trial."""
 
@@ -16,8 +16,8 @@ class Order:
     config: TrialConfig
     study_seed: int
     repeats: int
-    first_seed: int = field(default=0, kw_only=True)  # of the study's seeds, for the first repeat
-    tested_by: Objective | None = field(default=None, kw_only=True)  # test the model where this improves
+    first_seed: int = 0  # of the study's seeds, for the first repeat
+    tested_by: Objective | None = None  # test the model where this improves
     data_folder: Path
     run_id: int = 0
     token: int = 0

@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import time
+from collections.abc import Callable
 
 from service.storage import optuna_trials, ownership, workers
 from service.storage.database import Database
@@ -18,37 +19,47 @@ COLLECT_S = 600.0  # s between looks for checkpoints that nobody needs
 
 
 class Rounds:
-    """One worker's: who it is to the database, and when its next look is due."""
+    """One worker's: who it is to the database, and when its next look is due.
 
-    def __init__(self, db: Database, lease: float) -> None:
-        self._db, self._sweep_every = db, min(lease / 3, SEEN_S)
+    `heed` is told at every look whether the worker may stay.
+    """
+
+    def __init__(
+        self, db: Database, lease: float, device: str, checkpoints: Place | None, heed: Callable[[bool], None]
+    ) -> None:
+        self._db, self._device, self._heed = db, device, heed
+        self._sweep_every = min(lease / 3, SEEN_S)  # s
         self._sweep_at = self._look_at = self._collect_at = 0.0
-        self.worker_id: str  # since `register`
-        self.is_unwanted = False  # somebody asked over REST that this worker leave
+        self.checkpoints = checkpoints
+        self.worker_id = self._registered()
 
-    def register(self, device: str) -> None:
-        """Make this worker known, or known again."""
-        self.worker_id = workers.register(self._db, socket.gethostname(), os.getpid(), device)
-        log.info("worker %s on %s waits for runs", self.worker_id, device)
+    def register_again(self) -> None:
+        """Make this worker known again, under a new id: the database has forgotten it."""
+        self.worker_id = self._registered()
+
+    def _registered(self) -> str:
+        worker_id = workers.register(self._db, socket.gethostname(), os.getpid(), self._device)
+        log.info("worker %s on %s waits for runs", worker_id, self._device)
+        return worker_id
 
     def leave(self) -> None:
         """Say that this worker ends."""
         workers.stopped(self._db, self.worker_id)
         log.info("worker %s has left", self.worker_id)
 
-    def look(self, checkpoints: Place | None) -> None:
+    def look(self) -> None:
         """Sweep when it is time; ask more often whether this worker may stay.
 
         Raises:
             UnknownWorker: the database has forgotten it.
         """
         if time.monotonic() > self._sweep_at:
-            self.sweep(checkpoints)
+            self.sweep()
         elif time.monotonic() > self._look_at:
-            self.heed(workers.may_stay(self._db, self.worker_id))
+            self._heed(workers.may_stay(self._db, self.worker_id))
             self._look_at = time.monotonic() + LOOK_S
 
-    def sweep(self, checkpoints: Place | None) -> None:
+    def sweep(self) -> None:
         """Requeue what others have lost, show a sign of life, and from time to time remove checkpoints that no run
         needs any more.
 
@@ -56,13 +67,8 @@ class Rounds:
             UnknownWorker: the database has forgotten this worker.
         """
         expire(self._db, lambda trial_id, reason: optuna_trials.fail(self._db, trial_id, reason))
-        self.heed(workers.seen(self._db, self.worker_id))
+        self._heed(workers.seen(self._db, self.worker_id))
         self._sweep_at = time.monotonic() + self._sweep_every
-        if checkpoints is not None and time.monotonic() > self._collect_at:
-            collect(checkpoints, lambda runs: ownership.open_among(self._db, runs))
+        if self.checkpoints is not None and time.monotonic() > self._collect_at:
+            collect(self.checkpoints, lambda runs: ownership.open_among(self._db, runs))
             self._collect_at = time.monotonic() + COLLECT_S
-
-    def heed(self, may_stay: bool) -> None:
-        """Take note of what the database said, here or to the thread that renews a lease; once unwanted, always."""
-        if not may_stay:
-            self.is_unwanted = True

@@ -1,15 +1,15 @@
 """A run of the search is a trial of Optuna's."""
 
-from collections.abc import Mapping
+from functools import cached_property
 
-import optuna
+import numpy as np
 from optuna.trial import Trial, TrialState
 
-from search_spaces import Objective, StudyDefinition, TrialConfig, suggest
+from search_spaces import Objective, StudyDefinition, TrialConfig, build_pruner, build_sampler, fixed_params, suggest
 from service.storage import curves, infeasible, optuna_trials, queue
 from service.storage.database import Database
 from service.storage.records import Lease, RunState
-from workers.assignment import Outcome, Step
+from workers.assignment import Ended, Step
 from workers.messages import EpochDone
 from workers.objective import Progress
 
@@ -19,25 +19,26 @@ _SETTLED = {TrialState.COMPLETE: RunState.COMPLETE, TrialState.PRUNED: RunState.
 class SearchTrial:
     """Optuna suggests what to train, hears of the epochs, ends what is hopeless and is told the result."""
 
-    def __init__(
-        self,
-        db: Database,
-        lease: Lease,
-        definition: StudyDefinition,
-        study: optuna.Study,
-        fixed_params: Mapping[str, object] | None,
-    ) -> None:
-        self._db, self._lease, self._definition, self._study = db, lease, definition, study
-        self._fixed_params = fixed_params
-        self._trial_id: int
-        self._trial: Trial
+    def __init__(self, db: Database, lease: Lease, definition: StudyDefinition, optuna_study_id: int) -> None:
+        """Find the trial that an earlier holder of the run has asked for, or ask for one.
+
+        Raises:
+            LeaseLost: another worker holds the run by now.
+        """
+        self._db, self._lease, self._definition = db, lease, definition
+        sampler = build_sampler(definition, _sampler_seed(definition, lease.ordinal))
+        self._study = optuna_trials.load_study(db, optuna_study_id, sampler, build_pruner(definition))
+        self._trial_id = optuna_trials.ask(db, self._study, lease, fixed_params(definition, lease.ordinal))
         self._decided: frozenset[int] = frozenset()  # steps that an earlier holder has shown the pruner
         self.progress = Progress(definition.objectives)
         self.seeds = range(definition.repeats)
         self.tested_by: Objective | None = None
 
-    def adopt(self) -> Outcome | None:
-        self._trial_id = optuna_trials.ask(self._db, self._study, self._lease, self._fixed_params)
+    @cached_property
+    def _trial(self) -> Trial:
+        return optuna_trials.open_trial(self._study, self._trial_id)
+
+    def adopt(self) -> Ended | None:
         if self._lease.token == 1:
             return None
         earlier = self._db.optuna.get_trial(self._trial_id)
@@ -49,7 +50,7 @@ class SearchTrial:
         if earlier.state is TrialState.COMPLETE:
             self._recall()
         state = RunState.FAILED if infeasible.was_told(earlier) else _SETTLED.get(earlier.state, RunState.FAILED)
-        return Outcome(state, earlier.system_attrs.get("fail_reason"))
+        return Ended(state, earlier.system_attrs.get("fail_reason"))
 
     def _recall(self) -> None:
         """Read from the curves what the holder that told Optuna knew: which epoch was the best."""
@@ -57,13 +58,13 @@ class SearchTrial:
             self.progress.add(repeat, epoch, metrics)
 
     def prepare(self) -> TrialConfig:
-        self._trial = optuna_trials.open_trial(self._study, self._trial_id)
+        trial = self._trial
         try:
-            config = optuna_trials.suggested(self._db, self._lease, self._trial, self._suggest)
+            config = optuna_trials.suggested(self._db, self._lease, trial, self._suggest)
         except Exception:  # of a sampler: people should see which trial it was
-            queue.attach(self._db, self._lease, self._trial_id, self._trial.number)
+            queue.attach(self._db, self._lease, self._trial_id, trial.number)
             raise
-        queue.attach(self._db, self._lease, self._trial_id, self._trial.number, self._trial.params)
+        queue.attach(self._db, self._lease, self._trial_id, trial.number, trial.params)
         return config
 
     def _suggest(self, trial: Trial) -> TrialConfig:
@@ -85,14 +86,19 @@ class SearchTrial:
             return False
         return optuna_trials.should_prune(self._trial, *report)
 
-    def tell(self, outcome: Outcome) -> None:
-        reason = outcome.reason or str(outcome.state)
-        match outcome.state:
+    def tell(self, ended: Ended) -> None:
+        reason = ended.reason or str(ended.state)
+        match ended.state:
             case RunState.COMPLETE:
                 optuna_trials.tell(self._study, self._trial, TrialState.COMPLETE, self.progress.values)
             case RunState.PRUNED:
                 optuna_trials.tell(self._study, self._trial, TrialState.PRUNED)
-            case _ if outcome.out_of_memory:
+            case _ if ended.infeasible:
                 infeasible.end(self._db, self._trial, reason)
             case _:
                 optuna_trials.fail(self._db, self._trial_id, reason)
+
+
+def _sampler_seed(definition: StudyDefinition, ordinal: int) -> int:
+    """A seed for the run, whoever trains it: workers that shared one would suggest the same again and again."""
+    return int(np.random.SeedSequence((definition.sampler.seed, ordinal)).generate_state(1)[0])

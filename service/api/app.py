@@ -8,12 +8,12 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware import Middleware
 
 from service.api import catalog, docs, errors, exports, health, openapi, results, studies, trials, workers
-from service.api.dependencies import errors as documented
-from service.api.headers import ResponseHeaders
-from service.api.incidents import Incidents
-from service.api.opening import open_database
-from service.api.security import LoopbackOnly, key_check, refuse_open_door
+from service.api.errors import documented
 from service.settings import Settings
+from service.web.headers import ResponseHeaders
+from service.web.incidents import Incidents
+from service.web.opening import open_database
+from service.web.security import LoopbackOnly, key_check, refuse_open_door
 
 DATABASE_CONNECTIONS = 8
 HEADERS = {

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 
 from search_spaces import definition_schema, load_preset, preset_names
-from service.api.dependencies import errors
+from service.api.errors import documented
 from service.api.models import Presets
 
 router = APIRouter(tags=["catalog"])
@@ -25,7 +25,7 @@ def presets() -> Presets:
     return Presets(presets=preset_names())
 
 
-@router.get("/presets/{name}", responses=errors(404))
+@router.get("/presets/{name}", responses=documented(404))
 def preset(
     name: PresetName,
 ) -> dict[str, Any]:

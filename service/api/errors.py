@@ -1,7 +1,7 @@
 """From exception to response; every error has the shape of `ErrorOut`."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -12,36 +12,70 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 
 from search_spaces import InvalidDefinition
-from search_spaces.problems import shown
+from search_spaces.problems import Problem, shown
 from search_spaces.wording import RULES
-from service.api.faults import KINDS, fault_of
 from service.api.models import ErrorOut, ProblemOut
+from service.reports.missing import MissingPackage
+from service.storage.errors import DatabaseUnreachable, StudyExists, UnknownStudy
+from service.web.bodies import MAX_BODY_BYTES, BodyTooLarge, NotJson
+from service.web.faults import KINDS, fault_of
+from service.web.security import WrongKey
 
 logger = logging.getLogger(__name__)
+
+# One for each status that routes document, and when it is answered.
+_EXAMPLES: Sequence[tuple[str, Exception]] = (
+    ("The body is not JSON, or a foreign web page asks", NotJson("the body is not JSON")),
+    ("The key is missing or wrong", WrongKey()),
+    ("No such thing", UnknownStudy("digits-1")),
+    ("In conflict with what is there", StudyExists("digits-1")),
+    ("The body is too large", BodyTooLarge(MAX_BODY_BYTES)),
+    ("A rule is broken", InvalidDefinition([Problem.at("search_space.drop_rate.high", "must be below 1, got 1.2")])),
+    ("A package for this kind of file is not installed", MissingPackage("PNG", "matplotlib")),
+    ("The database is away; see Retry-After", DatabaseUnreachable()),
+)
 
 
 def install(app: FastAPI) -> None:
     """Register the handlers of every error that a client may see."""
-    for kind in KINDS:
+    for kind in (*KINDS, InvalidDefinition):
         app.exception_handler(kind)(_foreseen)
-    app.exception_handler(InvalidDefinition)(_invalid_definition)
     app.exception_handler(RequestValidationError)(_invalid_request)
     app.exception_handler(HTTPException)(_http_error)
 
 
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route that answers errors of these statuses, each with an example."""
+    described: dict[int | str, dict[str, Any]] = {}
+    for description, error in _EXAMPLES:
+        status, body, _ = _told(error)
+        if status in statuses:
+            example = body.model_dump(exclude_none=True)
+            content = {"application/json": {"example": example}}
+            described[status] = {"model": ErrorOut, "description": description, "content": content}
+    if missing := set(statuses) - set(described):
+        raise ValueError(f"_EXAMPLES has no error of status {min(missing)}: add one")
+    return described
+
+
 def _foreseen(request: Request, error: Exception) -> Response:
-    fault = fault_of(error)
-    if fault.status >= 500:
+    status, body, headers = _told(error)
+    if status >= 500:
         logger.warning("%s %s: %s", request.method, request.url.path, str(error).partition("\n")[0])
-    return _response(fault.status, fault.error, fault.message, fault.headers)
+    return _response(status, body, headers)
 
 
-def _invalid_definition(_: Request, error: InvalidDefinition) -> Response:
-    return _problems("invalid_definition", [ProblemOut(path=p.path, message=p.message) for p in error.problems])
+def _told(error: Exception) -> tuple[int, ErrorOut, Mapping[str, str]]:
+    """Status, body and headers of the answer to a foreseen error."""
+    if isinstance(error, InvalidDefinition):
+        problems = [ProblemOut(path=p.path, message=p.message) for p in error.problems]
+        return 422, _broken("invalid_definition", problems), {}
+    fault = fault_of(error)
+    return fault.status, ErrorOut(error=fault.error, message=fault.message, problems=None), fault.headers
 
 
 def _invalid_request(_: Request, error: RequestValidationError) -> Response:
-    return _problems("invalid_request", [_in_our_words(problem) for problem in error.errors()])
+    return _response(422, _broken("invalid_request", [_in_our_words(problem) for problem in error.errors()]))
 
 
 def _in_our_words(problem: Mapping[str, Any]) -> ProblemOut:
@@ -57,7 +91,8 @@ def _http_error(request: Request, error: HTTPException) -> Response:
     phrase = HTTPStatus(error.status_code).phrase
     message = f"{phrase}: {request.method} {request.url.path[:200]}; the routes are listed at /docs"
     headers = {"Allow": ", ".join(_allowed(request))} if error.status_code == 405 else error.headers
-    return _response(error.status_code, phrase.lower().replace(" ", "_"), message, headers)
+    body = ErrorOut(error=phrase.lower().replace(" ", "_"), message=message, problems=None)
+    return _response(error.status_code, body, headers)
 
 
 def _allowed(request: Request) -> list[str]:
@@ -69,17 +104,10 @@ def _allowed(request: Request) -> list[str]:
     ]
 
 
-def _problems(error: str, problems: list[ProblemOut]) -> Response:
+def _broken(error: str, problems: list[ProblemOut]) -> ErrorOut:
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return _response(422, error, problems[0].message + more, problems=problems)
+    return ErrorOut(error=error, message=problems[0].message + more, problems=problems)
 
 
-def _response(
-    status: int,
-    error: str,
-    message: str,
-    headers: Mapping[str, str] | None = None,
-    problems: list[ProblemOut] | None = None,
-) -> JSONResponse:
-    body = ErrorOut(error=error, message=message, problems=problems)
+def _response(status: int, body: ErrorOut, headers: Mapping[str, str] | None = None) -> JSONResponse:
     return JSONResponse(body.model_dump(exclude_none=True), status_code=status, headers=headers)

@@ -4,16 +4,17 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Response
 
-from service.api.dependencies import DatabaseOf, StudyName, errors
-from service.api.faults import UnknownFigure
+from service.api.dependencies import DatabaseOf, StudyName
+from service.api.errors import documented
 from service.api.models import FigureOut, Figures
-from service.api.report import results_of
 from service.reports.drawing import PictureFormat, draw
 from service.reports.exports import TABLES, TableName, csv_of, parquet_of
 from service.reports.figures import charts_of
 from service.storage import studies
+from service.web.faults import UnknownFigure
+from service.web.report import results_of
 
-router = APIRouter(prefix="/studies/{name}", tags=["results"], responses=errors(404, 501))
+router = APIRouter(prefix="/studies/{name}", tags=["results"], responses=documented(404, 501))
 
 MEDIA = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet", "png": "image/png", "svg": "image/svg+xml"}
 TableFormat = Literal["csv", "parquet"]

@@ -2,19 +2,20 @@
 
 from fastapi import APIRouter
 
-from service.api.dependencies import DatabaseOf, errors
+from service.api.dependencies import DatabaseOf
+from service.api.errors import documented
 from service.api.models import Health
 
 router = APIRouter(tags=["health"])
 
 
-@router.get("/health", responses=errors(400))
+@router.get("/health", responses=documented(400))
 async def health() -> Health:
     """200 whenever the controller runs, whatever the database does."""
     return Health()
 
 
-@router.get("/ready", responses=errors(400, 503))
+@router.get("/ready", responses=documented(400, 503))
 def ready(database: DatabaseOf) -> Health:
     """200 when the database answers and its tables are current, else 503."""
     database.check()

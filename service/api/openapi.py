@@ -9,10 +9,17 @@ from search_spaces import definition_schema, load_preset, preset_names
 
 DEFINITION = "StudyDefinition"
 _COMPONENTS = "#/components/schemas/"
+_REFERENCE = {"$ref": _COMPONENTS + DEFINITION}
+
+# What a body that is a definition holds.
+DEFINITION_CONTENT = {
+    "schema": _REFERENCE,
+    "examples": {name: {"summary": f"The preset {name}", "value": load_preset(name)} for name in preset_names()},
+}
 
 
 def publish(app: FastAPI) -> None:
-    """Let `app.openapi()` describe the body that `POST /v1/studies` reads by itself."""
+    """Let `app.openapi()` describe what a study's definition is."""
     describe = app.openapi
 
     def described() -> dict[str, Any]:
@@ -25,17 +32,11 @@ def publish(app: FastAPI) -> None:
 
 
 def with_definition(description: dict[str, Any]) -> dict[str, Any]:
-    """The description with the definition's schema among its components and wherever a definition stands."""
+    """The description with the definition's schema among its components and wherever a definition is shown."""
     described = copy.deepcopy(description)
     schemas = described["components"]["schemas"]
     schemas.update(definition_components())
-    reference = {"$ref": _COMPONENTS + DEFINITION}
-    schemas["StudyDetail"]["properties"]["definition"] = reference
-    examples = {name: {"summary": f"The preset {name}", "value": load_preset(name)} for name in preset_names()}
-    described["paths"]["/v1/studies"]["post"]["requestBody"] = {
-        "required": True,
-        "content": {"application/json": {"schema": reference, "examples": examples}},
-    }
+    schemas["StudyDetail"]["properties"]["definition"] = _REFERENCE
     return described
 
 

@@ -29,6 +29,7 @@ from service.storage.records import (
     TrialRecord,
     WorkerRecord,
 )
+from service.web.elapsed import elapsed_s
 
 
 def study_out(study: StudyRecord, dashboard_url: str) -> StudyOut:
@@ -70,13 +71,6 @@ def trial_detail(
 
 def worker_out(worker: WorkerRecord) -> WorkerOut:
     return WorkerOut.model_validate(worker, from_attributes=True)
-
-
-def elapsed_s(study: StudyRecord, now: datetime) -> float:
-    """Seconds since the first run was leased, up to the study's end: what its wall_time limits."""
-    if study.started_at is None:
-        return 0.0
-    return max(0.0, ((study.finished_at or now) - study.started_at).total_seconds())
 
 
 def _study_fields(study: StudyRecord, dashboard_url: str) -> dict[str, Any]:

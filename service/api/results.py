@@ -5,13 +5,15 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
 
-from service.api.dependencies import DatabaseOf, StudyName, errors
+from service.api.dependencies import DatabaseOf, StudyName
+from service.api.errors import documented
 from service.api.models import Ranking, RankingRow
-from service.api.report import report_of, trials_of
+from service.reports import html_report
 from service.reports import ranking as ranked
 from service.storage import studies
+from service.web.report import results_of, trials_of
 
-router = APIRouter(prefix="/studies/{name}", tags=["results"], responses=errors(404))
+router = APIRouter(prefix="/studies/{name}", tags=["results"], responses=documented(404))
 
 
 @router.get("/ranking")
@@ -31,4 +33,4 @@ HTML_PAGE: dict[int | str, dict[str, Any]] = {
 @router.get("/report", response_class=Response, responses=HTML_PAGE)
 def report(name: StudyName, database: DatabaseOf) -> Response:
     """The report as one HTML page that needs nothing else."""
-    return HTMLResponse(report_of(database, studies.get(database, name)))
+    return HTMLResponse(html_report(results_of(database, studies.get(database, name))))

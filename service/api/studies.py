@@ -1,31 +1,44 @@
 """Studies: submit, list, show, prioritize, extend, confirm, pause, resume, stop, delete."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated, Any
 
-from search_spaces import Confirmation
-from service.api.changes import ExtensionIn, PriorityIn
-from service.api.dependencies import (
-    ChangedPriority,
-    DatabaseOf,
-    Extension,
-    Limit,
-    Offset,
-    SettingsOf,
-    StudyName,
-    SubmittedDefinition,
-    WantedConfirmation,
-    described,
-    errors,
-)
+from fastapi import APIRouter, Depends, Response
+from pydantic import BeforeValidator, Field
+
+from search_spaces import Confirmation, StudyDefinition, parse_definition
+from search_spaces.budget import MOST_TRIALS
+from search_spaces.definition import HIGHEST_PRIORITY, LOWEST_PRIORITY
+from search_spaces.part import Part
+from service.api.dependencies import DatabaseOf, Limit, Offset, SettingsOf, StudyName
+from service.api.errors import documented
 from service.api.models import StudyDetail, StudyOut, StudyPage
+from service.api.openapi import DEFINITION_CONTENT
 from service.api.records import study_detail, study_out, winner_out
-from service.api.report import winner_of
 from service.storage import extension, studies
+from service.web.bodies import Body, BodyRoute, JsonBody
+from service.web.report import winner_of
 
-router = APIRouter(prefix="/studies", tags=["studies"])
+router = APIRouter(prefix="/studies", tags=["studies"], route_class=BodyRoute)
 
 
-@router.post("", status_code=201, responses=errors(409, 413))
+def _whole(value: Any) -> Any:
+    """3.0 is an integer in JSON."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WholeNumber = Annotated[int, BeforeValidator(_whole)]
+SubmittedDefinition = Annotated[StudyDefinition, Depends(JsonBody(parse_definition, DEFINITION_CONTENT))]
+
+
+class PriorityIn(Part):
+    priority: WholeNumber = Field(ge=LOWEST_PRIORITY, le=HIGHEST_PRIORITY, examples=[10])
+
+
+class ExtensionIn(Part):
+    trials: WholeNumber = Field(ge=1, le=MOST_TRIALS, description="further trials", examples=[20])
+
+
+@router.post("", status_code=201, responses=documented(409, 413))
 def submit(definition: SubmittedDefinition, database: DatabaseOf, settings: SettingsOf, response: Response) -> StudyOut:
     """Create the study and its queue of runs, whole or not at all; workers begin at once."""
     study = study_out(studies.create(database, definition), settings.dashboard_url)
@@ -40,7 +53,7 @@ def listing(database: DatabaseOf, settings: SettingsOf, limit: Limit = 100, offs
     return StudyPage(studies=page, total=studies.count(database))
 
 
-@router.get("/{name}", responses=errors(404))
+@router.get("/{name}", responses=documented(404))
 def show(name: StudyName, database: DatabaseOf, settings: SettingsOf) -> StudyDetail:
     """State, counts, budget used, best trial so far, the confirmation's winner, and the definition."""
     study = studies.get(database, name)
@@ -48,21 +61,21 @@ def show(name: StudyName, database: DatabaseOf, settings: SettingsOf) -> StudyDe
     return study_detail(study, settings.dashboard_url, None if named is None else winner_out(*named))
 
 
-@router.patch("/{name}", responses=errors(404, 413), openapi_extra=described(PriorityIn))
-def prioritize(name: StudyName, change: ChangedPriority, database: DatabaseOf, settings: SettingsOf) -> StudyOut:
+@router.patch("/{name}", responses=documented(404, 413))
+def prioritize(name: StudyName, change: Body[PriorityIn], database: DatabaseOf, settings: SettingsOf) -> StudyOut:
     """Change the study's priority; it counts from the next run that a worker takes, and no running one is disturbed."""
     return study_out(studies.set_priority(database, name, change.priority), settings.dashboard_url)
 
 
-@router.post("/{name}/extend", responses=errors(404, 409, 413), openapi_extra=described(ExtensionIn))
-def extend(name: StudyName, more: Extension, database: DatabaseOf, settings: SettingsOf) -> StudyOut:
+@router.post("/{name}/extend", responses=documented(404, 409, 413))
+def extend(name: StudyName, more: Body[ExtensionIn], database: DatabaseOf, settings: SettingsOf) -> StudyOut:
     """Add trials to the budget; a study that has finished is searched again."""
     return study_out(extension.extend(database, name, more.trials), settings.dashboard_url)
 
 
-@router.post("/{name}/confirmation", responses=errors(404, 409, 413), openapi_extra=described(Confirmation))
+@router.post("/{name}/confirmation", responses=documented(404, 409, 413))
 def confirm(
-    name: StudyName, wanted: WantedConfirmation, database: DatabaseOf, settings: SettingsOf, response: Response
+    name: StudyName, wanted: Body[Confirmation], database: DatabaseOf, settings: SettingsOf, response: Response
 ) -> StudyOut:
     """Train the best configurations again under fresh seeds and test them: at once, or when the search has ended."""
     study = study_out(extension.confirm(database, name, wanted), settings.dashboard_url)
@@ -70,25 +83,25 @@ def confirm(
     return study
 
 
-@router.delete("/{name}", status_code=204, responses=errors(404))
+@router.delete("/{name}", status_code=204, responses=documented(404))
 def delete(name: StudyName, database: DatabaseOf) -> None:
     """Remove the study with its trials and curves, for good."""
     studies.delete(database, name)
 
 
-@router.post("/{name}/pause", responses=errors(404, 409))
+@router.post("/{name}/pause", responses=documented(404, 409))
 def pause(name: StudyName, database: DatabaseOf, settings: SettingsOf) -> StudyOut:
     """Start no further run; runs that are training go on to their end."""
     return study_out(studies.set_state(database, name, "paused"), settings.dashboard_url)
 
 
-@router.post("/{name}/resume", responses=errors(404, 409))
+@router.post("/{name}/resume", responses=documented(404, 409))
 def resume(name: StudyName, database: DatabaseOf, settings: SettingsOf) -> StudyOut:
     """Start runs of a paused study again."""
     return study_out(studies.set_state(database, name, "running"), settings.dashboard_url)
 
 
-@router.post("/{name}/stop", responses=errors(404, 409))
+@router.post("/{name}/stop", responses=documented(404, 409))
 def stop(name: StudyName, database: DatabaseOf, settings: SettingsOf) -> StudyOut:
     """End the study for good: waiting runs are cancelled, training ones end at their next epoch."""
     return study_out(studies.set_state(database, name, "stopped"), settings.dashboard_url)

@@ -5,15 +5,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from service.api.dependencies import ConfirmationPlace, DatabaseOf, Limit, Offset, StudyName, TrialNumber, errors
-from service.api.faults import NoCompleteTrial
+from service.api.dependencies import ConfirmationPlace, DatabaseOf, Limit, Offset, StudyName, TrialNumber
+from service.api.errors import documented
 from service.api.models import RunState, TrialDetail, TrialOut, TrialPage
 from service.api.records import trial_detail, trial_out
 from service.storage import cancellation, curves, history, records, studies, trials
 from service.storage.database import Database
 from service.storage.records import Stage
+from service.web.faults import NoCompleteTrial
 
-router = APIRouter(prefix="/studies/{name}", tags=["trials"], responses=errors(404))
+router = APIRouter(prefix="/studies/{name}", tags=["trials"], responses=documented(404))
 
 State = Annotated[RunState | None, Query(description="only runs in this state")]
 
@@ -41,7 +42,7 @@ def show(name: StudyName, number: TrialNumber, database: DatabaseOf) -> TrialDet
     return _shown(database, name, number, Stage.SEARCH)
 
 
-@router.post("/trials/{number}/cancel", responses=errors(409))
+@router.post("/trials/{number}/cancel", responses=documented(409))
 def cancel(name: StudyName, number: TrialNumber, database: DatabaseOf) -> TrialOut:
     """End a trial that waits or is in training, for good; its worker goes on with another within seconds."""
     return _cancelled(database, name, number, Stage.SEARCH)
@@ -61,7 +62,7 @@ def show_confirming(name: StudyName, place: ConfirmationPlace, database: Databas
     return _shown(database, name, place, Stage.CONFIRMATION)
 
 
-@router.post("/confirmation/{place}/cancel", responses=errors(409))
+@router.post("/confirmation/{place}/cancel", responses=documented(409))
 def cancel_confirming(name: StudyName, place: ConfirmationPlace, database: DatabaseOf) -> TrialOut:
     """End a run of the confirmation that waits or is in training, for good; the others go on, and name the winner."""
     return _cancelled(database, name, place, Stage.CONFIRMATION)

@@ -2,7 +2,8 @@
 
 from fastapi import APIRouter
 
-from service.api.dependencies import DatabaseOf, WorkerId, errors
+from service.api.dependencies import DatabaseOf, WorkerId
+from service.api.errors import documented
 from service.api.models import Workers
 from service.api.records import worker_out
 from service.storage import workers
@@ -16,7 +17,7 @@ def alive(database: DatabaseOf) -> Workers:
     return Workers(workers=[worker_out(worker) for worker in workers.alive(database)])
 
 
-@router.post("/workers/{worker}/drain", status_code=204, responses=errors(404))
+@router.post("/workers/{worker}/drain", status_code=204, responses=documented(404))
 def drain(worker: WorkerId, database: DatabaseOf) -> None:
     """Ask a worker to leave, as SIGTERM does: it hands its trial back with a checkpoint within seconds, and ends."""
     workers.drain(database, worker)

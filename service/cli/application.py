@@ -2,7 +2,7 @@
 
 import typer
 
-from service.cli import auditing, following, parts, reporting, running, studies, submitting, trials, workers
+from service.cli import database, following, parts, reporting, running, studies, submitting, trials, workers
 
 HELP = """
 Tune stochastic regularization: submit a study, let workers train its trials, read the answer.
@@ -52,37 +52,23 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-database = typer.Typer(help="Care for the database.", no_args_is_help=True, rich_markup_mode="rich")
-database.command("init")(parts.database_init)
-database.command("audit")(auditing.database_audit)
-
-START, ASK, PARTS = "Start", "Ask a running service", "Single parts of a fleet"
-application.command(rich_help_panel=START)(running.run)
-application.command(rich_help_panel=START)(running.serve)
-for command in (
-    submitting.submit,
-    studies.studies,
-    following.watch,
-    reporting.report,
-    studies.pause,
-    studies.resume,
-    studies.stop,
-    studies.extend,
-    studies.confirm,
-    studies.delete,
-    trials.trial,
-    trials.cancel,
-    workers.workers,
-    workers.drain,
-    submitting.presets,
-):
-    application.command(rich_help_panel=ASK)(command)
-application.command(rich_help_panel=ASK, context_settings={"ignore_unknown_options": True})(studies.prioritize)
-application.command(rich_help_panel=PARTS)(parts.controller)
-application.command(rich_help_panel=PARTS)(parts.dashboard)
-application.command(
-    rich_help_panel=PARTS,
-    add_help_option=False,  # the worker has a help of its own
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-)(parts.worker)
-application.add_typer(database, name="db", rich_help_panel=PARTS)
+# Each module's commands, in the order of the help.
+FLEET = "Single parts of a fleet"
+PANELS = {
+    "Start": (running.commands,),
+    "Ask a running service": (
+        submitting.commands,
+        studies.commands,
+        following.commands,
+        reporting.commands,
+        trials.commands,
+        workers.commands,
+    ),
+    FLEET: (parts.commands,),
+}
+for panel, groups in PANELS.items():
+    for commands in groups:
+        for command in commands.registered_commands:
+            command.rich_help_panel = panel
+        application.add_typer(commands)
+application.add_typer(database.commands, name="db", rich_help_panel=FLEET)

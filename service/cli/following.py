@@ -17,11 +17,14 @@ from service.cli.snapshot import Snapshot, take
 from service.cli.views import bars, line
 from service.client import Client, Unreachable
 
+commands = typer.Typer()
+
 LOOK = 0.5  # s between two looks on a terminal
 LINE = 5.0  # s between two lines elsewhere
 PATIENCE = 60.0  # s without an answer before giving up: a controller may be started again
 
 
+@commands.command()
 def watch(name: Annotated[str, typer.Argument(help="The study's name.")]) -> None:
     """Follow a study until it has ended: a bar for it and for each running trial, then the answer.
 

@@ -1,4 +1,4 @@
-"""`controller`, `dashboard`, `worker`, `db init`: one process each, for fleets and for the stack."""
+"""`controller`, `dashboard`, `worker`: one process each, for fleets and for the stack."""
 
 import os
 import socket
@@ -10,9 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from service.cli.exit_codes import ExitCode, Failure
-from service.cli.session import say, settings_here
+from service.cli.session import database_of, settings_here
 from service.ports import LOOPBACK, is_free
 from service.settings import CONTROLLER_PORT, DASHBOARD_PORT, Settings
+
+commands = typer.Typer()
 
 Host = Annotated[str, typer.Option(help="Address to listen on; any but loopback needs PERNODEDROP_API_KEY.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
@@ -22,6 +24,7 @@ Inherited = Annotated[
 ]
 
 
+@commands.command()
 def controller(host: Host = LOOPBACK, port: Port = CONTROLLER_PORT, inherited: Inherited = None) -> None:
     """Serve the REST API on the database of DATABASE_URL; its documentation is at /docs."""
     from service.api.app import create_app
@@ -29,6 +32,7 @@ def controller(host: Host = LOOPBACK, port: Port = CONTROLLER_PORT, inherited: I
     _serve(create_app, host, port, inherited)
 
 
+@commands.command()
 def dashboard(host: Host = LOOPBACK, port: Port = DASHBOARD_PORT, inherited: Inherited = None) -> None:
     """Serve the pages for people on the database of DATABASE_URL."""
     from service.dashboard import create_app
@@ -36,21 +40,13 @@ def dashboard(host: Host = LOOPBACK, port: Port = DASHBOARD_PORT, inherited: Inh
     _serve(create_app, host, port, inherited)
 
 
+@commands.command(
+    add_help_option=False,  # the worker has a help of its own
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
 def worker(context: typer.Context) -> None:
     """Train runs from the queue of DATABASE_URL until told to stop; `pernodedrop worker --help` has its options."""
     os.execv(sys.executable, [sys.executable, "-m", "workers", *context.args])  # noqa: S606
-
-
-def database_init() -> None:
-    """Create or upgrade the tables in DATABASE_URL; safe to repeat, also from several machines at once."""
-    from service.storage.database import initialise
-
-    settings = settings_here()
-    try:
-        initialise(_database_of(settings))
-    except ValueError as error:
-        raise Failure(str(error), ExitCode.WRONG) from error
-    say("the database is ready")
 
 
 def _serve(create_app: Callable[[Settings], Any], host: str, port: int, inherited: int | None) -> None:
@@ -59,7 +55,7 @@ def _serve(create_app: Callable[[Settings], Any], host: str, port: int, inherite
     os.environ["TZ"] = "UTC"  # Optuna stores naive local times
     time.tzset()
     settings = settings_here(host=host)
-    _database_of(settings)
+    database_of(settings)
     try:
         app = create_app(settings)
     except ValueError as error:
@@ -70,10 +66,3 @@ def _serve(create_app: Callable[[Settings], Any], host: str, port: int, inherite
         app, host=host, port=port, server_header=False, access_log=False, timeout_graceful_shutdown=5
     )
     uvicorn.Server(config).run(None if inherited is None else [socket.socket(fileno=inherited)])
-
-
-def _database_of(settings: Settings) -> str:
-    if settings.database_url is None:
-        message = "DATABASE_URL is not set: write postgresql://user:password@host:5432/name"
-        raise Failure(message, ExitCode.WRONG)
-    return settings.database_url

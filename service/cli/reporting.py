@@ -12,6 +12,8 @@ from service.cli.session import client_here, say
 from service.cli.studies import StudyName
 from service.client import Client
 
+commands = typer.Typer()
+
 PAGE = "report.html"
 RECORDS = "records"
 
@@ -58,6 +60,7 @@ OfOutput = Annotated[
 ]
 
 
+@commands.command()
 def report(name: StudyName, formats: OfFormat = None, output: OfOutput = None) -> None:
     """Write the study's report: a page, tables or figures.
 

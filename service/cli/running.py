@@ -25,6 +25,8 @@ from service.stack import Stack
 
 FIRST_STUDY = "quickstart"
 
+commands = typer.Typer()
+
 MOST_SLOTS = 64  # as `pernodedrop worker --slots` has it
 
 
@@ -44,6 +46,7 @@ ControllerPort = Annotated[int, typer.Option("--port", min=1, max=65535, help="O
 DashboardPort = Annotated[int, typer.Option(min=1, max=65535, help="Of the dashboard; another if taken.")]
 
 
+@commands.command()
 def run(  # noqa: PLR0917 (options, given by name)
     preset: Preset = None,
     file: Annotated[Path | None, typer.Option(help="A definition of your own, YAML or JSON.")] = None,
@@ -80,6 +83,7 @@ def run(  # noqa: PLR0917 (options, given by name)
             raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
+@commands.command()
 def serve(  # noqa: PLR0917 (options, given by name)
     workers: WorkerCount = 2,
     threads: Threads = 1,

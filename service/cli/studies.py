@@ -13,10 +13,13 @@ from service.cli.snapshot import take
 from service.cli.views import line, measured
 from service.client import Client
 
+commands = typer.Typer()
+
 StudyName = Annotated[str, typer.Argument(help="The study's name.")]
 AS_DEFINED = "as the study's definition says, else "
 
 
+@commands.command()
 def studies(
     name: Annotated[
         str | None, typer.Argument(help="Show this one with its answer so far.", show_default=False)
@@ -33,21 +36,25 @@ def studies(
             show_results(console, client, snapshot.study)
 
 
+@commands.command()
 def pause(name: StudyName) -> None:
     """Start no further run of the study; those in training go on."""
     _order(name, "pause")
 
 
+@commands.command()
 def resume(name: StudyName) -> None:
     """Go on with a paused study."""
     _order(name, "resume")
 
 
+@commands.command()
 def stop(name: StudyName) -> None:
     """End the study for good; its results stay."""
     _order(name, "stop")
 
 
+@commands.command(context_settings={"ignore_unknown_options": True})  # -5 is a priority
 def prioritize(
     name: StudyName,
     priority: Annotated[int, typer.Argument(help="From -100 to 100; 0 unless the definition says otherwise.")],
@@ -57,6 +64,7 @@ def prioritize(
         say(f"{name} has priority {client.prioritize(name, priority).priority}")
 
 
+@commands.command()
 def extend(
     name: StudyName,
     trials: Annotated[int, typer.Option(min=1, help="Further trials.", show_default=False)],
@@ -67,6 +75,7 @@ def extend(
     say(f"{name} is {study.state} with {study.budget.trials} trials")
 
 
+@commands.command()
 def confirm(
     name: StudyName,
     top: Annotated[
@@ -86,6 +95,7 @@ def confirm(
     say(f"runs to confirm {name}: {runs}" if runs else f"{name} is confirmed when its search has ended")
 
 
+@commands.command()
 def delete(name: StudyName, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
     """Remove the study with its trials and curves, for good."""
     with client_here() as client:

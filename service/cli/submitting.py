@@ -11,6 +11,8 @@ from service.cli.following import watch_to_the_end
 from service.cli.scaling import Scales, scaled_definition
 from service.cli.session import client_here, say
 
+commands = typer.Typer()
+
 File = Annotated[Path | None, typer.Argument(help="The study's definition, YAML or JSON.", show_default=False)]
 Preset = Annotated[str | None, typer.Option(help="A ready-made definition: see `pernodedrop presets`.")]
 Overrides = Annotated[
@@ -19,6 +21,7 @@ Overrides = Annotated[
 Name = Annotated[str | None, typer.Option(help="Another name for the study.")]
 
 
+@commands.command()
 def submit(  # noqa: PLR0917 (options, given by name)
     file: File = None,
     preset: Preset = None,
@@ -48,6 +51,7 @@ def submit(  # noqa: PLR0917 (options, given by name)
         say(f"follow it:  pernodedrop watch {study.name}\ndashboard:  {study.links.dashboard}")
 
 
+@commands.command()
 def presets(
     name: Annotated[str | None, typer.Argument(help="Print this one.", show_default=False)] = None,
 ) -> None:

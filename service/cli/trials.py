@@ -11,12 +11,15 @@ from service.cli.session import client_here, console_here, say
 from service.cli.studies import StudyName
 from service.cli.views import clock, measured, named, setting
 
+commands = typer.Typer()
+
 Number = Annotated[int, typer.Argument(min=0, help="The trial's number in its study.")]
 Confirming = Annotated[
     bool, typer.Option("--confirmation", help="A run of the confirmation; the number is its place there, from 0.")
 ]
 
 
+@commands.command()
 def trial(name: StudyName, number: Number, confirmation: Confirming = False) -> None:
     """Show one trial: its parameters, what it came to, and what happened to it on the way."""
     with client_here() as client:
@@ -26,6 +29,7 @@ def trial(name: StudyName, number: Number, confirmation: Confirming = False) -> 
     console.print(history_table(shown.history))
 
 
+@commands.command()
 def cancel(name: StudyName, number: Number, confirmation: Confirming = False) -> None:
     """End one trial that waits or is in training, for good; its study goes on."""
     with client_here() as client:

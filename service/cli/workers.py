@@ -9,7 +9,10 @@ from rich.table import Table
 from service.cli.exit_codes import Failure
 from service.cli.session import client_here, console_here, say
 
+commands = typer.Typer()
 
+
+@commands.command()
 def workers() -> None:
     """List the workers that were seen lately and what they train."""
     with client_here() as client:
@@ -27,6 +30,7 @@ def workers() -> None:
     console_here().print(table)
 
 
+@commands.command()
 def drain(
     worker: Annotated[str, typer.Argument(help="As `pernodedrop workers` names it, such as node-3:4711.")],
 ) -> None:

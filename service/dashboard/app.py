@@ -7,15 +7,15 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Route
 
-from service.api.headers import ResponseHeaders
-from service.api.incidents import Incidents
-from service.api.opening import open_database
-from service.api.security import LoopbackOnly, refuse_open_door
 from service.dashboard import routes
 from service.dashboard.errors import handlers
 from service.dashboard.login import Login, LoginRequired
 from service.dashboard.optuna_pages import optuna_pages
 from service.settings import Settings
+from service.web.headers import ResponseHeaders
+from service.web.incidents import Incidents
+from service.web.opening import open_database
+from service.web.security import LoopbackOnly, refuse_open_door
 
 DATABASE_CONNECTIONS = 4
 POLICY = "frame-ancestors 'none'; base-uri 'self'; form-action 'self'"

@@ -8,8 +8,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api.faults import KINDS, fault_of
 from service.dashboard import pages
+from service.web.faults import KINDS, fault_of
 
 logger = logging.getLogger(__name__)
 

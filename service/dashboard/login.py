@@ -8,10 +8,10 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.api.bodies import bounded_body
-from service.api.security import same_secret
 from service.dashboard import pages, session
 from service.dashboard.throttle import Throttle
+from service.web.bodies import bounded_body
+from service.web.security import same_secret
 
 COOKIE = "pernodedrop_session"
 HOME = "/studies"

@@ -5,11 +5,12 @@ from importlib.resources import files
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from service.api.report import report_of
 from service.dashboard import pages
 from service.dashboard.report_links import with_links
+from service.reports import html_report
 from service.storage import studies, workers
 from service.storage.database import Database
+from service.web.report import results_of
 
 PAGE = 50  # studies
 LAST_OFFSET = 2**31 - 1
@@ -44,7 +45,7 @@ def study_list(request: Request) -> Response:
 def study(request: Request) -> Response:
     database: Database = request.app.state.database
     record = studies.get(database, request.path_params["name"])
-    page = with_links(report_of(database, record), record)
+    page = with_links(html_report(results_of(database, record)), record)
     return HTMLResponse(page, headers={"Cache-Control": "no-store"})
 
 

@@ -3,10 +3,10 @@
 import itertools
 from datetime import datetime
 
-from service.api.records import elapsed_s
 from service.reports.markup import Html, element
 from service.reports.wording import DASH, duration, number
 from service.storage.records import FINISHED_STATES, RunState, StudyRecord
+from service.web.elapsed import elapsed_s
 
 # The segments of the progress bar from left to right.
 SEGMENTS = (RunState.COMPLETE, RunState.PRUNED, RunState.FAILED, RunState.RUNNING)

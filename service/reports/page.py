@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -25,7 +24,6 @@ from service.reports.sections.records import records
 from service.reports.sections.seeds import seeds
 from service.reports.sections.summary import head
 from service.reports.sections.verdict import verdict
-from service.storage.records import CurvePoint, StudyRecord, TrialRecord
 
 SECTIONS = (
     head,
@@ -50,25 +48,19 @@ SECTIONS = (
 NO_PROGRAMS = "This browser runs no scripts, so the charts are missing; every table is here."
 
 
-def html_report(
-    study: StudyRecord,
-    trials: Sequence[TrialRecord],
-    curves: Mapping[int, Sequence[CurvePoint]],
-    confirmations: Sequence[TrialRecord] = (),
-) -> str:
-    """The study's report; `curves` are the learning curves by run id, and runs without one may be missing.
+def html_report(results: Results) -> str:
+    """The study's report.
 
     A page of 5 MB, most of it plotly.js. Its content security policy allows exactly the two programs it brings
     along and no request to anywhere.
     """
-    results = Results(study, trials, curves, confirmations)
     parts = [part for part in (build(results) for build in SECTIONS) if part is not None]
     return document(
         head=(
             element("meta", charset="utf-8"),
             element("meta", http_equiv="Content-Security-Policy", content=_policy()),
             element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-            element("title", f"{study.name} – report"),
+            element("title", f"{results.study.name} – report"),
             stylesheet(_asset("report.css")),
         ),
         body=(

@@ -19,7 +19,7 @@ class Results:
 
     study: StudyRecord
     trials: Sequence[TrialRecord]
-    curves: Mapping[int, Sequence[CurvePoint]]  # by run id
+    curves: Mapping[int, Sequence[CurvePoint]]  # by run id; runs without one may be missing
     confirmations: Sequence[TrialRecord] = ()
 
     @property

@@ -49,6 +49,28 @@ def test_every_keyed_route_documents_its_errors(lonely_api: httpx.Client) -> Non
                     assert content["example"]["error"]
 
 
+def test_every_route_that_reads_a_body_describes_it(lonely_api: httpx.Client) -> None:
+    paths = lonely_api.get("/openapi.json").json()["paths"]
+    operations = [(f"{method} {path}", what) for path, methods in paths.items() for method, what in methods.items()]
+    reading = {name for name, operation in operations if "413" in operation["responses"]}
+    assert len(reading) == 4
+    assert {name for name, operation in operations if "requestBody" in operation} == reading
+
+
+def test_a_documented_error_is_the_one_that_a_client_gets(api: httpx.Client) -> None:
+    paths = api.get("/openapi.json").json()["paths"]
+    documented = {**paths["/v1/studies"]["post"]["responses"], **paths["/v1/studies/{name}"]["get"]["responses"]}
+    broken = definition_data()
+    broken["search_space"]["drop_rate"] = {"type": "float", "low": 0.0, "high": 1.2}
+    answers = [api.get("/v1/studies/digits-1"), api.post("/v1/studies", json=broken)]
+    api.post("/v1/studies", json=definition_data()).raise_for_status()
+    answers.append(api.post("/v1/studies", json=definition_data()))
+    assert [answer.status_code for answer in answers] == [404, 422, 409]
+    for answer in answers:
+        example = documented[str(answer.status_code)]["content"]["application/json"]["example"]
+        assert answer.json() == example
+
+
 def test_a_sample_has_the_shape_of_an_answer(api: httpx.Client) -> None:
     answer = api.post("/v1/studies", json=definition_data()).json()
     components = api.get("/openapi.json").json()["components"]["schemas"]

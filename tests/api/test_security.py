@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from service.api.app import create_app
-from service.api.security import same_secret, url_host
+from service.web.security import same_secret, url_host
 from tests.api.configuring import NO_DATABASE, settings_for
 from tests.api.fleet import definition_data
 from tests.api.serving import served

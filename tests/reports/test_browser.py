@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.reports import html_report
+from service.reports import Results, html_report
 from tests.reports.samples import searched, study_of, trial_of
 
 pytestmark = pytest.mark.browser
@@ -37,7 +37,7 @@ def rendered(page: str, folder: Path) -> str:
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 def test_charts_draw_and_injected_programs_do_not_run(tmp_path: Path) -> None:
-    page = html_report(*searched(40))
+    page = html_report(Results(*searched(40)))
     soiled = page.replace("</main>", f"{INJECTED}</main>")
     assert soiled != page
     shown = rendered(soiled, tmp_path)
@@ -50,6 +50,6 @@ def test_charts_draw_and_injected_programs_do_not_run(tmp_path: Path) -> None:
 def test_a_name_that_is_markup_is_shown_as_text(tmp_path: Path) -> None:
     evil = '<img src="x" onerror="document.title=1">'
     trials = [trial_of(n, [n / 9], params={"regularizer": evil, "drop_rate": n / 10}) for n in range(4)]
-    shown = rendered(html_report(study_of(trials, description=evil), trials, {}), tmp_path)
+    shown = rendered(html_report(Results(study_of(trials, description=evil), trials, {})), tmp_path)
     assert 'class="main-svg"' in shown
     assert "<img" not in shown

@@ -147,7 +147,7 @@ def test_what_configurations_of_a_variant_share_is_not_told() -> None:
 def test_a_figure_that_is_not_finite_is_no_result() -> None:
     results = results_of({**CLEAR, "masksembles": [0.1, 0.1, float("inf"), 0.1, 0.1]})
     assert [one.trial.variant for one in confirmed(results).found] == ["dropconnect", "dropout"]
-    text = Page(html_report(results.study, results.trials, results.curves, results.confirmations)).text
+    text = Page(html_report(results)).text
     assert "2 of 3 runs. Without a result: masksembles (test_loss not finite under some seed)." in text
     assert confirmation_of(results_of({"dropout": [float("nan")] * 5})) is None
 
@@ -156,10 +156,10 @@ def test_the_page_shows_the_confirmation() -> None:
     results = results_of(CLEAR)
     failed = replace(run_of(7, "masksembles"), state=RunState.FAILED, reason="ValueError: no such width")
     runs = [*results.confirmations, failed]
-    text = Page(html_report(results.study, results.trials, results.curves, runs)).text
+    text = Page(html_report(replace(results, confirmations=runs))).text
     assert "dropconnect wins the confirmation" in text
     assert "2 of 3 runs" in text
     assert "masksembles (ValueError: no such width)" in text
     assert "Simultaneous 95% interval" in text
     assert "the best 1 configuration of each variant, 5 fresh seeds" in text
-    assert "Difference to the winner" not in Page(html_report(study_of(), [], {})).text
+    assert "Difference to the winner" not in Page(html_report(Results(study_of(), [], {}))).text

@@ -31,7 +31,7 @@ def size(picture: bytes) -> tuple[int, int]:
     "name", ["one trial", "without curves", "no rate", "two objectives", "repeated", "as in the paper"]
 )
 def test_every_figure_of_every_study_can_be_drawn(name: str) -> None:
-    for chart in charts_of(Results(*STUDIES[name])).values():
+    for chart in charts_of(STUDIES[name]).values():
         ElementTree.fromstring(draw(chart.figure, "svg"))
 
 

@@ -8,14 +8,13 @@ from typing import Any
 import plotly.graph_objects as go
 import pytest
 
-from service.reports import html_report
-from service.storage.records import CurvePoint, RunState, StudyRecord, StudyState, TrialRecord
+from service.reports import Results, html_report
+from service.storage.records import CurvePoint, RunState, StudyState, TrialRecord
 from tests.reports.reading import Page
 from tests.reports.samples import curve_of, params_of, searched, study_of, trial_of
 from tests.reports.test_markup import EVIL
 
 TWO = [{"metric": "val_loss"}, {"metric": "val_accuracy", "direction": "maximize"}]
-Results = tuple[StudyRecord, list[TrialRecord], dict[int, list[CurvePoint]]]
 
 
 def failed(number: int, reason: str, **changes: Any) -> TrialRecord:
@@ -25,15 +24,15 @@ def failed(number: int, reason: str, **changes: Any) -> TrialRecord:
 def multi_objective() -> Results:
     random_pairs = [[0.30, 0.90], [0.28, 0.80], [0.29, 0.70], [0.4, 0.95]]
     trials = [trial_of(number, pair) for number, pair in enumerate(random_pairs)]
-    return study_of(trials, objectives=TWO), trials, {t.run_id: curve_of(0.3, 8) for t in trials}
+    return Results(study_of(trials, objectives=TWO), trials, {t.run_id: curve_of(0.3, 8) for t in trials})
 
 
 def of(trials: list[TrialRecord], curves: bool = True, **changes: Any) -> Results:
-    return study_of(trials, **changes), trials, {t.run_id: curve_of(0.3, t.epoch) for t in trials if curves}
+    return Results(study_of(trials, **changes), trials, {t.run_id: curve_of(0.3, t.epoch) for t in trials if curves})
 
 
 STUDIES: dict[str, Results] = {
-    "empty": (study_of(state=StudyState.RUNNING), [], {}),
+    "empty": Results(study_of(state=StudyState.RUNNING), [], {}),
     "one trial": of([trial_of(0, [0.3])]),
     "one trial of one epoch": of([trial_of(0, [0.3], epoch=1, best_epoch=1)]),
     "two trials": of([trial_of(0, [0.3]), trial_of(1, [0.2], params=params_of("dropconnect", drop_rate=0.1))]),
@@ -43,32 +42,32 @@ STUDIES: dict[str, Results] = {
     "all alike": of([trial_of(number, [0.3]) for number in range(20)]),
     "no rate": of([trial_of(0, [0.3], params={"regularizer": "none"}), trial_of(1, [0.2], params={"units": 3})]),
     "two objectives": multi_objective(),
-    "searched": searched(40),
-    "repeated": searched(90, repeats=10),
-    "as in the paper": (study_of(searched(40)[1], task={"name": "cifar10", "epochs": 8}), *searched(40)[1:]),
+    "searched": Results(*searched(40)),
+    "repeated": Results(*searched(90, repeats=10)),
+    "as in the paper": Results(study_of(searched(40)[1], task={"name": "cifar10", "epochs": 8}), *searched(40)[1:]),
     "maximized": of([trial_of(n, [n / 30]) for n in range(12)], objectives=[TWO[1]]),
 }
 
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_study_has_a_page_that_needs_nothing_else(name: str) -> None:
-    page = Page(html_report(*STUDIES[name]))  # reading it fails where elements are not closed
+    page = Page(html_report(STUDIES[name]))  # reading it fails where elements are not closed
     assert len(page.programs) == 2, "plotly.js once and the page's own program"
     for tag, attributes in page.elements:
         assert tag not in {"link", "iframe", "object", "base"}
         assert not {"src", "href", "srcset", "onclick", "onload"} & set(attributes)
-    assert STUDIES[name][0].name in page.text
+    assert STUDIES[name].study.name in page.text
     assert not re.search(r"\b(nan|None|inf)\b", page.text)
 
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_plotly_accepts_every_figure(name: str) -> None:
-    for figure in Page(html_report(*STUDIES[name])).figures:
+    for figure in Page(html_report(STUDIES[name])).figures:
         go.Figure(figure)  # raises for an unknown property or value
 
 
 def test_the_policy_allows_the_two_programs_and_nothing_else() -> None:
-    page = Page(html_report(*STUDIES["one trial"]))
+    page = Page(html_report(STUDIES["one trial"]))
     policy = next(a["content"] for tag, a in page.elements if a.get("http-equiv") == "Content-Security-Policy")
     hashes = [base64.b64encode(hashlib.sha256(source.encode()).digest()).decode() for source in page.programs]
     assert policy is not None
@@ -77,14 +76,14 @@ def test_the_policy_allows_the_two_programs_and_nothing_else() -> None:
 
 
 def test_no_text_of_a_study_becomes_markup() -> None:
-    clean = html_report(*of([trial_of(0, [0.3]), failed(1, "x")], description="x"))
+    clean = html_report(of([trial_of(0, [0.3]), failed(1, "x")], description="x"))
     params = {"regularizer": EVIL, "drop_rate": 0.2, EVIL: EVIL}
     trials = [
         trial_of(0, [0.3], params=params, worker=EVIL, facts={"backend": EVIL, "device": EVIL, "parameters": 3}),
         failed(1, EVIL, params=params),
     ]
     curves = {t.run_id: [CurvePoint(1, 0, "val", "loss", 0.3), CurvePoint(1, 0, EVIL, EVIL, 0.1)] for t in trials}
-    soiled = html_report(study_of(trials, description=EVIL), trials, curves)
+    soiled = html_report(Results(study_of(trials, description=EVIL), trials, curves))
     assert soiled.count("<script") < clean.count("<script") + 1 + soiled.count('<script type="application/json"')
     page = Page(soiled)
     assert len(page.programs) == 2
@@ -96,7 +95,7 @@ def test_no_text_of_a_study_becomes_markup() -> None:
 
 def test_the_page_says_what_was_found() -> None:
     study, trials, curves = searched(40)
-    text = Page(html_report(study, trials, curves)).text
+    text = Page(html_report(Results(study, trials, curves))).text
     best = min((t for t in trials if t.state is RunState.COMPLETE), key=lambda t: t.values or [9.0])
     assert f"{(best.values or [0])[0]:.4f}" in text
     assert "40 / 40" in text
@@ -107,21 +106,21 @@ def test_the_page_says_what_was_found() -> None:
 
 
 def test_an_empty_study_says_so() -> None:
-    text = Page(html_report(*STUDIES["empty"])).text
+    text = Page(html_report(STUDIES["empty"])).text
     assert "No trial has chosen its configuration yet." in text
     assert "0 / 1" in text
 
 
 def test_failures_are_told_once_each() -> None:
     trials = [failed(number, "out of memory") for number in range(20)] + [failed(20, "")]
-    text = Page(html_report(*of(trials, curves=False))).text
+    text = Page(html_report(of(trials, curves=False))).text
     assert text.count("out of memory") == 1
     assert "0, 1, 2, 3, 4, 5, 6, 7, ..." in text
     assert "no reason was recorded" in text
 
 
 def test_the_warning_stands_beside_the_papers_protocol() -> None:
-    text = Page(html_report(*STUDIES["as in the paper"])).text
+    text = Page(html_report(STUDIES["as in the paper"])).text
     assert "This protocol proves nothing" in text
     assert "Kendall's W" in text
     assert "The best record of each variant beside the paper's" in text

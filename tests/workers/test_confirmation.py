@@ -9,13 +9,16 @@ import pytest
 import torch
 
 from search_spaces import Confirmation, Objective, StudyDefinition, TaskSpec, TrialConfig
-from service.storage import curves, extension, studies, trials
+from service.storage import curves, extension, queue, studies, trials, workers
 from service.storage.database import Database
 from service.storage.records import CurvePoint, RunState, Stage, StudyRecord, StudyState, TrialRecord
 from tests.workers.conftest import StartWorker, finished, own_study, until
 from tests.workers.test_checkpoints import figures
+from workers.assigning import assignment_of
 from workers.checkpoints import Place
+from workers.confirmation_run import ConfirmationRun
 from workers.messages import EpochDone, Finished, Order, Report, Started, Stop
+from workers.search_trial import SearchTrial
 from workers.trial import train
 
 BY_VARIANT = {
@@ -136,6 +139,27 @@ def test_an_extended_study_confirms_only_new_configurations(db: Database, start_
     assert confirmed[0] == first.params["quality"]
     assert sorted(set(confirmed)) == sorted({first.params["quality"], now.best.params["quality"]})
     assert (now.counts["complete"], len(confirmed)) == (14, len(set(confirmed)))
+
+
+def test_only_a_run_of_the_search_becomes_a_trial_of_optunas(db: Database) -> None:
+    study = studies.create(db, confirmed_study("both"))
+    lease = queue.claim(db, workers.register(db, "here", 1, "cpu"), 60)
+    assert lease is not None
+    confirming = replace(lease, stage=Stage.CONFIRMATION)
+    assert isinstance(assignment_of(db, confirming, study.definition, study.optuna_study_id), ConfirmationRun)
+    assert db.optuna.get_n_trials(study.optuna_study_id) == 0
+    for token in (1, 2):  # the second holder has the first one's trial
+        found = assignment_of(db, replace(lease, token=token), study.definition, study.optuna_study_id)
+        assert isinstance(found, SearchTrial)
+    assert db.optuna.get_n_trials(study.optuna_study_id) == 1
+
+
+def test_a_study_without_confirmation_has_no_run_that_confirms(db: Database) -> None:
+    study = studies.create(db, own_study("plain"))
+    lease = queue.claim(db, workers.register(db, "here", 1, "cpu"), 60)
+    assert lease is not None
+    with pytest.raises(ValueError, match="of a study without confirmation"):
+        assignment_of(db, replace(lease, stage=Stage.CONFIRMATION), study.definition, study.optuna_study_id)
 
 
 def order(folder: Path, token: int = 1) -> Order:

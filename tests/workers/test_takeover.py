@@ -12,7 +12,7 @@ from service.storage import curves, history, optuna_trials, queue, studies, tria
 from service.storage.database import Database
 from service.storage.records import CurvePoint, Lease, RunState, StudyRecord
 from tests.workers.conftest import StartWorker, finished, only_trial, own_study, until
-from workers.assignment import Outcome
+from workers.assignment import Ended
 from workers.messages import EpochDone
 from workers.search_trial import SearchTrial
 
@@ -81,6 +81,7 @@ def test_a_worker_told_to_leave_hands_a_long_run_back(
     assert worker.wait(20) == 0
     trial = only_trial(db, study)
     assert (trial.state, trial.attempts, trial.number) == (RunState.WAITING, 0, 0)
+    assert trial.reason is None  # being told to leave is none
 
 
 def test_a_trial_asked_for_but_not_noted_is_found_again(db: Database, start_worker: StartWorker) -> None:
@@ -184,7 +185,7 @@ def test_a_trial_carried_on_is_not_judged_again_where_it_has_passed(db: Database
     good, bad = _claimed(db), _claimed(db)
     _begun(db, definition, study, bad, 9.0)
     trial = _begun(db, definition, study, good, 1.0)
-    queue.finish(db, good, RunState.COMPLETE, tell=lambda: trial.tell(Outcome(RunState.COMPLETE)))
+    queue.finish(db, good, RunState.COMPLETE, tell=lambda: trial.tell(Ended(RunState.COMPLETE)))
     queue.hand_back(db, bad)
     heir = _begun(db, definition, study, _claimed(db), 9.0)
     assert not heir.is_hopeless((1, 9.0))
@@ -199,9 +200,7 @@ def _claimed(db: Database) -> Lease:
 
 def _begun(db: Database, definition: StudyDefinition, study: StudyRecord, lease: Lease, loss: float) -> SearchTrial:
     """The lease's trial after an epoch."""
-    sampler, pruner = build_sampler(definition, 1), build_pruner(definition)
-    optuna_study = optuna_trials.load_study(db, study.optuna_study_id, sampler, pruner)
-    trial = SearchTrial(db, lease, definition, optuna_study, None)
+    trial = SearchTrial(db, lease, definition, study.optuna_study_id)
     trial.adopt()
     trial.prepare()
     report = trial.take_in(EpochDone(0, 1, {"val_loss": loss}))

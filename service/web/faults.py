@@ -8,8 +8,6 @@ import psycopg2.errorcodes
 import sqlalchemy.exc
 
 from search_spaces import UnknownPreset
-from service.api.bodies import BodyTooLarge, NotJson
-from service.api.security import WrongKey
 from service.reports.missing import MissingPackage
 from service.storage.errors import (
     DatabaseUnreachable,
@@ -23,6 +21,8 @@ from service.storage.errors import (
     UnknownTrial,
     UnknownWorker,
 )
+from service.web.bodies import BodyTooLarge, NotJson
+from service.web.security import WrongKey
 
 
 class NoCompleteTrial(Exception):

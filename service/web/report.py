@@ -1,6 +1,6 @@
 """A study's results from the database, for the API's routes and the dashboard's page."""
 
-from service.reports import Results, html_report
+from service.reports import Results
 from service.reports.confirmed import Confirmation, confirmation_of
 from service.reports.winner import verdict_of
 from service.storage import curves, trials
@@ -8,12 +8,6 @@ from service.storage.database import Database
 from service.storage.records import RunState, Stage, StudyRecord, TrialRecord
 
 BEGUN = (RunState.RUNNING, RunState.COMPLETE, RunState.PRUNED, RunState.FAILED)
-
-
-def report_of(database: Database, study: StudyRecord) -> str:
-    """The study's report as a self-contained HTML page."""
-    results = results_of(database, study)
-    return html_report(study, results.trials, results.curves, results.confirmations)
 
 
 def results_of(database: Database, study: StudyRecord) -> Results:

@@ -1,0 +1,39 @@
+"""`db init` and `db audit`: its tables, and whether its books agree."""
+
+import typer
+
+from service.cli.exit_codes import ExitCode, Failure
+from service.cli.session import database_of, say, settings_here
+
+commands = typer.Typer(help="Care for the database.", no_args_is_help=True, rich_markup_mode="rich")
+
+
+@commands.command("init")
+def initialise() -> None:
+    """Create or upgrade the tables in DATABASE_URL; safe to repeat, also from several machines at once."""
+    from service.storage import database
+
+    try:
+        database.initialise(database_of(settings_here()))
+    except ValueError as error:
+        raise Failure(str(error), ExitCode.WRONG) from error
+    say("the database is ready")
+
+
+@commands.command("audit")
+def audit() -> None:
+    """Check budgets, every run's history, Optuna's record and the curves in DATABASE_URL; also while workers work."""
+    from service.storage import audit
+    from service.storage.database import Database
+
+    try:
+        with Database.open(database_of(settings_here())) as db:
+            db.check()
+            findings = audit.audit(db)
+    except ValueError as error:
+        raise Failure(str(error), ExitCode.WRONG) from error
+    for finding in findings:
+        say(str(finding))
+    if findings:
+        raise Failure(f"{len(findings)} findings")
+    say("the books are sound")

@@ -1,0 +1,118 @@
+"""Request bodies, read with a bound: a body without a length is counted while it arrives."""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
+
+from fastapi import Depends, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
+from starlette.concurrency import run_in_threadpool
+
+T = TypeVar("T")
+Model = TypeVar("Model", bound=BaseModel)
+
+MAX_BODY_BYTES = 1024 * 1024
+
+
+class BodyTooLarge(Exception):
+    """The body is larger than the limit."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the body must be at most {limit} bytes: send a smaller definition")
+
+
+class NotJson(Exception):
+    """The body is not a JSON object."""
+
+
+async def bounded_body(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
+    """The whole body; raises `BodyTooLarge` as soon as more than `limit` bytes are announced or seen."""
+    announced = request.headers.get("content-length", "0")
+    if announced.isdecimal() and int(announced) > limit:
+        raise BodyTooLarge(limit)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise BodyTooLarge(limit)
+    return bytes(body)
+
+
+async def json_object(request: Request) -> dict[str, Any]:
+    """The body as a JSON object; raises `NotJson` with the place of the first fault, or `BodyTooLarge`."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise NotJson(f"the body must be sent as Content-Type application/json, got {media_type[:100]!r}")
+    try:
+        body = json.loads(await bounded_body(request), parse_float=_finite, parse_constant=_finite)
+        json.dumps(body, ensure_ascii=False).encode()  # half of a surrogate pair is a ValueError here
+    except RecursionError:
+        raise NotJson("the body is nested too deeply: a study definition needs a few levels") from None
+    except ValueError as error:
+        raise NotJson(f"the body is not JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise NotJson(f"the body must be a JSON object, got {type(body).__name__}")
+    return body
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:100]} is no finite number")
+    return number
+
+
+class JsonBody(Generic[T]):
+    """A FastAPI dependency: the bounded body, a JSON object, as `parse` understands it.
+
+    `content` describes it as OpenAPI does, by "schema" and "example" or "examples". FastAPI knows nothing of a body
+    that a dependency reads: routes of the class `BodyRoute` add it to their description.
+    """
+
+    def __init__(self, parse: Callable[[dict[str, Any]], T], content: Mapping[str, Any]) -> None:
+        self._parse = parse
+        self.description = {"required": True, "content": {"application/json": content}}
+
+    async def __call__(self, request: Request) -> T:
+        return await run_in_threadpool(self._parse, await json_object(request))  # many rules may take a while
+
+
+class BodyRoute(APIRoute):
+    """A route whose description has the body that a `JsonBody` reads for it."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        for dependency in self.dependant.dependencies:
+            if isinstance(dependency.call, JsonBody):
+                self.openapi_extra = {**(self.openapi_extra or {}), "requestBody": dependency.call.description}
+
+
+if TYPE_CHECKING:
+    Body = Annotated[Model, JsonBody]
+else:
+
+    class Body:
+        """`Body[Model]` annotates a route's argument: the body, checked against the model and described by it."""
+
+        def __class_getitem__(cls, model: type[Model]) -> object:
+            return Annotated[model, Depends(JsonBody(_parser_of(model), _content_of(model)))]
+
+
+def _parser_of(model: type[Model]) -> Callable[[dict[str, Any]], Model]:
+    def parse(body: dict[str, Any]) -> Model:
+        try:
+            return model.model_validate(body)
+        except ValidationError as error:
+            problems = error.errors(include_url=False)
+            raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in problems]) from None
+
+    return parse
+
+
+def _content_of(model: type[BaseModel]) -> dict[str, Any]:
+    schema = model.model_json_schema()
+    example = {name: field.get("examples", [field.get("default")])[0] for name, field in schema["properties"].items()}
+    return {"schema": schema, "example": example}
