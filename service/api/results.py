@@ -7,9 +7,9 @@ from fastapi.responses import HTMLResponse
 
 from service.api.dependencies import DatabaseOf, StudyName, errors
 from service.api.models import Ranking, RankingRow
-from service.api.report import report_of, trials_of
+from service.api.report import report_of
 from service.reports import ranking as ranked
-from service.storage import studies
+from service.storage import studies, trials
 
 router = APIRouter(prefix="/studies/{name}", tags=["results"], responses=errors(404))
 
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/studies/{name}", tags=["results"], responses=errors(
 def ranking(name: StudyName, database: DatabaseOf) -> Ranking:
     """The variants of regularization in the study, the best first."""
     study = studies.get(database, name)
-    rows = ranked(study, trials_of(database, study))
+    rows = ranked(study, trials.begun(database, study))
     return Ranking(ranking=[RankingRow.model_validate(row, from_attributes=True) for row in rows])
 
 

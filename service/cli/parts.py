@@ -1,5 +1,6 @@
 """`controller`, `dashboard`, `worker`, `db init`: one process each, for fleets and for the stack."""
 
+import gc
 import os
 import socket
 import sys
@@ -13,6 +14,8 @@ from service.cli.exit_codes import ExitCode, Failure
 from service.cli.session import say, settings_here
 from service.ports import LOOPBACK, is_free
 from service.settings import CONTROLLER_PORT, DASHBOARD_PORT, Settings
+
+BURST = 20_000  # objects between collections: the longest page of a list takes some ten thousand, and drops them
 
 Host = Annotated[str, typer.Option(help="Address to listen on; any but loopback needs PERNODEDROP_API_KEY.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
@@ -69,6 +72,8 @@ def _serve(create_app: Callable[[Settings], Any], host: str, port: int, inherite
     config = uvicorn.Config(
         app, host=host, port=port, server_header=False, access_log=False, timeout_graceful_shutdown=5
     )
+    gc.freeze()  # what is loaded by now stays: no collection looks at it again
+    gc.set_threshold(BURST)
     uvicorn.Server(config).run(None if inherited is None else [socket.socket(fileno=inherited)])
 
 

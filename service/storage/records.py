@@ -21,6 +21,7 @@ class RunState(StrEnum):
 
 
 OPEN_STATES = (RunState.WAITING, RunState.RUNNING)
+BEGUN_STATES = (RunState.RUNNING, RunState.COMPLETE, RunState.PRUNED, RunState.FAILED)
 FINISHED_STATES = (RunState.COMPLETE, RunState.PRUNED, RunState.FAILED)
 
 

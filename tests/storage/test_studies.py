@@ -24,7 +24,7 @@ def test_a_created_study_is_all_there(db: Database, definition: StudyDefinition)
         optuna.study.StudyDirection.MINIMIZE
     ]
     assert studies.get(db, "storage") == study
-    assert studies.all(db) == [study]
+    assert studies.page(db) == [study]
     assert studies.count(db) == 1
 
 
