@@ -10,11 +10,8 @@ def database_audit() -> None:
     from service.storage.database import Database
 
     settings = settings_here()
-    if settings.database_url is None:
-        message = "DATABASE_URL is not set: write postgresql://user:password@host:5432/name"
-        raise Failure(message, ExitCode.WRONG)
     try:
-        with Database.open(settings.database_url) as db:
+        with Database.open(settings.require_database()) as db:
             db.check()
             findings = audit(db)
     except ValueError as error:

@@ -50,7 +50,7 @@ def database_init() -> None:
 
     settings = settings_here()
     try:
-        initialise(_database_of(settings))
+        initialise(settings.require_database())
     except ValueError as error:
         raise Failure(str(error), ExitCode.WRONG) from error
     say("the database is ready")
@@ -62,7 +62,6 @@ def _serve(create_app: Callable[[Settings], Any], host: str, port: int, inherite
     os.environ["TZ"] = "UTC"  # Optuna stores naive local times
     time.tzset()
     settings = settings_here(host=host)
-    _database_of(settings)
     try:
         app = create_app(settings)
     except ValueError as error:
@@ -75,10 +74,3 @@ def _serve(create_app: Callable[[Settings], Any], host: str, port: int, inherite
     gc.freeze()  # what is loaded by now stays: no collection looks at it again
     gc.set_threshold(BURST)
     uvicorn.Server(config).run(None if inherited is None else [socket.socket(fileno=inherited)])
-
-
-def _database_of(settings: Settings) -> str:
-    if settings.database_url is None:
-        message = "DATABASE_URL is not set: write postgresql://user:password@host:5432/name"
-        raise Failure(message, ExitCode.WRONG)
-    return settings.database_url

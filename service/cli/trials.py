@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from service.api.models import AttemptOut, Stage, TrialDetail
+from service.api.models import AttemptOut, TrialDetail
 from service.cli.session import client_here, console_here, say
 from service.cli.studies import StudyName
 from service.cli.views import clock, measured, named, setting
+from service.storage.states import Stage
 
 Number = Annotated[int, typer.Argument(min=0, help="The trial's number in its study.")]
 Confirming = Annotated[
@@ -34,7 +35,7 @@ def cancel(name: StudyName, number: Number, confirmation: Confirming = False) ->
 
 
 def _stage(confirmation: bool) -> Stage:
-    return "confirmation" if confirmation else "search"
+    return Stage.CONFIRMATION if confirmation else Stage.SEARCH
 
 
 def facts_table(shown: TrialDetail) -> Table:

@@ -6,7 +6,7 @@ from service.storage import optuna_trials, studies, trials
 from service.storage.database import Database
 from service.storage.endings import close_finished_studies, end_run
 from service.storage.errors import TrialEnded, UnknownTrial
-from service.storage.records import OPEN_STATES, RunState, Stage
+from service.storage.states import OPEN_STATES, RunState, Stage
 
 REASON = "cancelled by hand"
 

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from search_spaces import StudyDefinition, parse_definition, recorded_params, variant_of
-from service.storage.records import Stage
+from service.storage.states import Stage
 from service.storage.tables import runs
 
 _STUDY = sa.text(

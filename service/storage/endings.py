@@ -8,7 +8,7 @@ from service.storage import confirmation, limits
 from service.storage.database import Database
 from service.storage.device_time import SPENT_S
 from service.storage.reasons import storable
-from service.storage.records import RunState
+from service.storage.states import RunState
 
 # Whoever ends the run, its values are what Optuna was told; a run without a trial brings its own.
 _END = sa.text(

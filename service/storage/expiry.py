@@ -9,8 +9,8 @@ from optuna.trial import FrozenTrial
 from service.storage import history, infeasible
 from service.storage.database import Database
 from service.storage.endings import close_finished_studies, end_run
-from service.storage.history import Attempt, AttemptState
-from service.storage.records import RunState
+from service.storage.history import Attempt
+from service.storage.states import STUDY_STOPPED, AttemptState, RunState
 
 _LOST = sa.text(
     """
@@ -77,7 +77,7 @@ def _ending_of_pruned(trial: FrozenTrial) -> tuple[RunState, str | None]:
 
 def _ending(row: sa.Row[Any], attempts: Sequence[Attempt]) -> tuple[RunState, str | None]:
     if row.state == "stopped":
-        return RunState.CANCELLED, "study stopped"
+        return RunState.CANCELLED, STUDY_STOPPED
     preempted = AttemptState.PREEMPTED
     holders = ", ".join(
         f"{one.worker} at {one.started_at:%Y-%m-%d %H:%M:%S}" for one in attempts if one.state != preempted

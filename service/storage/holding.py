@@ -10,7 +10,8 @@ from service.storage.device_time import SPENT_S
 from service.storage.endings import close_finished_studies, end_run
 from service.storage.errors import LeaseLost
 from service.storage.reasons import storable
-from service.storage.records import CurvePoint, Lease, RunState, StudyState
+from service.storage.records import CurvePoint, Lease
+from service.storage.states import RunState, StudyState
 from service.storage.tables import curves, runs
 
 T = TypeVar("T")

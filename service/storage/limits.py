@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 
 from service.storage.device_time import SPENT_S
+from service.storage.states import STUDY_STOPPED
 
 _BUDGET = "(s.definition->'budget'->>'{}')"
 _OBJECTIVE = "s.definition->'objectives'->0->>'{}'"
@@ -29,7 +30,7 @@ _WITHOUT_BETTER = f"""
 # and a rule that the study does not have costs nothing.
 REASON = f"""
     CASE
-        WHEN s.state = 'stopped' THEN 'study stopped'
+        WHEN s.state = 'stopped' THEN '{STUDY_STOPPED}'
         WHEN s.stage <> 'search' THEN NULL
         WHEN now() >= s.started_at + make_interval(secs => {_BUDGET.format("wall_time")}::float)
             THEN 'wall time used up'

@@ -17,7 +17,8 @@ from service.storage.database import Database
 from service.storage.device_time import SPENT_S
 from service.storage.endings import close_finished_studies
 from service.storage.errors import IllegalTransition, StudyExists, UnknownStudy
-from service.storage.records import RunState, Stage, StudyRecord, StudyState, TrialRecord
+from service.storage.records import StudyRecord, TrialRecord
+from service.storage.states import RunState, Stage, StudyState
 from service.storage.tables import studies
 
 Intention = Literal["running", "paused", "stopped"]

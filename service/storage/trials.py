@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from search_spaces import StudyDefinition, recorded_params, variant_of
 from service.storage.database import Database
 from service.storage.errors import UnknownTrial
-from service.storage.records import BEGUN_STATES, RunState, Stage, StudyRecord, TrialRecord
+from service.storage.records import StudyRecord, TrialRecord
+from service.storage.states import BEGUN_STATES, RunState, Stage
 from service.storage.tables import runs, workers
 
 _BY_ID = sa.text(

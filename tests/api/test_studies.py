@@ -7,8 +7,10 @@ import sqlalchemy as sa
 
 from search_spaces import parse_definition
 from service.api.app import create_app
+from service.api.models import CountsOut
 from service.storage import studies
 from service.storage.database import Database
+from service.storage.states import RunState
 from service.storage.tables import SCHEMA
 from tests.api.configuring import settings_for
 from tests.api.fleet import definition_data, work
@@ -66,6 +68,10 @@ def test_the_list_is_paged_newest_first(api: httpx.Client) -> None:
     assert page["total"] == 3
     rest = api.get("/v1/studies", params={"limit": 2, "offset": 2}).json()
     assert [study["name"] for study in rest["studies"]] == ["digits-0"]
+
+
+def test_every_state_of_a_run_is_counted() -> None:
+    assert list(CountsOut.model_fields) == list(RunState)
 
 
 def test_a_long_list_takes_no_more_statements_than_a_short_one(database: Database, database_url: str) -> None:

@@ -7,7 +7,8 @@ from service.storage import infeasible, optuna_trials, queue, studies, trials
 from service.storage.audit import audit
 from service.storage.database import Database
 from service.storage.expiry import expire
-from service.storage.records import CurvePoint, Lease, RunState, TrialRecord
+from service.storage.records import CurvePoint, Lease, TrialRecord
+from service.storage.states import RunState
 from tests.storage.conftest import make_definition
 from tests.storage.queueing import claimed, pass_time
 

@@ -5,8 +5,8 @@ import pytest
 from service.storage import history, queue, studies, trials, workers
 from service.storage.database import Database
 from service.storage.expiry import expire
-from service.storage.history import AttemptState
-from service.storage.records import Lease, RunState
+from service.storage.records import Lease
+from service.storage.states import AttemptState, RunState
 from tests.storage.conftest import make_definition
 from tests.storage.queueing import claimed, nothing, pass_time
 

@@ -6,7 +6,7 @@ from service.storage import history, queue, studies, workers
 from service.storage.database import Database
 from service.storage.errors import UnknownWorker
 from service.storage.expiry import expire
-from service.storage.records import RunState, StudyState
+from service.storage.states import RunState, StudyState
 from tests.storage.conftest import make_definition
 from tests.storage.queueing import claimed, counts, ended, execute, nothing, pass_time, reasons
 

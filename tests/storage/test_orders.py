@@ -6,7 +6,8 @@ from service.storage import cancellation, claiming, holding, queue, studies, wor
 from service.storage.database import Database
 from service.storage.errors import LeaseLost, TrialEnded, UnknownStudy, UnknownTrial
 from service.storage.expiry import expire
-from service.storage.records import Lease, RunState, StudyState
+from service.storage.records import Lease
+from service.storage.states import RunState, StudyState
 from tests.storage.conftest import make_definition
 from tests.storage.queueing import Waiting, claimed, counts, nothing, noting, reasons
 

@@ -12,7 +12,8 @@ from service.storage import curves, queue, studies, trials, workers
 from service.storage.database import Database
 from service.storage.errors import LeaseLost
 from service.storage.expiry import expire
-from service.storage.records import CurvePoint, RunState, StudyState
+from service.storage.records import CurvePoint
+from service.storage.states import RunState, StudyState
 from tests.storage.conftest import make_definition
 from tests.storage.queueing import claimed, nothing
 

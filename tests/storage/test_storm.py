@@ -13,7 +13,7 @@ from service.storage import cancellation, extension, queue, studies, workers
 from service.storage.database import Database
 from service.storage.errors import LeaseLost, StorageError
 from service.storage.expiry import expire
-from service.storage.records import RunState, Stage
+from service.storage.states import RunState, Stage
 from tests.storage.conftest import make_definition
 from tests.storage.queueing import counts, nothing
 from tests.storage.test_confirmation import SPACE

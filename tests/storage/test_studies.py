@@ -10,7 +10,7 @@ from search_spaces import StudyDefinition
 from service.storage import queue, studies, workers
 from service.storage.database import Database
 from service.storage.errors import IllegalTransition, StudyExists, UnknownStudy
-from service.storage.records import StudyState
+from service.storage.states import StudyState
 from tests.storage.conftest import make_definition
 
 

@@ -10,7 +10,7 @@ from search_spaces import Confirmation
 from service.storage import extension, queue, studies, trials
 from service.storage.database import Database
 from service.storage.endings import close_finished_studies
-from service.storage.records import RunState, StudyState
+from service.storage.states import RunState, StudyState
 from tests.storage.conftest import make_definition
 from tests.storage.queueing import claimed, ended, execute, nothing, pass_time
 from tests.storage.test_confirmation import dropconnect, dropout, end, searched
