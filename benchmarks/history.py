@@ -15,8 +15,9 @@ from optuna.storages import RDBStorage
 from optuna.trial import Trial, TrialState
 
 from search_spaces import StudyDefinition, build_pruner, build_sampler, suggest
-from service.storage import optuna_trials, queue, studies, workers
+from service.storage import queue, studies, workers
 from service.storage.database import Database
+from service.storage.optuna import trials as optuna_trials
 from service.storage.records import Lease, RunState, StudyRecord
 
 REPORTS = 20  # of every trial

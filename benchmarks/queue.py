@@ -35,9 +35,10 @@ from rich.table import Table
 
 from benchmarks.termination import end_in_order
 from search_spaces import StudyDefinition, build_pruner, build_sampler, parse_definition
-from service.storage import optuna_trials, queue, studies, workers
+from service.storage import queue, studies, workers
 from service.storage.database import Database, initialise
 from service.storage.embedded import EmbeddedPostgres
+from service.storage.optuna import trials as optuna_trials
 from workers.execution import Execution
 from workers.lease import Renewal
 from workers.messages import EpochDone, Finished, Order, Report

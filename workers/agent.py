@@ -13,9 +13,10 @@ from typing import TypeVar
 import numpy as np
 
 from search_spaces import StudyDefinition, build_pruner, build_sampler, fixed_params
-from service.storage import optuna_trials, ownership, queue, studies
+from service.storage import ownership, queue, studies
 from service.storage.database import Database
 from service.storage.errors import LeaseLost, UnknownWorker
+from service.storage.optuna import trials as optuna_trials
 from service.storage.patience import AWAY, first_line, patiently
 from service.storage.records import Lease, RunState
 from workers.checkpoints import Place

@@ -5,9 +5,10 @@ import os
 import socket
 import time
 
-from service.storage import optuna_trials, ownership, workers
+from service.storage import ownership, workers
 from service.storage.database import Database
 from service.storage.expiry import expire
+from service.storage.optuna import trials as optuna_trials
 from workers.checkpoints import Place
 from workers.collection import collect
 from workers.lease import LOOK_S, SEEN_S

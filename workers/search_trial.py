@@ -6,8 +6,10 @@ import optuna
 from optuna.trial import Trial, TrialState
 
 from search_spaces import Objective, StudyDefinition, TrialConfig, suggest
-from service.storage import curves, infeasible, optuna_trials, queue
+from service.storage import curves, queue
 from service.storage.database import Database
+from service.storage.optuna import infeasible
+from service.storage.optuna import trials as optuna_trials
 from service.storage.records import Lease, RunState
 from workers.assignment import Outcome, Step
 from workers.messages import EpochDone

@@ -6,10 +6,11 @@ from typing import Any
 import sqlalchemy as sa
 from optuna.trial import FrozenTrial
 
-from service.storage import history, infeasible
+from service.storage import history
 from service.storage.database import Database
 from service.storage.endings import close_finished_studies, end_run
 from service.storage.history import Attempt
+from service.storage.optuna import infeasible
 from service.storage.states import STUDY_STOPPED, AttemptState, RunState
 
 _LOST = sa.text(

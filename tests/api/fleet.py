@@ -7,8 +7,9 @@ from typing import Any
 from optuna.trial import TrialState
 
 from search_spaces import TrialConfig, build_pruner, build_sampler, suggest
-from service.storage import optuna_trials, queue, workers
+from service.storage import queue, workers
 from service.storage.database import Database
+from service.storage.optuna import trials as optuna_trials
 from service.storage.records import CurvePoint, Lease, RunState, StudyRecord
 
 EPOCHS = 4

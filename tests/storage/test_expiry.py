@@ -3,10 +3,12 @@
 import pytest
 
 from search_spaces import build_pruner, build_sampler, suggest
-from service.storage import infeasible, optuna_trials, queue, studies, trials
+from service.storage import queue, studies, trials
 from service.storage.audit import audit
 from service.storage.database import Database
 from service.storage.expiry import expire
+from service.storage.optuna import infeasible
+from service.storage.optuna import trials as optuna_trials
 from service.storage.records import CurvePoint, Lease, TrialRecord
 from service.storage.states import RunState
 from tests.storage.conftest import make_definition

@@ -8,8 +8,9 @@ import psutil
 import pytest
 
 from search_spaces import StudyDefinition, build_pruner, build_sampler
-from service.storage import curves, history, optuna_trials, queue, studies, trials, workers
+from service.storage import curves, history, queue, studies, trials, workers
 from service.storage.database import Database
+from service.storage.optuna import trials as optuna_trials
 from service.storage.records import CurvePoint, Lease, RunState, StudyRecord
 from tests.workers.conftest import StartWorker, finished, only_trial, own_study, until
 from workers.assignment import Outcome
