@@ -8,7 +8,6 @@ import time
 from service.storage import ownership, workers
 from service.storage.database import Database
 from service.storage.expiry import expire
-from service.storage.optuna import trials as optuna_trials
 from workers.checkpoints import Place
 from workers.collection import collect
 from workers.lease import LOOK_S, SEEN_S
@@ -56,7 +55,7 @@ class Rounds:
         Raises:
             UnknownWorker: the database has forgotten this worker.
         """
-        expire(self._db, lambda trial_id, reason: optuna_trials.fail(self._db, trial_id, reason))
+        expire(self._db)
         self.heed(workers.seen(self._db, self.worker_id))
         self._sweep_at = time.monotonic() + self._sweep_every
         if checkpoints is not None and time.monotonic() > self._collect_at:

@@ -6,7 +6,7 @@ import optuna
 from optuna.trial import Trial, TrialState
 
 from search_spaces import Objective, StudyDefinition, TrialConfig, suggest
-from service.storage import curves, queue
+from service.storage import asking, curves, queue
 from service.storage.database import Database
 from service.storage.optuna import infeasible
 from service.storage.optuna import trials as optuna_trials
@@ -39,7 +39,7 @@ class SearchTrial:
         self.tested_by: Objective | None = None
 
     def adopt(self) -> Outcome | None:
-        self._trial_id = optuna_trials.ask(self._db, self._study, self._lease, self._fixed_params)
+        self._trial_id = asking.ask(self._db, self._study, self._lease, self._fixed_params)
         if self._lease.token == 1:
             return None
         earlier = self._db.optuna.get_trial(self._trial_id)
@@ -51,7 +51,7 @@ class SearchTrial:
         if earlier.state is TrialState.COMPLETE:
             self._recall()
         state = RunState.FAILED if infeasible.was_told(earlier) else _SETTLED.get(earlier.state, RunState.FAILED)
-        return Outcome(state, earlier.system_attrs.get("fail_reason"))
+        return Outcome(state, optuna_trials.reason_of(earlier))
 
     def _recall(self) -> None:
         """Read from the curves what the holder that told Optuna knew: which epoch was the best."""
@@ -61,7 +61,7 @@ class SearchTrial:
     def prepare(self) -> TrialConfig:
         self._trial = optuna_trials.open_trial(self._study, self._trial_id)
         try:
-            config = optuna_trials.suggested(self._db, self._lease, self._trial, self._suggest)
+            config = asking.suggested(self._db, self._lease, self._trial, self._suggest)
         except Exception:  # of a sampler: people should see which trial it was
             queue.attach(self._db, self._lease, self._trial_id, self._trial.number)
             raise

@@ -1,5 +1,6 @@
 """The books, checked from the database alone: budgets, paths, Optuna's record and the curves must agree.
 
+It shares no statement, no key and no formula with the code that it checks: a mistake there must not be repeated here.
 Every rule is one statement that returns what breaks it, so that an audit of thousands of runs takes seconds.
 All of them see one snapshot; a fleet may be at work meanwhile.
 """

@@ -1,4 +1,4 @@
-"""The states of runs, studies and attempts, and the stages of a study, for everything from the queue to the API.
+"""The states of runs, studies and attempts, the stages of a study, and why they end, from the queue to the API.
 
 The values are what the database holds and the API says. This file imports nothing of the program.
 """
@@ -42,9 +42,6 @@ class StudyState(StrEnum):
     COMPLETE = "complete"  # every run has ended
 
 
-STUDY_STOPPED = "study stopped"  # why a run was cancelled, in its record and history
-
-
 class AttemptState(StrEnum):
     """How a worker's time with a run ended, if it has."""
 
@@ -55,3 +52,16 @@ class AttemptState(StrEnum):
     PRUNED = "pruned"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+STUDY_STOPPED = "study stopped"  # why a run was cancelled
+LONGEST_REASON = 1000  # characters
+
+
+def storable(reason: str) -> str:
+    """Return `reason` on one line of at most `LONGEST_REASON` characters, without NUL and lone surrogates.
+
+    An error's text may quote any byte; text columns refuse these two, and with them the end of the run.
+    """
+    text = reason.replace("\0", "\\0").encode(errors="backslashreplace").decode()
+    return " ".join(text.split())[:LONGEST_REASON]

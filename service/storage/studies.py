@@ -17,6 +17,7 @@ from service.storage.database import Database
 from service.storage.device_time import SPENT_S
 from service.storage.endings import close_finished_studies
 from service.storage.errors import IllegalTransition, StudyExists, UnknownStudy
+from service.storage.optuna.statements import delete_trials
 from service.storage.records import StudyRecord, TrialRecord
 from service.storage.states import RunState, Stage, StudyState
 from service.storage.tables import studies
@@ -139,24 +140,9 @@ def delete(db: Database, name: str) -> None:
         ).scalar_one_or_none()
         if optuna_study_id is None:
             raise UnknownStudy(name)
-        _delete_trials(connection, optuna_study_id)
+        delete_trials(connection, optuna_study_id)
     with contextlib.suppress(KeyError):  # deleted by hand in the dashboard
         db.optuna.delete_study(optuna_study_id)  # what is left of it, and its cache
-
-
-def _delete_trials(connection: sa.Connection, optuna_study_id: int) -> None:
-    """Delete an Optuna study's trials, and first lock out workers that are adding to them.
-
-    Optuna's own deletion loads every object, most of a minute for 10,000 trials, and gives up without a word
-    when a worker adds a parameter meanwhile.
-    """
-    study = {"study": optuna_study_id}
-    connection.execute(sa.text("SELECT FROM studies WHERE study_id = :study FOR UPDATE"), study)
-    connection.execute(sa.text("SELECT FROM trials WHERE study_id = :study FOR UPDATE"), study)
-    for part in ("values", "params", "user_attributes", "system_attributes", "intermediate_values", "heartbeats"):
-        of_study = "(SELECT trial_id FROM trials WHERE study_id = :study)"
-        connection.execute(sa.text(f"DELETE FROM trial_{part} WHERE trial_id IN {of_study}"), study)
-    connection.execute(sa.text("DELETE FROM trials WHERE study_id = :study"), study)
 
 
 def _create_in_optuna(db: Database, definition: StudyDefinition) -> int:

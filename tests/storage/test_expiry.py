@@ -3,7 +3,7 @@
 import pytest
 
 from search_spaces import build_pruner, build_sampler, suggest
-from service.storage import queue, studies, trials
+from service.storage import asking, queue, studies, trials
 from service.storage.audit import audit
 from service.storage.database import Database
 from service.storage.expiry import expire
@@ -26,7 +26,7 @@ def told(db: Database, values: list[float] | None, memory: str | None = None, **
     lease = claimed(db)
     sampler, pruner = build_sampler(definition, 1), build_pruner(definition)
     optuna_study = optuna_trials.load_study(db, study.optuna_study_id, sampler, pruner)
-    trial = optuna_trials.open_trial(optuna_study, optuna_trials.ask(db, optuna_study, lease))
+    trial = optuna_trials.open_trial(optuna_study, asking.ask(db, optuna_study, lease))
     suggest(trial, definition)
     queue.attach(db, lease, trial._trial_id, trial.number, trial.params)
     _record(db, lease, metric, report=values is not None)
@@ -35,7 +35,7 @@ def told(db: Database, values: list[float] | None, memory: str | None = None, **
     else:
         infeasible.end(db, trial, memory)
     pass_time(db, 3600)
-    assert expire(db, lambda *_: None) == 1
+    assert expire(db) == 1
     assert audit(db) == []
     [run] = trials.page(db, study)
     return run

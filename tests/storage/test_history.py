@@ -71,7 +71,7 @@ def test_a_run_that_fails_after_its_retries_names_all_its_attempts(db: Database)
     for pid in (1, 2, 3):
         lease = claim_as(db, "node", pid)
         pass_time(db, 100)
-    assert expire(db, lambda *_: None) == 1
+    assert expire(db) == 1
     [trial] = trials.page(db, study)
     assert trial.state is RunState.FAILED
     assert trial.reason is not None

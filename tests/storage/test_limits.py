@@ -58,9 +58,9 @@ def test_device_time_used_up_cancels_what_waits_and_lets_trials_end(db: Database
 def test_device_time_is_seen_by_whoever_is_alive(db: Database) -> None:
     create(db, device_time=50.5)
     claimed(db, seconds=600)
-    assert expire(db, lambda *_: None) == 0
+    assert expire(db) == 0
     pass_time(db, 60)
-    assert expire(db, lambda *_: None) == 9
+    assert expire(db) == 9
     assert reasons(db) == {"device_time: 50.5 s used up"}
 
 
@@ -108,7 +108,7 @@ def test_without_limits_nothing_is_cancelled(db: Database) -> None:
     for value in (0.1, 0.2):
         ended(db, value)
     pass_time(db, 1e6)
-    assert expire(db, lambda *_: None) == 0
+    assert expire(db) == 0
     assert counts(db, "limited") == {"waiting": 1, "complete": 2}
 
 
@@ -132,7 +132,7 @@ def test_a_search_at_its_limit_is_confirmed_all_the_same(db: Database) -> None:
     assert counts(db, "limited") == {"cancelled": 3, "complete": 1}
     study = studies.get(db, "limited")
     assert (study.state, study.confirmation["waiting"]) == (StudyState.RUNNING, 1)
-    assert expire(db, lambda *_: None) == 0
+    assert expire(db) == 0
     confirming = claimed(db)
     pass_time(db, 100)
     queue.finish(db, confirming, RunState.COMPLETE, values=[0.6], tell=nothing)

@@ -116,7 +116,7 @@ def test_a_run_lost_more_often_than_its_retries_fails(db: Database, worker: str)
         assert claimed(db, seconds=0.01).attempts == attempt
         time.sleep(0.05)
     assert queue.claim(db, worker, 60) is None
-    assert expire(db, lambda *_: None) == 1
+    assert expire(db) == 1
     study = studies.get(db, "poison")
     assert study.state is StudyState.COMPLETE
     [trial] = trials.page(db, study)
@@ -186,7 +186,7 @@ def test_wall_time_cancels_what_waits(db: Database, worker: str) -> None:
     lease = claimed(db)
     time.sleep(0.1)
     assert queue.claim(db, worker, 60) is None
-    assert expire(db, lambda *_: None) == 2
+    assert expire(db) == 2
     queue.finish(db, lease, RunState.COMPLETE, tell=nothing)
     study = studies.get(db, "short")
     assert study.state is StudyState.COMPLETE
