@@ -150,7 +150,8 @@ _RULES = {
             SELECT DISTINCT ON (r.id, c.repeat) r.id, r.study_id, r.trial_id, r.values, r.best_epoch, c.repeat, c.epoch
             FROM fleet.runs r JOIN objectives o ON o.study_id = r.study_id AND o.objective = 0
             JOIN fleet.curves c ON c.run_id = r.id AND (c.split, c.metric) = (o.split, o.metric)
-            WHERE r.state = 'complete' AND r.stage = 'search' ORDER BY r.id, c.repeat, o.sign * c.value, c.epoch),
+            WHERE r.state = 'complete' AND r.stage = 'search' AND c.value NOT IN ('NaN', 'Infinity', '-Infinity')
+            ORDER BY r.id, c.repeat, o.sign * c.value, c.epoch),
         means AS (
             SELECT b.id, b.trial_id, o.name, o.objective, avg(c.value) AS value, b.values,
                 max(b.best_epoch) AS noted, max(b.epoch) FILTER (WHERE b.repeat = 0) AS best_epoch

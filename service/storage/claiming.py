@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from service.storage.database import Database
-from service.storage.device_time import SPENT_S
+from service.storage.expressions import SPENT_S
 from service.storage.records import Lease
 from service.storage.states import Stage
 

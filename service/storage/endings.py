@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from service.storage import confirmation, limits
 from service.storage.database import Database
-from service.storage.device_time import SPENT_S
+from service.storage.expressions import SPENT_S
 from service.storage.optuna.statements import VALUES
 from service.storage.states import RunState, storable
 

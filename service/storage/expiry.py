@@ -9,6 +9,7 @@ from optuna.trial import FrozenTrial
 from service.storage import history
 from service.storage.database import Database
 from service.storage.endings import close_finished_studies, end_run
+from service.storage.expressions import METRIC, SIGN
 from service.storage.history import Attempt
 from service.storage.optuna import infeasible, statements, trials
 from service.storage.states import STUDY_STOPPED, AttemptState, RunState
@@ -27,11 +28,11 @@ _LOST = sa.text(
 # For a trial that was ended outside of `finish`, by hand or by an earlier release: where the first objective was the
 # best in the first repeat.
 _BEST_EPOCH = sa.text(
-    """
+    f"""
     SELECT c.epoch FROM fleet.curves c JOIN fleet.runs r ON r.id = c.run_id JOIN fleet.studies s ON s.id = r.study_id
-    CROSS JOIN LATERAL (SELECT s.definition->'objectives'->0 AS first) objective
-    WHERE r.id = :run AND c.repeat = 0 AND c.split || '_' || c.metric = first->>'metric'
-    ORDER BY c.value * CASE first->>'direction' WHEN 'maximize' THEN -1 ELSE 1 END, c.epoch LIMIT 1
+    WHERE r.id = :run AND c.repeat = 0 AND c.split || '_' || c.metric = {METRIC.format("s.definition")}
+        AND c.value NOT IN ('NaN', 'Infinity', '-Infinity')
+    ORDER BY c.value * {SIGN.format("s.definition")}, c.epoch LIMIT 1
     """
 )
 

@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from service.storage.database import Database
-from service.storage.device_time import SPENT_S
 from service.storage.endings import close_finished_studies, end_run
 from service.storage.errors import LeaseLost
+from service.storage.expressions import SPENT_S
 from service.storage.optuna.statements import REPORT
 from service.storage.records import CurvePoint, Lease
 from service.storage.states import RunState, StudyState, storable

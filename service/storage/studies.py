@@ -14,9 +14,9 @@ from optuna.study import StudyDirection
 from search_spaces import StudyDefinition, parse_definition
 from service.storage import trials
 from service.storage.database import Database
-from service.storage.device_time import SPENT_S
 from service.storage.endings import close_finished_studies
 from service.storage.errors import IllegalTransition, StudyExists, UnknownStudy
+from service.storage.expressions import SIGN, SPENT_S
 from service.storage.optuna.statements import delete_trials
 from service.storage.records import StudyRecord, TrialRecord
 from service.storage.states import RunState, Stage, StudyState
@@ -181,8 +181,7 @@ def _parsed(text: str) -> StudyDefinition:
 # element: the lowest cost wins, and of equals the earlier run, whose id comes last.
 _WITH_RUNS = """
     WITH page AS MATERIALIZED (
-        SELECT *, CASE definition->'objectives'->0->>'direction' WHEN 'maximize' THEN -1 ELSE 1 END AS sign
-        FROM fleet.studies {which})
+        SELECT *, {sign} AS sign FROM fleet.studies {which})
     SELECT id, name, optuna_study_id, cast(definition AS text) AS definition, state, priority, created_at, started_at,
         finished_at, by_state
     FROM page CROSS JOIN LATERAL (
@@ -197,9 +196,9 @@ _NO_RUNS = {state.value: 0 for state in RunState}
 
 def _records(db: Database, which: str, **values: object) -> list[StudyRecord]:
     """The studies that the clauses `which` leave, the newest first: one statement for them, one for their best runs."""
-    statement = sa.text(_WITH_RUNS.format(which=which, spent_s=SPENT_S))
+    statement = sa.text(_WITH_RUNS.format(which=which, spent_s=SPENT_S, sign=SIGN.format("definition")))
     with db.engine.connect() as connection:
-        rows = [_Row(row) for row in connection.execute(statement, values)]
+        rows = [_Row(row) for row in connection.execute(statement, values).all()]
         named = {run_id: row.definition for row in rows for run_id in (row.best, row.winner) if run_id is not None}
         runs = trials.by_id(connection, named)
     return [row.record(runs) for row in rows]

@@ -70,7 +70,7 @@ def get(db: Database, study: StudyRecord, number: int, stage: Stage = Stage.SEAR
 
 def by_id(connection: sa.Connection, definitions: Mapping[int, StudyDefinition]) -> dict[int, TrialRecord]:
     """Return runs of any studies by their ids, in one statement; `definitions` are those of their studies."""
-    rows = connection.execute(_BY_ID, {"runs": list(definitions)})
+    rows = connection.execute(_BY_ID, {"runs": list(definitions)}).all()
     return {row.id: _record(row, definitions[row.id]) for row in rows}
 
 
@@ -86,7 +86,7 @@ def _runs_of(study_id: int) -> sa.Select[Any]:
 
 def _all(db: Database, query: sa.Select[Any], definition: StudyDefinition) -> list[TrialRecord]:
     with db.engine.connect() as connection:
-        return [_record(row, definition) for row in connection.execute(query)]
+        return [_record(row, definition) for row in connection.execute(query).all()]
 
 
 def _record(row: sa.Row[Any], definition: StudyDefinition) -> TrialRecord:

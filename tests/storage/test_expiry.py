@@ -1,5 +1,7 @@
 """Runs whose last holder died between telling Optuna and noting the end: they end as they were told."""
 
+import math
+
 import pytest
 
 from search_spaces import build_pruner, build_sampler, suggest
@@ -45,7 +47,7 @@ def _record(db: Database, lease: Lease, metric: str, report: bool) -> None:
     split, _, name = metric.partition("_")
     for repeat, losses in enumerate(LOSSES):
         for epoch, loss in enumerate(losses, 1):
-            reported = (epoch, loss) if report and repeat == 0 else None
+            reported = (epoch, loss) if report and repeat == 0 and math.isfinite(loss) else None
             points = [CurvePoint(epoch, repeat, split, name, loss)]
             queue.record_epoch(db, lease, repeat * EPOCHS + epoch, points, reported)
 
@@ -62,6 +64,13 @@ def test_a_complete_trials_best_epoch_is_read_from_its_curves(
 ) -> None:
     run = told(db, [value], objectives=[objective], metric=objective["metric"])
     assert (run.state, run.values, run.best_epoch) == (RunState.COMPLETE, [value], best_epoch)
+
+
+def test_an_epoch_without_a_finite_value_is_not_the_best(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.storage.test_expiry.LOSSES", [[math.inf, 0.25, 0.75], [0.5, math.nan, 0.25]])
+    objective = {"metric": "val_macro_f1", "direction": "maximize"}
+    run = told(db, [(0.75 + 0.5) / 2], objectives=[objective], metric="val_macro_f1")
+    assert (run.state, run.best_epoch) == (RunState.COMPLETE, 3)
 
 
 def test_a_trial_that_fitted_into_no_memory_has_failed(db: Database) -> None:
