@@ -33,7 +33,7 @@ class Rounds:
 
     def leave(self) -> None:
         """Say that this worker ends."""
-        workers.stopped(self._db, self.worker_id)
+        workers.leave(self._db, self.worker_id)
         log.info("worker %s has left", self.worker_id)
 
     def look(self, checkpoints: Place | None) -> None:
@@ -56,7 +56,7 @@ class Rounds:
             UnknownWorker: the database has forgotten this worker.
         """
         expire(self._db)
-        self.heed(workers.seen(self._db, self.worker_id))
+        self.heed(workers.check_in(self._db, self.worker_id))
         self._sweep_at = time.monotonic() + self._sweep_every
         if checkpoints is not None and time.monotonic() > self._collect_at:
             collect(checkpoints, lambda runs: ownership.open_among(self._db, runs))

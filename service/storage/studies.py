@@ -85,7 +85,7 @@ def definition_of(db: Database, study_id: int) -> tuple[StudyDefinition, int] | 
 
 
 def count(db: Database) -> int:
-    """Return how many studies there are."""
+    """Return the number of studies."""
     with db.engine.connect() as connection:
         return connection.execute(sa.select(sa.func.count()).select_from(studies)).scalar_one()
 

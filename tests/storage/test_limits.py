@@ -145,12 +145,12 @@ def test_workers_that_nobody_names_are_forgotten_after_a_day(db: Database) -> No
     create(db, trials=2)
     holder, idle, gone = (workers.register(db, name, 1, "cpu") for name in ("holder", "idle", "gone"))
     assert queue.claim(db, holder, 60) is not None
-    workers.stopped(db, gone)
+    workers.leave(db, gone)
     execute(db, "UPDATE fleet.workers SET seen_at = now() - interval '25 hours'")
     execute(db, "UPDATE fleet.workers SET stopped_at = seen_at WHERE stopped_at IS NOT NULL")
     workers.register(db, "new", 1, "cpu")
-    assert workers.seen(db, holder)
+    assert workers.check_in(db, holder)
     with pytest.raises(UnknownWorker):
-        workers.seen(db, idle)
+        workers.check_in(db, idle)
     with pytest.raises(UnknownWorker):
         workers.may_stay(db, gone)

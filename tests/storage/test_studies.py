@@ -105,10 +105,10 @@ def test_workers_come_and_go(db: Database) -> None:
         ("alpha:11", "cpu", "idle"),
         ("beta:22", "cuda:0", "idle"),
     ]
-    workers.seen(db, first)
+    workers.check_in(db, first)
     studies.create(db, make_definition("busy"))
     assert queue.claim(db, first, 60) is not None
-    workers.stopped(db, second)
+    workers.leave(db, second)
     assert [(w.id, w.state) for w in workers.alive(db)] == [(first, "busy")]
     with db.engine.begin() as connection:
         connection.execute(sa.text("UPDATE fleet.workers SET seen_at = now() - interval '2 minutes'"))
