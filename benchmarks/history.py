@@ -15,8 +15,9 @@ from optuna.storages import RDBStorage
 from optuna.trial import Trial, TrialState
 
 from search_spaces import StudyDefinition, build_pruner, build_sampler, suggest
-from service.storage import optuna_trials, queue, studies, workers
+from service.storage import asking, queue, studies, workers
 from service.storage.database import Database
+from service.storage.optuna import trials as optuna_trials
 from service.storage.records import Lease, RunState, StudyRecord
 
 REPORTS = 20  # of every trial
@@ -135,9 +136,9 @@ def _leased(db: Database, study: StudyRecord) -> tuple[Lease, optuna.Study]:
 
 
 def _suggested(db: Database, study: StudyRecord, lease: Lease, loaded: optuna.Study) -> Trial:
-    trial_id = optuna_trials.ask(db, loaded, lease)
+    trial_id = asking.ask(db, loaded, lease)
     trial = optuna_trials.open_trial(loaded, trial_id)
-    optuna_trials.suggested(db, lease, trial, lambda trial: suggest(trial, study.definition))
+    asking.suggested(db, lease, trial, lambda trial: suggest(trial, study.definition))
     queue.attach(db, lease, trial_id, trial.number, trial.params)
     return trial
 

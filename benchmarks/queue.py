@@ -38,7 +38,7 @@ from search_spaces import StudyDefinition, parse_definition
 from service.storage import queue, studies, workers
 from service.storage.database import Database, initialise
 from service.storage.embedded import EmbeddedPostgres
-from service.storage.records import RunState
+from service.storage.states import RunState
 from workers.assigning import assignment_of
 from workers.assignment import Ended
 from workers.execution import Execution

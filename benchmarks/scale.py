@@ -95,7 +95,7 @@ def load(options: argparse.Namespace, count: int, seconds: float) -> dict[str, s
                 times = work(reached, options.workers, options.processes, duty)
             taken = time.perf_counter() - begun
         with Database.open(url) as db:
-            records = studies.all(db, limit=count)
+            records = studies.page(db, limit=count)
             complete = sum(record.counts["complete"] + record.counts["pruned"] for record in records)
             findings = audit(db)
     for finding in findings[:10]:

@@ -14,7 +14,6 @@ from service.api.models import (
     Figures,
     Ranking,
     RankingRow,
-    Stage,
     StudyDetail,
     StudyOut,
     StudyPage,
@@ -24,12 +23,13 @@ from service.api.models import (
     WorkerOut,
     Workers,
 )
+from service.storage.states import Stage
 
 Model = TypeVar("Model", bound=BaseModel)
 
 PAGE = 100  # records a request
 PATIENT = 300.0  # s: a large study's results take their time
-_ROUTES: Mapping[Stage, str] = {"search": "trials", "confirmation": "confirmation"}
+_ROUTES: Mapping[Stage, str] = {Stage.SEARCH: "trials", Stage.CONFIRMATION: "confirmation"}
 DIRECT: Mapping[str, httpx.BaseTransport | None] = {  # a proxy cannot reach our loopback
     "all://127.0.0.1": None,
     "all://localhost": None,
@@ -90,11 +90,11 @@ class Client:
         params: dict[str, str | int] = {"limit": limit} | ({"state": state} if state else {})
         return self._read(TrialPage, "GET", _path(name, "trials"), params=params)
 
-    def trial(self, name: str, number: int, stage: Stage = "search") -> TrialDetail:
+    def trial(self, name: str, number: int, stage: Stage = Stage.SEARCH) -> TrialDetail:
         """One trial, or the run at that place in the confirmation, with what happened to it and its learning curves."""
         return self._read(TrialDetail, "GET", _path(name, _ROUTES[stage], str(number)))
 
-    def cancel(self, name: str, number: int, stage: Stage = "search") -> TrialOut:
+    def cancel(self, name: str, number: int, stage: Stage = Stage.SEARCH) -> TrialOut:
         """End a run that waits or is in training; one that has ended otherwise is refused with status 409."""
         return self._read(TrialOut, "POST", _path(name, _ROUTES[stage], str(number), "cancel"))
 

@@ -50,6 +50,16 @@ class Settings:
             host=host,
         )
 
+    def require_database(self) -> str:
+        """Return `database_url` for a process that works on a database.
+
+        Raises:
+            ValueError: it is not set; one line that says how.
+        """
+        if self.database_url is None:
+            raise ValueError("DATABASE_URL is not set: write postgresql://user:password@host:5432/name")
+        return self.database_url
+
 
 def _default_home(environment: Mapping[str, str]) -> Path:
     if os.geteuid() == 0:

@@ -53,11 +53,13 @@ def main(arguments: list[str] | None = None, make_slots: Callable[..., Slots] = 
     if refusal := unusable(checkpoints):
         sys.stderr.write(f"error: --checkpoints {checkpoints}: {refusal}\n")
         return 2
-    if settings.database_url is None:
-        sys.stderr.write("error: DATABASE_URL is not set: write postgresql://user:password@host:5432/name\n")
+    try:
+        url = settings.require_database()
+    except ValueError as error:
+        sys.stderr.write(f"error: {error}\n")
         return 2
     try:
-        with Database.open(settings.database_url, pool_size=(options.slots or cores()) + 1) as db:
+        with Database.open(url, pool_size=(options.slots or cores()) + 1) as db:
             db.check()
             slots = make_slots(
                 db,

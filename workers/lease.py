@@ -66,7 +66,7 @@ class Renewal:
                         self._ask(workers.may_stay)
                     continue
                 state = queue.renew(self._db, self._lease, self._seconds)
-                self._ask(workers.seen)
+                self._ask(workers.check_in)
             except LeaseLost:
                 self.lost.set()
                 return

@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from service.storage import optuna_trials, ownership, workers
+from service.storage import ownership, workers
 from service.storage.database import Database
 from service.storage.expiry import expire
 from workers.checkpoints import Place
@@ -44,7 +44,7 @@ class Rounds:
 
     def leave(self) -> None:
         """Say that this worker ends."""
-        workers.stopped(self._db, self.worker_id)
+        workers.leave(self._db, self.worker_id)
         log.info("worker %s has left", self.worker_id)
 
     def look(self) -> None:
@@ -66,8 +66,8 @@ class Rounds:
         Raises:
             UnknownWorker: the database has forgotten this worker.
         """
-        expire(self._db, lambda trial_id, reason: optuna_trials.fail(self._db, trial_id, reason))
-        self._heed(workers.seen(self._db, self.worker_id))
+        expire(self._db)
+        self._heed(workers.check_in(self._db, self.worker_id))
         self._sweep_at = time.monotonic() + self._sweep_every
         if self.checkpoints is not None and time.monotonic() > self._collect_at:
             collect(self.checkpoints, lambda runs: ownership.open_among(self._db, runs))

@@ -6,8 +6,10 @@ import numpy as np
 from optuna.trial import Trial, TrialState
 
 from search_spaces import Objective, StudyDefinition, TrialConfig, build_pruner, build_sampler, fixed_params, suggest
-from service.storage import curves, infeasible, optuna_trials, queue
+from service.storage import asking, curves, queue
 from service.storage.database import Database
+from service.storage.optuna import infeasible
+from service.storage.optuna import trials as optuna_trials
 from service.storage.records import Lease, RunState
 from workers.assignment import Ended, Step
 from workers.messages import EpochDone
@@ -28,7 +30,7 @@ class SearchTrial:
         self._db, self._lease, self._definition = db, lease, definition
         sampler = build_sampler(definition, _sampler_seed(definition, lease.ordinal))
         self._study = optuna_trials.load_study(db, optuna_study_id, sampler, build_pruner(definition))
-        self._trial_id = optuna_trials.ask(db, self._study, lease, fixed_params(definition, lease.ordinal))
+        self._trial_id = asking.ask(db, self._study, lease, fixed_params(definition, lease.ordinal))
         self._decided: frozenset[int] = frozenset()  # steps that an earlier holder has shown the pruner
         self.progress = Progress(definition.objectives)
         self.seeds = range(definition.repeats)
@@ -50,7 +52,7 @@ class SearchTrial:
         if earlier.state is TrialState.COMPLETE:
             self._recall()
         state = RunState.FAILED if infeasible.was_told(earlier) else _SETTLED.get(earlier.state, RunState.FAILED)
-        return Ended(state, earlier.system_attrs.get("fail_reason"))
+        return Ended(state, optuna_trials.reason_of(earlier))
 
     def _recall(self) -> None:
         """Read from the curves what the holder that told Optuna knew: which epoch was the best."""
@@ -60,7 +62,7 @@ class SearchTrial:
     def prepare(self) -> TrialConfig:
         trial = self._trial
         try:
-            config = optuna_trials.suggested(self._db, self._lease, trial, self._suggest)
+            config = asking.suggested(self._db, self._lease, trial, self._suggest)
         except Exception:  # of a sampler: people should see which trial it was
             queue.attach(self._db, self._lease, self._trial_id, trial.number)
             raise

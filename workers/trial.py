@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from service.storage.reasons import storable
+from service.storage.states import storable
 from workers.checkpoints import CheckpointStore
 from workers.examination import Examination, confirmed_on
 from workers.messages import EpochDone, Finished, Order, Report, Started, Stop, Stopped

@@ -6,10 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-RunState = Literal["waiting", "running", "complete", "pruned", "failed", "cancelled"]
-StudyState = Literal["running", "paused", "stopped", "complete"]
-Stage = Literal["search", "confirmation"]
-AttemptState = Literal["running", "preempted", "lost", "complete", "pruned", "failed", "cancelled"]
+from service.storage.states import AttemptState, RunState, Stage, StudyState
+
 Scalar = bool | int | float | str
 
 

@@ -10,8 +10,8 @@ from service.api.errors import documented
 from service.api.models import Ranking, RankingRow
 from service.reports import html_report
 from service.reports import ranking as ranked
-from service.storage import studies
-from service.web.report import results_of, trials_of
+from service.storage import studies, trials
+from service.web.report import results_of
 
 router = APIRouter(prefix="/studies/{name}", tags=["results"], responses=documented(404))
 
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/studies/{name}", tags=["results"], responses=documen
 def ranking(name: StudyName, database: DatabaseOf) -> Ranking:
     """The variants of regularization in the study, the best first."""
     study = studies.get(database, name)
-    rows = ranked(study, trials_of(database, study))
+    rows = ranked(study, trials.begun(database, study))
     return Ranking(ranking=[RankingRow.model_validate(row, from_attributes=True) for row in rows])
 
 

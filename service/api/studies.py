@@ -49,7 +49,7 @@ def submit(definition: SubmittedDefinition, database: DatabaseOf, settings: Sett
 @router.get("")
 def listing(database: DatabaseOf, settings: SettingsOf, limit: Limit = 100, offset: Offset = 0) -> StudyPage:
     """The studies, the newest first."""
-    page = [study_out(study, settings.dashboard_url) for study in studies.all(database, limit, offset)]
+    page = [study_out(study, settings.dashboard_url) for study in studies.page(database, limit, offset)]
     return StudyPage(studies=page, total=studies.count(database))
 
 

@@ -7,11 +7,11 @@ from fastapi import APIRouter, Query
 
 from service.api.dependencies import ConfirmationPlace, DatabaseOf, Limit, Offset, StudyName, TrialNumber
 from service.api.errors import documented
-from service.api.models import RunState, TrialDetail, TrialOut, TrialPage
+from service.api.models import TrialDetail, TrialOut, TrialPage
 from service.api.records import trial_detail, trial_out
 from service.storage import cancellation, curves, history, records, studies, trials
 from service.storage.database import Database
-from service.storage.records import Stage
+from service.storage.states import RunState, Stage
 from service.web.faults import NoCompleteTrial
 
 router = APIRouter(prefix="/studies/{name}", tags=["trials"], responses=documented(404))
@@ -29,10 +29,9 @@ def listing(
 ) -> TrialPage:
     """The study's runs in the order of its queue, those that confirm among them; those of one state if given."""
     study = studies.get(database, name)
-    wanted = None if state is None else records.RunState(state)
-    page = trials.page(database, study, wanted, limit, offset)
+    page = trials.page(database, study, state, limit, offset)
     counts = (study.counts, study.confirmation)
-    total = sum(sum(by_state.values()) if wanted is None else by_state[wanted] for by_state in counts)
+    total = sum(sum(by_state.values()) if state is None else by_state[state] for by_state in counts)
     return _page(page, total, study)
 
 

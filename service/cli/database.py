@@ -3,7 +3,7 @@
 import typer
 
 from service.cli.exit_codes import ExitCode, Failure
-from service.cli.session import database_of, say, settings_here
+from service.cli.session import say, settings_here
 
 commands = typer.Typer(help="Care for the database.", no_args_is_help=True, rich_markup_mode="rich")
 
@@ -14,7 +14,7 @@ def initialise() -> None:
     from service.storage import database
 
     try:
-        database.initialise(database_of(settings_here()))
+        database.initialise(settings_here().require_database())
     except ValueError as error:
         raise Failure(str(error), ExitCode.WRONG) from error
     say("the database is ready")
@@ -27,7 +27,7 @@ def audit() -> None:
     from service.storage.database import Database
 
     try:
-        with Database.open(database_of(settings_here())) as db:
+        with Database.open(settings_here().require_database()) as db:
             db.check()
             findings = audit.audit(db)
     except ValueError as error:

@@ -1,5 +1,6 @@
 """`controller`, `dashboard`, `worker`: one process each, for fleets and for the stack."""
 
+import gc
 import os
 import socket
 import sys
@@ -10,9 +11,11 @@ from typing import Annotated, Any
 import typer
 
 from service.cli.exit_codes import ExitCode, Failure
-from service.cli.session import database_of, settings_here
+from service.cli.session import settings_here
 from service.ports import LOOPBACK, is_free
 from service.settings import CONTROLLER_PORT, DASHBOARD_PORT, Settings
+
+BURST = 20_000  # objects between collections: the longest page of a list takes some ten thousand, and drops them
 
 commands = typer.Typer()
 
@@ -55,7 +58,6 @@ def _serve(create_app: Callable[[Settings], Any], host: str, port: int, inherite
     os.environ["TZ"] = "UTC"  # Optuna stores naive local times
     time.tzset()
     settings = settings_here(host=host)
-    database_of(settings)
     try:
         app = create_app(settings)
     except ValueError as error:
@@ -65,4 +67,6 @@ def _serve(create_app: Callable[[Settings], Any], host: str, port: int, inherite
     config = uvicorn.Config(
         app, host=host, port=port, server_header=False, access_log=False, timeout_graceful_shutdown=5
     )
+    gc.freeze()  # what is loaded by now stays: no collection looks at it again
+    gc.set_threshold(BURST)
     uvicorn.Server(config).run(None if inherited is None else [socket.socket(fileno=inherited)])

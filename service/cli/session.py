@@ -19,14 +19,6 @@ def settings_here(*, host: str = LOOPBACK) -> Settings:
         raise Failure(str(error), ExitCode.WRONG) from error
 
 
-def database_of(settings: Settings) -> str:
-    """The URL of the database; a command that needs one without it is wrong usage."""
-    if settings.database_url is None:
-        message = "DATABASE_URL is not set: write postgresql://user:password@host:5432/name"
-        raise Failure(message, ExitCode.WRONG)
-    return settings.database_url
-
-
 def client_here() -> Client:
     """A client of the controller at PERNODEDROP_URL."""
     settings = settings_here()

@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from service.api.models import AttemptOut, Stage, TrialDetail
+from service.api.models import AttemptOut, TrialDetail
 from service.cli.session import client_here, console_here, say
 from service.cli.studies import StudyName
 from service.cli.views import clock, measured, named, setting
+from service.storage.states import Stage
 
 commands = typer.Typer()
 
@@ -38,7 +39,7 @@ def cancel(name: StudyName, number: Number, confirmation: Confirming = False) ->
 
 
 def _stage(confirmation: bool) -> Stage:
-    return "confirmation" if confirmation else "search"
+    return Stage.CONFIRMATION if confirmation else Stage.SEARCH
 
 
 def facts_table(shown: TrialDetail) -> Table:

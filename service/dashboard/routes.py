@@ -33,7 +33,7 @@ def study_list(request: Request) -> Response:
     database: Database = request.app.state.database
     offset = _offset(request.query_params.get("offset", "0"))
     return pages.studies(
-        studies.all(database, PAGE, offset),
+        studies.page(database, PAGE, offset),
         workers.alive(database),
         total=studies.count(database),
         limit=PAGE,

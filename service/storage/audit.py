@@ -1,5 +1,6 @@
 """The books, checked from the database alone: budgets, paths, Optuna's record and the curves must agree.
 
+It shares no statement, no key and no formula with the code that it checks: a mistake there must not be repeated here.
 Every rule is one statement that returns what breaks it, so that an audit of thousands of runs takes seconds.
 All of them see one snapshot; a fleet may be at work meanwhile.
 """
@@ -149,7 +150,8 @@ _RULES = {
             SELECT DISTINCT ON (r.id, c.repeat) r.id, r.study_id, r.trial_id, r.values, r.best_epoch, c.repeat, c.epoch
             FROM fleet.runs r JOIN objectives o ON o.study_id = r.study_id AND o.objective = 0
             JOIN fleet.curves c ON c.run_id = r.id AND (c.split, c.metric) = (o.split, o.metric)
-            WHERE r.state = 'complete' AND r.stage = 'search' ORDER BY r.id, c.repeat, o.sign * c.value, c.epoch),
+            WHERE r.state = 'complete' AND r.stage = 'search' AND c.value NOT IN ('NaN', 'Infinity', '-Infinity')
+            ORDER BY r.id, c.repeat, o.sign * c.value, c.epoch),
         means AS (
             SELECT b.id, b.trial_id, o.name, o.objective, avg(c.value) AS value, b.values,
                 max(b.best_epoch) AS noted, max(b.epoch) FILTER (WHERE b.repeat = 0) AS best_epoch

@@ -2,11 +2,12 @@
 
 import sqlalchemy as sa
 
-from service.storage import optuna_trials, studies, trials
+from service.storage import studies, trials
 from service.storage.database import Database
 from service.storage.endings import close_finished_studies, end_run
 from service.storage.errors import TrialEnded, UnknownTrial
-from service.storage.records import OPEN_STATES, RunState, Stage
+from service.storage.optuna import trials as optuna_trials
+from service.storage.states import OPEN_STATES, RunState, Stage
 
 REASON = "cancelled by hand"
 

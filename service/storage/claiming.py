@@ -3,8 +3,9 @@
 import sqlalchemy as sa
 
 from service.storage.database import Database
-from service.storage.device_time import SPENT_S
-from service.storage.records import Lease, Stage
+from service.storage.expressions import SPENT_S
+from service.storage.records import Lease
+from service.storage.states import Stage
 
 _LEASED = f"""
     UPDATE fleet.runs SET state = 'running', token = token + 1,

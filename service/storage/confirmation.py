@@ -7,7 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from search_spaces import StudyDefinition, parse_definition, recorded_params, variant_of
-from service.storage.records import Stage
+from service.storage.expressions import SIGN
+from service.storage.states import Stage
 from service.storage.tables import runs
 
 _STUDY = sa.text(
@@ -19,10 +20,11 @@ _STUDY = sa.text(
 
 # The best first; of equals the earlier one.
 _FOUND = sa.text(
-    """
-    SELECT params FROM fleet.runs r JOIN fleet.studies s ON s.id = r.study_id
-    WHERE study_id = :study AND r.stage = 'search' AND r.state = 'complete' AND values IS NOT NULL
-    ORDER BY values[1] * CASE s.definition->'objectives'->0->>'direction' WHEN 'maximize' THEN -1 ELSE 1 END, ordinal
+    f"""
+    WITH study AS MATERIALIZED (SELECT {SIGN.format("definition")} AS sign FROM fleet.studies WHERE id = :study)
+    SELECT params FROM fleet.runs CROSS JOIN study
+    WHERE study_id = :study AND stage = 'search' AND state = 'complete' AND values IS NOT NULL
+    ORDER BY values[1] * study.sign, ordinal
     """
 )
 _CONFIRMED = sa.text("SELECT params FROM fleet.runs WHERE study_id = :study AND stage = 'confirmation'")

@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 
 from service.storage.connections import Turns, engine_options
 from service.storage.errors import DatabaseUnreachable, SchemaOutdated, StorageError
-from service.storage.optuna_storage import SharedStorage
+from service.storage.optuna.storage import SharedStorage
 from service.storage.tables import SCHEMA
 
 DRIVER = "postgresql+psycopg2"

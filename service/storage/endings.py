@@ -6,17 +6,16 @@ import sqlalchemy as sa
 
 from service.storage import confirmation, limits
 from service.storage.database import Database
-from service.storage.device_time import SPENT_S
-from service.storage.reasons import storable
-from service.storage.records import RunState
+from service.storage.expressions import SPENT_S
+from service.storage.optuna.statements import VALUES
+from service.storage.states import RunState, storable
 
 # Whoever ends the run, its values are what Optuna was told; a run without a trial brings its own.
 _END = sa.text(
     f"""
     UPDATE fleet.runs SET state = :state, reason = :reason, best_epoch = :best_epoch, finished_at = now(),
         spent_s = {SPENT_S}, leased_at = NULL, lease_until = NULL,
-        values = coalesce(cast(:values AS float8[]), (SELECT array_agg(value ORDER BY objective)
-            FROM trial_values WHERE trial_id = runs.trial_id AND value_type = 'FINITE'))
+        values = coalesce(cast(:values AS float8[]), {VALUES.format("runs")})
     WHERE id = :run
     """
 )

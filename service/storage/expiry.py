@@ -1,21 +1,23 @@
-"""What nobody will end any more is ended by whoever is alive."""
+"""Ends runs whose worker is gone, and the Optuna trials that were left behind. Any live worker may call it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from optuna.trial import FrozenTrial
 
-from service.storage import history, infeasible
+from service.storage import history
 from service.storage.database import Database
 from service.storage.endings import close_finished_studies, end_run
-from service.storage.history import Attempt, AttemptState
-from service.storage.records import RunState
+from service.storage.expressions import METRIC, SIGN
+from service.storage.history import Attempt
+from service.storage.optuna import infeasible, statements, trials
+from service.storage.states import STUDY_STOPPED, AttemptState, RunState
 
 _LOST = sa.text(
-    """
-    SELECT r.id, r.attempts, r.trial_id, s.state, t.state AS told FROM fleet.runs r
-    JOIN fleet.studies s ON s.id = r.study_id LEFT JOIN trials t ON t.trial_id = r.trial_id
+    f"""
+    SELECT r.id, r.attempts, r.trial_id, s.state, {statements.TOLD.format("r")} AS told FROM fleet.runs r
+    JOIN fleet.studies s ON s.id = r.study_id
     WHERE r.state = 'running' AND r.lease_until < now()
         AND pg_postmaster_start_time() < now() - interval '5 seconds'
         AND (s.state = 'stopped' OR r.attempts > (s.definition->>'retries')::int)
@@ -26,29 +28,31 @@ _LOST = sa.text(
 # For a trial that was ended outside of `finish`, by hand or by an earlier release: where the first objective was the
 # best in the first repeat.
 _BEST_EPOCH = sa.text(
-    """
+    f"""
     SELECT c.epoch FROM fleet.curves c JOIN fleet.runs r ON r.id = c.run_id JOIN fleet.studies s ON s.id = r.study_id
-    CROSS JOIN LATERAL (SELECT s.definition->'objectives'->0 AS first) objective
-    WHERE r.id = :run AND c.repeat = 0 AND c.split || '_' || c.metric = first->>'metric'
-    ORDER BY c.value * CASE first->>'direction' WHEN 'maximize' THEN -1 ELSE 1 END, c.epoch LIMIT 1
+    WHERE r.id = :run AND c.repeat = 0 AND c.split || '_' || c.metric = {METRIC.format("s.definition")}
+        AND c.value NOT IN ('NaN', 'Infinity', '-Infinity')
+    ORDER BY c.value * {SIGN.format("s.definition")}, c.epoch LIMIT 1
     """
 )
 
 
-def expire(db: Database, fail_trial: Callable[[int, str], object]) -> int:
+def expire(db: Database) -> int:
     """End what nobody may take over any more, and return how many runs that were.
 
     These are runs whose leases ended once more than their study's `retries`, runs of stopped studies whose
     holder died, and waiting runs of studies that were stopped or reached a limit. A run whose trial had been told
-    by then ends as it was told. `fail_trial(trial_id, reason)` ends the Optuna trials that ended runs have left
-    behind. Any worker may call this at any time.
+    by then ends as it was told, and Optuna trials that ended runs have left behind have failed. Any worker may call
+    this at any time.
     """
     ended = 0
     while _end_a_lost_run(db):
         ended += 1
     ended += close_finished_studies(db)
-    for trial_id, reason in _left_behind(db):
-        fail_trial(trial_id, reason)
+    with db.engine.connect() as connection:
+        behind = statements.left_behind(connection)
+    for trial_id, reason in behind:
+        trials.fail(db, trial_id, reason)
     return ended
 
 
@@ -71,30 +75,15 @@ def _end_a_lost_run(db: Database) -> bool:
 def _ending_of_pruned(trial: FrozenTrial) -> tuple[RunState, str | None]:
     """Pruned to Optuna is also what fitted into no memory."""
     if infeasible.was_told(trial):
-        return RunState.FAILED, trial.system_attrs.get("fail_reason")
+        return RunState.FAILED, trials.reason_of(trial)
     return RunState.PRUNED, None
 
 
 def _ending(row: sa.Row[Any], attempts: Sequence[Attempt]) -> tuple[RunState, str | None]:
     if row.state == "stopped":
-        return RunState.CANCELLED, "study stopped"
+        return RunState.CANCELLED, STUDY_STOPPED
     preempted = AttemptState.PREEMPTED
     holders = ", ".join(
         f"{one.worker} at {one.started_at:%Y-%m-%d %H:%M:%S}" for one in attempts if one.state != preempted
     )
     return RunState.FAILED, f"its worker was lost {row.attempts} times (retries used up): {holders}"
-
-
-def _left_behind(db: Database) -> list[tuple[int, str]]:
-    """Optuna trials that run for nobody: their run was cancelled while it waited, or its holder died before it
-    noted the trial."""
-    statement = sa.text(
-        """
-        SELECT t.trial_id, coalesce(r.reason, 'its run went on as another trial') FROM trials t
-        JOIN trial_user_attributes a ON a.trial_id = t.trial_id AND a.key = 'run'
-        JOIN fleet.runs r ON r.id = a.value_json::bigint
-        WHERE t.state = 'RUNNING' AND (r.state NOT IN ('waiting', 'running') OR r.trial_id <> t.trial_id)
-        """
-    )
-    with db.engine.connect() as connection:
-        return [(row[0], row[1]) for row in connection.execute(statement)]

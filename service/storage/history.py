@@ -3,24 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 
 from service.storage.database import Database
-
-
-class AttemptState(StrEnum):
-    """How a worker's time with a run ended, if it has."""
-
-    RUNNING = "running"
-    PREEMPTED = "preempted"  # its worker was told to leave and handed the run back: no failed attempt
-    LOST = "lost"  # its worker gave no sign of life for the length of its lease, or its trial process was killed
-    COMPLETE = "complete"
-    PRUNED = "pruned"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
+from service.storage.states import AttemptState
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,18 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from service.storage.database import Database
-from service.storage.device_time import SPENT_S
 from service.storage.endings import close_finished_studies, end_run
 from service.storage.errors import LeaseLost
-from service.storage.reasons import storable
-from service.storage.records import CurvePoint, Lease, RunState, StudyState
+from service.storage.expressions import SPENT_S
+from service.storage.optuna.statements import REPORT
+from service.storage.records import CurvePoint, Lease
+from service.storage.states import RunState, StudyState, storable
 from service.storage.tables import curves, runs
 
 T = TypeVar("T")
 
 _EPOCH = sa.text(
-    """
+    f"""
     WITH held AS (
         UPDATE fleet.runs SET epoch = :epoch WHERE id = :run AND token = :token AND state = 'running'
         RETURNING id, trial_id),
@@ -27,11 +28,7 @@ _EPOCH = sa.text(
             cast(:values AS float8[])
         ) AS p (repeat, epoch, split, metric, value)
         ON CONFLICT (run_id, repeat, epoch, split, metric) DO UPDATE SET value = excluded.value),
-    reported AS (
-        INSERT INTO trial_intermediate_values (trial_id, step, intermediate_value, intermediate_value_type)
-        SELECT held.trial_id, :step, :reported, 'FINITE' FROM held
-        WHERE cast(:step AS int) IS NOT NULL AND held.trial_id IS NOT NULL
-        ON CONFLICT (trial_id, step) DO NOTHING)
+    reported AS ({REPORT})
     SELECT count(*) FROM held
     """
 )

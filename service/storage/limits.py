@@ -2,10 +2,10 @@
 
 import sqlalchemy as sa
 
-from service.storage.device_time import SPENT_S
+from service.storage.expressions import METRIC, SIGN, SPENT_S
+from service.storage.states import STUDY_STOPPED
 
 _BUDGET = "(s.definition->'budget'->>'{}')"
-_OBJECTIVE = "s.definition->'objectives'->0->>'{}'"
 
 # Leased seconds of the search's runs, those in training included.
 _DEVICE_TIME = f"""
@@ -19,8 +19,7 @@ _WITHOUT_BETTER = f"""
         AND state IN ('complete', 'pruned', 'failed') AND (finished_at, id) > coalesce(
             (SELECT (finished_at, id) FROM fleet.runs
                 WHERE study_id = s.id AND stage = 'search' AND state = 'complete' AND values IS NOT NULL
-                ORDER BY values[1] * CASE {_OBJECTIVE.format("direction")} WHEN 'maximize' THEN -1 ELSE 1 END,
-                    finished_at, id LIMIT 1),
+                ORDER BY values[1] * {SIGN.format("s.definition")}, finished_at, id LIMIT 1),
             ('-infinity'::timestamptz, 0)))
         >= {_BUDGET.format("patience")}::int
 """
@@ -29,7 +28,7 @@ _WITHOUT_BETTER = f"""
 # and a rule that the study does not have costs nothing.
 REASON = f"""
     CASE
-        WHEN s.state = 'stopped' THEN 'study stopped'
+        WHEN s.state = 'stopped' THEN '{STUDY_STOPPED}'
         WHEN s.stage <> 'search' THEN NULL
         WHEN now() >= s.started_at + make_interval(secs => {_BUDGET.format("wall_time")}::float)
             THEN 'wall time used up'
@@ -37,7 +36,7 @@ REASON = f"""
             THEN format('device_time: %s s used up', trim_scale({_BUDGET.format("device_time")}::numeric))
         WHEN {_BUDGET.format("patience")} IS NOT NULL AND {_WITHOUT_BETTER}
             THEN format('patience: %s trials in a row brought no better %s', {_BUDGET.format("patience")},
-                {_OBJECTIVE.format("metric")})
+                {METRIC.format("s.definition")})
     END
 """
 

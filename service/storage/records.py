@@ -3,45 +3,23 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from search_spaces import StudyDefinition
+from service.storage.states import FINISHED_STATES, OPEN_STATES, RunState, Stage, StudyState
 
-
-class RunState(StrEnum):
-    """Where a unit of a study's budget stands."""
-
-    WAITING = "waiting"  # in the queue: never started, or handed back
-    RUNNING = "running"  # leased by a worker, perhaps one that is dead by now
-    COMPLETE = "complete"
-    PRUNED = "pruned"
-    FAILED = "failed"
-    CANCELLED = "cancelled"  # by hand, or its study was stopped or reached a limit
-
-
-OPEN_STATES = (RunState.WAITING, RunState.RUNNING)
-FINISHED_STATES = (RunState.COMPLETE, RunState.PRUNED, RunState.FAILED)
-
-
-class Stage(StrEnum):
-    """What a run is for."""
-
-    SEARCH = "search"  # it becomes a trial of Optuna's
-    CONFIRMATION = "confirmation"  # a configuration that the search has found, trained again and tested
-
-    def called(self, number: int) -> str:
-        """What people call the stage's run of this number: a trial's number, or a place in the confirmation."""
-        return f"trial {number}" if self is Stage.SEARCH else f"confirmation run {number}"
-
-
-class StudyState(StrEnum):
-    """What a study is doing."""
-
-    RUNNING = "running"
-    PAUSED = "paused"  # no run is leased, those already running go on
-    STOPPED = "stopped"  # for good: waiting runs are cancelled, running ones end at their next epoch
-    COMPLETE = "complete"  # every run has ended
+__all__ = [
+    "FINISHED_STATES",
+    "OPEN_STATES",
+    "CurvePoint",
+    "Lease",
+    "RunState",
+    "Stage",
+    "StudyRecord",
+    "StudyState",
+    "TrialRecord",
+    "WorkerRecord",
+]
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,12 @@ from optuna.study import StudyDirection
 from search_spaces import StudyDefinition, parse_definition
 from service.storage import trials
 from service.storage.database import Database
-from service.storage.device_time import SPENT_S
 from service.storage.endings import close_finished_studies
 from service.storage.errors import IllegalTransition, StudyExists, UnknownStudy
-from service.storage.records import RunState, Stage, StudyRecord, StudyState
+from service.storage.expressions import SIGN, SPENT_S
+from service.storage.optuna.statements import delete_trials
+from service.storage.records import StudyRecord, TrialRecord
+from service.storage.states import RunState, Stage, StudyState
 from service.storage.tables import studies
 
 Intention = Literal["running", "paused", "stopped"]
@@ -68,32 +70,29 @@ def get(db: Database, name: str) -> StudyRecord:
     Raises:
         UnknownStudy: there is none.
     """
-    with db.engine.connect() as connection:
-        row = connection.execute(studies.select().where(studies.c.name == name)).one_or_none()
-    if row is None:
+    found = _records(db, "WHERE name = :name", name=name)
+    if not found:
         raise UnknownStudy(name)
-    return _record(db, row)
+    return found[0]
 
 
 def definition_of(db: Database, study_id: int) -> tuple[StudyDefinition, int] | None:
     """Return the study's definition and the id of its Optuna study, or None if it was deleted."""
-    columns = (studies.c.definition, studies.c.optuna_study_id)
+    columns = (studies.c.definition.cast(sa.Text).label("definition"), studies.c.optuna_study_id)
     with db.engine.connect() as connection:
         row = connection.execute(sa.select(*columns).where(studies.c.id == study_id)).one_or_none()
-    return None if row is None else (_definition(row.definition), row.optuna_study_id)
+    return None if row is None else (_parsed(row.definition), row.optuna_study_id)
 
 
 def count(db: Database) -> int:
-    """Return how many studies there are."""
+    """Return the number of studies."""
     with db.engine.connect() as connection:
         return connection.execute(sa.select(sa.func.count()).select_from(studies)).scalar_one()
 
 
-def all(db: Database, limit: int = 100, offset: int = 0) -> list[StudyRecord]:  # noqa: A001
-    """Return a page of studies, the newest first."""
-    with db.engine.connect() as connection:
-        rows = connection.execute(studies.select().order_by(studies.c.id.desc()).limit(limit).offset(offset)).all()
-    return [_record(db, row) for row in rows]
+def page(db: Database, limit: int = 100, offset: int = 0) -> list[StudyRecord]:
+    """Return a page of studies, the newest first, in two statements whatever its length."""
+    return _records(db, "ORDER BY id DESC LIMIT :limit OFFSET :offset", limit=limit, offset=offset)
 
 
 def set_state(db: Database, name: str, state: Intention) -> StudyRecord:
@@ -141,24 +140,9 @@ def delete(db: Database, name: str) -> None:
         ).scalar_one_or_none()
         if optuna_study_id is None:
             raise UnknownStudy(name)
-        _delete_trials(connection, optuna_study_id)
+        delete_trials(connection, optuna_study_id)
     with contextlib.suppress(KeyError):  # deleted by hand in the dashboard
         db.optuna.delete_study(optuna_study_id)  # what is left of it, and its cache
-
-
-def _delete_trials(connection: sa.Connection, optuna_study_id: int) -> None:
-    """Delete an Optuna study's trials, and first lock out workers that are adding to them.
-
-    Optuna's own deletion loads every object, most of a minute for 10,000 trials, and gives up without a word
-    when a worker adds a parameter meanwhile.
-    """
-    study = {"study": optuna_study_id}
-    connection.execute(sa.text("SELECT FROM studies WHERE study_id = :study FOR UPDATE"), study)
-    connection.execute(sa.text("SELECT FROM trials WHERE study_id = :study FOR UPDATE"), study)
-    for part in ("values", "params", "user_attributes", "system_attributes", "intermediate_values", "heartbeats"):
-        of_study = "(SELECT trial_id FROM trials WHERE study_id = :study)"
-        connection.execute(sa.text(f"DELETE FROM trial_{part} WHERE trial_id IN {of_study}"), study)
-    connection.execute(sa.text("DELETE FROM trials WHERE study_id = :study"), study)
 
 
 def _create_in_optuna(db: Database, definition: StudyDefinition) -> int:
@@ -187,46 +171,73 @@ def _state(row: sa.Row[tuple[object, ...]]) -> StudyState:
     return StudyState(row.state)
 
 
-def _definition(stored: Mapping[str, Any]) -> StudyDefinition:
-    return _parsed(json.dumps(stored))
-
-
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)  # more than the longest page
 def _parsed(text: str) -> StudyDefinition:
     """Definitions are read far more often than written, and their rules take milliseconds to check."""
     return parse_definition(json.loads(text))
 
 
-_BY_STATE = sa.text(
-    f"""
-    SELECT stage, state, count(*) AS runs, sum({SPENT_S}) AS spent_s FROM fleet.runs WHERE study_id = :study
-    GROUP BY stage, state
-    """
-)
+# The number, the device time and the best of every study's runs, by stage and state. Arrays are compared element by
+# element: the lowest cost wins, and of equals the earlier run, whose id comes last.
+_WITH_RUNS = """
+    WITH page AS MATERIALIZED (
+        SELECT *, {sign} AS sign FROM fleet.studies {which})
+    SELECT id, name, optuna_study_id, cast(definition AS text) AS definition, state, priority, created_at, started_at,
+        finished_at, by_state
+    FROM page CROSS JOIN LATERAL (
+        SELECT json_agg(json_build_array(stage, state, runs, spent_s, best[4])) AS by_state FROM (
+            SELECT stage, state, count(*) AS runs, sum({spent_s}) AS spent_s, min(
+                ARRAY[values[1] * page.sign, trial_number, ordinal, id]) FILTER (WHERE values[1] IS NOT NULL) AS best
+            FROM fleet.runs WHERE study_id = page.id GROUP BY stage, state) grouped) summed
+    ORDER BY id DESC
+"""
+_NO_RUNS = {state.value: 0 for state in RunState}
 
 
-def _record(db: Database, row: sa.Row[tuple[object, ...]]) -> StudyRecord:
-    definition = _definition(row.definition)
+def _records(db: Database, which: str, **values: object) -> list[StudyRecord]:
+    """The studies that the clauses `which` leave, the newest first: one statement for them, one for their best runs."""
+    statement = sa.text(_WITH_RUNS.format(which=which, spent_s=SPENT_S, sign=SIGN.format("definition")))
     with db.engine.connect() as connection:
-        by_state = connection.execute(_BY_STATE, {"study": row.id}).all()
-    counts = {stage.value: {state.value: 0 for state in RunState} for stage in Stage}
-    for stage, state, count, _ in by_state:
-        counts[stage][state] = count
-    confirmation = counts[Stage.CONFIRMATION]
-    is_confirmed = any(confirmation.values()) and _state(row) is StudyState.COMPLETE
-    return StudyRecord(
-        id=row.id,
-        name=row.name,
-        definition=definition,
-        state=_state(row),
-        created_at=row.created_at,
-        started_at=row.started_at,
-        finished_at=row.finished_at,
-        counts=counts[Stage.SEARCH],
-        best=trials.best_of(db, row.id, definition),
-        optuna_study_id=row.optuna_study_id,
-        priority=row.priority,
-        device_time_s=sum(spent_s for stage, *_, spent_s in by_state if stage == Stage.SEARCH),
-        confirmation=confirmation,
-        winner=trials.best_of(db, row.id, definition, Stage.CONFIRMATION) if is_confirmed else None,
-    )
+        rows = [_Row(row) for row in connection.execute(statement, values).all()]
+        named = {run_id: row.definition for row in rows for run_id in (row.best, row.winner) if run_id is not None}
+        runs = trials.by_id(connection, named)
+    return [row.record(runs) for row in rows]
+
+
+class _Row:
+    """A study as `_WITH_RUNS` has it, by which one knows which runs belong to its record."""
+
+    def __init__(self, row: sa.Row[Any]) -> None:
+        self._row = row
+        self._counts = {stage.value: dict(_NO_RUNS) for stage in Stage}
+        self._spent_s = 0.0
+        best: dict[str, int | None] = {}
+        for stage, state, runs, spent_s, best_run in row.by_state or ():  # of a study without runs NULL
+            self._counts[stage][state] = runs
+            if stage == Stage.SEARCH:
+                self._spent_s += spent_s
+            if state == RunState.COMPLETE:
+                best[stage] = best_run
+        self.definition = _parsed(row.definition)
+        self._state = _state(row)
+        self.best = best.get(Stage.SEARCH)
+        self.winner = best.get(Stage.CONFIRMATION) if self._state is StudyState.COMPLETE else None
+
+    def record(self, runs: Mapping[int, TrialRecord]) -> StudyRecord:
+        """The study, its best runs looked up among `runs`; one that has just been deleted is not among them."""
+        return StudyRecord(
+            id=self._row.id,
+            name=self._row.name,
+            definition=self.definition,
+            state=self._state,
+            created_at=self._row.created_at,
+            started_at=self._row.started_at,
+            finished_at=self._row.finished_at,
+            counts=self._counts[Stage.SEARCH],
+            best=None if self.best is None else runs.get(self.best),
+            optuna_study_id=self._row.optuna_study_id,
+            priority=self._row.priority,
+            device_time_s=self._spent_s,
+            confirmation=self._counts[Stage.CONFIRMATION],
+            winner=None if self.winner is None else runs.get(self.winner),
+        )

@@ -1,5 +1,6 @@
 """Trials as people read them: the runs of a study with what they were trained with and came to."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -7,8 +8,18 @@ import sqlalchemy as sa
 from search_spaces import StudyDefinition, recorded_params, variant_of
 from service.storage.database import Database
 from service.storage.errors import UnknownTrial
-from service.storage.records import RunState, Stage, StudyRecord, TrialRecord
+from service.storage.records import StudyRecord, TrialRecord
+from service.storage.states import BEGUN_STATES, RunState, Stage
 from service.storage.tables import runs, workers
+
+_BY_ID = sa.text(
+    """
+    SELECT r.*, w.host, w.pid, CASE r.stage WHEN 'confirmation' THEN (
+        SELECT count(*) FROM fleet.runs earlier
+        WHERE earlier.study_id = r.study_id AND earlier.stage = r.stage AND earlier.ordinal < r.ordinal) END AS place
+    FROM fleet.runs r LEFT JOIN fleet.workers w ON w.id = r.worker_id WHERE r.id = ANY(:runs)
+    """
+)
 
 
 def page(
@@ -26,8 +37,20 @@ def page(
         query = query.where(runs.c.state == state)
     if stage is not None:
         query = query.where(runs.c.stage == stage)
-    with db.engine.connect() as connection:
-        return [_record(row, study.definition) for row in connection.execute(query)]
+    return _all(db, query, study.definition)
+
+
+def begun(db: Database, study: StudyRecord) -> list[TrialRecord]:
+    """Return every run of the search that was begun and not cancelled, by trial number, those without one last."""
+    wanted = (runs.c.stage == Stage.SEARCH, runs.c.state.in_(BEGUN_STATES))
+    query = _runs_of(study.id).where(*wanted).order_by(runs.c.trial_number.nulls_last(), runs.c.ordinal)
+    return _all(db, query, study.definition)
+
+
+def confirming(db: Database, study: StudyRecord) -> list[TrialRecord]:
+    """Return every run of the study's confirmation, by place."""
+    query = _runs_of(study.id).where(runs.c.stage == Stage.CONFIRMATION).order_by(runs.c.ordinal)
+    return _all(db, query, study.definition)
 
 
 def get(db: Database, study: StudyRecord, number: int, stage: Stage = Stage.SEARCH) -> TrialRecord:
@@ -38,20 +61,17 @@ def get(db: Database, study: StudyRecord, number: int, stage: Stage = Stage.SEAR
     """
     query = _runs_of(study.id)
     numbered = runs.c.trial_number if stage is Stage.SEARCH else query.selected_columns.place
-    record = _first(db, query.where(numbered == number), study.definition)
-    if record is None:
+    with db.engine.connect() as connection:
+        row = connection.execute(query.where(numbered == number).limit(1)).one_or_none()
+    if row is None:
         raise UnknownTrial(study.name, stage.called(number))
-    return record
+    return _record(row, study.definition)
 
 
-def best_of(
-    db: Database, study_id: int, definition: StudyDefinition, stage: Stage = Stage.SEARCH
-) -> TrialRecord | None:
-    """Return the stage's complete run with the best value of the first objective, if any run is complete."""
-    value = runs.c["values"][1]
-    query = _runs_of(study_id).where(runs.c.stage == stage, runs.c.state == RunState.COMPLETE, value.is_not(None))
-    best_first = value.desc() if definition.objectives[0].direction == "maximize" else value
-    return _first(db, query.order_by(best_first, runs.c.trial_number, runs.c.ordinal), definition)
+def by_id(connection: sa.Connection, definitions: Mapping[int, StudyDefinition]) -> dict[int, TrialRecord]:
+    """Return runs of any studies by their ids, in one statement; `definitions` are those of their studies."""
+    rows = connection.execute(_BY_ID, {"runs": list(definitions)}).all()
+    return {row.id: _record(row, definitions[row.id]) for row in rows}
 
 
 def _runs_of(study_id: int) -> sa.Select[Any]:
@@ -64,10 +84,9 @@ def _runs_of(study_id: int) -> sa.Select[Any]:
     return joined.outerjoin(confirming, confirming.c.id == runs.c.id).where(runs.c.study_id == study_id)
 
 
-def _first(db: Database, query: sa.Select[Any], definition: StudyDefinition) -> TrialRecord | None:
+def _all(db: Database, query: sa.Select[Any], definition: StudyDefinition) -> list[TrialRecord]:
     with db.engine.connect() as connection:
-        row = connection.execute(query.limit(1)).one_or_none()
-    return None if row is None else _record(row, definition)
+        return [_record(row, definition) for row in connection.execute(query).all()]
 
 
 def _record(row: sa.Row[Any], definition: StudyDefinition) -> TrialRecord:

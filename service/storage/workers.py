@@ -32,7 +32,7 @@ def register(db: Database, host: str, pid: int, device: str) -> str:
     return worker_id
 
 
-def seen(db: Database, worker_id: str) -> bool:
+def check_in(db: Database, worker_id: str) -> bool:
     """Note that the worker is alive, and return whether it may stay: False if it was asked to leave.
 
     Raises:
@@ -44,7 +44,7 @@ def seen(db: Database, worker_id: str) -> bool:
 
 
 def may_stay(db: Database, worker_id: str) -> bool:
-    """As `seen`, without a sign of life: nothing is written."""
+    """As `check_in`, without a sign of life: nothing is written."""
     with db.engine.connect() as connection:
         return _stays(connection.execute(sa.select(workers.c.drain).where(workers.c.id == worker_id)), worker_id)
 
@@ -68,7 +68,7 @@ def drain(db: Database, worker_id: str) -> None:
             raise UnknownWorker(worker_id)
 
 
-def stopped(db: Database, worker_id: str) -> None:
+def leave(db: Database, worker_id: str) -> None:
     """Note that the worker has left in order. Its row stays, since its runs name it."""
     with db.engine.begin() as connection:
         connection.execute(workers.update().where(workers.c.id == worker_id).values(stopped_at=sa.func.now()))

@@ -10,6 +10,4 @@ def open_database(settings: Settings, connections: int) -> Database:
     Raises:
         ValueError: `database_url` is missing or no Postgres URL.
     """
-    if settings.database_url is None:
-        raise ValueError("DATABASE_URL is not set: write postgresql://user:password@host:5432/name")
-    return Database.open(settings.database_url, connections, lasting=True)
+    return Database.open(settings.require_database(), connections, lasting=True)

@@ -7,8 +7,9 @@ from typing import Any
 from optuna.trial import TrialState
 
 from search_spaces import TrialConfig, build_pruner, build_sampler, suggest
-from service.storage import optuna_trials, queue, workers
+from service.storage import asking, queue, workers
 from service.storage.database import Database
+from service.storage.optuna import trials as optuna_trials
 from service.storage.records import CurvePoint, Lease, RunState, StudyRecord
 
 EPOCHS = 4
@@ -55,7 +56,7 @@ def work(
         lease = queue.claim(database, worker, 60)
         if lease is None:
             return
-        trial = optuna_trials.open_trial(optuna_study, optuna_trials.ask(database, optuna_study, lease))
+        trial = optuna_trials.open_trial(optuna_study, asking.ask(database, optuna_study, lease))
         config = suggest(trial, study.definition)
         queue.attach(database, lease, trial._trial_id, trial.number, trial.params)
         loss = _train(database, lease, config)

@@ -111,11 +111,11 @@ def test_a_trial_tells_its_history_and_is_cancelled(api: httpx.Client, database:
 
 def test_a_worker_is_asked_to_leave(api: httpx.Client, database: Database) -> None:
     worker = workers.register(database, "node-1", 4711, "cpu")
-    assert workers.seen(database, worker)
+    assert workers.check_in(database, worker)
     assert api.post(f"/v1/workers/{worker}/drain").status_code == 204
     assert api.get("/v1/workers").json()["workers"][0]["state"] == "leaving"
-    assert not workers.seen(database, worker)
-    workers.stopped(database, worker)
+    assert not workers.check_in(database, worker)
+    workers.leave(database, worker)
     for gone in (worker, str(uuid.uuid4())):
         unknown = api.post(f"/v1/workers/{gone}/drain")
         assert (unknown.status_code, unknown.json()["error"]) == (404, "unknown_worker")

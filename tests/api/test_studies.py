@@ -5,10 +5,16 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import sqlalchemy as sa
 
+from search_spaces import parse_definition
+from service.api.app import create_app
+from service.api.models import CountsOut
 from service.storage import studies
 from service.storage.database import Database
+from service.storage.states import RunState
 from service.storage.tables import SCHEMA
+from tests.api.configuring import settings_for
 from tests.api.fleet import definition_data, work
+from tests.api.serving import served
 
 
 def test_a_submitted_study_is_there_with_its_whole_queue(api: httpx.Client) -> None:
@@ -62,6 +68,26 @@ def test_the_list_is_paged_newest_first(api: httpx.Client) -> None:
     assert page["total"] == 3
     rest = api.get("/v1/studies", params={"limit": 2, "offset": 2}).json()
     assert [study["name"] for study in rest["studies"]] == ["digits-0"]
+
+
+def test_every_state_of_a_run_is_counted() -> None:
+    assert list(CountsOut.model_fields) == list(RunState)
+
+
+def test_a_long_list_takes_no_more_statements_than_a_short_one(database: Database, database_url: str) -> None:
+    for number in range(30):
+        studies.create(database, parse_definition(definition_data(f"digits-{number}", trials=1)))
+    work(database, studies.get(database, "digits-0"), limit=1)
+    app = create_app(settings_for(database_url))
+    sent: list[str] = []
+    sa.event.listen(app.state.database.engine, "before_cursor_execute", lambda *event: sent.append(event[2]))
+    taken = {}
+    with served(app) as address, httpx.Client(base_url=address) as client:
+        for limit in (3, 3, 30):  # the first opens the connection, which asks for more
+            sent.clear()
+            assert len(client.get("/v1/studies", params={"limit": limit}).json()["studies"]) == limit
+            taken[limit] = len(sent)
+    assert taken == {3: 3, 30: 3}  # the page, its best runs, the total
 
 
 def test_pause_resume_stop(api: httpx.Client) -> None:

@@ -14,7 +14,7 @@ def unconfirmed(db: Database) -> list[str]:
     """As `shortfalls`, of all studies that have a confirmation."""
     return [
         problem
-        for study in studies.all(db, limit=1000)
+        for study in studies.page(db, limit=1000)
         if study.definition.confirmation is not None
         for problem in shortfalls(study, *(trials.page(db, study, stage=stage, limit=1000) for stage in Stage))
     ]

@@ -191,7 +191,7 @@ def _compared(db: Database, folder: Path) -> dict[str, object]:
 
 
 def _complete(db: Database) -> Iterator[tuple[StudyRecord, TrialRecord]]:
-    for study in studies.all(db, limit=1000):
+    for study in studies.page(db, limit=1000):
         for trial in trials.page(db, study, limit=1000):
             if trial.state == "complete":
                 yield study, trial

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from service.storage import queue, studies, workers
 from service.storage.database import Database
 from service.storage.errors import StorageError
-from service.storage.records import Lease, RunState
+from service.storage.records import Lease
+from service.storage.states import RunState
 
 
 def nothing() -> None:

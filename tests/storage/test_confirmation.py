@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from service.storage import confirmation, extension, queue, studies, trials, workers
 from service.storage.database import Database
 from service.storage.endings import close_finished_studies
-from service.storage.records import RunState, Stage, StudyRecord, StudyState
+from service.storage.records import StudyRecord
+from service.storage.states import RunState, Stage, StudyState
 from tests.storage.conftest import make_definition
 
 MAXIMIZE = [{"metric": "val_accuracy", "direction": "maximize"}]

@@ -7,7 +7,7 @@ from service.storage.audit import findings
 from service.storage.database import Database
 from service.storage.endings import close_finished_studies
 from service.storage.errors import LeaseLost, TrialEnded, UnknownTrial
-from service.storage.records import RunState, Stage, StudyState
+from service.storage.states import RunState, Stage, StudyState
 from tests.storage.queueing import claimed, nothing
 from tests.storage.test_confirmation import confirming, dropconnect, end, searched
 

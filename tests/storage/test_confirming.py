@@ -10,7 +10,7 @@ from service.storage import extension, queue, studies
 from service.storage.database import Database
 from service.storage.endings import close_finished_studies
 from service.storage.errors import NotConfirmable, UnknownStudy
-from service.storage.records import RunState, StudyState
+from service.storage.states import RunState, StudyState
 from tests.storage.conftest import make_definition
 from tests.storage.queueing import at_once, claimed, execute, nothing
 from tests.storage.test_confirmation import confirming, dropconnect, dropout, end, searched

@@ -1,13 +1,18 @@
 """Runs whose last holder died between telling Optuna and noting the end: they end as they were told."""
 
+import math
+
 import pytest
 
 from search_spaces import build_pruner, build_sampler, suggest
-from service.storage import infeasible, optuna_trials, queue, studies, trials
+from service.storage import asking, queue, studies, trials
 from service.storage.audit import audit
 from service.storage.database import Database
 from service.storage.expiry import expire
-from service.storage.records import CurvePoint, Lease, RunState, TrialRecord
+from service.storage.optuna import infeasible
+from service.storage.optuna import trials as optuna_trials
+from service.storage.records import CurvePoint, Lease, TrialRecord
+from service.storage.states import RunState
 from tests.storage.conftest import make_definition
 from tests.storage.queueing import claimed, pass_time
 
@@ -23,7 +28,7 @@ def told(db: Database, values: list[float] | None, memory: str | None = None, **
     lease = claimed(db)
     sampler, pruner = build_sampler(definition, 1), build_pruner(definition)
     optuna_study = optuna_trials.load_study(db, study.optuna_study_id, sampler, pruner)
-    trial = optuna_trials.open_trial(optuna_study, optuna_trials.ask(db, optuna_study, lease))
+    trial = optuna_trials.open_trial(optuna_study, asking.ask(db, optuna_study, lease))
     suggest(trial, definition)
     queue.attach(db, lease, trial._trial_id, trial.number, trial.params)
     _record(db, lease, metric, report=values is not None)
@@ -32,7 +37,7 @@ def told(db: Database, values: list[float] | None, memory: str | None = None, **
     else:
         infeasible.end(db, trial, memory)
     pass_time(db, 3600)
-    assert expire(db, lambda *_: None) == 1
+    assert expire(db) == 1
     assert audit(db) == []
     [run] = trials.page(db, study)
     return run
@@ -42,7 +47,7 @@ def _record(db: Database, lease: Lease, metric: str, report: bool) -> None:
     split, _, name = metric.partition("_")
     for repeat, losses in enumerate(LOSSES):
         for epoch, loss in enumerate(losses, 1):
-            reported = (epoch, loss) if report and repeat == 0 else None
+            reported = (epoch, loss) if report and repeat == 0 and math.isfinite(loss) else None
             points = [CurvePoint(epoch, repeat, split, name, loss)]
             queue.record_epoch(db, lease, repeat * EPOCHS + epoch, points, reported)
 
@@ -59,6 +64,13 @@ def test_a_complete_trials_best_epoch_is_read_from_its_curves(
 ) -> None:
     run = told(db, [value], objectives=[objective], metric=objective["metric"])
     assert (run.state, run.values, run.best_epoch) == (RunState.COMPLETE, [value], best_epoch)
+
+
+def test_an_epoch_without_a_finite_value_is_not_the_best(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.storage.test_expiry.LOSSES", [[math.inf, 0.25, 0.75], [0.5, math.nan, 0.25]])
+    objective = {"metric": "val_macro_f1", "direction": "maximize"}
+    run = told(db, [(0.75 + 0.5) / 2], objectives=[objective], metric="val_macro_f1")
+    assert (run.state, run.best_epoch) == (RunState.COMPLETE, 3)
 
 
 def test_a_trial_that_fitted_into_no_memory_has_failed(db: Database) -> None:

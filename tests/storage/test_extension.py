@@ -7,7 +7,7 @@ import pytest
 from service.storage import extension, queue, studies
 from service.storage.database import Database
 from service.storage.errors import NotExtendable, UnknownStudy
-from service.storage.records import RunState, StudyState
+from service.storage.states import RunState, StudyState
 from tests.storage.conftest import make_definition
 from tests.storage.queueing import at_once, claimed, counts, ended, execute, nothing, noting
 

@@ -8,7 +8,8 @@ import pytest
 from service.storage import claiming, queue, studies, workers
 from service.storage.database import Database
 from service.storage.errors import UnknownStudy
-from service.storage.records import Lease, RunState
+from service.storage.records import Lease
+from service.storage.states import RunState
 from tests.storage.conftest import make_definition
 from tests.storage.queueing import claimed, nothing
 

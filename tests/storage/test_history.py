@@ -5,8 +5,8 @@ import pytest
 from service.storage import history, queue, studies, trials, workers
 from service.storage.database import Database
 from service.storage.expiry import expire
-from service.storage.history import AttemptState
-from service.storage.records import Lease, RunState
+from service.storage.records import Lease
+from service.storage.states import AttemptState, RunState
 from tests.storage.conftest import make_definition
 from tests.storage.queueing import claimed, nothing, pass_time
 
@@ -71,7 +71,7 @@ def test_a_run_that_fails_after_its_retries_names_all_its_attempts(db: Database)
     for pid in (1, 2, 3):
         lease = claim_as(db, "node", pid)
         pass_time(db, 100)
-    assert expire(db, lambda *_: None) == 1
+    assert expire(db) == 1
     [trial] = trials.page(db, study)
     assert trial.state is RunState.FAILED
     assert trial.reason is not None

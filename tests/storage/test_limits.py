@@ -6,7 +6,7 @@ from service.storage import history, queue, studies, workers
 from service.storage.database import Database
 from service.storage.errors import UnknownWorker
 from service.storage.expiry import expire
-from service.storage.records import RunState, StudyState
+from service.storage.states import RunState, StudyState
 from tests.storage.conftest import make_definition
 from tests.storage.queueing import claimed, counts, ended, execute, nothing, pass_time, reasons
 
@@ -58,9 +58,9 @@ def test_device_time_used_up_cancels_what_waits_and_lets_trials_end(db: Database
 def test_device_time_is_seen_by_whoever_is_alive(db: Database) -> None:
     create(db, device_time=50.5)
     claimed(db, seconds=600)
-    assert expire(db, lambda *_: None) == 0
+    assert expire(db) == 0
     pass_time(db, 60)
-    assert expire(db, lambda *_: None) == 9
+    assert expire(db) == 9
     assert reasons(db) == {"device_time: 50.5 s used up"}
 
 
@@ -108,7 +108,7 @@ def test_without_limits_nothing_is_cancelled(db: Database) -> None:
     for value in (0.1, 0.2):
         ended(db, value)
     pass_time(db, 1e6)
-    assert expire(db, lambda *_: None) == 0
+    assert expire(db) == 0
     assert counts(db, "limited") == {"waiting": 1, "complete": 2}
 
 
@@ -132,7 +132,7 @@ def test_a_search_at_its_limit_is_confirmed_all_the_same(db: Database) -> None:
     assert counts(db, "limited") == {"cancelled": 3, "complete": 1}
     study = studies.get(db, "limited")
     assert (study.state, study.confirmation["waiting"]) == (StudyState.RUNNING, 1)
-    assert expire(db, lambda *_: None) == 0
+    assert expire(db) == 0
     confirming = claimed(db)
     pass_time(db, 100)
     queue.finish(db, confirming, RunState.COMPLETE, values=[0.6], tell=nothing)
@@ -145,12 +145,12 @@ def test_workers_that_nobody_names_are_forgotten_after_a_day(db: Database) -> No
     create(db, trials=2)
     holder, idle, gone = (workers.register(db, name, 1, "cpu") for name in ("holder", "idle", "gone"))
     assert queue.claim(db, holder, 60) is not None
-    workers.stopped(db, gone)
+    workers.leave(db, gone)
     execute(db, "UPDATE fleet.workers SET seen_at = now() - interval '25 hours'")
     execute(db, "UPDATE fleet.workers SET stopped_at = seen_at WHERE stopped_at IS NOT NULL")
     workers.register(db, "new", 1, "cpu")
-    assert workers.seen(db, holder)
+    assert workers.check_in(db, holder)
     with pytest.raises(UnknownWorker):
-        workers.seen(db, idle)
+        workers.check_in(db, idle)
     with pytest.raises(UnknownWorker):
         workers.may_stay(db, gone)

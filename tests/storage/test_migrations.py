@@ -7,7 +7,7 @@ from alembic import command
 from service.storage import database as storage
 from service.storage import extension, history, queue, studies, trials, workers
 from service.storage.database import Database, initialise
-from service.storage.records import RunState, StudyState
+from service.storage.states import RunState, StudyState
 from tests.storage.conftest import make_definition
 
 

@@ -6,7 +6,8 @@ from service.storage import cancellation, claiming, holding, queue, studies, wor
 from service.storage.database import Database
 from service.storage.errors import LeaseLost, TrialEnded, UnknownStudy, UnknownTrial
 from service.storage.expiry import expire
-from service.storage.records import Lease, RunState, StudyState
+from service.storage.records import Lease
+from service.storage.states import RunState, StudyState
 from tests.storage.conftest import make_definition
 from tests.storage.queueing import Waiting, claimed, counts, nothing, noting, reasons
 
@@ -102,7 +103,7 @@ def test_a_run_handed_back_in_the_moment_of_the_stop_is_cancelled_by_whoever_is_
         hand_back_in_progress.execute(holding._HAND_BACK, {**holding._key(lease), "forgiven": 1, "reason": None})
         studies.set_state(db, "s", "stopped")
     assert counts(db, "s") == {"cancelled": 2, "waiting": 1}
-    assert expire(db, lambda *_: None) == 1
+    assert expire(db) == 1
     assert counts(db, "s") == {"cancelled": 3}
     assert studies.get(db, "s").finished_at is not None
 

@@ -12,7 +12,8 @@ from service.storage import curves, queue, studies, trials, workers
 from service.storage.database import Database
 from service.storage.errors import LeaseLost
 from service.storage.expiry import expire
-from service.storage.records import CurvePoint, RunState, StudyState
+from service.storage.records import CurvePoint
+from service.storage.states import RunState, StudyState
 from tests.storage.conftest import make_definition
 from tests.storage.queueing import claimed, nothing
 
@@ -115,7 +116,7 @@ def test_a_run_lost_more_often_than_its_retries_fails(db: Database, worker: str)
         assert claimed(db, seconds=0.01).attempts == attempt
         time.sleep(0.05)
     assert queue.claim(db, worker, 60) is None
-    assert expire(db, lambda *_: None) == 1
+    assert expire(db) == 1
     study = studies.get(db, "poison")
     assert study.state is StudyState.COMPLETE
     [trial] = trials.page(db, study)
@@ -185,7 +186,7 @@ def test_wall_time_cancels_what_waits(db: Database, worker: str) -> None:
     lease = claimed(db)
     time.sleep(0.1)
     assert queue.claim(db, worker, 60) is None
-    assert expire(db, lambda *_: None) == 2
+    assert expire(db) == 2
     queue.finish(db, lease, RunState.COMPLETE, tell=nothing)
     study = studies.get(db, "short")
     assert study.state is StudyState.COMPLETE

@@ -13,7 +13,7 @@ from service.storage import cancellation, extension, queue, studies, workers
 from service.storage.database import Database
 from service.storage.errors import LeaseLost, StorageError
 from service.storage.expiry import expire
-from service.storage.records import RunState, Stage
+from service.storage.states import RunState, Stage
 from tests.storage.conftest import make_definition
 from tests.storage.queueing import counts, nothing
 from tests.storage.test_confirmation import SPACE
@@ -58,7 +58,7 @@ def test_a_storm_of_orders_leaves_exact_books(db: Database, database_url: str) -
     for thread in threads:
         thread.join(120)
     assert errors == []
-    assert expire(db, lambda *_: None) >= 0
+    assert expire(db) >= 0
     study = studies.get(db, "s")
     assert study.finished_at is not None
     left = counts(db, "s")
@@ -90,7 +90,7 @@ def _orders(db: Database, dice: random.Random) -> list[Callable[[], object]]:
         lambda: extension.confirm(db, "s", Confirmation(top=dice.randint(1, 3), repeats=2)),
         lambda: cancellation.cancel(db, "s", dice.randint(0, 20)),
         lambda: cancellation.cancel(db, "s", dice.randint(0, 4), Stage.CONFIRMATION),
-        lambda: expire(db, lambda *_: None),
+        lambda: expire(db),
     ]
 
 

@@ -10,7 +10,7 @@ from search_spaces import StudyDefinition
 from service.storage import queue, studies, workers
 from service.storage.database import Database
 from service.storage.errors import IllegalTransition, StudyExists, UnknownStudy
-from service.storage.records import StudyState
+from service.storage.states import StudyState
 from tests.storage.conftest import make_definition
 
 
@@ -24,7 +24,7 @@ def test_a_created_study_is_all_there(db: Database, definition: StudyDefinition)
         optuna.study.StudyDirection.MINIMIZE
     ]
     assert studies.get(db, "storage") == study
-    assert studies.all(db) == [study]
+    assert studies.page(db) == [study]
     assert studies.count(db) == 1
 
 
@@ -105,10 +105,10 @@ def test_workers_come_and_go(db: Database) -> None:
         ("alpha:11", "cpu", "idle"),
         ("beta:22", "cuda:0", "idle"),
     ]
-    workers.seen(db, first)
+    workers.check_in(db, first)
     studies.create(db, make_definition("busy"))
     assert queue.claim(db, first, 60) is not None
-    workers.stopped(db, second)
+    workers.leave(db, second)
     assert [(w.id, w.state) for w in workers.alive(db)] == [(first, "busy")]
     with db.engine.begin() as connection:
         connection.execute(sa.text("UPDATE fleet.workers SET seen_at = now() - interval '2 minutes'"))

@@ -8,8 +8,9 @@ import psutil
 import pytest
 
 from search_spaces import StudyDefinition, build_pruner, build_sampler
-from service.storage import curves, history, optuna_trials, queue, studies, trials, workers
+from service.storage import asking, curves, history, queue, studies, trials, workers
 from service.storage.database import Database
+from service.storage.optuna import trials as optuna_trials
 from service.storage.records import CurvePoint, Lease, RunState, StudyRecord
 from tests.workers.conftest import StartWorker, finished, only_trial, own_study, until
 from workers.assignment import Ended
@@ -89,7 +90,7 @@ def test_a_trial_asked_for_but_not_noted_is_found_again(db: Database, start_work
     optuna_study = optuna_trials.load_study(
         db, study.optuna_study_id, build_sampler(study.definition, 1), build_pruner(study.definition)
     )
-    optuna_trials.ask(db, optuna_study, lease)  # and dies before `attach`
+    asking.ask(db, optuna_study, lease)  # and dies before `attach`
     time.sleep(0.3)
     assert start_worker("--exit-when-idle").wait(60) == 0
     trial = only_trial(db, study)
@@ -102,7 +103,7 @@ def test_a_trial_told_but_not_noted_is_not_trained_again(db: Database, start_wor
     optuna_study = optuna_trials.load_study(
         db, study.optuna_study_id, build_sampler(study.definition, 1), build_pruner(study.definition)
     )
-    trial_id = optuna_trials.ask(db, optuna_study, lease)
+    trial_id = asking.ask(db, optuna_study, lease)
     queue.attach(db, lease, trial_id, 0)
     queue.note_facts(db, lease, {"backend": "mask"})
     queue.record_epoch(db, lease, 1, [CurvePoint(1, 0, "val", "loss", 0.125)])
@@ -147,7 +148,7 @@ def test_no_optuna_trial_is_left_running(db: Database, start_worker: StartWorker
     optuna_study = optuna_trials.load_study(
         db, study.optuna_study_id, build_sampler(study.definition, 1), build_pruner(study.definition)
     )
-    trial_id = optuna_trials.ask(db, optuna_study, lease)
+    trial_id = asking.ask(db, optuna_study, lease)
     queue.attach(db, lease, trial_id, 0)
     if told:
         optuna_study.tell(0, 0.5)

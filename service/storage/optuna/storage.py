@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import orm
 
 from service.storage.errors import SchemaOutdated
-from service.storage.optuna_reading import read_trial, read_trials
+from service.storage.optuna.reading import read_trial, read_trials
 
 
 class SharedStorage(RDBStorage):

@@ -5,13 +5,12 @@ import warnings
 from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from service.storage.database import Database
-from service.storage.reasons import storable
+from service.storage.optuna import trials
 
 CONSTRAINT = "memory"  # above 0: infeasible
 
 
-def end(db: Database, trial: Trial, reason: str) -> None:
+def end(db: trials.Opened, trial: Trial, reason: str) -> None:
     """End a trial that cannot be trained here, whoever tries: pruned, without a value, and infeasible.
 
     TPE reads complete and pruned trials only, and keeps to where they are feasible; a failed one teaches it
@@ -21,10 +20,9 @@ def end(db: Database, trial: Trial, reason: str) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             trial.set_constraint(CONSTRAINT, 1.0)
-        db.optuna.set_trial_system_attr(trial._trial_id, "fail_reason", storable(reason))
-        db.optuna.set_trial_state_values(trial._trial_id, TrialState.PRUNED)
     except (UpdateFinishedTrialError, KeyError):  # ended, or deleted with its study
         return
+    trials.end(db, trial._trial_id, TrialState.PRUNED, reason)
 
 
 def was_told(trial: FrozenTrial) -> bool:

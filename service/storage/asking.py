@@ -1,0 +1,43 @@
+"""A run's other half: the Optuna trial it becomes, asked for and suggested under the run's lease."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import optuna
+from optuna.trial import Trial
+
+from service.storage.database import Database
+from service.storage.holding import under_lease
+from service.storage.optuna import statements, trials
+from service.storage.records import Lease
+
+T = TypeVar("T")
+
+
+def ask(db: Database, study: optuna.Study, lease: Lease, fixed_params: Mapping[str, Any] | None = None) -> int:
+    """Return the id of the run's trial: the one an earlier holder asked for, or a new one.
+
+    Raises:
+        LeaseLost: the run is another holder's by now; a stale one's trial would run for ever.
+    """
+    optuna_study_id = trials.id_of(study)
+    trial_id = lease.trial_id
+    if trial_id is None and lease.token > 1:
+        with db.engine.connect() as connection:
+            trial_id = statements.trial_of_run(connection, optuna_study_id, lease.run_id)
+    if trial_id is None:
+        return under_lease(db, lease, lambda: trials.create(db, optuna_study_id, lease.run_id, fixed_params))
+    trials.refresh(db, optuna_study_id)
+    return trial_id
+
+
+def suggested(db: Database, lease: Lease, trial: Trial, suggest: Callable[[Trial], T]) -> T:
+    """Return `suggest(trial)`; its parameters are written in one transaction, under the lease.
+
+    The sampler draws what it draws jointly before: that may take it seconds, in which nothing should be locked.
+
+    Raises:
+        LeaseLost: as for `ask`.
+    """
+    _ = trial.relative_params
+    return under_lease(db, lease, lambda: suggest(trial))

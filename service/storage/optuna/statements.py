@@ -1,0 +1,65 @@
+"""Statements on Optuna's tables, whole and in parts, and the keys of attributes that both sides read."""
+
+import json
+
+import sqlalchemy as sa
+
+RUN = "run"  # the user attribute of a trial that names its run
+FAIL_REASON = "fail_reason"  # the system attribute that says why a trial failed; Optuna writes it too
+
+# As SQL, what Optuna was told of a row of fleet.runs named so: the trial's state, NULL without a trial, ...
+TOLD = "(SELECT state FROM trials WHERE trial_id = {}.trial_id)"
+# ... and its values by objective, of a pruned trial the last report.
+VALUES = """(SELECT array_agg(value ORDER BY objective)
+    FROM trial_values WHERE trial_id = {}.trial_id AND value_type = 'FINITE')"""
+
+# Reports :reported at :step of the trials in `held`; a step that was reported before keeps its value.
+REPORT = """
+    INSERT INTO trial_intermediate_values (trial_id, step, intermediate_value, intermediate_value_type)
+    SELECT held.trial_id, :step, :reported, 'FINITE' FROM held
+    WHERE cast(:step AS int) IS NOT NULL AND held.trial_id IS NOT NULL
+    ON CONFLICT (trial_id, step) DO NOTHING
+"""
+
+_OF_RUN = sa.text(
+    """
+    SELECT t.trial_id FROM trials t JOIN trial_user_attributes a USING (trial_id)
+    WHERE t.study_id = :study AND a.key = :key AND a.value_json = :run ORDER BY t.trial_id LIMIT 1
+    """
+)
+_LEFT_BEHIND = sa.text(
+    """
+    SELECT t.trial_id, coalesce(r.reason, 'its run went on as another trial') FROM trials t
+    JOIN trial_user_attributes a ON a.trial_id = t.trial_id AND a.key = :key
+    JOIN fleet.runs r ON r.id = a.value_json::bigint
+    WHERE t.state = 'RUNNING' AND (r.state NOT IN ('waiting', 'running') OR r.trial_id <> t.trial_id)
+    """
+)
+_PARTS = ("values", "params", "user_attributes", "system_attributes", "intermediate_values", "heartbeats")
+
+
+def trial_of_run(connection: sa.Connection, optuna_study_id: int, run_id: int) -> int | None:
+    """Return the id of the first trial that is marked with the run, None if there is none."""
+    marked = {"study": optuna_study_id, "key": RUN, "run": json.dumps(run_id)}
+    return connection.execute(_OF_RUN, marked).scalar_one_or_none()
+
+
+def left_behind(connection: sa.Connection) -> list[tuple[int, str]]:
+    """Return the ids of trials that run for nobody, each with the reason: their run was cancelled while it waited, or
+    its holder died before it noted the trial."""
+    return [(row[0], row[1]) for row in connection.execute(_LEFT_BEHIND, {"key": RUN})]
+
+
+def delete_trials(connection: sa.Connection, optuna_study_id: int) -> None:
+    """Delete an Optuna study's trials, and first lock out workers that are adding to them.
+
+    Optuna's own deletion loads every object, most of a minute for 10,000 trials, and gives up without a word
+    when a worker adds a parameter meanwhile.
+    """
+    study = {"study": optuna_study_id}
+    connection.execute(sa.text("SELECT FROM studies WHERE study_id = :study FOR UPDATE"), study)
+    connection.execute(sa.text("SELECT FROM trials WHERE study_id = :study FOR UPDATE"), study)
+    for part in _PARTS:
+        of_study = "(SELECT trial_id FROM trials WHERE study_id = :study)"
+        connection.execute(sa.text(f"DELETE FROM trial_{part} WHERE trial_id IN {of_study}"), study)
+    connection.execute(sa.text("DELETE FROM trials WHERE study_id = :study"), study)
