@@ -83,7 +83,9 @@ def build_pruner(definition: StudyDefinition) -> pruners.BasePruner:
                 bootstrap_count=chosen.bootstrap_count,
             )
         if isinstance(chosen, PairedPruner):
-            return RepeatsPruner(chosen.p, repeats=definition.repeats, first=chosen.n_startup_repeats)
+            return RepeatsPruner(
+                chosen.p, definition.objectives[0], repeats=definition.repeats, first=chosen.n_startup_repeats
+            )
         return pruners.WilcoxonPruner(p_threshold=chosen.p_threshold, n_startup_steps=chosen.n_startup_repeats)
 
 

@@ -2,6 +2,9 @@
 
 Every rule is one statement that returns what breaks it, so that an audit of thousands of runs takes seconds.
 All of them see one snapshot; a fleet may be at work meanwhile.
+
+On purpose the rules say in SQL what is better and which epoch is the best, though search_spaces.objective does so for
+everybody else: an audit that asked the code that it checks would find none of its errors.
 """
 
 from collections.abc import Iterator
