@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from optuna import pruners, samplers
 from optuna.exceptions import ExperimentalWarning
 
-from search_spaces.definition import StudyDefinition
 from search_spaces.distinct import DistinctSampler
 from search_spaces.grouping import group_quickly
 from search_spaces.paired import RepeatsPruner
@@ -26,9 +25,10 @@ from search_spaces.samplers import (
     QmcSampler,
     RandomSampler,
 )
+from search_spaces.shape import StudyShape
 
 
-def build_sampler(definition: StudyDefinition, seed: int) -> samplers.BaseSampler:
+def build_sampler(definition: StudyShape, seed: int) -> samplers.BaseSampler:
     """The sampler of one process; `seed` must differ between the processes of a study.
 
     For the grid it is a random sampler that has nothing to draw, because `fixed_params` gives every value.
@@ -55,7 +55,7 @@ def build_sampler(definition: StudyDefinition, seed: int) -> samplers.BaseSample
         return DistinctSampler(group_quickly(samplers.TPESampler(**options, seed=seed)), definition, seed)
 
 
-def build_pruner(definition: StudyDefinition) -> pruners.BasePruner:
+def build_pruner(definition: StudyShape) -> pruners.BasePruner:
     """The pruner; hyperband's largest resource is the number of epochs."""
     chosen = definition.pruner
     with experimental_parts_accepted():

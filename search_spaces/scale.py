@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from search_spaces.definition import StudyDefinition
 from search_spaces.dimensions import Dimension
-from search_spaces.grids import grid
 from search_spaces.narrowing import CannotNarrow, numbers, shown, with_values
 from search_spaces.parsing import parse_definition
 from search_spaces.variants import variants_of, with_variants
@@ -83,7 +82,7 @@ def _trials(smaller: StudyDefinition, limit: int | None) -> int | None:
     trials = _least(smaller.budget.trials, limit)
     if smaller.sampler.name != "grid" or trials is None:
         return trials
-    points = len(grid(smaller))
+    points = len(smaller.grid)
     return trials if trials < points else None
 
 

@@ -10,7 +10,6 @@ from pydantic_core import ErrorDetails
 
 from search_spaces.budget import Budget
 from search_spaces.confirmation import Confirmation
-from search_spaces.definition import DESCRIPTION_PATTERN, NAME_PATTERN, StudyDefinition
 from search_spaces.dimensions import CategoricalDimension, FloatDimension, IntDimension
 from search_spaces.objective import METRIC_PATTERN, Objective
 from search_spaces.parameters import text_hint
@@ -18,6 +17,7 @@ from search_spaces.problems import Problem, listed, shown
 from search_spaces.pruners import Pruner
 from search_spaces.samplers import Sampler
 from search_spaces.scalars import PARAMETER_PATTERN, TEXT_PATTERN
+from search_spaces.shape import DESCRIPTION_PATTERN, NAME_PATTERN, StudyShape
 from search_spaces.task import TASK_PATTERN, TaskSpec
 
 Place = tuple[int | str, ...]
@@ -181,4 +181,4 @@ def part_at(place: Place) -> type[BaseModel]:
     position = tag_position(place)
     if position is not None:
         return UNIONS[str(place[0])][1][str(place[position])]
-    return PARTS.get(str(place[0]), StudyDefinition) if len(place) > 1 else StudyDefinition
+    return PARTS.get(str(place[0]), StudyShape) if len(place) > 1 else StudyShape

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from search_spaces import StudyDefinition, build_pruner, build_sampler, fixed_params
+from search_spaces import StudyShape, build_pruner, build_sampler, fixed_params
 from service.storage import optuna_trials, ownership, queue, studies
 from service.storage.database import Database
 from service.storage.errors import LeaseLost, UnknownWorker
@@ -216,6 +216,6 @@ class Agent:
             self._seat.replace()
 
 
-def _sampler_seed(definition: StudyDefinition, ordinal: int) -> int:
+def _sampler_seed(definition: StudyShape, ordinal: int) -> int:
     """A seed for the run, whoever trains it: workers that shared one would suggest the same again and again."""
     return int(np.random.SeedSequence((definition.sampler.seed, ordinal)).generate_state(1)[0])

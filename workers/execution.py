@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import optuna
 
-from search_spaces import StudyDefinition, TrialConfig
+from search_spaces import StudyShape, TrialConfig
 from service.storage import queue
 from service.storage.database import Database
 from service.storage.errors import LeaseLost
@@ -45,7 +45,7 @@ class Execution:
         self,
         db: Database,
         lease: Lease,
-        definition: StudyDefinition,
+        definition: StudyShape,
         study: optuna.Study,
         *,
         renewal: Renewal,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import optuna
 from optuna.trial import Trial, TrialState
 
-from search_spaces import Objective, StudyDefinition, TrialConfig, suggest
+from search_spaces import Objective, StudyShape, TrialConfig, suggest
 from service.storage import curves, infeasible, optuna_trials, queue
 from service.storage.database import Database
 from service.storage.records import Lease, RunState
@@ -23,7 +23,7 @@ class SearchTrial:
         self,
         db: Database,
         lease: Lease,
-        definition: StudyDefinition,
+        definition: StudyShape,
         study: optuna.Study,
         fixed_params: Mapping[str, object] | None,
     ) -> None:

@@ -1,16 +1,13 @@
 """Rules for the grid sampler: every dimension finite, and not too many combinations."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from search_spaces.grids import size_refusal
 from search_spaces.problems import Problem
-
-if TYPE_CHECKING:
-    from search_spaces.definition import StudyDefinition
+from search_spaces.shape import StudyShape
 
 
-def grid_is_finite_and_bounded(definition: "StudyDefinition") -> Iterator[Problem]:
+def grid_is_finite_and_bounded(definition: StudyShape) -> Iterator[Problem]:
     if definition.sampler.name != "grid":
         return
     endless = [name for name, dimension in definition.search_space.items() if dimension.values is None]

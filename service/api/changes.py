@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from search_spaces.budget import MOST_TRIALS
-from search_spaces.definition import HIGHEST_PRIORITY, LOWEST_PRIORITY
+from search_spaces.shape import HIGHEST_PRIORITY, LOWEST_PRIORITY
 
 
 def _whole(value: Any) -> Any:

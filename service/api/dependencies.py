@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
 from search_spaces import Confirmation, StudyDefinition, parse_definition
-from search_spaces.definition import NAME_PATTERN
+from search_spaces.shape import NAME_PATTERN
 from service.api.bodies import MAX_BODY_BYTES, BodyTooLarge, json_object
 from service.api.changes import ExtensionIn, PriorityIn
 from service.api.models import ErrorOut

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from search_spaces import parse_definition
+from search_spaces import StudyShape
 from service.storage.database import Database
 
 MOST = 1000  # findings of a rule: whoever has more needs no longer list
@@ -185,6 +185,6 @@ def findings(connection: sa.Connection) -> Iterator[Finding]:
 
 def _off_budget(connection: sa.Connection) -> Iterator[Finding]:
     for name, definition, runs in connection.execute(sa.text(_COUNTED)):
-        budget = parse_definition(definition).trials
+        budget = StudyShape.model_validate(definition).trials
         if runs != budget:
             yield Finding(name, None, "a study has as many runs as its budget", f"{runs} runs, budget {budget}")

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from search_spaces import StudyDefinition
+from search_spaces import StudyShape
 
 
 class RunState(StrEnum):
@@ -73,7 +73,7 @@ class StudyRecord:
 
     id: int
     name: str
-    definition: StudyDefinition
+    definition: StudyShape
     state: StudyState
     created_at: datetime
     started_at: datetime | None  # when its first run was leased, later by any time it was over and then extended

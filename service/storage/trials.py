@@ -4,7 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from search_spaces import StudyDefinition, recorded_params, variant_of
+from search_spaces import StudyShape, recorded_params, variant_of
 from service.storage.database import Database
 from service.storage.errors import UnknownTrial
 from service.storage.records import RunState, Stage, StudyRecord, TrialRecord
@@ -44,9 +44,7 @@ def get(db: Database, study: StudyRecord, number: int, stage: Stage = Stage.SEAR
     return record
 
 
-def best_of(
-    db: Database, study_id: int, definition: StudyDefinition, stage: Stage = Stage.SEARCH
-) -> TrialRecord | None:
+def best_of(db: Database, study_id: int, definition: StudyShape, stage: Stage = Stage.SEARCH) -> TrialRecord | None:
     """Return the stage's complete run with the best value of the first objective, if any run is complete."""
     value = runs.c["values"][1]
     query = _runs_of(study_id).where(runs.c.stage == stage, runs.c.state == RunState.COMPLETE, value.is_not(None))
@@ -64,13 +62,13 @@ def _runs_of(study_id: int) -> sa.Select[Any]:
     return joined.outerjoin(confirming, confirming.c.id == runs.c.id).where(runs.c.study_id == study_id)
 
 
-def _first(db: Database, query: sa.Select[Any], definition: StudyDefinition) -> TrialRecord | None:
+def _first(db: Database, query: sa.Select[Any], definition: StudyShape) -> TrialRecord | None:
     with db.engine.connect() as connection:
         row = connection.execute(query.limit(1)).one_or_none()
     return None if row is None else _record(row, definition)
 
 
-def _record(row: sa.Row[Any], definition: StudyDefinition) -> TrialRecord:
+def _record(row: sa.Row[Any], definition: StudyShape) -> TrialRecord:
     params = {} if row.params is None else recorded_params(definition, row.params)
     duration = None
     if row.started_at is not None and row.finished_at is not None:

@@ -12,7 +12,6 @@ from search_spaces import (
     TrialConfig,
     build_sampler,
     fixed_params,
-    grid,
     load_preset,
     parse_definition,
     preset_names,
@@ -52,7 +51,7 @@ def test_a_grid_is_the_brute_force_enumeration(space: dict[str, Any], seed: int)
         {space[name].get("parameter", name): value for name, value in combination.items()}
         for combination in combinations_of(space)
     ]
-    points = list(grid(definition))
+    points = list(definition.grid)
     assert definition.trials == len(points) == len(expected)
     assert all(point in expected for point in points)
     assert all(point in points for point in expected)
