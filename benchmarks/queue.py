@@ -34,7 +34,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.termination import end_in_order
-from search_spaces import StudyDefinition, build_pruner, build_sampler, parse_definition
+from search_spaces import StudyDefinition, parse_definition
+from search_spaces.optuna import build_pruner, build_sampler
 from service.storage import optuna_trials, queue, studies, workers
 from service.storage.database import Database, initialise
 from service.storage.embedded import EmbeddedPostgres

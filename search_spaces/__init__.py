@@ -1,7 +1,6 @@
 """What may be searched: the study definition, its dimensions and conditions, and the settings of a trial."""
 
 from search_spaces.budget import Budget
-from search_spaces.building import build_pruner, build_sampler
 from search_spaces.confirmation import Confirmation
 from search_spaces.definition import StudyDefinition
 from search_spaces.dimensions import CategoricalDimension, Dimension, FloatDimension, IntDimension
@@ -16,7 +15,6 @@ from search_spaces.resolution import fixed_params, recorded_params
 from search_spaces.scale import InvalidScale, Scale, scaled
 from search_spaces.schema import definition_schema
 from search_spaces.shape import StudyShape
-from search_spaces.suggestion import suggest
 from search_spaces.task import BUILT_IN_TASKS, Precision, TaskSpec
 from search_spaces.trial_config import TrialConfig, variant_of
 
@@ -42,8 +40,6 @@ __all__ = [
     "TaskSpec",
     "TrialConfig",
     "UnknownPreset",
-    "build_pruner",
-    "build_sampler",
     "definition_schema",
     "fixed_params",
     "load_preset",
@@ -52,6 +48,5 @@ __all__ = [
     "preset_names",
     "recorded_params",
     "scaled",
-    "suggest",
     "variant_of",
 ]

@@ -64,7 +64,7 @@ class PairedPruner(PrunerPart):
     """Stops a trial whose repeats are worse than the best trial's beyond doubt, paired by seed, from two on.
 
     `p` is at most the chance that a trial that is no worse than the best one is stopped, and so the chance to lose
-    the best configuration of the search: see `search_spaces.paired`.
+    the best configuration of the search: see `search_spaces.optuna.paired`.
     """
 
     pairs_repeats = True

@@ -12,7 +12,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from search_spaces import StudyShape, build_pruner, build_sampler, fixed_params
+from search_spaces import StudyShape, fixed_params
+from search_spaces.optuna import build_pruner, build_sampler
 from service.storage import optuna_trials, ownership, queue, studies
 from service.storage.database import Database
 from service.storage.errors import LeaseLost, UnknownWorker

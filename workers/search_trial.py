@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import optuna
 from optuna.trial import Trial, TrialState
 
-from search_spaces import Objective, StudyShape, TrialConfig, suggest
+from search_spaces import Objective, StudyShape, TrialConfig
+from search_spaces.optuna import suggest
 from service.storage import curves, infeasible, optuna_trials, queue
 from service.storage.database import Database
 from service.storage.records import Lease, RunState

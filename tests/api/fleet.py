@@ -6,7 +6,8 @@ from typing import Any
 
 from optuna.trial import TrialState
 
-from search_spaces import TrialConfig, build_pruner, build_sampler, suggest
+from search_spaces import TrialConfig
+from search_spaces.optuna import build_pruner, build_sampler, suggest
 from service.storage import optuna_trials, queue, workers
 from service.storage.database import Database
 from service.storage.records import CurvePoint, Lease, RunState, StudyRecord

@@ -16,7 +16,8 @@ from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.study import MaxTrialsCallback
 from optuna.trial import TrialState
 
-from search_spaces import parse_definition, suggest
+from search_spaces import parse_definition
+from search_spaces.optuna import suggest
 from tests.chaos.definitions import RETRIES, definitions
 from tests.chaos.schedule import LEASE_S
 from workers.seeds import repeat_seed

@@ -7,8 +7,9 @@ import optuna
 import pytest
 from scipy import stats
 
-from search_spaces import InvalidDefinition, Objective, build_pruner, parse_definition
-from search_spaces.paired import RepeatsPruner, p_value
+from search_spaces import InvalidDefinition, Objective, parse_definition
+from search_spaces.optuna import build_pruner
+from search_spaces.optuna.paired import RepeatsPruner, p_value
 from tests.search_spaces.studies import raw, study
 
 SEARCHES = 100  # of each kind

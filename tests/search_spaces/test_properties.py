@@ -7,16 +7,8 @@ import optuna
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search_spaces import (
-    InvalidDefinition,
-    TrialConfig,
-    build_sampler,
-    fixed_params,
-    load_preset,
-    parse_definition,
-    preset_names,
-    suggest,
-)
+from search_spaces import InvalidDefinition, TrialConfig, fixed_params, load_preset, parse_definition, preset_names
+from search_spaces.optuna import build_sampler, suggest
 from search_spaces.parameters import PARAMETERS
 from search_spaces.scalars import same
 from tests.search_spaces.random_spaces import (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from search_spaces import build_pruner, build_sampler, suggest
+from search_spaces.optuna import build_pruner, build_sampler, suggest
 from service.storage import infeasible, optuna_trials, queue, studies, trials
 from service.storage.audit import audit
 from service.storage.database import Database

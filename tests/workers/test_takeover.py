@@ -7,7 +7,8 @@ import time
 import psutil
 import pytest
 
-from search_spaces import StudyDefinition, build_pruner, build_sampler
+from search_spaces import StudyDefinition
+from search_spaces.optuna import build_pruner, build_sampler
 from service.storage import curves, history, optuna_trials, queue, studies, trials, workers
 from service.storage.database import Database
 from service.storage.records import CurvePoint, Lease, RunState, StudyRecord

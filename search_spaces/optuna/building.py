@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from optuna import pruners, samplers
 from optuna.exceptions import ExperimentalWarning
 
-from search_spaces.distinct import DistinctSampler
-from search_spaces.grouping import group_quickly
-from search_spaces.paired import RepeatsPruner
+from search_spaces.optuna.distinct import DistinctSampler
+from search_spaces.optuna.grouping import group_quickly
+from search_spaces.optuna.paired import RepeatsPruner
 from search_spaces.pruners import (
     HyperbandPruner,
     MedianPruner,
