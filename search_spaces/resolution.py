@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Mapping
 
-import numpy as np
-
 from search_spaces.conditions import is_active
 from search_spaces.dimensions import Dimension, FloatDimension, Value
 from search_spaces.grids import Params
@@ -16,6 +14,8 @@ def fixed_params(definition: StudyShape, ordinal: int) -> Params | None:
     The grid is visited in an order shuffled by the sampler's seed; a study with more trials than
     combinations goes round again, each time in a new order.
     """
+    import numpy as np  # imported here: a definition is read in places that train nothing
+
     if definition.sampler.name != "grid":
         return None
     points = definition.grid
