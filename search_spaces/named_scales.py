@@ -56,7 +56,7 @@ def _fitted(
 ) -> Scale:
     samples = sizes.get(definition.task.name, Samples())
     scale = Scale(epochs=epochs, repeats=repeats, train_size=samples.train, val_size=samples.val)
-    if definition.sampler.name != "grid":
+    if not definition.sampler.visits_grid:
         return replace(scale, trials=trials)
     space = definition.search_space
     all_rates, widths = sorted(numbers(space, "drop_rate")), sorted(numbers(space, "units"))

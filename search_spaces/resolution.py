@@ -16,7 +16,7 @@ def fixed_params(definition: StudyShape, ordinal: int) -> Params | None:
     """
     import numpy as np  # imported here: a definition is read in places that train nothing
 
-    if definition.sampler.name != "grid":
+    if not definition.sampler.visits_grid:
         return None
     points = definition.grid
     lap, position = divmod(ordinal, len(points))

@@ -80,7 +80,7 @@ def _smaller_space(definition: StudyDefinition, scale: Scale) -> dict[str, Dimen
 def _trials(smaller: StudyDefinition, limit: int | None) -> int | None:
     """The runs of the smaller study; a grid is not visited again because it has become smaller."""
     trials = _least(smaller.budget.trials, limit)
-    if smaller.sampler.name != "grid" or trials is None:
+    if not smaller.sampler.visits_grid or trials is None:
         return trials
     points = len(smaller.grid)
     return trials if trials < points else None

@@ -8,7 +8,7 @@ from search_spaces.shape import StudyShape
 
 
 def grid_is_finite_and_bounded(definition: StudyShape) -> Iterator[Problem]:
-    if definition.sampler.name != "grid":
+    if not definition.sampler.visits_grid:
         return
     endless = [name for name, dimension in definition.search_space.items() if dimension.values is None]
     for name in endless:

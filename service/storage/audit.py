@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from search_spaces import StudyShape
+from search_spaces.part import by_name
+from search_spaces.pruners import PRUNERS
 from service.storage.database import Database
 
 MOST = 1000  # findings of a rule: whoever has more needs no longer list
@@ -36,6 +38,8 @@ _COUNTED = """
     SELECT s.name, s.definition, count(r.id) FILTER (WHERE r.stage = 'search') AS runs
     FROM fleet.studies s LEFT JOIN fleet.runs r ON r.study_id = s.id GROUP BY s.id
 """
+
+_PAIRING = ", ".join(f"'{name}'" for name, pruner in by_name(PRUNERS).items() if pruner.pairs_repeats)
 
 # Columns of every rule: study, run, values.
 _RULES = {
@@ -133,14 +137,14 @@ _RULES = {
         GROUP BY w.name, w.id, w.state, w.repeats HAVING count(p.repeat) <> w.repeats
     """,
     # Where the pruner compares whole repeats, a step is a repeat.
-    "what Optuna was told of ends where the curve does": """
+    "what Optuna was told of ends where the curve does": f"""
         SELECT s.name, r.id, format('%s, reports up to epoch %s, the curve ends at %s', r.state, t.step, c.epoch)
         FROM fleet.runs r JOIN fleet.studies s ON s.id = r.study_id
         JOIN (SELECT trial_id, max(step) AS step FROM trial_intermediate_values GROUP BY trial_id) t USING (trial_id)
         LEFT JOIN (SELECT run_id, max(epoch) AS epoch FROM fleet.curves WHERE repeat = 0 GROUP BY run_id) c
             ON c.run_id = r.id
         WHERE r.state IN ('complete', 'pruned') AND t.step IS DISTINCT FROM c.epoch
-            AND s.definition->'pruner'->>'name' NOT IN ('wilcoxon', 'paired')
+            AND s.definition->'pruner'->>'name' NOT IN ({_PAIRING})
     """,
     "a value is the mean over repeats of the best epoch's": """
         WITH objectives AS (
