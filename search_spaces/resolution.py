@@ -11,7 +11,7 @@ from search_spaces.shape import StudyShape
 def fixed_params(definition: StudyShape, ordinal: int) -> Params | None:
     """The parameters of the study's run number `ordinal` (0-based), or None where a sampler draws them.
 
-    The grid is visited in an order shuffled by the sampler's seed; a study with more trials than
+    The grid is visited in an order shuffled by the search's seed; a study with more trials than
     combinations goes round again, each time in a new order.
     """
     import numpy as np  # imported here: a definition is read in places that train nothing
@@ -20,7 +20,7 @@ def fixed_params(definition: StudyShape, ordinal: int) -> Params | None:
         return None
     points = definition.grid
     lap, position = divmod(ordinal, len(points))
-    order = np.random.default_rng((definition.sampler.seed, lap)).permutation(len(points))
+    order = np.random.default_rng((definition.search_seed, lap)).permutation(len(points))
     return points[int(order[position])]
 
 

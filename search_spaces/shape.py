@@ -1,9 +1,9 @@
 """What a study is made of, without a judgement: what is stored, and what everybody reads."""
 
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from search_spaces.budget import Budget
 from search_spaces.conditions import in_order
@@ -14,7 +14,7 @@ from search_spaces.objective import Objective
 from search_spaces.part import Part
 from search_spaces.pruners import NoPruner, Pruner
 from search_spaces.samplers import Sampler, TpeSampler
-from search_spaces.scalars import ParameterName, Scalar
+from search_spaces.scalars import MOST_SEED, ParameterName, Scalar, Seed
 from search_spaces.task import TaskSpec
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
@@ -51,11 +51,33 @@ class StudyShape(Part):
         le=HIGHEST_PRIORITY,
         description="Workers serve the highest first, and share themselves fairly among equals.",
     )
+    seed: Seed = Field(
+        default=0,
+        description="Of the trainings, which all trials share, and of the search's order unless sampler.seed is given "
+        "too. Where it is left out, sampler.seed is the seed of both.",
+    )
     repeats: int = Field(default=1, ge=1, le=100, description="Seeds a configuration is trained with.")
     confirmation: Confirmation | None = Field(
         default=None, description="Train the best configurations again under fresh seeds, and test them."
     )
     retries: int = Field(default=2, ge=0, le=10, description="Further attempts after a lost worker.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_one_seed(cls, data: Any) -> Any:
+        """Studies used to have no seed but their sampler's: where that alone is given, it is the study's."""
+        if not isinstance(data, dict) or "seed" in data or not isinstance(data.get("sampler"), dict):
+            return data
+        sampler = dict(data["sampler"])
+        seed = sampler.pop("seed", None)
+        if type(seed) is not int or not 0 <= seed <= MOST_SEED:
+            return data
+        return {**data, "seed": seed, "sampler": sampler}
+
+    @property
+    def search_seed(self) -> int:
+        """The seed of the order in which the sampler searches."""
+        return self.seed if self.sampler.seed is None else self.sampler.seed
 
     @cached_property
     def order(self) -> tuple[str, ...]:

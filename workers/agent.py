@@ -219,4 +219,4 @@ class Agent:
 
 def _sampler_seed(definition: StudyShape, ordinal: int) -> int:
     """A seed for the run, whoever trains it: workers that shared one would suggest the same again and again."""
-    return int(np.random.SeedSequence((definition.sampler.seed, ordinal)).generate_state(1)[0])
+    return int(np.random.SeedSequence((definition.search_seed, ordinal)).generate_state(1)[0])

@@ -105,7 +105,7 @@ class Execution:
                 Order(
                     task=self._definition.task,
                     config=config,
-                    study_seed=self._definition.sampler.seed,
+                    study_seed=self._definition.seed,
                     repeats=len(self._assignment.seeds),
                     first_seed=self._assignment.seeds.start,
                     tested_by=self._assignment.tested_by,

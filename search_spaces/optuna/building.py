@@ -15,7 +15,7 @@ from search_spaces.shape import StudyShape
 def build_sampler(definition: StudyShape, seed: int) -> BaseSampler:
     """The sampler of one process; `seed` must differ between the processes of a study."""
     with experimental_parts_accepted():
-        sampler = definition.sampler.build(seed=seed, shared_seed=definition.sampler.seed)
+        sampler = definition.sampler.build(seed=seed, shared_seed=definition.search_seed)
     return DistinctSampler(sampler, definition, seed) if definition.sampler.repeats_itself else sampler
 
 

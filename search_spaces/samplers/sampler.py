@@ -8,6 +8,7 @@ from pydantic import Field
 
 from search_spaces.part import Part, must_say
 from search_spaces.problems import Problem
+from search_spaces.scalars import Seed
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -28,7 +29,7 @@ class SamplerPart(Part):
     visits_grid: ClassVar[bool] = False  # every combination in its turn (`fixed_params`), instead of what it draws
     repeats_itself: ClassVar[bool] = False  # whether it may draw again what it knows: then `DistinctSampler` sees to it
 
-    seed: int = Field(default=0, ge=0, le=2**32 - 1)
+    seed: Seed | None = Field(default=None, description="Of the search's order, where it is not to follow the study's.")
     name: str
 
     @classmethod

@@ -34,7 +34,7 @@ def submit(  # noqa: PLR0917 (options, given by name)
 
       pernodedrop submit my-study.yaml
 
-      pernodedrop submit --preset quickstart --name mine --set budget.trials=50 --set sampler.seed=11 --watch
+      pernodedrop submit --preset quickstart --name mine --set budget.trials=50 --set seed=11 --watch
 
       pernodedrop submit my-study.yaml --set search_space.drop_rate.high=0.5
 

@@ -47,7 +47,7 @@ def main(url: str, name: str, trials: str) -> None:
             task,
             suggest(trial, definition),
             epochs=definition.task.epochs,
-            seed=repeat_seed(definition.sampler.seed, 0),
+            seed=repeat_seed(definition.seed, 0),
             device=torch.device("cpu"),
         )
         best = float("inf")
