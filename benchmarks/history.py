@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from optuna.storages import RDBStorage
 from optuna.trial import Trial, TrialState
 
-from search_spaces import StudyDefinition, build_pruner, build_sampler, suggest
+from search_spaces import StudyDefinition
+from search_spaces.optuna import build_pruner, build_sampler, suggest
 from service.storage import asking, queue, studies, workers
 from service.storage.database import Database
 from service.storage.optuna import trials as optuna_trials

@@ -1,20 +1,20 @@
 """What may be searched: the study definition, its dimensions and conditions, and the settings of a trial."""
 
 from search_spaces.budget import Budget
-from search_spaces.building import build_pruner, build_sampler
 from search_spaces.confirmation import Confirmation
 from search_spaces.definition import StudyDefinition
 from search_spaces.dimensions import CategoricalDimension, Dimension, FloatDimension, IntDimension
-from search_spaces.grids import Grid, fixed_params, grid
+from search_spaces.grids import Grid
 from search_spaces.named_scales import SCALES, named_scale
 from search_spaces.objective import Objective
 from search_spaces.parameters import ACTIVATIONS
 from search_spaces.parsing import parse_definition
 from search_spaces.presets import UnknownPreset, load_preset, preset_names
 from search_spaces.problems import InvalidDefinition, Problem
+from search_spaces.resolution import fixed_params, recorded_params
 from search_spaces.scale import InvalidScale, Scale, scaled
 from search_spaces.schema import definition_schema
-from search_spaces.suggestion import recorded_params, suggest
+from search_spaces.shape import StudyShape
 from search_spaces.task import BUILT_IN_TASKS, Precision, TaskSpec
 from search_spaces.trial_config import TrialConfig, variant_of
 
@@ -36,20 +36,17 @@ __all__ = [
     "Problem",
     "Scale",
     "StudyDefinition",
+    "StudyShape",
     "TaskSpec",
     "TrialConfig",
     "UnknownPreset",
-    "build_pruner",
-    "build_sampler",
     "definition_schema",
     "fixed_params",
-    "grid",
     "load_preset",
     "named_scale",
     "parse_definition",
     "preset_names",
     "recorded_params",
     "scaled",
-    "suggest",
     "variant_of",
 ]

@@ -6,15 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from math import prod
-from typing import TYPE_CHECKING, overload
-
-import numpy as np
+from typing import overload
 
 from search_spaces.conditions import Space, in_order, is_active
 from search_spaces.dimensions import Value
-
-if TYPE_CHECKING:
-    from search_spaces.definition import StudyDefinition
 
 MOST_COMBINATIONS = 1_000_000
 MOST_BOXES = 20_000
@@ -63,28 +58,6 @@ class Grid(Sequence[Params]):
         position = range(len(self))[index]
         number = bisect_right(self._ends, position)
         return self._boxes[number].point(position - (self._ends[number] - self._boxes[number].size))
-
-
-def grid(definition: "StudyDefinition") -> Grid:
-    """The searched parameters of every combination (fixed ones are not repeated), in a stable order.
-
-    For studies whose sampler is the grid: their dimensions are finite, their combinations not too many.
-    """
-    return Grid(list(boxes(definition.search_space, definition.fixed)))
-
-
-def fixed_params(definition: "StudyDefinition", ordinal: int) -> Params | None:
-    """The parameters of the study's run number `ordinal` (0-based), or None where a sampler draws them.
-
-    The grid is visited in an order shuffled by the sampler's seed; a study with more trials than
-    combinations goes round again, each time in a new order.
-    """
-    if definition.sampler.name != "grid":
-        return None
-    points = grid(definition)
-    lap, position = divmod(ordinal, len(points))
-    order = np.random.default_rng((definition.sampler.seed, lap)).permutation(len(points))
-    return points[int(order[position])]
 
 
 def size_refusal(space: Space, fixed: Values) -> str | None:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from search_spaces.definition import StudyDefinition
 from search_spaces.narrowing import narrowed, numbers, setters
 from search_spaces.scale import InvalidScale, Scale
+from search_spaces.shape import StudyShape
 
 SCALES = ("small", "medium", "full")
 
@@ -32,7 +32,7 @@ MEDIUM = {
 }
 
 
-def named_scale(name: str, definition: StudyDefinition) -> Scale:
+def named_scale(name: str, definition: StudyShape) -> Scale:
     """One of SCALES for this study: "small" for minutes on two cores, "medium" for hours; "full" leaves nothing out.
 
     A grid keeps some of its rates, evenly spaced, and the middle one of its widths; other samplers get fewer trials.
@@ -52,11 +52,11 @@ def named_scale(name: str, definition: StudyDefinition) -> Scale:
 
 
 def _fitted(
-    definition: StudyDefinition, sizes: Mapping[str, Samples], *, epochs: int, repeats: int, trials: int, rates: int
+    definition: StudyShape, sizes: Mapping[str, Samples], *, epochs: int, repeats: int, trials: int, rates: int
 ) -> Scale:
     samples = sizes.get(definition.task.name, Samples())
     scale = Scale(epochs=epochs, repeats=repeats, train_size=samples.train, val_size=samples.val)
-    if definition.sampler.name != "grid":
+    if not definition.sampler.visits_grid:
         return replace(scale, trials=trials)
     space = definition.search_space
     all_rates, widths = sorted(numbers(space, "drop_rate")), sorted(numbers(space, "units"))
@@ -68,7 +68,7 @@ def _fitted(
     )
 
 
-def _for_all(definition: StudyDefinition, parameter: str, wanted: Sequence[float]) -> Sequence[float] | None:
+def _for_all(definition: StudyShape, parameter: str, wanted: Sequence[float]) -> Sequence[float] | None:
     """The wanted numbers, unless they would leave a dimension of the parameter none."""
     dimensions = setters(definition.search_space, parameter).values()
     return wanted if wanted and all(narrowed(dimension, wanted) for dimension in dimensions) else None

@@ -1,12 +1,15 @@
-"""What a study optimizes."""
+"""What a study optimizes: a metric, which way is better, and which epoch is therefore the best."""
 
-from typing import Annotated, Literal
+import math
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Literal, Protocol, TypeVar
 
 from pydantic import Field, StringConstraints
 
 from search_spaces.part import Part
 
 METRIC_PATTERN = r"^(train|val)_[a-z][a-z0-9_]{0,59}$"
+TEST = "test"
 
 
 class Objective(Part):
@@ -20,4 +23,53 @@ class Objective(Part):
     @property
     def tested(self) -> str:
         """The same metric on the test split: "test_loss" of "val_loss"."""
-        return f"test_{self.metric.partition('_')[2]}"
+        return metric_name(TEST, self.metric.partition("_")[2])
+
+    @property
+    def maximizes(self) -> bool:
+        """Whether more is better."""
+        return self.direction == "maximize"
+
+    def cost(self, value: float) -> float:
+        """The value with the sign that makes less better; of a cost, the value."""
+        return -value if self.maximizes else value
+
+    def of(self, metrics: Mapping[str, float]) -> float | None:
+        """The objective's value among an epoch's metrics; None if it was not measured."""
+        return metrics.get(self.metric)
+
+    def is_better(self, value: float | None, than: float | None) -> bool:
+        """Whether the value beats the other, None being none yet; what is not finite, or equal, never does."""
+        if value is None or not math.isfinite(value):
+            return False
+        return than is None or self.cost(value) < self.cost(than)
+
+
+class Measured(Protocol):
+    """An epoch."""
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """What it measured, by "<split>_<metric>"."""
+
+
+Epoch = TypeVar("Epoch", bound=Measured)
+
+
+def best_epoch(epochs: Iterable[Epoch], objective: Objective) -> Epoch | None:
+    """The epoch with the best finite value of the objective, the first of equals; None if no value is finite."""
+    best: Epoch | None = None
+    for epoch in epochs:
+        if objective.is_better(objective.of(epoch.metrics), None if best is None else objective.of(best.metrics)):
+            best = epoch
+    return best
+
+
+def metric_name(split: str, metric: str) -> str:
+    """What an epoch's metrics call it: "val_loss" of "val" and "loss"."""
+    return f"{split}_{metric}"
+
+
+def split_of(name: str) -> str:
+    """The split of a metric's name: "val" of "val_loss"."""
+    return name.partition("_")[0]

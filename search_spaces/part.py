@@ -1,9 +1,36 @@
-"""The common ground of every part of a definition."""
+"""The common ground of every part of a definition, and of those that are told apart by their names."""
 
-from pydantic import BaseModel, ConfigDict
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, TypeVar, Union
+
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Part(BaseModel):
     """Frozen, without unknown fields, and strict: "3" is no number and true is not 1."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
+
+
+P = TypeVar("P", bound=Part)
+
+
+def one_of(parts: Sequence[type[Part]]) -> Any:
+    """The type of a field that holds one of the parts, which their `name` tells apart."""
+    return Annotated[Union[tuple(parts)], Field(discriminator="name")]  # noqa: UP007 (of a list)
+
+
+def by_name(parts: Iterable[type[P]]) -> dict[str, type[P]]:
+    """The parts by the name that a definition gives them."""
+    return {part.model_fields["name"].default: part for part in parts}
+
+
+def must_say(part: type[Part], *facts: str) -> None:
+    """Check that a part with a name has these class variables and every method that its base leaves to it.
+
+    Raises:
+        TypeError: something is missing; nothing is assumed in its place.
+    """
+    missing = [fact for fact in facts if not hasattr(part, fact)] + sorted(part.__abstractmethods__)
+    if missing and not part.model_fields["name"].is_required():
+        raise TypeError(f"{part.__name__} must say {', '.join(missing)}: see {part.__bases__[0].__name__}")

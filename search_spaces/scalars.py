@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 LARGEST = 2**53  # Optuna stores numbers as doubles; beyond this one a whole number would change on the way
 LONGEST_TEXT = 200
+MOST_SEED = 2**32 - 1
 
 # Control characters are refused because Postgres cannot store NUL and a log line must stay one line.
 TEXT_PATTERN = r"^[^\x00-\x1f\x7f]*$"
@@ -18,6 +19,7 @@ PARAMETER_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
 Text = Annotated[str, StringConstraints(max_length=LONGEST_TEXT, pattern=TEXT_PATTERN)]
 ParameterName = Annotated[str, StringConstraints(pattern=PARAMETER_PATTERN)]
 Integer = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
+Seed = Annotated[int, Field(ge=0, le=MOST_SEED)]
 Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from search_spaces.definition import StudyDefinition
 from search_spaces.dimensions import Dimension
-from search_spaces.grids import grid
 from search_spaces.narrowing import CannotNarrow, numbers, shown, with_values
 from search_spaces.parsing import parse_definition
 from search_spaces.variants import variants_of, with_variants
@@ -81,9 +80,9 @@ def _smaller_space(definition: StudyDefinition, scale: Scale) -> dict[str, Dimen
 def _trials(smaller: StudyDefinition, limit: int | None) -> int | None:
     """The runs of the smaller study; a grid is not visited again because it has become smaller."""
     trials = _least(smaller.budget.trials, limit)
-    if smaller.sampler.name != "grid" or trials is None:
+    if not smaller.sampler.visits_grid or trials is None:
         return trials
-    points = len(grid(smaller))
+    points = len(smaller.grid)
     return trials if trials < points else None
 
 

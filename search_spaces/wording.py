@@ -3,21 +3,21 @@
 import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from search_spaces.budget import Budget
 from search_spaces.confirmation import Confirmation
-from search_spaces.definition import DESCRIPTION_PATTERN, NAME_PATTERN, StudyDefinition
 from search_spaces.dimensions import CategoricalDimension, FloatDimension, IntDimension
 from search_spaces.objective import METRIC_PATTERN, Objective
 from search_spaces.parameters import text_hint
+from search_spaces.part import by_name
 from search_spaces.problems import Problem, listed, shown
-from search_spaces.pruners import Pruner
-from search_spaces.samplers import Sampler
+from search_spaces.pruners import PRUNERS
+from search_spaces.samplers import SAMPLERS
 from search_spaces.scalars import PARAMETER_PATTERN, TEXT_PATTERN
+from search_spaces.shape import DESCRIPTION_PATTERN, NAME_PATTERN, StudyShape
 from search_spaces.task import TASK_PATTERN, TaskSpec
 
 Place = tuple[int | str, ...]
@@ -55,21 +55,14 @@ RULES: Mapping[str, str] = {
 }
 
 
-def tagged(union: Any, tag: str) -> dict[str, type[BaseModel]]:
-    """The members of a discriminated union by their tag."""
-    members = get_args(get_args(union)[0])
-    return {member.model_fields[tag].default: member for member in members}
-
-
-SAMPLERS, PRUNERS = tagged(Sampler, "name"), tagged(Pruner, "name")
-DIMENSIONS: dict[str, type[BaseModel]] = {
+DIMENSIONS: Mapping[str, type[BaseModel]] = {
     "float": FloatDimension,
     "int": IntDimension,
     "categorical": CategoricalDimension,
 }
-UNIONS: Mapping[str, tuple[str, dict[str, type[BaseModel]]]] = {
-    "sampler": ("name", SAMPLERS),
-    "pruner": ("name", PRUNERS),
+UNIONS: Mapping[str, tuple[str, Mapping[str, type[BaseModel]]]] = {
+    "sampler": ("name", by_name(SAMPLERS)),
+    "pruner": ("name", by_name(PRUNERS)),
     "search_space": ("type", DIMENSIONS),
 }
 TAGS = {(tag,) for _, members in UNIONS.values() for tag in members}
@@ -181,4 +174,4 @@ def part_at(place: Place) -> type[BaseModel]:
     position = tag_position(place)
     if position is not None:
         return UNIONS[str(place[0])][1][str(place[position])]
-    return PARTS.get(str(place[0]), StudyDefinition) if len(place) > 1 else StudyDefinition
+    return PARTS.get(str(place[0]), StudyShape) if len(place) > 1 else StudyShape

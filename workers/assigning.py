@@ -1,6 +1,6 @@
 """Which assignment a lease brings."""
 
-from search_spaces import StudyDefinition
+from search_spaces import StudyShape
 from service.storage.database import Database
 from service.storage.records import Lease, Stage
 from workers.confirmation_run import ConfirmationRun
@@ -8,7 +8,7 @@ from workers.search_trial import SearchTrial
 
 
 def assignment_of(
-    db: Database, lease: Lease, definition: StudyDefinition, optuna_study_id: int
+    db: Database, lease: Lease, definition: StudyShape, optuna_study_id: int
 ) -> SearchTrial | ConfirmationRun:
     """Return what the run is for, by its stage; `definition` and `optuna_study_id` are its study's.
 

@@ -1,6 +1,6 @@
 """A run of the confirmation is no trial of Optuna's: the sampler must not learn from it."""
 
-from search_spaces import Objective, StudyDefinition, TrialConfig, recorded_params
+from search_spaces import Objective, StudyShape, TrialConfig, recorded_params
 from service.storage import queue
 from service.storage.database import Database
 from service.storage.records import Lease
@@ -12,7 +12,7 @@ from workers.objective import Progress
 class ConfirmationRun:
     """Trains what the search has found once more, under seeds that it has not seen, and tests it."""
 
-    def __init__(self, db: Database, lease: Lease, definition: StudyDefinition) -> None:
+    def __init__(self, db: Database, lease: Lease, definition: StudyShape) -> None:
         if definition.confirmation is None:
             raise ValueError(f"run {lease.run_id} is to confirm a configuration of a study without confirmation")
         self._db, self._lease, self._definition = db, lease, definition

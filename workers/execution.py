@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from search_spaces import StudyDefinition, TrialConfig
+from search_spaces import StudyShape, TrialConfig
 from service.storage import queue
 from service.storage.database import Database
 from service.storage.errors import LeaseLost
@@ -40,7 +40,7 @@ class Execution:
         self,
         db: Database,
         lease: Lease,
-        definition: StudyDefinition,
+        definition: StudyShape,
         assignment: Assignment,
         *,
         renewal: Renewal,
@@ -95,7 +95,7 @@ class Execution:
                 Order(
                     task=self._definition.task,
                     config=config,
-                    study_seed=self._definition.sampler.seed,
+                    study_seed=self._definition.seed,
                     repeats=len(self._assignment.seeds),
                     first_seed=self._assignment.seeds.start,
                     tested_by=self._assignment.tested_by,

@@ -38,9 +38,9 @@ class Progress:
         Raises:
             UnusableObjective: a metric is missing or not finite.
         """
-        values = [self._value(objective.metric, epoch, metrics) for objective in self._objectives]
+        values = [_value(objective, epoch, metrics) for objective in self._objectives]
         best = self._best.get(repeat)
-        if best is None or self._is_better(values[0], best.value):
+        if self._objectives[0].is_better(values[0], None if best is None else best.value):
             self._best[repeat] = _Best(epoch, values[0], self._counted(values, metrics))
         return values
 
@@ -70,19 +70,18 @@ class Progress:
         """The first objective of a repeat at its best epoch."""
         return self._best[repeat].value
 
-    def _is_better(self, value: float, than: float) -> bool:
-        return value > than if self._objectives[0].direction == "maximize" else value < than
-
     def _counted(self, values: list[float], metrics: Mapping[str, float]) -> list[float]:
         if not self._on_test:
             return values
         return [metrics.get(o.tested, value) for o, value in zip(self._objectives, values, strict=True)]
 
-    @staticmethod
-    def _value(metric: str, epoch: int, metrics: Mapping[str, float]) -> float:
-        if metric not in metrics:
-            raise UnusableObjective(f"objective {metric} is not among the task's metrics {sorted(metrics)}")
-        value = metrics[metric]
-        if not math.isfinite(value):
-            raise UnusableObjective(f"objective {metric} became {value} in epoch {epoch}: lower the learning rate")
-        return value
+
+def _value(objective: Objective, epoch: int, metrics: Mapping[str, float]) -> float:
+    value = objective.of(metrics)
+    if value is None:
+        raise UnusableObjective(f"objective {objective.metric} is not among the task's metrics {sorted(metrics)}")
+    if not math.isfinite(value):
+        raise UnusableObjective(
+            f"objective {objective.metric} became {value} in epoch {epoch}: lower the learning rate"
+        )
+    return value

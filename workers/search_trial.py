@@ -5,7 +5,8 @@ from functools import cached_property
 import numpy as np
 from optuna.trial import Trial, TrialState
 
-from search_spaces import Objective, StudyDefinition, TrialConfig, build_pruner, build_sampler, fixed_params, suggest
+from search_spaces import Objective, StudyShape, TrialConfig, fixed_params
+from search_spaces.optuna import build_pruner, build_sampler, suggest
 from service.storage import asking, curves, queue
 from service.storage.database import Database
 from service.storage.optuna import infeasible
@@ -21,7 +22,7 @@ _SETTLED = {TrialState.COMPLETE: RunState.COMPLETE, TrialState.PRUNED: RunState.
 class SearchTrial:
     """Optuna suggests what to train, hears of the epochs, ends what is hopeless and is told the result."""
 
-    def __init__(self, db: Database, lease: Lease, definition: StudyDefinition, optuna_study_id: int) -> None:
+    def __init__(self, db: Database, lease: Lease, definition: StudyShape, optuna_study_id: int) -> None:
         """Find the trial that an earlier holder of the run has asked for, or ask for one.
 
         Raises:
@@ -101,6 +102,6 @@ class SearchTrial:
                 optuna_trials.fail(self._db, self._trial_id, reason)
 
 
-def _sampler_seed(definition: StudyDefinition, ordinal: int) -> int:
+def _sampler_seed(definition: StudyShape, ordinal: int) -> int:
     """A seed for the run, whoever trains it: workers that shared one would suggest the same again and again."""
-    return int(np.random.SeedSequence((definition.sampler.seed, ordinal)).generate_state(1)[0])
+    return int(np.random.SeedSequence((definition.search_seed, ordinal)).generate_state(1)[0])

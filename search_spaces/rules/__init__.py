@@ -1,12 +1,8 @@
 """What a definition of the right shape must still obey, one small rule after another."""
 
-from typing import TYPE_CHECKING
-
 from search_spaces.problems import Problem
 from search_spaces.rules import alternatives, conditions, grids, parameters, ranges, reachability, strategies
-
-if TYPE_CHECKING:
-    from search_spaces.definition import StudyDefinition
+from search_spaces.shape import StudyShape
 
 # A later stage relies on what the earlier ones have made sure of.
 STAGES = (
@@ -16,7 +12,7 @@ STAGES = (
 )
 
 
-def broken_rules(definition: "StudyDefinition") -> list[Problem]:
+def broken_rules(definition: StudyShape) -> list[Problem]:
     """The problems of the first stage that has any."""
     for stage in STAGES:
         problems = [problem for rule in stage for problem in rule(definition)]

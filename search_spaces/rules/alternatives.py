@@ -2,17 +2,14 @@
 
 from collections.abc import Iterator
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 from search_spaces.conditions import all_needs, both, impossible
 from search_spaces.dimensions import CategoricalDimension, Dimension
 from search_spaces.problems import Problem
-
-if TYPE_CHECKING:
-    from search_spaces.definition import StudyDefinition
+from search_spaces.shape import StudyShape
 
 
-def pairs(definition: "StudyDefinition") -> Iterator[tuple[str, str]]:
+def pairs(definition: StudyShape) -> Iterator[tuple[str, str]]:
     """Any two dimensions that set one parameter."""
     for first, second in combinations(sorted(definition.search_space), 2):
         one, other = definition.search_space[first], definition.search_space[second]
@@ -20,7 +17,7 @@ def pairs(definition: "StudyDefinition") -> Iterator[tuple[str, str]]:
             yield first, second
 
 
-def alternatives_exclude_each_other(definition: "StudyDefinition") -> Iterator[Problem]:
+def alternatives_exclude_each_other(definition: StudyShape) -> Iterator[Problem]:
     needs = all_needs(definition.search_space)
     for first, second in pairs(definition):
         if not impossible(both(needs[first], needs[second])):
@@ -28,7 +25,7 @@ def alternatives_exclude_each_other(definition: "StudyDefinition") -> Iterator[P
             yield Problem.at(f"search_space.{second}", rule)
 
 
-def alternatives_are_of_one_kind(definition: "StudyDefinition") -> Iterator[Problem]:
+def alternatives_are_of_one_kind(definition: StudyShape) -> Iterator[Problem]:
     space = definition.search_space
     for first, second in pairs(definition):
         if kind(space[first]) != kind(space[second]):

@@ -2,31 +2,28 @@
 
 from collections.abc import Iterator
 from graphlib import CycleError
-from typing import TYPE_CHECKING
 
 from search_spaces.conditions import in_order
 from search_spaces.dimensions import CategoricalDimension, Value
 from search_spaces.problems import Problem, listed, shown
 from search_spaces.scalars import same
-
-if TYPE_CHECKING:
-    from search_spaces.definition import StudyDefinition
+from search_spaces.shape import StudyShape
 
 
-def links(definition: "StudyDefinition") -> Iterator[tuple[str, str, str, tuple[Value, ...]]]:
+def links(definition: StudyShape) -> Iterator[tuple[str, str, str, tuple[Value, ...]]]:
     """Every condition: its path, the child, the parent, the allowed values."""
     for child, dimension in definition.search_space.items():
         for parent, allowed in dimension.when.items():
             yield f"search_space.{child}.when.{parent}", child, parent, allowed
 
 
-def parents_exist(definition: "StudyDefinition") -> Iterator[Problem]:
+def parents_exist(definition: StudyShape) -> Iterator[Problem]:
     for path, _, parent, _ in links(definition):
         if parent not in definition.search_space and parent not in definition.fixed:
             yield Problem.at(path, "names neither a dimension of search_space nor a fixed value")
 
 
-def parents_are_categorical(definition: "StudyDefinition") -> Iterator[Problem]:
+def parents_are_categorical(definition: StudyShape) -> Iterator[Problem]:
     for path, _, parent, _ in links(definition):
         dimension = definition.search_space.get(parent)
         if dimension is not None and not isinstance(dimension, CategoricalDimension):
@@ -34,7 +31,7 @@ def parents_are_categorical(definition: "StudyDefinition") -> Iterator[Problem]:
             yield Problem.at(path, rule)
 
 
-def parents_have_the_choices(definition: "StudyDefinition") -> Iterator[Problem]:
+def parents_have_the_choices(definition: StudyShape) -> Iterator[Problem]:
     for path, _, parent, allowed in links(definition):
         dimension = definition.search_space.get(parent)
         if not isinstance(dimension, CategoricalDimension):
@@ -44,7 +41,7 @@ def parents_have_the_choices(definition: "StudyDefinition") -> Iterator[Problem]
                 yield Problem.at(path, f"must be {listed(dimension.choices)}, got {shown(value)}")
 
 
-def conditions_form_no_cycle(definition: "StudyDefinition") -> Iterator[Problem]:
+def conditions_form_no_cycle(definition: StudyShape) -> Iterator[Problem]:
     try:
         in_order(definition.search_space)
     except CycleError as error:

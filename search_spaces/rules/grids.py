@@ -1,17 +1,14 @@
 """Rules for the grid sampler: every dimension finite, and not too many combinations."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from search_spaces.grids import size_refusal
 from search_spaces.problems import Problem
-
-if TYPE_CHECKING:
-    from search_spaces.definition import StudyDefinition
+from search_spaces.shape import StudyShape
 
 
-def grid_is_finite_and_bounded(definition: "StudyDefinition") -> Iterator[Problem]:
-    if definition.sampler.name != "grid":
+def grid_is_finite_and_bounded(definition: StudyShape) -> Iterator[Problem]:
+    if not definition.sampler.visits_grid:
         return
     endless = [name for name, dimension in definition.search_space.items() if dimension.values is None]
     for name in endless:

@@ -2,18 +2,15 @@
 
 from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
 from search_spaces.dimensions import CategoricalDimension, Dimension, Value
 from search_spaces.parameters import PARAMETERS
 from search_spaces.problems import Problem, listed, shown
+from search_spaces.shape import StudyShape
 from search_spaces.task import BUILT_IN_TASKS
 
-if TYPE_CHECKING:
-    from search_spaces.definition import StudyDefinition
 
-
-def task_is_known(definition: "StudyDefinition") -> Iterator[Problem]:
+def task_is_known(definition: StudyShape) -> Iterator[Problem]:
     task = definition.task
     if task.is_built_in and task.name not in BUILT_IN_TASKS:
         names = ", ".join(BUILT_IN_TASKS)
@@ -21,7 +18,7 @@ def task_is_known(definition: "StudyDefinition") -> Iterator[Problem]:
         yield Problem.at("task.name", rule)
 
 
-def parameters_are_known(definition: "StudyDefinition") -> Iterator[Problem]:
+def parameters_are_known(definition: StudyShape) -> Iterator[Problem]:
     if not definition.task.is_built_in:
         return  # an own task reads any further parameter from TrialConfig.extra
     for path, parameter in targets(definition):
@@ -31,14 +28,14 @@ def parameters_are_known(definition: "StudyDefinition") -> Iterator[Problem]:
             yield Problem.at(path, f"is no parameter of the built-in tasks: {remedy}")
 
 
-def values_lie_in_their_domains(definition: "StudyDefinition") -> Iterator[Problem]:
+def values_lie_in_their_domains(definition: StudyShape) -> Iterator[Problem]:
     for path, parameter, value in stated_values(definition):
         refusal = PARAMETERS[parameter].refusal(value) if parameter in PARAMETERS else None
         if refusal is not None:
             yield Problem.at(path, refusal)
 
 
-def types_suit_their_parameters(definition: "StudyDefinition") -> Iterator[Problem]:
+def types_suit_their_parameters(definition: StudyShape) -> Iterator[Problem]:
     for name, dimension in definition.search_space.items():
         domain = PARAMETERS.get(dimension.parameter or name)
         if domain is not None and dimension.type not in domain.types:
@@ -46,7 +43,7 @@ def types_suit_their_parameters(definition: "StudyDefinition") -> Iterator[Probl
             yield Problem.at(f"search_space.{name}.type", rule)
 
 
-def custom_stir_needs_own_task(definition: "StudyDefinition") -> Iterator[Problem]:
+def custom_stir_needs_own_task(definition: StudyShape) -> Iterator[Problem]:
     if not definition.task.is_built_in:
         return
     for path, parameter, value in stated_values(definition):
@@ -55,14 +52,14 @@ def custom_stir_needs_own_task(definition: "StudyDefinition") -> Iterator[Proble
             yield Problem.at(path, rule)
 
 
-def nothing_is_fixed_and_searched(definition: "StudyDefinition") -> Iterator[Problem]:
+def nothing_is_fixed_and_searched(definition: StudyShape) -> Iterator[Problem]:
     for name, dimension in definition.search_space.items():
         for fixed in sorted({name, dimension.parameter or name} & definition.fixed.keys()):
             rule = f"is searched as well (search_space.{name}): keep one of the two"
             yield Problem.at(f"fixed.{fixed}", rule)
 
 
-def targets(definition: "StudyDefinition") -> Iterator[tuple[str, str]]:
+def targets(definition: StudyShape) -> Iterator[tuple[str, str]]:
     """Every place that sets a parameter: its path and the parameter."""
     for name, dimension in definition.search_space.items():
         path = f"search_space.{name}" + (".parameter" if dimension.parameter else "")
@@ -71,7 +68,7 @@ def targets(definition: "StudyDefinition") -> Iterator[tuple[str, str]]:
         yield f"fixed.{name}", name
 
 
-def stated_values(definition: "StudyDefinition") -> Iterator[tuple[str, str, Value]]:
+def stated_values(definition: StudyShape) -> Iterator[tuple[str, str, Value]]:
     """Every value written for a parameter: its path, the parameter, the value."""
     for name, dimension in definition.search_space.items():
         domain = PARAMETERS.get(dimension.parameter or name)

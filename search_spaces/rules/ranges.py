@@ -2,40 +2,37 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from search_spaces.dimensions import CategoricalDimension, FloatDimension, IntDimension
 from search_spaces.problems import Problem, shown
-
-if TYPE_CHECKING:
-    from search_spaces.definition import StudyDefinition
+from search_spaces.shape import StudyShape
 
 Numeric = FloatDimension | IntDimension
 
 FINEST_STEP = 1e-6  # of the larger bound; Optuna tells neighbouring steps apart to 1e-8
 
 
-def numeric(definition: "StudyDefinition") -> Iterator[tuple[str, Numeric]]:
+def numeric(definition: StudyShape) -> Iterator[tuple[str, Numeric]]:
     for name, dimension in definition.search_space.items():
         if not isinstance(dimension, CategoricalDimension):
             yield f"search_space.{name}", dimension
 
 
-def low_is_not_above_high(definition: "StudyDefinition") -> Iterator[Problem]:
+def low_is_not_above_high(definition: StudyShape) -> Iterator[Problem]:
     for path, dimension in numeric(definition):
         if dimension.low > dimension.high:
             rule = f"must be at most high ({shown(dimension.high)}), got {shown(dimension.low)}"
             yield Problem.at(f"{path}.low", rule)
 
 
-def log_needs_positive_low(definition: "StudyDefinition") -> Iterator[Problem]:
+def log_needs_positive_low(definition: StudyShape) -> Iterator[Problem]:
     for path, dimension in numeric(definition):
         if dimension.log and dimension.low <= 0:
             least = "at least 1" if isinstance(dimension, IntDimension) else "above 0"
             yield Problem.at(f"{path}.low", f"must be {least} on a log scale, got {shown(dimension.low)}")
 
 
-def log_excludes_step(definition: "StudyDefinition") -> Iterator[Problem]:
+def log_excludes_step(definition: StudyShape) -> Iterator[Problem]:
     for path, dimension in numeric(definition):
         unstepped = 1 if isinstance(dimension, IntDimension) else None
         if dimension.log and dimension.step != unstepped:
@@ -43,7 +40,7 @@ def log_excludes_step(definition: "StudyDefinition") -> Iterator[Problem]:
             yield Problem.at(f"{path}.step", rule)
 
 
-def step_divides_the_range(definition: "StudyDefinition") -> Iterator[Problem]:
+def step_divides_the_range(definition: StudyShape) -> Iterator[Problem]:
     for path, dimension in numeric(definition):
         if dimension.step is None or dimension.log or dimension.low > dimension.high:
             continue
@@ -70,7 +67,7 @@ def step_refusal(dimension: Numeric, step: float) -> str | None:
     return None
 
 
-def choices_differ(definition: "StudyDefinition") -> Iterator[Problem]:
+def choices_differ(definition: StudyShape) -> Iterator[Problem]:
     for name, dimension in definition.search_space.items():
         if not isinstance(dimension, CategoricalDimension):
             continue

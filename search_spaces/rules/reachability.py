@@ -1,18 +1,15 @@
 """The rule that every dimension is searched under some assignment of the others."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from search_spaces.conditions import Needs, all_needs, impossible
 from search_spaces.dimensions import Value
 from search_spaces.problems import Problem, listed, shown
 from search_spaces.scalars import same
-
-if TYPE_CHECKING:
-    from search_spaces.definition import StudyDefinition
+from search_spaces.shape import StudyShape
 
 
-def fixed_parents_allow_their_children(definition: "StudyDefinition") -> Iterator[Problem]:
+def fixed_parents_allow_their_children(definition: StudyShape) -> Iterator[Problem]:
     for name, dimension in definition.search_space.items():
         for parent, allowed in dimension.when.items():
             value = definition.fixed.get(parent)
@@ -21,7 +18,7 @@ def fixed_parents_allow_their_children(definition: "StudyDefinition") -> Iterato
                 yield Problem.at(f"search_space.{name}.when.{parent}", rule)
 
 
-def conditions_can_hold(definition: "StudyDefinition") -> Iterator[Problem]:
+def conditions_can_hold(definition: StudyShape) -> Iterator[Problem]:
     needs = all_needs(definition.search_space)
     for name, dimension in definition.search_space.items():
         parents = [parent for parent in dimension.when if parent in needs]

@@ -1,98 +1,88 @@
 """Rules for objectives, sampler, pruner and budget together."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 from search_spaces.conditions import is_unconditional
 from search_spaces.dimensions import CategoricalDimension, Dimension
+from search_spaces.part import by_name
 from search_spaces.problems import Problem, listed, shown
-from search_spaces.pruners import HyperbandPruner, PairedPruner, SuccessiveHalvingPruner
-from search_spaces.samplers import TpeSampler
+from search_spaces.pruners import PRUNERS, PrunerPart
+from search_spaces.samplers import SAMPLERS, SamplerPart
+from search_spaces.samplers.sampler import Models
+from search_spaces.shape import StudyShape
 
-if TYPE_CHECKING:
-    from search_spaces.definition import StudyDefinition
-
-SAMPLERS_OF_SEVERAL_OBJECTIVES = ("tpe", "random", "nsgaii", "grid", "qmc")
+Strategy = SamplerPart | PrunerPart
 
 
-def objectives_differ(definition: "StudyDefinition") -> Iterator[Problem]:
+def objectives_differ(definition: StudyShape) -> Iterator[Problem]:
     metrics = [objective.metric for objective in definition.objectives]
     for number, metric in enumerate(metrics):
         if metric in metrics[:number]:
             yield Problem.at(f"objectives[{number}].metric", f"is an objective already, got {shown(metric)}")
 
 
-def sampler_takes_several_objectives(definition: "StudyDefinition") -> Iterator[Problem]:
-    name = definition.sampler.name
-    if len(definition.objectives) > 1 and name not in SAMPLERS_OF_SEVERAL_OBJECTIVES:
-        rule = f"must be {listed(SAMPLERS_OF_SEVERAL_OBJECTIVES)} with several objectives, got {shown(name)}"
-        yield Problem.at("sampler.name", rule)
+def sampler_takes_several_objectives(definition: StudyShape) -> Iterator[Problem]:
+    yield from _takes_several_objectives(definition, "sampler", definition.sampler, SAMPLERS)
 
 
-def several_objectives_are_not_pruned(definition: "StudyDefinition") -> Iterator[Problem]:
-    if len(definition.objectives) > 1 and definition.pruner.name != "none":
-        rule = f'must be "none" with several objectives, got {shown(definition.pruner.name)}'
-        yield Problem.at("pruner.name", rule)
+def pruner_takes_several_objectives(definition: StudyShape) -> Iterator[Problem]:
+    yield from _takes_several_objectives(definition, "pruner", definition.pruner, PRUNERS)
 
 
-def patience_needs_one_objective(definition: "StudyDefinition") -> Iterator[Problem]:
+def _takes_several_objectives(
+    definition: StudyShape, path: str, part: Strategy, known: Sequence[type[Strategy]]
+) -> Iterator[Problem]:
+    if len(definition.objectives) > 1 and not part.takes_several_objectives:
+        those = [name for name, other in by_name(known).items() if other.takes_several_objectives]
+        yield Problem.at(f"{path}.name", f"must be {listed(those)} with several objectives, got {shown(part.name)}")
+
+
+def patience_needs_one_objective(definition: StudyShape) -> Iterator[Problem]:
     """With several objectives no value is simply better than another."""
     patience = definition.budget.patience
     if len(definition.objectives) > 1 and patience is not None:
         yield Problem.at("budget.patience", f"must be left out with several objectives, got {patience}")
 
 
-def pruner_starts_within_the_epochs(definition: "StudyDefinition") -> Iterator[Problem]:
-    pruner, epochs = definition.pruner, definition.task.epochs
-    if isinstance(pruner, HyperbandPruner | SuccessiveHalvingPruner) and pruner.min_epochs > epochs:
-        rule = f"must be at most task.epochs ({epochs}), got {pruner.min_epochs}"
-        yield Problem.at("pruner.min_epochs", rule)
+def options_suit(definition: StudyShape) -> Iterator[Problem]:
+    """What only the sampler and the pruner themselves know."""
+    yield from definition.sampler.problems()
+    yield from definition.pruner.problems(epochs=definition.task.epochs)
 
 
-def pruner_has_repeats_to_compare(definition: "StudyDefinition") -> Iterator[Problem]:
-    """The paired pruner never looks after the last repeat, when there is nothing left to save."""
+def pruner_has_repeats_to_compare(definition: StudyShape) -> Iterator[Problem]:
     pruner = definition.pruner
-    if not pruner.pairs_repeats:
-        return
-    fewest = pruner.n_startup_repeats + 1 if isinstance(pruner, PairedPruner) else 2
-    if definition.repeats < fewest:
-        yield Problem.at(
-            "repeats", f"must be at least {fewest} with the {pruner.name} pruner, got {definition.repeats}"
-        )
+    if definition.repeats < pruner.fewest_repeats:
+        rule = f"must be at least {pruner.fewest_repeats} with the {pruner.name} pruner, got {definition.repeats}"
+        yield Problem.at("repeats", rule)
 
 
-def confirmation_needs_one_objective(definition: "StudyDefinition") -> Iterator[Problem]:
+def confirmation_needs_one_objective(definition: StudyShape) -> Iterator[Problem]:
     """With several objectives it is its author's choice which configuration is best."""
     if len(definition.objectives) > 1 and definition.confirmation is not None:
         yield Problem.at("confirmation", "must be left out with several objectives, got an object")
 
 
-def groups_are_multivariate(definition: "StudyDefinition") -> Iterator[Problem]:
+def trials_are_given(definition: StudyShape) -> Iterator[Problem]:
     sampler = definition.sampler
-    if isinstance(sampler, TpeSampler) and sampler.group and not sampler.multivariate:
-        yield Problem.at("sampler.group", "must be false where multivariate is false, got true")
-
-
-def trials_are_given(definition: "StudyDefinition") -> Iterator[Problem]:
-    name = definition.sampler.name
-    if definition.budget.trials is None and name != "grid":
-        rule = f"is missing: the {name} sampler has no end of its own (only the grid has)"
+    if definition.budget.trials is None and not sampler.visits_grid:
+        rule = f"is missing: the {sampler.name} sampler has no end of its own (only the grid has)"
         yield Problem.at("budget.trials", rule)
 
 
-def sampler_has_dimensions_to_model(definition: "StudyDefinition") -> Iterator[Problem]:
-    """Optuna's cmaes and gp see only what every trial has; with nothing left they would draw at random."""
-    name = definition.sampler.name
-    if name not in ("cmaes", "gp"):
+def sampler_has_dimensions_to_model(definition: StudyShape) -> Iterator[Problem]:
+    """A sampler that sees only a part of the dimensions would draw at random if nothing of that part were left."""
+    sampler = definition.sampler
+    if sampler.models == "all":
         return
-    kind = "numeric dimension" if name == "cmaes" else "dimension"
-    if not any(modelled(dimension, name, definition) for dimension in definition.search_space.values()):
-        rule = f"must hold a {kind} without a condition and with more than one value for the {name} sampler"
+    kind = "numeric dimension" if sampler.models == "numeric" else "dimension"
+    if not any(modelled(dimension, sampler.models, definition) for dimension in definition.search_space.values()):
+        rule = f"must hold a {kind} without a condition and with more than one value for the {sampler.name} sampler"
         yield Problem.at("search_space", rule)
 
 
-def modelled(dimension: Dimension, sampler: str, definition: "StudyDefinition") -> bool:
-    if sampler == "cmaes" and isinstance(dimension, CategoricalDimension):
+def modelled(dimension: Dimension, models: Models, definition: StudyShape) -> bool:
+    if models == "numeric" and isinstance(dimension, CategoricalDimension):
         return False
     single = dimension.values is not None and len(dimension.values) == 1
     return not single and is_unconditional(dimension, definition.fixed)
@@ -101,12 +91,11 @@ def modelled(dimension: Dimension, sampler: str, definition: "StudyDefinition") 
 RULES = (
     objectives_differ,
     sampler_takes_several_objectives,
-    several_objectives_are_not_pruned,
+    pruner_takes_several_objectives,
     patience_needs_one_objective,
-    pruner_starts_within_the_epochs,
+    options_suit,
     pruner_has_repeats_to_compare,
     confirmation_needs_one_objective,
-    groups_are_multivariate,
     trials_are_given,
     sampler_has_dimensions_to_model,
 )

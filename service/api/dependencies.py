@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
 
-from search_spaces.definition import NAME_PATTERN
+from search_spaces.shape import NAME_PATTERN
 from service.settings import Settings
 from service.storage.database import Database
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from search_spaces import StudyDefinition
+from search_spaces import StudyShape
 from service.api.models import (
     AttemptOut,
     BudgetOut,
@@ -57,12 +57,12 @@ def winner_out(confirmed: Confirmation, verdict: list[str]) -> WinnerOut:
     )
 
 
-def trial_out(trial: TrialRecord, definition: StudyDefinition) -> TrialOut:
+def trial_out(trial: TrialRecord, definition: StudyShape) -> TrialOut:
     return TrialOut.model_validate(_trial_fields(trial, definition))
 
 
 def trial_detail(
-    trial: TrialRecord, definition: StudyDefinition, history: Iterable[Attempt], curves: Iterable[CurvePoint]
+    trial: TrialRecord, definition: StudyShape, history: Iterable[Attempt], curves: Iterable[CurvePoint]
 ) -> TrialDetail:
     attempts = [AttemptOut.model_validate(attempt, from_attributes=True) for attempt in history]
     points = [CurvePointOut.model_validate(point, from_attributes=True) for point in curves]
@@ -100,7 +100,7 @@ def _study_fields(study: StudyRecord, dashboard_url: str) -> dict[str, Any]:
     }
 
 
-def _trial_fields(trial: TrialRecord, definition: StudyDefinition) -> Mapping[str, Any]:
+def _trial_fields(trial: TrialRecord, definition: StudyShape) -> Mapping[str, Any]:
     is_search = trial.stage is Stage.SEARCH
     return {
         "run": trial.run_id,

@@ -7,8 +7,8 @@ from pydantic import BeforeValidator, Field
 
 from search_spaces import Confirmation, StudyDefinition, parse_definition
 from search_spaces.budget import MOST_TRIALS
-from search_spaces.definition import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from search_spaces.part import Part
+from search_spaces.shape import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from service.api.dependencies import DatabaseOf, Limit, Offset, SettingsOf, StudyName
 from service.api.errors import documented
 from service.api.models import StudyDetail, StudyOut, StudyPage

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from search_spaces import UnknownPreset, load_preset
 from service.cli.exit_codes import ExitCode, Failure
 
 LARGEST_FILE = 1 << 20  # bytes; the controller takes no more either
@@ -29,8 +30,6 @@ def definition_of(
 
 def preset_of(name: str) -> dict[str, Any]:
     """The preset of that name."""
-    from search_spaces import UnknownPreset, load_preset
-
     try:
         return load_preset(name)
     except UnknownPreset as error:

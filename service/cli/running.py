@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from search_spaces import InvalidDefinition, parse_definition
 from service.cli.continuation import submit_under_free_name, unfinished
 from service.cli.definitions import definition_of
 from service.cli.exit_codes import ExitCode, Failure
@@ -161,8 +162,6 @@ def _tell_of_others(client: Client, name: str) -> None:
 
 def _checked(definition: dict[str, Any]) -> dict[str, Any]:
     """The complete definition; rules are checked before anything is started."""
-    from search_spaces import InvalidDefinition, parse_definition
-
     try:
         return parse_definition(definition).model_dump(mode="json")
     except InvalidDefinition as error:

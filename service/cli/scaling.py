@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from search_spaces import InvalidDefinition, InvalidScale, Scale, named_scale, parse_definition, scaled
 from service.cli.exit_codes import ExitCode, Failure
 
 Scales = Annotated[
@@ -27,8 +28,6 @@ def scaled_definition(definition: dict[str, Any], texts: Sequence[str]) -> dict[
     """
     if not texts:
         return definition
-    from search_spaces import InvalidDefinition, InvalidScale, Scale, named_scale, parse_definition, scaled
-
     try:
         whole = parse_definition(definition)
         scale = Scale()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from search_spaces.objective import metric_name
 from service.api.models import CurvePointOut, StudyDetail, TrialOut
 from service.client import Client, Refused
 
@@ -80,5 +81,5 @@ def _with_value(client: Client, study: StudyDetail, trial: TrialOut, number: int
 
 def last_value(curves: Sequence[CurvePointOut], metric: str) -> float | None:
     """The newest value of `metric` ("<split>_<name>") in the curves."""
-    points = [point for point in curves if f"{point.split}_{point.metric}" == metric]
+    points = [point for point in curves if metric_name(point.split, point.metric) == metric]
     return max(points, key=lambda point: (point.repeat, point.epoch)).value if points else None

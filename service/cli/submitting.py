@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 import yaml
 
+from search_spaces import load_preset, preset_names
 from service.cli.definitions import definition_of, preset_of
 from service.cli.following import watch_to_the_end
 from service.cli.scaling import Scales, scaled_definition
@@ -36,7 +37,7 @@ def submit(  # noqa: PLR0917 (options, given by name)
 
       pernodedrop submit my-study.yaml
 
-      pernodedrop submit --preset quickstart --name mine --set budget.trials=50 --set sampler.seed=11 --watch
+      pernodedrop submit --preset quickstart --name mine --set budget.trials=50 --set seed=11 --watch
 
       pernodedrop submit my-study.yaml --set search_space.drop_rate.high=0.5
 
@@ -61,8 +62,6 @@ def presets(
 
       pernodedrop presets quickstart > my-study.yaml
     """
-    from search_spaces import load_preset, preset_names
-
     if name is not None:
         say(yaml.safe_dump(preset_of(name), sort_keys=False, allow_unicode=True).rstrip())
         return

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.reports.epochs import best_epoch, by_repeat
+from search_spaces.objective import best_epoch
+from service.reports.epochs import by_repeat
 from service.reports.results import Results
 from service.reports.statistics import Friedman, choose, choosing_seeds, friedman
 from service.storage.records import TrialRecord
@@ -56,17 +57,16 @@ def compare(results: Results) -> Comparison | None:
     trained = {variant: trials for variant, trials in by_variant.items() if trials}
     if len(trained) < 2:
         return None
-    sign = -1.0 if results.maximize else 1.0
-    choosing = choosing_seeds(repeats, max(map(len, trained.values())))
+    cost, choosing = results.objective.cost, choosing_seeds(repeats, max(map(len, trained.values())))
     chosen, columns = [], []
     for trials in trained.values():
-        choice = choose([[sign * value for value in values] for _, values in trials], choosing)
+        choice = choose([[cost(value) for value in values] for _, values in trials], choosing)
         chosen.append(trials[choice.index][0])
         columns.append(choice.costs)
     costs = np.stack(columns, axis=1)
     return Comparison(
         chosen=tuple(chosen),
-        values=sign * costs,
+        values=np.array([[cost(one) for one in row] for row in costs.tolist()]),
         costs=costs,
         choosing=choosing,
         configurations=tuple(len(trials) for trials in trained.values()),
@@ -75,12 +75,10 @@ def compare(results: Results) -> Comparison | None:
 
 def values_by_repeat(results: Results, trial: TrialRecord) -> list[float]:
     """The first objective at the best epoch of every repeat that has one: what the trial's value is the mean of."""
-    metric = results.objective.metric
-    best = (
-        best_epoch(epochs, metric, maximize=results.maximize)
-        for epochs in by_repeat(results.curves.get(trial.run_id, ())).values()
-    )
-    return [epoch.metrics[metric] for epoch in best if epoch is not None]
+    objective = results.objective
+    repeats = by_repeat(results.curves.get(trial.run_id, ())).values()
+    best = (best_epoch(epochs, objective) for epochs in repeats)
+    return [epoch.metrics[objective.metric] for epoch in best if epoch is not None]
 
 
 def _repeated(results: Results, variant: str) -> list[tuple[TrialRecord, list[float]]]:

@@ -7,13 +7,11 @@ from functools import cached_property
 
 import numpy as np
 
-from search_spaces import Objective
-from service.reports.epochs import Epoch, best_epoch, by_repeat
+from search_spaces.objective import TEST, Objective, best_epoch, split_of
+from service.reports.epochs import Epoch, by_repeat
 from service.reports.results import Results
 from service.reports.statistics import AllPairs, Interval, PairedDifference, mean_interval
 from service.storage.records import RunState, TrialRecord
-
-TEST = "test_"
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class Confirmation:
     @property
     def is_tested(self) -> bool:
         """Whether the figures are of a split that chose nothing, not even the epoch."""
-        return self.metric.startswith(TEST)
+        return split_of(self.metric) == TEST
 
     @cached_property
     def to_winner(self) -> tuple[PairedDifference, ...]:
@@ -80,8 +78,7 @@ def confirmation_of(results: Results) -> Confirmation | None:
         return None
     shared = set.intersection(*(set(epoch.metrics) for _, epochs in fully for epoch in epochs))
     metric = objective.tested if objective.tested in shared else objective.metric
-    split = metric.partition("_")[0]
-    others = sorted(name for name in shared if name.partition("_")[0] == split and name != metric)
+    others = sorted(name for name in shared if split_of(name) == split_of(metric) and name != metric)
     metrics = (metric, *others)
     figures = [
         (trial, {name: tuple(epoch.metrics[name] for epoch in epochs) for name in metrics}) for trial, epochs in fully
@@ -89,9 +86,8 @@ def confirmation_of(results: Results) -> Confirmation | None:
     found = [Confirmed(trial, of) for trial, of in figures if all(map(math.isfinite, of[metric]))]
     if not found:
         return None
-    sign = -1.0 if results.maximize else 1.0
-    found.sort(key=lambda one: (sign * one.mean(metric), one.trial.run_id))
-    return Confirmation(metric, metrics, results.maximize, tuple(found))
+    found.sort(key=lambda one: (objective.cost(one.mean(metric)), one.trial.run_id))
+    return Confirmation(metric, metrics, objective.maximizes, tuple(found))
 
 
 def _seeds(results: Results) -> int:
@@ -102,5 +98,5 @@ def _seeds(results: Results) -> int:
 def _at_the_best(results: Results, trial: TrialRecord, objective: Objective) -> list[Epoch]:
     """Each repeat's best epoch by the objective, which the test split has no part in."""
     repeats = by_repeat(results.curves.get(trial.run_id, ())).values()
-    best = (best_epoch(epochs, objective.metric, maximize=results.maximize) for epochs in repeats)
+    best = (best_epoch(epochs, objective) for epochs in repeats)
     return [epoch for epoch in best if epoch is not None]

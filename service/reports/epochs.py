@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from search_spaces.objective import metric_name
 from service.storage.records import CurvePoint
 
 
@@ -20,7 +21,7 @@ def by_repeat(points: Iterable[CurvePoint]) -> dict[int, list[Epoch]]:
     """Every repeat's epochs in order."""
     measured: dict[int, dict[int, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
     for point in points:
-        measured[point.repeat][point.epoch][f"{point.split}_{point.metric}"] = point.value
+        measured[point.repeat][point.epoch][metric_name(point.split, point.metric)] = point.value
     return {
         repeat: [Epoch(number, epochs[number]) for number in sorted(epochs)]
         for repeat, epochs in sorted(measured.items())
@@ -31,17 +32,8 @@ def mean_epochs(points: Iterable[CurvePoint]) -> list[Epoch]:
     """Every epoch's mean over the repeats that reached it."""
     values: dict[int, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for point in points:
-        values[point.epoch][f"{point.split}_{point.metric}"].append(point.value)
+        values[point.epoch][metric_name(point.split, point.metric)].append(point.value)
     return [
         Epoch(number, {name: math.fsum(several) / len(several) for name, several in values[number].items()})
         for number in sorted(values)
     ]
-
-
-def best_epoch(epochs: Iterable[Epoch], metric: str, *, maximize: bool) -> Epoch | None:
-    """The epoch with the best finite value of the metric; of equals the earlier one."""
-    usable = [epoch for epoch in epochs if math.isfinite(epoch.metrics.get(metric, math.nan))]
-    if not usable:
-        return None
-    sign = -1.0 if maximize else 1.0
-    return min(usable, key=lambda epoch: sign * epoch.metrics[metric])

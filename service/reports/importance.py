@@ -13,7 +13,7 @@ from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, create_trial
 
-from search_spaces import CategoricalDimension, FloatDimension, IntDimension, StudyDefinition
+from search_spaces import CategoricalDimension, FloatDimension, IntDimension, StudyShape
 from service.storage.records import TrialRecord
 
 FEWEST_TRIALS = 10
@@ -21,7 +21,7 @@ FEWEST_BEST = 5  # trials that count as the best ones: PED-ANOVA fits a density 
 BEST_SHARE = 0.1  # of the trials, unless that makes fewer than FEWEST_BEST
 
 
-def importances(definition: StudyDefinition, complete: Sequence[TrialRecord]) -> dict[str, float]:
+def importances(definition: StudyShape, complete: Sequence[TrialRecord]) -> dict[str, float]:
     """Each parameter's share in the sum of importances for the first objective, the largest first.
 
     Only parameters that took two values or more take part; {} if none does or if nothing tells the best from the rest.
@@ -42,7 +42,7 @@ def importances(definition: StudyDefinition, complete: Sequence[TrialRecord]) ->
     return {name: weight / total for name, weight in sorted(weights.items(), key=lambda item: -item[1])}
 
 
-def _distributions(definition: StudyDefinition, complete: Sequence[TrialRecord]) -> dict[str, BaseDistribution]:
+def _distributions(definition: StudyShape, complete: Sequence[TrialRecord]) -> dict[str, BaseDistribution]:
     """Every parameter that varied with the whole range that any of its dimensions allows."""
     dimensions: dict[str, list[FloatDimension | IntDimension | CategoricalDimension]] = {}
     for name, dimension in definition.search_space.items():

@@ -65,10 +65,7 @@ def is_finite(trial: TrialRecord) -> bool:
 
 def costs_of(objectives: Sequence[Objective], trial: TrialRecord) -> tuple[float, ...]:
     """The trial's values with the sign that makes less better."""
-    return tuple(
-        -value if objective.direction == "maximize" else value
-        for objective, value in zip(objectives, trial.values or (), strict=True)
-    )
+    return tuple(objective.cost(value) for objective, value in zip(objectives, trial.values or (), strict=True))
 
 
 def _row(rank: int, variant: str, best_first: Sequence[TrialRecord], pruned: int) -> RankingRow:

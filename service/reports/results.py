@@ -29,7 +29,7 @@ class Results:
 
     @property
     def maximize(self) -> bool:
-        return self.objective.direction == "maximize"
+        return self.objective.maximizes
 
     @cached_property
     def best_first(self) -> list[TrialRecord]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from search_spaces import StudyDefinition, parse_definition, recorded_params, variant_of
+from search_spaces import StudyShape, recorded_params, variant_of
 from service.storage.expressions import SIGN
 from service.storage.states import Stage
 from service.storage.tables import runs
@@ -45,7 +45,7 @@ def schedule(connection: sa.Connection, study_id: int) -> int:
     stored = connection.execute(_STUDY, study).scalar_one_or_none()
     if stored is None:
         return 0
-    definition = parse_definition(stored)
+    definition = StudyShape.model_validate(stored)
     confirmed = connection.execute(_CONFIRMED, study).scalars()
     new = unconfirmed(definition, connection.execute(_FOUND, study).scalars(), confirmed)
     if not new:
@@ -60,7 +60,7 @@ def schedule(connection: sa.Connection, study_id: int) -> int:
     return len(rows)
 
 
-def unconfirmed(definition: StudyDefinition, best_first: Iterable[Params], confirmed: Iterable[Params]) -> list[Params]:
+def unconfirmed(definition: StudyShape, best_first: Iterable[Params], confirmed: Iterable[Params]) -> list[Params]:
     """The parameters of each variant's `confirmation.top` best distinct configurations, those confirmed left out.
 
     What was found later may push a configuration out of the best, never bring one back that was confirmed before.
@@ -80,6 +80,6 @@ def unconfirmed(definition: StudyDefinition, best_first: Iterable[Params], confi
     ]
 
 
-def _configuration(definition: StudyDefinition, params: Params) -> str:
+def _configuration(definition: StudyShape, params: Params) -> str:
     """What a training of these parameters is told; equal texts are equal trainings."""
     return json.dumps(recorded_params(definition, params), sort_keys=True)

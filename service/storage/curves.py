@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 
 import sqlalchemy as sa
 
+from search_spaces.objective import metric_name
 from service.storage.database import Database
 from service.storage.records import CurvePoint
 from service.storage.tables import curves, runs
@@ -23,7 +24,7 @@ def epochs_of_run(db: Database, run_id: int) -> Mapping[tuple[int, int], Mapping
     """Return the run's metrics, named "<split>_<metric>", by repeat and epoch, in this order."""
     epochs: dict[tuple[int, int], dict[str, float]] = {}
     for point in of_run(db, run_id):
-        epochs.setdefault((point.repeat, point.epoch), {})[f"{point.split}_{point.metric}"] = point.value
+        epochs.setdefault((point.repeat, point.epoch), {})[metric_name(point.split, point.metric)] = point.value
     return epochs
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from search_spaces import StudyDefinition
+from search_spaces import StudyShape
 from service.storage.states import FINISHED_STATES, OPEN_STATES, RunState, Stage, StudyState
 
 __all__ = [
@@ -51,7 +51,7 @@ class StudyRecord:
 
     id: int
     name: str
-    definition: StudyDefinition
+    definition: StudyShape
     state: StudyState
     created_at: datetime
     started_at: datetime | None  # when its first run was leased, later by any time it was over and then extended

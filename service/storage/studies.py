@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from optuna.exceptions import DuplicatedStudyError
 from optuna.study import StudyDirection
 
-from search_spaces import StudyDefinition, parse_definition
+from search_spaces import StudyDefinition, StudyShape
 from service.storage import trials
 from service.storage.database import Database
 from service.storage.endings import close_finished_studies
@@ -76,7 +76,7 @@ def get(db: Database, name: str) -> StudyRecord:
     return found[0]
 
 
-def definition_of(db: Database, study_id: int) -> tuple[StudyDefinition, int] | None:
+def definition_of(db: Database, study_id: int) -> tuple[StudyShape, int] | None:
     """Return the study's definition and the id of its Optuna study, or None if it was deleted."""
     columns = (studies.c.definition.cast(sa.Text).label("definition"), studies.c.optuna_study_id)
     with db.engine.connect() as connection:
@@ -172,9 +172,9 @@ def _state(row: sa.Row[tuple[object, ...]]) -> StudyState:
 
 
 @lru_cache(maxsize=1024)  # more than the longest page
-def _parsed(text: str) -> StudyDefinition:
-    """Definitions are read far more often than written, and their rules take milliseconds to check."""
-    return parse_definition(json.loads(text))
+def _parsed(text: str) -> StudyShape:
+    """Definitions are read far more often than written. Today's rules are no reason not to read one."""
+    return StudyShape.model_validate(json.loads(text))
 
 
 # The number, the device time and the best of every study's runs, by stage and state. Arrays are compared element by

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from search_spaces import StudyDefinition, recorded_params, variant_of
+from search_spaces import StudyShape, recorded_params, variant_of
 from service.storage.database import Database
 from service.storage.errors import UnknownTrial
 from service.storage.records import StudyRecord, TrialRecord
@@ -68,7 +68,7 @@ def get(db: Database, study: StudyRecord, number: int, stage: Stage = Stage.SEAR
     return _record(row, study.definition)
 
 
-def by_id(connection: sa.Connection, definitions: Mapping[int, StudyDefinition]) -> dict[int, TrialRecord]:
+def by_id(connection: sa.Connection, definitions: Mapping[int, StudyShape]) -> dict[int, TrialRecord]:
     """Return runs of any studies by their ids, in one statement; `definitions` are those of their studies."""
     rows = connection.execute(_BY_ID, {"runs": list(definitions)}).all()
     return {row.id: _record(row, definitions[row.id]) for row in rows}
@@ -84,12 +84,12 @@ def _runs_of(study_id: int) -> sa.Select[Any]:
     return joined.outerjoin(confirming, confirming.c.id == runs.c.id).where(runs.c.study_id == study_id)
 
 
-def _all(db: Database, query: sa.Select[Any], definition: StudyDefinition) -> list[TrialRecord]:
+def _all(db: Database, query: sa.Select[Any], definition: StudyShape) -> list[TrialRecord]:
     with db.engine.connect() as connection:
         return [_record(row, definition) for row in connection.execute(query).all()]
 
 
-def _record(row: sa.Row[Any], definition: StudyDefinition) -> TrialRecord:
+def _record(row: sa.Row[Any], definition: StudyShape) -> TrialRecord:
     params = {} if row.params is None else recorded_params(definition, row.params)
     duration = None
     if row.started_at is not None and row.finished_at is not None:

@@ -6,7 +6,8 @@ from typing import Any
 
 from optuna.trial import TrialState
 
-from search_spaces import TrialConfig, build_pruner, build_sampler, suggest
+from search_spaces import TrialConfig
+from search_spaces.optuna import build_pruner, build_sampler, suggest
 from service.storage import asking, queue, workers
 from service.storage.database import Database
 from service.storage.optuna import trials as optuna_trials
@@ -50,7 +51,7 @@ def work(
     """Take every waiting run of the database's only study, or the first of them, and end it: complete, or as
     `endings` says by number."""
     worker = workers.register(database, "node-1", 4711, "cpu")
-    sampler = build_sampler(study.definition, study.definition.sampler.seed)
+    sampler = build_sampler(study.definition, study.definition.search_seed)
     optuna_study = optuna_trials.load_study(database, study.optuna_study_id, sampler, build_pruner(study.definition))
     for _ in range(limit):
         lease = queue.claim(database, worker, 60)

@@ -16,7 +16,8 @@ from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.study import MaxTrialsCallback
 from optuna.trial import TrialState
 
-from search_spaces import parse_definition, suggest
+from search_spaces import parse_definition
+from search_spaces.optuna import suggest
 from tests.chaos.definitions import RETRIES, definitions
 from tests.chaos.schedule import LEASE_S
 from workers.seeds import repeat_seed
@@ -46,7 +47,7 @@ def main(url: str, name: str, trials: str) -> None:
             task,
             suggest(trial, definition),
             epochs=definition.task.epochs,
-            seed=repeat_seed(definition.sampler.seed, 0),
+            seed=repeat_seed(definition.seed, 0),
             device=torch.device("cpu"),
         )
         best = float("inf")

@@ -28,7 +28,7 @@ def trained(study: StudyRecord, trial: TrialRecord, folder: Path) -> Figures:
     order = Order(
         task=task.model_copy(update={"options": hurried}),
         config=TrialConfig.from_params(trial.params),
-        study_seed=definition.sampler.seed,
+        study_seed=definition.seed,
         repeats=definition.repeats if confirmation is None else confirmation.repeats,
         first_seed=0 if confirmation is None else definition.repeats,
         tested_by=None if confirmation is None else definition.objectives[0],

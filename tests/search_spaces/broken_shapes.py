@@ -17,7 +17,7 @@ SHAPES: list[tuple[dict[Any, Any], str]] = [
     (
         raw(**{"a\nb": 1}),
         '["a\\nb"] is no known field: known are schema_version, name, description, task, '
-        "objectives, search_space, fixed, sampler, pruner, budget, priority, repeats, confirmation, retries",
+        "objectives, search_space, fixed, sampler, pruner, budget, priority, seed, repeats, confirmation, retries",
     ),
     (raw() | {3: 4}, "definition must have text for its keys, got 3"),
     (raw(schema_version=2), "schema_version must be 1, got 2"),
@@ -122,6 +122,9 @@ SHAPES: list[tuple[dict[Any, Any], str]] = [
     ),
     (raw(budget={"trials": 1, "trial_timeout": 0}), "budget.trial_timeout must be above 0, got 0"),
     (raw(budget={"trials": 1, "trial_timeout": "0s"}), "budget.trial_timeout must be above 0, got 0.0"),
+    (raw(seed=-1), "seed must be at least 0, got -1"),
+    (raw(seed=2**32), "seed must be at most 4294967295, got 4294967296"),
+    (raw(seed=True), "seed must be a whole number, got true"),
     (raw(repeats=101), "repeats must be at most 100, got 101"),
     (raw(retries=-1), "retries must be at least 0, got -1"),
 ]

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import textwrap
 import warnings
 from typing import Any
 
@@ -8,8 +9,9 @@ import optuna
 import pytest
 from optuna import pruners, samplers
 
-from search_spaces import StudyDefinition, build_pruner, build_sampler, fixed_params, parse_definition, suggest
-from search_spaces.distinct import DistinctSampler
+from search_spaces import StudyDefinition, fixed_params, parse_definition
+from search_spaces.optuna import build_pruner, build_sampler, suggest
+from search_spaces.optuna.distinct import DistinctSampler
 from tests.search_spaces.studies import categorical, raw, real, study, whole
 
 SPACE = {
@@ -141,6 +143,12 @@ def test_only_experimental_warnings_are_accepted_and_only_while_building() -> No
     assert warnings.filters == before
 
 
-def test_a_definition_costs_no_torch() -> None:
-    code = "import sys, search_spaces; assert 'torch' not in sys.modules and 'sklearn' not in sys.modules"
+@pytest.mark.parametrize("library", ["optuna", "torch", "sklearn"])
+def test_a_definition_is_read_without(library: str) -> None:
+    code = f"""
+        import sys, search_spaces
+        search_spaces.parse_definition(search_spaces.load_preset("quickstart"))
+        assert {library!r} not in sys.modules
+    """
+    code = textwrap.dedent(code)
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})

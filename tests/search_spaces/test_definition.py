@@ -13,7 +13,8 @@ def test_what_is_left_out_has_its_default() -> None:
     assert definition.schema_version == 1
     assert definition.task == TaskSpec(name="digits", epochs=8)
     assert [(o.metric, o.direction) for o in definition.objectives] == [("val_loss", "minimize")]
-    assert (definition.sampler.name, definition.sampler.seed, definition.pruner.name) == ("tpe", 0, "none")
+    assert (definition.sampler.name, definition.search_seed, definition.pruner.name) == ("tpe", 0, "none")
+    assert (definition.seed, definition.sampler.seed) == (0, None)
     assert (definition.repeats, definition.retries, definition.trials) == (1, 2, 10)
 
 

@@ -2,7 +2,8 @@
 
 import optuna
 
-from search_spaces import build_pruner, build_sampler, load_preset, parse_definition, suggest
+from search_spaces import load_preset, parse_definition
+from search_spaces.optuna import build_pruner, build_sampler, suggest
 
 
 def configurations(trials: int, **changes: object) -> list[object]:

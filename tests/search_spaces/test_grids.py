@@ -7,7 +7,6 @@ from search_spaces import (
     StudyDefinition,
     TrialConfig,
     fixed_params,
-    grid,
     load_preset,
     parse_definition,
     recorded_params,
@@ -32,7 +31,7 @@ def test_each_valid_combination_is_there_once() -> None:
     expected = [{"r": "a", "y": y} for y in (0.0, 0.1, 0.2)]
     expected += [{"r": "b", "s": "g", "y": y} for y in (0.0, 0.1, 0.2)]
     expected += [{"r": "b", "s": "h", "x": x, "y": y} for x in (1, 3, 5) for y in (0.0, 0.1, 0.2)]
-    points = grid(gridded(CONDITIONAL))
+    points = gridded(CONDITIONAL).grid
     assert sorted(map(repr, map(sorted_items, points))) == sorted(map(repr, map(sorted_items, expected)))
 
 
@@ -41,7 +40,7 @@ def sorted_items(point: dict[str, Any]) -> list[tuple[str, Any]]:
 
 
 def test_a_grid_is_a_sequence() -> None:
-    points = grid(gridded(CONDITIONAL))
+    points = gridded(CONDITIONAL).grid
     assert points[-1] == list(points)[-1]
     assert points[2:7:2] == list(points)[2:7:2]
     with pytest.raises(IndexError):
@@ -62,7 +61,7 @@ def test_a_study_of_a_grid_has_as_many_trials_as_combinations() -> None:
 
 
 def test_a_grid_too_large_to_write_down_is_counted_and_indexed() -> None:
-    points = grid(gridded({"x": whole(1, 1000), "y": whole(1, 1000)}))
+    points = gridded({"x": whole(1, 1000), "y": whole(1, 1000)}).grid
     assert len(points) == 1_000_000
     assert points[999_999] == {"x": 1000, "y": 1000}
 
@@ -70,10 +69,10 @@ def test_a_grid_too_large_to_write_down_is_counted_and_indexed() -> None:
 def test_runs_visit_the_grid_in_shuffled_laps() -> None:
     definition = gridded(CONDITIONAL, budget={"trials": 40})
     runs = [fixed_params(definition, ordinal) for ordinal in range(30)]
-    everything = sorted(map(repr, grid(definition)))
+    everything = sorted(map(repr, definition.grid))
     for lap in (runs[:15], runs[15:]):
         assert sorted(map(repr, lap)) == everything
-    assert runs[:15] != list(grid(definition))
+    assert runs[:15] != list(definition.grid)
     assert runs[:15] != runs[15:]
     assert runs == [fixed_params(definition, ordinal) for ordinal in range(30)]
     other = gridded(CONDITIONAL, sampler={"name": "grid", "seed": 6})
@@ -96,7 +95,7 @@ def test_the_tables_of_the_paper_hold_every_variant_at_every_rate_and_width(
     preset: str, widths: tuple[int, ...], masksembles: bool
 ) -> None:
     definition = parse_definition(load_preset(preset))
-    configs = [TrialConfig.from_params(recorded_params(definition, params)) for params in grid(definition)]
+    configs = [TrialConfig.from_params(recorded_params(definition, params)) for params in definition.grid]
     rates = [number / 10 for number in range(10)]
     variants = ["dropout", "gaussian_dropout", "dropconnect"]
     variants += [f"pernodedrop-{s}-{m}" for s in ("bernoulli", "gaussian") for m in ("dynamic", "fixed")]

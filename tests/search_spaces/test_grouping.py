@@ -7,8 +7,9 @@ import optuna
 import pytest
 from optuna.search_space.group_decomposed import _GroupDecomposedSearchSpace
 
-from search_spaces import parse_definition, suggest
-from search_spaces.grouping import QuickGrouping
+from search_spaces import parse_definition
+from search_spaces.optuna import suggest
+from search_spaces.optuna.grouping import QuickGrouping
 
 SPACES: dict[str, Mapping[str, Any]] = {
     "flat": {

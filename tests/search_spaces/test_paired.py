@@ -1,15 +1,22 @@
 """The paired pruner: what it saves, and how seldom it costs the best configuration."""
 
+from typing import Literal
+
 import numpy as np
 import optuna
 import pytest
 from scipy import stats
 
-from search_spaces import InvalidDefinition, build_pruner, parse_definition
-from search_spaces.paired import RepeatsPruner, p_value
+from search_spaces import InvalidDefinition, Objective, parse_definition
+from search_spaces.optuna import build_pruner
+from search_spaces.optuna.paired import RepeatsPruner, p_value
 from tests.search_spaces.studies import raw, study
 
 SEARCHES = 100  # of each kind
+
+
+def paired(p: float, repeats: int, direction: Literal["minimize", "maximize"] = "minimize") -> RepeatsPruner:
+    return RepeatsPruner(p, Objective(metric="val_loss", direction=direction), repeats=repeats)
 
 
 def simulated(pruner: RepeatsPruner, values: np.ndarray, direction: str = "minimize") -> list[int]:
@@ -52,7 +59,7 @@ def test_it_saves_repeats_and_keeps_its_promise(spread: float, saved_at_least: f
     lost, used = 0, 0
     for _ in range(SEARCHES):
         values = drawn(random, configurations, repeats, spread)
-        got = simulated(RepeatsPruner(p, repeats=repeats), values)
+        got = simulated(paired(p, repeats), values)
         lost += got[-1] < repeats
         used += sum(got)
     everything = SEARCHES * configurations * repeats
@@ -63,15 +70,13 @@ def test_it_saves_repeats_and_keeps_its_promise(spread: float, saved_at_least: f
 def test_a_hopeless_trial_is_stopped_after_two_repeats_and_a_better_one_never() -> None:
     worse, better = [9.0, 9.1, 9.0, 9.2, 9.1], [0.5, 0.6, 0.4, 0.6, 0.5]
     values = np.array([[1.0, 1.1, 1.0, 1.2, 1.1], worse, better])
-    assert simulated(RepeatsPruner(0.05, repeats=5), values) == [5, 2, 5]
-    assert simulated(RepeatsPruner(0.05, repeats=5), -values, "maximize") == simulated(
-        RepeatsPruner(0.05, repeats=5), -values
-    )
+    assert simulated(paired(0.05, 5), values) == [5, 2, 5]
+    assert simulated(paired(0.05, 5, "maximize"), -values, "maximize") == simulated(paired(0.05, 5), -values)
 
 
 def test_the_last_repeat_is_never_judged() -> None:
     values = np.array([[1.0, 1.0, 1.0], [1.0, 1.0, 9.0]])
-    assert simulated(RepeatsPruner(0.5, repeats=3), values) == [3, 3]
+    assert simulated(paired(0.5, 3), values) == [3, 3]
 
 
 def test_the_p_value_is_students() -> None:
@@ -83,7 +88,7 @@ def test_the_p_value_is_students() -> None:
 @pytest.mark.parametrize("wrong", [{"p": 0.0}, {"p": 1.0}, {"first": 1}, {"first": 5}])
 def test_what_cannot_work_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must"):
-        RepeatsPruner(**{"p": 0.05, "repeats": 5, **wrong})  # type: ignore[arg-type]
+        RepeatsPruner(**{"p": 0.05, "objective": Objective(metric="val_loss"), "repeats": 5, **wrong})  # type: ignore[arg-type]
 
 
 def test_it_is_built_by_name() -> None:

@@ -7,17 +7,8 @@ import optuna
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search_spaces import (
-    InvalidDefinition,
-    TrialConfig,
-    build_sampler,
-    fixed_params,
-    grid,
-    load_preset,
-    parse_definition,
-    preset_names,
-    suggest,
-)
+from search_spaces import InvalidDefinition, TrialConfig, fixed_params, load_preset, parse_definition, preset_names
+from search_spaces.optuna import build_sampler, suggest
 from search_spaces.parameters import PARAMETERS
 from search_spaces.scalars import same
 from tests.search_spaces.random_spaces import (
@@ -52,7 +43,7 @@ def test_a_grid_is_the_brute_force_enumeration(space: dict[str, Any], seed: int)
         {space[name].get("parameter", name): value for name, value in combination.items()}
         for combination in combinations_of(space)
     ]
-    points = list(grid(definition))
+    points = list(definition.grid)
     assert definition.trials == len(points) == len(expected)
     assert all(point in expected for point in points)
     assert all(point in points for point in expected)

@@ -200,7 +200,7 @@ STRATEGIES = [
     (raw(objectives=[{"metric": "val_loss"}] * 2), 'objectives[1].metric is an objective already, got "val_loss"'),
     (
         raw(objectives=[{"metric": "val_loss"}, {"metric": "val_accuracy"}], sampler={"name": "cmaes"}),
-        'sampler.name must be "tpe", "random", "nsgaii", "grid" or "qmc" with several objectives, got "cmaes"',
+        'sampler.name must be "tpe", "random", "grid", "qmc" or "nsgaii" with several objectives, got "cmaes"',
     ),
     (
         raw(objectives=[{"metric": "val_loss"}, {"metric": "val_accuracy"}], pruner={"name": "median"}),

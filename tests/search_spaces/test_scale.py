@@ -11,7 +11,6 @@ from search_spaces import (
     Scale,
     StudyDefinition,
     TrialConfig,
-    grid,
     load_preset,
     named_scale,
     parse_definition,
@@ -31,7 +30,7 @@ def preset(name: str) -> StudyDefinition:
 
 def cells(definition: StudyDefinition) -> set[tuple[str, float, int]]:
     """Every combination of the grid: variant, rate, units."""
-    configs = [TrialConfig.from_params(recorded_params(definition, params)) for params in grid(definition)]
+    configs = [TrialConfig.from_params(recorded_params(definition, params)) for params in definition.grid]
     return {(config.variant, config.drop_rate, config.units) for config in configs}
 
 

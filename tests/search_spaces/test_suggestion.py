@@ -2,8 +2,9 @@ import optuna
 import pytest
 from optuna.trial import FixedTrial
 
-from search_spaces import FloatDimension, TrialConfig, build_sampler, parse_definition, recorded_params, suggest
+from search_spaces import FloatDimension, TrialConfig, parse_definition, recorded_params
 from search_spaces.dimensions import Value
+from search_spaces.optuna import build_sampler, suggest
 from tests.search_spaces.studies import categorical, own, raw, real, whole
 
 PERNODEDROP = raw(

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from search_spaces import build_pruner, build_sampler, suggest
+from search_spaces.optuna import build_pruner, build_sampler, suggest
 from service.storage import asking, queue, studies, trials
 from service.storage.audit import audit
 from service.storage.database import Database

@@ -16,7 +16,7 @@ from tests.storage.conftest import make_definition
 
 def test_a_created_study_is_all_there(db: Database, definition: StudyDefinition) -> None:
     study = studies.create(db, definition)
-    assert study.definition == definition
+    assert study.definition.model_dump() == definition.model_dump()
     assert study.state is StudyState.RUNNING
     assert study.counts["waiting"] == definition.trials == sum(study.counts.values())
     assert study.best is None

@@ -8,7 +8,8 @@ import pytest
 import torch
 import yaml
 
-from search_spaces import StudyDefinition, parse_definition, suggest
+from search_spaces import StudyDefinition, parse_definition
+from search_spaces.optuna import suggest
 from workers.tasks import Task, load_task
 from workers.training import Training
 

@@ -7,7 +7,8 @@ import time
 import psutil
 import pytest
 
-from search_spaces import StudyDefinition, build_pruner, build_sampler
+from search_spaces import StudyDefinition
+from search_spaces.optuna import build_pruner, build_sampler
 from service.storage import asking, curves, history, queue, studies, trials, workers
 from service.storage.database import Database
 from service.storage.optuna import trials as optuna_trials

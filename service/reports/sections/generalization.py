@@ -1,11 +1,13 @@
 """Validation against training loss at the end of the epoch: who learns, who overfits."""
 
+from search_spaces.objective import Objective, best_epoch
 from service.reports.charts import GREY, Chart, Figure, Trace, figure, points, shown
-from service.reports.epochs import best_epoch
 from service.reports.markup import Html
 from service.reports.results import Results
 from service.reports.sections.section import section
 from service.reports.wording import number, settings
+
+LEAST_LOSS = Objective(metric="val_loss")
 
 
 def generalization(results: Results) -> Html | None:
@@ -33,7 +35,7 @@ def generalization_figure(results: Results) -> Figure:
     for variant in results.compared:
         marks = []
         for trial in results.complete_of(variant):
-            epoch = best_epoch(results.mean_epochs(trial), "val_loss", maximize=False)
+            epoch = best_epoch(results.mean_epochs(trial), LEAST_LOSS)
             if epoch is not None and "train_loss" in epoch.metrics:
                 train, validation = epoch.metrics["train_loss"], epoch.metrics["val_loss"]
                 there = f"epoch {epoch.number}: training {number(train)}, validation {number(validation)}"

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from search_spaces import Confirmation
+from search_spaces import Confirmation, StudyShape
 from service.reports.confirmed import confirmation_of
 from service.reports.markup import Content, Html, element
 from service.reports.results import Results
@@ -37,14 +37,19 @@ def _asked(results: Results) -> Html:
         (
             ("Task", ", ".join(task)),
             ("Objective", "; ".join(f"{o.direction} {o.metric}" for o in definition.objectives)),
-            ("Sampler", f"{definition.sampler.name}, seed {definition.sampler.seed}"),
+            ("Sampler", f"{definition.sampler.name}, seed {definition.search_seed}"),
             ("Pruner", definition.pruner.name),
-            ("Seeds", f"{definition.repeats} per configuration"),
+            ("Seeds", _seeds(definition)),
             ("Confirmation", _confirmation(definition.confirmation)),
             ("Submitted", moment(study.created_at)),
             ("Finished", moment(study.finished_at)),
         )
     )
+
+
+def _seeds(definition: StudyShape) -> str:
+    own = "" if definition.seed == definition.search_seed else f", of seed {definition.seed}"
+    return f"{definition.repeats} per configuration{own}"
 
 
 def _confirmation(asked: Confirmation | None) -> str:

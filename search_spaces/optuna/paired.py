@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from optuna import Study
 from optuna.pruners import BasePruner
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
+
+from search_spaces.objective import Objective
 
 
 class RepeatsPruner(BasePruner):
@@ -25,12 +26,12 @@ class RepeatsPruner(BasePruner):
     Raises ValueError for a p outside (0, 1), `first` below 2 and fewer repeats than leave a look.
     """
 
-    def __init__(self, p: float, *, repeats: int, first: int = 2) -> None:
+    def __init__(self, p: float, objective: Objective, *, repeats: int, first: int = 2) -> None:
         if not 0 < p < 1:
             raise ValueError(f"p must lie between 0 and 1, got {p}")
         if not 2 <= first < repeats:
             raise ValueError(f"the first look must come after 2 repeats at least and before the last of {repeats}")
-        self._p, self._repeats, self._first = p, repeats, first
+        self._p, self._objective, self._repeats, self._first = p, objective, repeats, first
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         done = len(trial.intermediate_values)
@@ -39,9 +40,9 @@ class RepeatsPruner(BasePruner):
         complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         if not complete:
             return False
-        sign = -1.0 if study.direction is StudyDirection.MAXIMIZE else 1.0
-        best = min(complete, key=lambda other: sign * (other.value or 0.0)).intermediate_values
-        worse_by = [sign * (value - best[step]) for step, value in trial.intermediate_values.items() if step in best]
+        cost = self._objective.cost
+        best = min(complete, key=lambda other: cost(other.value or 0.0)).intermediate_values
+        worse_by = [cost(value - best[step]) for step, value in trial.intermediate_values.items() if step in best]
         looks = self._repeats - self._first
         return len(worse_by) >= self._first and p_value(worse_by) < self._p / (looks * len(complete))
 

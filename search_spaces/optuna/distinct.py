@@ -8,8 +8,8 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from search_spaces.definition import StudyDefinition
-from search_spaces.suggestion import recorded_params
+from search_spaces.resolution import recorded_params
+from search_spaces.shape import StudyShape
 
 DRAWS = 32  # tries for a configuration that no trial has
 KNOWN = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
@@ -23,7 +23,7 @@ class DistinctSampler(BaseSampler):
     `DRAWS` give nothing new, the other half are uniform; the last one stands (the space may be exhausted).
     """
 
-    def __init__(self, base: BaseSampler, definition: StudyDefinition, seed: int) -> None:
+    def __init__(self, base: BaseSampler, definition: StudyShape, seed: int) -> None:
         self._base = base
         self._uniform = RandomSampler(seed=seed)
         self._definition = definition

@@ -1,0 +1,6 @@
+"""How Optuna plays a study: its samplers, its pruners and what they suggest. Importing this loads Optuna."""
+
+from search_spaces.optuna.building import build_pruner, build_sampler
+from search_spaces.optuna.suggestion import suggest
+
+__all__ = ["build_pruner", "build_sampler", "suggest"]

@@ -1,0 +1,34 @@
+"""From the named sampler and pruner of a definition to Optuna's objects."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from optuna.exceptions import ExperimentalWarning
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler
+
+from search_spaces.optuna.distinct import DistinctSampler
+from search_spaces.shape import StudyShape
+
+
+def build_sampler(definition: StudyShape, seed: int) -> BaseSampler:
+    """The sampler of one process; `seed` must differ between the processes of a study."""
+    with experimental_parts_accepted():
+        sampler = definition.sampler.build(seed=seed, shared_seed=definition.search_seed)
+    return DistinctSampler(sampler, definition, seed) if definition.sampler.repeats_itself else sampler
+
+
+def build_pruner(definition: StudyShape) -> BasePruner:
+    """The pruner of every process of a study."""
+    objective, epochs, repeats = definition.objectives[0], definition.task.epochs, definition.repeats
+    with experimental_parts_accepted():
+        return definition.pruner.build(objective=objective, epochs=epochs, repeats=repeats)
+
+
+@contextmanager
+def experimental_parts_accepted() -> Iterator[None]:
+    """Optuna marks parts it has kept for years as experimental; the choice here is a deliberate one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        yield

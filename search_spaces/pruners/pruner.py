@@ -1,0 +1,41 @@
+"""What a pruner says of itself, so that no other file needs to know it; a step of Optuna's is an epoch here."""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from search_spaces.objective import Objective
+from search_spaces.part import Part, must_say
+from search_spaces.problems import Problem
+
+if TYPE_CHECKING:
+    from optuna.pruners import BasePruner
+
+
+class PrunerPart(Part):
+    """Options, rules and construction of one pruner.
+
+    A subclass that has a name and leaves out `takes_several_objectives` or `build` raises TypeError.
+    """
+
+    takes_several_objectives: ClassVar[bool]
+    pairs_repeats: ClassVar[bool] = False  # whether a step is a whole repeat, compared with another trial's
+
+    name: str
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        must_say(cls, "takes_several_objectives")
+
+    @abstractmethod
+    def build(self, *, objective: Objective, epochs: int, repeats: int) -> "BasePruner":
+        """Optuna's pruner for a study's first objective and its trials' size; imports Optuna only when called."""
+
+    @property
+    def fewest_repeats(self) -> int:
+        """Repeats of a trial without which it has nothing to save."""
+        return 2 if self.pairs_repeats else 1
+
+    def problems(self, *, epochs: int) -> Iterator[Problem]:
+        """What is wrong with its options, together and beside the epochs of a training."""
+        return iter(())

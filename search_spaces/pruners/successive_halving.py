@@ -1,0 +1,44 @@
+"""Successive halving."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from search_spaces.objective import Objective
+from search_spaces.problems import Problem
+from search_spaces.pruners.pruner import PrunerPart
+
+if TYPE_CHECKING:
+    from optuna.pruners import BasePruner
+
+
+class HalvingPart(PrunerPart):
+    """What the pruners have in common that let a part of the trials go on from each rung of epochs to the next."""
+
+    takes_several_objectives = False
+
+    min_epochs: int = Field(default=1, ge=1, le=10_000)
+
+    def problems(self, *, epochs: int) -> Iterator[Problem]:
+        if self.min_epochs > epochs:
+            yield Problem.at("pruner.min_epochs", f"must be at most task.epochs ({epochs}), got {self.min_epochs}")
+
+
+class SuccessiveHalvingPruner(HalvingPart):
+    """Asynchronous successive halving: one of reduction_factor goes on at each rung (Li et al. 2020)."""
+
+    name: Literal["successive_halving"] = "successive_halving"
+    reduction_factor: int = Field(default=4, ge=2, le=100)
+    min_early_stopping_rate: int = Field(default=0, ge=0, le=20)
+    bootstrap_count: int = Field(default=0, ge=0, le=100_000)
+
+    def build(self, *, objective: Objective, epochs: int, repeats: int) -> "BasePruner":
+        from optuna import pruners
+
+        return pruners.SuccessiveHalvingPruner(
+            min_resource=self.min_epochs,
+            reduction_factor=self.reduction_factor,
+            min_early_stopping_rate=self.min_early_stopping_rate,
+            bootstrap_count=self.bootstrap_count,
+        )

@@ -1,0 +1,30 @@
+"""Wilcoxon's signed-rank test over repeats."""
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from search_spaces.objective import Objective
+from search_spaces.pruners.pruner import PrunerPart
+
+if TYPE_CHECKING:
+    from optuna.pruners import BasePruner
+
+
+class WilcoxonPruner(PrunerPart):
+    """Stops a trial whose repeats are significantly worse than the best trial's, paired by seed.
+
+    With n repeats the smallest p-value is 2**-n: a p_threshold of 0.1 takes four repeats to act.
+    """
+
+    takes_several_objectives = False
+    pairs_repeats = True
+
+    name: Literal["wilcoxon"] = "wilcoxon"
+    p_threshold: float = Field(default=0.1, ge=0, le=1)
+    n_startup_repeats: int = Field(default=2, ge=0, le=100)
+
+    def build(self, *, objective: Objective, epochs: int, repeats: int) -> "BasePruner":
+        from optuna import pruners
+
+        return pruners.WilcoxonPruner(p_threshold=self.p_threshold, n_startup_steps=self.n_startup_repeats)

@@ -1,0 +1,28 @@
+"""CMA-ES."""
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from search_spaces.samplers.sampler import SamplerPart
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+
+
+class CmaEsSampler(SamplerPart):
+    """CMA-ES over the unconditional numeric dimensions; all others are drawn at random."""
+
+    takes_several_objectives = False
+    models = "numeric"
+
+    name: Literal["cmaes"] = "cmaes"
+    n_startup_trials: int = Field(default=1, ge=0, le=100_000)
+    popsize: int | None = Field(default=None, ge=2, le=10_000)
+    with_margin: bool = Field(default=True, description="Keeps stepped and whole-number dimensions moving.")
+    consider_pruned_trials: bool = False
+
+    def build(self, *, seed: int, shared_seed: int) -> "BaseSampler":
+        from optuna import samplers
+
+        return samplers.CmaEsSampler(**self.options, seed=seed, warn_independent_sampling=False)

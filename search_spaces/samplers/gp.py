@@ -1,0 +1,26 @@
+"""Gaussian processes."""
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from search_spaces.samplers.sampler import SamplerPart
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+
+
+class GpSampler(SamplerPart):
+    """A Gaussian process over the unconditional dimensions; the cost of a draw grows as trials cubed."""
+
+    takes_several_objectives = False
+    models = "unconditional"
+
+    name: Literal["gp"] = "gp"
+    n_startup_trials: int = Field(default=10, ge=1, le=100_000)
+    deterministic_objective: bool = False
+
+    def build(self, *, seed: int, shared_seed: int) -> "BaseSampler":
+        from optuna.samplers import GPSampler
+
+        return GPSampler(**self.options, seed=seed, warn_independent_sampling=False)

@@ -1,0 +1,28 @@
+"""NSGA-II."""
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from search_spaces.samplers.sampler import SamplerPart
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+
+
+class NsgaiiSampler(SamplerPart):
+    """NSGA-II, an evolution over the Pareto fronts."""
+
+    takes_several_objectives = True
+    models = "all"
+
+    name: Literal["nsgaii"] = "nsgaii"
+    population_size: int = Field(default=50, ge=2, le=10_000)
+    crossover_prob: float = Field(default=0.9, ge=0, le=1)
+    swapping_prob: float = Field(default=0.5, ge=0, le=1)
+    mutation_prob: float | None = Field(default=None, ge=0, le=1)
+
+    def build(self, *, seed: int, shared_seed: int) -> "BaseSampler":
+        from optuna.samplers import NSGAIISampler
+
+        return NSGAIISampler(**self.options, seed=seed)

@@ -1,0 +1,30 @@
+"""Quasi-Monte Carlo."""
+
+from typing import TYPE_CHECKING, Literal
+
+from search_spaces.samplers.sampler import SamplerPart
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+
+
+class QmcSampler(SamplerPart):
+    """A quasi-random sequence over the first trial's dimensions; dimensions it lacked are drawn at random."""
+
+    takes_several_objectives = True
+    models = "all"
+
+    name: Literal["qmc"] = "qmc"
+    qmc_type: Literal["sobol", "halton"] = "sobol"
+    scramble: bool = True
+
+    def build(self, *, seed: int, shared_seed: int) -> "BaseSampler":
+        """All processes draw from one sequence; only the fallback has a seed of its own."""
+        from optuna.samplers import QMCSampler, RandomSampler
+
+        return QMCSampler(
+            **self.options,
+            seed=shared_seed,
+            independent_sampler=RandomSampler(seed=seed),
+            warn_independent_sampling=False,
+        )

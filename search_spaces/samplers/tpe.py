@@ -1,0 +1,38 @@
+"""TPE, the default."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from search_spaces.problems import Problem
+from search_spaces.samplers.sampler import SamplerPart
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+
+
+class TpeSampler(SamplerPart):
+    """Tree-structured Parzen estimator; joint (multivariate) and split by condition (group) by default."""
+
+    takes_several_objectives = True
+    models = "all"
+    repeats_itself = True  # its favourite, where dimensions are discrete
+
+    name: Literal["tpe"] = "tpe"
+    n_startup_trials: int = Field(default=10, ge=0, le=100_000)
+    n_ei_candidates: int = Field(default=24, ge=1, le=10_000)
+    multivariate: bool = True
+    group: bool = True
+    constant_liar: bool = True
+
+    def problems(self) -> Iterator[Problem]:
+        if self.group and not self.multivariate:
+            yield Problem.at("sampler.group", "must be false where multivariate is false, got true")
+
+    def build(self, *, seed: int, shared_seed: int) -> "BaseSampler":
+        from optuna.samplers import TPESampler
+
+        from search_spaces.optuna.grouping import group_quickly
+
+        return group_quickly(TPESampler(**self.options, seed=seed))

@@ -1,0 +1,108 @@
+"""What a study is made of, without a judgement: what is stored, and what everybody reads."""
+
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from search_spaces.budget import Budget
+from search_spaces.conditions import in_order
+from search_spaces.confirmation import Confirmation
+from search_spaces.dimensions import MOST_DIMENSIONS, Dimension
+from search_spaces.grids import Grid, boxes
+from search_spaces.objective import Objective
+from search_spaces.part import Part
+from search_spaces.pruners import NoPruner, Pruner
+from search_spaces.samplers import Sampler, TpeSampler
+from search_spaces.scalars import MOST_SEED, ParameterName, Scalar, Seed
+from search_spaces.task import TaskSpec
+
+NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
+LOWEST_PRIORITY, HIGHEST_PRIORITY = -100, 100
+DESCRIPTION_PATTERN = r"^[^\x00]*$"  # Postgres cannot store NUL
+
+
+class StudyShape(Part):
+    """Everything that makes a study, whatever the rules say of it: so it is read back once it has been accepted.
+
+    Rules are sharpened from one release to the next, and a study that was begun before is listed, trained and reported
+    all the same; hence what reads stored definitions validates this class, not `StudyDefinition`. Fields and their
+    bounds are part of the shape: a release may add a field with a default or widen a bound. What is to be refused from
+    now on is a rule.
+
+    Raises pydantic.ValidationError for another shape.
+    """
+
+    schema_version: Literal[1] = 1
+    name: Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+    description: Annotated[str, StringConstraints(max_length=2000, pattern=DESCRIPTION_PATTERN)] = ""
+    task: TaskSpec
+    objectives: Annotated[tuple[Objective, ...], Field(strict=False, min_length=1, max_length=3)] = (
+        Objective(metric="val_loss"),
+    )
+    search_space: dict[ParameterName, Dimension] = Field(max_length=MOST_DIMENSIONS)
+    fixed: dict[ParameterName, Scalar] = Field(default={}, max_length=MOST_DIMENSIONS)
+    sampler: Sampler = TpeSampler()
+    pruner: Pruner = NoPruner()
+    budget: Budget = Budget()
+    priority: int = Field(
+        default=0,
+        ge=LOWEST_PRIORITY,
+        le=HIGHEST_PRIORITY,
+        description="Workers serve the highest first, and share themselves fairly among equals.",
+    )
+    seed: Seed = Field(
+        default=0,
+        description="Of the trainings, which all trials share, and of the search's order unless sampler.seed is given "
+        "too. Where it is left out, sampler.seed is the seed of both.",
+    )
+    repeats: int = Field(default=1, ge=1, le=100, description="Seeds a configuration is trained with.")
+    confirmation: Confirmation | None = Field(
+        default=None, description="Train the best configurations again under fresh seeds, and test them."
+    )
+    retries: int = Field(default=2, ge=0, le=10, description="Further attempts after a lost worker.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_one_seed(cls, data: Any) -> Any:
+        """Studies used to have no seed but their sampler's: where that alone is given, it is the study's."""
+        if not isinstance(data, dict) or "seed" in data or not isinstance(data.get("sampler"), dict):
+            return data
+        sampler = dict(data["sampler"])
+        seed = sampler.pop("seed", None)
+        if type(seed) is not int or not 0 <= seed <= MOST_SEED:
+            return data
+        return {**data, "seed": seed, "sampler": sampler}
+
+    @property
+    def search_seed(self) -> int:
+        """The seed of the order in which the sampler searches."""
+        return self.seed if self.sampler.seed is None else self.sampler.seed
+
+    @cached_property
+    def order(self) -> tuple[str, ...]:
+        """The dimensions in the order in which a trial asks for them: parents first."""
+        return tuple(in_order(self.search_space))
+
+    @property
+    def epochs(self) -> int:
+        """The epochs of a whole trial of the search, over all its repeats."""
+        return self.task.epochs * self.repeats
+
+    @property
+    def confirmation_epochs(self) -> int:
+        """The epochs of a whole run of the confirmation, over all its repeats; 0 if there is none."""
+        return 0 if self.confirmation is None else self.task.epochs * self.confirmation.repeats
+
+    @property
+    def grid(self) -> Grid:
+        """The searched parameters of every combination (fixed ones are not repeated), in a stable order.
+
+        For studies whose sampler is the grid: their dimensions are finite, their combinations not too many.
+        """
+        return Grid(list(boxes(self.search_space, self.fixed)))
+
+    @property
+    def trials(self) -> int:
+        """The exact number of the search's runs."""
+        return len(self.grid) if self.budget.trials is None else self.budget.trials
