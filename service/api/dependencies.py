@@ -7,13 +7,13 @@ from fastapi import Depends, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
+from pernodedrop.installation import MissingPackage
 from search_spaces import Confirmation, StudyDefinition, parse_definition
 from search_spaces.definition import NAME_PATTERN
 from service.api.bodies import MAX_BODY_BYTES, BodyTooLarge, json_object
 from service.api.changes import ExtensionIn, PriorityIn
 from service.api.models import ErrorOut
 from service.api.security import WrongKey
-from service.reports.missing import MissingPackage
 from service.settings import Settings
 from service.storage.database import Database
 
@@ -89,7 +89,7 @@ _ERRORS: Mapping[int, tuple[str, str, str]] = {
     501: (
         "A package for this kind of file is not installed",
         "missing_package",
-        str(MissingPackage("PNG", "matplotlib")),
+        str(MissingPackage("PNG", "matplotlib", "export")),
     ),
     503: ("The database is away; see Retry-After", "database_unreachable", "the database cannot be reached"),
 }

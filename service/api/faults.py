@@ -7,10 +7,10 @@ import optuna
 import psycopg2.errorcodes
 import sqlalchemy.exc
 
+from pernodedrop.installation import MissingPackage
 from search_spaces import UnknownPreset
 from service.api.bodies import BodyTooLarge, NotJson
 from service.api.security import WrongKey
-from service.reports.missing import MissingPackage
 from service.storage.errors import (
     DatabaseUnreachable,
     IllegalTransition,
