@@ -1,12 +1,17 @@
-# The one image of the fleet: controller, dashboard, worker and `db init` differ only in their command.
+# The program with what PARTS names: the compose file builds one image for controller, dashboard and `db init`, which
+# import no layer and so take no torch, and one for workers. By itself this file builds one for everything.
+
 # A Python 3.11 to 3.13 on Debian; the compose file passes these on from .env.
 ARG PYTHON_IMAGE=python:3.12-slim
+# `layers`, which are pyproject.toml's dependencies, and its extras.
+ARG PARTS="layers all"
 
 # What pyproject.toml asks for and nothing else of it: editing the rest does not install everything anew.
 FROM ${PYTHON_IMAGE} AS requirements
+ARG PARTS
 COPY pyproject.toml /
-RUN python -c 'import tomllib; project = tomllib.load(open("/pyproject.toml", "rb"))["project"]; \
-        print(*project["dependencies"], *project["optional-dependencies"]["export"], sep="\n")' > /requirements.txt
+COPY docker/requirements /docker/
+RUN python /docker/requirements $PARTS > /requirements.txt && { grep ^torch /requirements.txt > /torch.txt || true; }
 
 FROM ${PYTHON_IMAGE}
 
@@ -20,13 +25,16 @@ RUN if [ -n "$DEBIAN_PACKAGES" ]; then \
 RUN useradd --uid 10001 --user-group --home-dir /data --no-create-home --shell /usr/sbin/nologin pernodedrop \
     && install -d -o pernodedrop -g pernodedrop /data
 
-# Torch first and alone: it is the largest layer by far and changes least. Where it comes from decides CPU or
-# CUDA; an empty TORCH_INDEX_URL takes the package index's own build, which on Linux x86-64 is CUDA.
+# Torch, where it is asked for, first and alone: it is the largest layer by far and changes least. Where it comes from
+# decides CPU or CUDA; an empty TORCH_INDEX_URL takes the package index's own build, which on Linux x86-64 is CUDA.
 ARG TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=bind,source=constraints.txt,target=/src/constraints.txt \
-    python -m pip install --root-user-action=ignore --constraint /src/constraints.txt \
-        ${TORCH_INDEX_URL:+--no-deps --index-url "$TORCH_INDEX_URL"} torch
+    --mount=type=bind,from=requirements,source=/torch.txt,target=/src/torch.txt \
+    if [ -s /src/torch.txt ]; then \
+        python -m pip install --root-user-action=ignore --constraint /src/constraints.txt --requirement /src/torch.txt \
+            ${TORCH_INDEX_URL:+--no-deps --index-url "$TORCH_INDEX_URL"}; \
+    fi
 
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=bind,source=constraints.txt,target=/src/constraints.txt \

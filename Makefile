@@ -15,19 +15,19 @@ run: .venv/ready ## start the stack, search the quickstart study, print the answ
 serve: .venv/ready ## start the stack and leave it running until Ctrl-C
 	$(BIN)/pernodedrop serve
 
-test: .venv/ready .venv/triton ## the whole suite, on a real Postgres of its own
+test: .venv/dev .venv/triton ## the whole suite, on a real Postgres of its own
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not containers and not chaos"
 
-lint: .venv/ready ## style, types, import rules
+lint: .venv/dev ## style, types, import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test-containers: .venv/ready ## build and run the compose file for real, where Docker can be had
+test-containers: .venv/dev ## build and run the compose file for real, where Docker can be had
 	$(BIN)/pytest -m containers -rfE tests/containers
 
-test-chaos: .venv/ready ## let everything fail for MINUTES (5) by the schedule of SEED (any), then count and compare
+test-chaos: .venv/dev ## let everything fail for MINUTES (5) by the schedule of SEED (any), then count and compare
 	$(BIN)/pytest -m chaos --timeout 0 tests/chaos --chaos-minutes $(or $(MINUTES),5) \
 	    $(if $(SEED),--chaos-seed $(SEED)) $(if $(TABLE),--chaos-table $(TABLE))
 
@@ -45,6 +45,10 @@ gpu-wheels: .venv/ready ## the wheels that gpu-check takes along to a machine wi
 	    f"error: Python 3.11 to 3.13 is needed, {sys.version.split()[0]} is here: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch==2.13.0
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all]'
+	touch $@
+
+.venv/dev: .venv/ready # what tests and lint take besides
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 

@@ -1,5 +1,9 @@
 """What may be searched: the study definition, its dimensions and conditions, and the settings of a trial."""
 
+from pernodedrop.installation import need
+
+need("search_spaces", "service", "optuna", "cmaes", "scipy", "pydantic", "yaml")
+
 from search_spaces.budget import Budget
 from search_spaces.confirmation import Confirmation
 from search_spaces.definition import StudyDefinition

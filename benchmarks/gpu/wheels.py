@@ -3,7 +3,7 @@
     make gpu-wheels WHEELS=FOLDER                   or
     python -m benchmarks.gpu.wheels FOLDER [--python 3.12] [--platform manylinux_2_28_x86_64 ...]
 
-Takes what the installed package depends on, without what such a machine has already, in the versions of
+Takes what service and worker depend on, as installed here, without what such a machine has already, in the versions of
 constraints.txt, and fills the folder with one wheel of each for that machine's Python. Wheels that are there stay,
 others go. Exit status 1 where a wheel needs what nobody brings, or where folder and repository are too large to send.
 """
@@ -24,6 +24,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 
 ROOT = Path(__file__).parents[2]
 PROJECT = "pernodedrop"
+EXTRAS = ("common", "service", "worker")
 MOST_MIB = 60.0  # of wheels and repository together: what can be sent to a borrowed machine, with a margin
 
 # A machine for torch on GPUs has these, and what they need themselves. They are large, or of one piece with its torch
@@ -85,11 +86,14 @@ def closure(environment: Mapping[str, str]) -> list[str]:
     seen: set[str] = set()
     waiting = [PROJECT]
     while waiting:
+        name = waiting.pop()
         try:
-            needs = distribution(waiting.pop()).requires or []
+            needs = distribution(name).requires or []
         except PackageNotFoundError as missing:
             raise Unfit(f"every dependency must be installed here, {missing.name} is not: run `make test`") from None
-        new = {name for name, _ in _needed(needs, environment)} - seen - set(ALREADY_THERE)
+        extras = EXTRAS if name == PROJECT else ("",)
+        needed = {need for extra in extras for need, _ in _needed(needs, {**environment, "extra": extra})}
+        new = needed - seen - {PROJECT, *ALREADY_THERE}
         seen |= new
         waiting += new
     return sorted(seen)
@@ -111,7 +115,7 @@ def pinned_version(name: str, pinned: Mapping[str, str]) -> str:
     if pinned.get(name) != here:
         raise Unfit(
             f"{name} must be installed as constraints.txt has it, {here} is here and {pinned.get(name, 'nothing')} "
-            "there: pip install --constraint constraints.txt --editable ."
+            "there: pip install --constraint constraints.txt --editable '.[all]'"
         )
     return here
 

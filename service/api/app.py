@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware import Middleware
 
+from pernodedrop.installation import installed_version
 from service.api import catalog, docs, errors, exports, health, openapi, results, studies, trials, workers
 from service.api.errors import documented
 from service.settings import Settings
@@ -48,7 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
         middleware.append(Middleware(LoopbackOnly))
     app = FastAPI(
         title="PerNodeDrop controller",
-        version=version("pernodedrop"),
+        version=installed_version(),
         description=DESCRIPTION,
         lifespan=closing,
         middleware=middleware,

@@ -11,11 +11,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 
+from pernodedrop.installation import MissingPackage
 from search_spaces import InvalidDefinition
 from search_spaces.problems import Problem, shown
 from search_spaces.wording import RULES
 from service.api.models import ErrorOut, ProblemOut
-from service.reports.missing import MissingPackage
 from service.storage.errors import DatabaseUnreachable, StudyExists, UnknownStudy
 from service.web.bodies import MAX_BODY_BYTES, BodyTooLarge, NotJson
 from service.web.faults import KINDS, fault_of
@@ -31,7 +31,7 @@ _EXAMPLES: Sequence[tuple[str, Exception]] = (
     ("In conflict with what is there", StudyExists("digits-1")),
     ("The body is too large", BodyTooLarge(MAX_BODY_BYTES)),
     ("A rule is broken", InvalidDefinition([Problem.at("search_space.drop_rate.high", "must be below 1, got 1.2")])),
-    ("A package for this kind of file is not installed", MissingPackage("PNG", "matplotlib")),
+    ("A package for this kind of file is not installed", MissingPackage("PNG", "matplotlib", "export")),
     ("The database is away; see Retry-After", DatabaseUnreachable()),
 )
 

@@ -1,5 +1,9 @@
 """What a study found out: the ranking of its variants, a page to read and to keep, tables and figures to take along."""
 
+from pernodedrop.installation import need
+
+need("service.reports", "service", "scipy", "plotly")
+
 from service.reports.page import html_report
 from service.reports.ranking import RankingRow, ranking
 from service.reports.records import Record, records_table

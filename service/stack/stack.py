@@ -11,6 +11,7 @@ from typing import Self
 
 import httpx
 
+from pernodedrop.installation import need
 from service.client import DIRECT, Client
 from service.ports import LOOPBACK, listening
 from service.settings import CONTROLLER_PORT, DASHBOARD_PORT, Settings
@@ -38,6 +39,7 @@ class Stack:
         dashboard_port: int = DASHBOARD_PORT,
         say: Callable[[str], None],
     ) -> None:
+        need("a worker", "worker", "sklearn")  # it starts without, and then every trial fails
         self.settings = settings
         self.logs = settings.home / "logs"
         self._sockets = {"controller": listening(controller_port), "dashboard": listening(dashboard_port)}

@@ -7,8 +7,8 @@ import optuna
 import psycopg2.errorcodes
 import sqlalchemy.exc
 
+from pernodedrop.installation import MissingPackage
 from search_spaces import UnknownPreset
-from service.reports.missing import MissingPackage
 from service.storage.errors import (
     DatabaseUnreachable,
     IllegalTransition,

@@ -56,11 +56,9 @@ def _make_root(engine: Engine, programs: Path, mirror: str, image: str, cache: P
 
 
 def _fetch_wheels(cache: Path) -> Path:
-    """The folder with every wheel the image installs, from wherever this machine's pip takes them."""
-    definition = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
-    project = definition["project"]
-    exports = project["optional-dependencies"]["export"]
-    wanted = project["dependencies"] + exports + definition["build-system"]["requires"]
+    """The folder with every wheel the images install, from wherever this machine's pip takes them."""
+    needed = run([sys.executable, REPOSITORY / "docker/requirements", "layers", "all"]).splitlines()
+    wanted = needed + tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["build-system"]["requires"]
     constraints = REPOSITORY / "constraints.txt"
     key = hashlib.sha256(constraints.read_bytes() + "\n".join(wanted).encode()).hexdigest()[:16]
     folder = cache / f"wheels-{key}"
@@ -68,7 +66,7 @@ def _fetch_wheels(cache: Path) -> Path:
         return folder
     partial = cache / f"wheels-{key}.partial"
     choice = ["--only-binary=:all:", f"--python-version={PYTHON_VERSION}", f"--constraint={constraints}"]
-    with fetching("the image's wheels"):
+    with fetching("the images' wheels"):
         run([sys.executable, "-m", "pip", "download", "--quiet", *choice, "--dest", partial / "wheels", *wanted])
     partial.rename(folder)
     return folder

@@ -54,11 +54,11 @@ class Fleet:
             raise AssertionError(f"{error}\n{self.last_words()}") from error
 
     def down(self) -> None:
-        """Take containers, networks, volumes and the image away."""
+        """Take containers, networks, volumes and the images away."""
         self.compose("down", "--volumes", "--remove-orphans", "--timeout", "30")
-        image = f"pernodedrop:{self.project}"
-        if self.engine.has_image(image):
-            self.engine.docker("image", "rm", image)
+        for image in (f"pernodedrop:{self.project}", f"pernodedrop-worker:{self.project}"):
+            if self.engine.has_image(image):
+                self.engine.docker("image", "rm", image)
 
     def containers(self, service: str) -> list[dict[str, Any]]:
         """What the engine knows of a service's containers, ended ones included."""

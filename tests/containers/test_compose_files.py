@@ -44,8 +44,9 @@ def test_secrets_go_to_those_who_need_them(project: Fleet) -> None:
 
 def test_the_gpu_overlay_reserves_gpus_for_workers_and_builds_cuda(project: Fleet) -> None:
     found = merged(project)["services"]
-    assert found["init"]["build"]["args"]["TORCH_INDEX_URL"] == ""
-    assert {found[name]["image"] for name in PROGRAM} == {f"pernodedrop-cuda:{project.project}"}
+    assert found["worker"]["build"]["args"]["TORCH_INDEX_URL"] == ""
+    assert found["worker"]["image"] == f"pernodedrop-worker-cuda:{project.project}"
+    assert {found[name]["image"] for name in PROGRAM if name != "worker"} == {f"pernodedrop:{project.project}"}
     reserving = {name: service for name, service in found.items() if "resources" in service.get("deploy", {})}
     assert set(reserving) == {"worker"}
     (device,) = reserving["worker"]["deploy"]["resources"]["reservations"]["devices"]
@@ -54,7 +55,7 @@ def test_the_gpu_overlay_reserves_gpus_for_workers_and_builds_cuda(project: Flee
 
 def test_the_gpu_overlay_takes_another_cuda_and_a_number_of_gpus(project: Fleet) -> None:
     found = merged(project, GPU_TORCH_INDEX_URL="https://wheels.example.org/cu126", PERNODEDROP_GPUS="2")["services"]
-    assert found["init"]["build"]["args"]["TORCH_INDEX_URL"] == "https://wheels.example.org/cu126"
+    assert found["worker"]["build"]["args"]["TORCH_INDEX_URL"] == "https://wheels.example.org/cu126"
     assert found["worker"]["deploy"]["resources"]["reservations"]["devices"][0]["count"] == 2
 
 

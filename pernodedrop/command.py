@@ -1,0 +1,22 @@
+"""The command `pernodedrop`. It comes with the layers, so that it can say which extra a service or a worker needs."""
+
+import os
+import sys
+
+from pernodedrop.installation import MissingPackage
+
+
+def main() -> int:
+    """Run the command line of this process; returns the exit code, 1 where a package is missing."""
+    arguments = sys.argv[1:]
+    try:
+        if arguments[:1] == ["worker"]:  # needs nothing of the service's
+            import workers  # noqa: F401
+
+            os.execv(sys.executable, [sys.executable, "-m", "workers", *arguments[1:]])  # noqa: S606
+        from service.cli import main as run
+
+        return run(arguments)
+    except MissingPackage as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1

@@ -1,0 +1,36 @@
+"""What is installed here: the version, and the packages that come with extras.
+
+`pip install pernodedrop` brings what the layers need. Whatever needs more asks for it before its imports, so that
+what is missing is one line with its remedy.
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+
+
+class MissingPackage(ModuleNotFoundError):
+    """`product` needs a package of an extra, and it is not installed."""
+
+    def __init__(self, product: str, package: str, extra: str) -> None:
+        super().__init__(
+            f"{product} needs {package}, which is not installed here: pip install 'pernodedrop[{extra}]'", name=package
+        )
+
+
+def need(product: str, extra: str, *packages: str) -> None:
+    """See that packages of an extra, by the names that they are imported under, are there; imports none of them.
+
+    Raises:
+        MissingPackage: one is not.
+    """
+    for package in packages:
+        if find_spec(package) is None:
+            raise MissingPackage(product, package, extra)
+
+
+def installed_version() -> str:
+    """The version as pip knows it, `0+unknown` for a checkout that was never installed."""
+    try:
+        return version("pernodedrop")
+    except PackageNotFoundError:
+        return "0+unknown"
