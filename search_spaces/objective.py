@@ -10,6 +10,7 @@ from search_spaces.part import Part
 
 METRIC_PATTERN = r"^(train|val)_[a-z][a-z0-9_]{0,59}$"
 TEST = "test"
+ONE_MASK = "_one_mask"  # behind the name of a figure: of one mask a sample, of a model that predicts by several
 
 
 class Objective(Part):
@@ -36,7 +37,7 @@ class Objective(Part):
 
     def of(self, metrics: Mapping[str, float]) -> float | None:
         """The objective's value among an epoch's metrics; None if it was not measured."""
-        return metrics.get(self.metric)
+        return _measured(self.metric, metrics)
 
     def is_better(self, value: float | None, than: float | None) -> bool:
         """Whether the value beats the other, None being none yet; what is not finite, or equal, never does."""
@@ -68,6 +69,18 @@ def best_epoch(epochs: Iterable[Epoch], objective: Objective) -> Epoch | None:
 def metric_name(split: str, metric: str) -> str:
     """What an epoch's metrics call it: "val_loss" of "val" and "loss"."""
     return f"{split}_{metric}"
+
+
+def with_objectives(metrics: Mapping[str, float], objectives: Iterable[Objective]) -> dict[str, float]:
+    """An epoch's metrics, those of the objectives under the names that these ask for."""
+    names = [name for objective in objectives for name in (objective.metric, objective.tested)]
+    found = {name: _measured(name, metrics) for name in names}
+    return {**metrics, **{name: value for name, value in found.items() if value is not None}}
+
+
+def _measured(name: str, metrics: Mapping[str, float]) -> float | None:
+    """A model that predicts by one pass has the same figure under the name of one of several: "val_loss_one_mask"."""
+    return metrics.get(name, metrics.get(name.removesuffix(ONE_MASK)))
 
 
 def split_of(name: str) -> str:

@@ -3,11 +3,13 @@
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from search_spaces import StudyShape, TrialConfig
+from search_spaces.objective import with_objectives
 from service.storage import queue
 from service.storage.database import Database
 from service.storage.errors import LeaseLost
@@ -164,6 +166,7 @@ class Execution:
 
     def _take_in(self, done: EpochDone) -> Ended | None:
         """Write the epoch down; return how the run has ended if it is to end here."""
+        done = replace(done, metrics=with_objectives(done.metrics, self._definition.objectives))
         try:
             report = self._assignment.take_in(done)
         except UnusableObjective as error:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pytest
 
 from search_spaces import Objective
-from search_spaces.objective import best_epoch, metric_name, split_of
+from search_spaces.objective import best_epoch, metric_name, split_of, with_objectives
 
 LOSS = Objective(metric="val_loss")
 ACCURACY = Objective(metric="val_accuracy", direction="maximize")
@@ -76,3 +76,17 @@ def test_names_of_metrics(metric: str, split: Literal["val", "train"], tested: s
     assert split_of(metric) == split
     assert metric_name(split, metric.removeprefix(f"{split}_")) == metric
     assert Objective(metric=metric).tested == tested
+
+
+def test_a_model_of_one_pass_has_the_figure_of_one_mask_too() -> None:
+    one_mask = Objective(metric="val_loss_one_mask")
+    several = {"val_loss": 0.2, "val_loss_one_mask": 0.3}
+    assert (one_mask.of(several), Objective(metric="val_loss").of(several)) == (0.3, 0.2)
+    assert one_mask.of({"val_loss": 0.2}) == 0.2
+    assert one_mask.of({"val_accuracy": 0.2}) is None
+
+
+def test_an_epoch_has_its_objectives_under_the_names_that_they_ask_for() -> None:
+    one_mask = Objective(metric="val_loss_one_mask")
+    found = with_objectives({"val_loss": 0.2, "test_loss": 0.4}, [one_mask, Objective(metric="val_accuracy")])
+    assert found == {"val_loss": 0.2, "test_loss": 0.4, "val_loss_one_mask": 0.2, "test_loss_one_mask": 0.4}
