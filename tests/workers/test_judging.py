@@ -40,7 +40,7 @@ def test_either_figure_is_an_objective_for_every_variant(db: Database, start_wor
     assert len(confirmed) == 2
     for record in confirmed:
         points = {(p.split, p.metric, p.repeat, p.epoch): p.value for p in curves.of_run(db, record.run_id)}
-        best = [min((1, 2, 3), key=lambda epoch: points["val", name, repeat, epoch]) for repeat in (0, 1)]  # noqa: B023
+        best = [min((1, 2, 3), key=lambda epoch: points["val", name, repeat, epoch]) for repeat in (0, 1)]
         tested = [points["test", name, repeat, epoch] for repeat, epoch in enumerate(best)]
         assert record.values == [pytest.approx(sum(tested) / 2)]
     assert audit(db) == []
