@@ -16,10 +16,13 @@ from optuna.trial import Trial, TrialState
 
 from search_spaces import StudyDefinition
 from search_spaces.optuna import build_pruner, build_sampler, suggest
-from service.storage import asking, queue, studies, workers
-from service.storage.database import Database
+from service.storage.database.database import Database
+from service.storage.fleet import workers
 from service.storage.optuna import trials as optuna_trials
-from service.storage.records import Lease, RunState, StudyRecord
+from service.storage.records import Lease, StudyRecord
+from service.storage.runs import asking, claiming, holding
+from service.storage.states import RunState
+from service.storage.studies import studies
 
 REPORTS = 20  # of every trial
 MODELS = 100  # trials that are copied
@@ -70,7 +73,7 @@ def measure_history(url: str, definition: StudyDefinition, trials: int) -> str:
         for _ in range(RUNNING):
             lease, _ = _ask(db, study)
             for step in range(1, REPORTS):
-                queue.record_epoch(db, lease, step, [], (step, 1 / step))
+                holding.record_epoch(db, lease, step, [], (step, 1 / step))
     rows[f"ask, {RUNNING} trials with {REPORTS - 1} reports running"] = _apart(_asks, url, study)
     lines = [f"| {trials:,} trials of {REPORTS} reports | s | s of CPU of the client |", "| --- | ---: | ---: |"]
     lines += [f"| {name} | {wall:.3f} | {cpu:.3f} |" for name, (wall, cpu) in rows.items()]
@@ -130,7 +133,7 @@ def _ask(db: Database, study: StudyRecord) -> tuple[Lease, Trial]:
 
 def _leased(db: Database, study: StudyRecord) -> tuple[Lease, optuna.Study]:
     worker_id = workers.register(db, "history", 0, "cpu")  # one holds one run
-    lease = queue.claim(db, worker_id, 3600)
+    lease = claiming.claim(db, worker_id, 3600)
     assert lease is not None
     sampler = build_sampler(study.definition, lease.ordinal)
     return lease, optuna_trials.load_study(db, study.optuna_study_id, sampler, build_pruner(study.definition))
@@ -140,14 +143,14 @@ def _suggested(db: Database, study: StudyRecord, lease: Lease, loaded: optuna.St
     trial_id = asking.ask(db, loaded, lease)
     trial = optuna_trials.open_trial(loaded, trial_id)
     asking.suggested(db, lease, trial, lambda trial: suggest(trial, study.definition))
-    queue.attach(db, lease, trial_id, trial.number, trial.params)
+    holding.attach(db, lease, trial_id, trial.number, trial.params)
     return trial
 
 
 def _train(db: Database, lease: Lease, trial: Trial) -> None:
     for step in range(1, REPORTS + 1):
-        queue.record_epoch(db, lease, step, [], (step, 1 / step))
+        holding.record_epoch(db, lease, step, [], (step, 1 / step))
     loaded = trial.study
-    queue.finish(
+    holding.finish(
         db, lease, RunState.COMPLETE, tell=lambda: optuna_trials.tell(loaded, trial, TrialState.COMPLETE, [1 / REPORTS])
     )

@@ -34,8 +34,9 @@ from rich.table import Table
 
 from benchmarks.queue import database
 from search_spaces import StudyDefinition, parse_definition
-from service.storage import studies, workers
-from service.storage.database import Database
+from service.storage.database.database import Database
+from service.storage.fleet import workers
+from service.storage.studies import studies
 
 SPACE = {f"x{i}": {"type": "float", "low": 0.0, "high": 1.0} for i in range(5)}
 LOOK_S = 0.2

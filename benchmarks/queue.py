@@ -35,10 +35,12 @@ from rich.table import Table
 
 from benchmarks.termination import end_in_order
 from search_spaces import StudyDefinition, parse_definition
-from service.storage import queue, studies, workers
-from service.storage.database import Database, initialise
+from service.storage.database.database import Database, initialise
 from service.storage.embedded import EmbeddedPostgres
+from service.storage.fleet import workers
+from service.storage.runs import claiming
 from service.storage.states import RunState
+from service.storage.studies import studies
 from workers.assigning import assignment_of
 from workers.assignment import Ended
 from workers.execution import Execution
@@ -84,7 +86,7 @@ def claim_times(db: Database, waiting: int, claims: int) -> list[float]:
     for _ in range(min(claims, waiting)):
         worker = workers.register(db, socket.gethostname(), os.getpid(), "cpu")  # one holds one run
         started = time.perf_counter()
-        lease = queue.claim(db, worker, 600)
+        lease = claiming.claim(db, worker, 600)
         times.append((time.perf_counter() - started) * 1000)
         assert lease is not None
     studies.delete(db, study.name)
@@ -94,7 +96,7 @@ def claim_times(db: Database, waiting: int, claims: int) -> list[float]:
 def our_block(db: Database, worker: str, spec: StudyDefinition, optuna_study_id: int) -> float:
     started = time.perf_counter()
     for _ in range(BLOCK):
-        lease = queue.claim(db, worker, 60)
+        lease = claiming.claim(db, worker, 60)
         assert lease is not None
         with Renewal(db, worker, lease, 60) as renewal:
             assignment = assignment_of(db, lease, spec, optuna_study_id)

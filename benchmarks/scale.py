@@ -42,9 +42,9 @@ from benchmarks.pgbouncer import pooled
 from benchmarks.server import Watch, started
 from benchmarks.simulation import Duty, Times, work
 from search_spaces import StudyDefinition, parse_definition
-from service.storage import studies
 from service.storage.audit import audit
-from service.storage.database import Database
+from service.storage.database.database import Database
+from service.storage.studies import studies
 
 SPACE = {
     "regularizer": {"type": "categorical", "choices": ["dropout", "pernodedrop"]},

@@ -12,7 +12,7 @@ from typing import Self
 import sqlalchemy as sa
 
 from benchmarks.termination import end_in_order
-from service.storage.database import Database, initialise
+from service.storage.database.database import Database, initialise
 from service.storage.embedded import EmbeddedPostgres
 
 DEFAULT_CONNECTIONS = 100  # of a Postgres that nobody configured; the embedded one allows more

@@ -17,7 +17,7 @@ from typing import Any
 import optuna
 import sqlalchemy as sa
 
-from service.storage.database import Database
+from service.storage.database.database import Database
 from workers.agent import Agent, Options
 from workers.messages import EpochDone, Finished, Order, Report
 from workers.trial_process import TrialProcessDied

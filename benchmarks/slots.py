@@ -28,8 +28,9 @@ import torch
 
 from benchmarks.queue import database
 from search_spaces import StudyDefinition, load_preset, parse_definition
-from service.storage import studies, workers
-from service.storage.database import Database
+from service.storage.database.database import Database
+from service.storage.fleet import workers
+from service.storage.studies import studies
 
 POLL_S = 0.2
 

@@ -33,8 +33,8 @@ import sqlalchemy as sa
 
 from benchmarks.server import cpu_seconds, started
 from search_spaces import parse_definition
-from service.storage import studies
-from service.storage.database import Database
+from service.storage.database.database import Database
+from service.storage.studies import studies
 
 START_S = 60.0  # for a controller to come up
 SPACE = {

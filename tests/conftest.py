@@ -33,7 +33,7 @@ def postgres_url() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def template_database(postgres_url: str) -> str:
     """The name of an initialised database to copy: cheaper than initialising one for every test."""
-    from service.storage.database import initialise
+    from service.storage.database.database import initialise
 
     _execute(postgres_url, "CREATE DATABASE template_pernodedrop")
     initialise(_named(postgres_url, "template_pernodedrop"))

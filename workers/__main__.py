@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable
 
 from service.settings import Settings
-from service.storage.database import Database
+from service.storage.database.database import Database
+from service.storage.database.patience import AWAY, first_line
 from service.storage.errors import StorageError
-from service.storage.patience import AWAY, first_line
 from workers.agent import Options
 from workers.checkpoints import unusable
 from workers.machine import cores

@@ -10,11 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from service.storage import ownership, queue, studies
-from service.storage.database import Database
+from service.storage.database.database import Database
+from service.storage.database.patience import AWAY, first_line, patiently
 from service.storage.errors import LeaseLost, UnknownWorker
-from service.storage.patience import AWAY, first_line, patiently
-from service.storage.records import Lease, RunState
+from service.storage.fleet import ownership
+from service.storage.records import Lease
+from service.storage.runs import claiming, holding
+from service.storage.states import RunState
+from service.storage.studies import studies
 from workers.assigning import assignment_of
 from workers.checkpoints import Place
 from workers.execution import Execution
@@ -130,7 +133,7 @@ class Agent:
 
     def _next(self, rounds: Rounds) -> Lease | None:
         rounds.look()
-        return None if self.is_draining() else queue.claim(self._db, rounds.worker_id, self._options.lease)
+        return None if self.is_draining() else claiming.claim(self._db, rounds.worker_id, self._options.lease)
 
     def _wait_out(self, error: Exception) -> None:
         """Wait for the database, and then a little more: others may hold runs whose leases ended meanwhile, and are
@@ -155,7 +158,7 @@ class Agent:
 
     def _work(self, lease: Lease, rounds: Rounds) -> None:
         """See the run to its end, or to its going back to the queue."""
-        hand_back = partial(queue.hand_back, self._db, lease)
+        hand_back = partial(holding.hand_back, self._db, lease)
         try:
             with Renewal(self._db, rounds.worker_id, lease, self._options.lease, self._heed) as renewal:
                 if self._take_seat(lease.run_id, unless=renewal.is_over):
@@ -175,7 +178,7 @@ class Agent:
         except Exception as error:  # such as a study without its Optuna half: the worker goes on with others
             log.exception("run %d cannot be worked on", lease.run_id)
             reason = f"{type(error).__name__}: {error}"
-            fail = partial(queue.finish, self._db, lease, RunState.FAILED, reason=reason)
+            fail = partial(holding.finish, self._db, lease, RunState.FAILED, reason=reason)
             self._settle(partial(fail, tell=lambda: None))  # `expire` ends the Optuna trial, if there is one
             self._restart_process()
         finally:

@@ -1,8 +1,9 @@
 """Which assignment a lease brings."""
 
 from search_spaces import StudyShape
-from service.storage.database import Database
-from service.storage.records import Lease, Stage
+from service.storage.database.database import Database
+from service.storage.records import Lease
+from service.storage.states import Stage
 from workers.confirmation_run import ConfirmationRun
 from workers.search_trial import SearchTrial
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from search_spaces import Objective, TrialConfig
-from service.storage.records import RunState
+from service.storage.states import RunState
 from workers.messages import EpochDone
 from workers.objective import Progress
 

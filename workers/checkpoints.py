@@ -20,7 +20,7 @@ class Place:
     """
 
     url: str
-    database: str  # as `service.storage.ownership.database_id` names it
+    database: str  # as `service.storage.fleet.ownership.database_id` names it
 
     def opened(self) -> tuple[Any, str]:
         """The file system and the path in it, nothing remembered of what others have changed since."""

@@ -1,9 +1,9 @@
 """A run of the confirmation is no trial of Optuna's: the sampler must not learn from it."""
 
 from search_spaces import Objective, StudyShape, TrialConfig, recorded_params
-from service.storage import queue
-from service.storage.database import Database
+from service.storage.database.database import Database
 from service.storage.records import Lease
+from service.storage.runs import holding
 from workers.assignment import Ended, Step
 from workers.messages import EpochDone
 from workers.objective import Progress
@@ -24,7 +24,7 @@ class ConfirmationRun:
         return None
 
     def prepare(self) -> TrialConfig:
-        queue.attach(self._db, self._lease, None, None)
+        holding.attach(self._db, self._lease, None, None)
         return TrialConfig.from_params(recorded_params(self._definition, self._lease.params or {}))
 
     def take_in(self, done: EpochDone) -> Step | None:

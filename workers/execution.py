@@ -10,11 +10,12 @@ from typing import TypeVar
 
 from search_spaces import StudyShape, TrialConfig
 from search_spaces.objective import with_objectives
-from service.storage import queue
-from service.storage.database import Database
+from service.storage.database.database import Database
+from service.storage.database.patience import AWAY, patiently
 from service.storage.errors import LeaseLost
-from service.storage.patience import AWAY, patiently
-from service.storage.records import CurvePoint, Lease, RunState
+from service.storage.records import CurvePoint, Lease
+from service.storage.runs import holding
+from service.storage.states import STUDY_STOPPED, RunState
 from workers.assignment import Assignment, Ended, HandedBack, Outcome
 from workers.checkpoints import Place
 from workers.collection import discard
@@ -123,7 +124,7 @@ class Execution:
                 return self._leave(process, early)
             match process.listen(LISTEN_S):
                 case Started(facts):
-                    self._patiently(lambda facts=facts: queue.note_facts(self._db, self._lease, facts))  # type: ignore[misc]
+                    self._patiently(lambda facts=facts: holding.note_facts(self._db, self._lease, facts))  # type: ignore[misc]
                 case EpochDone() as epoch:
                     if early := self._take_in(epoch):
                         return self._leave(process, early)
@@ -156,7 +157,7 @@ class Execution:
         if self._renewal.lost.is_set():
             return HandedBack()  # which is refused, and raises LeaseLost
         if self._renewal.stopped.is_set():
-            return Ended(RunState.CANCELLED, "study stopped")
+            return Ended(RunState.CANCELLED, STUDY_STOPPED)
         if self._must_leave():
             return HandedBack()
         if time.monotonic() > deadline:
@@ -172,7 +173,7 @@ class Execution:
         except UnusableObjective as error:
             return Ended(RunState.FAILED, str(error))
         points = [_point(done, name, number) for name, number in done.metrics.items()]
-        self._patiently(lambda: queue.record_epoch(self._db, self._lease, self._total(done), points, report))
+        self._patiently(lambda: holding.record_epoch(self._db, self._lease, self._total(done), points, report))
         if report is None:
             return None
         return Ended(RunState.PRUNED) if self._patiently(lambda: self._assignment.is_hopeless(report)) else None
@@ -196,14 +197,14 @@ class Execution:
     def _end(self, outcome: Outcome) -> None:
         match outcome:
             case HandedBack(reason, attempted):
-                self._patiently(lambda: queue.hand_back(self._db, self._lease, reason, attempted=attempted))
+                self._patiently(lambda: holding.hand_back(self._db, self._lease, reason, attempted=attempted))
             case Ended() as ended:
                 self._finish(ended, lambda: self._assignment.tell(ended))
 
     def _finish(self, ended: Ended, tell: Callable[[], None]) -> None:
         progress = self._assignment.progress
         values = progress.values if ended.state is RunState.COMPLETE else None
-        end = partial(queue.finish, self._db, self._lease, ended.state, reason=ended.reason)
+        end = partial(holding.finish, self._db, self._lease, ended.state, reason=ended.reason)
         self._patiently(lambda: end(best_epoch=progress.best_epoch, values=values or None, tell=tell))
         if self._checkpoints is not None:
             discard(self._checkpoints, self._lease.run_id)

@@ -7,9 +7,9 @@ import time
 import uuid
 from collections.abc import Sequence
 
-from service.storage import slots
-from service.storage.database import Database
-from service.storage.patience import AWAY, first_line
+from service.storage.database.database import Database
+from service.storage.database.patience import AWAY, first_line
+from service.storage.fleet import slots
 
 log = logging.getLogger(__name__)
 

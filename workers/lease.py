@@ -8,11 +8,13 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from service.storage import queue, workers
-from service.storage.database import Database
+from service.storage.database.database import Database
+from service.storage.database.patience import first_line
 from service.storage.errors import LeaseLost, UnknownWorker
-from service.storage.patience import first_line
-from service.storage.records import Lease, StudyState
+from service.storage.fleet import workers
+from service.storage.records import Lease
+from service.storage.runs import holding
+from service.storage.states import StudyState
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +67,7 @@ class Renewal:
                     if not self._db.is_crowded():  # else the next renewal is soon enough
                         self._ask(workers.may_stay)
                     continue
-                state = queue.renew(self._db, self._lease, self._seconds)
+                state = holding.renew(self._db, self._lease, self._seconds)
                 self._ask(workers.check_in)
             except LeaseLost:
                 self.lost.set()

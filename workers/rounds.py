@@ -6,9 +6,9 @@ import socket
 import time
 from collections.abc import Callable
 
-from service.storage import ownership, workers
-from service.storage.database import Database
-from service.storage.expiry import expire
+from service.storage.database.database import Database
+from service.storage.fleet import ownership, workers
+from service.storage.runs.expiry import expire
 from workers.checkpoints import Place
 from workers.collection import collect
 from workers.lease import LOOK_S, SEEN_S

@@ -7,11 +7,13 @@ from optuna.trial import Trial, TrialState
 
 from search_spaces import Objective, StudyShape, TrialConfig, fixed_params
 from search_spaces.optuna import build_pruner, build_sampler, suggest
-from service.storage import asking, curves, queue
-from service.storage.database import Database
+from service.storage.database.database import Database
 from service.storage.optuna import infeasible
 from service.storage.optuna import trials as optuna_trials
-from service.storage.records import Lease, RunState
+from service.storage.records import Lease
+from service.storage.runs import asking, holding
+from service.storage.states import RunState
+from service.storage.studies import curves
 from workers.assignment import Ended, Step
 from workers.messages import EpochDone
 from workers.objective import Progress
@@ -49,7 +51,7 @@ class SearchTrial:
             self._decided = frozenset(earlier.intermediate_values)
             return None
         if self._lease.trial_id is None:  # else its curves and facts are complete, and `attach` would drop them
-            queue.attach(self._db, self._lease, self._trial_id, earlier.number, earlier.params)
+            holding.attach(self._db, self._lease, self._trial_id, earlier.number, earlier.params)
         if earlier.state is TrialState.COMPLETE:
             self._recall()
         state = RunState.FAILED if infeasible.was_told(earlier) else _SETTLED.get(earlier.state, RunState.FAILED)
@@ -65,9 +67,9 @@ class SearchTrial:
         try:
             config = asking.suggested(self._db, self._lease, trial, self._suggest)
         except Exception:  # of a sampler: people should see which trial it was
-            queue.attach(self._db, self._lease, self._trial_id, trial.number)
+            holding.attach(self._db, self._lease, self._trial_id, trial.number)
             raise
-        queue.attach(self._db, self._lease, self._trial_id, trial.number, trial.params)
+        holding.attach(self._db, self._lease, self._trial_id, trial.number, trial.params)
         return config
 
     def _suggest(self, trial: Trial) -> TrialConfig:

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from service.storage.database import Database
+from service.storage.database.database import Database
 from workers import machine
 from workers.agent import NAP_S, Agent, Options
 from workers.devices import OpenDevice, gpus, open_device

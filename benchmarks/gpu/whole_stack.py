@@ -14,11 +14,11 @@ from pathlib import Path
 
 from benchmarks.gpu.findings import NotHere
 from service.stack.child import Child
-from service.storage import studies, trials
-from service.storage.database import Database
+from service.storage.database.database import Database
 from service.storage.embedded import EmbeddedPostgres
 from service.storage.embedded.binaries import WHEEL
 from service.storage.records import StudyRecord, TrialRecord
+from service.storage.studies import studies, trials
 
 ROOT = Path(__file__).parents[2]
 PROJECT = "pernodedrop"

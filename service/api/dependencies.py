@@ -6,7 +6,7 @@ from fastapi import Depends, Path, Query, Request
 
 from search_spaces.shape import NAME_PATTERN
 from service.settings import Settings
-from service.storage.database import Database
+from service.storage.database.database import Database
 
 MAX_PAGE = 1000
 MAX_NUMBER = 2**31 - 1  # a Postgres integer

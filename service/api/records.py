@@ -20,15 +20,9 @@ from service.api.models import (
     WorkerOut,
 )
 from service.reports.confirmed import Confirmation
-from service.storage.history import Attempt
-from service.storage.records import (
-    FINISHED_STATES,
-    CurvePoint,
-    Stage,
-    StudyRecord,
-    TrialRecord,
-    WorkerRecord,
-)
+from service.storage.records import CurvePoint, StudyRecord, TrialRecord, WorkerRecord
+from service.storage.runs.history import Attempt
+from service.storage.states import FINISHED_STATES, Stage
 from service.web.elapsed import elapsed_s
 
 

@@ -10,7 +10,7 @@ from service.api.errors import documented
 from service.api.models import Ranking, RankingRow
 from service.reports import html_report
 from service.reports import ranking as ranked
-from service.storage import studies, trials
+from service.storage.studies import studies, trials
 from service.web.report import results_of
 
 router = APIRouter(prefix="/studies/{name}", tags=["results"], responses=documented(404))

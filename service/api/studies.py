@@ -14,7 +14,7 @@ from service.api.errors import documented
 from service.api.models import StudyDetail, StudyOut, StudyPage
 from service.api.openapi import DEFINITION_CONTENT
 from service.api.records import study_detail, study_out, winner_out
-from service.storage import extension, studies
+from service.storage.studies import extension, studies
 from service.web.bodies import Body, BodyRoute, JsonBody
 from service.web.report import winner_of
 

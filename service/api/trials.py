@@ -9,9 +9,11 @@ from service.api.dependencies import ConfirmationPlace, DatabaseOf, Limit, Offse
 from service.api.errors import documented
 from service.api.models import TrialDetail, TrialOut, TrialPage
 from service.api.records import trial_detail, trial_out
-from service.storage import cancellation, curves, history, records, studies, trials
-from service.storage.database import Database
+from service.storage import records
+from service.storage.database.database import Database
+from service.storage.runs import history
 from service.storage.states import RunState, Stage
+from service.storage.studies import cancellation, curves, studies, trials
 from service.web.faults import NoCompleteTrial
 
 router = APIRouter(prefix="/studies/{name}", tags=["trials"], responses=documented(404))

@@ -6,7 +6,7 @@ from service.api.dependencies import DatabaseOf, WorkerId
 from service.api.errors import documented
 from service.api.models import Workers
 from service.api.records import worker_out
-from service.storage import workers
+from service.storage.fleet import workers
 
 router = APIRouter(tags=["workers"])
 

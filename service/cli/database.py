@@ -11,7 +11,7 @@ commands = typer.Typer(help="Care for the database.", no_args_is_help=True, rich
 @commands.command("init")
 def initialise() -> None:
     """Create or upgrade the tables in DATABASE_URL; safe to repeat, also from several machines at once."""
-    from service.storage import database
+    from service.storage.database import database
 
     try:
         database.initialise(settings_here().require_database())
@@ -24,7 +24,7 @@ def initialise() -> None:
 def audit() -> None:
     """Check budgets, every run's history, Optuna's record and the curves in DATABASE_URL; also while workers work."""
     from service.storage import audit
-    from service.storage.database import Database
+    from service.storage.database.database import Database
 
     try:
         with Database.open(settings_here().require_database()) as db:

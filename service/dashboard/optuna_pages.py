@@ -10,7 +10,7 @@ from a2wsgi.wsgi_typing import Environ, StartResponse
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.storage.database import Database
+from service.storage.database.database import Database
 
 THREADS = 4  # each holds at most one connection while it answers
 READING = frozenset({"GET", "HEAD"})

@@ -8,7 +8,8 @@ from starlette.responses import HTMLResponse
 from service.dashboard.study_card import study_card
 from service.reports.markup import Html, document, element
 from service.reports.wording import plural
-from service.storage.records import StudyRecord, StudyState, WorkerRecord
+from service.storage.records import StudyRecord, WorkerRecord
+from service.storage.states import StudyState
 
 # Nothing but our stylesheet: these pages need no script at all.
 POLICY = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'"

@@ -8,8 +8,9 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from service.dashboard import pages
 from service.dashboard.report_links import with_links
 from service.reports import html_report
-from service.storage import studies, workers
-from service.storage.database import Database
+from service.storage.database.database import Database
+from service.storage.fleet import workers
+from service.storage.studies import studies
 from service.web.report import results_of
 
 PAGE = 50  # studies

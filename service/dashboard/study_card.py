@@ -5,7 +5,8 @@ from datetime import datetime
 
 from service.reports.markup import Html, element
 from service.reports.wording import DASH, duration, number
-from service.storage.records import FINISHED_STATES, RunState, StudyRecord
+from service.storage.records import StudyRecord
+from service.storage.states import FINISHED_STATES, RunState
 from service.web.elapsed import elapsed_s
 
 # The segments of the progress bar from left to right.

@@ -11,7 +11,8 @@ from search_spaces.objective import TEST, Objective, best_epoch, split_of
 from service.reports.epochs import Epoch, by_repeat
 from service.reports.results import Results
 from service.reports.statistics import AllPairs, Interval, PairedDifference, mean_interval
-from service.storage.records import RunState, TrialRecord
+from service.storage.records import TrialRecord
+from service.storage.states import RunState
 
 
 @dataclass(frozen=True)

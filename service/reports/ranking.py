@@ -7,7 +7,8 @@ from typing import Any
 
 from search_spaces import Objective
 from service.reports.pareto import front_numbers
-from service.storage.records import RunState, StudyRecord, TrialRecord
+from service.storage.records import StudyRecord, TrialRecord
+from service.storage.states import RunState
 
 TOP = 3  # trials in a variant's mean_of_top
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from service.reports.epochs import mean_epochs
-from service.storage.records import CurvePoint, RunState, StudyRecord, TrialRecord
+from service.storage.records import CurvePoint, StudyRecord, TrialRecord
+from service.storage.states import RunState
 
 TOP = 3  # records of each variant in the paper's tables
 TRAINED = (RunState.COMPLETE, RunState.PRUNED)

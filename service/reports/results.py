@@ -7,7 +7,8 @@ from functools import cached_property
 from search_spaces import Objective
 from service.reports.epochs import Epoch, mean_epochs
 from service.reports.ranking import RankingRow, in_order, ranking
-from service.storage.records import CurvePoint, RunState, StudyRecord, TrialRecord
+from service.storage.records import CurvePoint, StudyRecord, TrialRecord
+from service.storage.states import RunState
 
 
 @dataclass(frozen=True)

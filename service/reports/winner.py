@@ -6,7 +6,7 @@ from typing import Any
 from service.reports.confirmed import Confirmation
 from service.reports.results import Results
 from service.reports.wording import decimal, listing, places_for, plural, settings
-from service.storage.records import StudyState
+from service.storage.states import StudyState
 
 
 def verdict_of(results: Results, confirmation: Confirmation) -> list[str]:

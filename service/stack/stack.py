@@ -120,7 +120,7 @@ class Stack:
                 signal.signal(number, handler)
 
     def _start(self) -> None:
-        from service.storage.database import initialise  # takes a second to import: not for `--help`
+        from service.storage.database.database import initialise  # takes a second to import: not for `--help`
 
         if self._postgres is not None:
             self._database_url = self._postgres.start()

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from search_spaces import StudyShape
 from search_spaces.part import by_name
 from search_spaces.pruners import PRUNERS
-from service.storage.database import Database
+from service.storage.database.database import Database
 
 MOST = 1000  # findings of a rule: whoever has more needs no longer list
 

@@ -6,20 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from search_spaces import StudyShape
-from service.storage.states import FINISHED_STATES, OPEN_STATES, RunState, Stage, StudyState
-
-__all__ = [
-    "FINISHED_STATES",
-    "OPEN_STATES",
-    "CurvePoint",
-    "Lease",
-    "RunState",
-    "Stage",
-    "StudyRecord",
-    "StudyState",
-    "TrialRecord",
-    "WorkerRecord",
-]
+from service.storage.states import RunState, Stage, StudyState
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The database of a server process."""
 
 from service.settings import Settings
-from service.storage.database import Database
+from service.storage.database.database import Database
 
 
 def open_database(settings: Settings, connections: int) -> Database:

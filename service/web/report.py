@@ -3,9 +3,9 @@
 from service.reports import Results
 from service.reports.confirmed import Confirmation, confirmation_of
 from service.reports.winner import verdict_of
-from service.storage import curves, trials
-from service.storage.database import Database
+from service.storage.database.database import Database
 from service.storage.records import StudyRecord
+from service.storage.studies import curves, trials
 
 
 def results_of(database: Database, study: StudyRecord) -> Results:

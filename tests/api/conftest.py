@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from service.api.app import create_app
-from service.storage.database import Database
+from service.storage.database.database import Database
 from tests.api.configuring import NO_DATABASE, settings_for
 from tests.api.serving import served
 

@@ -8,10 +8,12 @@ from optuna.trial import TrialState
 
 from search_spaces import TrialConfig
 from search_spaces.optuna import build_pruner, build_sampler, suggest
-from service.storage import asking, queue, workers
-from service.storage.database import Database
+from service.storage.database.database import Database
+from service.storage.fleet import workers
 from service.storage.optuna import trials as optuna_trials
-from service.storage.records import CurvePoint, Lease, RunState, StudyRecord
+from service.storage.records import CurvePoint, Lease, StudyRecord
+from service.storage.runs import asking, claiming, holding
+from service.storage.states import RunState
 
 EPOCHS = 4
 TOLD = {
@@ -54,15 +56,15 @@ def work(
     sampler = build_sampler(study.definition, study.definition.search_seed)
     optuna_study = optuna_trials.load_study(database, study.optuna_study_id, sampler, build_pruner(study.definition))
     for _ in range(limit):
-        lease = queue.claim(database, worker, 60)
+        lease = claiming.claim(database, worker, 60)
         if lease is None:
             return
         trial = optuna_trials.open_trial(optuna_study, asking.ask(database, optuna_study, lease))
         config = suggest(trial, study.definition)
-        queue.attach(database, lease, trial._trial_id, trial.number, trial.params)
+        holding.attach(database, lease, trial._trial_id, trial.number, trial.params)
         loss = _train(database, lease, config)
         ending = (endings or {}).get(trial.number, RunState.COMPLETE)
-        queue.finish(
+        holding.finish(
             database,
             lease,
             ending,
@@ -87,5 +89,5 @@ def _train(database: Database, lease: Lease, config: TrialConfig) -> float:
             CurvePoint(epoch, 0, "val", "loss", loss),
             CurvePoint(epoch, 0, "val", "accuracy", 1 / (1 + loss)),
         ]
-        queue.record_epoch(database, lease, epoch, points, report=(epoch, loss))
+        holding.record_epoch(database, lease, epoch, points, report=(epoch, loss))
     return loss

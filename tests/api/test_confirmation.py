@@ -3,9 +3,11 @@
 import httpx
 import pytest
 
-from service.storage import queue, studies, workers
-from service.storage.database import Database
+from service.storage.database.database import Database
+from service.storage.fleet import workers
 from service.storage.records import CurvePoint
+from service.storage.runs import claiming, holding
+from service.storage.studies import studies
 from tests.api.fleet import EPOCHS, definition_data, work
 
 RUNS = "/v1/studies/digits-1/confirmation"
@@ -18,10 +20,10 @@ def confirming(api: httpx.Client, database: Database) -> httpx.Client:
     parts = {"search_space": space, "fixed": {"regularizer": "dropout"}, "confirmation": {"top": 3, "repeats": 2}}
     api.post("/v1/studies", json=definition_data(**parts))
     work(database, studies.get(database, "digits-1"), limit=6)
-    lease = queue.claim(database, workers.register(database, "node-2", 1, "cpu"), 60)
+    lease = claiming.claim(database, workers.register(database, "node-2", 1, "cpu"), 60)
     assert lease is not None
-    queue.attach(database, lease, None, None)
-    queue.record_epoch(database, lease, 1, [CurvePoint(1, 0, "val", "loss", 0.5)])
+    holding.attach(database, lease, None, None)
+    holding.record_epoch(database, lease, 1, [CurvePoint(1, 0, "val", "loss", 0.5)])
     return api
 
 

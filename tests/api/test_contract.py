@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from service.api.app import create_app
-from service.storage import studies
-from service.storage.database import Database
+from service.storage.database.database import Database
+from service.storage.studies import studies
 from tests.api.configuring import NO_DATABASE, settings_for
 from tests.api.fleet import definition_data, work
 from tests.api.serving import served

@@ -11,7 +11,7 @@ import pytest
 
 from service.api.app import create_app
 from service.dashboard import create_app as create_dashboard
-from service.storage import database
+from service.storage.database import database
 from service.storage.embedded import EmbeddedPostgres
 from tests.api.configuring import NO_DATABASE, settings_for
 from tests.api.fleet import definition_data

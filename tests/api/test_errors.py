@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from service.api.app import create_app
-from service.storage.database import Database
-from service.storage.tables import SCHEMA
+from service.storage.database.database import Database
+from service.storage.database.tables import SCHEMA
 from tests.api.configuring import settings_for
 from tests.api.fleet import definition_data
 from tests.api.serving import served

@@ -9,9 +9,9 @@ import httpx
 import pyarrow.parquet as pq
 import pytest
 
-from service.storage import studies
-from service.storage.database import Database
-from service.storage.records import RunState
+from service.storage.database.database import Database
+from service.storage.states import RunState
+from service.storage.studies import studies
 from tests.api.fleet import EPOCHS, definition_data, work
 
 STUDY = "/v1/studies/digits-1"

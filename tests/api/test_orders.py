@@ -5,8 +5,10 @@ import uuid
 import httpx
 import pytest
 
-from service.storage import queue, studies, workers
-from service.storage.database import Database
+from service.storage.database.database import Database
+from service.storage.fleet import workers
+from service.storage.runs import claiming, holding
+from service.storage.studies import studies
 from tests.api.fleet import definition_data, work
 
 
@@ -99,10 +101,10 @@ def test_a_trial_tells_its_history_and_is_cancelled(api: httpx.Client, database:
     assert attempt["ended_at"] is not None
     ended = api.post("/v1/studies/digits-1/trials/0/cancel")
     assert (ended.status_code, ended.json()["error"]) == (409, "trial_ended")
-    lease = queue.claim(database, workers.register(database, "node-2", 1, "cpu"), 60)
+    lease = claiming.claim(database, workers.register(database, "node-2", 1, "cpu"), 60)
     assert lease is not None
     trial_id = database.optuna.create_new_trial(studies.get(database, "digits-1").optuna_study_id)
-    queue.attach(database, lease, trial_id, 1)
+    holding.attach(database, lease, trial_id, 1)
     cancelled = api.post("/v1/studies/digits-1/trials/1/cancel").json()
     assert (cancelled["state"], cancelled["reason"]) == ("cancelled", "cancelled by hand")
     assert database.optuna.get_trial(trial_id).state.name == "FAIL"

@@ -8,10 +8,10 @@ import sqlalchemy as sa
 from search_spaces import parse_definition
 from service.api.app import create_app
 from service.api.models import CountsOut
-from service.storage import studies
-from service.storage.database import Database
+from service.storage.database.database import Database
+from service.storage.database.tables import SCHEMA
 from service.storage.states import RunState
-from service.storage.tables import SCHEMA
+from service.storage.studies import studies
 from tests.api.configuring import settings_for
 from tests.api.fleet import definition_data, work
 from tests.api.serving import served

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from service.storage import studies
-from service.storage.database import Database
-from service.storage.records import RunState
+from service.storage.database.database import Database
+from service.storage.states import RunState
+from service.storage.studies import studies
 from tests.api.fleet import EPOCHS, definition_data, work
 
 ENDINGS = {1: RunState.PRUNED, 2: RunState.FAILED}

@@ -2,10 +2,13 @@
 
 import httpx
 
-from service.storage import queue, studies, workers
-from service.storage.database import Database
-from service.storage.endings import close_finished_studies
-from service.storage.records import CurvePoint, RunState, Stage
+from service.storage.database.database import Database
+from service.storage.fleet import workers
+from service.storage.records import CurvePoint
+from service.storage.runs import claiming, holding
+from service.storage.runs.endings import close_finished_studies
+from service.storage.states import RunState, Stage
+from service.storage.studies import studies
 from tests.storage.test_confirmation import FOUND, searched
 
 TESTED = {"dropout": [0.31, 0.30, 0.32], "dropconnect": [0.11, 0.12, 0.10]}
@@ -14,15 +17,15 @@ TESTED = {"dropout": [0.31, 0.30, 0.32], "dropconnect": [0.11, 0.12, 0.10]}
 def confirm(database: Database) -> None:
     """Work on the confirmation's runs, whose test losses are known."""
     worker = workers.register(database, "node-1", 4711, "cpu")
-    while (lease := queue.claim(database, worker, 60)) is not None:
+    while (lease := claiming.claim(database, worker, 60)) is not None:
         assert lease.stage is Stage.CONFIRMATION
         assert lease.params is not None
-        queue.attach(database, lease, None, None)
+        holding.attach(database, lease, None, None)
         tested = TESTED[lease.params["regularizer"]]
         for repeat, loss in enumerate(tested):
             points = [CurvePoint(1, repeat, "val", "loss", 0.5), CurvePoint(1, repeat, "test", "loss", loss)]
-            queue.record_epoch(database, lease, repeat + 1, points)
-        queue.finish(database, lease, RunState.COMPLETE, values=[sum(tested) / 3], tell=lambda: None)
+            holding.record_epoch(database, lease, repeat + 1, points)
+        holding.finish(database, lease, RunState.COMPLETE, values=[sum(tested) / 3], tell=lambda: None)
 
 
 def test_the_winner_is_named_when_the_confirmation_has_ended(api: httpx.Client, database: Database) -> None:

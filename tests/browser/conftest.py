@@ -6,9 +6,10 @@ import pytest
 
 from search_spaces import parse_definition
 from service.dashboard import create_app
-from service.storage import studies
-from service.storage.database import Database
-from service.storage.records import RunState, StudyRecord
+from service.storage.database.database import Database
+from service.storage.records import StudyRecord
+from service.storage.states import RunState
+from service.storage.studies import studies
 from tests.api.configuring import settings_for
 from tests.api.fleet import definition_data, work
 from tests.api.serving import served

@@ -6,9 +6,9 @@ import httpx
 import sqlalchemy as sa
 
 from service.dashboard.app import DATABASE_CONNECTIONS
-from service.storage import studies
-from service.storage.database import Database
+from service.storage.database.database import Database
 from service.storage.records import StudyRecord
+from service.storage.studies import studies
 from tests.browser.conftest import TRIALS
 
 WRITES = [

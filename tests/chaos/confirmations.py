@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from service.storage import studies, trials
-from service.storage.database import Database
-from service.storage.records import RunState, Stage, StudyRecord, TrialRecord
+from service.storage.database.database import Database
+from service.storage.records import StudyRecord, TrialRecord
+from service.storage.states import RunState, Stage
+from service.storage.studies import studies, trials
 
 ON_TEST = "test"
 

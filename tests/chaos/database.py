@@ -11,7 +11,7 @@ from typing import Self
 import psutil
 import sqlalchemy as sa
 
-from service.storage.database import initialise
+from service.storage.database.database import initialise
 from service.storage.embedded import EmbeddedPostgres
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from service.storage.database import Database
-from service.storage.patience import AWAY
+from service.storage.database.database import Database
+from service.storage.database.patience import AWAY
 from tests.chaos.background import Background
 
 LOOK_S = 0.25

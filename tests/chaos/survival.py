@@ -11,10 +11,10 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from service.client import Unreachable
-from service.storage import studies, trials
 from service.storage.audit import Finding, audit
-from service.storage.database import Database
+from service.storage.database.database import Database
 from service.storage.records import StudyRecord, TrialRecord
+from service.storage.studies import studies, trials
 from tests.chaos import uninterrupted
 from tests.chaos.confirmations import unconfirmed
 from tests.chaos.controller import Controller, Customer

@@ -8,10 +8,10 @@ import sqlalchemy as sa
 
 from search_spaces import parse_definition
 from service.cli import main
-from service.storage import studies
 from service.storage.audit import audit, findings
-from service.storage.database import Database
-from service.storage.records import RunState
+from service.storage.database.database import Database
+from service.storage.states import RunState
+from service.storage.studies import studies
 from tests.api.fleet import definition_data, work
 
 # What each rule is to find: a statement that plants it, the run's place in the queue or None, part of the values.

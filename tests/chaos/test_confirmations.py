@@ -7,7 +7,8 @@ import pytest
 
 from search_spaces import parse_definition
 from search_spaces.variants import variants_of
-from service.storage.records import RunState, Stage, StudyRecord, TrialRecord
+from service.storage.records import StudyRecord, TrialRecord
+from service.storage.states import RunState, Stage
 from tests.chaos.confirmations import shortfalls
 from tests.chaos.definitions import definitions, poison
 from tests.reports.samples import params_of, study_of, trial_of

@@ -5,9 +5,10 @@ from pathlib import Path
 import torch
 
 from search_spaces import TrialConfig
-from service.storage import curves
-from service.storage.database import Database
-from service.storage.records import Stage, StudyRecord, TrialRecord
+from service.storage.database.database import Database
+from service.storage.records import StudyRecord, TrialRecord
+from service.storage.states import Stage
+from service.storage.studies import curves
 from workers.messages import EpochDone, Order
 from workers.trial import train
 

@@ -6,9 +6,11 @@ import pytest
 
 from service.cli.snapshot import take
 from service.client import Client
-from service.storage import queue, studies, workers
-from service.storage.database import Database
+from service.storage.database.database import Database
+from service.storage.fleet import workers
 from service.storage.records import CurvePoint
+from service.storage.runs import claiming, holding
+from service.storage.studies import studies
 from tests.api.fleet import definition_data, work
 
 Command = Callable[..., tuple[int, str, str]]
@@ -64,10 +66,10 @@ def test_a_trial_is_cancelled_once(command: Command, study: str, client: Client,
     assert command("cancel", study, "0")[0] == FAILED
     client.extend(study, 1)
     with Database.open(database_url) as database:
-        lease = queue.claim(database, workers.register(database, "node-2", 1, "cpu"), 60)
+        lease = claiming.claim(database, workers.register(database, "node-2", 1, "cpu"), 60)
         assert lease is not None
         trial = database.optuna.create_new_trial(studies.get(database, study).optuna_study_id)
-        queue.attach(database, lease, trial, 2)
+        holding.attach(database, lease, trial, 2)
     assert command("cancel", study, "2")[:2] == (DONE, "trial 2 of digits-1 is cancelled\n")
     assert "cancelled by hand" in command("trial", study, "2")[1]
 
@@ -78,9 +80,9 @@ def test_a_run_of_the_confirmation_is_shown_and_cancelled_by_its_place(
     client.submit(definition_data(trials=2, confirmation={"top": 1, "repeats": 2}))
     with Database.open(database_url) as database:
         work(database, studies.get(database, "digits-1"), limit=2)
-        lease = queue.claim(database, workers.register(database, "node-2", 1, "cpu"), 60)
+        lease = claiming.claim(database, workers.register(database, "node-2", 1, "cpu"), 60)
         assert lease is not None
-        queue.record_epoch(database, lease, 1, [CurvePoint(1, 0, "val", "loss", 0.25)])
+        holding.record_epoch(database, lease, 1, [CurvePoint(1, 0, "val", "loss", 0.25)])
     [running] = take(client, "digits-1").running
     assert (running.trial.place, running.value) == (0, 0.25)
     assert command("cancel", "digits-1", "0", "--confirmation")[:2] == (

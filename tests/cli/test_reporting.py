@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from service.client import Client
-from service.storage import studies
-from service.storage.database import Database
+from service.storage.database.database import Database
+from service.storage.studies import studies
 from tests.api.fleet import definition_data, work
 
 Command = Callable[..., tuple[int, str, str]]

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from search_spaces import parse_definition
-from service.storage import studies, trials
-from service.storage.database import Database
+from service.storage.database.database import Database
+from service.storage.studies import studies, trials
 from tests.installation.environments import Environment, linked
 
 pytestmark = pytest.mark.timeout(900)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from search_spaces import parse_definition, variant_of
-from service.storage.records import CurvePoint, RunState, StudyRecord, StudyState, TrialRecord
+from service.storage.records import CurvePoint, StudyRecord, TrialRecord
+from service.storage.states import RunState, StudyState
 
 BEGIN = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 SEARCH_SPACE = {

@@ -11,7 +11,8 @@ from service.reports.comparison import compare, values_by_repeat
 from service.reports.conclusion import conclusion
 from service.reports.results import Results
 from service.reports.sections.control import control, zero_rate
-from service.storage.records import CurvePoint, RunState, TrialRecord
+from service.storage.records import CurvePoint, TrialRecord
+from service.storage.states import RunState
 from tests.reports.samples import curve_of, params_of, study_of, trial_of
 
 MAXIMIZE = [{"metric": "val_accuracy", "direction": "maximize"}]

@@ -12,7 +12,8 @@ from service.reports.conclusion import conclusion
 from service.reports.confirmed import Confirmation, Confirmed, confirmation_of
 from service.reports.results import Results
 from service.reports.winner import names, verdict_of
-from service.storage.records import CurvePoint, RunState, Stage, StudyState, TrialRecord
+from service.storage.records import CurvePoint, TrialRecord
+from service.storage.states import RunState, Stage, StudyState
 from tests.reports.reading import Page
 from tests.reports.samples import params_of, study_of, trial_of
 

@@ -12,7 +12,7 @@ from service.reports.figures import charts_of
 from service.reports.results import Results
 from service.reports.sections.confirmation import confirmation_charts
 from service.reports.statistics import mean_interval
-from service.storage.records import StudyState
+from service.storage.states import StudyState
 from tests.reports.samples import study_of, trial_of
 from tests.reports.test_confirmation import CLEAR, CLOSE, confirmed, points_of, results_of, run_of
 from tests.reports.test_drawing import texts

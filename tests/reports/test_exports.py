@@ -13,7 +13,7 @@ from pernodedrop.installation import MissingPackage
 from service.reports import Results
 from service.reports.exports import TABLES, TableName, csv_of, parquet_of
 from service.reports.exports.table import mixed_column
-from service.storage.records import RunState, Stage
+from service.storage.states import RunState, Stage
 from tests.reports.samples import curve_of, params_of, searched, study_of, trial_of
 
 RESULTS = Results(*searched(40, repeats=2))

@@ -17,7 +17,7 @@ from service.reports.sections.learning_curves import curves_figure
 from service.reports.sections.rate_response import rate_charts
 from service.reports.statistics import mean_interval
 from service.reports.variants import COLOURS, look_of
-from service.storage.records import RunState
+from service.storage.states import RunState
 from tests.reports.samples import curve_of, params_of, searched, study_of, trial_of
 from tests.reports.test_drawing import texts
 

@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 import pytest
 
 from service.reports import Results, html_report
-from service.storage.records import CurvePoint, RunState, StudyState, TrialRecord
+from service.storage.records import CurvePoint, TrialRecord
+from service.storage.states import RunState, StudyState
 from tests.reports.reading import Page
 from tests.reports.samples import curve_of, params_of, searched, study_of, trial_of
 from tests.reports.test_markup import EVIL

@@ -3,7 +3,7 @@
 from service.reports import RankingRow, ranking
 from service.reports.pareto import front_numbers
 from service.reports.ranking import in_order
-from service.storage.records import RunState
+from service.storage.states import RunState
 from tests.reports.samples import params_of, study_of, trial_of
 
 DROPOUT = params_of("dropout", drop_rate=0.2)

@@ -4,7 +4,8 @@ import pytest
 
 from service.reports import records_table
 from service.reports.paper import TABLES, published_epoch_seconds, published_mean_ranks, published_records
-from service.storage.records import CurvePoint, RunState
+from service.storage.records import CurvePoint
+from service.storage.states import RunState
 from tests.reports.samples import curve_of, params_of, study_of, trial_of
 
 

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 
 from search_spaces import StudyDefinition, parse_definition
-from service.storage.database import Database
+from service.storage.database.database import Database
 
 
 @pytest.fixture

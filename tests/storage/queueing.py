@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa
 
-from service.storage import queue, studies, workers
-from service.storage.database import Database
+from service.storage.database.database import Database
 from service.storage.errors import StorageError
+from service.storage.fleet import workers
 from service.storage.records import Lease
+from service.storage.runs import claiming, holding
 from service.storage.states import RunState
+from service.storage.studies import studies
 
 
 def nothing() -> None:
@@ -19,7 +21,7 @@ def nothing() -> None:
 
 def claimed(db: Database, seconds: float = 60.0) -> Lease:
     """A run leased by one more worker."""
-    lease = queue.claim(db, workers.register(db, "host", 1, "cpu"), seconds)
+    lease = claiming.claim(db, workers.register(db, "host", 1, "cpu"), seconds)
     assert lease is not None
     return lease
 
@@ -27,7 +29,7 @@ def claimed(db: Database, seconds: float = 60.0) -> Lease:
 def ended(db: Database, value: float | None = None, state: RunState = RunState.COMPLETE) -> Lease:
     """One more run, claimed and ended at once with `value`."""
     lease = claimed(db)
-    queue.finish(db, lease, state, values=None if value is None else [value], tell=nothing)
+    holding.finish(db, lease, state, values=None if value is None else [value], tell=nothing)
     return lease
 
 

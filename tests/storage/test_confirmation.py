@@ -7,11 +7,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.storage import confirmation, extension, queue, studies, trials, workers
-from service.storage.database import Database
-from service.storage.endings import close_finished_studies
+from service.storage.database.database import Database
+from service.storage.fleet import workers
 from service.storage.records import StudyRecord
+from service.storage.runs import claiming, confirmation, holding
+from service.storage.runs.endings import close_finished_studies
 from service.storage.states import RunState, Stage, StudyState
+from service.storage.studies import extension, studies, trials
 from tests.storage.conftest import make_definition
 
 MAXIMIZE = [{"metric": "val_accuracy", "direction": "maximize"}]
@@ -130,7 +132,7 @@ def test_limits_of_the_search_do_not_cut_the_confirmation_off(db: Database) -> N
     close_finished_studies(db)
     close_finished_studies(db)
     assert studies.get(db, "found").confirmation["waiting"] == 2
-    lease = queue.claim(db, workers.register(db, "here", 1, "cpu"), 60)
+    lease = claiming.claim(db, workers.register(db, "here", 1, "cpu"), 60)
     assert lease is not None
     assert (lease.stage, lease.study_id, lease.params) == (Stage.CONFIRMATION, study.id, FOUND[0][0])
 
@@ -150,13 +152,13 @@ def test_who_comes_at_once_schedules_once(db: Database) -> None:
 
 def test_workers_that_end_the_last_runs_at_once_schedule_once(db: Database) -> None:
     study = studies.create(db, make_definition("found", trials=4, search_space=SPACE, confirmation={}))
-    leases = [queue.claim(db, workers.register(db, "here", number, "cpu"), 60) for number in range(4)]
+    leases = [claiming.claim(db, workers.register(db, "here", number, "cpu"), 60) for number in range(4)]
 
     def finish(place: int) -> None:
         lease = leases[place]
         assert lease is not None
-        queue.attach(db, lease, None, None, {"regularizer": "dropout", "drop_rate": place / 10})
-        queue.finish(db, lease, RunState.COMPLETE, values=[float(place)], tell=lambda: None)
+        holding.attach(db, lease, None, None, {"regularizer": "dropout", "drop_rate": place / 10})
+        holding.finish(db, lease, RunState.COMPLETE, values=[float(place)], tell=lambda: None)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(finish, range(4)))

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 import pytest
 
 from search_spaces import Confirmation
-from service.storage import extension, queue, studies
-from service.storage.database import Database
-from service.storage.endings import close_finished_studies
+from service.storage.database.database import Database
 from service.storage.errors import NotConfirmable, UnknownStudy
+from service.storage.runs import holding
+from service.storage.runs.endings import close_finished_studies
 from service.storage.states import RunState, StudyState
+from service.storage.studies import extension, studies
 from tests.storage.conftest import make_definition
 from tests.storage.queueing import at_once, claimed, execute, nothing
 from tests.storage.test_confirmation import confirming, dropconnect, dropout, end, searched
@@ -72,10 +73,10 @@ def test_the_time_until_it_is_confirmed_is_no_wall_time_and_a_pause_is_over(db: 
 def test_an_order_in_the_moment_of_the_last_end_confirms_once(db: Database, first: str) -> None:
     study = studies.create(db, make_definition("found", trials=1))
     last = claimed(db)
-    queue.attach(db, last, None, None, {"regularizer": "dropout", "drop_rate": 0.1})
+    holding.attach(db, last, None, None, {"regularizer": "dropout", "drop_rate": 0.1})
     calls: dict[str, Callable[[], object]] = {
         "confirm": lambda: extension.confirm(db, "found", ONCE),
-        "close": lambda: queue.finish(db, last, RunState.COMPLETE, values=[0.5], tell=nothing),
+        "close": lambda: holding.finish(db, last, RunState.COMPLETE, values=[0.5], tell=nothing),
     }
     at_once(db, study.id, calls, first)
     assert studies.get(db, "found").confirmation["waiting"] == 1

@@ -9,10 +9,11 @@ import sqlalchemy as sa
 from optuna.exceptions import StorageInternalError
 
 from search_spaces import StudyDefinition
-from service.storage import connections, studies
-from service.storage.database import Database
+from service.storage.database import connections
+from service.storage.database.database import Database
+from service.storage.database.patience import AWAY, patiently
 from service.storage.errors import SchemaOutdated
-from service.storage.patience import AWAY, patiently
+from service.storage.studies import studies
 
 
 @pytest.fixture

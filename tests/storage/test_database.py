@@ -7,9 +7,9 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from service.storage.database import Database, initialise, normalise_url
+from service.storage.database.database import Database, initialise, normalise_url
+from service.storage.database.tables import SCHEMA, metadata
 from service.storage.errors import DatabaseUnreachable, SchemaOutdated, StorageError
-from service.storage.tables import SCHEMA, metadata
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])

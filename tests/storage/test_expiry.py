@@ -5,14 +5,15 @@ import math
 import pytest
 
 from search_spaces.optuna import build_pruner, build_sampler, suggest
-from service.storage import asking, queue, studies, trials
 from service.storage.audit import audit
-from service.storage.database import Database
-from service.storage.expiry import expire
+from service.storage.database.database import Database
 from service.storage.optuna import infeasible
 from service.storage.optuna import trials as optuna_trials
 from service.storage.records import CurvePoint, Lease, TrialRecord
+from service.storage.runs import asking, holding
+from service.storage.runs.expiry import expire
 from service.storage.states import RunState
+from service.storage.studies import studies, trials
 from tests.storage.conftest import make_definition
 from tests.storage.queueing import claimed, pass_time
 
@@ -30,7 +31,7 @@ def told(db: Database, values: list[float] | None, memory: str | None = None, **
     optuna_study = optuna_trials.load_study(db, study.optuna_study_id, sampler, pruner)
     trial = optuna_trials.open_trial(optuna_study, asking.ask(db, optuna_study, lease))
     suggest(trial, definition)
-    queue.attach(db, lease, trial._trial_id, trial.number, trial.params)
+    holding.attach(db, lease, trial._trial_id, trial.number, trial.params)
     _record(db, lease, metric, report=values is not None)
     if memory is None:
         optuna_study.tell(trial, values, state=None if values else optuna_trials.TrialState.PRUNED)
@@ -49,7 +50,7 @@ def _record(db: Database, lease: Lease, metric: str, report: bool) -> None:
         for epoch, loss in enumerate(losses, 1):
             reported = (epoch, loss) if report and repeat == 0 and math.isfinite(loss) else None
             points = [CurvePoint(epoch, repeat, split, name, loss)]
-            queue.record_epoch(db, lease, repeat * EPOCHS + epoch, points, reported)
+            holding.record_epoch(db, lease, repeat * EPOCHS + epoch, points, reported)
 
 
 @pytest.mark.parametrize(

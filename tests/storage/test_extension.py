@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from service.storage import extension, queue, studies
-from service.storage.database import Database
+from service.storage.database.database import Database
 from service.storage.errors import NotExtendable, UnknownStudy
+from service.storage.runs import holding
 from service.storage.states import RunState, StudyState
+from service.storage.studies import extension, studies
 from tests.storage.conftest import make_definition
 from tests.storage.queueing import at_once, claimed, counts, ended, execute, nothing, noting
 
@@ -77,7 +78,7 @@ def test_an_extension_in_the_moment_of_the_last_end_leaves_the_study_open(db: Da
     last = claimed(db)
     calls: dict[str, Callable[[], object]] = {
         "extend": lambda: extension.extend(db, "s", 2),
-        "close": lambda: queue.finish(db, last, RunState.COMPLETE, tell=nothing),
+        "close": lambda: holding.finish(db, last, RunState.COMPLETE, tell=nothing),
     }
     at_once(db, study, calls, first)
     assert counts(db, "s") == {"complete": 1, "waiting": 2}

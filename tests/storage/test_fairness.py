@@ -5,11 +5,13 @@ from collections import Counter
 
 import pytest
 
-from service.storage import claiming, queue, studies, workers
-from service.storage.database import Database
+from service.storage.database.database import Database
 from service.storage.errors import UnknownStudy
+from service.storage.fleet import workers
 from service.storage.records import Lease
+from service.storage.runs import claiming, holding
 from service.storage.states import RunState
+from service.storage.studies import studies
 from tests.storage.conftest import make_definition
 from tests.storage.queueing import claimed, nothing
 
@@ -36,7 +38,7 @@ def test_whoever_has_the_fewest_running_is_next(db: Database) -> None:
     leases = [claimed(db) for _ in range(4)]
     for lease in leases:
         if lease.study_id == second:
-            queue.finish(db, lease, RunState.COMPLETE, tell=nothing)
+            holding.finish(db, lease, RunState.COMPLETE, tell=nothing)
     assert [claimed(db).study_id for _ in range(3)] == [second, second, first]
 
 
@@ -47,7 +49,7 @@ def test_a_changed_priority_counts_from_the_next_claim_on(db: Database) -> None:
     assert studies.set_priority(db, "second", 5).priority == 5
     assert studies.get(db, "second").definition.priority == 0  # the definition is what its author wrote
     assert [claimed(db).study_id for _ in range(4)] == [second] * 4
-    assert queue.renew(db, held, 60) == "running"
+    assert holding.renew(db, held, 60) == "running"
     with pytest.raises(UnknownStudy):
         studies.set_priority(db, "nobody", 1)
 
@@ -76,9 +78,9 @@ def test_of_studies_served_in_turn_no_run_is_lost_or_doubled(db: Database, datab
     def work_until_idle() -> None:
         with Database.open(database_url) as mine:
             worker = workers.register(mine, "host", 1, "cpu")
-            while lease := queue.claim(mine, worker, 60):
+            while lease := claiming.claim(mine, worker, 60):
                 taken.append(lease)
-                queue.finish(mine, lease, RunState.COMPLETE, tell=nothing)
+                holding.finish(mine, lease, RunState.COMPLETE, tell=nothing)
 
     _at_once(work_until_idle, 6)
     runs = sorted((lease.study_id, lease.ordinal) for lease in taken)

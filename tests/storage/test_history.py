@@ -2,11 +2,13 @@
 
 import pytest
 
-from service.storage import history, queue, studies, trials, workers
-from service.storage.database import Database
-from service.storage.expiry import expire
+from service.storage.database.database import Database
+from service.storage.fleet import workers
 from service.storage.records import Lease
+from service.storage.runs import claiming, history, holding
+from service.storage.runs.expiry import expire
 from service.storage.states import AttemptState, RunState
+from service.storage.studies import studies, trials
 from tests.storage.conftest import make_definition
 from tests.storage.queueing import claimed, nothing, pass_time
 
@@ -16,14 +18,14 @@ def told(db: Database, run_id: int) -> list[tuple[int, str, str | None, str | No
 
 
 def claim_as(db: Database, host: str, pid: int) -> Lease:
-    lease = queue.claim(db, workers.register(db, host, pid, "cpu"), 60)
+    lease = claiming.claim(db, workers.register(db, host, pid, "cpu"), 60)
     assert lease is not None
     return lease
 
 
 def test_a_run_tells_of_every_attempt(db: Database) -> None:
     studies.create(db, make_definition("told", trials=1))
-    queue.hand_back(db, claim_as(db, "a", 1), "no memory left")
+    holding.hand_back(db, claim_as(db, "a", 1), "no memory left")
     lost = claim_as(db, "b", 2)
     pass_time(db, 100)
     heir = claim_as(db, "c", 3)
@@ -32,7 +34,7 @@ def test_a_run_tells_of_every_attempt(db: Database) -> None:
         (1, "lost", "b:2", None),
         (2, "running", "c:3", None),
     ]
-    queue.finish(db, heir, RunState.FAILED, reason="loss became nan", tell=nothing)
+    holding.finish(db, heir, RunState.FAILED, reason="loss became nan", tell=nothing)
     assert told(db, lost.run_id)[-1] == (2, "failed", "c:3", "loss became nan")
     times = [(one.started_at, one.ended_at) for one in history.of_run(db, heir.run_id)]
     assert all(ended_at is not None and started_at <= ended_at for started_at, ended_at in times)
@@ -42,8 +44,8 @@ def test_a_run_tells_of_every_attempt(db: Database) -> None:
 def test_a_repeated_claim_of_one_worker_is_one_attempt(db: Database) -> None:
     studies.create(db, make_definition("told", trials=1))
     worker = workers.register(db, "a", 1, "cpu")
-    queue.claim(db, worker, 60)
-    lease = queue.claim(db, worker, 60)
+    claiming.claim(db, worker, 60)
+    lease = claiming.claim(db, worker, 60)
     assert lease is not None
     assert told(db, lease.run_id) == [(1, "running", "a:1", None)]
 
@@ -52,7 +54,7 @@ def test_a_repeated_claim_of_one_worker_is_one_attempt(db: Database) -> None:
 def test_every_end_is_told(db: Database, state: RunState) -> None:
     studies.create(db, make_definition("told", trials=1))
     lease = claimed(db)
-    queue.finish(db, lease, state, tell=nothing)
+    holding.finish(db, lease, state, tell=nothing)
     [attempt] = history.of_run(db, lease.run_id)
     assert attempt.state is AttemptState(state)
 
@@ -67,7 +69,7 @@ def test_a_waiting_run_has_no_attempt(db: Database) -> None:
 
 def test_a_run_that_fails_after_its_retries_names_all_its_attempts(db: Database) -> None:
     study = studies.create(db, make_definition("told", trials=1, retries=2))
-    queue.hand_back(db, claim_as(db, "preempted", 9))
+    holding.hand_back(db, claim_as(db, "preempted", 9))
     for pid in (1, 2, 3):
         lease = claim_as(db, "node", pid)
         pass_time(db, 100)

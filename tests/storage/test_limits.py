@@ -2,11 +2,13 @@
 
 import pytest
 
-from service.storage import history, queue, studies, workers
-from service.storage.database import Database
+from service.storage.database.database import Database
 from service.storage.errors import UnknownWorker
-from service.storage.expiry import expire
+from service.storage.fleet import workers
+from service.storage.runs import claiming, history, holding
+from service.storage.runs.expiry import expire
 from service.storage.states import RunState, StudyState
+from service.storage.studies import studies
 from tests.storage.conftest import make_definition
 from tests.storage.queueing import claimed, counts, ended, execute, nothing, pass_time, reasons
 
@@ -21,12 +23,12 @@ def test_device_time_is_what_holders_had_all_together(db: Database) -> None:
     create(db)
     first = claimed(db)
     pass_time(db, 10)
-    queue.hand_back(db, first)
+    holding.hand_back(db, first)
     again = claimed(db)
     assert again.run_id == first.run_id
     pass_time(db, 5)
     assert studies.get(db, "limited").device_time_s == pytest.approx(15, abs=2)
-    queue.finish(db, again, RunState.COMPLETE, tell=nothing)
+    holding.finish(db, again, RunState.COMPLETE, tell=nothing)
     assert studies.get(db, "limited").device_time_s == pytest.approx(15, abs=2)
 
 
@@ -51,7 +53,7 @@ def test_device_time_used_up_cancels_what_waits_and_lets_trials_end(db: Database
     assert counts(db, "limited") == {"cancelled": 6, "running": 2, "complete": 2}
     assert reasons(db) == {"device_time: 100 s used up"}
     for lease in others:
-        queue.finish(db, lease, RunState.COMPLETE, tell=nothing)
+        holding.finish(db, lease, RunState.COMPLETE, tell=nothing)
     assert studies.get(db, "limited").state is StudyState.COMPLETE
 
 
@@ -116,7 +118,7 @@ def test_what_is_handed_back_after_the_limit_is_cancelled(db: Database) -> None:
     create(db, trials=2, device_time=10)
     lease = claimed(db)
     pass_time(db, 20)
-    queue.hand_back(db, lease)
+    holding.hand_back(db, lease)
     assert counts(db, "limited") == {"cancelled": 2}
     assert studies.get(db, "limited").finished_at is not None
     assert [attempt.state for attempt in history.of_run(db, lease.run_id)] == ["preempted"]
@@ -126,16 +128,16 @@ def test_a_search_at_its_limit_is_confirmed_all_the_same(db: Database) -> None:
     budget = {"trials": 4, "device_time": 10}
     studies.create(db, make_definition("limited", budget=budget, confirmation={"top": 1, "repeats": 2}))
     lease = claimed(db)
-    queue.attach(db, lease, 1000, 0, {"regularizer": "dropout", "drop_rate": 0.1})
+    holding.attach(db, lease, 1000, 0, {"regularizer": "dropout", "drop_rate": 0.1})
     pass_time(db, 20)
-    queue.finish(db, lease, RunState.COMPLETE, values=[0.5], tell=nothing)
+    holding.finish(db, lease, RunState.COMPLETE, values=[0.5], tell=nothing)
     assert counts(db, "limited") == {"cancelled": 3, "complete": 1}
     study = studies.get(db, "limited")
     assert (study.state, study.confirmation["waiting"]) == (StudyState.RUNNING, 1)
     assert expire(db) == 0
     confirming = claimed(db)
     pass_time(db, 100)
-    queue.finish(db, confirming, RunState.COMPLETE, values=[0.6], tell=nothing)
+    holding.finish(db, confirming, RunState.COMPLETE, values=[0.6], tell=nothing)
     study = studies.get(db, "limited")
     assert (study.state, study.confirmation["complete"]) == (StudyState.COMPLETE, 1)
     assert study.device_time_s == pytest.approx(20, abs=2)  # of the search
@@ -144,7 +146,7 @@ def test_a_search_at_its_limit_is_confirmed_all_the_same(db: Database) -> None:
 def test_workers_that_nobody_names_are_forgotten_after_a_day(db: Database) -> None:
     create(db, trials=2)
     holder, idle, gone = (workers.register(db, name, 1, "cpu") for name in ("holder", "idle", "gone"))
-    assert queue.claim(db, holder, 60) is not None
+    assert claiming.claim(db, holder, 60) is not None
     workers.leave(db, gone)
     execute(db, "UPDATE fleet.workers SET seen_at = now() - interval '25 hours'")
     execute(db, "UPDATE fleet.workers SET stopped_at = seen_at WHERE stopped_at IS NOT NULL")

@@ -4,10 +4,12 @@ import optuna
 import sqlalchemy as sa
 from alembic import command
 
-from service.storage import database as storage
-from service.storage import extension, history, queue, studies, trials, workers
-from service.storage.database import Database, initialise
+from service.storage.database import database as storage
+from service.storage.database.database import Database, initialise
+from service.storage.fleet import workers
+from service.storage.runs import claiming, history, holding
 from service.storage.states import RunState, StudyState
+from service.storage.studies import extension, studies, trials
 from tests.storage.conftest import make_definition
 
 
@@ -39,10 +41,10 @@ def test_the_second_version_fills_in_parameters_and_values(empty_database_url: s
             stored = connection.execute(sa.text("SELECT params FROM fleet.runs ORDER BY ordinal")).scalars().all()
         assert stored == [*(trial.params for trial in optuna_study.trials), None]
         assert {type(value) for value in stored[0].values()} == {str, float, int, bool}
-        lease = queue.claim(db, workers.register(db, "host", 1, "cpu"), 60)
+        lease = claiming.claim(db, workers.register(db, "host", 1, "cpu"), 60)
         assert lease is not None
         assert [attempt.state for attempt in history.of_run(db, lease.run_id)] == ["running"]
-        queue.finish(db, lease, RunState.COMPLETE, values=[0.1], tell=lambda: None)
+        holding.finish(db, lease, RunState.COMPLETE, values=[0.1], tell=lambda: None)
         assert studies.get(db, "old").state is StudyState.COMPLETE
         assert extension.extend(db, "old", 1).counts["waiting"] == 1
 

@@ -9,11 +9,11 @@ from optuna.storages import RDBStorage
 from optuna.trial import Trial, TrialState
 
 from search_spaces import StudyDefinition
-from service.storage import studies
-from service.storage.database import Database
+from service.storage.database.database import Database
 from service.storage.optuna import statements
 from service.storage.optuna.storage import SharedStorage
 from service.storage.optuna.trials import fail, id_of, open_trial, reason_of, should_prune
+from service.storage.studies import studies
 
 CHECKED_AGAINST = "5.0.0"
 

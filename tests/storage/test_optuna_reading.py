@@ -16,7 +16,7 @@ from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from service.storage.database import Database
+from service.storage.database.database import Database
 
 # A value of every distribution there is, as Optuna would suggest it.
 DIMENSIONS: dict[str, tuple[BaseDistribution, Any]] = {

@@ -2,12 +2,14 @@
 
 import pytest
 
-from service.storage import cancellation, claiming, holding, queue, studies, workers
-from service.storage.database import Database
+from service.storage.database.database import Database
 from service.storage.errors import LeaseLost, TrialEnded, UnknownStudy, UnknownTrial
-from service.storage.expiry import expire
+from service.storage.fleet import workers
 from service.storage.records import Lease
+from service.storage.runs import claiming, holding
+from service.storage.runs.expiry import expire
 from service.storage.states import RunState, StudyState
+from service.storage.studies import cancellation, studies
 from tests.storage.conftest import make_definition
 from tests.storage.queueing import Waiting, claimed, counts, nothing, noting, reasons
 
@@ -24,7 +26,7 @@ def create(db: Database, trials: int = 3, **parts: object) -> int:
 def attached(db: Database, number: int = 0) -> Lease:
     """A run that has become trial `number`; 1000 + number is nobody's trial in Optuna's tables."""
     lease = claimed(db)
-    queue.attach(db, lease, 1000 + number, number)
+    holding.attach(db, lease, 1000 + number, number)
     return lease
 
 
@@ -35,12 +37,12 @@ def test_a_pause_holds_what_waits_and_lets_the_running_end(db: Database, worker:
     create(db)
     running = claimed(db)
     assert studies.set_state(db, "s", "paused").state is StudyState.PAUSED
-    assert queue.claim(db, worker, 60) is None
-    assert queue.renew(db, running, 60) is StudyState.PAUSED
-    queue.finish(db, running, RunState.COMPLETE, tell=nothing)
+    assert claiming.claim(db, worker, 60) is None
+    assert holding.renew(db, running, 60) is StudyState.PAUSED
+    holding.finish(db, running, RunState.COMPLETE, tell=nothing)
     assert counts(db, "s") == {"waiting": 2, "complete": 1}
     studies.set_state(db, "s", "running")
-    assert queue.claim(db, worker, 60) is not None
+    assert claiming.claim(db, worker, 60) is not None
 
 
 def test_a_run_that_is_claimed_while_its_study_is_paused_goes_on(db: Database, worker: str) -> None:
@@ -49,14 +51,14 @@ def test_a_run_that_is_claimed_while_its_study_is_paused_goes_on(db: Database, w
         claim_in_progress.execute(claiming._TAKE, {"worker": worker, "seconds": 60})
         studies.set_state(db, "s", "paused")
     assert counts(db, "s") == {"waiting": 2, "running": 1}
-    assert queue.claim(db, workers.register(db, "host", 2, "cpu"), 60) is None
+    assert claiming.claim(db, workers.register(db, "host", 2, "cpu"), 60) is None
 
 
 def test_a_paused_study_can_end_by_its_last_run(db: Database) -> None:
     create(db, trials=1)
     lease = claimed(db)
     studies.set_state(db, "s", "paused")
-    queue.finish(db, lease, RunState.COMPLETE, tell=nothing)
+    holding.finish(db, lease, RunState.COMPLETE, tell=nothing)
     assert studies.get(db, "s").state is StudyState.COMPLETE
 
 
@@ -72,8 +74,8 @@ def test_a_stop_waits_for_a_claim_in_progress_and_its_holder_hears_of_it(db: Dat
     stop.join()
     assert counts(db, "s") == {"cancelled": 2, "running": 1}
     lease = Lease(run.run_id, run.study_id, run.ordinal, run.token, 1, None, None)
-    assert queue.renew(db, lease, 60) is StudyState.STOPPED
-    queue.finish(db, lease, RunState.CANCELLED, reason="study stopped", tell=nothing)
+    assert holding.renew(db, lease, 60) is StudyState.STOPPED
+    holding.finish(db, lease, RunState.CANCELLED, reason="study stopped", tell=nothing)
     assert studies.get(db, "s").finished_at is not None
 
 
@@ -81,7 +83,7 @@ def test_a_run_that_ends_before_it_hears_of_the_stop_keeps_its_result(db: Databa
     create(db)
     lease = claimed(db)
     studies.set_state(db, "s", "stopped")
-    queue.finish(db, lease, RunState.COMPLETE, tell=nothing)
+    holding.finish(db, lease, RunState.COMPLETE, tell=nothing)
     assert counts(db, "s") == {"cancelled": 2, "complete": 1}
     assert studies.get(db, "s").finished_at is not None
 
@@ -90,7 +92,7 @@ def test_a_run_handed_back_to_a_stopped_study_is_cancelled(db: Database) -> None
     create(db)
     lease = claimed(db)
     studies.set_state(db, "s", "stopped")
-    queue.hand_back(db, lease)
+    holding.hand_back(db, lease)
     assert counts(db, "s") == {"cancelled": 3}
     assert reasons(db) == {"study stopped"}
     assert studies.get(db, "s").finished_at is not None
@@ -119,17 +121,17 @@ def test_a_cancelled_trial_ends_at_once_and_its_holder_is_refused(db: Database) 
     assert counts(db, "s") == {"cancelled": 1, "waiting": 2}
     assert reasons(db) == {"cancelled by hand"}
     with pytest.raises(LeaseLost):
-        queue.renew(db, lease, 60)
+        holding.renew(db, lease, 60)
     with pytest.raises(LeaseLost):
-        queue.finish(db, lease, RunState.COMPLETE, tell=nothing)
+        holding.finish(db, lease, RunState.COMPLETE, tell=nothing)
     with pytest.raises(LeaseLost):
-        queue.hand_back(db, lease)
+        holding.hand_back(db, lease)
     assert counts(db, "s") == {"cancelled": 1, "waiting": 2}
 
 
 def test_a_trial_that_was_handed_back_can_be_cancelled(db: Database) -> None:
     create(db, trials=1)
-    queue.hand_back(db, attached(db))
+    holding.hand_back(db, attached(db))
     cancellation.cancel(db, "s", 0)
     assert counts(db, "s") == {"cancelled": 1}
     assert studies.get(db, "s").state is StudyState.COMPLETE
@@ -137,7 +139,7 @@ def test_a_trial_that_was_handed_back_can_be_cancelled(db: Database) -> None:
 
 def test_what_has_ended_is_not_cancelled(db: Database) -> None:
     create(db)
-    queue.finish(db, attached(db), RunState.COMPLETE, tell=nothing)
+    holding.finish(db, attached(db), RunState.COMPLETE, tell=nothing)
     with pytest.raises(TrialEnded, match="trial 0 of study 's' is complete and cannot be cancelled"):
         cancellation.cancel(db, "s", 0)
     with pytest.raises(UnknownTrial):
@@ -155,7 +157,7 @@ def test_a_trial_that_is_being_told_is_not_cancelled_any_more(db: Database) -> N
     def tell() -> None:
         cancel.call(lambda: noting(refused, lambda: cancellation.cancel(db, "s", 0)))
 
-    queue.finish(db, lease, RunState.COMPLETE, tell=tell)
+    holding.finish(db, lease, RunState.COMPLETE, tell=tell)
     cancel.join()
     assert refused == [TrialEnded]
     assert counts(db, "s") == {"complete": 1, "waiting": 2}
@@ -168,8 +170,8 @@ def test_a_study_is_deleted_after_an_end_in_progress(db: Database) -> None:
     create(db)
     lease = claimed(db)
     delete = Waiting(db)
-    queue.finish(db, lease, RunState.COMPLETE, tell=lambda: delete.call(lambda: studies.delete(db, "s")))
+    holding.finish(db, lease, RunState.COMPLETE, tell=lambda: delete.call(lambda: studies.delete(db, "s")))
     delete.join()
     assert studies.count(db) == 0
     with pytest.raises(LeaseLost):
-        queue.finish(db, lease, RunState.COMPLETE, tell=nothing)
+        holding.finish(db, lease, RunState.COMPLETE, tell=nothing)

@@ -8,12 +8,14 @@ import pytest
 import sqlalchemy as sa
 
 from search_spaces import StudyDefinition
-from service.storage import curves, queue, studies, trials, workers
-from service.storage.database import Database
+from service.storage.database.database import Database
 from service.storage.errors import LeaseLost
-from service.storage.expiry import expire
+from service.storage.fleet import workers
 from service.storage.records import CurvePoint
+from service.storage.runs import claiming, holding
+from service.storage.runs.expiry import expire
 from service.storage.states import RunState, StudyState
+from service.storage.studies import curves, studies, trials
 from tests.storage.conftest import make_definition
 from tests.storage.queueing import claimed, nothing
 
@@ -28,7 +30,7 @@ def test_runs_are_leased_in_order_and_only_once(db: Database, definition: StudyD
     leases = [claimed(db) for _ in range(4)]
     assert [lease.ordinal for lease in leases] == [0, 1, 2, 3]
     assert all((lease.token, lease.attempts) == (1, 1) for lease in leases)
-    assert queue.claim(db, worker, 60) is None
+    assert claiming.claim(db, worker, 60) is None
 
 
 def test_many_claimers_share_a_queue_without_doubles(db: Database, database_url: str, worker: str) -> None:
@@ -37,7 +39,7 @@ def test_many_claimers_share_a_queue_without_doubles(db: Database, database_url:
 
     def take_all() -> None:
         with Database.open(database_url) as mine:
-            while lease := queue.claim(mine, workers.register(mine, "host", 1, "cpu"), 60):
+            while lease := claiming.claim(mine, workers.register(mine, "host", 1, "cpu"), 60):
                 taken.append(lease.ordinal)
 
     threads = [threading.Thread(target=take_all) for _ in range(8)]
@@ -53,7 +55,7 @@ def test_a_study_is_complete_when_its_last_run_ends(db: Database, definition: St
     states = [RunState.COMPLETE, RunState.PRUNED, RunState.FAILED, RunState.COMPLETE]
     for state in states:
         assert studies.get(db, "storage").state is StudyState.RUNNING
-        queue.finish(db, claimed(db), state, reason="why", tell=nothing)
+        holding.finish(db, claimed(db), state, reason="why", tell=nothing)
     study = studies.get(db, "storage")
     assert study.state is StudyState.COMPLETE
     assert study.finished_at is not None
@@ -75,35 +77,35 @@ def test_a_dead_holders_run_is_taken_over_and_the_holder_refused(
     point = CurvePoint(1, 0, "val", "loss", 0.5)
     told: list[str] = []
     with pytest.raises(LeaseLost):
-        queue.renew(db, dead, 60)
+        holding.renew(db, dead, 60)
     with pytest.raises(LeaseLost):
-        queue.record_epoch(db, dead, 1, [point])
+        holding.record_epoch(db, dead, 1, [point])
     with pytest.raises(LeaseLost):
-        queue.attach(db, dead, 1, 0)
+        holding.attach(db, dead, 1, 0)
     with pytest.raises(LeaseLost):
-        queue.note_facts(db, dead, {"backend": "mask"})
+        holding.note_facts(db, dead, {"backend": "mask"})
     with pytest.raises(LeaseLost):
-        queue.hand_back(db, dead)
+        holding.hand_back(db, dead)
     with pytest.raises(LeaseLost):
-        queue.finish(db, dead, RunState.COMPLETE, tell=lambda: told.append("dead"))
+        holding.finish(db, dead, RunState.COMPLETE, tell=lambda: told.append("dead"))
     assert told == []
     assert curves.of_run(db, dead.run_id) == []
-    queue.record_epoch(db, heir, 1, [point])
-    queue.finish(db, heir, RunState.COMPLETE, tell=lambda: told.append("heir"))
+    holding.record_epoch(db, heir, 1, [point])
+    holding.finish(db, heir, RunState.COMPLETE, tell=lambda: told.append("heir"))
     assert told == ["heir"]
 
 
 def test_a_renewed_lease_is_not_taken_over(db: Database, worker: str) -> None:
     studies.create(db, make_definition("renewed", trials=1))
     lease = claimed(db, seconds=0.05)
-    assert queue.renew(db, lease, 60) is StudyState.RUNNING
+    assert holding.renew(db, lease, 60) is StudyState.RUNNING
     time.sleep(0.1)
-    assert queue.claim(db, worker, 60) is None
+    assert claiming.claim(db, worker, 60) is None
 
 
 def test_a_worker_that_claims_again_gets_the_run_it_holds(db: Database, worker: str) -> None:
     studies.create(db, make_definition("answer-lost", retries=0))
-    lost, again = queue.claim(db, worker, 60), queue.claim(db, worker, 60)
+    lost, again = claiming.claim(db, worker, 60), claiming.claim(db, worker, 60)
     assert lost is not None
     assert again is not None
     assert (again.run_id, again.token, again.attempts) == (lost.run_id, 2, 1)
@@ -115,7 +117,7 @@ def test_a_run_lost_more_often_than_its_retries_fails(db: Database, worker: str)
     for attempt in (1, 2):
         assert claimed(db, seconds=0.01).attempts == attempt
         time.sleep(0.05)
-    assert queue.claim(db, worker, 60) is None
+    assert claiming.claim(db, worker, 60) is None
     assert expire(db) == 1
     study = studies.get(db, "poison")
     assert study.state is StudyState.COMPLETE
@@ -130,7 +132,7 @@ def test_handing_back_costs_no_attempt(db: Database, worker: str) -> None:
     for token in range(1, 5):
         lease = claimed(db)
         assert (lease.token, lease.attempts) == (token, 1)
-        queue.hand_back(db, lease)
+        holding.hand_back(db, lease)
     assert studies.get(db, "back").counts["waiting"] == 1
 
 
@@ -139,16 +141,16 @@ def test_an_end_whose_answer_was_lost_may_be_repeated(db: Database, worker: str)
     told: list[str] = []
     lease = claimed(db)
     for _ in range(2):
-        queue.finish(db, lease, RunState.COMPLETE, tell=lambda: told.append("once"))
+        holding.finish(db, lease, RunState.COMPLETE, tell=lambda: told.append("once"))
     assert told == ["once"]
     with pytest.raises(LeaseLost):
-        queue.finish(db, lease, RunState.FAILED, tell=lambda: told.append("otherwise"))
+        holding.finish(db, lease, RunState.FAILED, tell=lambda: told.append("otherwise"))
     back = claimed(db)
     for _ in range(2):
-        queue.hand_back(db, back)
+        holding.hand_back(db, back)
     assert claimed(db).run_id == back.run_id
     with pytest.raises(LeaseLost):
-        queue.hand_back(db, back)
+        holding.hand_back(db, back)
     assert told == ["once"]
 
 
@@ -160,9 +162,9 @@ def test_a_failing_tell_leaves_the_run_leased(db: Database, worker: str) -> None
         raise ConnectionError("away")
 
     with pytest.raises(ConnectionError):
-        queue.finish(db, lease, RunState.COMPLETE, tell=away)
+        holding.finish(db, lease, RunState.COMPLETE, tell=away)
     assert studies.get(db, "untold").counts["running"] == 1
-    queue.finish(db, lease, RunState.COMPLETE, tell=nothing)
+    holding.finish(db, lease, RunState.COMPLETE, tell=nothing)
 
 
 def test_paused_and_stopped_studies_lease_nothing(db: Database, worker: str) -> None:
@@ -175,9 +177,9 @@ def test_paused_and_stopped_studies_lease_nothing(db: Database, worker: str) -> 
     studies.set_state(db, "first", "running")
     assert claimed(db).study_id == studies.get(db, "first").id
     studies.set_state(db, "second", "stopped")
-    assert queue.renew(db, running, 60) is StudyState.STOPPED
+    assert holding.renew(db, running, 60) is StudyState.STOPPED
     assert studies.get(db, "second").counts["cancelled"] == 3
-    queue.finish(db, running, RunState.CANCELLED, reason="study stopped", tell=nothing)
+    holding.finish(db, running, RunState.CANCELLED, reason="study stopped", tell=nothing)
     assert studies.get(db, "second").finished_at is not None
 
 
@@ -185,9 +187,9 @@ def test_wall_time_cancels_what_waits(db: Database, worker: str) -> None:
     studies.create(db, make_definition("short", budget={"trials": 3, "wall_time": 0.05}))
     lease = claimed(db)
     time.sleep(0.1)
-    assert queue.claim(db, worker, 60) is None
+    assert claiming.claim(db, worker, 60) is None
     assert expire(db) == 2
-    queue.finish(db, lease, RunState.COMPLETE, tell=nothing)
+    holding.finish(db, lease, RunState.COMPLETE, tell=nothing)
     study = studies.get(db, "short")
     assert study.state is StudyState.COMPLETE
     assert (study.counts["complete"], study.counts["cancelled"]) == (1, 2)
@@ -197,14 +199,14 @@ def test_curves_are_written_once_an_epoch_and_dropped_for_a_new_attempt(db: Data
     studies.create(db, make_definition("curves", trials=1))
     lease = claimed(db)
     points = [CurvePoint(1, 0, "val", "loss", 0.5), CurvePoint(1, 0, "val", "accuracy", 0.9)]
-    queue.record_epoch(db, lease, 1, points)
-    queue.record_epoch(db, lease, 1, [CurvePoint(1, 0, "val", "loss", 0.4), points[1]])
+    holding.record_epoch(db, lease, 1, points)
+    holding.record_epoch(db, lease, 1, [CurvePoint(1, 0, "val", "loss", 0.4), points[1]])
     stored = curves.of_run(db, lease.run_id)
     assert {(p.metric, p.value) for p in stored} == {("loss", 0.4), ("accuracy", 0.9)}
     study = studies.get(db, "curves")
     assert curves.of_study(db, study.id) == {lease.run_id: stored}
     assert [p.metric for p in curves.of_study(db, study.id, [("val", "loss")])[lease.run_id]] == ["loss"]
-    queue.attach(db, lease, 7, 0)
+    holding.attach(db, lease, 7, 0)
     assert curves.of_run(db, lease.run_id) == []
 
 
@@ -213,7 +215,7 @@ def test_deleting_a_study_ends_its_leases(db: Database, worker: str) -> None:
     lease = claimed(db)
     studies.delete(db, "gone")
     with pytest.raises(LeaseLost):
-        queue.renew(db, lease, 60)
+        holding.renew(db, lease, 60)
     with db.engine.connect() as connection:
         assert connection.execute(sa.text("SELECT count(*) FROM fleet.runs")).scalar_one() == 0
 
@@ -221,7 +223,7 @@ def test_deleting_a_study_ends_its_leases(db: Database, worker: str) -> None:
 def test_an_unknown_worker_leases_nothing(db: Database, definition: StudyDefinition) -> None:
     studies.create(db, definition)
     with pytest.raises(sa.exc.IntegrityError):
-        queue.claim(db, str(uuid.uuid4()), 60)
+        claiming.claim(db, str(uuid.uuid4()), 60)
     assert studies.get(db, "storage").counts["waiting"] == 4
 
 
@@ -232,6 +234,6 @@ def test_what_a_stale_holder_would_ask_for_is_not_asked(db: Database) -> None:
     heir = claimed(db)
     asked: list[str] = []
     with pytest.raises(LeaseLost):
-        queue.under_lease(db, stale, lambda: asked.append("stale"))
-    queue.under_lease(db, heir, lambda: asked.append("heir"))
+        holding.under_lease(db, stale, lambda: asked.append("stale"))
+    holding.under_lease(db, heir, lambda: asked.append("heir"))
     assert asked == ["heir"]

@@ -8,9 +8,9 @@ from multiprocessing.pool import Pool
 import pytest
 import sqlalchemy as sa
 
-from service.storage import slots
-from service.storage.database import Database
-from service.storage.tables import device_slots
+from service.storage.database.database import Database
+from service.storage.database.tables import device_slots
+from service.storage.fleet import slots
 
 GPUS = ["GPU-a", "GPU-b", "GPU-c", "GPU-d"]
 

@@ -9,11 +9,13 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from search_spaces import Confirmation
-from service.storage import cancellation, extension, queue, studies, workers
-from service.storage.database import Database
+from service.storage.database.database import Database
 from service.storage.errors import LeaseLost, StorageError
-from service.storage.expiry import expire
+from service.storage.fleet import workers
+from service.storage.runs import claiming, holding
+from service.storage.runs.expiry import expire
 from service.storage.states import RunState, Stage
+from service.storage.studies import cancellation, extension, studies
 from tests.storage.conftest import make_definition
 from tests.storage.queueing import counts, nothing
 from tests.storage.test_confirmation import SPACE
@@ -95,19 +97,19 @@ def _orders(db: Database, dice: random.Random) -> list[Callable[[], object]]:
 
 
 def _work_once(db: Database, dice: random.Random) -> None:
-    lease = queue.claim(db, workers.register(db, "host", 1, "cpu"), dice.choice([0.01, 60]))
+    lease = claiming.claim(db, workers.register(db, "host", 1, "cpu"), dice.choice([0.01, 60]))
     if lease is None:
         return
     try:
         if lease.stage is Stage.SEARCH and lease.trial_id is None:
             params = {"regularizer": dice.choice(["dropout", "dropconnect"]), "drop_rate": dice.randint(0, 9) / 10}
-            queue.attach(db, lease, 1000 + lease.ordinal, lease.ordinal, params)
+            holding.attach(db, lease, 1000 + lease.ordinal, lease.ordinal, params)
         match dice.randint(0, 3):
             case 0:
-                queue.hand_back(db, lease)
+                holding.hand_back(db, lease)
             case 1:
-                queue.finish(db, lease, RunState.FAILED, reason="why", tell=nothing)
+                holding.finish(db, lease, RunState.FAILED, reason="why", tell=nothing)
             case _:
-                queue.finish(db, lease, RunState.COMPLETE, values=[dice.random()], tell=nothing)
+                holding.finish(db, lease, RunState.COMPLETE, values=[dice.random()], tell=nothing)
     except LeaseLost:
         return

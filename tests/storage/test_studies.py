@@ -7,10 +7,12 @@ import pytest
 import sqlalchemy as sa
 
 from search_spaces import StudyDefinition
-from service.storage import queue, studies, workers
-from service.storage.database import Database
+from service.storage.database.database import Database
 from service.storage.errors import IllegalTransition, StudyExists, UnknownStudy
+from service.storage.fleet import workers
+from service.storage.runs import claiming
 from service.storage.states import StudyState
+from service.storage.studies import studies
 from tests.storage.conftest import make_definition
 
 
@@ -107,7 +109,7 @@ def test_workers_come_and_go(db: Database) -> None:
     ]
     workers.check_in(db, first)
     studies.create(db, make_definition("busy"))
-    assert queue.claim(db, first, 60) is not None
+    assert claiming.claim(db, first, 60) is not None
     workers.leave(db, second)
     assert [(w.id, w.state) for w in workers.alive(db)] == [(first, "busy")]
     with db.engine.begin() as connection:

@@ -7,10 +7,11 @@ import pytest
 import sqlalchemy as sa
 
 from search_spaces import Confirmation
-from service.storage import extension, queue, studies, trials
-from service.storage.database import Database
-from service.storage.endings import close_finished_studies
+from service.storage.database.database import Database
+from service.storage.runs import holding
+from service.storage.runs.endings import close_finished_studies
 from service.storage.states import RunState, StudyState
+from service.storage.studies import extension, studies, trials
 from tests.storage.conftest import make_definition
 from tests.storage.queueing import claimed, ended, execute, nothing, pass_time
 from tests.storage.test_confirmation import dropconnect, dropout, end, searched
@@ -48,8 +49,8 @@ def test_a_list_of_thirty_takes_as_many_statements_as_one_of_three(db: Database)
 def test_what_a_report_reads_of_runs_takes_one_statement(db: Database) -> None:
     study = studies.create(db, make_definition("s", trials=6))
     for state in (RunState.PRUNED, RunState.FAILED, RunState.CANCELLED, RunState.COMPLETE):
-        queue.finish(db, claimed(db), state, tell=nothing)
-    queue.attach(db, claimed(db), 1, 0)  # begun last, and the first trial
+        holding.finish(db, claimed(db), state, tell=nothing)
+    holding.attach(db, claimed(db), 1, 0)  # begun last, and the first trial
     assert number(db, lambda: trials.begun(db, study)) == number(db, lambda: trials.confirming(db, study)) == 1
     assert [(run.number, run.state) for run in trials.begun(db, study)] == [
         (0, "running"),

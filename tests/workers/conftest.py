@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from search_spaces import StudyDefinition, parse_definition
-from service.storage import studies, trials
-from service.storage.database import Database
+from service.storage.database.database import Database
 from service.storage.records import StudyRecord, TrialRecord
+from service.storage.studies import studies, trials
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,8 +1,9 @@
 """A trial that is cancelled by hand ends, and its worker goes on with others."""
 
-from service.storage import cancellation, history, studies, trials
-from service.storage.database import Database
-from service.storage.records import RunState
+from service.storage.database.database import Database
+from service.storage.runs import history
+from service.storage.states import RunState
+from service.storage.studies import cancellation, studies, trials
 from tests.workers.conftest import StartWorker, finished, own_study, until
 
 

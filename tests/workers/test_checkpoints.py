@@ -10,9 +10,9 @@ import torch
 
 from pernodedrop.names import LAWS, MASK_MODES, REGULARIZERS
 from search_spaces import TaskSpec, TrialConfig
-from service.storage import curves, studies
-from service.storage.database import Database
-from service.storage.records import RunState
+from service.storage.database.database import Database
+from service.storage.states import RunState
+from service.storage.studies import curves, studies
 from tests.workers.conftest import StartWorker, finished, only_trial, own_study, until
 from workers.checkpoints import CheckpointStore, Place
 from workers.messages import EpochDone, Finished, Order, Report, Started, Stop, Stopped

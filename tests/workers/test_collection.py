@@ -5,9 +5,11 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from service.storage import cancellation, ownership, queue, studies
-from service.storage.database import Database
-from service.storage.records import RunState
+from service.storage.database.database import Database
+from service.storage.fleet import ownership
+from service.storage.runs import holding
+from service.storage.states import RunState
+from service.storage.studies import cancellation, studies
 from tests.storage.queueing import claimed, nothing
 from tests.workers.conftest import StartWorker, own_study, until
 from workers.checkpoints import CheckpointStore, Place
@@ -42,11 +44,11 @@ def test_what_belongs_to_no_open_run_is_collected(db: Database, url: str) -> Non
     for lease in (running, back, cancelled, ended, deleted):
         keep(ours, lease.run_id, lease.token)
         keep(theirs, lease.run_id)
-    queue.hand_back(db, back)
-    queue.attach(db, cancelled, 1000, 0)
-    queue.hand_back(db, cancelled)
+    holding.hand_back(db, back)
+    holding.attach(db, cancelled, 1000, 0)
+    holding.hand_back(db, cancelled)
     cancellation.cancel(db, "here", 0)
-    queue.finish(db, ended, RunState.FAILED, reason="its holder died before it could clear up", tell=nothing)
+    holding.finish(db, ended, RunState.FAILED, reason="its holder died before it could clear up", tell=nothing)
     studies.delete(db, "deleted")
     collected(db, ours)
     everybody = (running, back, cancelled, ended, deleted)

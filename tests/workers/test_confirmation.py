@@ -9,9 +9,12 @@ import pytest
 import torch
 
 from search_spaces import Confirmation, Objective, StudyDefinition, TaskSpec, TrialConfig
-from service.storage import curves, extension, queue, studies, trials, workers
-from service.storage.database import Database
-from service.storage.records import CurvePoint, RunState, Stage, StudyRecord, StudyState, TrialRecord
+from service.storage.database.database import Database
+from service.storage.fleet import workers
+from service.storage.records import CurvePoint, StudyRecord, TrialRecord
+from service.storage.runs import claiming
+from service.storage.states import RunState, Stage, StudyState
+from service.storage.studies import curves, extension, studies, trials
 from tests.workers.conftest import StartWorker, finished, own_study, until
 from tests.workers.test_checkpoints import figures
 from workers.assigning import assignment_of
@@ -143,7 +146,7 @@ def test_an_extended_study_confirms_only_new_configurations(db: Database, start_
 
 def test_only_a_run_of_the_search_becomes_a_trial_of_optunas(db: Database) -> None:
     study = studies.create(db, confirmed_study("both"))
-    lease = queue.claim(db, workers.register(db, "here", 1, "cpu"), 60)
+    lease = claiming.claim(db, workers.register(db, "here", 1, "cpu"), 60)
     assert lease is not None
     confirming = replace(lease, stage=Stage.CONFIRMATION)
     assert isinstance(assignment_of(db, confirming, study.definition, study.optuna_study_id), ConfirmationRun)
@@ -156,7 +159,7 @@ def test_only_a_run_of_the_search_becomes_a_trial_of_optunas(db: Database) -> No
 
 def test_a_study_without_confirmation_has_no_run_that_confirms(db: Database) -> None:
     study = studies.create(db, own_study("plain"))
-    lease = queue.claim(db, workers.register(db, "here", 1, "cpu"), 60)
+    lease = claiming.claim(db, workers.register(db, "here", 1, "cpu"), 60)
     assert lease is not None
     with pytest.raises(ValueError, match="of a study without confirmation"):
         assignment_of(db, replace(lease, stage=Stage.CONFIRMATION), study.definition, study.optuna_study_id)

@@ -1,8 +1,10 @@
 """A worker that is asked over REST to leave does what SIGTERM makes it do."""
 
-from service.storage import history, studies, workers
-from service.storage.database import Database
-from service.storage.records import RunState
+from service.storage.database.database import Database
+from service.storage.fleet import workers
+from service.storage.runs import history
+from service.storage.states import RunState
+from service.storage.studies import studies
 from tests.workers.conftest import StartWorker, finished, only_trial, own_study, until
 
 

@@ -3,10 +3,10 @@
 import pytest
 
 from search_spaces import parse_definition
-from service.storage import curves, studies, trials
 from service.storage.audit import audit
-from service.storage.database import Database
-from service.storage.records import RunState, Stage
+from service.storage.database.database import Database
+from service.storage.states import RunState, Stage
+from service.storage.studies import curves, studies, trials
 from tests.workers.conftest import StartWorker
 
 

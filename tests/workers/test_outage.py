@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from service.storage import curves, studies
-from service.storage.database import Database, initialise
+from service.storage.database.database import Database, initialise
 from service.storage.embedded import EmbeddedPostgres
-from service.storage.records import RunState
+from service.storage.states import RunState
+from service.storage.studies import curves, studies
 from tests.storage.queueing import wait_until_blocked
 from tests.workers.conftest import ROOT, StartWorker, finished, only_trial, own_study, until
 

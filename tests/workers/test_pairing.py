@@ -1,8 +1,8 @@
 """Early stop by whole repeats, through real workers."""
 
-from service.storage import studies, trials
-from service.storage.database import Database
-from service.storage.records import RunState
+from service.storage.database.database import Database
+from service.storage.states import RunState
+from service.storage.studies import studies, trials
 from tests.workers.conftest import StartWorker, own_study
 
 

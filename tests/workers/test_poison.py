@@ -2,9 +2,10 @@
 
 import signal
 
-from service.storage import history, studies, trials
-from service.storage.database import Database
-from service.storage.records import RunState
+from service.storage.database.database import Database
+from service.storage.runs import history
+from service.storage.states import RunState
+from service.storage.studies import studies, trials
 from tests.workers.conftest import StartWorker, finished, own_study, until
 
 RETRIES = 1

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from search_spaces import InvalidDefinition, StudyShape, parse_definition
 from service.api.app import create_app
 from service.dashboard import create_app as create_dashboard
-from service.storage import audit, studies
-from service.storage.database import Database
+from service.storage import audit
+from service.storage.database.database import Database
+from service.storage.studies import studies
 from tests.api.configuring import settings_for
 from tests.api.serving import served
 from tests.workers.conftest import StartWorker

@@ -13,10 +13,11 @@ import sqlalchemy as sa
 from optuna.trial import TrialState
 
 from search_spaces import StudyDefinition
-from service.storage import studies, trials, workers
-from service.storage.database import Database
-from service.storage.records import RunState
-from service.storage.tables import device_slots, run_history
+from service.storage.database.database import Database
+from service.storage.database.tables import device_slots, run_history
+from service.storage.fleet import workers
+from service.storage.states import RunState
+from service.storage.studies import studies, trials
 from tests.workers.conftest import ROOT, StartWorker, finished, own_study, until
 from workers.room import Room
 

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 import torch
 
 from search_spaces import TrialConfig
-from service.storage import curves, studies, trials
-from service.storage.database import Database
+from service.storage.database.database import Database
 from service.storage.records import StudyRecord
+from service.storage.studies import curves, studies, trials
 from tests.workers.conftest import StartWorker, own_study
 from workers.messages import EpochDone, Order
 from workers.trial import train

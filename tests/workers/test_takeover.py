@@ -9,10 +9,13 @@ import pytest
 
 from search_spaces import StudyDefinition
 from search_spaces.optuna import build_pruner, build_sampler
-from service.storage import asking, curves, history, queue, studies, trials, workers
-from service.storage.database import Database
+from service.storage.database.database import Database
+from service.storage.fleet import workers
 from service.storage.optuna import trials as optuna_trials
-from service.storage.records import CurvePoint, Lease, RunState, StudyRecord
+from service.storage.records import CurvePoint, Lease, StudyRecord
+from service.storage.runs import asking, claiming, history, holding
+from service.storage.states import RunState
+from service.storage.studies import curves, studies, trials
 from tests.workers.conftest import StartWorker, finished, only_trial, own_study, until
 from workers.assignment import Ended
 from workers.messages import EpochDone
@@ -105,9 +108,9 @@ def test_a_trial_told_but_not_noted_is_not_trained_again(db: Database, start_wor
         db, study.optuna_study_id, build_sampler(study.definition, 1), build_pruner(study.definition)
     )
     trial_id = asking.ask(db, optuna_study, lease)
-    queue.attach(db, lease, trial_id, 0)
-    queue.note_facts(db, lease, {"backend": "mask"})
-    queue.record_epoch(db, lease, 1, [CurvePoint(1, 0, "val", "loss", 0.125)])
+    holding.attach(db, lease, trial_id, 0)
+    holding.note_facts(db, lease, {"backend": "mask"})
+    holding.record_epoch(db, lease, 1, [CurvePoint(1, 0, "val", "loss", 0.125)])
     optuna_study.tell(0, 0.125)  # and dies before the run's end is committed
     time.sleep(0.3)
     assert start_worker("--exit-when-idle").wait(60) == 0
@@ -120,7 +123,7 @@ def test_a_trial_told_but_not_noted_is_not_trained_again(db: Database, start_wor
 
 def _leased_by_a_worker_that_dies(db: Database) -> tuple[StudyRecord, Lease]:
     study = studies.create(db, own_study("crash"))
-    lease = queue.claim(db, workers.register(db, "gone", 1, "cpu"), 0.2)
+    lease = claiming.claim(db, workers.register(db, "gone", 1, "cpu"), 0.2)
     assert lease is not None
     return study, lease
 
@@ -150,11 +153,11 @@ def test_no_optuna_trial_is_left_running(db: Database, start_worker: StartWorker
         db, study.optuna_study_id, build_sampler(study.definition, 1), build_pruner(study.definition)
     )
     trial_id = asking.ask(db, optuna_study, lease)
-    queue.attach(db, lease, trial_id, 0)
+    holding.attach(db, lease, trial_id, 0)
     if told:
         optuna_study.tell(0, 0.5)
     else:
-        queue.hand_back(db, lease)
+        holding.hand_back(db, lease)
     studies.set_state(db, "crash", "stopped")
     time.sleep(0.3)
     assert start_worker("--exit-when-idle").wait(60) == 0
@@ -187,15 +190,15 @@ def test_a_trial_carried_on_is_not_judged_again_where_it_has_passed(db: Database
     good, bad = _claimed(db), _claimed(db)
     _begun(db, definition, study, bad, 9.0)
     trial = _begun(db, definition, study, good, 1.0)
-    queue.finish(db, good, RunState.COMPLETE, tell=lambda: trial.tell(Ended(RunState.COMPLETE)))
-    queue.hand_back(db, bad)
+    holding.finish(db, good, RunState.COMPLETE, tell=lambda: trial.tell(Ended(RunState.COMPLETE)))
+    holding.hand_back(db, bad)
     heir = _begun(db, definition, study, _claimed(db), 9.0)
     assert not heir.is_hopeless((1, 9.0))
     assert optuna_trials.should_prune(heir._trial, 1, 9.0)  # which is what the pruner would say by now
 
 
 def _claimed(db: Database) -> Lease:
-    lease = queue.claim(db, workers.register(db, "here", 1, "cpu"), 60)
+    lease = claiming.claim(db, workers.register(db, "here", 1, "cpu"), 60)
     assert lease is not None
     return lease
 
@@ -206,5 +209,5 @@ def _begun(db: Database, definition: StudyDefinition, study: StudyRecord, lease:
     trial.adopt()
     trial.prepare()
     report = trial.take_in(EpochDone(0, 1, {"val_loss": loss}))
-    queue.record_epoch(db, lease, 1, [CurvePoint(1, 0, "val", "loss", loss)], report)
+    holding.record_epoch(db, lease, 1, [CurvePoint(1, 0, "val", "loss", loss)], report)
     return trial

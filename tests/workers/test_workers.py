@@ -5,9 +5,10 @@ import signal
 from optuna.trial import TrialState
 
 from search_spaces import StudyDefinition, parse_definition
-from service.storage import curves, studies, trials, workers
-from service.storage.database import Database
-from service.storage.records import RunState
+from service.storage.database.database import Database
+from service.storage.fleet import workers
+from service.storage.states import RunState
+from service.storage.studies import curves, studies, trials
 from tests.workers.conftest import StartWorker, finished, only_trial, own_study, until
 
 

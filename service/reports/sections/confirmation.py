@@ -10,7 +10,8 @@ from service.reports.sections.section import note, section, tag
 from service.reports.statistics import PairedDifference
 from service.reports.variants import look_of
 from service.reports.wording import DASH, decimal, listing, places_for, plural, settings
-from service.storage.records import RunState, StudyState, TrialRecord
+from service.storage.records import TrialRecord
+from service.storage.states import RunState, StudyState
 
 
 def confirmation(results: Results) -> Html | None:

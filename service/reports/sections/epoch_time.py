@@ -11,7 +11,7 @@ from service.reports.results import Results
 from service.reports.sections.section import note, section, tag
 from service.reports.variants import look_of
 from service.reports.wording import DASH, decimal, places_for
-from service.storage.records import RunState
+from service.storage.states import RunState
 
 SECONDS = "train_seconds"
 REFERENCE = "dropout"

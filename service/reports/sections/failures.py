@@ -6,7 +6,8 @@ from service.reports.markup import Html, table
 from service.reports.results import Results
 from service.reports.sections.section import note, section
 from service.reports.wording import DASH, settings
-from service.storage.records import RunState, TrialRecord
+from service.storage.records import TrialRecord
+from service.storage.states import RunState
 
 MOST_REASONS = 50
 MOST_NUMBERS = 8

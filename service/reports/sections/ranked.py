@@ -9,7 +9,7 @@ from service.reports.results import Results
 from service.reports.sections.section import facts, note, section, tag
 from service.reports.variants import look_of
 from service.reports.wording import DASH, decimal, places_for, setting, settings
-from service.storage.records import RunState
+from service.storage.states import RunState
 
 
 def ranked(results: Results) -> Html:

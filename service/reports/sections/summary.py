@@ -9,7 +9,7 @@ from service.reports.results import Results
 from service.reports.sections.section import facts
 from service.reports.winner import names
 from service.reports.wording import DASH, decimal, duration, moment, places_for, plural, setting
-from service.storage.records import FINISHED_STATES, OPEN_STATES, RunState, StudyState
+from service.storage.states import FINISHED_STATES, OPEN_STATES, RunState, StudyState
 
 
 def head(results: Results) -> Html:

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from service.storage.tables import SCHEMA, metadata
+from service.storage.database.tables import SCHEMA, metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -16,7 +16,7 @@ from service.storage.states import storable
 
 
 class Opened(Protocol):
-    """What holds an Optuna storage: `service.storage.database.Database`."""
+    """What holds an Optuna storage: `service.storage.database.database.Database`."""
 
     @property
     def optuna(self) -> BaseStorage: ...

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
-from service.storage.database import Database
+from service.storage.database.database import Database
 
 _ID = sa.text(
     """

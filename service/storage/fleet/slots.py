@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from service.storage.database import Database
-from service.storage.tables import device_slots
+from service.storage.database.database import Database
+from service.storage.database.tables import device_slots
 
 _CHOOSING = 0x51075  # any constant: one worker chooses at a time, so that two that start together part
 

@@ -6,11 +6,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from search_spaces import StudyShape, recorded_params, variant_of
-from service.storage.database import Database
+from service.storage.database.database import Database
+from service.storage.database.tables import runs, workers
 from service.storage.errors import UnknownTrial
 from service.storage.records import StudyRecord, TrialRecord
 from service.storage.states import BEGUN_STATES, RunState, Stage
-from service.storage.tables import runs, workers
 
 _BY_ID = sa.text(
     """

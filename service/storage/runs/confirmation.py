@@ -7,9 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from search_spaces import StudyShape, recorded_params, variant_of
-from service.storage.expressions import SIGN
+from service.storage.database.tables import runs
+from service.storage.runs.expressions import SIGN
 from service.storage.states import Stage
-from service.storage.tables import runs
 
 _STUDY = sa.text(
     """

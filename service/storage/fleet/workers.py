@@ -6,10 +6,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from service.storage.database import Database
+from service.storage.database.database import Database
+from service.storage.database.tables import runs, studies, workers
 from service.storage.errors import UnknownWorker
 from service.storage.records import WorkerRecord
-from service.storage.tables import runs, studies, workers
 
 SILENT_S = 60  # s without a sign of life after which a worker is no longer listed
 

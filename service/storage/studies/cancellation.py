@@ -2,12 +2,12 @@
 
 import sqlalchemy as sa
 
-from service.storage import studies, trials
-from service.storage.database import Database
-from service.storage.endings import close_finished_studies, end_run
+from service.storage.database.database import Database
 from service.storage.errors import TrialEnded, UnknownTrial
 from service.storage.optuna import trials as optuna_trials
+from service.storage.runs.endings import close_finished_studies, end_run
 from service.storage.states import OPEN_STATES, RunState, Stage
+from service.storage.studies import studies, trials
 
 REASON = "cancelled by hand"
 

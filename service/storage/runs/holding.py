@@ -5,14 +5,14 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from service.storage.database import Database
-from service.storage.endings import close_finished_studies, end_run
+from service.storage.database.database import Database
+from service.storage.database.tables import curves, runs
 from service.storage.errors import LeaseLost
-from service.storage.expressions import SPENT_S
 from service.storage.optuna.statements import REPORT
 from service.storage.records import CurvePoint, Lease
+from service.storage.runs.endings import close_finished_studies, end_run
+from service.storage.runs.expressions import SPENT_S
 from service.storage.states import RunState, StudyState, storable
-from service.storage.tables import curves, runs
 
 T = TypeVar("T")
 

@@ -2,9 +2,9 @@
 
 import sqlalchemy as sa
 
-from service.storage.database import Database
-from service.storage.expressions import SPENT_S
+from service.storage.database.database import Database
 from service.storage.records import Lease
+from service.storage.runs.expressions import SPENT_S
 from service.storage.states import Stage
 
 _LEASED = f"""

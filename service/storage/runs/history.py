@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.storage.database import Database
+from service.storage.database.database import Database
 from service.storage.states import AttemptState
 
 

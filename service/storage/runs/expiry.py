@@ -6,12 +6,12 @@ from typing import Any
 import sqlalchemy as sa
 from optuna.trial import FrozenTrial
 
-from service.storage import history
-from service.storage.database import Database
-from service.storage.endings import close_finished_studies, end_run
-from service.storage.expressions import METRIC, SIGN
-from service.storage.history import Attempt
+from service.storage.database.database import Database
 from service.storage.optuna import infeasible, statements, trials
+from service.storage.runs import history
+from service.storage.runs.endings import close_finished_studies, end_run
+from service.storage.runs.expressions import METRIC, SIGN
+from service.storage.runs.history import Attempt
 from service.storage.states import STUDY_STOPPED, AttemptState, RunState
 
 _LOST = sa.text(

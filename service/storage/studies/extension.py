@@ -6,10 +6,11 @@ import sqlalchemy as sa
 
 from search_spaces import Confirmation
 from search_spaces.budget import MOST_TRIALS
-from service.storage import confirmation, limits, studies
-from service.storage.database import Database
+from service.storage.database.database import Database
 from service.storage.errors import NotConfirmable, NotExtendable, UnknownStudy
 from service.storage.records import StudyRecord
+from service.storage.runs import confirmation, limits
+from service.storage.studies import studies
 
 _LOCK = sa.text("SELECT id, state, stage, finished_at, definition FROM fleet.studies WHERE name = :name FOR UPDATE")
 

@@ -6,10 +6,10 @@ from typing import Any, TypeVar
 import optuna
 from optuna.trial import Trial
 
-from service.storage.database import Database
-from service.storage.holding import under_lease
+from service.storage.database.database import Database
 from service.storage.optuna import statements, trials
 from service.storage.records import Lease
+from service.storage.runs.holding import under_lease
 
 T = TypeVar("T")
 

@@ -14,10 +14,10 @@ from alembic.script import ScriptDirectory
 from optuna.storages import BaseStorage, RDBStorage
 from sqlalchemy.exc import ArgumentError, OperationalError
 
-from service.storage.connections import Turns, engine_options
+from service.storage.database.connections import Turns, engine_options
+from service.storage.database.tables import SCHEMA
 from service.storage.errors import DatabaseUnreachable, SchemaOutdated, StorageError
 from service.storage.optuna.storage import SharedStorage
-from service.storage.tables import SCHEMA
 
 DRIVER = "postgresql+psycopg2"
 _ACCEPTED = ("postgres", "postgresql", DRIVER)
@@ -57,7 +57,7 @@ class Database:
     def open(cls, url: str, pool_size: int = 2, *, lasting: bool = False) -> Self:
         """Open `url` (any spelling that `normalise_url` takes) with at most `pool_size` + 2 connections.
 
-        They are kept for a while only (`service.storage.connections`), as befits one of many workers; a server
+        They are kept for a while only (`service.storage.database.connections`), as befits one of many workers; a server
         process asks for `lasting` ones.
         """
         return cls(url, pool_size, lasting=lasting)

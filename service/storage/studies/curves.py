@@ -5,9 +5,9 @@ from collections.abc import Collection, Mapping
 import sqlalchemy as sa
 
 from search_spaces.objective import metric_name
-from service.storage.database import Database
+from service.storage.database.database import Database
+from service.storage.database.tables import curves, runs
 from service.storage.records import CurvePoint
-from service.storage.tables import curves, runs
 
 _ORDER = (curves.c.repeat, curves.c.epoch, curves.c.split, curves.c.metric)
 _POINT = (curves.c.epoch, curves.c.repeat, curves.c.split, curves.c.metric, curves.c.value)

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from service.storage.expressions import METRIC, SIGN, SPENT_S
+from service.storage.runs.expressions import METRIC, SIGN, SPENT_S
 from service.storage.states import STUDY_STOPPED
 
 _BUDGET = "(s.definition->'budget'->>'{}')"

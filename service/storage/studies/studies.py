@@ -12,15 +12,15 @@ from optuna.exceptions import DuplicatedStudyError
 from optuna.study import StudyDirection
 
 from search_spaces import StudyDefinition, StudyShape
-from service.storage import trials
-from service.storage.database import Database
-from service.storage.endings import close_finished_studies
+from service.storage.database.database import Database
+from service.storage.database.tables import studies
 from service.storage.errors import IllegalTransition, StudyExists, UnknownStudy
-from service.storage.expressions import SIGN, SPENT_S
 from service.storage.optuna.statements import delete_trials
 from service.storage.records import StudyRecord, TrialRecord
+from service.storage.runs.endings import close_finished_studies
+from service.storage.runs.expressions import SIGN, SPENT_S
 from service.storage.states import RunState, Stage, StudyState
-from service.storage.tables import studies
+from service.storage.studies import trials
 
 Intention = Literal["running", "paused", "stopped"]
 

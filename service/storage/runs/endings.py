@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from service.storage import confirmation, limits
-from service.storage.database import Database
-from service.storage.expressions import SPENT_S
+from service.storage.database.database import Database
 from service.storage.optuna.statements import VALUES
+from service.storage.runs import confirmation, limits
+from service.storage.runs.expressions import SPENT_S
 from service.storage.states import RunState, storable
 
 # Whoever ends the run, its values are what Optuna was told; a run without a trial brings its own.

@@ -1,0 +1,19 @@
+"""The life of a run: one row of fleet.runs, one unit of a study's budget, leased with a fencing token.
+
+    waiting --claim--> running --finish--> complete | pruned | failed | cancelled
+      | ^                |  |
+      | +---hand_back----+  +--its lease ends, another worker claims it--> running, with the next token
+      +--its study is stopped or reaches a limit, or somebody cancels it--> cancelled
+
+* A study is created with a row for every unit of its budget, all of them *waiting*. Rows are claimed, not counted, so
+  the budget is exact.
+* `claiming`: a worker gets first what lost its holder, then what waits, by priority and fair share. Every claim raises
+  the token, and the attempts unless the holder is the same.
+* `asking`: a run of the search becomes one Optuna trial, made with its mark; the next holder carries on that trial.
+* `holding`: every write of a holder names its token and is refused, in the same transaction, once the token has grown.
+  `renew`, `attach`, `note_facts`, `record_epoch`, `hand_back` (no failed attempt), `finish`.
+* `endings`: a run ends with its reason, device time (`expressions`) and values. With the last one its study ends, or
+  its best configurations wait to be confirmed (`confirmation`); `limits` cancel what waits.
+* `expiry`: any live worker ends what nobody may take over: runs lost too often, or of a stopped study.
+* `history`: a trigger writes every change of state or holder; people read it as attempts, the audit as a path.
+"""
