@@ -41,11 +41,11 @@ from service.storage.fleet import workers
 from service.storage.runs import claiming
 from service.storage.states import RunState
 from service.storage.studies import studies
-from workers.assigning import assignment_of
-from workers.assignment import Ended
-from workers.execution import Execution
-from workers.lease import Renewal
-from workers.messages import EpochDone, Finished, Order, Report
+from workers.runs.assigning import assignment_of
+from workers.runs.assignment import Ended
+from workers.runs.execution import Execution
+from workers.runs.lease import Renewal
+from workers.trial.messages import EpochDone, Finished, Order, Report
 
 NAME = "queue_benchmark"  # of the database
 EPOCHS, BLOCK = 20, 10

@@ -18,9 +18,9 @@ import optuna
 import sqlalchemy as sa
 
 from service.storage.database.database import Database
-from workers.agent import Agent, Options
-from workers.messages import EpochDone, Finished, Order, Report
-from workers.trial_process import TrialProcessDied
+from workers.runs.agent import Agent, Options
+from workers.trial.messages import EpochDone, Finished, Order, Report
+from workers.trial.process import TrialProcessDied
 
 METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "train_step_loss", "train_seconds")
 

@@ -13,11 +13,11 @@ from service.settings import Settings
 from service.storage.database.database import Database
 from service.storage.database.patience import AWAY, first_line
 from service.storage.errors import StorageError
-from workers.agent import Options
-from workers.checkpoints import unusable
-from workers.machine import cores
+from workers.runs.agent import Options
 from workers.slots import Slots
-from workers.trial_process import TrialProcessDied
+from workers.trial.checkpoints import unusable
+from workers.trial.machine import cores
+from workers.trial.process import TrialProcessDied
 
 DESCRIPTION = """\
 Lease runs from the database in DATABASE_URL, train them, and write down what happens.

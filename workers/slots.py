@@ -6,15 +6,15 @@ import time
 from collections.abc import Callable, Sequence
 
 from service.storage.database.database import Database
-from workers import machine
-from workers.agent import NAP_S, Agent, Options
-from workers.devices import OpenDevice, gpus, open_device
-from workers.gauge import MEASURED_S, Gauge
-from workers.gpu_slots import GpuSlots
-from workers.room import Room
-from workers.seat import Seat
-from workers.sizing import Load, slots_wanted
-from workers.trial_process import TrialProcess, TrialProcessDied, Watch
+from workers.device.gauge import MEASURED_S, Gauge
+from workers.device.gpu_slots import GpuSlots
+from workers.device.room import Room
+from workers.device.seat import Seat
+from workers.device.sizing import Load, slots_wanted
+from workers.runs.agent import NAP_S, Agent, Options
+from workers.trial import machine
+from workers.trial.devices import OpenDevice, gpus, open_device
+from workers.trial.process import TrialProcess, TrialProcessDied, Watch
 
 log = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import torch
 
-from workers.messages import EpochDone, Failed, Finished, Order, Report, Started
-from workers.trial_process import TrialProcess
+from workers.trial.messages import EpochDone, Failed, Finished, Order, Report, Started
+from workers.trial.process import TrialProcess
 
 LISTEN_S = 0.1
 

@@ -4,7 +4,7 @@ import os
 
 import torch
 
-from workers.devices import Device, open_device
+from workers.trial.devices import Device, open_device
 
 VARIABLE, WORKSPACE = "CUBLAS_WORKSPACE_CONFIG", ":4096:8"  # without it cuBLAS may add in another order each time
 

@@ -12,8 +12,8 @@ from benchmarks.gpu.conducting import trained
 from benchmarks.gpu.findings import Findings, NotHere
 from benchmarks.gpu.processes import Processes, Watched
 from benchmarks.gpu.setting import Setting
-from workers.devices import CONTEXT
-from workers.messages import Order
+from workers.trial.devices import CONTEXT
+from workers.trial.messages import Order
 
 TABLE = "Memory of a trial process"
 MIB = 2**20
@@ -78,7 +78,7 @@ class Comparison:
 def _judge(estimated: int, truth: float) -> None:
     assert estimated >= truth, (
         f"the estimate must not be below what the process holds, it is {estimated / MIB:.0f} of {truth / MIB:.0f} MiB: "
-        "raise workers.devices.CONTEXT by the difference"
+        "raise workers.trial.devices.CONTEXT by the difference"
     )
 
 

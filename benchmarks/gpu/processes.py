@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import torch
 
 from benchmarks.gpu.conducting import name_of
-from workers.devices import Reading
-from workers.trial_process import TrialProcess
+from workers.trial.devices import Reading
+from workers.trial.process import TrialProcess
 
 MOST = 16
 

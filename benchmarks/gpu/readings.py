@@ -5,7 +5,7 @@ import torch
 from benchmarks.gpu import driver
 from benchmarks.gpu.findings import Findings, NotHere
 from benchmarks.gpu.setting import Setting
-from workers.devices import Reading, gpus, open_device
+from workers.trial.devices import Reading, gpus, open_device
 
 BALLAST = 2**28  # bytes
 CLOSE = 0.1  # of the memory: what the driver keeps for itself
@@ -22,7 +22,7 @@ def check(findings: Findings, setting: Setting) -> None:
         on_gpus()
         found = gpus()
         known = [f"GPU-{torch.cuda.get_device_properties(i).uuid}" for i in range(torch.cuda.device_count())]
-        assert found == known, f"workers.devices.gpus must list what torch does, {found} is not {known}"
+        assert found == known, f"workers.trial.devices.gpus must list what torch does, {found} is not {known}"
         return ", ".join(found)
 
     def driven() -> None:

@@ -14,11 +14,11 @@ from benchmarks.gpu.conducting import LISTEN_S, name_of, reason, reports, traine
 from benchmarks.gpu.findings import Findings
 from benchmarks.gpu.setting import Setting
 from search_spaces import TaskSpec, TrialConfig
-from workers.gauge import Gauge
-from workers.messages import EpochDone, Failed, Order, Stopped
-from workers.room import Room
-from workers.seat import Seat
-from workers.trial_process import TrialProcess, Watch
+from workers.device.gauge import Gauge
+from workers.device.room import Room
+from workers.device.seat import Seat
+from workers.trial.messages import EpochDone, Failed, Order, Stopped
+from workers.trial.process import TrialProcess, Watch
 
 GIB = 2**30
 LIMIT = 16 * GIB  # of a CPU's trial processes, each; torch itself maps a few of them
@@ -83,7 +83,7 @@ class Repack:
         self._hear_of_neighbour(Stopped)
 
     def alone(self) -> str:
-        """The rule of `workers.room.Room`, with a real process in each seat."""
+        """The rule of `workers.device.room.Room`, with a real process in each seat."""
         large, neighbour = self._large, self._neighbour
         assert self._room.repack(LARGE), "a run that shared the room must be tried again, it is not"
         large.clear()  # a process whose memory ran out is not used again

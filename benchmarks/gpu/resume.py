@@ -19,7 +19,7 @@ from benchmarks.gpu.setting import Setting
 
 if TYPE_CHECKING:
     from benchmarks.gpu.takeovers import Takeover
-    from workers.messages import Order
+    from workers.trial.messages import Order
 
 REPLAYS = 20  # of a step, to find what differs
 SPARE_S = 3.0  # for what is left to do when the trials are through
@@ -62,7 +62,7 @@ def run(findings: Findings, setting: Setting) -> None:
 def _orders(setting: Setting) -> "dict[str, Order]":
     """Trials of the paper's network on the digits, by name; on a CPU one in each precision."""
     from search_spaces import TaskSpec, TrialConfig
-    from workers.messages import Order
+    from workers.trial.messages import Order
 
     spec = TaskSpec(name="digits", epochs=setting.pick(8, 4), train_size=setting.pick(None, 256))
     configs = [TrialConfig(**variant, units=64, batch_size=64) for variant in VARIANTS]

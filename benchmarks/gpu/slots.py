@@ -17,7 +17,7 @@ from benchmarks.gpu.setting import Setting
 
 if TYPE_CHECKING:
     from benchmarks.gpu.processes import Processes, Watched
-    from workers.messages import Order
+    from workers.trial.messages import Order
 
 TABLE = "Trials an hour by trial processes on one device"
 SPARE_S = 5.0  # for the last trials to end their epochs, and their processes to go
@@ -86,7 +86,7 @@ def _share(until: float, figures: int, most: float) -> float:
 def _orders(task: str, epochs: int, train_size: int | None) -> "list[Order]":
     """The same trials for every number of processes."""
     from search_spaces import TaskSpec, TrialConfig
-    from workers.messages import Order
+    from workers.trial.messages import Order
 
     spec = TaskSpec(name=task, epochs=epochs, train_size=train_size)
     configs = (TrialConfig(**config, units=64) for config in CONFIGS)

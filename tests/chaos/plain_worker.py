@@ -20,9 +20,9 @@ from search_spaces import parse_definition
 from search_spaces.optuna import suggest
 from tests.chaos.definitions import RETRIES, definitions
 from tests.chaos.schedule import LEASE_S
-from workers.seeds import repeat_seed
 from workers.tasks import load_task
 from workers.training import Training
+from workers.training.seeds import repeat_seed
 
 ENOUGH = (TrialState.COMPLETE, TrialState.PRUNED)
 

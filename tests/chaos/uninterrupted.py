@@ -9,8 +9,8 @@ from service.storage.database.database import Database
 from service.storage.records import StudyRecord, TrialRecord
 from service.storage.states import Stage
 from service.storage.studies import curves
-from workers.messages import EpochDone, Order
-from workers.trial import train
+from workers.trial.messages import EpochDone, Order
+from workers.trial.orders import train
 
 Figures = dict[tuple[int, int, str], float]  # by repeat, epoch and metric
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.seeds import repeat_seed, streams
+from workers.training.seeds import repeat_seed, streams
 
 seeds = st.integers(0, 2**32 - 1)
 

@@ -16,8 +16,8 @@ from torch import nn
 from search_spaces import TrialConfig
 from tests.workers.own_tasks import Line
 from workers.__main__ import main
-from workers.devices import Reading
 from workers.slots import Slots
+from workers.trial.devices import Reading
 
 IDLE = 5  # bytes that a process holds between trials
 

@@ -14,9 +14,9 @@ from service.storage.database.database import Database
 from service.storage.states import RunState
 from service.storage.studies import curves, studies
 from tests.workers.conftest import StartWorker, finished, only_trial, own_study, until
-from workers.checkpoints import CheckpointStore, Place
-from workers.messages import EpochDone, Finished, Order, Report, Started, Stop, Stopped
-from workers.trial import train
+from workers.trial.checkpoints import CheckpointStore, Place
+from workers.trial.messages import EpochDone, Finished, Order, Report, Started, Stop, Stopped
+from workers.trial.orders import train
 
 EPOCHS, REPEATS = 2, 2
 HERE = "1f-16384"  # a database

@@ -12,8 +12,8 @@ from service.storage.states import RunState
 from service.storage.studies import cancellation, studies
 from tests.storage.queueing import claimed, nothing
 from tests.workers.conftest import StartWorker, own_study, until
-from workers.checkpoints import CheckpointStore, Place
-from workers.collection import collect, discard
+from workers.trial.checkpoints import CheckpointStore, Place
+from workers.trial.collection import collect, discard
 
 
 @pytest.fixture(params=["folder", "object store"])

@@ -17,12 +17,12 @@ from service.storage.states import RunState, Stage, StudyState
 from service.storage.studies import curves, extension, studies, trials
 from tests.workers.conftest import StartWorker, finished, own_study, until
 from tests.workers.test_checkpoints import figures
-from workers.assigning import assignment_of
-from workers.checkpoints import Place
-from workers.confirmation_run import ConfirmationRun
-from workers.messages import EpochDone, Finished, Order, Report, Started, Stop
-from workers.search_trial import SearchTrial
-from workers.trial import train
+from workers.runs.assigning import assignment_of
+from workers.runs.confirmation_run import ConfirmationRun
+from workers.runs.search_trial import SearchTrial
+from workers.trial.checkpoints import Place
+from workers.trial.messages import EpochDone, Finished, Order, Report, Started, Stop
+from workers.trial.orders import train
 
 BY_VARIANT = {
     "regularizer": {"type": "categorical", "choices": ["dropout", "dropconnect"]},

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from workers import machine
-from workers.devices import Cpu, gpus, open_device
-from workers.out_of_memory import is_out_of_memory
+from workers.trial import machine
+from workers.trial.devices import Cpu, gpus, open_device
+from workers.trial.out_of_memory import is_out_of_memory
 
 MEMINFO = "MemTotal:       8000 kB\nMemFree:        1000 kB\nMemAvailable:   6000 kB\nHugePages_Total:       0\n"
 
@@ -76,7 +76,7 @@ def test_kills_for_memory_are_counted(root: Path) -> None:
 
 def test_a_process_sees_its_own_peak_since_the_trial_began() -> None:
     script = """
-from workers.devices import Cpu
+from workers.trial.devices import Cpu
 cpu = Cpu()
 before = cpu.read()
 ballast = bytearray(200_000_000)

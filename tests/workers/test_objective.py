@@ -3,7 +3,7 @@
 import pytest
 
 from search_spaces import Objective
-from workers.objective import Progress
+from workers.trial.progress import Progress
 
 LOSS = (Objective(metric="val_loss"),)
 

@@ -19,7 +19,7 @@ from service.storage.fleet import workers
 from service.storage.states import RunState
 from service.storage.studies import studies, trials
 from tests.workers.conftest import ROOT, StartWorker, finished, own_study, until
-from workers.room import Room
+from workers.device.room import Room
 
 StartPretended = Callable[..., subprocess.Popen[bytes]]
 

@@ -14,8 +14,8 @@ from service.storage.database.database import Database
 from service.storage.records import StudyRecord
 from service.storage.studies import curves, studies, trials
 from tests.workers.conftest import StartWorker, own_study
-from workers.messages import EpochDone, Order
-from workers.trial import train
+from workers.trial.messages import EpochDone, Order
+from workers.trial.orders import train
 
 TRIALS = 2
 

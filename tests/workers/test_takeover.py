@@ -17,9 +17,9 @@ from service.storage.runs import asking, claiming, history, holding
 from service.storage.states import RunState
 from service.storage.studies import curves, studies, trials
 from tests.workers.conftest import StartWorker, finished, only_trial, own_study, until
-from workers.assignment import Ended
-from workers.messages import EpochDone
-from workers.search_trial import SearchTrial
+from workers.runs.assignment import Ended
+from workers.runs.search_trial import SearchTrial
+from workers.trial.messages import EpochDone
 
 
 def long_study(db: Database, epochs: int = 30) -> StudyRecord:

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from search_spaces import TrialConfig
-from workers.seeds import streams
 from workers.tasks.base import Task
 from workers.tasks.seams import Inputs
 from workers.training.batches import batches
@@ -22,6 +21,7 @@ from workers.training.memory import keep_freed_memory
 from workers.training.model import model_of, passes_of
 from workers.training.precision import computing
 from workers.training.randomness import Randomness
+from workers.training.seeds import streams
 from workers.training.steps import Steps
 
 

@@ -14,9 +14,9 @@ from service.storage.records import Lease
 from service.storage.runs import asking, holding
 from service.storage.states import RunState
 from service.storage.studies import curves
-from workers.assignment import Ended, Step
-from workers.messages import EpochDone
-from workers.objective import Progress
+from workers.runs.assignment import Ended, Step
+from workers.trial.messages import EpochDone
+from workers.trial.progress import Progress
 
 _SETTLED = {TrialState.COMPLETE: RunState.COMPLETE, TrialState.PRUNED: RunState.PRUNED}
 

@@ -4,9 +4,9 @@ from search_spaces import Objective, StudyShape, TrialConfig, recorded_params
 from service.storage.database.database import Database
 from service.storage.records import Lease
 from service.storage.runs import holding
-from workers.assignment import Ended, Step
-from workers.messages import EpochDone
-from workers.objective import Progress
+from workers.runs.assignment import Ended, Step
+from workers.trial.messages import EpochDone
+from workers.trial.progress import Progress
 
 
 class ConfirmationRun:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from workers import machine
+from workers.trial import machine
 
 if TYPE_CHECKING:
     import torch

@@ -5,9 +5,10 @@ import signal
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
-from workers import machine, trial_main
-from workers.devices import OpenDevice, Reading, open_device
-from workers.messages import Order, Ready, Report, Stop
+from workers.trial import machine
+from workers.trial import main as trial_main
+from workers.trial.devices import OpenDevice, Reading, open_device
+from workers.trial.messages import Order, Ready, Report, Stop
 
 START_S = 120  # s for importing torch and taking the device, on a cold and busy machine
 

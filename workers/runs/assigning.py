@@ -4,8 +4,8 @@ from search_spaces import StudyShape
 from service.storage.database.database import Database
 from service.storage.records import Lease
 from service.storage.states import Stage
-from workers.confirmation_run import ConfirmationRun
-from workers.search_trial import SearchTrial
+from workers.runs.confirmation_run import ConfirmationRun
+from workers.runs.search_trial import SearchTrial
 
 
 def assignment_of(

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from service.storage.database.database import Database
 from service.storage.fleet import ownership, workers
 from service.storage.runs.expiry import expire
-from workers.checkpoints import Place
-from workers.collection import collect
-from workers.lease import LOOK_S, SEEN_S
+from workers.runs.lease import LOOK_S, SEEN_S
+from workers.trial.checkpoints import Place
+from workers.trial.collection import collect
 
 log = logging.getLogger(__name__)
 

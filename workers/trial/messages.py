@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from search_spaces import Objective, TaskSpec, TrialConfig
-from workers.checkpoints import Place
+from workers.trial.checkpoints import Place
 
 
 @dataclass(frozen=True, kw_only=True)

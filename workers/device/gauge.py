@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Callable
 from itertools import chain
 
-from workers.devices import Reading
-from workers.messages import EpochDone, Report, Started
-from workers.sizing import Load
+from workers.device.sizing import Load
+from workers.trial.devices import Reading
+from workers.trial.messages import EpochDone, Report, Started
 
 REMEMBERED = 16  # trials whose memory counts: one giant must not keep the slots few for ever
 MEASURED_S = 30.0  # s of training with a number of slots before its rate counts

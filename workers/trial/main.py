@@ -15,9 +15,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workers.devices import Device, OpenDevice
-from workers.messages import EpochDone, Failed, Order, Ready, Stop
-from workers.out_of_memory import is_out_of_memory
+from workers.trial.devices import Device, OpenDevice
+from workers.trial.messages import EpochDone, Failed, Order, Ready, Stop
+from workers.trial.out_of_memory import is_out_of_memory
 
 if TYPE_CHECKING:
     import torch
@@ -76,7 +76,7 @@ def _warm_up(device: "torch.device") -> None:
     """Pay for what the first step costs before a run is leased: the optimizer alone imports for a second."""
     import torch
 
-    import workers.trial  # noqa: F401
+    import workers.trial.orders  # noqa: F401
 
     weight = torch.nn.Parameter(torch.ones(1, device=device))
     torch.autograd.backward(weight.square().sum())
@@ -84,7 +84,7 @@ def _warm_up(device: "torch.device") -> None:
 
 
 def _serve(pipe: Connection, order: Order, device: "torch.device", opened: Device) -> None:
-    from workers.trial import train
+    from workers.trial.orders import train
 
     def stop_wanted() -> Stop | None:
         message = pipe.recv() if pipe.poll() else None

@@ -16,13 +16,13 @@ from service.storage.errors import LeaseLost
 from service.storage.records import CurvePoint, Lease
 from service.storage.runs import holding
 from service.storage.states import STUDY_STOPPED, RunState
-from workers.assignment import Assignment, Ended, HandedBack, Outcome
-from workers.checkpoints import Place
-from workers.collection import discard
-from workers.lease import Renewal
-from workers.messages import EpochDone, Failed, Finished, Order, Started
-from workers.objective import UnusableObjective
-from workers.trial_process import TrialProcess, TrialProcessDied
+from workers.runs.assignment import Assignment, Ended, HandedBack, Outcome
+from workers.runs.lease import Renewal
+from workers.trial.checkpoints import Place
+from workers.trial.collection import discard
+from workers.trial.messages import EpochDone, Failed, Finished, Order, Started
+from workers.trial.process import TrialProcess, TrialProcessDied
+from workers.trial.progress import UnusableObjective
 
 log = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from typing import Protocol
 
 from search_spaces import Objective, TrialConfig
 from service.storage.states import RunState
-from workers.messages import EpochDone
-from workers.objective import Progress
+from workers.trial.messages import EpochDone
+from workers.trial.progress import Progress
 
 Step = tuple[int, float]  # a step of Optuna's and the value reported there
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from workers.gauge import Gauge
-from workers.room import Room
-from workers.trial_process import TrialProcess, Watch
+from workers.device.gauge import Gauge
+from workers.device.room import Room
+from workers.trial.process import TrialProcess, Watch
 
 Start = Callable[[Watch], TrialProcess]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from workers.checkpoints import Place
+from workers.trial.checkpoints import Place
 
 log = logging.getLogger(__name__)
 

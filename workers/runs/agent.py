@@ -18,13 +18,13 @@ from service.storage.records import Lease
 from service.storage.runs import claiming, holding
 from service.storage.states import RunState
 from service.storage.studies import studies
-from workers.assigning import assignment_of
-from workers.checkpoints import Place
-from workers.execution import Execution
-from workers.lease import AGAIN_S, Renewal
-from workers.rounds import Rounds
-from workers.seat import Seat
-from workers.trial_process import TrialProcessDied
+from workers.device.seat import Seat
+from workers.runs.assigning import assignment_of
+from workers.runs.execution import Execution
+from workers.runs.lease import AGAIN_S, Renewal
+from workers.runs.rounds import Rounds
+from workers.trial.checkpoints import Place
+from workers.trial.process import TrialProcessDied
 
 log = logging.getLogger(__name__)
 

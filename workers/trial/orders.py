@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from service.storage.states import storable
-from workers.checkpoints import CheckpointStore
-from workers.examination import Examination, confirmed_on
-from workers.messages import EpochDone, Finished, Order, Report, Started, Stop, Stopped
-from workers.out_of_memory import is_out_of_memory
-from workers.seeds import repeat_seed
 from workers.tasks import load_task
 from workers.training import Training
+from workers.training.seeds import repeat_seed
+from workers.trial.checkpoints import CheckpointStore
+from workers.trial.examination import Examination, confirmed_on
+from workers.trial.messages import EpochDone, Finished, Order, Report, Started, Stop, Stopped
+from workers.trial.out_of_memory import is_out_of_memory
 
 if TYPE_CHECKING:
     import torch
