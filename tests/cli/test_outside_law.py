@@ -1,6 +1,5 @@
 """A law from another distribution, through the whole stack: definition, workers, results, report."""
 
-import json
 import re
 from pathlib import Path
 
@@ -37,8 +36,6 @@ def test_a_study_trains_ranks_and_reports_it(home: Path, start: Start, installed
     report = (home / "reports/outside.html").read_text()
     rows = re.findall(r"pernodedrop-(\w+)-dynamic", report)
     assert {"laplace", "gaussian"} <= set(rows)
-    lost = {json.dumps(found) for found in re.findall(r"val_loss[^<]{0,40}", report)}
-    assert lost, "the report shows losses"
 
 
 def test_without_the_distribution_the_definition_is_refused(home: Path, start: Start) -> None:
