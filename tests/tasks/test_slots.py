@@ -12,7 +12,7 @@ from search_spaces import TaskSpec, TrialConfig
 from tests.tasks.trainings import CPU, VARIANTS, curves, training
 from workers.tasks import Splits, Task
 from workers.training import Training
-from workers.training.model import NoSlot, model_of, regularization_of
+from workers.training.model import model_of, regularization_of
 
 CONFIGS = [replace(config, units=12, drop_rate=0.4) for config in VARIANTS]
 by_variant = pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.variant)
@@ -118,14 +118,19 @@ def test_a_task_that_uses_regularize_or_torchs_dropout_goes_on_working() -> None
         assert sum(isinstance(layer, PerNodeDropLinear) for layer in model.modules()) <= 1
 
 
-def test_a_model_without_a_slot_is_refused_where_a_study_regularizes() -> None:
+def test_a_model_without_a_slot_is_left_alone_and_says_so_where_a_study_regularizes() -> None:
+    """It may regularize itself by functions, which are in no list of layers."""
+
     class Slotless(Circles):
         def build(self, config: TrialConfig) -> nn.Module:
             return nn.Linear(10, 2)
 
     assert isinstance(model_of(Slotless(), TrialConfig())[0], nn.Linear)
-    with pytest.raises(NoSlot, match=r'must name a dense layer "slot" for the regularizer dropout, its model has none'):
-        model_of(Slotless(), TrialConfig(regularizer="dropout"))[0]
+    with pytest.warns(FutureWarning, match=r'has no layer with the name "slot", so .* the regularizer dropout nowhere'):
+        run = training(Slotless(), TrialConfig(regularizer="dropout"))
+    assert run.facts["regularized_by"] == "the task"
+    assert "regularized_by" not in training(Slotless(), TrialConfig()).facts
+    assert "regularized_by" not in training(Circles(), TrialConfig(regularizer="dropout")).facts
 
 
 @pytest.mark.parametrize("regularizer", ["dropout", "gaussian_dropout", "masksembles", "pernodedrop"])

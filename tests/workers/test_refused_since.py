@@ -29,7 +29,7 @@ ACCEPTED: dict[str, Any] = {
 # What today's rules do not let pass: an unknown parameter, and one that is fixed and searched at once.
 REFUSED: dict[str, Any] = {
     **ACCEPTED,
-    "search_space": {**ACCEPTED["search_space"], "momentum": {"type": "float", "low": 0.1, "high": 0.2}},
+    "search_space": {**ACCEPTED["search_space"], "tempo": {"type": "float", "low": 0.1, "high": 0.2}},
     "fixed": {**ACCEPTED["fixed"], "drop_rate": 0.5},
 }
 
@@ -49,7 +49,7 @@ def stored(db: Database) -> dict[str, Any]:
 def test_rules_refuse_it_and_its_shape_can_be_read(stored: dict[str, Any]) -> None:
     with pytest.raises(InvalidDefinition) as refused:
         parse_definition(stored)
-    assert [problem.path for problem in refused.value.problems] == ["search_space.momentum", "fixed.drop_rate"]
+    assert [problem.path for problem in refused.value.problems] == ["search_space.tempo", "fixed.drop_rate"]
     assert StudyShape.model_validate(stored).model_dump(mode="json") == stored
 
 

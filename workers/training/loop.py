@@ -50,6 +50,8 @@ class Training:
             self.model.to(device)
             with computing(task.spec, device):
                 self.facts = facts_of(self.model, self._splits.train_x[: config.batch_size])
+        if regularized is None and config.regularizer != "none":
+            self.facts["regularized_by"] = "the task"
         self.facts |= {"train_samples": len(self._splits.train_x), "val_samples": len(self._splits.val_x)}
         self._order = torch.Generator().manual_seed(order)
         self._noise = Randomness(noise, device)

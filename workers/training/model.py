@@ -13,19 +13,14 @@ from workers.tasks.base import Task
 SLOT = "slot"  # the name of a dense layer that is to be regularized
 
 
-class NoSlot(ValueError):
-    """A trial has a regularizer, and its task's model no place for it."""
-
-
 def model_of(task: Task, config: TrialConfig) -> tuple[nn.Module, Regularized | None]:
     """The task's fresh model with the trial's regularizer in its slots, and the handle of what was put there.
 
     The regularizer comes when all weights are drawn: whatever masks it draws, with the same seed every variant starts
-    from the same weights. A model without a slot that regularizes itself is left as it is, with a warning; there is no
-    handle then, nor where a model has no slot.
+    from the same weights. A model without a slot is left as it is, and there is no handle: what its task has put in
+    itself counts. A warning says what to change where a regularizer was asked for.
 
     Raises:
-        NoSlot: there is a regularizer and no slot.
         ValueError: the regularizer refuses its settings.
     """
     model = task.build(config)
@@ -40,7 +35,7 @@ def put_into_slots(model: nn.Module, config: TrialConfig, task: str) -> Regulari
     if is_regularized(model):
         warnings.warn(_TO_CHANGE.format(name=task), FutureWarning, stacklevel=2)
     elif config.regularizer != "none":
-        raise NoSlot(_NO_SLOT.format(name=task, regularizer=config.regularizer))
+        warnings.warn(_NO_SLOT.format(name=task, regularizer=config.regularizer), FutureWarning, stacklevel=2)
     return None
 
 
@@ -76,6 +71,6 @@ _SINGLE = (
     "Say in `combined` what the mean of several passes' predictions is"
 )
 _NO_SLOT = (
-    'task {name} must name a dense layer "slot" for the regularizer {regularizer}, its model has none: name an '
-    "nn.Linear of build's model so"
+    'the model of task {name} has no layer with the name "slot", so the training puts the regularizer {regularizer} '
+    "nowhere: give the name to a plain nn.Linear, unless the model regularizes itself where nobody sees it"
 )
