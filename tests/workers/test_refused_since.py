@@ -75,5 +75,5 @@ def test_it_is_listed_shown_trained_and_reported(
     assert (study.winner is not None) == trained
     if trained:
         assert study.best is not None
-        assert study.best.params["momentum"] >= 0.1
+        assert study.best.params["tempo"] >= 0.1
         assert "dropout" in report.text
