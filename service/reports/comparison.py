@@ -1,5 +1,6 @@
 """The study's variants under shared seeds: every repeat is a block in which each variant has one value."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,8 +9,10 @@ from numpy.typing import NDArray
 from search_spaces.objective import best_epoch
 from service.reports.epochs import by_repeat
 from service.reports.results import Results
-from service.reports.statistics import Friedman, choose, choosing_seeds, friedman
+from service.reports.statistics import Friedman, PairedDifference, choose, choosing_seeds, friedman, paired_difference
 from service.storage.records import TrialRecord
+
+ALPHA = 0.05
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,18 @@ class Comparison:
         return friedman(self.costs)
 
 
-ALPHA = 0.05
+@dataclass(frozen=True)
+class Differences:
+    """All variants against the one of the best mean rank."""
+
+    test: Friedman
+    order: tuple[int, ...]  # the comparison's variants by mean rank, the best first
+    to_first: Mapping[int, PairedDifference]  # of every other variant
+
+    @property
+    def methods(self) -> list[str]:
+        """By which the intervals were computed."""
+        return sorted({difference.method for difference in self.to_first.values()})
 
 
 def compare(results: Results) -> Comparison | None:
@@ -71,6 +85,13 @@ def compare(results: Results) -> Comparison | None:
         choosing=choosing,
         configurations=tuple(len(trials) for trials in trained.values()),
     )
+
+
+def differences_to_the_first(comparison: Comparison) -> Differences:
+    test = comparison.test()
+    order = tuple(sorted(range(len(comparison.variants)), key=lambda i: test.mean_ranks[i]))
+    first = comparison.values[:, order[0]]
+    return Differences(test, order, {i: paired_difference(comparison.values[:, i], first) for i in order[1:]})
 
 
 def values_by_repeat(results: Results, trial: TrialRecord) -> list[float]:

@@ -10,7 +10,6 @@ from service.reports.results import Results
 from service.reports.sections.backends import backends
 from service.reports.sections.confirmation import confirmation
 from service.reports.sections.control import control
-from service.reports.sections.definition import definition
 from service.reports.sections.epoch_time import epoch_time
 from service.reports.sections.failures import failures
 from service.reports.sections.generalization import generalization
@@ -18,12 +17,11 @@ from service.reports.sections.history import history
 from service.reports.sections.importance import importance
 from service.reports.sections.learning_curves import learning_curves
 from service.reports.sections.paper import paper
-from service.reports.sections.ranked import best_configuration, ranked
+from service.reports.sections.ranked import best_configuration, ranked, verdict
 from service.reports.sections.rate_response import rate_response
 from service.reports.sections.records import records
 from service.reports.sections.seeds import seeds
-from service.reports.sections.summary import head
-from service.reports.sections.verdict import verdict
+from service.reports.sections.summary import definition, head
 
 SECTIONS = (
     head,

@@ -1,8 +1,10 @@
-"""The variants, the best first, and the best configuration of all."""
+"""The variants, the best first; what can be concluded; and the best configuration of all."""
 
 from collections.abc import Sequence
 
 from search_spaces.variants import VARIANT_PARAMETERS
+from service.reports.comparison import compare
+from service.reports.conclusion import conclusion
 from service.reports.markup import Html, element, table
 from service.reports.ranking import TOP, RankingRow
 from service.reports.results import Results
@@ -16,6 +18,19 @@ def ranked(results: Results) -> Html:
     if not results.ranking:
         return section("Ranked variants", element("p", "No trial has chosen its configuration yet."))
     return section("Ranked variants", _table(results), _how(results))
+
+
+def verdict(results: Results) -> Html | None:
+    """The answer to "which variant is better?"."""
+    said = conclusion(results, compare(results))
+    if not said:
+        return None
+    first, rest = said[0], said[1:]
+    return section(
+        "What can be concluded",
+        element("p", element("strong", first), class_="verdict"),
+        *(element("p", sentence) for sentence in rest),
+    )
 
 
 def best_configuration(results: Results) -> Html | None:

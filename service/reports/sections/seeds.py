@@ -1,11 +1,12 @@
 """The variants compared under shared seeds: the valid protocol."""
 
+from collections.abc import Sequence
+
 from search_spaces.variants import VARIANT_PARAMETERS
-from service.reports.charts import Chart, shown
-from service.reports.comparison import ALPHA, Comparison, compare
+from service.reports.charts import Chart, Figure, figure, means, plain, shown
+from service.reports.comparison import ALPHA, Comparison, Differences, compare, differences_to_the_first
 from service.reports.conclusion import p_text
 from service.reports.critical_difference import critical_difference_figure
-from service.reports.differences import Differences, difference_figure, differences_to_the_first
 from service.reports.markup import Html, element, join, table
 from service.reports.results import Results
 from service.reports.sections.section import note, section, tag
@@ -59,6 +60,16 @@ def _charts(results: Results, comparison: Comparison, found: Differences) -> lis
     ]
 
 
+def difference_figure(metric: str, variants: Sequence[str], found: Differences) -> Figure:
+    """One row per variant: the mean difference to the first one with its interval, the best row at the top."""
+    rows = [(variants[i], found.to_first[i]) for i in reversed(found.order[1:])]
+    spans = [(difference.mean, difference.low, difference.high) for _, difference in rows]
+    names = [plain(variant) for variant, _ in rows]
+    marks = means(spans, names, [look_of(variant).colour for variant, _ in rows], size=11)
+    shape = {"zeroline": True, "zerolinewidth": 2, "rangemode": "tozero"}
+    return figure([marks], x=f"difference in {metric}", y="", height=110 + 34 * len(rows), xaxis=shape)
+
+
 def _figured_out(found: Differences) -> str:
     return (
         "Ranks are taken within each seed, and Friedman's p-value comes from permuting them there. The intervals are "
@@ -70,8 +81,8 @@ def _figured_out(found: Differences) -> str:
 def _table(results: Results, comparison: Comparison, found: Differences) -> Html:
     order = found.order
     p = pairwise_p(found.test.mean_ranks, comparison.seeds)
-    means = comparison.values.mean(axis=0)
-    places = places_for(means.tolist())
+    average = comparison.values.mean(axis=0)
+    places = places_for(average.tolist())
     searched = results.study.definition.search_space
 
     def cells(i: int) -> list[Html | str]:
@@ -81,7 +92,7 @@ def _table(results: Results, comparison: Comparison, found: Differences) -> Html
         head = [
             join((tag(trial.variant, look_of(trial.variant).colour), element("small", said, class_="under"))),
             f"{found.test.mean_ranks[i]:.2f}",
-            decimal(float(means[i]), places),
+            decimal(float(average[i]), places),
         ]
         if against is None:
             return [*head, DASH, DASH, DASH, DASH, DASH]
