@@ -8,8 +8,8 @@ import pytest
 from service.reports.charts import Trace
 from service.reports.confirmation_dots import MOST_ROWS, confirmation_figure
 from service.reports.drawing import draw
-from service.reports.figures import charts_of
 from service.reports.results import Results
+from service.reports.sections import charts_of
 from service.reports.sections.confirmation import confirmation_charts
 from service.reports.statistics import mean_interval
 from service.storage.states import StudyState
