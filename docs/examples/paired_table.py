@@ -17,7 +17,7 @@ from statistics import fmean
 
 from pyarrow import parquet
 
-from service.reports.epochs import best_epoch, by_repeat
+from service.reports.found.epochs import best_epoch, by_repeat
 from service.reports.statistics import Interval, PairedDifference, mean_interval, paired_difference
 from service.storage.records import CurvePoint
 

@@ -5,8 +5,8 @@ import hashlib
 from functools import cache
 from importlib.resources import files
 
+from service.reports.found.results import Results
 from service.reports.markup import document, element, program, stylesheet
-from service.reports.results import Results
 from service.reports.sections import PARTS
 
 NO_PROGRAMS = "This browser runs no scripts, so the charts are missing; every table is here."

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.reports.comparison import compare, values_by_repeat
-from service.reports.conclusion import conclusion
-from service.reports.results import Results
+from service.reports.found.comparison import compare, values_by_repeat
+from service.reports.found.results import Results
 from service.reports.sections.control import control, zero_rate
+from service.reports.words.conclusion import conclusion
 from service.storage.records import CurvePoint, TrialRecord
 from service.storage.states import RunState
 from tests.reports.samples import curve_of, params_of, study_of, trial_of

@@ -1,7 +1,7 @@
 """Figures as pictures for papers and slides: the page's own figures, drawn by matplotlib without any browser.
 
-Matplotlib comes with the extra `export` and is imported at the first picture. It understands what `charts`, `panels`
-and their kin put into a figure, no more of plotly than that.
+Matplotlib comes with the extra `export` and is imported at the first picture. Of plotly this package understands what
+`charts` puts into a figure, and no more.
 """
 
 import io
@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Literal, get_args
 
 from pernodedrop.installation import MissingPackage
-from service.reports.charts import Figure
+from service.reports.charts.chart import Figure
 
 PictureFormat = Literal["png", "svg"]
 FORMATS: tuple[PictureFormat, ...] = get_args(PictureFormat)

@@ -4,7 +4,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 
-from service.reports.charts import Figure, Trace
+from service.reports.charts.chart import Figure, Trace
 from service.reports.drawing.axes import dress, stretch_matched
 from service.reports.drawing.style import INK, PIXELS_PER_INCH
 from service.reports.drawing.traces import Categories, Slot, add_trace, legend_handle, words

@@ -11,7 +11,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from service.reports.charts import Trace
+from service.reports.charts.chart import Trace
 from service.reports.drawing.style import DASHES, INK, MARKS, OPEN, POINTS
 
 Categories = dict[str, dict[str, int]]  # by the name of a y axis: its rows of words, with their heights

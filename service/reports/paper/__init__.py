@@ -4,7 +4,7 @@ import csv
 from functools import cache
 from importlib.resources import files
 
-from service.reports.records import Record
+from service.reports.found.records import Record
 
 TABLES = {"cifar10": "table1_cifar10.csv", "rcv1": "table2_rcv1.csv", "speech_commands": "table3_speech_commands.csv"}
 NAMES = {

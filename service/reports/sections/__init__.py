@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from service.reports.charts import Chart
+from service.reports.charts.chart import Chart
+from service.reports.found.results import Results
 from service.reports.markup import Html
-from service.reports.results import Results
 from service.reports.sections.backends import backends
 from service.reports.sections.confirmation import confirmation, confirmation_charts
 from service.reports.sections.control import control

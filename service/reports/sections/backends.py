@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from service.reports.charts.look import look_of
+from service.reports.found.results import Results
 from service.reports.markup import Html, table
-from service.reports.results import Results
 from service.reports.sections.section import note, section, tag
-from service.reports.variants import look_of
-from service.reports.wording import DASH
+from service.reports.words.wording import DASH
 
 FACTS = ("backend", "device")
 MEANINGS = {

@@ -1,15 +1,15 @@
 """The best configurations under fresh seeds, on the test split."""
 
 from search_spaces.variants import VARIANT_PARAMETERS
-from service.reports.charts import Chart, shown
-from service.reports.confirmation_dots import MOST_ROWS, confirmation_figure
-from service.reports.confirmed import Confirmation, Confirmed, confirmation_of
+from service.reports.charts.chart import Chart, shown
+from service.reports.charts.confirmation_dots import MOST_ROWS, confirmation_figure
+from service.reports.charts.look import look_of
+from service.reports.found.confirmed import Confirmation, Confirmed, confirmation_of
+from service.reports.found.results import Results
 from service.reports.markup import Html, element, join, table
-from service.reports.results import Results
 from service.reports.sections.section import note, section, tag
 from service.reports.statistics import PairedDifference
-from service.reports.variants import look_of
-from service.reports.wording import DASH, decimal, listing, places_for, plural, settings
+from service.reports.words.wording import DASH, decimal, listing, places_for, plural, settings
 from service.storage.records import TrialRecord
 from service.storage.states import RunState, StudyState
 

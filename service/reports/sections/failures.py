@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 
+from service.reports.found.results import Results
 from service.reports.markup import Html, table
-from service.reports.results import Results
 from service.reports.sections.section import note, section
-from service.reports.wording import DASH, settings
+from service.reports.words.wording import DASH, settings
 from service.storage.records import TrialRecord
 from service.storage.states import RunState
 

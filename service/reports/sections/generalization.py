@@ -1,11 +1,11 @@
 """Validation against training loss at the end of the epoch: who learns, who overfits."""
 
 from search_spaces.objective import Objective, best_epoch
-from service.reports.charts import GREY, Chart, Figure, Trace, figure, points, shown
+from service.reports.charts.chart import GREY, Chart, Figure, Trace, figure, points, shown
+from service.reports.found.results import Results
 from service.reports.markup import Html
-from service.reports.results import Results
 from service.reports.sections.section import section
-from service.reports.wording import number, settings
+from service.reports.words.wording import number, settings
 
 LEAST_LOSS = Objective(metric="val_loss")
 

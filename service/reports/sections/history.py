@@ -2,12 +2,12 @@
 
 from itertools import accumulate
 
-from service.reports.charts import GREY, Chart, Figure, figure, line, points, shown
+from service.reports.charts.chart import GREY, Chart, Figure, figure, line, points, shown
+from service.reports.found.ranking import costs_of
+from service.reports.found.results import Results, value_of
 from service.reports.markup import Html
-from service.reports.ranking import costs_of
-from service.reports.results import Results, value_of
 from service.reports.sections.section import section
-from service.reports.wording import number, settings
+from service.reports.words.wording import number, settings
 from service.storage.records import TrialRecord
 
 

@@ -1,11 +1,11 @@
 """Which parameters decide whether a trial is among the best."""
 
-from service.reports.charts import Chart, Figure, figure, plain, shown
-from service.reports.importance import FEWEST_TRIALS, importances
+from service.reports.charts.chart import Chart, Figure, figure, plain, shown
+from service.reports.found.importance import FEWEST_TRIALS, importances
+from service.reports.found.results import Results
 from service.reports.markup import Html, element
-from service.reports.results import Results
 from service.reports.sections.section import section
-from service.reports.wording import plural
+from service.reports.words.wording import plural
 
 TITLE = "Importance of the parameters"
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from service.reports.charts import Chart, Figure, Trace, axis, figure, line, shown
+from service.reports.charts.chart import Chart, Figure, Trace, axis, figure, line, shown
+from service.reports.found.results import Results
 from service.reports.markup import Html
-from service.reports.results import Results
 from service.reports.sections.section import section
 
 LEFT, RIGHT = (0.0, 0.46), (0.54, 1.0)  # parts of the width

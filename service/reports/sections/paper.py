@@ -2,14 +2,14 @@
 
 from collections import Counter
 
+from service.reports.charts.look import look_of
+from service.reports.found.records import records_table
+from service.reports.found.results import Results
 from service.reports.markup import Html, element, join, table
 from service.reports.paper import published_mean_ranks
-from service.reports.records import records_table
-from service.reports.results import Results
 from service.reports.sections.section import note, section, tag, warning
 from service.reports.statistics import RECORDS, PaperRanking, paper_protocol
-from service.reports.variants import look_of
-from service.reports.wording import decimal, number
+from service.reports.words.wording import decimal, number
 
 PROVES_NOTHING = (
     "This protocol proves nothing about which variant is better. Its blocks are the best records of the same few "

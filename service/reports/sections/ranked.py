@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from search_spaces.variants import VARIANT_PARAMETERS
-from service.reports.comparison import compare
-from service.reports.conclusion import conclusion
+from service.reports.charts.look import look_of
+from service.reports.found.comparison import compare
+from service.reports.found.ranking import TOP, RankingRow
+from service.reports.found.results import Results
 from service.reports.markup import Html, element, table
-from service.reports.ranking import TOP, RankingRow
-from service.reports.results import Results
 from service.reports.sections.section import facts, note, section, tag
-from service.reports.variants import look_of
-from service.reports.wording import DASH, decimal, places_for, setting, settings
+from service.reports.words.conclusion import conclusion
+from service.reports.words.wording import DASH, decimal, places_for, setting, settings
 from service.storage.states import RunState
 
 

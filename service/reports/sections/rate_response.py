@@ -1,13 +1,13 @@
 """How the objective answers to the drop rate."""
 
-from service.reports.charts import Chart, Figure, Trace, figure, line, points, shown
+from service.reports.charts.chart import Chart, Figure, Trace, figure, line, points, shown
+from service.reports.charts.panels import Panel, panels_figure
+from service.reports.found.responses import RATE, Response, methods, responses
+from service.reports.found.results import Results, value_of
 from service.reports.markup import Html
-from service.reports.panels import Panel, panels_figure
-from service.reports.responses import RATE, Response, methods, responses
-from service.reports.results import Results, value_of
 from service.reports.sections.history import described
 from service.reports.sections.section import note, section
-from service.reports.wording import listing, plural
+from service.reports.words.wording import listing, plural
 from service.storage.records import TrialRecord
 
 LINE_FROM = 3  # rates: fewer make no curve

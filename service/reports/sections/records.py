@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-from service.reports.charts import Chart, shown
+from service.reports.charts.chart import Chart, shown
+from service.reports.charts.look import look_of
+from service.reports.charts.record_bars import record_bars_figure
+from service.reports.found.records import TOP, Record, records_table
+from service.reports.found.results import Results
 from service.reports.markup import Html, element, table
 from service.reports.paper import published_records
-from service.reports.record_bars import record_bars_figure
-from service.reports.records import TOP, Record, records_table
-from service.reports.results import Results
 from service.reports.sections.section import note, section, tag
-from service.reports.variants import look_of
-from service.reports.wording import DASH, decimal, setting
+from service.reports.words.wording import DASH, decimal, setting
 
 READING = "Solid bars are validation, pale ones the whole training set, measured without noise at the end of the epoch."
 

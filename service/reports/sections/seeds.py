@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 
 from search_spaces.variants import VARIANT_PARAMETERS
-from service.reports.charts import Chart, Figure, figure, means, plain, shown
-from service.reports.comparison import ALPHA, Comparison, Differences, compare, differences_to_the_first
-from service.reports.conclusion import p_text
-from service.reports.critical_difference import critical_difference_figure
+from service.reports.charts.chart import Chart, Figure, figure, means, plain, shown
+from service.reports.charts.critical_difference import critical_difference_figure
+from service.reports.charts.look import look_of
+from service.reports.found.comparison import ALPHA, Comparison, Differences, compare, differences_to_the_first
+from service.reports.found.results import Results
 from service.reports.markup import Html, element, join, table
-from service.reports.results import Results
 from service.reports.sections.section import note, section, tag
 from service.reports.statistics import FEWEST_SEEDS, pairwise_p
-from service.reports.variants import look_of
-from service.reports.wording import DASH, decimal, listing, number, places_for, settings
+from service.reports.words.conclusion import p_text
+from service.reports.words.wording import DASH, decimal, listing, number, places_for, settings
 
 
 def seeds(results: Results) -> Html | None:

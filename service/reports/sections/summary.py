@@ -4,12 +4,12 @@ import json
 from datetime import UTC, datetime
 
 from search_spaces import Confirmation, StudyShape
-from service.reports.confirmed import confirmation_of
+from service.reports.found.confirmed import confirmation_of
+from service.reports.found.results import Results
 from service.reports.markup import Content, Html, element
-from service.reports.results import Results
 from service.reports.sections.section import facts, section
-from service.reports.winner import names
-from service.reports.wording import DASH, decimal, duration, moment, places_for, plural, setting
+from service.reports.words.winner import names
+from service.reports.words.wording import DASH, decimal, duration, moment, places_for, plural, setting
 from service.storage.states import FINISHED_STATES, OPEN_STATES, RunState, StudyState
 
 

@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 
 from search_spaces.objective import TEST, Objective, best_epoch, split_of
-from service.reports.epochs import Epoch, by_repeat
-from service.reports.results import Results
+from service.reports.found.epochs import Epoch, by_repeat
+from service.reports.found.results import Results
 from service.reports.statistics import AllPairs, Interval, PairedDifference, mean_interval
 from service.storage.records import TrialRecord
 from service.storage.states import RunState

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from search_spaces import Objective
-from service.reports.epochs import Epoch, mean_epochs
-from service.reports.ranking import RankingRow, in_order, ranking
+from service.reports.found.epochs import Epoch, mean_epochs
+from service.reports.found.ranking import RankingRow, in_order, ranking
 from service.storage.records import CurvePoint, StudyRecord, TrialRecord
 from service.storage.states import RunState
 

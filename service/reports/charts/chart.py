@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from service.reports.charts.look import look_of
 from service.reports.markup import Html, element, json_block
-from service.reports.variants import look_of
 
 Trace = dict[str, Any]
 Figure = dict[str, Any]

@@ -4,10 +4,10 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from service.reports.charts import ABOVE, GREY, Figure, Span, Trace, axis, figure, legend_key, means, plain
-from service.reports.confirmed import Confirmation, Confirmed
-from service.reports.variants import look_of
-from service.reports.winner import told_apart
+from service.reports.charts.chart import ABOVE, GREY, Figure, Span, Trace, axis, figure, legend_key, means, plain
+from service.reports.charts.look import look_of
+from service.reports.found.confirmed import Confirmation, Confirmed
+from service.reports.words.winner import told_apart
 
 LEFT, RIGHT = (0.0, 0.58), (0.62, 1.0)  # parts of the width
 ROW = 38  # px

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from service.reports.charts import GREY, Figure, Trace, figure, plain
+from service.reports.charts.chart import GREY, Figure, Trace, figure, plain
+from service.reports.charts.look import look_of
 from service.reports.statistics import critical_difference, indistinct_groups
-from service.reports.variants import look_of
 
 GAP = "\N{EN SPACE}"  # unlike a plain space it is kept at the ends of a text
 STEP = 1.0  # between the rows of names; bars are half as far apart

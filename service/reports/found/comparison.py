@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.objective import best_epoch
-from service.reports.epochs import by_repeat
-from service.reports.results import Results
+from service.reports.found.epochs import by_repeat
+from service.reports.found.results import Results
 from service.reports.statistics import Friedman, PairedDifference, choose, choosing_seeds, friedman, paired_difference
 from service.storage.records import TrialRecord
 

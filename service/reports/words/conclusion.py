@@ -1,11 +1,11 @@
 """What a study's results allow to be said about its variants, and what not, in plain sentences."""
 
-from service.reports.comparison import ALPHA, Comparison
-from service.reports.confirmed import confirmation_of
-from service.reports.results import Results
+from service.reports.found.comparison import ALPHA, Comparison
+from service.reports.found.confirmed import confirmation_of
+from service.reports.found.results import Results
 from service.reports.statistics import FEWEST_SEEDS, Friedman, pairwise_p
-from service.reports.winner import verdict_of
-from service.reports.wording import listing, plural
+from service.reports.words.winner import verdict_of
+from service.reports.words.wording import listing, plural
 
 UNDECIDED = "It cannot be concluded which variant is better."
 REMEDY = (

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from service.reports.confirmed import Confirmation
-from service.reports.results import Results
-from service.reports.wording import decimal, listing, places_for, plural, settings
+from service.reports.found.confirmed import Confirmation
+from service.reports.found.results import Results
+from service.reports.words.wording import decimal, listing, places_for, plural, settings
 from service.storage.states import StudyState
 
 

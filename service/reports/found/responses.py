@@ -7,8 +7,8 @@ from statistics import fmean
 
 import numpy as np
 
-from service.reports.comparison import values_by_repeat
-from service.reports.results import Results, value_of
+from service.reports.found.comparison import values_by_repeat
+from service.reports.found.results import Results, value_of
 from service.reports.statistics import Interval, mean_interval
 from service.storage.records import TrialRecord
 

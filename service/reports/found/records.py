@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from service.reports.epochs import mean_epochs
+from service.reports.found.epochs import mean_epochs
 from service.storage.records import CurvePoint, StudyRecord, TrialRecord
 from service.storage.states import RunState
 

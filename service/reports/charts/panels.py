@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.reports.charts import GREY, Figure, Trace, axis, band, figure, line, plain
+from service.reports.charts.chart import GREY, Figure, Trace, axis, band, figure, line, plain
 
 MOST_COLUMNS = 3
 ROW = 170  # px: a panel's height with its title

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from service.reports.charts import ABOVE, Figure, Trace, axis, figure, legend_key, plain
-from service.reports.records import Record
-from service.reports.variants import look_of
-from service.reports.wording import setting
+from service.reports.charts.chart import ABOVE, Figure, Trace, axis, figure, legend_key, plain
+from service.reports.charts.look import look_of
+from service.reports.found.records import Record
+from service.reports.words.wording import setting
 
 LEFT, RIGHT = (0.0, 0.49), (0.51, 1.0)  # parts of the width
 ROW = 27  # px

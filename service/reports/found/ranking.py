@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from search_spaces import Objective
-from service.reports.pareto import front_numbers
+from service.reports.found.pareto import front_numbers
 from service.storage.records import StudyRecord, TrialRecord
 from service.storage.states import RunState
 
