@@ -1,4 +1,4 @@
-"""What a study found out: the ranking of its variants, a page to read and to keep, tables and figures to take along."""
+"""A study's results: the ranking of its variants, a page to read and keep, tables and figures to export."""
 
 from pernodedrop.installation import need
 

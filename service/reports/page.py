@@ -15,8 +15,7 @@ NO_PROGRAMS = "This browser runs no scripts, so the charts are missing; every ta
 def html_report(results: Results) -> str:
     """The study's report.
 
-    A page of 5 MB, most of it plotly.js. Its content security policy allows exactly the two programs it brings
-    along and no request to anywhere.
+    The page has 5 MB, most of it plotly.js. Its content security policy allows its own two programs and no request.
     """
     bodies = [body for body in (part.body(results) for part in PARTS) if body is not None]
     return document(
@@ -42,7 +41,7 @@ def _programs() -> tuple[str, ...]:
 
 @cache
 def _policy() -> str:
-    """Scripts by their hash alone: were a text ever to slip through unescaped, it would not run."""
+    """The policy allows scripts by their hash alone: a text that was not escaped would not run."""
     digests = (base64.b64encode(hashlib.sha256(source.encode()).digest()).decode() for source in _programs())
     scripts = " ".join(f"'sha256-{digest}'" for digest in digests)
     return f"default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data: blob:; font-src data:"

@@ -86,7 +86,7 @@ def test_overlapping_intervals_are_told() -> None:
 
 @pytest.mark.parametrize(
     ("state", "words"),
-    [(StudyState.STOPPED, "stopped"), (StudyState.RUNNING, "goes on"), (StudyState.PAUSED, "goes on")],
+    [(StudyState.STOPPED, "stopped"), (StudyState.RUNNING, "has not ended"), (StudyState.PAUSED, "has not ended")],
 )
 def test_before_its_end_nobody_wins(state: StudyState, words: str) -> None:
     results = results_of(CLEAR, state)

@@ -44,7 +44,7 @@ def panels_figure(panels: Sequence[Panel], *, x: str, y: str) -> Figure:
 
 
 def _domains(i: int, columns: int, rows: int) -> tuple[list[float], list[float]]:
-    """Which part of the width and of the height the panel's axes have."""
+    """The parts of the width and of the height that the panel's axes take."""
     row, column = divmod(i, columns)
     left, width = column * (1 + GAP) / columns, (1 + GAP) / columns - GAP
     title, foot = TITLE / (ROW + TITLE + FOOT), FOOT / (ROW + TITLE + FOOT)

@@ -17,7 +17,7 @@ OPACITY = {VALIDATION: 1.0, TRAINING: 0.4}
 def record_bars_figure(records: Sequence[Record]) -> Figure:
     """A row for each record, a variant's records together and the best variant at the top.
 
-    Losses on the left; accuracies on the right, where there are any.
+    Losses are on the left; accuracies are on the right, if there are any.
     """
     rows = grouped(records)[::-1]  # height 0 is at the bottom
     has_accuracy = any(record.val_accuracy is not None for record in rows)

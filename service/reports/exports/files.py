@@ -8,7 +8,7 @@ from service.reports.exports.table import Table
 
 
 def csv_of(table: Table) -> bytes:
-    """RFC 4180 in UTF-8 with a header; floats in full, nothing where there is nothing."""
+    """RFC 4180 in UTF-8 with a header; floats in full, an empty field where a value is missing."""
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
     writer.writerow(table)

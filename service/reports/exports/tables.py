@@ -67,7 +67,7 @@ def _trained(results: Results) -> list[TrialRecord]:
 
 
 def _whose(trials: Sequence[TrialRecord]) -> Table:
-    """Columns that say which run a row is of; runs of the confirmation are no trials of the search's sampler."""
+    """The columns that identify a row's run; a run of the confirmation has no trial number."""
     return {
         "run": Column("int", [trial.run_id for trial in trials]),
         "trial": Column("int", [trial.number for trial in trials]),

@@ -24,7 +24,7 @@ from service.reports.sections.summary import definition, head
 
 
 class Part(NamedTuple):
-    """What a report says about one question."""
+    """A part of the page."""
 
     body: Callable[[Results], Html | None]  # None where there is nothing to say
     charts: Callable[[Results], list[Chart]] | None = None  # those of the body, to keep as files

@@ -1,4 +1,4 @@
-"""What an epoch costs under each variant."""
+"""The time that an epoch takes under each variant."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

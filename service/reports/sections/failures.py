@@ -1,4 +1,4 @@
-"""What went wrong, each reason once."""
+"""The reasons why trials failed, each once."""
 
 from collections import defaultdict
 

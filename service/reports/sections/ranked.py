@@ -39,14 +39,14 @@ def best_configuration(results: Results) -> Html | None:
     best = results.best_first[0]
     objectives = results.study.definition.objectives
     reached = {o.metric: value for o, value in zip(objectives, best.values or (), strict=True)}
-    told = {
+    shown = {
         **{name: decimal(value, places_for([value])) for name, value in reached.items()},
         "trial": str(best.number),
         "best epoch": DASH if best.best_epoch is None else f"{best.best_epoch} of {best.epoch}",
         **{name: setting(value) for name, value in best.params.items()},
     }
     title = "Best configuration" if len(objectives) == 1 else "Best configuration by the first objective"
-    return section(title, facts(told.items()))
+    return section(title, facts(shown.items()))
 
 
 def _table(results: Results) -> Html:
@@ -59,7 +59,7 @@ def _table(results: Results) -> Html:
         values: Sequence[float | None] = row.best_values or [None] * len(metrics)
         number = DASH if row.best_number is None else str(row.best_number)
         return [
-            element("span", str(row.rank), class_="number"),  # which never breaks
+            element("span", str(row.rank), class_="number"),  # a number never breaks
             tag(row.variant, look_of(row.variant).colour),
             settings(row.best_params or {}, without=sorted(only_fixed)) or DASH,
             *(decimal(value, digits) for value, digits in zip(values, places, strict=True)),
@@ -80,6 +80,6 @@ def _how(results: Results) -> Html:
         "Ranked by the best complete trial"
         + (" (by non-dominated fronts, then by the first objective)" if several else "")
         + f". The best of many trials is partly luck; the mean of a variant's top {TOP} is less so, and a sampler "
-        "that favours a variant gives it more chances. Which differences are real is said further down."
+        "that favours a variant gives it more chances. The sections below say which differences are real."
         + (f" {failed} failed trials are listed at the end." if failed else "")
     )

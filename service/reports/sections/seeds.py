@@ -21,13 +21,13 @@ def seeds(results: Results) -> Html | None:
         return None
     found = differences_to_the_first(comparison)
     test = found.test
-    told = (
+    intro = (
         f"Friedman over {comparison.seeds} shared seeds: chi-squared {number(test.chi2)}, {p_text(test.p_value)}; "
-        f"Kendall's W {test.kendall_w:.2f} (1 would be the same order under every seed)."
+        f"Kendall's W {test.kendall_w:.2f} (1 is the same order under every seed)."
     )
     return section(
         "Comparison under shared seeds",
-        element("p", told),
+        element("p", intro),
         _table(results, comparison, found),
         *shown(_charts(results, comparison, found)),
         note(_figured_out(found)),
@@ -35,7 +35,7 @@ def seeds(results: Results) -> Html | None:
 
 
 def seed_charts(results: Results) -> list[Chart]:
-    """The critical-difference diagram and the paired differences, where there are seeds enough."""
+    """The critical-difference diagram and the paired differences, if there are enough seeds."""
     comparison = compare(results)
     if comparison is None or comparison.seeds < FEWEST_SEEDS:
         return []
@@ -47,13 +47,13 @@ def _charts(results: Results, comparison: Comparison, found: Differences) -> lis
     return [
         Chart(
             "critical_difference",
-            "Critical-difference diagram: mean ranks over seeds, 1 is best. Variants that a bar joins cannot be told "
+            "Critical-difference diagram: mean ranks over seeds, 1 is best. Variants joined by a bar cannot be told "
             "apart (Nemenyi at 5%).",
             critical_difference_figure(comparison.variants, found.test.mean_ranks, comparison.seeds, ALPHA),
         ),
         Chart(
             "differences",
-            f"Difference in {metric} to {first}, seed by seed, with its 95% interval; "
+            f"Mean difference in {metric} to {first} over the shared seeds, with its 95% interval; "
             f"{'below' if results.maximize else 'above'} 0 is worse.",
             difference_figure(metric, comparison.variants, found),
         ),
@@ -72,9 +72,9 @@ def difference_figure(metric: str, variants: Sequence[str], found: Differences) 
 
 def _figured_out(found: Differences) -> str:
     return (
-        "Ranks are taken within each seed, and Friedman's p-value comes from permuting them there. The intervals are "
-        f"of the mean difference over seeds, by {listing(found.methods)}, each for itself; the test alone takes into "
-        "account that several variants are compared. The effect is Hedges' g of the paired differences."
+        "Ranks are taken within each seed, and Friedman's p-value comes from permuting them there. Each interval is "
+        f"for one mean difference over seeds, by {listing(found.methods)}; only the test takes into account that "
+        "several variants are compared. The effect is Hedges' g of the paired differences."
     )
 
 

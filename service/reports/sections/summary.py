@@ -62,7 +62,7 @@ def _asked(results: Results) -> Html:
 
 
 def _seeds(definition: StudyShape) -> str:
-    own = "" if definition.seed == definition.search_seed else f", of seed {definition.seed}"
+    own = "" if definition.seed == definition.search_seed else f", drawn from seed {definition.seed}"
     return f"{definition.repeats} per configuration{own}"
 
 

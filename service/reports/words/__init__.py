@@ -1,1 +1,1 @@
-"""What the findings allow to be said, in sentences, and numbers, times and parameters as people read them."""
+"""The conclusion and the winner in plain sentences; numbers, times and parameters as text."""
