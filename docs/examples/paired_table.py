@@ -17,9 +17,12 @@ from statistics import fmean
 
 from pyarrow import parquet
 
-from service.reports.epochs import best_epoch, by_repeat
+from search_spaces.objective import Objective, best_epoch
+from service.reports.found.epochs import by_repeat
 from service.reports.statistics import Interval, PairedDifference, mean_interval, paired_difference
 from service.storage.records import CurvePoint
+
+LEAST_LOSS = Objective(metric="val_loss")
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ def trained(folder: Path) -> Iterator[Trained]:
         points[row["run"]].append(CurvePoint(**{field.name: row[field.name] for field in fields(CurvePoint)}))
     for run, row in runs.items():
         if row["state"] == "complete":
-            best = [best_epoch(epochs, "val_loss", maximize=False) for epochs in by_repeat(points[run]).values()]
+            best = [best_epoch(epochs, LEAST_LOSS) for epochs in by_repeat(points[run]).values()]
             seeds = [epoch.metrics for epoch in best if epoch is not None]
             yield Trained(row["stage"], row["variant"], row["drop_rate"], seeds)
 

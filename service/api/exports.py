@@ -9,7 +9,7 @@ from service.api.errors import documented
 from service.api.models import FigureOut, Figures
 from service.reports.drawing import PictureFormat, draw
 from service.reports.exports import TABLES, TableName, csv_of, parquet_of
-from service.reports.figures import charts_of
+from service.reports.sections import charts_of
 from service.storage.studies import studies
 from service.web.faults import UnknownFigure
 from service.web.report import results_of

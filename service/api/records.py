@@ -19,7 +19,7 @@ from service.api.models import (
     WinnerOut,
     WorkerOut,
 )
-from service.reports.confirmed import Confirmation
+from service.reports.found.confirmed import Confirmation
 from service.storage.records import CurvePoint, StudyRecord, TrialRecord, WorkerRecord
 from service.storage.runs.history import Attempt
 from service.storage.states import FINISHED_STATES, Stage

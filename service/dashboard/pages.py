@@ -7,7 +7,7 @@ from starlette.responses import HTMLResponse
 
 from service.dashboard.study_card import study_card
 from service.reports.markup import Html, document, element
-from service.reports.wording import plural
+from service.reports.words.wording import plural
 from service.storage.records import StudyRecord, WorkerRecord
 from service.storage.states import StudyState
 

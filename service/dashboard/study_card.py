@@ -4,7 +4,7 @@ import itertools
 from datetime import datetime
 
 from service.reports.markup import Html, element
-from service.reports.wording import DASH, duration, number
+from service.reports.words.wording import DASH, duration, number
 from service.storage.records import StudyRecord
 from service.storage.states import FINISHED_STATES, RunState
 from service.web.elapsed import elapsed_s

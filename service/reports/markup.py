@@ -65,13 +65,13 @@ def stylesheet(source: str) -> Html:
 
 
 def document(head: Iterable[Html], body: Iterable[Html]) -> Html:
-    """A whole page."""
+    """A complete page."""
     page = element("html", element("head", *head), element("body", *body), lang="en")
     return Html(f"<!doctype html>\n{page}\n")
 
 
 def table(header: Sequence[Content], rows: Iterable[Sequence[Content]], *, words: int = 1) -> Html:
-    """A table whose first `words` columns are words and whose others are numbers, set to the right."""
+    """A table whose first `words` columns are words and whose others are numbers, aligned right."""
 
     def cells(tag: str, contents: Sequence[Content]) -> list[Html]:
         return [

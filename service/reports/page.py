@@ -5,56 +5,19 @@ import hashlib
 from functools import cache
 from importlib.resources import files
 
+from service.reports.found.results import Results
 from service.reports.markup import document, element, program, stylesheet
-from service.reports.results import Results
-from service.reports.sections.backends import backends
-from service.reports.sections.confirmation import confirmation
-from service.reports.sections.control import control
-from service.reports.sections.definition import definition
-from service.reports.sections.epoch_time import epoch_time
-from service.reports.sections.failures import failures
-from service.reports.sections.generalization import generalization
-from service.reports.sections.history import history
-from service.reports.sections.importance import importance
-from service.reports.sections.learning_curves import learning_curves
-from service.reports.sections.paper import paper
-from service.reports.sections.ranked import best_configuration, ranked
-from service.reports.sections.rate_response import rate_response
-from service.reports.sections.records import records
-from service.reports.sections.seeds import seeds
-from service.reports.sections.summary import head
-from service.reports.sections.verdict import verdict
+from service.reports.sections import PARTS
 
-SECTIONS = (
-    head,
-    ranked,
-    verdict,
-    confirmation,
-    best_configuration,
-    rate_response,
-    learning_curves,
-    generalization,
-    history,
-    importance,
-    seeds,
-    control,
-    records,
-    paper,
-    epoch_time,
-    backends,
-    failures,
-    definition,
-)
 NO_PROGRAMS = "This browser runs no scripts, so the charts are missing; every table is here."
 
 
 def html_report(results: Results) -> str:
     """The study's report.
 
-    A page of 5 MB, most of it plotly.js. Its content security policy allows exactly the two programs it brings
-    along and no request to anywhere.
+    The page has 5 MB, most of it plotly.js. Its content security policy allows its own two programs and no request.
     """
-    parts = [part for part in (build(results) for build in SECTIONS) if part is not None]
+    bodies = [body for body in (part.body(results) for part in PARTS) if body is not None]
     return document(
         head=(
             element("meta", charset="utf-8"),
@@ -64,7 +27,7 @@ def html_report(results: Results) -> str:
             stylesheet(_asset("report.css")),
         ),
         body=(
-            element("main", *parts, element("noscript", NO_PROGRAMS)),
+            element("main", *bodies, element("noscript", NO_PROGRAMS)),
             *(program(source) for source in _programs()),
         ),
     )
@@ -78,7 +41,7 @@ def _programs() -> tuple[str, ...]:
 
 @cache
 def _policy() -> str:
-    """Scripts by their hash alone: were a text ever to slip through unescaped, it would not run."""
+    """The policy allows scripts by their hash alone: a text that was not escaped would not run."""
     digests = (base64.b64encode(hashlib.sha256(source.encode()).digest()).decode() for source in _programs())
     scripts = " ".join(f"'sha256-{digest}'" for digest in digests)
     return f"default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data: blob:; font-src data:"

@@ -1,8 +1,8 @@
 """A study's results from the database, for the API's routes and the dashboard's page."""
 
 from service.reports import Results
-from service.reports.confirmed import Confirmation, confirmation_of
-from service.reports.winner import verdict_of
+from service.reports.found.confirmed import Confirmation, confirmation_of
+from service.reports.words.winner import verdict_of
 from service.storage.database.database import Database
 from service.storage.records import StudyRecord
 from service.storage.studies import curves, trials

@@ -15,7 +15,7 @@ from pernodedrop.functional import pernode_linear
 from pernodedrop.laws import Bernoulli
 from pernodedrop.names import LAWS, REGULARIZERS
 from search_spaces import TrialConfig
-from service.reports.variants import COLOURS, SPARE, look_of
+from service.reports.charts.look import COLOURS, SPARE, look_of
 from tests.extensions.outside import ONE_BY_ONE, Laplace, Uniform, UniformNoise
 from tests.layers.evidence import assert_mean
 from tests.tasks.trainings import curves, few_digits_of, training

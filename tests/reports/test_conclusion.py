@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.reports.comparison import compare, values_by_repeat
-from service.reports.conclusion import conclusion
-from service.reports.results import Results
+from service.reports.found.comparison import compare, values_by_repeat
+from service.reports.found.results import Results
 from service.reports.sections.control import control, zero_rate
+from service.reports.words.conclusion import conclusion
 from service.storage.records import CurvePoint, TrialRecord
 from service.storage.states import RunState
 from tests.reports.samples import curve_of, params_of, study_of, trial_of
@@ -85,7 +85,7 @@ def test_a_clear_difference_is_named_and_bounded() -> None:
     assert better in {"dropout", "gaussian_dropout"}
     assert "masksembles (Friedman over 5 shared seeds" in text
     assert "The first 5 seeds chose each variant's configuration, the other 5 judged it." in text
-    assert "a test set has not been looked at" in text
+    assert "no test set was used" in text
     comparison = compare(results)
     assert comparison is not None
     assert comparison.chosen[comparison.variants.index("dropout")].number == 0
@@ -131,7 +131,7 @@ def test_a_variant_that_does_best_without_noise_is_pointed_out() -> None:
     results = results_of({v: [noisy(0.3, 6, s)] for s, v in enumerate(["dropout", "dropconnect", "none"])}, 6)
     calm = [replace(trial, params={**trial.params, "drop_rate": 0.0}) for trial in results.trials[:1]]
     text = said(replace(results, trials=[*calm, *results.trials[1:]]))
-    assert "no noise at all: dropout." in text
+    assert "Best at rate 0, which is no noise at all: dropout." in text
 
 
 @pytest.mark.parametrize(("final", "words"), [(0.3, "agrees to the last digit"), (0.34, "differed by up to 0.04")])

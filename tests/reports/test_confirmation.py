@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from service.reports import html_report
-from service.reports.comparison import compare
-from service.reports.conclusion import conclusion
-from service.reports.confirmed import Confirmation, Confirmed, confirmation_of
-from service.reports.results import Results
-from service.reports.winner import names, verdict_of
+from service.reports.found.comparison import compare
+from service.reports.found.confirmed import Confirmation, Confirmed, confirmation_of
+from service.reports.found.results import Results
+from service.reports.words.conclusion import conclusion
+from service.reports.words.winner import names, verdict_of
 from service.storage.records import CurvePoint, TrialRecord
 from service.storage.states import RunState, Stage, StudyState
 from tests.reports.reading import Page
@@ -86,7 +86,7 @@ def test_overlapping_intervals_are_told() -> None:
 
 @pytest.mark.parametrize(
     ("state", "words"),
-    [(StudyState.STOPPED, "stopped"), (StudyState.RUNNING, "goes on"), (StudyState.PAUSED, "goes on")],
+    [(StudyState.STOPPED, "stopped"), (StudyState.RUNNING, "has not ended"), (StudyState.PAUSED, "has not ended")],
 )
 def test_before_its_end_nobody_wins(state: StudyState, words: str) -> None:
     results = results_of(CLEAR, state)

@@ -5,11 +5,11 @@ from xml.etree import ElementTree
 import plotly.graph_objects as go
 import pytest
 
-from service.reports.charts import Trace
-from service.reports.confirmation_dots import MOST_ROWS, confirmation_figure
+from service.reports.charts.chart import Trace
+from service.reports.charts.confirmation_dots import MOST_ROWS, confirmation_figure
 from service.reports.drawing import draw
-from service.reports.figures import charts_of
-from service.reports.results import Results
+from service.reports.found.results import Results
+from service.reports.sections import charts_of
 from service.reports.sections.confirmation import confirmation_charts
 from service.reports.statistics import mean_interval
 from service.storage.states import StudyState

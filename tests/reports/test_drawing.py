@@ -11,7 +11,7 @@ import pytest
 from pernodedrop.installation import MissingPackage
 from service.reports import Results
 from service.reports.drawing import FORMATS, draw
-from service.reports.figures import charts_of
+from service.reports.sections import charts_of
 from tests.reports.samples import searched, study_of, trial_of
 from tests.reports.test_markup import EVIL
 from tests.reports.test_page import STUDIES

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.reports.results import Results
+from service.reports.found.results import Results
 from service.reports.sections.epoch_time import epoch_times
 from service.storage.records import CurvePoint
 from tests.reports.samples import study_of, trial_of

@@ -4,19 +4,19 @@ from dataclasses import replace
 
 import pytest
 
-from service.reports.charts import MOST_POINTS, points, thinned
-from service.reports.critical_difference import critical_difference_figure
+from service.reports.charts.chart import MOST_POINTS, points, thinned
+from service.reports.charts.critical_difference import critical_difference_figure
+from service.reports.charts.look import COLOURS, look_of
+from service.reports.charts.record_bars import record_bars_figure
 from service.reports.drawing import draw
-from service.reports.record_bars import record_bars_figure
-from service.reports.records import Record
-from service.reports.responses import responses
-from service.reports.results import Results
+from service.reports.found.records import Record
+from service.reports.found.responses import responses
+from service.reports.found.results import Results
 from service.reports.sections.generalization import generalization_figure
 from service.reports.sections.history import front_figure, history_figure
 from service.reports.sections.learning_curves import curves_figure
 from service.reports.sections.rate_response import rate_charts
 from service.reports.statistics import mean_interval
-from service.reports.variants import COLOURS, look_of
 from service.storage.states import RunState
 from tests.reports.samples import curve_of, params_of, searched, study_of, trial_of
 from tests.reports.test_drawing import texts

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from service.reports.importance import FEWEST_TRIALS, importances
+from service.reports.found.importance import FEWEST_TRIALS, importances
 from service.storage.records import TrialRecord
 from tests.reports.samples import params_of, study_of, trial_of
 

@@ -97,5 +97,5 @@ def test_equal_values_have_a_point(values: list[float]) -> None:
 
 
 def test_one_value_has_no_interval() -> None:
-    with pytest.raises(ValueError, match="2 values at least, got 1"):
+    with pytest.raises(ValueError, match="at least 2 values, got 1"):
         mean_interval([1.0])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.reports.charts import plain
+from service.reports.charts.chart import plain
 from service.reports.markup import Html, element, json_block, program, text
 
 EVIL = "</script><script>alert('x')</script><img src=x onerror=\"alert(1)\">&amp;\u2028"

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import re
 from typing import Any
 
@@ -9,6 +10,7 @@ import plotly.graph_objects as go
 import pytest
 
 from service.reports import Results, html_report
+from service.reports.sections import charts_of
 from service.storage.records import CurvePoint, TrialRecord
 from service.storage.states import RunState, StudyState
 from tests.reports.reading import Page
@@ -65,6 +67,12 @@ def test_every_study_has_a_page_that_needs_nothing_else(name: str) -> None:
 def test_plotly_accepts_every_figure(name: str) -> None:
     for figure in Page(html_report(STUDIES[name])).figures:
         go.Figure(figure)  # raises for an unknown property or value
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_chart_of_the_page_can_be_kept_as_a_file(name: str) -> None:
+    kept = [chart.figure for chart in charts_of(STUDIES[name]).values()]
+    assert Page(html_report(STUDIES[name])).figures == json.loads(json.dumps(kept))
 
 
 def test_the_policy_allows_the_two_programs_and_nothing_else() -> None:

@@ -1,8 +1,8 @@
 """The order of variants and trials."""
 
 from service.reports import RankingRow, ranking
-from service.reports.pareto import front_numbers
-from service.reports.ranking import in_order
+from service.reports.found.pareto import front_numbers
+from service.reports.found.ranking import in_order
 from service.storage.states import RunState
 from tests.reports.samples import params_of, study_of, trial_of
 

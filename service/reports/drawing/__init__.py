@@ -1,7 +1,7 @@
-"""Figures as pictures for papers and slides: the page's own figures, drawn by matplotlib without any browser.
+"""Figures as pictures for papers and slides: the page's own figures, drawn by matplotlib without a browser.
 
-Matplotlib comes with the extra `export` and is imported at the first picture. It understands what `charts`, `panels`
-and their kin put into a figure, no more of plotly than that.
+Matplotlib comes with the extra `export` and is imported at the first picture. Of plotly this package understands what
+`charts` puts into a figure, and no more.
 """
 
 import io
@@ -10,11 +10,11 @@ from threading import Lock
 from typing import Literal, get_args
 
 from pernodedrop.installation import MissingPackage
-from service.reports.charts import Figure
+from service.reports.charts.chart import Figure
 
 PictureFormat = Literal["png", "svg"]
 FORMATS: tuple[PictureFormat, ...] = get_args(PictureFormat)
-_DRAWING = Lock()  # matplotlib's settings are the process's
+_DRAWING = Lock()  # matplotlib's settings are process-wide
 
 
 def draw(figure: Figure, form: PictureFormat) -> bytes:
@@ -33,7 +33,7 @@ def draw(figure: Figure, form: PictureFormat) -> bytes:
     written = io.BytesIO()
     undated = {"Date": None} if form == "svg" else None
     with _DRAWING, mpl.rc_context(SETTINGS), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # of letters that the font lacks: it draws boxes
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # letters that the font lacks become boxes
         drawn = picture_of(figure)
         drawn.savefig(
             written, format=form, dpi=2 * PIXELS_PER_INCH, bbox_inches="tight", pad_inches=0.12, metadata=undated

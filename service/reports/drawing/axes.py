@@ -9,12 +9,12 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from service.reports.drawing.style import INK, LINE
 from service.reports.drawing.traces import words
 
-TICKS, STEPS = 7, (1, 2, 5, 10)  # at most so many, at multiples of these
+TICKS, STEPS = 7, (1, 2, 5, 10)  # at most 7, at multiples of these
 Axis = Mapping[str, Any]  # plotly's
 
 
 def dress(axes: Axes, x: Axis, y: Axis, rows: Mapping[str, int] | None) -> None:
-    """What the figure says of the two axes; `rows` are the categories of y with their heights."""
+    """Apply the figure's settings of both axes; `rows` are the categories of y with their heights."""
     if x.get("visible") is False:
         axes.set_axis_off()
     axes.set_xlabel(words(x["title"]["text"]))

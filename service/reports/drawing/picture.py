@@ -4,22 +4,24 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 
-from service.reports.charts import Figure, Trace
+from service.reports.charts.chart import Figure, Trace
 from service.reports.drawing.axes import dress, stretch_matched
 from service.reports.drawing.style import INK, PIXELS_PER_INCH
-from service.reports.drawing.traces import Categories, Slot, add_trace, legend_handle, words
+from service.reports.drawing.traces import BarExtent, Categories, add_trace, legend_handle, words
 
 WIDTH, WIDTH_BESIDE_LEGEND = 940, 720  # px of the panels
-GAP_BETWEEN_BARS = 0.2  # plotly's, of a row
+GAP_BETWEEN_BARS = 0.2  # plotly's, as a share of a row
 BEYOND = 1.02  # where the legend begins, in widths of the panels
 Panels = dict[tuple[str, str], Axes]  # by the names of their axes, such as ("x", "y2")
 
 
 def picture_of(figure: Figure) -> Picture:
-    """The figure as matplotlib's; its margins are found when it is saved."""
+    """The figure as matplotlib's; saving it computes the margins."""
     layout, traces = figure["layout"], figure["data"]
     named = {
-        words(trace.get("legendgroup", trace.get("name", ""))): trace for trace in reversed(traces) if _told(trace)
+        words(trace.get("legendgroup", trace.get("name", ""))): trace
+        for trace in reversed(traces)
+        if _is_in_legend(trace)
     }
     has_legend = layout.get("showlegend", len(named) > 1)
     is_above = layout["legend"].get("orientation") == "h"
@@ -29,7 +31,7 @@ def picture_of(figure: Figure) -> Picture:
     panels = _panels(picture, figure)
     categories: Categories = {}
     for trace in traces:
-        add_trace(panels[_place(trace)], trace, categories, _slot(trace, figure))
+        add_trace(panels[_place(trace)], trace, categories, _bar_extent(trace, figure))
     for (x, y), axes in panels.items():
         dress(axes, layout[_key("x", x)], layout[_key("y", y)], categories.get(y))
     stretch_matched(panels, layout)
@@ -40,13 +42,13 @@ def picture_of(figure: Figure) -> Picture:
     return picture
 
 
-def _told(trace: Trace) -> bool:
-    """Whether the legend has the trace."""
+def _is_in_legend(trace: Trace) -> bool:
+    """Whether the legend has an entry for the trace."""
     return bool(trace.get("name")) and trace.get("showlegend", True)
 
 
 def _panels(picture: Picture, figure: Figure) -> Panels:
-    """A panel for every pair of axes that traces are drawn on; of panels with one y axis the first has its labels."""
+    """A panel for every pair of axes with a trace; of panels that share a y axis, the first has its labels."""
     layout, panels = figure["layout"], Panels()
     for trace in figure["data"]:
         x, y = place = _place(trace)
@@ -61,13 +63,13 @@ def _panels(picture: Picture, figure: Figure) -> Panels:
     return panels
 
 
-def _slot(trace: Trace, figure: Figure) -> Slot:
-    """The bars of a panel divide each row among them, the first at the bottom."""
+def _bar_extent(trace: Trace, figure: Figure) -> BarExtent:
+    """The trace's part of a row: the bars of a panel share each row, the first at the bottom."""
     bars = [bar for bar in figure["data"] if bar["type"] == "bar" and _place(bar) == _place(trace)]
     if trace not in bars:
-        return Slot(0.0, 1.0)
+        return BarExtent(0.0, 1.0)
     thickness = (1 - figure["layout"].get("bargap", GAP_BETWEEN_BARS)) / len(bars)
-    return Slot((bars.index(trace) - (len(bars) - 1) / 2) * thickness, thickness)
+    return BarExtent((bars.index(trace) - (len(bars) - 1) / 2) * thickness, thickness)
 
 
 def _legend(picture: Picture, handles: list[Artist], *, is_above: bool) -> None:

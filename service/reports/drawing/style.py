@@ -1,17 +1,17 @@
-"""How pictures look: the page's light theme."""
+"""The look of pictures: the page's light theme."""
 
 from typing import Any
 
 INK, QUIET, LINE, GRID = "#1b2330", "#5a6675", "#d5dae1", "#e8ebf0"  # as in report.css
 PIXELS_PER_INCH = 100  # a figure's height is given in pixels of the page
-POINTS = 72 / PIXELS_PER_INCH  # in a pixel: lines, marks and letters are measured in points
+POINTS = 72 / PIXELS_PER_INCH  # per pixel: lines, marks and letters are measured in points
 
 SETTINGS: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same picture on every machine
     "font.size": 9,
     "text.color": INK,
-    "text.parse_math": False,  # a dollar sign in a study's words is a dollar sign
-    "svg.hashsalt": "pernodedrop",  # else the ids in it differ from one drawing to the next
+    "text.parse_math": False,  # a dollar sign in a study's text is a dollar sign
+    "svg.hashsalt": "pernodedrop",  # otherwise the ids in it differ between drawings
     "figure.facecolor": "white",
     "axes.facecolor": "white",
     "axes.edgecolor": LINE,

@@ -11,12 +11,12 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from service.reports.charts import Trace
+from service.reports.charts.chart import Trace
 from service.reports.drawing.style import DASHES, INK, MARKS, OPEN, POINTS
 
 Categories = dict[str, dict[str, int]]  # by the name of a y axis: its rows of words, with their heights
-GAP = 4  # px between a place and the words beside it
-ALIGNMENT = {  # plotly's text position: matplotlib's alignment, and the way from the place
+GAP = 4  # px between a point and its text
+ALIGNMENT = {  # plotly's text position: matplotlib's alignment, and the offset from the point
     "middle left": ("right", "center", (-GAP, 0)),
     "middle right": ("left", "center", (GAP, 0)),
     "top center": ("center", "bottom", (0, GAP)),
@@ -25,18 +25,18 @@ ALIGNMENT = {  # plotly's text position: matplotlib's alignment, and the way fro
 
 
 @dataclass(frozen=True)
-class Slot:
-    """Where a bar lies in its row, which is one high."""
+class BarExtent:
+    """The part of its row, which is 1 high, that a bar takes."""
 
     middle: float  # from the row's middle
     thickness: float
 
 
-def add_trace(axes: Axes, trace: Trace, categories: Categories, slot: Slot) -> None:
-    """Draw the trace; the slot is for bars, which share a row with the other bars of their panel."""
+def add_trace(axes: Axes, trace: Trace, categories: Categories, extent: BarExtent) -> None:
+    """Draw the trace; `extent` is for bars, which share a row with the other bars of their panel."""
     ys = _heights(trace, categories)
     if trace["type"] == "bar":
-        return _bars(axes, trace, ys, slot)
+        return _bars(axes, trace, ys, extent)
     xs = _numbers(trace["x"])
     mode, opacity = trace["mode"], trace.get("opacity", 1.0)
     if trace.get("fill") == "toself":
@@ -58,7 +58,7 @@ def add_trace(axes: Axes, trace: Trace, categories: Categories, slot: Slot) -> N
 
 
 def legend_handle(trace: Trace) -> Artist:
-    """What stands for the trace in the legend."""
+    """The trace's mark in the legend."""
     style: dict[str, Any] = _line_style(trace) if "lines" in trace["mode"] else {"linestyle": "none"}
     if "markers" in trace["mode"]:
         marker, (mark, hollow) = trace.get("marker", {}), _symbol(trace)
@@ -117,11 +117,15 @@ def _symbol(trace: Trace) -> tuple[str, bool]:
     return MARKS[symbol.removesuffix(OPEN)], symbol.endswith(OPEN)
 
 
-def _bars(axes: Axes, trace: Trace, ys: list[float], slot: Slot) -> None:
-    middles = [y + slot.middle for y in ys]
+def _bars(axes: Axes, trace: Trace, ys: list[float], extent: BarExtent) -> None:
+    middles = [y + extent.middle for y in ys]
     lengths = _numbers(trace["x"])
     axes.barh(
-        middles, lengths, height=0.92 * slot.thickness, color=trace["marker"]["color"], alpha=trace.get("opacity", 1.0)
+        middles,
+        lengths,
+        height=0.92 * extent.thickness,
+        color=trace["marker"]["color"],
+        alpha=trace.get("opacity", 1.0),
     )
     for x, y, said in zip(lengths, middles, trace.get("text", ()), strict=False):
         axes.annotate(words(said), (x, y), (GAP, 0), textcoords="offset points", va="center", color=INK)

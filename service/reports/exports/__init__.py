@@ -1,7 +1,6 @@
 """A study's results as files: tables for programs, figures for papers."""
 
-from service.reports.exports.csv import csv_of
-from service.reports.exports.parquet import parquet_of
+from service.reports.exports.files import csv_of, parquet_of
 from service.reports.exports.table import Column, Table
 from service.reports.exports.tables import TABLES, TableName, curve_table, paper_table, record_table
 

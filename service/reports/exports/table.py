@@ -1,4 +1,4 @@
-"""Columns of equal length, each with one type: what CSV and Parquet files are made of."""
+"""Columns of equal length, each with one type, to be written as CSV or Parquet."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ Kind = Literal["bool", "int", "float", "text"]
 
 @dataclass(frozen=True)
 class Column:
-    """Values of one kind; None where there is nothing."""
+    """Values of one kind; None where a value is missing."""
 
     kind: Kind
     values: Sequence[Any]
@@ -19,7 +19,7 @@ Table = Mapping[str, Column]  # in the order of the columns
 
 
 def mixed_column(values: Iterable[Any]) -> Column:
-    """A column of settings: of the narrowest kind that holds them all, words where they have nothing in common."""
+    """A column of settings, of the narrowest kind that holds them all; text if no other kind does."""
     given = list(values)
     kinds = {type(value) for value in given if value is not None}
     if kinds == {bool}:

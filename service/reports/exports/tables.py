@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Literal
 
-from service.reports.epochs import mean_epochs
 from service.reports.exports.table import Column, Kind, Table, mixed_column
-from service.reports.records import TRAINED, Record, rate_of, records_table
-from service.reports.results import Results
+from service.reports.found.epochs import mean_epochs
+from service.reports.found.records import TRAINED, Record, rate_of, records_table
+from service.reports.found.results import Results
 from service.storage.records import CurvePoint, TrialRecord
 
 TableName = Literal["records", "curves", "paper_table"]
@@ -67,7 +67,7 @@ def _trained(results: Results) -> list[TrialRecord]:
 
 
 def _whose(trials: Sequence[TrialRecord]) -> Table:
-    """Columns that say which run a row is of; runs of the confirmation are no trials of the search's sampler."""
+    """The columns that identify a row's run; a run of the confirmation has no trial number."""
     return {
         "run": Column("int", [trial.run_id for trial in trials]),
         "trial": Column("int", [trial.number for trial in trials]),

@@ -1,10 +1,10 @@
-"""The tables of the PerNodeDrop paper (arXiv:2512.12663) as printed, to stand beside our own results."""
+"""The tables of the PerNodeDrop paper (arXiv:2512.12663) as printed, to compare our own results with."""
 
 import csv
 from functools import cache
 from importlib.resources import files
 
-from service.reports.records import Record
+from service.reports.found.records import Record
 
 TABLES = {"cifar10": "table1_cifar10.csv", "rcv1": "table2_rcv1.csv", "speech_commands": "table3_speech_commands.csv"}
 NAMES = {
@@ -21,7 +21,7 @@ NAMES = {
 
 @cache
 def published_records(task: str) -> tuple[Record, ...]:
-    """Tables I to III: the records it prints of a task, at most three of each variant; () for other tasks."""
+    """Tables I to III: the task's printed records, at most three of each variant; () for other tasks."""
     if task not in TABLES:
         return ()
     return tuple(

@@ -1,21 +1,21 @@
-"""Which implementation of the layer ran, and on what: results are comparable only within one."""
+"""The backends and devices that ran: results are comparable only within one backend."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from service.reports.charts.look import look_of
+from service.reports.found.results import Results
 from service.reports.markup import Html, table
-from service.reports.results import Results
 from service.reports.sections.section import note, section, tag
-from service.reports.variants import look_of
-from service.reports.wording import DASH
+from service.reports.words.wording import DASH
 
 FACTS = ("backend", "device")
 MEANINGS = {
     "torch": "torch: there is one implementation, PyTorch's operations",
     "mask": "mask: every mask entry is drawn and held in memory",
     "kernel": "kernel: the same masks, drawn inside the computation and not held",
-    "reparameterized": "reparameterized: the noise of the outputs is drawn, the same law with less gradient noise",
+    "reparameterized": "reparameterized: the noise of the outputs is drawn; same distribution, less gradient noise",
     "flipout": "flipout: samples share the size of their noise but not its sign",
     "moment_matched": "moment_matched: a Gaussian approximates the noise",
 }
@@ -51,6 +51,6 @@ def _sizes(results: Results, variant: str) -> str:
 
 
 def _meaning(used: Iterable[str]) -> str:
-    """What the backends are; several in one model are joined by a plus sign."""
+    """Describe the backends; a plus sign joins those of one model."""
     names = {name for joined in used for name in joined.split("+")}
     return "; ".join(MEANINGS[name] for name in MEANINGS if name in names)

@@ -1,15 +1,15 @@
 """The best configurations under fresh seeds, on the test split."""
 
 from search_spaces.variants import VARIANT_PARAMETERS
-from service.reports.charts import Chart, shown
-from service.reports.confirmation_dots import MOST_ROWS, confirmation_figure
-from service.reports.confirmed import Confirmation, Confirmed, confirmation_of
+from service.reports.charts.chart import Chart, shown
+from service.reports.charts.confirmation_dots import MOST_ROWS, confirmation_figure
+from service.reports.charts.look import look_of
+from service.reports.found.confirmed import Confirmation, Confirmed, confirmation_of
+from service.reports.found.results import Results
 from service.reports.markup import Html, element, join, table
-from service.reports.results import Results
 from service.reports.sections.section import note, section, tag
 from service.reports.statistics import PairedDifference
-from service.reports.variants import look_of
-from service.reports.wording import DASH, decimal, listing, places_for, plural, settings
+from service.reports.words.wording import DASH, decimal, listing, places_for, plural, settings
 from service.storage.records import TrialRecord
 from service.storage.states import RunState, StudyState
 
@@ -20,7 +20,7 @@ def confirmation(results: Results) -> Html | None:
         return None
     return section(
         "Confirmation",
-        element("p", _told(results, confirmed)),
+        element("p", _intro(results, confirmed)),
         _table(results, confirmed),
         *shown(confirmation_charts(results)),
         _how(confirmed),
@@ -39,29 +39,29 @@ def confirmation_charts(results: Results) -> list[Chart]:
 def _caption(confirmed: Confirmation, first: str) -> str:
     said = (
         f"{confirmed.metric} under {plural(confirmed.seeds, 'fresh seed')}, the best mean at the top: a dot for each "
-        "seed, above it the mean with its 95% interval."
+        "seed, and above the dots the mean with its 95% interval."
     )
     if len(confirmed.found) == 1:
         return said
     worse = "left" if confirmed.maximize else "right"
     said += (
-        f" Beside it the difference to the {first}, seed by seed, with its simultaneous 95% interval: {worse} of 0 is "
-        "worse, and what an interval across 0 shows may be luck."
+        f" On the right, the mean difference to the {first} over the seeds, with its simultaneous 95% interval: "
+        f"{worse} of 0 is worse, and a difference whose interval includes 0 may be luck."
     )
     left_out = len(confirmed.found) - MOST_ROWS
     return said if left_out <= 0 else f"{said} {plural(left_out, 'configuration')} further down are left out."
 
 
-def _told(results: Results, confirmed: Confirmation) -> str:
+def _intro(results: Results, confirmed: Confirmation) -> str:
     runs, found = results.confirmations, {one.trial.run_id for one in confirmed.found}
     missing = [trial for trial in runs if trial.run_id not in found]
-    told = (
-        f"The best configurations of the search, trained again under {plural(confirmed.seeds, 'seed')} that it has not "
-        f"seen: {len(runs) - len(missing)} of {plural(len(runs), 'run')}."
+    intro = (
+        f"The best configurations of the search, trained again under {plural(confirmed.seeds, 'seed')} that it did not "
+        f"use: {len(runs) - len(missing)} of {plural(len(runs), 'run')}."
     )
     if not missing:
-        return told
-    return f"{told} Without a result: {listing([_without(trial, confirmed.metric) for trial in missing])}."
+        return intro
+    return f"{intro} Without a result: {listing([_without(trial, confirmed.metric) for trial in missing])}."
 
 
 def _without(trial: TrialRecord, metric: str) -> str:
@@ -106,13 +106,13 @@ def _how(confirmed: Confirmation) -> Html:
     methods = sorted({one.interval(confirmed.metric).method for one in confirmed.found})
     split = "test" if confirmed.is_tested else "validation"
     said = (
-        f"Figures of the {split} split, at the epoch of each training that is best by validation. Intervals are of "
-        f"means over seeds, by {listing(methods)}"
+        f"Figures are of the {split} split, at the epoch of each training that is best by validation. Intervals are "
+        f"for means over seeds, by {listing(methods)}"
     )
     if not confirmed.to_winner:
         return note(f"{said}.")
     apart = sorted({difference.method for difference in confirmed.to_winner})
     return note(
         f"{said}; those of the differences, by {listing(apart)}, hold for all pairs of configurations at once "
-        "(Bonferroni), because the winner was not known before."
+        "(Bonferroni), because the winner was not known in advance."
     )

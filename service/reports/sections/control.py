@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 
-from service.reports.comparison import values_by_repeat
+from service.reports.found.comparison import values_by_repeat
+from service.reports.found.results import Results
 from service.reports.markup import Html, element
-from service.reports.results import Results
 from service.reports.sections.section import section
 from service.reports.statistics import ZeroRate, zero_rate_control
-from service.reports.wording import listing, number
+from service.reports.words.wording import listing, number
 
 NOT_SETTINGS = ("regularizer", "stir_type", "mask_mode", "drop_rate", "noisy_fraction")  # without effect at rate 0
 
@@ -21,17 +21,17 @@ def control(results: Results) -> Html | None:
     if noise.widest == 0:
         return section(
             "Control at rate 0",
-            element("p", f"{same}, and so it is: under equal seeds their {metric} agrees to the last digit."),
+            element("p", f"{same}: under equal seeds their {metric} agrees to the last digit."),
         )
     differ = (
-        f"{same}. In {noise.trainings} trainings of equal settings there their {metric} still differed by up to "
+        f"{same}. In {noise.trainings} trainings there, with equal settings, their {metric} still differed by up to "
         f"{number(noise.widest, 3)} (standard deviation {number(noise.deviation, 3)})."
     )
     return section("Control at rate 0", element("p", differ), element("p", _meaning(results, noise)))
 
 
 def zero_rate(results: Results) -> ZeroRate | None:
-    """All trainings at rate 0, each seed's by itself: under one seed equal settings differ by the variant alone."""
+    """Pool all trainings at rate 0 by seed: under one seed, equal settings differ by the variant alone."""
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for trial in results.best_first:
         if trial.variant == "none" or trial.params.get("drop_rate") == 0:
@@ -43,7 +43,7 @@ def zero_rate(results: Results) -> ZeroRate | None:
 
 def _meaning(results: Results, noise: ZeroRate) -> str:
     if results.study.definition.repeats > 1:
-        return "So much is luck in one training; the comparison under shared seeds takes it into account."
+        return "That much is luck in one training; the comparison under shared seeds takes it into account."
     first, second = (results.ranking[place].best_values or [0.0] for place in (0, 1))
     gap = abs(second[0] - first[0])
     luck = "no more than that: their order may be luck" if gap <= noise.widest else "more than that"

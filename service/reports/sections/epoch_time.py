@@ -1,16 +1,16 @@
-"""What an epoch costs under each variant."""
+"""The time that an epoch takes under each variant."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from service.reports.epochs import by_repeat
+from service.reports.charts.look import look_of
+from service.reports.found.epochs import by_repeat
+from service.reports.found.results import Results
 from service.reports.markup import Html, table
 from service.reports.paper import published_epoch_seconds
-from service.reports.results import Results
 from service.reports.sections.section import note, section, tag
-from service.reports.variants import look_of
-from service.reports.wording import DASH, decimal, places_for
+from service.reports.words.wording import DASH, decimal, places_for
 from service.storage.states import RunState
 
 SECONDS = "train_seconds"

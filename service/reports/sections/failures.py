@@ -1,11 +1,11 @@
-"""What went wrong, each reason once."""
+"""The reasons why trials failed, each once."""
 
 from collections import defaultdict
 
+from service.reports.found.results import Results
 from service.reports.markup import Html, table
-from service.reports.results import Results
 from service.reports.sections.section import note, section
-from service.reports.wording import DASH, settings
+from service.reports.words.wording import DASH, settings
 from service.storage.records import TrialRecord
 from service.storage.states import RunState
 

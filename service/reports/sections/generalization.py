@@ -1,11 +1,11 @@
-"""Validation against training loss at the end of the epoch: who learns, who overfits."""
+"""Validation against training loss at the end of the epoch: which models learn, and which overfit."""
 
 from search_spaces.objective import Objective, best_epoch
-from service.reports.charts import GREY, Chart, Figure, Trace, figure, points, shown
+from service.reports.charts.chart import GREY, Chart, Figure, Trace, figure, points, shown
+from service.reports.found.results import Results
 from service.reports.markup import Html
-from service.reports.results import Results
 from service.reports.sections.section import section
-from service.reports.wording import number, settings
+from service.reports.words.wording import number, settings
 
 LEAST_LOSS = Objective(metric="val_loss")
 
@@ -22,9 +22,9 @@ def generalization_charts(results: Results) -> list[Chart]:
     if not drawn["data"]:
         return []
     caption = (
-        "Every complete trial at its epoch of least validation loss. The training loss is that of the whole training "
-        "set, measured without noise at the end of the epoch. Above the dotted line a model does worse on "
-        "validation than on training data: the further, the more it overfits."
+        "Every complete trial at its epoch of lowest validation loss. The training loss is that of the whole training "
+        "set, measured without noise at the end of the epoch. A model above the dotted line does worse on "
+        "validation data than on training data: the further above, the more it overfits."
     )
     return [Chart("generalization", caption, drawn)]
 

@@ -1,13 +1,13 @@
-"""How the search went: every complete trial in its order, and the best so far."""
+"""The course of the search: every complete trial in its order, and the best so far."""
 
 from itertools import accumulate
 
-from service.reports.charts import GREY, Chart, Figure, figure, line, points, shown
+from service.reports.charts.chart import GREY, Chart, Figure, figure, line, points, shown
+from service.reports.found.ranking import costs_of
+from service.reports.found.results import Results, value_of
 from service.reports.markup import Html
-from service.reports.ranking import costs_of
-from service.reports.results import Results, value_of
 from service.reports.sections.section import section
-from service.reports.wording import number, settings
+from service.reports.words.wording import number, settings
 from service.storage.records import TrialRecord
 
 
@@ -49,7 +49,7 @@ def history_figure(results: Results) -> Figure:
 
 
 def front_figure(results: Results) -> Figure:
-    """The first two objectives, with the trials that no other dominates in these two joined by a line."""
+    """The first two objectives, and a line through the trials that no other dominates in these two."""
     first, second = results.study.definition.objectives[:2]
     marks = [
         points(
@@ -67,13 +67,13 @@ def front_figure(results: Results) -> Figure:
 
 
 def described(trial: TrialRecord) -> str:
-    """A trial in the note that shows on hovering."""
+    """The note on a trial that shows on hovering."""
     values = " / ".join(number(value) for value in trial.values or ())
     return f"trial {trial.number}: {values}, {settings(trial.params)}"
 
 
 def _front(results: Results) -> list[TrialRecord]:
-    """Along the first objective, every trial that betters the second."""
+    """The trials that better the second objective, in the order of the first."""
     objectives = results.study.definition.objectives
     costs = {trial.run_id: costs_of(objectives, trial)[:2] for trial in results.best_first}
     front: list[TrialRecord] = []

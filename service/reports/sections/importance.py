@@ -1,11 +1,11 @@
-"""Which parameters decide whether a trial is among the best."""
+"""The parameters that decide whether a trial is among the best."""
 
-from service.reports.charts import Chart, Figure, figure, plain, shown
-from service.reports.importance import FEWEST_TRIALS, importances
+from service.reports.charts.chart import Chart, Figure, figure, plain, shown
+from service.reports.found.importance import FEWEST_TRIALS, importances
+from service.reports.found.results import Results
 from service.reports.markup import Html, element
-from service.reports.results import Results
 from service.reports.sections.section import section
-from service.reports.wording import plural
+from service.reports.words.wording import plural
 
 TITLE = "Importance of the parameters"
 
@@ -17,7 +17,9 @@ def importance(results: Results) -> Html | None:
     if drawn:
         return section(TITLE, *shown(drawn))
     if len(results.best_first) < FEWEST_TRIALS:
-        few = f"Too little to tell from {plural(len(results.best_first), 'complete trial')}: it takes {FEWEST_TRIALS}."
+        few = (
+            f"{plural(len(results.best_first), 'complete trial')} cannot show it: at least {FEWEST_TRIALS} are needed."
+        )
         return section(TITLE, element("p", few))
     return section(TITLE, element("p", "Fewer than two parameters were varied, so there is nothing to weigh."))
 
@@ -30,7 +32,8 @@ def importance_charts(results: Results) -> list[Chart]:
         return []
     caption = (
         f"How strongly each parameter's values differ between the best trials by {results.objective.metric} and all "
-        "trials (PED-ANOVA, as shares of the sum). Few trials and a sampler's preferences blur it: a hint, not a proof."
+        "trials (PED-ANOVA, as shares of the sum). This is a hint, not a proof: few trials and a "
+        "sampler's preferences blur it."
     )
     return [Chart("importance", caption, importance_figure(shares))]
 

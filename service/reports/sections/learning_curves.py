@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from service.reports.charts import Chart, Figure, Trace, axis, figure, line, shown
+from service.reports.charts.chart import Chart, Figure, Trace, axis, figure, line, shown
+from service.reports.found.results import Results
 from service.reports.markup import Html
-from service.reports.results import Results
 from service.reports.sections.section import section
 
 LEFT, RIGHT = (0.0, 0.46), (0.54, 1.0)  # parts of the width
@@ -20,8 +20,8 @@ def curve_charts(results: Results) -> list[Chart]:
     if not drawn["data"]:
         return []
     caption = (
-        "The best trial of each variant: validation loss on the left, on the right the loss of the whole training set, "
-        "measured without noise at the end of the epoch. Several seeds are averaged."
+        "The best trial of each variant: on the left the validation loss, on the right the loss of the whole training "
+        "set, measured without noise at the end of the epoch. Curves are means over the seeds."
     )
     return [Chart("learning_curves", caption, drawn)]
 

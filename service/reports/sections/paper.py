@@ -1,20 +1,20 @@
-"""The paper's protocol on our records, beside the mean ranks that the paper has."""
+"""The paper's protocol on our records, beside the paper's own mean ranks."""
 
 from collections import Counter
 
+from service.reports.charts.look import look_of
+from service.reports.found.records import records_table
+from service.reports.found.results import Results
 from service.reports.markup import Html, element, join, table
 from service.reports.paper import published_mean_ranks
-from service.reports.records import records_table
-from service.reports.results import Results
 from service.reports.sections.section import note, section, tag, warning
 from service.reports.statistics import RECORDS, PaperRanking, paper_protocol
-from service.reports.variants import look_of
-from service.reports.wording import decimal, number
+from service.reports.words.wording import decimal, number
 
 PROVES_NOTHING = (
     "This protocol proves nothing about which variant is better. Its blocks are the best records of the same few "
     "trainings, not independent repetitions: between identical variants it finds a difference nearly every time. It is "
-    "here to be compared with the paper (arXiv:2512.12663)."
+    "here only for comparison with the paper (arXiv:2512.12663)."
 )
 
 
@@ -26,12 +26,12 @@ def paper(results: Results) -> Html | None:
         return None
     ranked = paper_protocol({v: [record.val_loss for record in everything if record.variant == v] for v in enough})
     test = ranked.test
-    told = (
-        f"The {RECORDS} best records of each variant, ranked jointly by validation loss. Friedman with the i-th best "
-        f"records as blocks: chi-squared {number(test.chi2)}, Kendall's W {test.kendall_w:.2f}, nominally p = "
+    intro = (
+        f"The {RECORDS} best records of each variant, ranked jointly by validation loss. Friedman's test with the i-th "
+        f"best records as blocks: chi-squared {number(test.chi2)}, Kendall's W {test.kendall_w:.2f}, nominally p = "
         f"{number(test.p_chi2, 2)}."
     )
-    return section("The paper's protocol", warning(PROVES_NOTHING), element("p", told), _mean_ranks(results, ranked))
+    return section("The paper's protocol", warning(PROVES_NOTHING), element("p", intro), _mean_ranks(results, ranked))
 
 
 def _mean_ranks(results: Results, ranked: PaperRanking) -> Html:

@@ -1,14 +1,16 @@
-"""The variants, the best first, and the best configuration of all."""
+"""The variants, the best first; what can be concluded; and the best configuration of all."""
 
 from collections.abc import Sequence
 
 from search_spaces.variants import VARIANT_PARAMETERS
+from service.reports.charts.look import look_of
+from service.reports.found.comparison import compare
+from service.reports.found.ranking import TOP, RankingRow
+from service.reports.found.results import Results
 from service.reports.markup import Html, element, table
-from service.reports.ranking import TOP, RankingRow
-from service.reports.results import Results
 from service.reports.sections.section import facts, note, section, tag
-from service.reports.variants import look_of
-from service.reports.wording import DASH, decimal, places_for, setting, settings
+from service.reports.words.conclusion import conclusion
+from service.reports.words.wording import DASH, decimal, places_for, setting, settings
 from service.storage.states import RunState
 
 
@@ -18,20 +20,33 @@ def ranked(results: Results) -> Html:
     return section("Ranked variants", _table(results), _how(results))
 
 
+def verdict(results: Results) -> Html | None:
+    """The answer to "which variant is better?"."""
+    said = conclusion(results, compare(results))
+    if not said:
+        return None
+    first, rest = said[0], said[1:]
+    return section(
+        "What can be concluded",
+        element("p", element("strong", first), class_="verdict"),
+        *(element("p", sentence) for sentence in rest),
+    )
+
+
 def best_configuration(results: Results) -> Html | None:
     if not results.best_first:
         return None
     best = results.best_first[0]
     objectives = results.study.definition.objectives
     reached = {o.metric: value for o, value in zip(objectives, best.values or (), strict=True)}
-    told = {
+    shown = {
         **{name: decimal(value, places_for([value])) for name, value in reached.items()},
         "trial": str(best.number),
         "best epoch": DASH if best.best_epoch is None else f"{best.best_epoch} of {best.epoch}",
         **{name: setting(value) for name, value in best.params.items()},
     }
     title = "Best configuration" if len(objectives) == 1 else "Best configuration by the first objective"
-    return section(title, facts(told.items()))
+    return section(title, facts(shown.items()))
 
 
 def _table(results: Results) -> Html:
@@ -44,7 +59,7 @@ def _table(results: Results) -> Html:
         values: Sequence[float | None] = row.best_values or [None] * len(metrics)
         number = DASH if row.best_number is None else str(row.best_number)
         return [
-            element("span", str(row.rank), class_="number"),  # which never breaks
+            element("span", str(row.rank), class_="number"),  # a number never breaks
             tag(row.variant, look_of(row.variant).colour),
             settings(row.best_params or {}, without=sorted(only_fixed)) or DASH,
             *(decimal(value, digits) for value, digits in zip(values, places, strict=True)),
@@ -65,6 +80,6 @@ def _how(results: Results) -> Html:
         "Ranked by the best complete trial"
         + (" (by non-dominated fronts, then by the first objective)" if several else "")
         + f". The best of many trials is partly luck; the mean of a variant's top {TOP} is less so, and a sampler "
-        "that favours a variant gives it more chances. Which differences are real is said further down."
+        "that favours a variant gives it more chances. The sections below say which differences are real."
         + (f" {failed} failed trials are listed at the end." if failed else "")
     )

@@ -1,19 +1,19 @@
-"""How the objective answers to the drop rate."""
+"""The objective as a function of the drop rate."""
 
-from service.reports.charts import Chart, Figure, Trace, figure, line, points, shown
+from service.reports.charts.chart import Chart, Figure, Trace, figure, line, points, shown
+from service.reports.charts.panels import Panel, panels_figure
+from service.reports.found.responses import RATE, Response, methods, responses
+from service.reports.found.results import Results, value_of
 from service.reports.markup import Html
-from service.reports.panels import Panel, panels_figure
-from service.reports.responses import RATE, Response, methods, responses
-from service.reports.results import Results, value_of
 from service.reports.sections.history import described
 from service.reports.sections.section import note, section
-from service.reports.wording import listing, plural
+from service.reports.words.wording import listing, plural
 from service.storage.records import TrialRecord
 
 LINE_FROM = 3  # rates: fewer make no curve
 NO_INTERVAL = (
-    "Every configuration was trained with one seed, so there is no interval: how far chance alone moves these points "
-    "cannot be known from them. With repeats: 5 or more it can."
+    "Every configuration was trained with one seed, so there is no interval: these points do not show how far "
+    "chance alone moves them. Set repeats to 5 or more to see it."
 )
 
 
@@ -26,7 +26,7 @@ def rate_response(results: Results) -> Html | None:
 
 
 def rate_charts(results: Results) -> list[Chart]:
-    """Every trial by its rate; and each variant by itself with intervals, where there are several seeds."""
+    """Every trial by its rate; with several seeds, also each variant by itself with intervals."""
     if len({trial.params.get(RATE) for trial in results.best_first} - {None}) < 2:
         return []
     answered = {variant: responses(results, variant) for variant in results.compared}
@@ -41,9 +41,9 @@ def rate_charts(results: Results) -> list[Chart]:
     if not used:
         return drawn
     by_itself = (
-        f"Mean {metric} at each drop rate, every variant by itself, the others in grey. The band is the 95% interval "
-        f"of the mean over {plural(results.study.definition.repeats, 'seed')} ({listing(used)}); seeds are shared, so "
-        "bands that overlap may still belong to variants that differ under every seed."
+        f"Mean {metric} at each drop rate, a panel for every variant with the others in grey. The band is the 95% "
+        f"interval of the mean over {plural(results.study.definition.repeats, 'seed')} ({listing(used)}); seeds are "
+        "shared, so bands that overlap may still belong to variants that differ under every seed."
     )
     return [*drawn, Chart("rate_intervals", by_itself, interval_figure(metric, curves))]
 

@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-from service.reports.charts import Chart, shown
+from service.reports.charts.chart import Chart, shown
+from service.reports.charts.look import look_of
+from service.reports.charts.record_bars import record_bars_figure
+from service.reports.found.records import TOP, Record, records_table
+from service.reports.found.results import Results
 from service.reports.markup import Html, element, table
 from service.reports.paper import published_records
-from service.reports.record_bars import record_bars_figure
-from service.reports.records import TOP, Record, records_table
-from service.reports.results import Results
 from service.reports.sections.section import note, section, tag
-from service.reports.variants import look_of
-from service.reports.wording import DASH, decimal, setting
+from service.reports.words.wording import DASH, decimal, setting
 
 READING = "Solid bars are validation, pale ones the whole training set, measured without noise at the end of the epoch."
 
@@ -19,15 +19,16 @@ def records(results: Results) -> Html | None:
     ours = records_table(results.study, results.trials, results.curves)
     if not ours:
         return None
-    told = (
-        f"The {TOP} records (variant, rate, epoch) of least validation loss of each variant, as the paper's tables I "
-        "to III have them. T-Loss and T-Acc are of the whole training set, measured without noise at the end of the "
-        "epoch. A record of many is partly luck, and one variant's records are epochs of the same few trainings."
+    intro = (
+        f"The {TOP} records (variant, rate, epoch) of each variant with the lowest validation loss, as in the paper's "
+        "tables I to III. T-Loss and T-Acc are of the whole training set, measured without noise at the end of the "
+        "epoch. The best of many records is partly luck, and one variant's records are epochs of the same few "
+        "trainings."
     )
     drawn = record_charts(results)
     return section(
         "Best records",
-        element("p", told),
+        element("p", intro),
         _records(ours),
         *shown(drawn[:1]),
         *_beside(results, ours),
@@ -36,7 +37,7 @@ def records(results: Results) -> Html | None:
 
 
 def record_charts(results: Results) -> list[Chart]:
-    """The bar plot of our records, and of the paper's where it has the task."""
+    """The bar plot of our records, and of the paper's if it has the task."""
     ours = records_table(results.study, results.trials, results.curves)
     if not ours:
         return []
@@ -65,7 +66,7 @@ def _records(ours: Sequence[Record]) -> Html:
 
 
 def _beside(results: Results, ours: Sequence[Record]) -> list[Html]:
-    """Each variant's best record, ours and the paper's, where the paper has task and variant."""
+    """Each variant's best record, ours and the paper's, where the paper has the task and the variant."""
     task = results.study.definition.task
     published = _best(published_records(task.name))
     shared = [(best, published[variant]) for variant, best in _best(ours).items() if variant in published]
@@ -85,7 +86,7 @@ def _beside(results: Results, ours: Sequence[Record]) -> list[Html]:
 
 
 def _best(several: Sequence[Record]) -> dict[str, Record]:
-    """Each variant's record of least validation loss, the best variant first."""
+    """Each variant's record of lowest validation loss, the best variant first."""
     best: dict[str, Record] = {}
     for record in sorted(several, key=lambda record: record.val_loss):
         best.setdefault(record.variant, record)

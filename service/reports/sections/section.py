@@ -1,4 +1,4 @@
-"""The frame that every part of a report stands in."""
+"""The elements that every part of a report is made of."""
 
 from collections.abc import Iterable
 
@@ -20,7 +20,7 @@ def warning(*contents: Content) -> Html:
 
 
 def facts(pairs: Iterable[tuple[str, Content]]) -> Html:
-    """Names and values side by side, as many to a line as fit."""
+    """Names and values side by side, as many on a line as fit."""
     shown = (element("div", element("dt", name), element("dd", value)) for name, value in pairs)
     return element("dl", *shown, class_="facts")
 

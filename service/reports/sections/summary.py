@@ -1,14 +1,15 @@
-"""The head of a report: what was asked, where it stands, what it has cost."""
+"""What a report says of the study itself: what was asked, where it stands, what it has cost, how to run it again."""
 
+import json
 from datetime import UTC, datetime
 
 from search_spaces import Confirmation, StudyShape
-from service.reports.confirmed import confirmation_of
+from service.reports.found.confirmed import confirmation_of
+from service.reports.found.results import Results
 from service.reports.markup import Content, Html, element
-from service.reports.results import Results
-from service.reports.sections.section import facts
-from service.reports.winner import names
-from service.reports.wording import DASH, decimal, duration, moment, places_for, plural, setting
+from service.reports.sections.section import facts, section
+from service.reports.words.winner import names
+from service.reports.words.wording import DASH, decimal, duration, moment, places_for, plural, setting
 from service.storage.states import FINISHED_STATES, OPEN_STATES, RunState, StudyState
 
 
@@ -22,6 +23,19 @@ def head(results: Results) -> Html:
         element("p", study.definition.description) if study.definition.description else None,
         _asked(results),
         _tiles(results),
+    )
+
+
+def definition(results: Results) -> Html:
+    """The definition as it was submitted, to run it again."""
+    written = json.dumps(results.study.definition.model_dump(mode="json", exclude_defaults=True), indent=2)
+    return section(
+        "Definition",
+        element(
+            "details",
+            element("summary", "The study's definition, defaults left out"),
+            element("pre", element("code", written)),
+        ),
     )
 
 
@@ -48,7 +62,7 @@ def _asked(results: Results) -> Html:
 
 
 def _seeds(definition: StudyShape) -> str:
-    own = "" if definition.seed == definition.search_seed else f", of seed {definition.seed}"
+    own = "" if definition.seed == definition.search_seed else f", drawn from seed {definition.seed}"
     return f"{definition.repeats} per configuration{own}"
 
 

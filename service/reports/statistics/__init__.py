@@ -1,4 +1,4 @@
-"""Statistics of regularizers compared: pure functions of arrays. Costs throughout: less is better."""
+"""Statistics for comparing regularizers: pure functions of arrays. Of costs, less is better."""
 
 from service.reports.statistics.all_pairs import AllPairs
 from service.reports.statistics.control import ZeroRate, zero_rate_control

@@ -12,10 +12,10 @@ from service.reports.statistics.interval import Interval, Method, mean_interval
 from service.reports.statistics.paired import PairedDifference, described
 
 ALPHA = 0.05
-TRUST = 1 / 3  # in the freedom of the prior: it is estimated from few configurations
-SHARE = 1 / 2  # of the other configurations' freedom that a pair may borrow
+TRUST = 1 / 3  # of the prior's degrees of freedom is used: few configurations estimate them
+SHARE = 1 / 2  # of the other configurations' degrees of freedom that a pair may borrow
 MOST_OTHERS = 9  # configurations: with more, one that scatters unlike all others would be lost among them
-ROUNDING = 1e-12  # of the values: differences that vary by less do not vary
+ROUNDING = 1e-12  # relative to the values: differences that vary by less are constant
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,12 @@ class AllPairs:
     """The finite values (k, n) of k >= 2 configurations, each under the same n >= 2 seeds in the same order.
 
     An interval is Student's t with Bonferroni's share of ALPHA and a moderated variance (Smyth 2004, section 3): the
-    pair's own one drawn towards that of all pairs, which adds freedom. Few seeds say little of one variance and much
-    of all together: with many configurations under three seeds an interval is a fraction of what it were by the
-    pair's own variance. As configurations do not scatter alike, the other pairs count for less than Smyth lets them,
-    and no variance becomes smaller than it was. Two configurations, or two seeds, have nothing to lend: there it is
-    `mean_interval`. Lengths, and how seldom an interval misses: docs/statistics.md, by benchmarks/simultaneous.py.
+    pair's own variance drawn towards that of all pairs, which adds degrees of freedom. Few seeds say little about one
+    variance and much about all together: with many configurations under three seeds, an interval is a fraction of what
+    the pair's own variance gives. Configurations do not scatter alike, so the other pairs count for less than in
+    Smyth, and no variance becomes smaller than it was. Two configurations, or two seeds, have nothing to lend: their
+    interval is `mean_interval`. docs/statistics.md has the lengths and the rates of misses, measured by
+    benchmarks/simultaneous.py.
     """
 
     values: NDArray[np.float64]
@@ -45,7 +46,7 @@ class AllPairs:
 
     @property
     def _share(self) -> float:
-        """Of ALPHA, a pair's."""
+        """A pair's share of ALPHA."""
         return ALPHA / math.comb(len(self.values), 2)
 
     @cached_property
@@ -55,7 +56,7 @@ class AllPairs:
 
     @cached_property
     def _variances(self) -> NDArray[np.float64]:
-        """Of the differences of every pair (k, k)."""
+        """The variance of every pair's differences (k, k)."""
         return np.array([(row - self.values).var(axis=1, ddof=1) for row in self.values])
 
     @cached_property
@@ -66,7 +67,7 @@ class AllPairs:
 
     @cached_property
     def _prior(self) -> tuple[float, float]:
-        """The freedom that a pair borrows, and the variance that comes with it."""
+        """The degrees of freedom that a pair borrows, and the variance that comes with them."""
         configurations, seeds = self.values.shape
         most = SHARE * min(configurations - 2, MOST_OTHERS) * (seeds - 2)
         pairs = np.triu_indices(configurations, 1)
@@ -78,8 +79,11 @@ class AllPairs:
 
 
 def _fitted(variances: NDArray[np.float64], freedom: int) -> tuple[float, float]:
-    """The scaled inverse chi-square distribution of true variances, by the moments of the logarithms of estimated ones,
-    each of so much freedom (Smyth 2004, section 6.2): its own freedom, infinite where all are alike, and its scale."""
+    """Fit a scaled inverse chi-square distribution to true variances, by the logarithms of estimated ones.
+
+    Each estimate has `freedom` degrees of freedom (Smyth 2004, section 6.2). Returns the distribution's own degrees of
+    freedom, infinite if all variances are alike, and its scale.
+    """
     logs = np.log(variances) - special.digamma(freedom / 2) + math.log(freedom / 2)
     excess = float(logs.var(ddof=1) - special.polygamma(1, freedom / 2))
     if excess <= special.polygamma(1, math.exp(20)):

@@ -19,7 +19,7 @@ class ZeroRate:
 def zero_rate_control(values: Mapping[str, Mapping[str, Sequence[float]]]) -> ZeroRate | None:
     """Pool the trainings at rate 0: `values` by their other settings, then by variant.
 
-    Only settings that at least two variants share say something; None where there are none.
+    Only settings that at least two variants share count; None if there are none.
     """
     groups = [by_variant for by_variant in values.values() if len(by_variant) > 1]
     if not groups:

@@ -1,4 +1,4 @@
-"""Friedman's test by its permutation distribution: the chi-squared one is off with the few seeds that studies have."""
+"""Friedman's test by its permutation distribution: chi-squared is inaccurate for the few seeds of a study."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-MOST_ARRANGEMENTS = 20_000  # enumerated one by one; beyond, as many are drawn
+MOST_ARRANGEMENTS = 20_000  # enumerated; if there are more, as many are drawn
 ROUNDING = 1e-9
 
 Floats = NDArray[np.float64]
@@ -30,18 +30,18 @@ class Friedman:
 
 
 def friedman(costs: ArrayLike) -> Friedman:
-    """Test the costs, an (n blocks, k variants) array of which less is better.
+    """Test the costs, an (n blocks, k variants) array; less is better.
 
     chi2 = 12 / (n k (k + 1)) sum_j R_j^2 - 3 n (k + 1) with the rank sums R_j, and with the usual correction where
     costs are tied. Under the null hypothesis every order of the variants within a block is equally likely, whatever
-    the other blocks show; that makes the p-value exact, up to the drawing where it is not `exact`.
+    the other blocks show. So the p-value is exact, or where it is not `exact` an estimate from drawn orders.
 
     Raises:
         ValueError: fewer than 2 blocks or variants, or a cost that is not finite.
     """
     table = np.asarray(costs, dtype=np.float64)
     if table.ndim != 2 or min(table.shape) < 2:
-        raise ValueError(f"Friedman's test needs 2 blocks and 2 variants at least, got an array of shape {table.shape}")
+        raise ValueError(f"Friedman's test needs at least 2 blocks and 2 variants, got an array of shape {table.shape}")
     if not np.isfinite(table).all():
         raise ValueError("Friedman's test needs finite costs; leave out blocks that lack one")
     n, k = table.shape
@@ -63,7 +63,7 @@ def friedman(costs: ArrayLike) -> Friedman:
 
 def _chi2(ranks: Floats) -> float:
     n, k = ranks.shape
-    untied = float((ranks**2).sum()) - n * k * (k + 1) ** 2 / 4  # the ranks' sum of squares around their mean
+    untied = float((ranks**2).sum()) - n * k * (k + 1) ** 2 / 4  # the sum of squares of the ranks around their mean
     if untied < ROUNDING:
         return 0.0
     return float((k - 1) * _spread(ranks.sum(axis=0)) / untied)
@@ -77,9 +77,9 @@ def _spread(rank_sums: Floats) -> Floats:
 
 @lru_cache(maxsize=64)
 def _null(blocks: Ranks) -> tuple[Floats, bool]:
-    """The spreads under the null hypothesis, and whether they are all there are.
+    """The spreads under the null hypothesis, and whether these are all.
 
-    The first block may stay as it is: to permute all blocks alike changes no spread.
+    The first block stays as it is: permuting all blocks alike changes no spread.
     """
     k, n = len(blocks[0]), len(blocks)
     first, rest = np.asarray(blocks[0]), np.asarray(blocks[1:])
@@ -89,6 +89,6 @@ def _null(blocks: Ranks) -> tuple[Floats, bool]:
             orders = np.asarray(list(permutations(block)))  # (k!, k)
             sums = (sums[:, None, :] + orders[None, :, :]).reshape(-1, k)
         return _spread(sums), True
-    random = np.random.default_rng(0)  # fixed, so that a report says the same each time it is read
+    random = np.random.default_rng(0)  # fixed, so that a report always says the same
     drawn = random.permuted(np.broadcast_to(rest, (MOST_ARRANGEMENTS, n - 1, k)), axis=-1)
     return _spread(first + drawn.sum(axis=1)), False

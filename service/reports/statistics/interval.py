@@ -15,7 +15,7 @@ THINNEST_TAIL = 0.0025  # of the resamples, some 25: fewer do not place a quanti
 
 
 class Method(StrEnum):
-    """How an interval was computed."""
+    """The method that computed an interval."""
 
     STUDENT = "Student's t"
     BOOTSTRAP = "studentized bootstrap"
@@ -24,7 +24,7 @@ class Method(StrEnum):
 
 @dataclass(frozen=True)
 class Interval:
-    """Of a mean."""
+    """A confidence interval of a mean."""
 
     low: float
     high: float
@@ -34,17 +34,18 @@ class Interval:
 def mean_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Interval:
     """The interval of the mean of independent values.
 
-    Below 10 values it is Student's t interval, from 10 on the studentized bootstrap (bootstrap-t: Efron 1981, Hall
-    1988), drawn from a fixed seed so that it can be had again. Why these: of five values the percentile and BCa
-    bootstraps cover the mean in some 80 % of cases instead of 95, because the values at hand understate the spread;
-    the studentized one covers, but at 1.4 times the length, and of three values it has no finite length at all.
-    Student's t is exact for normal values and covers more than it says for symmetric ones with heavy tails, and
+    For fewer than 10 values it is Student's t interval, for 10 or more the studentized bootstrap (bootstrap-t: Efron
+    1981, Hall 1988), drawn from a fixed seed so that it is reproducible. The reasons: with five values the percentile
+    and BCa bootstraps cover the mean in about 80 % of cases instead of 95, because the values understate the spread;
+    the studentized bootstrap covers it, but at 1.4 times the length, and with three values its length is infinite.
+    Student's t is exact for normal values and covers more than it says for symmetric ones with heavy tails;
     differences between variants that are alike are symmetric. From ten values on the studentized bootstrap is hardly
-    longer, and it covers better where values are skewed. Figures: docs/statistics.md, by benchmarks/seeds.py.
+    longer, and it covers better where values are skewed. docs/statistics.md has the figures, measured by
+    benchmarks/seeds.py.
 
-    Where nearly all values are equal some resamples have no spread, and a confidence above 99.5 % (one interval of
-    many that shall hold together) leaves too few resamples beyond its bounds: there, too, it is Student's t. Where all
-    values are equal the interval is a point.
+    It is Student's t also in two other cases: if nearly all values are equal, some resamples have no spread; and a
+    confidence above 99.5 % (one interval of many that must hold together) leaves too few resamples beyond its bounds.
+    If all values are equal, the interval is a point.
 
     Raises:
         ValueError: fewer than 2 values.
@@ -52,7 +53,7 @@ def mean_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Interval
     given = np.asarray(values, dtype=np.float64)
     count = len(given)
     if count < 2:
-        raise ValueError(f"an interval of a mean needs 2 values at least, got {count}")
+        raise ValueError(f"an interval of a mean needs at least 2 values, got {count}")
     mean = float(given.mean())
     if np.ptp(given) <= 1e-12 * np.abs(given).max():
         return Interval(mean, mean, Method.STUDENT)
@@ -68,7 +69,7 @@ def mean_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Interval
 
 def _studentized(values: NDArray[np.float64]) -> NDArray[np.float64] | None:
     """Each resample's mean around the values' mean, in its own standard errors; None if one has no spread."""
-    resamples = values[_places(len(values))]  # (RESAMPLES, values)
+    resamples = values[_indices(len(values))]  # (RESAMPLES, values)
     errors = resamples.std(axis=1, ddof=1) / np.sqrt(len(values))
     if errors.min() <= 1e-12 * errors.max():
         return None
@@ -76,6 +77,6 @@ def _studentized(values: NDArray[np.float64]) -> NDArray[np.float64] | None:
 
 
 @lru_cache(maxsize=8)
-def _places(count: int) -> NDArray[np.int64]:
-    """Which values every resample is made of, drawn with replacement."""
+def _indices(count: int) -> NDArray[np.int64]:
+    """The indices of every resample's values (RESAMPLES, count), drawn with replacement."""
     return np.random.default_rng(0).integers(0, count, size=(RESAMPLES, count))

@@ -9,7 +9,7 @@ from scipy import stats
 
 
 def critical_difference(blocks: int, variants: int, alpha: float = 0.05) -> float:
-    """By how much two mean ranks must differ to count at level alpha: q / sqrt(2) * sqrt(k (k + 1) / (6 n)).
+    """The least significant difference of two mean ranks at level alpha: q / sqrt(2) * sqrt(k (k + 1) / (6 n)).
 
     q is the upper alpha point of the studentized range of k values with infinitely many degrees of freedom.
     """

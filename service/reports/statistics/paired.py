@@ -25,20 +25,20 @@ class PairedDifference:
 def paired_difference(first: ArrayLike, second: ArrayLike, confidence: float = CONFIDENCE) -> PairedDifference:
     """Compare the values of two variants, one per shared seed and in the same order.
 
-    The interval is `mean_interval` of the differences over whole seeds. The effect is infinite where all differences
-    are equal and not zero.
+    The interval is `mean_interval` of the differences over whole seeds. The effect is infinite if all differences are
+    equal and not zero.
 
     Raises:
         ValueError: fewer than 2 pairs.
     """
     differences = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
     if len(differences) < 2:
-        raise ValueError(f"a paired difference needs 2 seeds at least, got {len(differences)}")
+        raise ValueError(f"a paired difference needs at least 2 seeds, got {len(differences)}")
     return described(differences, mean_interval(differences, confidence))
 
 
 def described(differences: NDArray[np.float64], interval: Interval) -> PairedDifference:
-    """What differences under the seeds come to, with this interval of their mean."""
+    """Summarize the differences under the seeds, with this interval of their mean."""
     return PairedDifference(
         mean=float(differences.mean()),
         low=interval.low,
@@ -51,7 +51,7 @@ def described(differences: NDArray[np.float64], interval: Interval) -> PairedDif
 
 
 def _hedges_g(differences: NDArray[np.float64]) -> float:
-    """Hedges 1981: the factor takes out the bias that the standard deviation of few values brings in."""
+    """Hedges 1981: the factor removes the bias of a standard deviation of few values."""
     mean, deviation, freedom = float(differences.mean()), float(differences.std(ddof=1)), len(differences) - 1
     if deviation <= 1e-12 * abs(mean):
         return math.copysign(math.inf, mean) if mean else 0.0

@@ -22,8 +22,8 @@ class PaperRanking:
 def paper_protocol(costs: Mapping[str, Sequence[float]], records: int = RECORDS) -> PaperRanking:
     """Rank each variant's best records jointly and test them as the paper does; `costs` are all its records' losses.
 
-    The test is not valid: a block of i-th best records is no independent repetition, because all records of a variant
-    come from the same few trainings. Of identical variants it "finds" differences nearly always.
+    The test is not valid: a block of i-th best records is not an independent repetition, because all records of a
+    variant come from the same few trainings. Between identical variants it nearly always "finds" a difference.
 
     Raises:
         ValueError: fewer than 2 variants, or one with too few records.
@@ -31,7 +31,7 @@ def paper_protocol(costs: Mapping[str, Sequence[float]], records: int = RECORDS)
     few = [variant for variant, losses in costs.items() if len(losses) < records]
     if few or len(costs) < 2:
         missing = f"too few of {', '.join(few)}" if few else f"{len(costs)} variants"
-        raise ValueError(f"the paper's protocol needs {records} records of each of 2 variants at least, got {missing}")
+        raise ValueError(f"the paper's protocol needs {records} records of each of at least 2 variants, got {missing}")
     best = np.asarray([sorted(losses)[:records] for losses in costs.values()])  # (variants, records)
     joint = stats.rankdata(best).reshape(best.shape).mean(axis=1)
     mean_ranks = dict(sorted(zip(costs, joint.tolist(), strict=True), key=lambda item: item[1]))

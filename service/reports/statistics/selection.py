@@ -1,4 +1,4 @@
-"""Choosing a configuration by some seeds and judging it by others: those that chose it flatter it."""
+"""Choosing a configuration by some seeds and judging it by others: the seeds that chose it flatter it."""
 
 from dataclasses import dataclass
 
@@ -10,17 +10,17 @@ FEWEST_SEEDS = 5  # that a comparison is judged by
 
 @dataclass(frozen=True)
 class Chosen:
-    """The configuration that speaks for a variant."""
+    """The configuration that represents a variant."""
 
     index: int  # among the variant's configurations
     costs: NDArray[np.float64]  # under each judging seed
 
 
 def choosing_seeds(seeds: int, most_configurations: int) -> int:
-    """How many of the seeds, the first ones, choose between configurations; the others judge.
+    """The number of seeds, the first ones, that choose between configurations; the others judge.
 
-    0 means that all seeds do both: there is nothing to choose, or there are too few seeds to divide. To leave out each
-    seed in turn is no way out: the choices then share seeds, and the test rejects far too often.
+    0 means that all seeds do both: there is nothing to choose, or there are too few seeds to divide. Leaving out each
+    seed in turn does not help: the choices then share seeds, and the test rejects far too often.
     """
     if most_configurations == 1 or seeds <= FEWEST_SEEDS:
         return 0

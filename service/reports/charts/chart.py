@@ -5,31 +5,31 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from service.reports.charts.look import look_of
 from service.reports.markup import Html, element, json_block
-from service.reports.variants import look_of
 
 Trace = dict[str, Any]
 Figure = dict[str, Any]
 Span = tuple[float, float, float]  # a mean with the bounds of its interval
 
 HEIGHT, STANDOFF = 400, 10  # px
-GREY = "#7d8590"  # of what is no variant
+GREY = "#7d8590"  # of everything that is not a variant
 BAND = 0.16  # opacity
-ABOVE = {"orientation": "h", "y": 1, "yanchor": "bottom", "font": {"size": 12}}  # a legend over the axes
-MOST_POINTS = 4000  # of one trace: beyond, a page gets slow and a picture no clearer
+ABOVE = {"orientation": "h", "y": 1, "yanchor": "bottom", "font": {"size": 12}}  # a legend above the axes
+MOST_POINTS = 4000  # in a trace: more make a page slow and a picture no clearer
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure with a name to keep it under, for the page and for files alike."""
+    """A figure with its caption, and the name of its file."""
 
-    name: str  # of its file, without a suffix
+    name: str  # without a suffix
     caption: str
     figure: Figure
 
 
 def figure(traces: Sequence[Trace], *, x: str, y: str, height: int = HEIGHT, **layout: Any) -> Figure:
-    """A figure with titled axes; `layout` adds to the layout, and to an axis where it is `xaxis` or `yaxis`."""
+    """A figure with titled axes; `layout` adds to its layout, and `xaxis` and `yaxis` in it add to the axes."""
     xaxis = axis(x) | layout.pop("xaxis", {})
     yaxis = axis(y) | layout.pop("yaxis", {})
     return {
@@ -47,7 +47,7 @@ def figure(traces: Sequence[Trace], *, x: str, y: str, height: int = HEIGHT, **l
 
 
 def chart(drawn: Figure, caption: str) -> Html:
-    """The figure with its caption, which also is its description for those who cannot see it."""
+    """The figure with its caption, which also describes it to readers who cannot see it."""
     return element(
         "figure",
         element("div", json_block(drawn), class_="chart", role="img", aria_label=caption),
@@ -91,7 +91,7 @@ def line(variant: str, xs: Sequence[Any], ys: Sequence[float], **more: Any) -> T
 
 
 def band(variant: str, xs: Sequence[float], lows: Sequence[float], highs: Sequence[float], **more: Any) -> Trace:
-    """The area between two lines, pale in its variant's colour; it comes and goes with the variant in the legend."""
+    """The area between two lines, pale in its variant's colour; the legend shows and hides it with the variant."""
     return {
         "type": "scatter",
         "mode": "lines",
@@ -108,7 +108,7 @@ def band(variant: str, xs: Sequence[float], lows: Sequence[float], highs: Sequen
 
 
 def means(spans: Sequence[Span], ys: Sequence[Any], colours: Sequence[str], **marker: Any) -> Trace:
-    """A mark for each mean, with a bar from end to end of its interval."""
+    """A mark for each mean, with a bar over its interval."""
     return {
         "type": "scatter",
         "mode": "markers",
@@ -130,7 +130,7 @@ def means(spans: Sequence[Span], ys: Sequence[Any], colours: Sequence[str], **ma
 
 
 def legend_key(name: str, **marker: Any) -> Trace:
-    """A grey entry of the legend for all traces whose `legendgroup` is its name, whatever their variants."""
+    """A grey legend entry for all traces whose `legendgroup` is its name, of any variant."""
     return {
         "type": "scatter",
         "mode": "markers",
@@ -148,12 +148,12 @@ def axis(title: str, **more: Any) -> dict[str, Any]:
 
 
 def thinned(count: int) -> Sequence[int]:
-    """Which of `count` points to draw: all, or MOST_POINTS of them evenly spaced."""
+    """The indices of the points to draw: all `count`, or MOST_POINTS of them evenly spaced."""
     if count <= MOST_POINTS:
         return range(count)
     return [i * count // MOST_POINTS for i in range(MOST_POINTS)]
 
 
 def plain(words: str) -> str:
-    """Text for a chart: plotly reads a small HTML in all its text, and none of it may come from a study."""
+    """Escape text for a chart: plotly interprets some HTML in any text, and none may come from a study."""
     return html.escape(words, quote=False)

@@ -1,21 +1,21 @@
-"""Everything a report is made from."""
+"""The data that a report is made from."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from search_spaces import Objective
-from service.reports.epochs import Epoch, mean_epochs
-from service.reports.ranking import RankingRow, in_order, ranking
+from service.reports.found.epochs import Epoch, mean_epochs
+from service.reports.found.ranking import RankingRow, in_order, ranking
 from service.storage.records import CurvePoint, StudyRecord, TrialRecord
 from service.storage.states import RunState
 
 
 @dataclass(frozen=True)
 class Results:
-    """A study, its trials and their learning curves, with what several sections ask of them.
+    """A study, its trials and their learning curves, with what several sections need from them.
 
-    The trials are those of the search; the runs of the confirmation stand apart, and few sections look at them.
+    The trials are those of the search; the runs of the confirmation are apart, and few sections read them.
     """
 
     study: StudyRecord
@@ -43,7 +43,7 @@ class Results:
 
     @property
     def variants(self) -> list[str]:
-        """In the order of the ranking."""
+        """All variants, in the order of the ranking."""
         return [row.variant for row in self.ranking]
 
     @property

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from search_spaces import Objective
-from service.reports.pareto import front_numbers
+from service.reports.found.pareto import front_numbers
 from service.storage.records import StudyRecord, TrialRecord
 from service.storage.states import RunState
 
@@ -15,7 +15,7 @@ TOP = 3  # trials in a variant's mean_of_top
 
 @dataclass(frozen=True)
 class RankingRow:
-    """What one variant reached in a study."""
+    """A variant's results in a study."""
 
     rank: int  # 1 is best; variants without a complete trial come last
     variant: str
@@ -50,7 +50,7 @@ def ranking(study: StudyRecord, trials: Sequence[TrialRecord]) -> list[RankingRo
 
 
 def in_order(study: StudyRecord, trials: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """The complete trials with finite values, the best first; of equals the earlier one first."""
+    """The complete trials with finite values, the best first; equal ones in the order of the search."""
     complete = [trial for trial in trials if trial.state is RunState.COMPLETE and is_finite(trial)]
     costs = [costs_of(study.definition.objectives, trial) for trial in complete]
     fronts = front_numbers(costs)

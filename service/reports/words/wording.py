@@ -1,4 +1,4 @@
-"""Numbers, times and parameters as people read them."""
+"""Numbers, times and parameters as text for people."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """`digits` significant digits; integers in full; a dash where there is nothing."""
+    """The value to `digits` significant digits; integers in full; a dash where there is none."""
     if value is None or not math.isfinite(value):
         return DASH
     if isinstance(value, int) or (float(value).is_integer() and abs(value) < 1e6):
@@ -18,7 +18,7 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def decimal(value: float | None, places: int) -> str:
-    """A fixed number of decimal places, so that a column of them lines up."""
+    """The value to a fixed number of decimal places, so that a column of them lines up."""
     if value is None or not math.isfinite(value):
         return DASH
     return f"{value:.{places}f}".replace("-", MINUS)
@@ -47,12 +47,12 @@ def duration(seconds: float | None) -> str:
 
 
 def moment(time: datetime | None) -> str:
-    """To the minute, in UTC."""
+    """The time to the minute, in UTC."""
     return DASH if time is None else f"{time:%Y-%m-%d %H:%M} UTC"
 
 
 def setting(value: Any) -> str:
-    """A parameter's value."""
+    """A parameter's value as text."""
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.reports.charts import GREY, Figure, Trace, axis, band, figure, line, plain
+from service.reports.charts.chart import GREY, Figure, Trace, axis, band, figure, line, plain
 
 MOST_COLUMNS = 3
 ROW = 170  # px: a panel's height with its title
@@ -44,7 +44,7 @@ def panels_figure(panels: Sequence[Panel], *, x: str, y: str) -> Figure:
 
 
 def _domains(i: int, columns: int, rows: int) -> tuple[list[float], list[float]]:
-    """Which part of the width and of the height the panel's axes have."""
+    """The parts of the width and of the height that the panel's axes take."""
     row, column = divmod(i, columns)
     left, width = column * (1 + GAP) / columns, (1 + GAP) / columns - GAP
     title, foot = TITLE / (ROW + TITLE + FOOT), FOOT / (ROW + TITLE + FOOT)

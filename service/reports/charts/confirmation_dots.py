@@ -1,18 +1,18 @@
-"""The confirmed configurations row by row: what every fresh seed gave, and how far each lies from the winner."""
+"""The confirmed configurations row by row: every fresh seed's value, and the difference to the winner."""
 
 import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from service.reports.charts import ABOVE, GREY, Figure, Span, Trace, axis, figure, legend_key, means, plain
-from service.reports.confirmed import Confirmation, Confirmed
-from service.reports.variants import look_of
-from service.reports.winner import told_apart
+from service.reports.charts.chart import ABOVE, GREY, Figure, Span, Trace, axis, figure, legend_key, means, plain
+from service.reports.charts.look import look_of
+from service.reports.found.confirmed import Confirmation, Confirmed
+from service.reports.words.winner import told_apart
 
 LEFT, RIGHT = (0.0, 0.58), (0.62, 1.0)  # parts of the width
 ROW = 38  # px
-MOST_ROWS = 50  # nobody compares more, and a picture of thousands is higher than matplotlib draws
-SEED, MEAN = -0.2, 0.1  # where in a row, which is one high
+MOST_ROWS = 50  # more are not readable, and a picture of thousands is taller than matplotlib can draw
+SEED, MEAN = -0.2, 0.1  # their height in a row, which is 1 high
 WIDTH = 44  # of a row's name, in letters
 PALE = 0.6  # opacity of a seed's dot
 ONE_SEED, ONE_MEAN = "a fresh seed", "mean with its 95% interval"  # in the legend
@@ -22,9 +22,9 @@ STAR: dict[str, Any] = {"symbol": "star", "size": 15}
 
 
 def confirmation_figure(confirmed: Confirmation, first: str) -> Figure:
-    """The best MOST_ROWS configurations, the best at the top; `first` is what to call that one, such as "winner".
+    """The best MOST_ROWS configurations, the best at the top; `first` names that one: "winner".
 
-    The metric is on the left, the difference to the first configuration on the right, where there is another.
+    The metric is on the left; the difference to the first configuration is on the right, if there are others.
     """
     shown = confirmed.found[:MOST_ROWS]
     metric, count = confirmed.metric, len(shown)
@@ -36,7 +36,7 @@ def confirmation_figure(confirmed: Confirmation, first: str) -> Figure:
         legend_key(ONE_MEAN, **DIAMOND),
         legend_key(f"the {first}", **STAR),
     ]
-    labels = [_label(*told) for told in told_apart(confirmed)[:count]][::-1]
+    labels = [_label(variant, own) for variant, own in told_apart(confirmed)[:count]][::-1]
     named = {"tickvals": list(range(count)), "ticktext": labels, "showgrid": False, "zeroline": False}
     layout: dict[str, Any] = {
         "height": 110 + ROW * count,
@@ -52,23 +52,23 @@ def confirmation_figure(confirmed: Confirmation, first: str) -> Figure:
     return figure(traces, x=metric, y="", xaxis={"domain": LEFT}, xaxis2=beside, **layout)
 
 
-def _label(variant: str, told: str) -> str:
-    """The variant over its settings, where it needs them."""
-    return plain(variant) + (f"<br>{plain(textwrap.shorten(told, WIDTH, placeholder=' ...'))}" if told else "")
+def _label(variant: str, own: str) -> str:
+    """The variant above its settings, if it needs them."""
+    return plain(variant) + (f"<br>{plain(textwrap.shorten(own, WIDTH, placeholder=' ...'))}" if own else "")
 
 
 def _height(place: int, count: int) -> int:
-    """Of a row; 0 is at the bottom."""
+    """The height of a row; 0 is the bottom."""
     return count - 1 - place
 
 
 def _reach(count: int) -> list[float]:
-    """Of all rows together."""
+    """The range of heights of all rows."""
     return [-0.6, count - 0.4]
 
 
 def _line_down(best: float, count: int, across: str) -> Trace:
-    """From the first one's mean through all rows, to compare the others with."""
+    """A line through all rows at the first one's mean, to compare the others with."""
     return {
         "type": "scatter",
         "mode": "lines",
@@ -102,7 +102,7 @@ def _span(one: Confirmed, metric: str) -> Span:
 
 
 def _means(shown: Sequence[Confirmed], spans: Sequence[Span], across: str) -> list[Trace]:
-    """Each configuration's mean in its row; the first one's mark is another than the others'."""
+    """Each configuration's mean in its row; the first one has a mark of its own."""
     colours = [look_of(one.trial.variant).colour for one in shown]
     heights = [_height(place, len(shown)) + MEAN for place in range(len(shown))]
     parts = [(slice(0, 1), STAR), (slice(1, None), DIAMOND)]

@@ -1,9 +1,9 @@
-"""How a variant looks in every chart and table of a report."""
+"""The look of a variant in every chart and table of a report."""
 
 from dataclasses import dataclass
 from zlib import crc32
 
-# Of middling lightness, so that they read on white and on near-black alike, and apart for colour-blind eyes.
+# Of medium lightness, to be legible on white and on near-black; colour-blind readers can tell them apart.
 COLOURS = {
     "none": "#7d8590",
     "dropout": "#2f7fd1",
@@ -21,7 +21,7 @@ FIXED, DYNAMIC = "-fixed", "-dynamic"
 
 @dataclass(frozen=True)
 class Look:
-    """Colour by the kind of noise; a mask that is drawn once is dashed and hollow."""
+    """The colour shows the kind of noise; dashes and hollow marks show a mask that is drawn once."""
 
     colour: str
     dash: str
@@ -29,7 +29,7 @@ class Look:
 
 
 def look_of(variant: str) -> Look:
-    """The variant's look; a kind that nobody listed has a spare colour, the same in every report."""
+    """The variant's look; a kind that is not listed has a spare colour, the same in every report."""
     kind = variant.removesuffix(FIXED).removesuffix(DYNAMIC)
     is_fixed = variant.endswith(FIXED)
     return Look(

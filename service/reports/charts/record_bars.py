@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from service.reports.charts import ABOVE, Figure, Trace, axis, figure, legend_key, plain
-from service.reports.records import Record
-from service.reports.variants import look_of
-from service.reports.wording import setting
+from service.reports.charts.chart import ABOVE, Figure, Trace, axis, figure, legend_key, plain
+from service.reports.charts.look import look_of
+from service.reports.found.records import Record
+from service.reports.words.wording import setting
 
 LEFT, RIGHT = (0.0, 0.49), (0.51, 1.0)  # parts of the width
 ROW = 27  # px
@@ -17,7 +17,7 @@ OPACITY = {VALIDATION: 1.0, TRAINING: 0.4}
 def record_bars_figure(records: Sequence[Record]) -> Figure:
     """A row for each record, a variant's records together and the best variant at the top.
 
-    Losses on the left; accuracies on the right, where there are any.
+    Losses are on the left; accuracies are on the right, if there are any.
     """
     rows = grouped(records)[::-1]  # height 0 is at the bottom
     has_accuracy = any(record.val_accuracy is not None for record in rows)

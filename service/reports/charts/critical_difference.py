@@ -1,13 +1,13 @@
-"""The critical-difference diagram of Demsar 2006 (JMLR 7): mean ranks on an axis, bars over those not told apart."""
+"""The critical-difference diagram of Demsar 2006 (JMLR 7): mean ranks, with bars over variants not told apart."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from service.reports.charts import GREY, Figure, Trace, figure, plain
+from service.reports.charts.chart import GREY, Figure, Trace, figure, plain
+from service.reports.charts.look import look_of
 from service.reports.statistics import critical_difference, indistinct_groups
-from service.reports.variants import look_of
 
-GAP = "\N{EN SPACE}"  # unlike a plain space it is kept at the ends of a text
+GAP = "\N{EN SPACE}"  # unlike a plain space, it is kept at the ends of a text
 STEP = 1.0  # between the rows of names; bars are half as far apart
 OVERHANG = 0.06  # of a bar beyond its outermost ranks
 HEADROOM = 2.4  # above the axis, for the ruler
@@ -53,13 +53,13 @@ def _axis(count: int) -> Trace:
 
 
 def _arm(variant: str, rank: float, edge: float, height: float, side: str) -> Trace:
-    """From the axis down to the name's row and out to its side."""
+    """A line from the axis down to the name's row and out to its side."""
     look = look_of(variant)
-    name, told = plain(variant), f"<b>{rank:.2f}</b>"
-    said = f"{name}{GAP}{told}{GAP}" if side == "left" else f"{GAP}{told}{GAP}{name}"
+    name, label = plain(variant), f"<b>{rank:.2f}</b>"
+    text = f"{name}{GAP}{label}{GAP}" if side == "left" else f"{GAP}{label}{GAP}{name}"
     return _line([rank, rank, edge], [0, height, height], width=2, color=look.colour, dash=look.dash) | {
         "mode": "lines+text",
-        "text": ["", "", said],
+        "text": ["", "", text],
         "textfont": {"size": 12},
         "textposition": "middle left" if side == "left" else "middle right",
     }
@@ -71,7 +71,7 @@ def _bar(mean_ranks: Sequence[float], group: Sequence[int], height: float) -> Tr
 
 
 def _ruler(difference: float, count: int) -> Trace:
-    """How long the critical difference is, above the axis."""
+    """The critical difference as a length above the axis."""
     end = min(1 + difference, float(count))
     return _line([1, 1, end, end], [1.2, 1.6, 1.6, 1.2], width=1.5, color=GREY) | {
         "mode": "lines+text",

@@ -1,4 +1,4 @@
-"""How the objective answers to the drop rate, with what the seeds allow to say about it."""
+"""The objective as a function of the drop rate, with intervals over the seeds."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -7,8 +7,8 @@ from statistics import fmean
 
 import numpy as np
 
-from service.reports.comparison import values_by_repeat
-from service.reports.results import Results, value_of
+from service.reports.found.comparison import values_by_repeat
+from service.reports.found.results import Results, value_of
 from service.reports.statistics import Interval, mean_interval
 from service.storage.records import TrialRecord
 
@@ -26,9 +26,9 @@ class Response:
 
 
 def responses(results: Results, variant: str) -> list[Response]:
-    """The variant's responses, rates rising.
+    """The variant's responses, by rising rate.
 
-    Every seed's value is the mean over the trials at the rate, so that trials of other settings do not count as luck.
+    Every seed's value is the mean over the trials at the rate, so that their other settings do not count as luck.
     """
     by_rate: dict[float, list[TrialRecord]] = defaultdict(list)
     for trial in results.complete_of(variant):
@@ -38,7 +38,7 @@ def responses(results: Results, variant: str) -> list[Response]:
 
 
 def methods(several: Iterable[Response]) -> list[str]:
-    """By which methods the intervals were computed."""
+    """The methods that computed the intervals, sorted."""
     return sorted({response.interval.method for response in several if response.interval is not None})
 
 

@@ -1,4 +1,4 @@
-"""What the confirmation measured: the best configurations again, under seeds that chose nothing."""
+"""What the confirmation measured: the best configurations, trained again under seeds that chose nothing."""
 
 import math
 from collections.abc import Mapping
@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 
 from search_spaces.objective import TEST, Objective, best_epoch, split_of
-from service.reports.epochs import Epoch, by_repeat
-from service.reports.results import Results
+from service.reports.found.epochs import Epoch, by_repeat
+from service.reports.found.results import Results
 from service.reports.statistics import AllPairs, Interval, PairedDifference, mean_interval
 from service.storage.records import TrialRecord
 from service.storage.states import RunState
@@ -26,7 +26,7 @@ class Confirmed:
         return float(np.mean(self.figures[metric]))
 
     def interval(self, metric: str) -> Interval:
-        """Of the mean over seeds, by itself."""
+        """The interval of the mean over seeds, of this configuration alone."""
         return mean_interval(self.figures[metric])
 
 
@@ -35,7 +35,7 @@ class Confirmation:
     """The confirmed configurations, the best by mean `metric` first; all were trained under the same seeds."""
 
     metric: str  # "test_loss"; on the validation split where the task has no other
-    metrics: tuple[str, ...]  # of the same split that every configuration has, `metric` first
+    metrics: tuple[str, ...]  # those of the same split that every configuration has, `metric` first
     maximize: bool
     found: tuple[Confirmed, ...]
 
@@ -56,17 +56,16 @@ class Confirmation:
     def to_winner(self) -> tuple[PairedDifference, ...]:
         """Every other configuration's values minus the winner's, seed by seed, in the order of `found`.
 
-        The intervals hold for all pairs of configurations at once, and so for those with the winner, whichever that
-        turned out to be.
+        The intervals hold for all pairs of configurations at once, so for those with the winner, whichever it is.
         """
         pairs = AllPairs(np.array([one.figures[self.metric] for one in self.found]))
         return tuple(pairs.difference(other, 0) for other in range(1, len(self.found)))
 
 
 def confirmation_of(results: Results) -> Confirmation | None:
-    """The confirmation as far as it has come, None before its first run is complete.
+    """The confirmation so far; None before its first run is complete.
 
-    A run whose model came to no finite figure on the test split under some seed is not among what was found.
+    A run is left out if its figure is not finite under some seed.
     """
     objective = results.objective
     measured = [
@@ -84,7 +83,7 @@ def confirmation_of(results: Results) -> Confirmation | None:
     figures = [
         (trial, {name: tuple(epoch.metrics[name] for epoch in epochs) for name in metrics}) for trial, epochs in fully
     ]
-    found = [Confirmed(trial, of) for trial, of in figures if all(map(math.isfinite, of[metric]))]
+    found = [Confirmed(trial, values) for trial, values in figures if all(map(math.isfinite, values[metric]))]
     if not found:
         return None
     found.sort(key=lambda one: (objective.cost(one.mean(metric)), one.trial.run_id))
@@ -97,7 +96,7 @@ def _seeds(results: Results) -> int:
 
 
 def _at_the_best(results: Results, trial: TrialRecord, objective: Objective) -> list[Epoch]:
-    """Each repeat's best epoch by the objective, which the test split has no part in."""
+    """Each repeat's best epoch by the objective; the test split has no part in it."""
     repeats = by_repeat(results.curves.get(trial.run_id, ())).values()
     best = (best_epoch(epochs, objective) for epochs in repeats)
     return [epoch for epoch in best if epoch is not None]

@@ -1,30 +1,30 @@
-"""Who won the confirmation, and how sure that is, in plain sentences."""
+"""The winner of the confirmation, and how certain it is, in plain sentences."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from service.reports.confirmed import Confirmation
-from service.reports.results import Results
-from service.reports.wording import decimal, listing, places_for, plural, settings
+from service.reports.found.confirmed import Confirmation
+from service.reports.found.results import Results
+from service.reports.words.wording import decimal, listing, places_for, plural, settings
 from service.storage.states import StudyState
 
 
 def verdict_of(results: Results, confirmation: Confirmation) -> list[str]:
     """The sentences, the winner first; no winner is named before every run of the confirmation has ended."""
     if results.study.state is StudyState.STOPPED:
-        return ["The study was stopped in its confirmation: no winner is named."]
+        return ["The study was stopped during its confirmation: no winner is named."]
     if results.study.state is not StudyState.COMPLETE:
-        return ["The confirmation goes on: no winner is named before its end."]
+        return ["The confirmation has not ended: no winner is named before that."]
     return [_won(confirmation), *_certainty(confirmation), _measured(confirmation)]
 
 
 def names(confirmation: Confirmation) -> list[str]:
-    """The configurations by their variant, with what tells them apart where a variant was confirmed more than once."""
-    return [f"{variant} ({told})" if told else variant for variant, told in told_apart(confirmation)]
+    """The configurations by their variant, and by their settings where a variant was confirmed more than once."""
+    return [f"{variant} ({own})" if own else variant for variant, own in told_apart(confirmation)]
 
 
 def told_apart(confirmation: Confirmation) -> list[tuple[str, str]]:
-    """Every configuration's variant, and its settings as far as they differ within the variant."""
+    """Every configuration's variant, and those of its settings that differ within the variant."""
     of_variant: dict[str, list[Mapping[str, Any]]] = {}
     for one in confirmation.found:
         of_variant.setdefault(one.trial.variant, []).append(one.trial.params)
@@ -47,14 +47,14 @@ def _won(confirmation: Confirmation) -> str:
 
 
 def _certainty(confirmation: Confirmation) -> list[str]:
-    """What the intervals of the differences allow to be said of the others."""
+    """Say of each other configuration whether the interval of its difference excludes 0."""
     others = names(confirmation)[1:]
     if not others:
         return ["Nothing else was confirmed, so nothing is compared."]
     level = "the simultaneous 95% intervals of the paired differences"
-    told = list(zip(others, confirmation.to_winner, strict=True))
-    overlapping = [name for name, difference in told if difference.low <= 0 <= difference.high]
-    behind = [name for name, _ in told if name not in overlapping]
+    compared = list(zip(others, confirmation.to_winner, strict=True))
+    overlapping = [name for name, difference in compared if difference.low <= 0 <= difference.high]
+    behind = [name for name, _ in compared if name not in overlapping]
     said = [f"It is better than {listing(behind)}: {level} exclude 0."] if behind else []
     if overlapping:
         said.append(
@@ -67,8 +67,8 @@ def _certainty(confirmation: Confirmation) -> list[str]:
 def _measured(confirmation: Confirmation) -> str:
     if confirmation.is_tested:
         return (
-            "Measured on the test split, at the epoch that is best by validation; neither that split nor these seeds "
-            "had a part in choosing the configurations."
+            "Measured on the test split, at the epoch that is best by validation; neither this split nor these "
+            "seeds chose the configurations."
         )
     return (
         "Measured on the validation split, which also chose the epoch and so flatters all of them: the task has no "

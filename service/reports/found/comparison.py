@@ -1,15 +1,18 @@
 """The study's variants under shared seeds: every repeat is a block in which each variant has one value."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.objective import best_epoch
-from service.reports.epochs import by_repeat
-from service.reports.results import Results
-from service.reports.statistics import Friedman, choose, choosing_seeds, friedman
+from service.reports.found.epochs import by_repeat
+from service.reports.found.results import Results
+from service.reports.statistics import Friedman, PairedDifference, choose, choosing_seeds, friedman, paired_difference
 from service.storage.records import TrialRecord
+
+ALPHA = 0.05
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Comparison:
     values: NDArray[np.float64]  # (judging seeds, variants) first objective of each repeat's best epoch
     costs: NDArray[np.float64]  # the same with the sign that makes less better
     choosing: int  # seeds that chose the configurations and do not judge them; 0 if the same seeds did both
-    configurations: tuple[int, ...]  # that each variant had to choose from
+    configurations: tuple[int, ...]  # of each variant, to choose from
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -28,28 +31,40 @@ class Comparison:
 
     @property
     def seeds(self) -> int:
-        """How many judge."""
+        """The number of judging seeds."""
         return len(self.values)
 
     @property
     def is_fair(self) -> bool:
-        """Whether no variant profits from more choice: other seeds chose, or all had equally many configurations."""
+        """Whether more configurations favour no variant: other seeds chose, or all variants had equally many."""
         return self.choosing > 0 or len(set(self.configurations)) == 1
 
     @property
     def can_decide(self) -> bool:
-        """Whether the test could reject at all if every seed agreed; two variants under five seeds it cannot."""
+        """Whether the test could reject if every seed agreed; with two variants under five seeds it cannot."""
         return friedman(np.tile(np.arange(len(self.chosen)), (self.seeds, 1))).p_value < ALPHA
 
     def test(self) -> Friedman:
+        """Friedman's test of the costs."""
         return friedman(self.costs)
 
 
-ALPHA = 0.05
+@dataclass(frozen=True)
+class Differences:
+    """Every other variant against the one with the best mean rank."""
+
+    test: Friedman
+    order: tuple[int, ...]  # the comparison's variants by mean rank, the best first
+    to_first: Mapping[int, PairedDifference]  # of every other variant
+
+    @property
+    def methods(self) -> list[str]:
+        """The methods that computed the intervals, sorted."""
+        return sorted({difference.method for difference in self.to_first.values()})
 
 
 def compare(results: Results) -> Comparison | None:
-    """The comparison of all variants with complete trials, or None if fewer than 2 variants or seeds are there."""
+    """The comparison of all variants with complete trials, or None with fewer than 2 variants or 2 seeds."""
     repeats = results.study.definition.repeats
     if repeats < 2:
         return None
@@ -73,8 +88,16 @@ def compare(results: Results) -> Comparison | None:
     )
 
 
+def differences_to_the_first(comparison: Comparison) -> Differences:
+    """Compare every variant with the one that has the best mean rank."""
+    test = comparison.test()
+    order = tuple(sorted(range(len(comparison.variants)), key=lambda i: test.mean_ranks[i]))
+    first = comparison.values[:, order[0]]
+    return Differences(test, order, {i: paired_difference(comparison.values[:, i], first) for i in order[1:]})
+
+
 def values_by_repeat(results: Results, trial: TrialRecord) -> list[float]:
-    """The first objective at the best epoch of every repeat that has one: what the trial's value is the mean of."""
+    """The first objective at the best epoch of every repeat that has one; the trial's value is their mean."""
     objective = results.objective
     repeats = by_repeat(results.curves.get(trial.run_id, ())).values()
     best = (best_epoch(epochs, objective) for epochs in repeats)

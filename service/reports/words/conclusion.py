@@ -1,23 +1,23 @@
-"""What a study's results allow to be said about its variants, and what not, in plain sentences."""
+"""What can and what cannot be concluded about a study's variants, in plain sentences."""
 
-from service.reports.comparison import ALPHA, Comparison
-from service.reports.confirmed import confirmation_of
-from service.reports.results import Results
+from service.reports.found.comparison import ALPHA, Comparison
+from service.reports.found.confirmed import confirmation_of
+from service.reports.found.results import Results
 from service.reports.statistics import FEWEST_SEEDS, Friedman, pairwise_p
-from service.reports.winner import verdict_of
-from service.reports.wording import listing, plural
+from service.reports.words.winner import verdict_of
+from service.reports.words.wording import listing, plural
 
 UNDECIDED = "It cannot be concluded which variant is better."
 REMEDY = (
-    "To find out, have each variant's best configuration trained again under fresh seeds: add "
-    "confirmation: {top: 1, repeats: 10} to the study."
+    "To find out, train each variant's best configuration again under fresh seeds: add confirmation: "
+    "{top: 1, repeats: 10} to the study."
 )
 
 
 def conclusion(results: Results, comparison: Comparison | None) -> list[str]:
     """The sentences, the verdict first; [] while no trial is complete.
 
-    Where the study has a confirmation it alone is judged: the search's best values are those of the luckiest seeds.
+    If the study has a confirmation, only that is judged: the search's best values are those of the luckiest seeds.
     """
     confirmed = confirmation_of(results)
     if confirmed is not None:
@@ -33,11 +33,11 @@ def conclusion(results: Results, comparison: Comparison | None) -> list[str]:
 
 
 def _obstacle(repeats: int, comparison: Comparison | None) -> str | None:
-    """Why there is nothing to test, and the remedy."""
+    """The reason why nothing can be tested, and the remedy; None if it can."""
     if repeats < FEWEST_SEEDS:
         return (
-            f"Every configuration was trained with {plural(repeats, 'seed')}, and the ranking may be the luck of the "
-            f"draw; {FEWEST_SEEDS} shared seeds are the least to judge by. {REMEDY}"
+            f"Every configuration was trained with {plural(repeats, 'seed')}, so the ranking may be luck; a "
+            f"comparison needs at least {FEWEST_SEEDS} shared seeds. {REMEDY}"
         )
     if comparison is None:
         return f"Fewer than two variants have a configuration that was trained with all {repeats} seeds. {REMEDY}"
@@ -50,7 +50,7 @@ def _obstacle(repeats: int, comparison: Comparison | None) -> str | None:
     if not comparison.can_decide:
         return (
             f"{comparison.seeds} seeds cannot decide between {len(comparison.variants)} variants: even if all of them "
-            f"agreed, chance would bring that about in more than {ALPHA:.0%} of cases. Set repeats to 10."
+            f"agreed, chance alone would do that in more than {ALPHA:.0%} of cases. Set repeats to 10."
         )
     return None
 
@@ -60,14 +60,14 @@ def _judgement(comparison: Comparison, test: Friedman) -> list[str]:
     if test.p_value >= ALPHA:
         return [
             f"No variant is shown to be better: over {seeds} the differences between the "
-            f"{len(comparison.variants)} variants cannot be told from luck (Friedman, {p}).",
+            f"{len(comparison.variants)} variants cannot be distinguished from luck (Friedman, {p}).",
             "That does not show that they are equal; more seeds might tell them apart.",
         ]
     better, worse = _told_apart(comparison, test)
     if not better:
         return [
-            f"The variants are not all equal (Friedman over {seeds}, {p}), but it takes more seeds to say which of "
-            "them differ."
+            f"The variants are not all equal (Friedman over {seeds}, {p}), but more seeds are needed to say which "
+            "of them differ."
         ]
     return [
         f"{listing(better[:1])} is better than {listing(worse)} (Friedman over {seeds}, {p}, then Nemenyi at "
@@ -77,7 +77,7 @@ def _judgement(comparison: Comparison, test: Friedman) -> list[str]:
 
 
 def _told_apart(comparison: Comparison, test: Friedman) -> tuple[list[str], list[str]]:
-    """The variant of the best mean rank, and those that are worse than it beyond doubt; both [] if there are none."""
+    """The variant of the best mean rank, and those significantly worse than it; both [] if there are none."""
     order = sorted(range(len(comparison.variants)), key=lambda i: test.mean_ranks[i])
     p = pairwise_p(test.mean_ranks, comparison.seeds)
     worse = [comparison.variants[i] for i in order[1:] if p[order[0], i] < ALPHA]
@@ -88,20 +88,20 @@ def _undecided(comparison: Comparison, best: str, worse: list[str]) -> list[str]
     open_ones = [variant for variant in comparison.variants if variant != best and variant not in worse]
     if not open_ones:
         return []
-    return [f"Between {best} and {listing(open_ones)} nothing is decided."]
+    return [f"Nothing is decided between {best} and {listing(open_ones)}."]
 
 
 def _without_noise(comparison: Comparison) -> list[str]:
-    """A variant that does best at rate 0 has won or lost as the plain network."""
+    """Name the variants that do best at rate 0: they won or lost as the plain network."""
     plain = [trial.variant for trial in comparison.chosen if trial.params.get("drop_rate") == 0]
-    return [f"At its best, which is rate 0 and thus no noise at all: {listing(plain)}."] if plain else []
+    return [f"Best at rate 0, which is no noise at all: {listing(plain)}."] if plain else []
 
 
 def _limits(results: Results, comparison: Comparison) -> list[str]:
     metric = results.objective.metric
     return [
-        f"{_choice(comparison)} This is about {metric} of these configurations on this task, measured on data that "
-        "also chose the epoch; another search might find better ones, and a test set has not been looked at."
+        f"{_choice(comparison)} This holds for {metric} of these configurations on this task, measured on data that "
+        "also chose the epoch. Another search might find better configurations, and no test set was used."
     ]
 
 
@@ -112,7 +112,7 @@ def _choice(comparison: Comparison) -> str:
     if max(comparison.configurations) == 1:
         return "Each variant had one configuration."
     return (
-        "Each variant had equally many configurations, and the same seeds chose and judged them, which hides "
+        "All variants had equally many configurations, and the same seeds chose and judged them, which hides "
         "differences rather than inventing them."
     )
 

@@ -1,10 +1,10 @@
-"""The paper's kind of result: records (variant, rate, epoch) and what the model measured there."""
+"""The paper's kind of result: a record is a (variant, rate, epoch) with the model's metrics there."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from service.reports.epochs import mean_epochs
+from service.reports.found.epochs import mean_epochs
 from service.storage.records import CurvePoint, StudyRecord, TrialRecord
 from service.storage.states import RunState
 
@@ -14,7 +14,7 @@ TRAINED = (RunState.COMPLETE, RunState.PRUNED)
 
 @dataclass(frozen=True)
 class Record:
-    """One epoch of one training, the mean over its seeds; training figures are of the updated model without noise."""
+    """One epoch of a trial, the mean over its seeds; training figures are of the updated model without noise."""
 
     variant: str
     drop_rate: float | None  # None where the variant has no rate
@@ -31,7 +31,7 @@ def records_table(
     curves: Mapping[int, Sequence[CurvePoint]],
     top: int | None = TOP,
 ) -> list[Record]:
-    """Every variant's `top` records of least validation loss (None: all), the best of all first."""
+    """Every variant's `top` records by validation loss (None: all), all sorted from the best."""
     by_variant: dict[str, list[Record]] = {}
     for trial in trials:
         if trial.state in TRAINED:

@@ -1,4 +1,4 @@
-"""How much each searched parameter matters, by Optuna's PED-ANOVA."""
+"""The importance of each searched parameter, by Optuna's PED-ANOVA."""
 
 import logging
 import math
@@ -17,14 +17,14 @@ from search_spaces import CategoricalDimension, FloatDimension, IntDimension, St
 from service.storage.records import TrialRecord
 
 FEWEST_TRIALS = 10
-FEWEST_BEST = 5  # trials that count as the best ones: PED-ANOVA fits a density to them
-BEST_SHARE = 0.1  # of the trials, unless that makes fewer than FEWEST_BEST
+FEWEST_BEST = 5  # trials among the best: PED-ANOVA fits a density to them
+BEST_SHARE = 0.1  # of the trials, unless that is fewer than FEWEST_BEST
 
 
 def importances(definition: StudyShape, complete: Sequence[TrialRecord]) -> dict[str, float]:
     """Each parameter's share in the sum of importances for the first objective, the largest first.
 
-    Only parameters that took two values or more take part; {} if none does or if nothing tells the best from the rest.
+    Only parameters with two values or more count; {} if there are none, or if nothing tells the best from the rest.
     Source: Watanabe et al. 2023, PED-ANOVA (arXiv:2304.10255), with Optuna's treatment of conditional parameters.
     """
     spaces = _distributions(definition, complete)
@@ -34,7 +34,7 @@ def importances(definition: StudyShape, complete: Sequence[TrialRecord]) -> dict
     study.add_trials([_frozen(trial, spaces) for trial in complete])
     best = min(0.5, max(BEST_SHARE, FEWEST_BEST / len(complete)))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns of rare values of a parameter, which are no news here
+        warnings.simplefilter("ignore")  # it warns of rare values of a parameter, which are usual here
         weights = PedAnovaImportanceEvaluator(target_quantile=best).evaluate(study)
     total = math.fsum(weights.values())
     if total <= 0.0:
@@ -43,7 +43,7 @@ def importances(definition: StudyShape, complete: Sequence[TrialRecord]) -> dict
 
 
 def _distributions(definition: StudyShape, complete: Sequence[TrialRecord]) -> dict[str, BaseDistribution]:
-    """Every parameter that varied with the whole range that any of its dimensions allows."""
+    """The parameters that varied, each with the whole range that its dimensions allow together."""
     dimensions: dict[str, list[FloatDimension | IntDimension | CategoricalDimension]] = {}
     for name, dimension in definition.search_space.items():
         dimensions.setdefault(dimension.parameter or name, []).append(dimension)
@@ -74,7 +74,7 @@ def _frozen(trial: TrialRecord, spaces: Mapping[str, BaseDistribution]) -> Froze
 
 
 def _study_in_memory(direction: StudyDirection) -> Study:
-    logging.getLogger("optuna.storages._in_memory").setLevel(logging.WARNING)  # else it announces every report
+    logging.getLogger("optuna.storages._in_memory").setLevel(logging.WARNING)  # otherwise it announces every report
     storage, name = InMemoryStorage(), uuid.uuid4().hex
     storage.create_new_study([direction], name)
     return Study(name, storage)
