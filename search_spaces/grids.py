@@ -41,9 +41,9 @@ class Box:
 class Grid(Sequence[Params]):
     """The combinations as parameters, counted and reached without enumerating them."""
 
-    def __init__(self, boxes: Sequence[Box]) -> None:
-        self._boxes = boxes
-        self._ends = list(accumulate(box.size for box in boxes))
+    def __init__(self, parts: Sequence[Box]) -> None:
+        self._boxes = parts
+        self._ends = list(accumulate(box.size for box in parts))
 
     def __len__(self) -> int:
         return self._ends[-1]

@@ -89,14 +89,14 @@ def shown(values: Collection[float]) -> str:
 
 def _step(dimension: Dimension, kept: Collection[Value]) -> Decimal | None:
     """The distance of neighbouring numbers; None for a single one."""
-    numbers = sorted(Decimal(str(value)) for value in kept)
-    steps = {after - before for before, after in pairwise(numbers)}
+    points = sorted(Decimal(str(value)) for value in kept)
+    steps = {after - before for before, after in pairwise(points)}
     if not steps:
         return None
     if len(steps) > 1:
-        raise CannotNarrow(f"numbers must be equally spaced, got {', '.join(map(str, numbers))}")
+        raise CannotNarrow(f"numbers must be equally spaced, got {', '.join(map(str, points))}")
     if not isinstance(dimension, CategoricalDimension) and dimension.log:
-        raise CannotNarrow(f"on a logarithmic scale one number can be kept, got {', '.join(map(str, numbers))}")
+        raise CannotNarrow(f"on a logarithmic scale one number can be kept, got {', '.join(map(str, points))}")
     return steps.pop()
 
 

@@ -20,7 +20,7 @@ from search_spaces.scalars import PARAMETER_PATTERN, TEXT_PATTERN
 from search_spaces.shape import DESCRIPTION_PATTERN, NAME_PATTERN, StudyShape
 from search_spaces.task import TASK_PATTERN, TaskSpec
 
-Place = tuple[int | str, ...]
+Location = tuple[int | str, ...]
 
 PATTERNS = {
     PARAMETER_PATTERN: "must be a name of at most 64 letters, digits and _ that starts with no digit",
@@ -104,11 +104,11 @@ def missing(error: ErrorDetails) -> Problem:
 
 def unknown_field(error: ErrorDetails) -> Problem:
     """Names the field that was probably meant, or all of them."""
-    place = error["loc"]
-    known = part_at(place).model_fields
-    close = get_close_matches(str(place[-1])[:100], known, n=1)
+    location = error["loc"]
+    known = part_at(location).model_fields
+    close = get_close_matches(str(location[-1])[:100], known, n=1)
     remedy = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
-    return Problem.at(path_of(place), f"is no known field: {remedy}")
+    return Problem.at(path_of(location), f"is no known field: {remedy}")
 
 
 def missing_tag(error: ErrorDetails) -> Problem:
@@ -145,9 +145,9 @@ SPECIAL: Mapping[str, Callable[[ErrorDetails], Problem]] = {
 }
 
 
-def path_of(place: Place) -> str:
+def path_of(location: Location) -> str:
     """`search_space.drop_rate.choices[2]`; the union tags that pydantic puts between are left out."""
-    parts = [part for part in without_tag(place) if part != "[key]"]
+    parts = [part for part in without_tag(location) if part != "[key]"]
     return "".join(segment(part) for part in parts).lstrip(".") or "definition"
 
 
@@ -158,20 +158,20 @@ def segment(part: int | str) -> str:
     return f"[{shown(part)}]"
 
 
-def without_tag(place: Place) -> Place:
-    position = tag_position(place)
-    return place if position is None else place[:position] + place[position + 1 :]
+def without_tag(location: Location) -> Location:
+    position = tag_position(location)
+    return location if position is None else location[:position] + location[position + 1 :]
 
 
-def tag_position(place: Place) -> int | None:
-    """Where in the place pydantic put the tag of a union's member, if anywhere."""
-    position = {"sampler": 1, "pruner": 1, "search_space": 2}.get(str(place[0])) if place else None
-    return position if position is not None and place[position : position + 1] in TAGS else None
+def tag_position(location: Location) -> int | None:
+    """Where in the location pydantic put the tag of a union's member, if anywhere."""
+    position = {"sampler": 1, "pruner": 1, "search_space": 2}.get(str(location[0])) if location else None
+    return position if position is not None and location[position : position + 1] in TAGS else None
 
 
-def part_at(place: Place) -> type[BaseModel]:
-    """The part of the definition that the last step of the place was looked up in."""
-    position = tag_position(place)
+def part_at(location: Location) -> type[BaseModel]:
+    """The part of the definition that the last step of the location was looked up in."""
+    position = tag_position(location)
     if position is not None:
-        return UNIONS[str(place[0])][1][str(place[position])]
-    return PARTS.get(str(place[0]), StudyShape) if len(place) > 1 else StudyShape
+        return UNIONS[str(location[0])][1][str(location[position])]
+    return PARTS.get(str(location[0]), StudyShape) if len(location) > 1 else StudyShape

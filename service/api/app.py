@@ -57,16 +57,12 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.database = database
     app.state.settings = settings
-    app.include_router(_open_routes(), prefix="/v1")
+    app.include_router(health.router, prefix="/v1")
     app.include_router(_guarded_routes(settings.api_key), prefix="/v1")
     errors.install(app)
     openapi.publish(app)
     docs.publish(app)
     return app
-
-
-def _open_routes() -> APIRouter:
-    return health.router
 
 
 def _guarded_routes(api_key: str | None) -> APIRouter:

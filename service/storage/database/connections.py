@@ -51,7 +51,7 @@ def engine_options(url: str, pool_size: int) -> dict[str, Any]:
     }
 
 
-class Turns:
+class IdleConnections:
     """Closes an engine's connections some time after it opened the first of them; they are opened again at need.
 
     How long that is depends on the room that the server had when they were opened.

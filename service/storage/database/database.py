@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from optuna.storages import BaseStorage, RDBStorage
 from sqlalchemy.exc import ArgumentError, OperationalError
 
-from service.storage.database.connections import Turns, engine_options
+from service.storage.database.connections import IdleConnections, engine_options
 from service.storage.database.tables import SCHEMA
 from service.storage.errors import DatabaseUnreachable, SchemaOutdated, StorageError
 from service.storage.optuna.storage import SharedStorage
@@ -49,7 +49,7 @@ class Database:
         self.url = normalise_url(url)
         self._options = engine_options(self.url, pool_size)
         self.engine = sa.create_engine(self.url, **self._options)
-        self._turns = None if lasting else Turns(self.engine)
+        self._idle_connections = None if lasting else IdleConnections(self.engine)
         self._storages: tuple[BaseStorage, SharedStorage] | None = None  # Optuna's cache around ours, and ours
         self._storage_lock = threading.Lock()
 
@@ -86,7 +86,7 @@ class Database:
 
     def is_crowded(self) -> bool:
         """Whether the server is short of connections, so that what can wait should not open one."""
-        return self._turns is not None and self._turns.is_crowded
+        return self._idle_connections is not None and self._idle_connections.is_crowded
 
     def check(self) -> None:
         """Return if the database answers and its schema is the one this program was written for.
@@ -117,8 +117,8 @@ class Database:
 
     def close(self) -> None:
         """Give every connection back."""
-        if self._turns is not None:
-            self._turns.cancel()
+        if self._idle_connections is not None:
+            self._idle_connections.cancel()
         if self._storages is not None:
             self._storages[1].remove_session()
             self._storages = None

@@ -50,10 +50,10 @@ def may_stay(db: Database, worker_id: str) -> bool:
 
 
 def _stays(drains: sa.CursorResult[Any], worker_id: str) -> bool:
-    drain = drains.scalar_one_or_none()
-    if drain is None:
+    asked_to_leave = drains.scalar_one_or_none()
+    if asked_to_leave is None:
         raise UnknownWorker(worker_id)
-    return not drain
+    return not asked_to_leave
 
 
 def drain(db: Database, worker_id: str) -> None:

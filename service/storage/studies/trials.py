@@ -78,10 +78,10 @@ def _runs_of(study_id: int) -> sa.Select[Any]:
     """The study's runs with who held them and, of those that confirm, their places."""
     place = sa.func.row_number().over(order_by=runs.c.ordinal) - 1
     confirms = (runs.c.study_id == study_id, runs.c.stage == Stage.CONFIRMATION)
-    confirming = sa.select(runs.c.id, place.label("place")).where(*confirms).subquery()
-    columns = sa.select(runs, workers.c.host, workers.c.pid, confirming.c.place)
+    placed = sa.select(runs.c.id, place.label("place")).where(*confirms).subquery()
+    columns = sa.select(runs, workers.c.host, workers.c.pid, placed.c.place)
     joined = columns.outerjoin(workers, workers.c.id == runs.c.worker_id)
-    return joined.outerjoin(confirming, confirming.c.id == runs.c.id).where(runs.c.study_id == study_id)
+    return joined.outerjoin(placed, placed.c.id == runs.c.id).where(runs.c.study_id == study_id)
 
 
 def _all(db: Database, query: sa.Select[Any], definition: StudyShape) -> list[TrialRecord]:
