@@ -1,4 +1,4 @@
-"""Pydantic's complaints in the words of this package: the path, what must be, the value got."""
+"""Pydantic's errors in the words of this package: the path, the rule, the value got."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -31,7 +31,7 @@ PATTERNS = {
     DESCRIPTION_PATTERN: "must not contain NUL characters",
 }
 
-# What must be, by pydantic's type of error; the placeholders are pydantic's too.
+# The rules by pydantic's type of error; the placeholders are pydantic's too.
 RULES: Mapping[str, str] = {
     "model_type": "must be an object",
     "model_attributes_type": "must be an object",
@@ -75,7 +75,7 @@ PARTS: Mapping[str, type[BaseModel]] = {
 
 
 def follows_from_another(error: ErrorDetails) -> bool:
-    """Pydantic calls a list too short as well when all of its entries are invalid."""
+    """Whether pydantic calls a list too short only because all of its entries are invalid."""
     return error["type"] == "too_short" and bool(error["input"])
 
 
@@ -89,7 +89,7 @@ def reworded(error: ErrorDetails) -> Problem:
 
 
 def rule_of(error: ErrorDetails) -> str:
-    """What must be."""
+    """The rule that the error breaks."""
     kind, context = error["type"], error.get("ctx", {})
     if kind == "string_pattern_mismatch":
         return PATTERNS[context["pattern"]]
@@ -103,7 +103,7 @@ def missing(error: ErrorDetails) -> Problem:
 
 
 def unknown_field(error: ErrorDetails) -> Problem:
-    """Names the field that was probably meant, or all of them."""
+    """Name the field that was probably meant, or all of them."""
     location = error["loc"]
     known = part_at(location).model_fields
     close = get_close_matches(str(location[-1])[:100], known, n=1)
@@ -146,7 +146,7 @@ SPECIAL: Mapping[str, Callable[[ErrorDetails], Problem]] = {
 
 
 def path_of(location: Location) -> str:
-    """`search_space.drop_rate.choices[2]`; the union tags that pydantic puts between are left out."""
+    """`search_space.drop_rate.choices[2]`, without the union tags that pydantic inserts."""
     parts = [part for part in without_tag(location) if part != "[key]"]
     return "".join(segment(part) for part in parts).lstrip(".") or "definition"
 
@@ -164,7 +164,7 @@ def without_tag(location: Location) -> Location:
 
 
 def tag_position(location: Location) -> int | None:
-    """Where in the location pydantic put the tag of a union's member, if anywhere."""
+    """The position of a union member's tag in the location, if it has one."""
     position = {"sampler": 1, "pruner": 1, "search_space": 2}.get(str(location[0])) if location else None
     return position if position is not None and location[position : position + 1] in TAGS else None
 

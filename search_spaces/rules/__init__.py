@@ -1,4 +1,4 @@
-"""What a definition of the right shape must still obey, one small rule after another."""
+"""The rules for a definition of the right shape."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ def grid_is_finite_and_bounded(definition: StudyShape) -> Iterator[Problem]:
         yield Problem.at("search_space", refusal)
 
 
-# A later stage relies on what the earlier ones have made sure of.
+# A later stage relies on what the earlier ones have checked.
 STAGES = (
     (*ranges.RULES, *parameters.RULES, *conditions.RULES, *strategies.RULES),
     (*reachability.RULES, *alternatives.RULES),
