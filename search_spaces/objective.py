@@ -17,7 +17,7 @@ class Objective(Part):
     """An objective is a metric of an epoch, named <split>_<metric>; the test split never selects anything."""
 
     metric: Annotated[str, StringConstraints(pattern=METRIC_PATTERN)] = Field(
-        description="The study optimizes this metric: val_loss, val_accuracy, train_loss, ... (never of the test split)."
+        description="The study optimizes this metric: val_loss, val_accuracy, train_loss, ... (never the test split's)."
     )
     direction: Literal["minimize", "maximize"] = "minimize"
 

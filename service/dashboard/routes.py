@@ -1,4 +1,4 @@
-"""Our own pages: the list of studies, a study's report, and what every browser asks for."""
+"""Our own pages: the list of studies and a study's report, with the style sheet and the health check."""
 
 from importlib.resources import files
 
@@ -69,5 +69,5 @@ def _with_links(report: str, study: StudyRecord) -> str:
 
 
 def _offset(text: str) -> int:
-    """The offset of the query, 0 where somebody wrote nonsense."""
+    """Return the offset of the query, 0 if it is not a number."""
     return min(int(text), LAST_OFFSET) if text.isascii() and text.isdecimal() and len(text) <= 10 else 0
