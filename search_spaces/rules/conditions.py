@@ -1,4 +1,4 @@
-"""Rules for `when`: the parents exist, can carry a condition, have the named choices, and form no cycle."""
+"""Rules for `when`: the parents exist, can be conditions, have the named choices, and form no cycle."""
 
 from collections.abc import Iterator
 from graphlib import CycleError

@@ -137,7 +137,7 @@ def _nothing_yet() -> Html:
     return element(
         "section",
         element("h2", "No study yet"),
-        element("p", "Submit one: ", element("code", "pernodedrop submit quickstart")),
+        element("p", "Submit one: ", element("code", "pernodedrop submit --preset quickstart")),
         class_="card empty",
     )
 

@@ -57,12 +57,12 @@ def study(request: Request) -> Response:
     return HTMLResponse(page, headers={"Cache-Control": "no-store"})
 
 
-def _with_links(report: str, study: StudyRecord) -> str:
+def _with_links(report: str, record: StudyRecord) -> str:
     """The report with a line of links above it; its policy allows inline styles and no further script."""
     links = element(
         "nav",
         element("a", "All studies", href="/studies"),
-        element("a", "Trials in Optuna", href=f"/dashboard/studies/{study.optuna_study_id}"),
+        element("a", "Trials in Optuna", href=f"/dashboard/studies/{record.optuna_study_id}"),
         class_="links",
     )
     return report.replace("<body>", f"<body>{stylesheet(LINKS_STYLE)}{links}", 1)

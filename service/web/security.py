@@ -52,7 +52,7 @@ def same_secret(given: bytes, expected: bytes) -> bool:
 
 
 def key_check(expected: str | None) -> Callable[..., None]:
-    """A FastAPI dependency that raises `WrongKey` unless the request carries the expected key."""
+    """A FastAPI dependency that raises `WrongKey` unless the request has the expected key."""
 
     def require_key(given: str | None = Security(key_header)) -> None:
         if expected is None:

@@ -178,7 +178,7 @@ def _parsed(text: str) -> StudyShape:
 
 
 # The number, the device time and the best of every study's runs, by stage and state. Arrays are compared element by
-# element: the lowest cost comes first, then the earlier run; the id stands last.
+# element: the lowest cost comes first, then the earlier run; the id is the last element.
 _WITH_RUNS = """
     WITH page AS MATERIALIZED (
         SELECT *, {sign} AS sign FROM fleet.studies {which})
