@@ -35,7 +35,7 @@ class SharedStorage(RDBStorage):
 
     @contextmanager
     def joined(self, connection: sa.Connection) -> Iterator[None]:
-        """Make what this thread does with the storage in the block part of the connection's transaction."""
+        """Join what this thread does with the storage within the block to the connection's transaction."""
         self.scoped_session.remove()
         self.scoped_session(bind=connection, join_transaction_mode="create_savepoint")
         try:
