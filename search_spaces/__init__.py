@@ -1,4 +1,4 @@
-"""What may be searched: the study definition, its dimensions and conditions, and the settings of a trial."""
+"""The study definition, its dimensions and conditions, and the settings of a trial."""
 
 from pernodedrop.installation import need
 

@@ -1,4 +1,4 @@
-"""How much a study may spend."""
+"""The budget of a study."""
 
 import math
 import re
@@ -16,7 +16,7 @@ DURATION_PATTERN = r"^(\d{1,9}h)?(\d{1,9}m)?(\d{1,9}s)?$"
 
 
 def seconds(value: Any) -> Any:
-    """Reads "4h", "1h30m" or "90s" as seconds; numbers pass as they are."""
+    """Return the seconds of "4h", "1h30m" or "90s"; numbers pass as they are."""
     if not isinstance(value, str):
         return value
     match = re.fullmatch(DURATION_PATTERN, value)
@@ -40,25 +40,29 @@ DeviceSeconds = Annotated[
 
 
 class Budget(Part):
-    """The exact number of trials and the limits that may end a search sooner, times in seconds; None is no limit.
+    """The budget is the exact number of trials and the limits that may end a search sooner.
 
-    At a limit no further trial begins; those in training go on to their end.
+    Times are in seconds; null is no limit. At a limit no further trial begins; trials in training run to their end.
     """
 
     trials: int | None = Field(
         default=None,
         ge=1,
         le=MOST_TRIALS,
-        description="Required; only the grid sampler has a number of its own, its grid's size.",
+        description="The search has this many trials; only the grid sampler has a default, its grid's size.",
     )
-    wall_time: Seconds | None = Field(default=None, description="Of the search, since its first trial began.")
+    wall_time: Seconds | None = Field(
+        default=None, description="The search ends this long after its first trial began."
+    )
     device_time: DeviceSeconds | None = Field(
-        default=None, description="Of all workers together: the time for which they held trials of the search."
+        default=None, description="The search ends when all workers together have held its trials for this long."
     )
     patience: int | None = Field(
         default=None,
         ge=1,
         le=MOST_TRIALS,
-        description="End the search when so many trials in a row brought no better value of its only objective.",
+        description="The search ends when this many trials in a row brought no better value of its only objective.",
     )
-    trial_timeout: Seconds | None = Field(default=None, description="Of one trial.")
+    trial_timeout: Seconds | None = Field(
+        default=None, description="A trial fails when one worker has trained it for this long."
+    )

@@ -1,4 +1,4 @@
-"""Conditions between dimensions: who is searched when, and in which order."""
+"""Conditions between dimensions: when each is searched, and in which order."""
 
 from collections.abc import Mapping
 from graphlib import TopologicalSorter
@@ -38,7 +38,7 @@ def is_unconditional(dimension: Dimension, fixed: Mapping[str, Value]) -> bool:
 
 
 def all_needs(space: Space) -> dict[str, Needs]:
-    """For every dimension what it takes of its ancestors, its parents' own conditions included.
+    """The values that every dimension needs its ancestors to have, its parents' own conditions included.
 
     A condition is a conjunction of memberships, one set of values a parent, so the intersection of the sets
     decides exactly whether any assignment satisfies it: it does if no set is empty.
@@ -52,7 +52,7 @@ def all_needs(space: Space) -> dict[str, Needs]:
 
 
 def both(*several: Needs) -> Needs:
-    """The needs of all at once."""
+    """The needs of all of them at once."""
     joint: Needs = {}
     for needs in several:
         for parent, allowed in needs.items():

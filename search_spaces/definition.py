@@ -1,4 +1,4 @@
-"""A study as its author writes it."""
+"""The study definition."""
 
 from typing import Self
 
@@ -10,7 +10,7 @@ from search_spaces.shape import StudyShape
 
 
 class StudyDefinition(StudyShape):
-    """Everything that makes a study; one that exists has passed every rule.
+    """A study definition describes a study; every rule has accepted it.
 
     Raises pydantic.ValidationError for a wrong shape and InvalidDefinition for a broken rule;
     `parse_definition` turns both into InvalidDefinition.

@@ -24,22 +24,22 @@ Allowed = Annotated[Choices, BeforeValidator(one_or_several, json_schema_input_t
 
 
 class DimensionPart(Part):
-    """What every dimension may say besides its values."""
+    """The fields that every dimension has besides its values."""
 
     when: dict[ParameterName, Allowed] = Field(
         default={},
         max_length=MOST_DIMENSIONS,
-        description="Searched only while every named parent has one of the values given here.",
+        description="The dimension is searched only while every named parent has one of the values given here.",
     )
     parameter: ParameterName | None = Field(
         default=None,
-        description="The parameter that the dimension sets, where it differs from the dimension's name: "
-        "one parameter may have several ranges, under conditions that exclude each other.",
+        description="The dimension sets this parameter; the default is the dimension's name. "
+        "One parameter may have several ranges, under conditions that exclude each other.",
     )
 
 
 class FloatDimension(DimensionPart):
-    """A number in [low, high], on a logarithmic scale or on the grid low + k * step."""
+    """A float dimension takes a number in [low, high], on a logarithmic scale or on the grid low + k * step."""
 
     type: Literal["float"] = "float"
     low: Number
@@ -48,7 +48,7 @@ class FloatDimension(DimensionPart):
     step: Number | None = None
 
     def settled(self, value: float) -> float:
-        """The value as the grid has it: samplers add up steps in binary, and 3 * 0.1 is not 0.3."""
+        """Return the value as the grid has it: samplers add up steps in binary, and 3 * 0.1 is not 0.3."""
         if self.step is None or self.low == self.high:
             return value
         return Steps(self.low, self.high, self.step)[round((value - self.low) / self.step)]
@@ -62,7 +62,7 @@ class FloatDimension(DimensionPart):
 
 
 class IntDimension(DimensionPart):
-    """A whole number in [low, high], on a logarithmic scale or every step-th from low."""
+    """An int dimension takes a whole number in [low, high], on a logarithmic scale or every step-th from low."""
 
     type: Literal["int"] = "int"
     low: Integer
@@ -77,7 +77,7 @@ class IntDimension(DimensionPart):
 
 
 class CategoricalDimension(DimensionPart):
-    """One of the choices, without an order between them."""
+    """A categorical dimension takes one of its choices, which have no order."""
 
     type: Literal["categorical"] = "categorical"
     choices: Choices

@@ -20,7 +20,7 @@ Params = dict[str, Value]
 
 @dataclass(frozen=True)
 class Box:
-    """One assignment of the parents, with all values of the dimensions that are then searched beside them."""
+    """One assignment of the parents, with all values of the dimensions that are searched under it."""
 
     parents: Params
     axes: dict[str, Sequence[Value]]
@@ -41,9 +41,9 @@ class Box:
 class Grid(Sequence[Params]):
     """The combinations as parameters, counted and reached without enumerating them."""
 
-    def __init__(self, boxes: Sequence[Box]) -> None:
-        self._boxes = boxes
-        self._ends = list(accumulate(box.size for box in boxes))
+    def __init__(self, parts: Sequence[Box]) -> None:
+        self._boxes = parts
+        self._ends = list(accumulate(box.size for box in parts))
 
     def __len__(self) -> int:
         return self._ends[-1]
@@ -61,7 +61,7 @@ class Grid(Sequence[Params]):
 
 
 def size_refusal(space: Space, fixed: Values) -> str | None:
-    """Why the grid cannot be used for its size, or None; stops counting at the first limit."""
+    """Return the rule that the grid's size breaks, or None; stops counting at the first limit."""
     size = 0
     for number, box in enumerate(boxes(space, fixed), start=1):
         size += box.size

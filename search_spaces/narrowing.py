@@ -1,4 +1,4 @@
-"""A search space with fewer values, and without the dimensions that can then no longer be searched."""
+"""Search spaces with fewer values, without the dimensions that can then no longer be searched."""
 
 from collections.abc import Collection, Mapping
 from decimal import Decimal
@@ -10,14 +10,14 @@ from search_spaces.problems import listed
 
 
 class CannotNarrow(ValueError):
-    """What is asked for is no part of the search space, or none that dimensions can describe."""
+    """The wanted part is not in the search space, or dimensions cannot describe it."""
 
 
 def with_values(space: Space, parameter: str, wanted: Collection[float]) -> dict[str, Dimension]:
-    """The space whose dimensions of a parameter have the wanted numbers alone, each one those that it had before.
+    """The space in which each dimension of the parameter keeps only those of its values that are wanted.
 
     Raises:
-        CannotNarrow: a number that none of them has, or a dimension that is left without any.
+        CannotNarrow: no dimension has one of the numbers, or a dimension is left without a value.
     """
     dimensions = setters(space, parameter)
     for value in wanted:
@@ -70,7 +70,7 @@ def has(dimension: Dimension, value: Value) -> bool:
 
 
 def searchable(space: Space, fixed: Mapping[str, Value]) -> dict[str, Dimension]:
-    """The dimensions whose conditions can hold, these naming no more values than the parents have."""
+    """The dimensions whose conditions can hold; the conditions name only values that the parents still have."""
     kept: dict[str, Dimension] = {}
     for name in in_order(space):
         when = {
@@ -88,15 +88,15 @@ def shown(values: Collection[float]) -> str:
 
 
 def _step(dimension: Dimension, kept: Collection[Value]) -> Decimal | None:
-    """The distance of neighbouring numbers; None for a single one."""
-    numbers = sorted(Decimal(str(value)) for value in kept)
-    steps = {after - before for before, after in pairwise(numbers)}
+    """The distance between neighbouring numbers; None for a single one."""
+    points = sorted(Decimal(str(value)) for value in kept)
+    steps = {after - before for before, after in pairwise(points)}
     if not steps:
         return None
     if len(steps) > 1:
-        raise CannotNarrow(f"numbers must be equally spaced, got {', '.join(map(str, numbers))}")
+        raise CannotNarrow(f"numbers must be equally spaced, got {', '.join(map(str, points))}")
     if not isinstance(dimension, CategoricalDimension) and dimension.log:
-        raise CannotNarrow(f"on a logarithmic scale one number can be kept, got {', '.join(map(str, numbers))}")
+        raise CannotNarrow(f"on a logarithmic scale one number can be kept, got {', '.join(map(str, points))}")
     return steps.pop()
 
 

@@ -1,4 +1,4 @@
-"""What a study optimizes: a metric, which way is better, and which epoch is therefore the best."""
+"""The objective of a study: a metric, its direction, and the best epoch by it."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -10,14 +10,14 @@ from search_spaces.part import Part
 
 METRIC_PATTERN = r"^(train|val)_[a-z][a-z0-9_]{0,59}$"
 TEST = "test"
-ONE_MASK = "_one_mask"  # behind the name of a figure: of one mask a sample, of a model that predicts by several
+ONE_MASK = "_one_mask"  # suffix of a figure of one mask a sample, for a model that predicts by several
 
 
 class Objective(Part):
-    """A metric of an epoch, named <split>_<metric>; the test split is kept from every selection."""
+    """An objective is a metric of an epoch, named <split>_<metric>; the test split never selects anything."""
 
     metric: Annotated[str, StringConstraints(pattern=METRIC_PATTERN)] = Field(
-        description="val_loss, val_accuracy, train_loss, ... (never of the test split)"
+        description="The study optimizes this metric: val_loss, val_accuracy, train_loss, ... (never the test split's)."
     )
     direction: Literal["minimize", "maximize"] = "minimize"
 
@@ -32,7 +32,7 @@ class Objective(Part):
         return self.direction == "maximize"
 
     def cost(self, value: float) -> float:
-        """The value with the sign that makes less better; of a cost, the value."""
+        """Return the value with the sign that makes less better."""
         return -value if self.maximizes else value
 
     def of(self, metrics: Mapping[str, float]) -> float | None:
@@ -40,7 +40,7 @@ class Objective(Part):
         return _measured(self.metric, metrics)
 
     def is_better(self, value: float | None, than: float | None) -> bool:
-        """Whether the value beats the other, None being none yet; what is not finite, or equal, never does."""
+        """Whether `value` beats `than`, which is None before the first; an equal or non-finite value never does."""
         if value is None or not math.isfinite(value):
             return False
         return than is None or self.cost(value) < self.cost(than)
@@ -51,7 +51,7 @@ class Measured(Protocol):
 
     @property
     def metrics(self) -> Mapping[str, float]:
-        """What it measured, by "<split>_<metric>"."""
+        """The measured values by "<split>_<metric>"."""
 
 
 Epoch = TypeVar("Epoch", bound=Measured)
@@ -67,19 +67,19 @@ def best_epoch(epochs: Iterable[Epoch], objective: Objective) -> Epoch | None:
 
 
 def metric_name(split: str, metric: str) -> str:
-    """What an epoch's metrics call it: "val_loss" of "val" and "loss"."""
+    """The metric's name in an epoch: "val_loss" of "val" and "loss"."""
     return f"{split}_{metric}"
 
 
 def with_objectives(metrics: Mapping[str, float], objectives: Iterable[Objective]) -> dict[str, float]:
-    """An epoch's metrics, those of the objectives under the names that these ask for."""
+    """An epoch's metrics, with those of the objectives also under the names that the objectives use."""
     names = [name for objective in objectives for name in (objective.metric, objective.tested)]
     found = {name: _measured(name, metrics) for name in names}
     return {**metrics, **{name: value for name, value in found.items() if value is not None}}
 
 
 def _measured(name: str, metrics: Mapping[str, float]) -> float | None:
-    """A model that predicts by one pass has the same figure under the name of one of several: "val_loss_one_mask"."""
+    """The metric, for a model that predicts in one pass also under the name of several: "val_loss_one_mask"."""
     return metrics.get(name, metrics.get(name.removesuffix(ONE_MASK)))
 
 

@@ -17,13 +17,13 @@ ACTIVATIONS = ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "
 
 @dataclass(frozen=True)
 class OneOf:
-    """A name out of a list."""
+    """A name from a list."""
 
     names: Collection[str]
     types = ("categorical",)
 
     def refusal(self, value: Any) -> str | None:
-        """What is wrong with the value, as "must be ..., got ...", or None."""
+        """Return what is wrong with the value, as "must be ..., got ...", or None."""
         if isinstance(value, str) and value in self.names:
             return None
         return f"must be {listed(self.names)}, got {shown(value)}"
@@ -40,7 +40,7 @@ class Within:
     types = ("float", "int", "categorical")
 
     def refusal(self, value: Any) -> str | None:
-        """What is wrong with the value, as "must be ..., got ...", or None."""
+        """Return what is wrong with the value, as "must be ..., got ...", or None."""
         if isinstance(value, bool) or not isinstance(value, int | float):
             return f"must be a number, got {shown(value)}{text_hint(value)}"
         rules = (
@@ -62,7 +62,7 @@ class WholeWithin:
     types = ("int", "categorical")
 
     def refusal(self, value: Any) -> str | None:
-        """What is wrong with the value, as "must be ..., got ...", or None."""
+        """Return what is wrong with the value, as "must be ..., got ...", or None."""
         if isinstance(value, bool) or not isinstance(value, int):
             return f"must be a whole number, got {shown(value)}"
         if self.least <= value <= self.most:
@@ -72,7 +72,7 @@ class WholeWithin:
 
 
 def text_hint(value: Any) -> str:
-    """YAML 1.1 takes 1e-3 for text; whoever wrote it needs to be told."""
+    """Return the remedy where text stands for a number: YAML 1.1 reads 1e-3 as text."""
     try:
         number = float(value) if isinstance(value, str) else None
     except ValueError:

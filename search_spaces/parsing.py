@@ -1,4 +1,4 @@
-"""From a mapping (JSON, YAML) to a study definition."""
+"""Reads a study definition from a mapping (JSON, YAML)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from search_spaces.wording import follows_from_another, reworded
 def parse_definition(data: Mapping[str, Any]) -> StudyDefinition:
     """The definition in `data`.
 
-    Raises InvalidDefinition with every problem found: all of shape, or else all broken rules of a stage.
+    Raises InvalidDefinition with all problems of shape, or if there are none, all broken rules of one stage.
     """
     try:
         return StudyDefinition.model_validate(data)

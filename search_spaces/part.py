@@ -1,4 +1,4 @@
-"""The common ground of every part of a definition, and of those that are told apart by their names."""
+"""The base of every part of a definition, and helpers for the parts that a name tells apart."""
 
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, TypeVar, Union
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Part(BaseModel):
-    """Frozen, without unknown fields, and strict: "3" is no number and true is not 1."""
+    """Part of a definition: frozen, without unknown fields, and strict, so "3" is no number and true is not 1."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
 
@@ -26,10 +26,10 @@ def by_name(parts: Iterable[type[P]]) -> dict[str, type[P]]:
 
 
 def must_say(part: type[Part], *facts: str) -> None:
-    """Check that a part with a name has these class variables and every method that its base leaves to it.
+    """Check that a part with a name has these class variables and every abstract method of its base.
 
     Raises:
-        TypeError: something is missing; nothing is assumed in its place.
+        TypeError: something is missing.
     """
     missing = [fact for fact in facts if not hasattr(part, fact)] + sorted(part.__abstractmethods__)
     if missing and not part.model_fields["name"].is_required():

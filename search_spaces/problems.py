@@ -1,4 +1,4 @@
-"""What is wrong with a study definition: a path, a rule, the value got."""
+"""Problems of a study definition, each with a path, a rule and the value got."""
 
 import json
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-MOST_PROBLEMS = 50  # told at once
+MOST_PROBLEMS = 50  # reported at once
 LONGEST_SHOWN = 60  # characters of an offending value that a message repeats
 
 
@@ -44,7 +44,7 @@ def shown(value: Any) -> str:
     if isinstance(value, int) and abs(value) > 10**LONGEST_SHOWN:
         return "a number of many digits"
     text = json.dumps(value, ensure_ascii=False, default=lambda other: type(other).__name__)
-    text = text.encode("utf-8", "backslashreplace").decode("utf-8")  # half a character cannot be sent on
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")  # half a character cannot be sent
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 

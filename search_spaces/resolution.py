@@ -1,4 +1,4 @@
-"""The parameters of a run: what its grid fixes, and what was drawn for the dimensions whose conditions hold."""
+"""The parameters of a run: those of its grid, and those drawn for the dimensions whose conditions hold."""
 
 from collections.abc import Callable, Mapping
 
@@ -12,7 +12,7 @@ def fixed_params(definition: StudyShape, ordinal: int) -> Params | None:
     """The parameters of the study's run number `ordinal` (0-based), or None where a sampler draws them.
 
     The grid is visited in an order shuffled by the search's seed; a study with more trials than
-    combinations goes round again, each time in a new order.
+    combinations visits them again, each time in a new order.
     """
     import numpy as np  # imported here: a definition is read in places that train nothing
 
@@ -28,7 +28,7 @@ def recorded_params(definition: StudyShape, drawn: Mapping[str, Value]) -> dict[
     """The parameters of a trial from Optuna's record of it, fixed values included.
 
     Values are those that the trial was trained with: a step of 0.1 gives 0.3, where Optuna's record may hold
-    0.30000000000000004. Of a trial that ended while it was being drawn, only what was drawn is there.
+    0.30000000000000004. A trial that ended before all was drawn has only what was drawn.
     """
     return resolved(definition, lambda parameter, dimension: drawn.get(parameter))
 

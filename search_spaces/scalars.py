@@ -7,7 +7,7 @@ from typing import Annotated, Any, LiteralString
 from pydantic import BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-LARGEST = 2**53  # Optuna stores numbers as doubles; beyond this one a whole number would change on the way
+LARGEST = 2**53  # Optuna stores numbers as doubles; a whole number beyond this one would change
 LONGEST_TEXT = 200
 MOST_SEED = 2**32 - 1
 
@@ -24,7 +24,7 @@ Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
 
 
 def one_scalar(value: Any) -> Any:
-    """Refuses what is no scalar in one sentence, where a union would give one complaint a member."""
+    """Refuse what is no scalar with one message; a union would give one for each member."""
     rule = text_rule(value) if isinstance(value, str) else number_rule(value)
     if rule is not None:
         raise PydanticCustomError("scalar", rule)

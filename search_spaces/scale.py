@@ -1,4 +1,4 @@
-"""A study made smaller for a small machine: a pure function from definition to definition that says what it did."""
+"""Makes a study smaller for a small machine: a pure function from definition to definition."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ LONGEST_NAME, LONGEST_DESCRIPTION = 63, 2000  # characters
 
 
 class InvalidScale(ValueError):
-    """The study has no such part; one line that says which."""
+    """The study does not have the part; the message is one line that names it."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """What to keep of a study; None keeps all there is, and numbers are upper limits."""
+    """The part of a study to keep; None keeps everything, and numbers are upper limits."""
 
     epochs: int | None = None  # of a training
     train_size: int | None = None  # samples
@@ -37,7 +37,7 @@ def scaled(definition: StudyDefinition, scale: Scale) -> StudyDefinition:
 
     Raises:
         InvalidScale: the scale names what the study does not search.
-        InvalidDefinition: what is left breaks a rule, such as that of a pruner that needs more epochs.
+        InvalidDefinition: the smaller study breaks a rule; its pruner may need more epochs, for example.
     """
     try:
         space = _smaller_space(definition, scale)
@@ -91,7 +91,7 @@ def _least(value: int | None, limit: int | None) -> int | None:
 
 
 def _left(whole: StudyDefinition, smaller: StudyDefinition) -> Iterator[str]:
-    """What is left of everything that there is less of."""
+    """The size of everything that became smaller, in words."""
     counts = (
         (whole.task.epochs, smaller.task.epochs, "epochs"),
         (whole.repeats, smaller.repeats, "repeats"),

@@ -10,13 +10,13 @@ def definition_schema() -> dict[str, Any]:
     schema = StudyDefinition.model_json_schema(mode="validation")
     for part in schema["$defs"].values():
         tags = [name for name, field in part["properties"].items() if "const" in field]
-        # A tag has a default in Python, where the class says it; in a file it is what tells the parts apart.
+        # A tag has a default in Python, where the class gives it; in a file it tells the parts apart.
         part["required"] = [*tags, *part.get("required", ())]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **closed(schema)}
 
 
 def closed(node: Any) -> Any:
-    """The schema with mappings refusing every key that their pattern does not allow, as pydantic itself does."""
+    """The schema in which mappings refuse every key outside their pattern, as pydantic does."""
     if isinstance(node, list):
         return [closed(item) for item in node]
     if not isinstance(node, dict):

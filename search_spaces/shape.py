@@ -1,4 +1,4 @@
-"""What a study is made of, without a judgement: what is stored, and what everybody reads."""
+"""The fields of a study, without its rules: what is stored and read."""
 
 from functools import cached_property
 from typing import Annotated, Any, Literal
@@ -23,12 +23,11 @@ DESCRIPTION_PATTERN = r"^[^\x00]*$"  # Postgres cannot store NUL
 
 
 class StudyShape(Part):
-    """Everything that makes a study, whatever the rules say of it: so it is read back once it has been accepted.
+    """All fields of a study, without the rules: this class reads definitions that have been accepted.
 
-    Rules are sharpened from one release to the next, and a study that was begun before is listed, trained and reported
-    all the same; hence what reads stored definitions validates this class, not `StudyDefinition`. Fields and their
-    bounds are part of the shape: a release may add a field with a default or widen a bound. What is to be refused from
-    now on is a rule.
+    A release may sharpen the rules, and studies from before it must still be listed, trained and reported; hence code
+    that reads stored definitions validates this class, not `StudyDefinition`. Fields and their bounds are part of the
+    shape: a release may add a field with a default or widen a bound. A new restriction must be a rule.
 
     Raises pydantic.ValidationError for another shape.
     """
@@ -49,23 +48,29 @@ class StudyShape(Part):
         default=0,
         ge=LOWEST_PRIORITY,
         le=HIGHEST_PRIORITY,
-        description="Workers serve the highest first, and share themselves fairly among equals.",
+        description="Workers serve the highest priority first, and divide themselves evenly among equals.",
     )
     seed: Seed = Field(
         default=0,
-        description="Of the trainings, which all trials share, and of the search's order unless sampler.seed is given "
-        "too. Where it is left out, sampler.seed is the seed of both.",
+        description="All trials train with this seed, and the search's order follows it unless sampler.seed is given. "
+        " If it is left out, sampler.seed is the seed of both.",
     )
-    repeats: int = Field(default=1, ge=1, le=100, description="Seeds a configuration is trained with.")
+    repeats: int = Field(default=1, ge=1, le=100, description="Each configuration is trained with this many seeds.")
     confirmation: Confirmation | None = Field(
-        default=None, description="Train the best configurations again under fresh seeds, and test them."
+        default=None,
+        description="The confirmation trains the best configurations again under fresh seeds, and tests them.",
     )
-    retries: int = Field(default=2, ge=0, le=10, description="Further attempts after a lost worker.")
+    retries: int = Field(
+        default=2,
+        ge=0,
+        le=10,
+        description="A run is attempted again at most this many times after its worker was lost.",
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _has_one_seed(cls, data: Any) -> Any:
-        """Studies used to have no seed but their sampler's: where that alone is given, it is the study's."""
+        """Make sampler.seed the study's seed where it alone is given: studies once had no other."""
         if not isinstance(data, dict) or "seed" in data or not isinstance(data.get("sampler"), dict):
             return data
         sampler = dict(data["sampler"])
@@ -98,7 +103,7 @@ class StudyShape(Part):
     def grid(self) -> Grid:
         """The searched parameters of every combination (fixed ones are not repeated), in a stable order.
 
-        For studies whose sampler is the grid: their dimensions are finite, their combinations not too many.
+        Only a study with the grid sampler has one: its dimensions are finite, and its combinations not too many.
         """
         return Grid(list(boxes(self.search_space, self.fixed)))
 

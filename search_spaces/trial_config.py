@@ -11,7 +11,7 @@ from search_spaces.parameters import PARAMETERS
 
 @dataclass(frozen=True, repr=False)
 class TrialConfig:
-    """What a task builds and trains a model from; a parameter that a study leaves open has its default here.
+    """The settings that a task builds and trains a model from, with a default for what a study leaves open.
 
     Raises ValueError when a known parameter is outside its domain.
     """
@@ -25,19 +25,19 @@ class TrialConfig:
     activation: str = "relu"
     learning_rate: float = 0.001
     batch_size: int = 128
-    # Parameters of an own task. The recipe's below are here too where they were chosen: own tasks had parameters of
-    # these names before there was a recipe.
+    # Parameters of an own task. Chosen parameters of the recipe below are here too: own tasks had parameters of these
+    # names before there was a recipe.
     extra: Mapping[str, Value] = field(default_factory=dict, hash=False)
 
-    # How it is trained. The defaults are those of the time before they could be chosen, so that old studies stay.
+    # The recipe of the training. Its defaults are what every training did before, so that old studies stay the same.
     _: KW_ONLY
     optimizer: str = "adam"
     momentum: float = 0.9  # in [0, 1); sgd and nesterov only
     weight_decay: float = 0.0
-    weight_decay_on: str = "weights"  # matrices and filters; "all": biases and normalizations too
+    weight_decay_on: str = "weights"  # matrices and filters; "all" adds biases and normalizations
     learning_rate_schedule: str = "constant"
     warmup: float = 0.0  # share of the steps, in [0, 1), in which the learning rate rises from 0
-    gradient_clip: float = 0.0  # the longest gradient that is taken as it is; 0: any
+    gradient_clip: float = 0.0  # the largest norm of a gradient that is left as it is; 0 is no limit
     label_smoothing: float = 0.0  # in [0, 1)
     augmentation: str = "none"
     drop_rate_schedule: str = "constant"
@@ -52,16 +52,16 @@ class TrialConfig:
         object.__setattr__(self, "extra", {**chosen, **self.extra})
 
     def __repr__(self) -> str:
-        """As before there was a recipe, where it has its defaults: checkpoints are recognised by this text."""
+        """The text that identifies a checkpoint's settings; the recipe's defaults are left out, as they used to be."""
         known = {name: value for name, value in self._known().items() if name not in RECIPE or value != RECIPE[name]}
         texts = [f"{name}={value!r}" for name, value in {**known, "extra": self.extra}.items()]
         return f"TrialConfig({', '.join(texts)})"
 
     @classmethod
     def from_params(cls, params: Mapping[str, Value]) -> "TrialConfig":
-        """From flat parameters; names unknown here go to `extra`.
+        """Return the settings in flat parameters; names unknown here go to `extra`.
 
-        A value that the recipe cannot take is an own task's alone.
+        A value that the recipe does not accept belongs to an own task.
         """
         known: dict[str, Any] = {
             name: value
@@ -81,7 +81,7 @@ class TrialConfig:
 
     @property
     def variant(self) -> str:
-        """The row of a results table that the trial belongs to."""
+        """The row of a results table to which the trial belongs."""
         return variant_of(self.as_params())
 
 

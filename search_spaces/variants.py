@@ -1,4 +1,4 @@
-"""Which variants a study searches, and the same study with some of them."""
+"""The variants that a study searches, and the same study with some of them."""
 
 from collections.abc import Collection, Mapping
 
@@ -13,7 +13,7 @@ VARIANT_PARAMETERS = ("regularizer", "stir_type", "mask_mode")
 
 
 def variants_of(space: Space, fixed: Mapping[str, Value]) -> dict[str, Params]:
-    """Every variant (see `variant_of`) that the space has, with parameters that make it one."""
+    """Every variant (see `variant_of`) in the space, each with parameters that give it."""
     needed = {name for name, dimension in space.items() if (dimension.parameter or name) in VARIANT_PARAMETERS}
     for name in reversed(in_order(space)):  # children first, so that parents' parents are found
         if name in needed:
@@ -24,10 +24,10 @@ def variants_of(space: Space, fixed: Mapping[str, Value]) -> dict[str, Params]:
 
 
 def with_variants(space: Space, fixed: Mapping[str, Value], wanted: Collection[str]) -> dict[str, Dimension]:
-    """The space with the wanted variants alone; "pernodedrop-gaussian" stands for all that begin so.
+    """The space with only the wanted variants; "pernodedrop-gaussian" names every variant that begins with it.
 
     Raises:
-        CannotNarrow: a name that fits no variant, or variants that no space has without others.
+        CannotNarrow: a name fits no variant, or no space has the wanted variants without others.
     """
     found = variants_of(space, fixed)
     for name in wanted:

@@ -1,4 +1,4 @@
-"""Pydantic's complaints in the words of this package: the path, what must be, the value got."""
+"""Pydantic's errors in the words of this package: the path, the rule, the value got."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ from search_spaces.scalars import PARAMETER_PATTERN, TEXT_PATTERN
 from search_spaces.shape import DESCRIPTION_PATTERN, NAME_PATTERN, StudyShape
 from search_spaces.task import TASK_PATTERN, TaskSpec
 
-Place = tuple[int | str, ...]
+Location = tuple[int | str, ...]
 
 PATTERNS = {
     PARAMETER_PATTERN: "must be a name of at most 64 letters, digits and _ that starts with no digit",
@@ -31,7 +31,7 @@ PATTERNS = {
     DESCRIPTION_PATTERN: "must not contain NUL characters",
 }
 
-# What must be, by pydantic's type of error; the placeholders are pydantic's too.
+# The rules by pydantic's type of error; the placeholders are pydantic's too.
 RULES: Mapping[str, str] = {
     "model_type": "must be an object",
     "model_attributes_type": "must be an object",
@@ -75,7 +75,7 @@ PARTS: Mapping[str, type[BaseModel]] = {
 
 
 def follows_from_another(error: ErrorDetails) -> bool:
-    """Pydantic calls a list too short as well when all of its entries are invalid."""
+    """Whether pydantic calls a list too short only because all of its entries are invalid."""
     return error["type"] == "too_short" and bool(error["input"])
 
 
@@ -89,7 +89,7 @@ def reworded(error: ErrorDetails) -> Problem:
 
 
 def rule_of(error: ErrorDetails) -> str:
-    """What must be."""
+    """The rule that the error breaks."""
     kind, context = error["type"], error.get("ctx", {})
     if kind == "string_pattern_mismatch":
         return PATTERNS[context["pattern"]]
@@ -103,12 +103,12 @@ def missing(error: ErrorDetails) -> Problem:
 
 
 def unknown_field(error: ErrorDetails) -> Problem:
-    """Names the field that was probably meant, or all of them."""
-    place = error["loc"]
-    known = part_at(place).model_fields
-    close = get_close_matches(str(place[-1])[:100], known, n=1)
+    """Name the field that was probably meant, or all of them."""
+    location = error["loc"]
+    known = part_at(location).model_fields
+    close = get_close_matches(str(location[-1])[:100], known, n=1)
     remedy = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
-    return Problem.at(path_of(place), f"is no known field: {remedy}")
+    return Problem.at(path_of(location), f"is no known field: {remedy}")
 
 
 def missing_tag(error: ErrorDetails) -> Problem:
@@ -145,9 +145,9 @@ SPECIAL: Mapping[str, Callable[[ErrorDetails], Problem]] = {
 }
 
 
-def path_of(place: Place) -> str:
-    """`search_space.drop_rate.choices[2]`; the union tags that pydantic puts between are left out."""
-    parts = [part for part in without_tag(place) if part != "[key]"]
+def path_of(location: Location) -> str:
+    """`search_space.drop_rate.choices[2]`, without the union tags that pydantic inserts."""
+    parts = [part for part in without_tag(location) if part != "[key]"]
     return "".join(segment(part) for part in parts).lstrip(".") or "definition"
 
 
@@ -158,20 +158,20 @@ def segment(part: int | str) -> str:
     return f"[{shown(part)}]"
 
 
-def without_tag(place: Place) -> Place:
-    position = tag_position(place)
-    return place if position is None else place[:position] + place[position + 1 :]
+def without_tag(location: Location) -> Location:
+    position = tag_position(location)
+    return location if position is None else location[:position] + location[position + 1 :]
 
 
-def tag_position(place: Place) -> int | None:
-    """Where in the place pydantic put the tag of a union's member, if anywhere."""
-    position = {"sampler": 1, "pruner": 1, "search_space": 2}.get(str(place[0])) if place else None
-    return position if position is not None and place[position : position + 1] in TAGS else None
+def tag_position(location: Location) -> int | None:
+    """The position of a union member's tag in the location, if it has one."""
+    position = {"sampler": 1, "pruner": 1, "search_space": 2}.get(str(location[0])) if location else None
+    return position if position is not None and location[position : position + 1] in TAGS else None
 
 
-def part_at(place: Place) -> type[BaseModel]:
-    """The part of the definition that the last step of the place was looked up in."""
-    position = tag_position(place)
+def part_at(location: Location) -> type[BaseModel]:
+    """The part of the definition that the last step of the location was looked up in."""
+    position = tag_position(location)
     if position is not None:
-        return UNIONS[str(place[0])][1][str(place[position])]
-    return PARTS.get(str(place[0]), StudyShape) if len(place) > 1 else StudyShape
+        return UNIONS[str(location[0])][1][str(location[position])]
+    return PARTS.get(str(location[0]), StudyShape) if len(location) > 1 else StudyShape

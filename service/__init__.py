@@ -1,4 +1,4 @@
-"""The service: storage, controller, dashboard, reports, command line, and all of it on one machine."""
+"""The service: storage, controller, dashboard, reports, command line, and a stack of them on one machine."""
 
 from pernodedrop.installation import need
 

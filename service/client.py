@@ -1,4 +1,4 @@
-"""The controller's API for Python programs: typed answers, errors of one line."""
+"""A Python client of the controller's API, with typed answers and one-line errors."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ from service.storage.states import Stage
 Model = TypeVar("Model", bound=BaseModel)
 
 PAGE = 100  # records a request
-PATIENT = 300.0  # s: a large study's results take their time
+PATIENT = 300.0  # s: the results of a large study take long
 _ROUTES: Mapping[Stage, str] = {Stage.SEARCH: "trials", Stage.CONFIRMATION: "confirmation"}
 DIRECT: Mapping[str, httpx.BaseTransport | None] = {  # a proxy cannot reach our loopback
     "all://127.0.0.1": None,
@@ -42,7 +42,7 @@ class Unreachable(Exception):
 
 
 class Refused(Exception):
-    """The controller answered with an error; str() is its message, one line for every broken rule."""
+    """The controller answered with an error; str() gives its message, one line for every broken rule."""
 
     def __init__(self, status: int, error: str, message: str) -> None:
         super().__init__(message)
@@ -68,7 +68,7 @@ class Client:
         self.close()
 
     def submit(self, definition: Mapping[str, Any]) -> StudyOut:
-        """Create the study; a definition that breaks rules is refused with status 422, a taken name with 409."""
+        """Create the study; status 422 refuses a definition that breaks rules, and 409 a name that is taken."""
         body = json.dumps(definition, default=str)  # YAML has dates, JSON has none
         return self._read(StudyOut, "POST", "studies", content=body, headers={"Content-Type": "application/json"})
 
@@ -86,16 +86,16 @@ class Client:
                 return
 
     def trials(self, name: str, state: str | None = None, *, limit: int = PAGE) -> TrialPage:
-        """The first `limit` runs of the study, those of one state if given."""
+        """Return the first `limit` runs of the study, or of those in `state`."""
         params: dict[str, str | int] = {"limit": limit} | ({"state": state} if state else {})
         return self._read(TrialPage, "GET", _path(name, "trials"), params=params)
 
     def trial(self, name: str, number: int, stage: Stage = Stage.SEARCH) -> TrialDetail:
-        """One trial, or the run at that place in the confirmation, with what happened to it and its learning curves."""
+        """Return one trial, or the run at that place in the confirmation, with its history and learning curves."""
         return self._read(TrialDetail, "GET", _path(name, _ROUTES[stage], str(number)))
 
     def cancel(self, name: str, number: int, stage: Stage = Stage.SEARCH) -> TrialOut:
-        """End a run that waits or is in training; one that has ended otherwise is refused with status 409."""
+        """End a run that waits or is in training; status 409 refuses one that has ended in another way."""
         return self._read(TrialOut, "POST", _path(name, _ROUTES[stage], str(number), "cancel"))
 
     def ranking(self, name: str) -> list[RankingRow]:
@@ -117,12 +117,14 @@ class Client:
         return self._read(StudyOut, "PATCH", _path(name), json={"priority": priority})
 
     def extend(self, name: str, trials: int) -> StudyOut:
-        """Add so many trials; a grid, a stopped study and one at a limit of its budget are refused with status 409."""
+        """Add so many trials; status 409 refuses a grid, a stopped study and one at a limit of its budget."""
         return self._read(StudyOut, "POST", _path(name, "extend"), json={"trials": trials})
 
     def confirm(self, name: str, top: int | None = None, repeats: int | None = None) -> StudyOut:
-        """Have the best `top` configurations of every variant trained again under `repeats` fresh seeds, and tested; a
-        stopped study and one with nothing left to confirm are refused with status 409."""
+        """Train the best `top` configurations of every variant again under `repeats` fresh seeds, and test them.
+
+        Status 409 refuses a stopped study and one with nothing left to confirm.
+        """
         given = {"top": top, "repeats": repeats}
         body = {field: number for field, number in given.items() if number is not None}
         return self._read(StudyOut, "POST", _path(name, "confirmation"), json=body)

@@ -6,13 +6,15 @@ LOOPBACK = "127.0.0.1"
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:
-    """Whether a server could listen there now; addresses that do not resolve count as free."""
+    """Whether a server could listen there now; an address that does not resolve counts as free."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except OSError:
         return True  # the server's own message says more
     with socket.socket(family, kind, protocol) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: a closed one is no obstacle
+        probe.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # as servers do: a recently closed one is no obstacle
         try:
             probe.bind(address)
         except OSError:
@@ -21,7 +23,7 @@ def is_free(port: int, host: str = LOOPBACK) -> bool:
 
 
 def any_free() -> int:
-    """A port on loopback that nobody uses at present."""
+    """Return a port on loopback that is not in use."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
@@ -35,7 +37,7 @@ def preferred_or_free(port: int) -> int:
 def listening(port: int) -> socket.socket:
     """A socket that listens on loopback, on `port` if it is free, else on another one.
 
-    Whoever picks a port first and listens on it later may find it taken, or worse, meet another's server there.
+    A port that is picked first and listened on later may be taken meanwhile, perhaps by somebody else's server.
     """
     for candidate in (port, 0):
         listener = socket.socket()

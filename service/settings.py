@@ -1,4 +1,4 @@
-"""What the environment says, read once and typed."""
+"""The settings in the environment, read once and typed."""
 
 import os
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ DASHBOARD_PORT = 8080
 
 @dataclass(frozen=True)
 class Settings:
-    """How a process of the service finds the others; an empty variable counts as unset."""
+    """The addresses and folders of a process of the service; an empty variable counts as unset."""
 
     home: Path  # PERNODEDROP_HOME: the embedded Postgres, logs, reports
     data_folder: Path  # PERNODEDROP_DATA: data sets
@@ -30,7 +30,7 @@ class Settings:
         """Read the variables named above.
 
         Raises:
-            ValueError: a variable holds something else than it should; one line that names it.
+            ValueError: a variable has an invalid value; the message is one line that names it.
         """
 
         def value(name: str) -> str | None:
@@ -54,7 +54,7 @@ class Settings:
         """Return `database_url` for a process that works on a database.
 
         Raises:
-            ValueError: it is not set; one line that says how.
+            ValueError: it is not set; the message is one line that says how to set it.
         """
         if self.database_url is None:
             raise ValueError("DATABASE_URL is not set: write postgresql://user:password@host:5432/name")

@@ -1,4 +1,4 @@
-"""How Optuna plays a study: its samplers, its pruners and what they suggest. Importing this loads Optuna."""
+"""Optuna's samplers and pruners for a study, and what they suggest. Importing this loads Optuna."""
 
 from search_spaces.optuna.building import build_pruner, build_sampler
 from search_spaces.optuna.suggestion import suggest

@@ -1,4 +1,4 @@
-"""From the named sampler and pruner of a definition to Optuna's objects."""
+"""Builds Optuna's sampler and pruner from those that a definition names."""
 
 import warnings
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def build_pruner(definition: StudyShape) -> BasePruner:
 
 @contextmanager
 def experimental_parts_accepted() -> Iterator[None]:
-    """Optuna marks parts it has kept for years as experimental; the choice here is a deliberate one."""
+    """Silence the warnings for parts that Optuna has marked as experimental for years; their use is deliberate."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         yield

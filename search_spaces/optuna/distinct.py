@@ -1,4 +1,4 @@
-"""A sampler that does not ask for what is known already."""
+"""A sampler that avoids configurations that were trained before."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,11 +16,11 @@ KNOWN = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 
 
 class DistinctSampler(BaseSampler):
-    """Draws from `base` again while the configuration was trained before or is being trained.
+    """Draws from `base` again as long as the drawn configuration was trained before or is being trained.
 
     TPE repeats its favourite when dimensions are discrete. All trials of a study share their training seeds, so
     a repetition would give the same value to the last digit and waste its place in the budget. When half of the
-    `DRAWS` give nothing new, the other half are uniform; the last one stands (the space may be exhausted).
+    `DRAWS` give nothing new, the other half are uniform; the last one is used (the space may be exhausted).
     """
 
     def __init__(self, base: BaseSampler, definition: StudyShape, seed: int) -> None:
@@ -40,7 +40,7 @@ class DistinctSampler(BaseSampler):
         drawn = self._base.sample_relative(study, trial, search_space)
         if not drawn:
             return drawn
-        # A list: one search of it is all that an ask mostly needs, a set of 10,000 trials takes longer to make.
+        # A list, since an ask mostly searches it once; making a set of 10,000 trials takes longer.
         known = [other.params for other in study._get_trials(deepcopy=False, states=KNOWN, use_cache=True)]
         for draw in range(1, DRAWS):
             if self._asked(drawn) not in known:
@@ -64,6 +64,6 @@ class DistinctSampler(BaseSampler):
         self._base.after_trial(study, trial, state, values)
 
     def _asked(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
-        """What of the draw a trial would ask for: the parameters whose conditions hold."""
+        """The part of the draw that a trial would ask for: the parameters whose conditions hold."""
         active = recorded_params(self._definition, drawn)
         return {name: value for name, value in drawn.items() if name in active}

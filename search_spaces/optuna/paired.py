@@ -11,19 +11,19 @@ from search_spaces.objective import Objective
 
 
 class RepeatsPruner(BasePruner):
-    """Ends a trial that falls behind the best complete one beyond doubt; a step is a whole repeat.
+    """Ends a trial that is worse than the best complete one beyond doubt; a step is a whole repeat.
 
-    After each repeat from the `first`-th on, except the last, which has nothing left to save, a one-sided paired t
-    test asks whether the trial is worse than the best complete trial over the seeds that both have. Shared seeds
-    take out what a seed does to every trial alike.
+    After each repeat from the `first`-th on, except the last, a one-sided paired t test asks whether
+    the trial is worse than the best complete trial over the seeds that both have. Shared seeds cancel what a seed does
+    to every trial alike.
 
-    The chance that a trial that is no worse than the best complete one is ended is at most `p` (for normal
-    differences), whenever it looks and however lucky that one was: p is divided by the number of looks and by the
+    For normal differences, a trial that is no worse than the best complete one is ended with a chance of at most `p`,
+    however often the test looks and however lucky the best trial was: p is divided by the number of looks and by the
     number of complete trials, of which the best one so far is the luckiest (Bonferroni). Without the second division
     a search of a hundred equal configurations ended one in six of them. A false alarm needs a lucky rival and an
-    unlucky trial; so the best configuration is in fact lost far less often, if it is the best by any margin.
+    unlucky trial, so a configuration that is the best by any margin is lost far less often.
 
-    Raises ValueError for a p outside (0, 1), `first` below 2 and fewer repeats than leave a look.
+    Raises ValueError for p outside (0, 1), `first` below 2, or too few repeats for one look.
     """
 
     def __init__(self, p: float, objective: Objective, *, repeats: int, first: int = 2) -> None:
@@ -48,7 +48,10 @@ class RepeatsPruner(BasePruner):
 
 
 def p_value(differences: Sequence[float]) -> float:
-    """Of Student's t test, for the mean of at least 2 differences being above 0; without any spread 0 or 1."""
+    """Return the p-value of Student's t test that the mean of at least 2 differences is above 0.
+
+    Differences without any spread give 0 or 1.
+    """
     from scipy.special import stdtr  # imported here: a definition is read in places that never prune
 
     count = len(differences)

@@ -1,4 +1,4 @@
-"""How an Optuna trial turns into the settings of a training."""
+"""Turns an Optuna trial into the settings of a training."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def suggest(trial: "Trial", definition: StudyShape) -> TrialConfig:
-    """Asks the trial for every active dimension, parents first, and adds the fixed values.
+    """Ask the trial for every active dimension, parents first, and add the fixed values.
 
     A dimension whose condition fails is not asked for; its parameter keeps TrialConfig's default.
     """

@@ -1,4 +1,4 @@
-"""The pruners by name, with their options. A new one is a class in a file of its own, and an entry of PRUNERS."""
+"""The pruners by name, with their options. A new one is a class in its own file, and an entry of PRUNERS."""
 
 from typing import TYPE_CHECKING
 

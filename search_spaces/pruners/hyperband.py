@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class HyperbandPruner(HalvingPart):
-    """Successive halving in several brackets, from min_epochs to the task's epochs (Li et al. 2018)."""
+    """Hyperband runs successive halving in several brackets, from min_epochs to the task's epochs (Li et al. 2018)."""
 
     name: Literal["hyperband"] = "hyperband"
     reduction_factor: int = Field(default=3, ge=2, le=100)

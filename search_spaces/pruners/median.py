@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class MedianPruner(PrunerPart):
-    """Stops a trial whose best value so far is worse than the median of the others at that epoch."""
+    """The median pruner stops a trial whose best value so far is worse than the median of the others at that epoch."""
 
     takes_several_objectives = False
 

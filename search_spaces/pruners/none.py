@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class NoPruner(PrunerPart):
-    """Every trial trains to its end."""
+    """Without a pruner, every trial trains to its end."""
 
     takes_several_objectives = True
 

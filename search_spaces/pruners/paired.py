@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 class PairedPruner(PrunerPart):
-    """Stops a trial whose repeats are worse than the best trial's beyond doubt, paired by seed, from two on.
+    """The paired pruner stops a trial whose repeats are worse than the best trial's beyond doubt, paired by seed.
 
-    `p` is at most the chance that a trial that is no worse than the best one is stopped, and so the chance to lose
-    the best configuration of the search: see `search_spaces.optuna.paired`.
+    A trial that is no worse than the best one is stopped with a chance of at most `p`, which also bounds the chance to
+    lose the best configuration of the search: see `search_spaces.optuna.paired`.
     """
 
     takes_several_objectives = False
@@ -23,11 +23,11 @@ class PairedPruner(PrunerPart):
 
     name: Literal["paired"] = "paired"
     p: float = Field(default=0.05, gt=0, lt=1)
-    n_startup_repeats: int = Field(default=2, ge=2, le=100, description="Repeats before the first look.")
+    n_startup_repeats: int = Field(default=2, ge=2, le=100, description="The first test comes after this many repeats.")
 
     @property
     def fewest_repeats(self) -> int:
-        """It never looks after the last repeat, when there is nothing left to save."""
+        """The repeats that leave one test; after the last repeat nothing is left to save."""
         return self.n_startup_repeats + 1
 
     def build(self, *, objective: Objective, epochs: int, repeats: int) -> "BasePruner":

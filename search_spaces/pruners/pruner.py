@@ -1,4 +1,4 @@
-"""What a pruner says of itself, so that no other file needs to know it; a step of Optuna's is an epoch here."""
+"""The base of every pruner, which declares all that other files need to know of it; Optuna's step is an epoch."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -33,9 +33,9 @@ class PrunerPart(Part):
 
     @property
     def fewest_repeats(self) -> int:
-        """Repeats of a trial without which it has nothing to save."""
+        """The fewest repeats of a trial with which the pruner can save anything."""
         return 2 if self.pairs_repeats else 1
 
     def problems(self, *, epochs: int) -> Iterator[Problem]:
-        """What is wrong with its options, together and beside the epochs of a training."""
+        """Problems of the options together, and with the epochs of a training."""
         return iter(())

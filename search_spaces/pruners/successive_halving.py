@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class HalvingPart(PrunerPart):
-    """What the pruners have in common that let a part of the trials go on from each rung of epochs to the next."""
+    """The base of pruners that let only a share of the trials continue from each rung of epochs to the next."""
 
     takes_several_objectives = False
 
@@ -26,7 +26,7 @@ class HalvingPart(PrunerPart):
 
 
 class SuccessiveHalvingPruner(HalvingPart):
-    """Asynchronous successive halving: one of reduction_factor goes on at each rung (Li et al. 2020)."""
+    """Asynchronous successive halving lets one in reduction_factor trials continue at each rung (Li et al. 2020)."""
 
     name: Literal["successive_halving"] = "successive_halving"
     reduction_factor: int = Field(default=4, ge=2, le=100)

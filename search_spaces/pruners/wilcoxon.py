@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 class WilcoxonPruner(PrunerPart):
-    """Stops a trial whose repeats are significantly worse than the best trial's, paired by seed.
+    """The Wilcoxon pruner stops a trial whose repeats are significantly worse than the best trial's, paired by seed.
 
-    With n repeats the smallest p-value is 2**-n: a p_threshold of 0.1 takes four repeats to act.
+    With n repeats the smallest p-value is 2**-n: a p_threshold of 0.1 needs four repeats to act.
     """
 
     takes_several_objectives = False

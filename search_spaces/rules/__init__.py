@@ -1,14 +1,30 @@
-"""What a definition of the right shape must still obey, one small rule after another."""
+"""The rules for a definition of the right shape."""
 
+from collections.abc import Iterator
+
+from search_spaces.grids import size_refusal
 from search_spaces.problems import Problem
-from search_spaces.rules import alternatives, conditions, grids, parameters, ranges, reachability, strategies
+from search_spaces.rules import alternatives, conditions, parameters, ranges, reachability, strategies
 from search_spaces.shape import StudyShape
 
-# A later stage relies on what the earlier ones have made sure of.
+
+def grid_is_finite_and_bounded(definition: StudyShape) -> Iterator[Problem]:
+    if not definition.sampler.visits_grid:
+        return
+    endless = [name for name, dimension in definition.search_space.items() if dimension.values is None]
+    for name in endless:
+        rule = "is missing: the grid sampler needs finitely many values"
+        yield Problem.at(f"search_space.{name}.step", rule)
+    refusal = None if endless else size_refusal(definition.search_space, definition.fixed)
+    if refusal is not None:
+        yield Problem.at("search_space", refusal)
+
+
+# A later stage relies on what the earlier ones have checked.
 STAGES = (
     (*ranges.RULES, *parameters.RULES, *conditions.RULES, *strategies.RULES),
     (*reachability.RULES, *alternatives.RULES),
-    grids.RULES,
+    (grid_is_finite_and_bounded,),
 )
 
 

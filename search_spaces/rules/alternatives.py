@@ -10,7 +10,7 @@ from search_spaces.shape import StudyShape
 
 
 def pairs(definition: StudyShape) -> Iterator[tuple[str, str]]:
-    """Any two dimensions that set one parameter."""
+    """Every pair of dimensions that set the same parameter."""
     for first, second in combinations(sorted(definition.search_space), 2):
         one, other = definition.search_space[first], definition.search_space[second]
         if (one.parameter or first) == (other.parameter or second):
@@ -34,7 +34,7 @@ def alternatives_are_of_one_kind(definition: StudyShape) -> Iterator[Problem]:
 
 
 def kind(dimension: Dimension) -> tuple[object, ...]:
-    """What Optuna does not let vary under one name."""
+    """The properties that Optuna does not let vary under one name."""
     if isinstance(dimension, CategoricalDimension):
         return dimension.type, dimension.choices
     return dimension.type, dimension.log

@@ -1,4 +1,4 @@
-"""Rules for `when`: the parents exist, can carry a condition, have the choices named, and form no cycle."""
+"""Rules for `when`: the parents exist, can be conditions, have the named choices, and form no cycle."""
 
 from collections.abc import Iterator
 from graphlib import CycleError
@@ -35,7 +35,7 @@ def parents_have_the_choices(definition: StudyShape) -> Iterator[Problem]:
     for path, _, parent, allowed in links(definition):
         dimension = definition.search_space.get(parent)
         if not isinstance(dimension, CategoricalDimension):
-            continue  # a fixed parent has one value; that it is among the allowed is a matter of reachability
+            continue  # whether a fixed parent's one value is allowed is a matter of reachability
         for value in allowed:
             if not any(same(value, choice) for choice in dimension.choices):
                 yield Problem.at(path, f"must be {listed(dimension.choices)}, got {shown(value)}")

@@ -1,4 +1,4 @@
-"""Rules for the parameters that a study sets: known names, and values inside each one's domain."""
+"""Rules for the parameters that a study sets: known names, and values inside their domains."""
 
 from collections.abc import Iterator
 from difflib import get_close_matches

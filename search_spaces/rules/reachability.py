@@ -23,7 +23,7 @@ def conditions_can_hold(definition: StudyShape) -> Iterator[Problem]:
     for name, dimension in definition.search_space.items():
         parents = [parent for parent in dimension.when if parent in needs]
         if any(impossible(needs[parent]) for parent in parents):
-            continue  # the parent is the one to mend
+            continue  # the parent is the one to correct
         for contested in impossible(needs[name]):
             wants = ", ".join(claims(contested, name, dimension.when, needs))
             rule = f"can never hold: no value of {contested} serves all of its conditions ({wants})"
@@ -33,7 +33,7 @@ def conditions_can_hold(definition: StudyShape) -> Iterator[Problem]:
 def claims(
     contested: str, name: str, when: Mapping[str, tuple[Value, ...]], needs: Mapping[str, Needs]
 ) -> Iterator[str]:
-    """Who asks what of the contested parent."""
+    """The demands on the contested parent."""
     if contested in when:
         yield f"{name} needs {listed(when[contested])}"
     for parent in when:

@@ -1,4 +1,4 @@
-"""Rules for objectives, sampler, pruner and budget together."""
+"""Rules for the objectives, sampler, pruner and budget together."""
 
 from collections.abc import Iterator, Sequence
 
@@ -38,14 +38,14 @@ def _takes_several_objectives(
 
 
 def patience_needs_one_objective(definition: StudyShape) -> Iterator[Problem]:
-    """With several objectives no value is simply better than another."""
+    """No value is simply better than another with several objectives."""
     patience = definition.budget.patience
     if len(definition.objectives) > 1 and patience is not None:
         yield Problem.at("budget.patience", f"must be left out with several objectives, got {patience}")
 
 
 def options_suit(definition: StudyShape) -> Iterator[Problem]:
-    """What only the sampler and the pruner themselves know."""
+    """The sampler and the pruner check their own options."""
     yield from definition.sampler.problems()
     yield from definition.pruner.problems(epochs=definition.task.epochs)
 
@@ -58,7 +58,7 @@ def pruner_has_repeats_to_compare(definition: StudyShape) -> Iterator[Problem]:
 
 
 def confirmation_needs_one_objective(definition: StudyShape) -> Iterator[Problem]:
-    """With several objectives it is its author's choice which configuration is best."""
+    """The author chooses the best configuration of several objectives."""
     if len(definition.objectives) > 1 and definition.confirmation is not None:
         yield Problem.at("confirmation", "must be left out with several objectives, got an object")
 
@@ -71,7 +71,7 @@ def trials_are_given(definition: StudyShape) -> Iterator[Problem]:
 
 
 def sampler_has_dimensions_to_model(definition: StudyShape) -> Iterator[Problem]:
-    """A sampler that sees only a part of the dimensions would draw at random if nothing of that part were left."""
+    """A sampler that models only some dimensions would draw at random if it had none of them."""
     sampler = definition.sampler
     if sampler.models == "all":
         return

@@ -1,6 +1,6 @@
-"""The samplers by name, with their options; words and defaults are Optuna's unless said otherwise.
+"""The samplers by name, with their options; names and defaults are Optuna's unless said otherwise.
 
-A new one is a class in a file of its own, and an entry of SAMPLERS.
+A new one is a class in its own file, and an entry of SAMPLERS.
 """
 
 from typing import TYPE_CHECKING

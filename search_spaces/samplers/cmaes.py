@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class CmaEsSampler(SamplerPart):
-    """CMA-ES over the unconditional numeric dimensions; all others are drawn at random."""
+    """CMA-ES models the unconditional numeric dimensions; all others are drawn at random."""
 
     takes_several_objectives = False
     models = "numeric"
@@ -19,7 +19,7 @@ class CmaEsSampler(SamplerPart):
     name: Literal["cmaes"] = "cmaes"
     n_startup_trials: int = Field(default=1, ge=0, le=100_000)
     popsize: int | None = Field(default=None, ge=2, le=10_000)
-    with_margin: bool = Field(default=True, description="Keeps stepped and whole-number dimensions moving.")
+    with_margin: bool = Field(default=True, description="A margin keeps stepped and whole-number dimensions varying.")
     consider_pruned_trials: bool = False
 
     def build(self, *, seed: int, shared_seed: int) -> "BaseSampler":

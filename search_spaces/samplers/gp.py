@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class GpSampler(SamplerPart):
-    """A Gaussian process over the unconditional dimensions; the cost of a draw grows as trials cubed."""
+    """A Gaussian process models the unconditional dimensions; the cost of a draw grows as trials cubed."""
 
     takes_several_objectives = False
     models = "unconditional"

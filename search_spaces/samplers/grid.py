@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class GridSampler(SamplerPart):
-    """Every combination once, in an order shuffled by the seed."""
+    """The grid sampler visits every combination once, in an order shuffled by the seed."""
 
     takes_several_objectives = True
     models = "all"

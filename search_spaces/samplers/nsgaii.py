@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class NsgaiiSampler(SamplerPart):
-    """NSGA-II, an evolution over the Pareto fronts."""
+    """NSGA-II is an evolutionary search over the Pareto fronts."""
 
     takes_several_objectives = True
     models = "all"

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class QmcSampler(SamplerPart):
-    """A quasi-random sequence over the first trial's dimensions; dimensions it lacked are drawn at random."""
+    """QMC draws a quasi-random sequence over the first trial's dimensions; all others are drawn at random."""
 
     takes_several_objectives = True
     models = "all"
@@ -19,7 +19,7 @@ class QmcSampler(SamplerPart):
     scramble: bool = True
 
     def build(self, *, seed: int, shared_seed: int) -> "BaseSampler":
-        """All processes draw from one sequence; only the fallback has a seed of its own."""
+        """Build the sampler; all processes draw from one sequence, and only the fallback's seed differs."""
         from optuna.samplers import QMCSampler, RandomSampler
 
         return QMCSampler(

@@ -1,4 +1,4 @@
-"""Draws without a model."""
+"""Random search."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class RandomSampler(SamplerPart):
-    """Independent uniform draws."""
+    """The random sampler draws every value independently and uniformly."""
 
     takes_several_objectives = True
     models = "all"

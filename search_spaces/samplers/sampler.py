@@ -1,4 +1,4 @@
-"""What a sampler says of itself, so that no other file needs to know it."""
+"""The base of every sampler, which declares all that other files need to know of it."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -13,8 +13,8 @@ from search_spaces.scalars import Seed
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
-# The dimensions that a sampler learns from: all, those that every trial has, or of these the numeric ones. With none
-# of its kind left it would draw at random, which a rule refuses.
+# The dimensions that a sampler learns from: all, those that every trial has, or only the numeric ones of these. A rule
+# refuses a study that has none of them, since the sampler would draw at random.
 Models = Literal["all", "unconditional", "numeric"]
 
 
@@ -26,10 +26,12 @@ class SamplerPart(Part):
 
     takes_several_objectives: ClassVar[bool]
     models: ClassVar[Models]
-    visits_grid: ClassVar[bool] = False  # every combination in its turn (`fixed_params`), instead of what it draws
-    repeats_itself: ClassVar[bool] = False  # whether it may draw again what it knows: then `DistinctSampler` sees to it
+    visits_grid: ClassVar[bool] = False  # takes every combination in turn (`fixed_params`) instead of drawing
+    repeats_itself: ClassVar[bool] = False  # may draw a known configuration again, which `DistinctSampler` then avoids
 
-    seed: Seed | None = Field(default=None, description="Of the search's order, where it is not to follow the study's.")
+    seed: Seed | None = Field(
+        default=None, description="This seed decides the search's order; the default is the study's seed."
+    )
     name: str
 
     @classmethod
@@ -44,10 +46,10 @@ class SamplerPart(Part):
         """
 
     def problems(self) -> Iterator[Problem]:
-        """What is wrong with its options together."""
+        """Problems of the options together."""
         return iter(())
 
     @property
     def options(self) -> dict[str, Any]:
-        """What it has beyond other samplers, by name."""
+        """The options that only this sampler has, by name."""
         return self.model_dump(exclude={"name", "seed"})

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 class TpeSampler(SamplerPart):
-    """Tree-structured Parzen estimator; joint (multivariate) and split by condition (group) by default."""
+    """TPE models the dimensions that share a condition (group) jointly (multivariate)."""
 
     takes_several_objectives = True
     models = "all"
-    repeats_itself = True  # its favourite, where dimensions are discrete
+    repeats_itself = True  # where dimensions are discrete
 
     name: Literal["tpe"] = "tpe"
     n_startup_trials: int = Field(default=10, ge=0, le=100_000)

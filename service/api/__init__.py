@@ -1,4 +1,4 @@
-"""The controller: studies in, answers out, under `/v1`."""
+"""The controller: the REST API under `/v1`."""
 
 from pernodedrop.installation import need
 

@@ -23,14 +23,14 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 POLICY = "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-DESCRIPTION = """Submit a study of stochastic regularization, follow it, get the answer.
+DESCRIPTION = """Submit a study of stochastic regularization, follow it, and get the answer.
 
-Every error has one shape: "error" for programs, "message" for people and, where rules are broken, "problems" \
-with path and rule. While the database is away, every route that needs it answers 503 with Retry-After."""
+Every error has one shape: "error" is for programs, "message" is for people, and "problems" lists broken rules \
+with their paths. While the database is away, every route that needs it answers 503 with Retry-After."""
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The controller for these settings. It connects to the database at the first request that needs it.
+    """Return the controller for these settings. It connects to the database at the first request that needs it.
 
     Raises:
         ValueError: the address is not loopback and no API key is set, or `database_url` is missing or no Postgres URL.
@@ -52,21 +52,17 @@ def create_app(settings: Settings) -> FastAPI:
         description=DESCRIPTION,
         lifespan=closing,
         middleware=middleware,
-        docs_url=None,  # FastAPI's own pages run programs of a foreign host
+        docs_url=None,  # FastAPI's own pages run scripts from another host
         redoc_url=None,
     )
     app.state.database = database
     app.state.settings = settings
-    app.include_router(_open_routes(), prefix="/v1")
+    app.include_router(health.router, prefix="/v1")
     app.include_router(_guarded_routes(settings.api_key), prefix="/v1")
     errors.install(app)
     openapi.publish(app)
     docs.publish(app)
     return app
-
-
-def _open_routes() -> APIRouter:
-    return health.router
 
 
 def _guarded_routes(api_key: str | None) -> APIRouter:

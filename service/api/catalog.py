@@ -1,4 +1,4 @@
-"""What a study may be made from: the definition's JSON Schema and ready-made presets."""
+"""The definition's JSON Schema and the ready-made presets."""
 
 from typing import Annotated, Any
 
@@ -10,18 +10,18 @@ from service.api.models import Presets
 
 router = APIRouter(tags=["catalog"])
 
-PresetName = Annotated[str, Path(max_length=100, description="the preset's name", examples=["quickstart"])]
+PresetName = Annotated[str, Path(max_length=100, description="This is the preset's name.", examples=["quickstart"])]
 
 
 @router.get("/schema")
 async def schema() -> dict[str, Any]:
-    """The JSON Schema of a study definition, for editors and for clients in other languages."""
+    """Return the JSON Schema of a study definition, for editors and for clients in other languages."""
     return definition_schema()
 
 
 @router.get("/presets")
 def presets() -> Presets:
-    """The names of the presets."""
+    """List the names of the presets."""
     return Presets(presets=preset_names())
 
 
@@ -29,5 +29,5 @@ def presets() -> Presets:
 def preset(
     name: PresetName,
 ) -> dict[str, Any]:
-    """A definition ready to be submitted, perhaps under another name."""
+    """Return a definition that can be submitted, perhaps under another name."""
     return load_preset(name)

@@ -1,4 +1,4 @@
-"""What routes ask for: the database, the settings, a checked name, a page of a list."""
+"""The parameters of routes: the database, the settings, a checked name, a page of a list."""
 
 from typing import Annotated
 
@@ -24,18 +24,20 @@ def _settings(request: Request) -> Settings:
 
 DatabaseOf = Annotated[Database, Depends(_database)]
 SettingsOf = Annotated[Settings, Depends(_settings)]
-StudyName = Annotated[str, Path(pattern=NAME_PATTERN, description="the study's name", examples=["digits-1"])]
-TrialNumber = Annotated[int, Path(ge=0, le=MAX_NUMBER, description="the trial's number in its study", examples=[4])]
+StudyName = Annotated[str, Path(pattern=NAME_PATTERN, description="This is the study's name.", examples=["digits-1"])]
+TrialNumber = Annotated[
+    int, Path(ge=0, le=MAX_NUMBER, description="This is the trial's number in its study.", examples=[4])
+]
 ConfirmationPlace = Annotated[
-    int, Path(ge=0, le=MAX_NUMBER, description="the run's place in the confirmation, from 0", examples=[0])
+    int, Path(ge=0, le=MAX_NUMBER, description="This is the run's place in the confirmation, from 0.", examples=[0])
 ]
 WorkerId = Annotated[
     str,
     Path(
         pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
-        description="the worker's id",
+        description="This is the worker's id.",
         examples=["6f1c9d5e-2b0a-4c53-9e64-1f0d2a7b8c31"],
     ),
 ]
-Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="at most so many")]
-Offset = Annotated[int, Query(ge=0, le=MAX_NUMBER, description="how many to leave out before the first")]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="The page has at most this many entries.")]
+Offset = Annotated[int, Query(ge=0, le=MAX_NUMBER, description="The page begins after this many entries.")]

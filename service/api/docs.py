@@ -1,4 +1,4 @@
-"""The API's reference at /docs, made from its OpenAPI description: no script, nothing from anywhere else."""
+"""The API's reference at /docs, made from its OpenAPI description, without scripts or foreign resources."""
 
 import json
 import shlex

@@ -1,4 +1,4 @@
-"""From exception to response; every error has the shape of `ErrorOut`."""
+"""Turns exceptions into responses; every error has the shape of `ErrorOut`."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -23,23 +23,26 @@ from service.web.security import WrongKey
 
 logger = logging.getLogger(__name__)
 
-# One for each status that routes document, and when it is answered.
+# One example for each status that routes document, with its meaning.
 _EXAMPLES: Sequence[tuple[str, Exception]] = (
-    ("The body is not JSON, or a foreign web page asks", NotJson("the body is not JSON")),
-    ("The key is missing or wrong", WrongKey()),
-    ("No such thing", UnknownStudy("digits-1")),
-    ("In conflict with what is there", StudyExists("digits-1")),
-    ("The body is too large", BodyTooLarge(MAX_BODY_BYTES)),
-    ("A rule is broken", InvalidDefinition([Problem.at("search_space.drop_rate.high", "must be below 1, got 1.2")])),
-    ("A package for this kind of file is not installed", MissingPackage("PNG", "matplotlib", "export")),
-    ("The database is away; see Retry-After", DatabaseUnreachable()),
+    ("The body is not JSON, or another web page sent the request.", NotJson("the body is not JSON")),
+    ("The key is missing or wrong.", WrongKey()),
+    ("There is no such thing.", UnknownStudy("digits-1")),
+    ("The request conflicts with what is there.", StudyExists("digits-1")),
+    ("The body is too large.", BodyTooLarge(MAX_BODY_BYTES)),
+    (
+        "The request breaks a rule.",
+        InvalidDefinition([Problem.at("search_space.drop_rate.high", "must be below 1, got 1.2")]),
+    ),
+    ("A package for this kind of file is not installed.", MissingPackage("PNG", "matplotlib", "export")),
+    ("The database is away; Retry-After says when to try again.", DatabaseUnreachable()),
 )
 
 
 def install(app: FastAPI) -> None:
     """Register the handlers of every error that a client may see."""
     for kind in (*KINDS, InvalidDefinition):
-        app.exception_handler(kind)(_foreseen)
+        app.exception_handler(kind)(_expected_error)
     app.exception_handler(RequestValidationError)(_invalid_request)
     app.exception_handler(HTTPException)(_http_error)
 
@@ -48,7 +51,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses=` of a route that answers errors of these statuses, each with an example."""
     described: dict[int | str, dict[str, Any]] = {}
     for description, error in _EXAMPLES:
-        status, body, _ = _told(error)
+        status, body, _ = _answer_to(error)
         if status in statuses:
             example = body.model_dump(exclude_none=True)
             content = {"application/json": {"example": example}}
@@ -58,14 +61,14 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return described
 
 
-def _foreseen(request: Request, error: Exception) -> Response:
-    status, body, headers = _told(error)
+def _expected_error(request: Request, error: Exception) -> Response:
+    status, body, headers = _answer_to(error)
     if status >= 500:
         logger.warning("%s %s: %s", request.method, request.url.path, str(error).partition("\n")[0])
     return _response(status, body, headers)
 
 
-def _told(error: Exception) -> tuple[int, ErrorOut, Mapping[str, str]]:
+def _answer_to(error: Exception) -> tuple[int, ErrorOut, Mapping[str, str]]:
     """Status, body and headers of the answer to a foreseen error."""
     if isinstance(error, InvalidDefinition):
         problems = [ProblemOut(path=p.path, message=p.message) for p in error.problems]
@@ -79,7 +82,7 @@ def _invalid_request(_: Request, error: RequestValidationError) -> Response:
 
 
 def _in_our_words(problem: Mapping[str, Any]) -> ProblemOut:
-    """One of pydantic's errors in the words that a definition's errors have, where they have some for it."""
+    """One of pydantic's errors, in the words of a definition's errors where these have a rule for it."""
     at, kind = ".".join(map(str, problem["loc"])), problem["type"]
     if kind not in RULES:
         return ProblemOut(path=at, message=f"{at}: {problem['msg']}")
@@ -96,7 +99,7 @@ def _http_error(request: Request, error: HTTPException) -> Response:
 
 
 def _allowed(request: Request) -> list[str]:
-    """The methods of all routes of the path: the framework's own answer names those of the first route alone."""
+    """The methods of all routes of the path; the framework names only those of the first route."""
     return [
         method
         for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")

@@ -1,4 +1,4 @@
-"""A study's results to take along: its tables as CSV and Parquet, its figures as PNG and SVG."""
+"""A study's results as files: its tables as CSV and Parquet, its figures as PNG and SVG."""
 
 from typing import Annotated, Any, Literal
 
@@ -18,26 +18,30 @@ router = APIRouter(prefix="/studies/{name}", tags=["results"], responses=documen
 
 MEDIA = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet", "png": "image/png", "svg": "image/svg+xml"}
 TableFormat = Literal["csv", "parquet"]
-OfTable = Annotated[TableName, Path(description="every epoch, every point of every curve, or the paper's table")]
-OfFigure = Annotated[str, Path(max_length=100, description="a name of /figures", examples=["history"])]
+OfTable = Annotated[
+    TableName, Path(description="The table holds every epoch, every point of every curve, or the paper's summary.")
+]
+OfFigure = Annotated[
+    str, Path(max_length=100, description="This is one of the names that /figures lists.", examples=["history"])
+]
 
 
 def _file(*forms: str) -> dict[int | str, dict[str, Any]]:
-    """Described by hand: a response_class would have the errors described as files too."""
+    """Describe the files by hand: a response_class would describe the errors as files too."""
     content = {MEDIA[form]: {"schema": {"type": "string", "format": "binary"}} for form in forms}
     return {200: {"content": content}}
 
 
 @router.get("/figures")
 def figures(name: StudyName, database: DatabaseOf) -> Figures:
-    """The figures that the study has the results for, in the order of its report."""
+    """List the figures that the study has results for, in the order of its report."""
     charts = charts_of(results_of(database, studies.get(database, name)))
     return Figures(figures=[FigureOut(name=chart.name, caption=chart.caption) for chart in charts.values()])
 
 
 @router.get("/figures/{figure}.{form}", response_class=Response, responses=_file("png", "svg"))
 def figure(name: StudyName, figure: OfFigure, form: PictureFormat, database: DatabaseOf) -> Response:
-    """One figure of the report as a picture."""
+    """Return one figure of the report as a picture."""
     charts = charts_of(results_of(database, studies.get(database, name)))
     if figure not in charts:
         raise UnknownFigure(name, figure, list(charts))
@@ -46,10 +50,10 @@ def figure(name: StudyName, figure: OfFigure, form: PictureFormat, database: Dat
 
 @router.get("/{table}.{form}", response_class=Response, responses=_file("csv", "parquet"))
 def table(name: StudyName, table: OfTable, form: TableFormat, database: DatabaseOf) -> Response:
-    """One table of the results.
+    """Return one table of the results.
 
-    `records` has a row for every epoch of every complete or pruned trial (metrics as means over its seeds, then the
-    trial's parameters), `curves` a row for every point of every seed's learning curve, and `paper_table` the best
+    `records` has a row for every epoch of every complete or pruned trial: metrics as means over its seeds, then the
+    trial's parameters. `curves` has a row for every point of every seed's learning curve. `paper_table` has the best
     records (variant, rate, epoch) of each variant, as tables I to III of the paper.
     """
     made = TABLES[table](results_of(database, studies.get(database, name)))

@@ -1,4 +1,4 @@
-"""What the API answers: one model per thing, each field with its meaning and unit."""
+"""The API's answers: one model per thing, each field with its meaning and unit."""
 
 from datetime import datetime
 from math import isfinite
@@ -20,18 +20,20 @@ Finite = Annotated[float | None, BeforeValidator(_finite_or_none)]
 
 
 class ProblemOut(BaseModel):
-    """One rule that the request breaks."""
+    """A problem is one rule that the request breaks."""
 
-    path: str = Field(description="where in the request", examples=["search_space.drop_rate.high"])
+    path: str = Field(
+        description="The path leads to the place in the request.", examples=["search_space.drop_rate.high"]
+    )
     message: str = Field(examples=["search_space.drop_rate.high must be below 1, got 1.2"])
 
 
 class ErrorOut(BaseModel):
-    """The shape of every error."""
+    """Every error has this shape."""
 
-    error: str = Field(description="a name for programs", examples=["unknown_study"])
-    message: str = Field(description="one line for people", examples=["there is no study 'digits-1'"])
-    problems: list[ProblemOut] | None = Field(None, description="of 422 only: every rule that is broken")
+    error: str = Field(description="This name of the error is for programs.", examples=["unknown_study"])
+    message: str = Field(description="This one line is for people.", examples=["there is no study 'digits-1'"])
+    problems: list[ProblemOut] | None = Field(None, description="A 422 lists every broken rule here.")
 
 
 class ObjectiveOut(BaseModel):
@@ -40,53 +42,65 @@ class ObjectiveOut(BaseModel):
 
 
 class TrialOut(BaseModel):
-    """One run of a study's budget, and the trial it has become."""
+    """A run is one unit of a study's budget, with the trial that it became."""
 
-    run: int = Field(description="the run's id in the queue", examples=[17])
+    run: int = Field(description="This is the run's id in the queue.", examples=[17])
     number: int | None = Field(
-        description="the trial's number in its study, null while it waits and in the confirmation", examples=[4]
+        description="The trial has this number in its study; it is null while the run waits and in the confirmation.",
+        examples=[4],
     )
-    stage: Stage = Field(description="a trial of the search, or a run that confirms what it found")
-    place: int | None = Field(description="the run's place in the confirmation, null in the search", examples=[None])
+    stage: Stage = Field(
+        description="The run is a trial of the search, or it confirms a configuration that the search found."
+    )
+    place: int | None = Field(
+        description="The run has this place in the confirmation; it is null in the search.", examples=[None]
+    )
     state: RunState
     params: dict[str, Scalar] = Field(examples=[{"regularizer": "pernodedrop", "drop_rate": 0.3}])
-    variant: str = Field(description="regularizer, stir type and mask", examples=["pernodedrop-gaussian-dynamic"])
-    values: list[Finite] | None = Field(
-        description="one value per objective; in the confirmation on the test split", examples=[[0.1234]]
+    variant: str = Field(
+        description="The variant names the regularizer, stir type and mask mode.",
+        examples=["pernodedrop-gaussian-dynamic"],
     )
-    best_epoch: int | None = Field(description="the epoch of the first objective's best value", examples=[7])
-    epoch: int | None = Field(description="the last finished epoch", examples=[12])
-    epochs: int = Field(description="epochs of a full training", examples=[20])
-    duration_s: float | None = Field(description="seconds from start to finish, so far while it runs")
-    worker: str | None = Field(description="who trains it or did so last", examples=["node-3:4711"])
-    attempts: int = Field(description="how often it was started", examples=[1])
-    reason: str | None = Field(description="why it failed or was cancelled")
+    values: list[Finite] | None = Field(
+        description="Each objective has one value; in the confirmation it is on the test split.", examples=[[0.1234]]
+    )
+    best_epoch: int | None = Field(description="The first objective had its best value at this epoch.", examples=[7])
+    epoch: int | None = Field(description="This is the last finished epoch.", examples=[12])
+    epochs: int = Field(description="A full training has this many epochs.", examples=[20])
+    duration_s: float | None = Field(description="The run has taken this many seconds since its start.")
+    worker: str | None = Field(
+        description="This worker trains the run or was the last to do so.", examples=["node-3:4711"]
+    )
+    attempts: int = Field(description="The run was started this many times.", examples=[1])
+    reason: str | None = Field(description="The reason says why the run failed or was cancelled.")
     started_at: datetime | None
     finished_at: datetime | None
     facts: dict[str, Scalar] = Field(
-        description="what the training found out", examples=[{"backend": "mask", "parameters": 9098}]
+        description="The training reported these facts of itself.", examples=[{"backend": "mask", "parameters": 9098}]
     )
 
 
 class CurvePointOut(BaseModel):
-    epoch: int = Field(description="1-based", examples=[3])
-    repeat: int = Field(description="0-based index of the seed", examples=[0])
+    epoch: int = Field(description="Epochs are counted from 1.", examples=[3])
+    repeat: int = Field(description="Repeats, one for each seed, are counted from 0.", examples=[0])
     split: str = Field(examples=["val"])
     metric: str = Field(examples=["loss"])
     value: Finite
 
 
 class AttemptOut(BaseModel):
-    """One worker's time with a run."""
+    """An attempt is one worker's time with a run."""
 
-    number: int = Field(description="from 1; the one after a preempted attempt has its number again", examples=[1])
+    number: int = Field(
+        description="Attempts are counted from 1; the one after a preempted attempt has its number again.", examples=[1]
+    )
     state: AttemptState = Field(
-        description="preempted: handed back by a worker that was told to leave; lost: its worker fell silent"
+        description="A preempted attempt was handed back by a leaving worker; the worker of a lost one fell silent."
     )
     worker: str | None = Field(examples=["node-3:4711"])
     started_at: datetime
     ended_at: datetime | None
-    reason: str | None = Field(description="why it failed or was cancelled")
+    reason: str | None = Field(description="The reason says why the attempt failed or was cancelled.")
 
 
 class TrialDetail(TrialOut):
@@ -95,7 +109,7 @@ class TrialDetail(TrialOut):
 
 
 class CountsOut(BaseModel):
-    """Runs by state; those of the search add up to the budget."""
+    """The runs are counted by state; those of the search add up to the budget."""
 
     waiting: int = 0
     running: int = 0
@@ -106,30 +120,34 @@ class CountsOut(BaseModel):
 
 
 class BudgetOut(BaseModel):
-    trials: int = Field(description="runs in all", examples=[200])
-    finished: int = Field(description="runs that are complete, pruned, failed or cancelled", examples=[37])
-    elapsed_s: float = Field(description="seconds from submission to the end, or until now", examples=[61.5])
-    wall_time_s: float | None = Field(description="the limit in seconds, null where there is none")
-    device_time_s: float | None = Field(description="the limit of spent_s, null where there is none")
-    spent_s: float = Field(
-        description="seconds for which workers held the search's runs, all together", examples=[118.2]
+    trials: int = Field(description="The search has this many runs in all.", examples=[200])
+    finished: int = Field(description="This many runs are complete, pruned or failed.", examples=[37])
+    elapsed_s: float = Field(
+        description="This many seconds passed from the first run's start to the end, or until now.", examples=[61.5]
     )
-    patience: int | None = Field(description="trials in a row without a better value that end the search, or null")
+    wall_time_s: float | None = Field(description="The limit of elapsed_s is this many seconds; null is no limit.")
+    device_time_s: float | None = Field(description="The limit of spent_s is this many seconds; null is no limit.")
+    spent_s: float = Field(
+        description="All workers together held the search's runs for this many seconds.", examples=[118.2]
+    )
+    patience: int | None = Field(
+        description="This many trials in a row without a better value end the search; null is no limit."
+    )
 
 
 class WinnerOut(BaseModel):
-    """The best configuration by its figures under fresh seeds, which chose nothing."""
+    """The winner is the best configuration by its figures under fresh seeds, which had no part in choosing it."""
 
-    run: int = Field(description="the run's id in the queue", examples=[31])
+    run: int = Field(description="This is the run's id in the queue.", examples=[31])
     variant: str = Field(examples=["pernodedrop-gaussian-dynamic"])
     params: dict[str, Scalar] = Field(examples=[{"regularizer": "pernodedrop", "drop_rate": 0.3}])
     metric: str = Field(examples=["test_loss"])
-    mean: Finite = Field(description="of the metric, over seeds", examples=[0.1311])
-    low: Finite = Field(description="of the mean's 95% interval", examples=[0.1274])
-    high: Finite = Field(examples=[0.1348])
+    mean: Finite = Field(description="This is the metric's mean over the seeds.", examples=[0.1311])
+    low: Finite = Field(description="The mean's 95% interval begins here.", examples=[0.1274])
+    high: Finite = Field(description="The mean's 95% interval ends here.", examples=[0.1348])
     seeds: int = Field(examples=[5])
     verdict: list[str] = Field(
-        description="what can be concluded, in sentences",
+        description="These sentences say what can be concluded.",
         examples=[["dropout wins the confirmation: mean test_loss 0.1311 (0.1274 to 0.1348) over 5 fresh seeds."]],
     )
 
@@ -144,37 +162,41 @@ class StudyOut(BaseModel):
     name: str = Field(examples=["digits-1"])
     state: StudyState
     task: str = Field(examples=["digits"])
-    priority: int = Field(description="workers serve the highest first", examples=[0])
+    priority: int = Field(description="Workers serve the highest priority first.", examples=[0])
     objectives: list[ObjectiveOut]
     created_at: datetime
     finished_at: datetime | None
     counts: CountsOut
     budget: BudgetOut
-    confirmation: CountsOut = Field(description="the confirmation's runs by state")
-    best: TrialOut | None = Field(description="the search's best complete trial by the first objective")
+    confirmation: CountsOut = Field(description="The confirmation's runs are counted by state.")
+    best: TrialOut | None = Field(description="This is the search's best complete trial by the first objective.")
     links: LinksOut
 
 
 class StudyDetail(StudyOut):
-    winner: WinnerOut | None = Field(description="named once the confirmation has ended, if the study has one")
-    definition: dict[str, Any] = Field(description="as submitted, defaults filled in")
+    winner: WinnerOut | None = Field(
+        description="The winner is known once the confirmation has ended, if the study has one."
+    )
+    definition: dict[str, Any] = Field(description="This is the definition as submitted, with defaults filled in.")
 
 
 class RankingRow(BaseModel):
-    """What one variant of regularization reached in the study."""
+    """A row has the results of one variant of regularization in the study."""
 
-    rank: int = Field(description="1 is best", examples=[1])
+    rank: int = Field(description="Rank 1 is the best.", examples=[1])
     variant: str = Field(examples=["pernodedrop-gaussian-dynamic"])
-    trials: int = Field(description="complete trials", examples=[9])
+    trials: int = Field(description="The variant has this many complete trials.", examples=[9])
     pruned: int = Field(examples=[3])
     best_values: list[Finite] | None = Field(examples=[[0.1234]])
-    mean_of_top: Finite = Field(description="mean first objective of the variant's top 3 complete trials")
+    mean_of_top: Finite = Field(
+        description="This is the mean of the first objective over the variant's top 3 complete trials."
+    )
     best_params: dict[str, Scalar] | None
     best_number: int | None = Field(examples=[4])
 
 
 class FigureOut(BaseModel):
-    name: str = Field(description="its file's name without a suffix", examples=["history"])
+    name: str = Field(description="The figure's file has this name, without a suffix.", examples=["history"])
     caption: str = Field(examples=["Every complete trial's val_loss in the order of the search"])
 
 
@@ -183,21 +205,23 @@ class WorkerOut(BaseModel):
     host: str = Field(examples=["node-3"])
     pid: int = Field(examples=[4711])
     device: str = Field(examples=["cuda:0"])
-    state: str = Field(description="idle, busy or, once it was asked to go, leaving", examples=["busy"])
+    state: str = Field(
+        description="The worker is idle, busy, or, once it was asked to leave, leaving.", examples=["busy"]
+    )
     started_at: datetime
     seen_at: datetime
-    study: str | None = Field(description="the study it works for")
-    trial: int | None = Field(description="the number of the trial that it trains")
+    study: str | None = Field(description="The worker trains a run of this study.")
+    trial: int | None = Field(description="The worker trains the trial of this number.")
 
 
 class StudyPage(BaseModel):
     studies: list[StudyOut]
-    total: int = Field(description="studies in all, whatever limit and offset")
+    total: int = Field(description="There are this many studies in all, whatever limit and offset.")
 
 
 class TrialPage(BaseModel):
     trials: list[TrialOut]
-    total: int = Field(description="trials in that state, whatever limit and offset")
+    total: int = Field(description="There are this many such runs in all, whatever limit and offset.")
 
 
 class Ranking(BaseModel):

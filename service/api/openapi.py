@@ -1,4 +1,4 @@
-"""The published description: FastAPI's, with the definition's full schema for submitted and shown studies."""
+"""The published description: FastAPI's own, with the definition's full schema wherever a definition occurs."""
 
 import copy
 from typing import Any
@@ -11,7 +11,7 @@ DEFINITION = "StudyDefinition"
 _COMPONENTS = "#/components/schemas/"
 _REFERENCE = {"$ref": _COMPONENTS + DEFINITION}
 
-# What a body that is a definition holds.
+# The content of a body that is a definition.
 DEFINITION_CONTENT = {
     "schema": _REFERENCE,
     "examples": {name: {"summary": f"The preset {name}", "value": load_preset(name)} for name in preset_names()},
@@ -19,7 +19,7 @@ DEFINITION_CONTENT = {
 
 
 def publish(app: FastAPI) -> None:
-    """Let `app.openapi()` describe what a study's definition is."""
+    """Make `app.openapi()` describe a study's definition."""
     describe = app.openapi
 
     def described() -> dict[str, Any]:
@@ -27,7 +27,7 @@ def publish(app: FastAPI) -> None:
             app.openapi_schema = with_definition(describe())
         return app.openapi_schema
 
-    # The way FastAPI's documentation names for extending its description.
+    # FastAPI's documentation extends its description in this way.
     app.openapi = described  # type: ignore[method-assign]
 
 
@@ -41,7 +41,7 @@ def with_definition(description: dict[str, Any]) -> dict[str, Any]:
 
 
 def definition_components() -> dict[str, Any]:
-    """The definition's schema and its parts as OpenAPI components: OpenAPI resolves no `$defs` of a part."""
+    """The definition's schema and its parts as OpenAPI components: OpenAPI does not resolve `$defs` inside a part."""
     schema = definition_schema()
     parts = schema.pop("$defs", {})
     schema.pop("$schema", None)

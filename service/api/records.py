@@ -1,4 +1,4 @@
-"""From the storage's records to the API's models: pure functions."""
+"""Pure functions that turn the storage's records into the API's models."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime

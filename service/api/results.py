@@ -1,4 +1,4 @@
-"""The answer of a study: which variant won, and the report to read and to keep."""
+"""The answer of a study: its ranked variants and its report."""
 
 from typing import Any
 
@@ -18,13 +18,13 @@ router = APIRouter(prefix="/studies/{name}", tags=["results"], responses=documen
 
 @router.get("/ranking")
 def ranking(name: StudyName, database: DatabaseOf) -> Ranking:
-    """The variants of regularization in the study, the best first."""
+    """Rank the study's variants of regularization, the best first."""
     study = studies.get(database, name)
     rows = ranked(study, trials.begun(database, study))
     return Ranking(ranking=[RankingRow.model_validate(row, from_attributes=True) for row in rows])
 
 
-# Described by hand: a response_class of HTML would have the errors described as HTML too.
+# Described by hand: a response_class of HTML would describe the errors as HTML too.
 HTML_PAGE: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/html": {"schema": {"type": "string"}, "example": "<!doctype html>..."}}}
 }
@@ -32,5 +32,5 @@ HTML_PAGE: dict[int | str, dict[str, Any]] = {
 
 @router.get("/report", response_class=Response, responses=HTML_PAGE)
 def report(name: StudyName, database: DatabaseOf) -> Response:
-    """The report as one HTML page that needs nothing else."""
+    """Return the report as one self-contained HTML page."""
     return HTMLResponse(html_report(results_of(database, studies.get(database, name))))

@@ -1,4 +1,4 @@
-"""An example of what a JSON Schema describes, made from the examples of its parts."""
+"""Makes an example of a JSON Schema from the examples of its parts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ _PLAIN: Mapping[str, Any] = {"string": "...", "integer": 0, "number": 0.5, "bool
 
 
 def sample(schema: Schema, components: Mapping[str, Schema]) -> Any:
-    """A value of the schema; `components` are the schemas that its references name."""
+    """Return a value of the schema; `components` are the schemas that its references name."""
     meant = _meant(schema, components)
     if "examples" in meant:
         return meant["examples"][0]

@@ -22,7 +22,7 @@ router = APIRouter(prefix="/studies", tags=["studies"], route_class=BodyRoute)
 
 
 def _whole(value: Any) -> Any:
-    """3.0 is an integer in JSON."""
+    """Return the integer that 3.0 is in JSON."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -35,12 +35,14 @@ class PriorityIn(Part):
 
 
 class ExtensionIn(Part):
-    trials: WholeNumber = Field(ge=1, le=MOST_TRIALS, description="further trials", examples=[20])
+    trials: WholeNumber = Field(
+        ge=1, le=MOST_TRIALS, description="The search gets this many further trials.", examples=[20]
+    )
 
 
 @router.post("", status_code=201, responses=documented(409, 413))
 def submit(definition: SubmittedDefinition, database: DatabaseOf, settings: SettingsOf, response: Response) -> StudyOut:
-    """Create the study and its queue of runs, whole or not at all; workers begin at once."""
+    """Create the study and its queue of runs, as a whole or not at all; workers begin at once."""
     study = study_out(studies.create(database, definition), settings.dashboard_url)
     response.headers["Location"] = study.links.self
     return study
@@ -48,14 +50,14 @@ def submit(definition: SubmittedDefinition, database: DatabaseOf, settings: Sett
 
 @router.get("")
 def listing(database: DatabaseOf, settings: SettingsOf, limit: Limit = 100, offset: Offset = 0) -> StudyPage:
-    """The studies, the newest first."""
+    """List the studies, the newest first."""
     page = [study_out(study, settings.dashboard_url) for study in studies.page(database, limit, offset)]
     return StudyPage(studies=page, total=studies.count(database))
 
 
 @router.get("/{name}", responses=documented(404))
 def show(name: StudyName, database: DatabaseOf, settings: SettingsOf) -> StudyDetail:
-    """State, counts, budget used, best trial so far, the confirmation's winner, and the definition."""
+    """Show state, counts, used budget, best trial so far, the confirmation's winner, and the definition."""
     study = studies.get(database, name)
     named = winner_of(database, study)
     return study_detail(study, settings.dashboard_url, None if named is None else winner_out(*named))
@@ -63,7 +65,7 @@ def show(name: StudyName, database: DatabaseOf, settings: SettingsOf) -> StudyDe
 
 @router.patch("/{name}", responses=documented(404, 413))
 def prioritize(name: StudyName, change: Body[PriorityIn], database: DatabaseOf, settings: SettingsOf) -> StudyOut:
-    """Change the study's priority; it counts from the next run that a worker takes, and no running one is disturbed."""
+    """Change the study's priority; it counts from the next run that a worker takes, and running ones continue."""
     return study_out(studies.set_priority(database, name, change.priority), settings.dashboard_url)
 
 
@@ -77,7 +79,7 @@ def extend(name: StudyName, more: Body[ExtensionIn], database: DatabaseOf, setti
 def confirm(
     name: StudyName, wanted: Body[Confirmation], database: DatabaseOf, settings: SettingsOf, response: Response
 ) -> StudyOut:
-    """Train the best configurations again under fresh seeds and test them: at once, or when the search has ended."""
+    """Train the best configurations again under fresh seeds and test them, at once or when the search has ended."""
     study = study_out(extension.confirm(database, name, wanted), settings.dashboard_url)
     response.headers["Location"] = f"{study.links.self}/confirmation"
     return study
@@ -85,13 +87,13 @@ def confirm(
 
 @router.delete("/{name}", status_code=204, responses=documented(404))
 def delete(name: StudyName, database: DatabaseOf) -> None:
-    """Remove the study with its trials and curves, for good."""
+    """Remove the study with its trials and curves for good."""
     studies.delete(database, name)
 
 
 @router.post("/{name}/pause", responses=documented(404, 409))
 def pause(name: StudyName, database: DatabaseOf, settings: SettingsOf) -> StudyOut:
-    """Start no further run; runs that are training go on to their end."""
+    """Start no further run; runs in training continue to their end."""
     return study_out(studies.set_state(database, name, "paused"), settings.dashboard_url)
 
 
@@ -103,5 +105,5 @@ def resume(name: StudyName, database: DatabaseOf, settings: SettingsOf) -> Study
 
 @router.post("/{name}/stop", responses=documented(404, 409))
 def stop(name: StudyName, database: DatabaseOf, settings: SettingsOf) -> StudyOut:
-    """End the study for good: waiting runs are cancelled, training ones end at their next epoch."""
+    """End the study for good: waiting runs are cancelled, and runs in training end at their next epoch."""
     return study_out(studies.set_state(database, name, "stopped"), settings.dashboard_url)

@@ -18,7 +18,7 @@ from service.web.faults import NoCompleteTrial
 
 router = APIRouter(prefix="/studies/{name}", tags=["trials"], responses=documented(404))
 
-State = Annotated[RunState | None, Query(description="only runs in this state")]
+State = Annotated[RunState | None, Query(description="The page has only runs in this state.")]
 
 
 @router.get("/trials")
@@ -29,7 +29,7 @@ def listing(
     limit: Limit = 100,
     offset: Offset = 0,
 ) -> TrialPage:
-    """The study's runs in the order of its queue, those that confirm among them; those of one state if given."""
+    """List the study's runs in the order of its queue, including those that confirm, or only those of one state."""
     study = studies.get(database, name)
     page = trials.page(database, study, state, limit, offset)
     counts = (study.counts, study.confirmation)
@@ -39,19 +39,19 @@ def listing(
 
 @router.get("/trials/{number}")
 def show(name: StudyName, number: TrialNumber, database: DatabaseOf) -> TrialDetail:
-    """One trial with what happened to it and its learning curves."""
+    """Show one trial with its history and its learning curves."""
     return _shown(database, name, number, Stage.SEARCH)
 
 
 @router.post("/trials/{number}/cancel", responses=documented(409))
 def cancel(name: StudyName, number: TrialNumber, database: DatabaseOf) -> TrialOut:
-    """End a trial that waits or is in training, for good; its worker goes on with another within seconds."""
+    """End a trial that waits or is in training, for good; its worker takes another within seconds."""
     return _cancelled(database, name, number, Stage.SEARCH)
 
 
 @router.get("/confirmation")
 def confirming(name: StudyName, database: DatabaseOf, limit: Limit = 100, offset: Offset = 0) -> TrialPage:
-    """The runs of the study's confirmation in the order of its queue, by place."""
+    """List the runs of the study's confirmation in the order of its queue, by place."""
     study = studies.get(database, name)
     page = trials.page(database, study, limit=limit, offset=offset, stage=Stage.CONFIRMATION)
     return _page(page, sum(study.confirmation.values()), study)
@@ -59,19 +59,19 @@ def confirming(name: StudyName, database: DatabaseOf, limit: Limit = 100, offset
 
 @router.get("/confirmation/{place}")
 def show_confirming(name: StudyName, place: ConfirmationPlace, database: DatabaseOf) -> TrialDetail:
-    """One run of the confirmation with what happened to it and its learning curves."""
+    """Show one run of the confirmation with its history and its learning curves."""
     return _shown(database, name, place, Stage.CONFIRMATION)
 
 
 @router.post("/confirmation/{place}/cancel", responses=documented(409))
 def cancel_confirming(name: StudyName, place: ConfirmationPlace, database: DatabaseOf) -> TrialOut:
-    """End a run of the confirmation that waits or is in training, for good; the others go on, and name the winner."""
+    """End a run of the confirmation that waits or is in training, for good; the others decide the winner."""
     return _cancelled(database, name, place, Stage.CONFIRMATION)
 
 
 @router.get("/best")
 def best(name: StudyName, database: DatabaseOf) -> TrialOut:
-    """The complete trial with the best first objective; 404 while none is complete."""
+    """Show the complete trial with the best first objective; answer 404 while none is complete."""
     study = studies.get(database, name)
     if study.best is None:
         raise NoCompleteTrial(name)

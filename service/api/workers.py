@@ -1,4 +1,4 @@
-"""The fleet as the database knows it."""
+"""The workers that the database knows."""
 
 from fastapi import APIRouter
 
@@ -13,11 +13,11 @@ router = APIRouter(tags=["workers"])
 
 @router.get("/workers")
 def alive(database: DatabaseOf) -> Workers:
-    """The workers that were seen lately, with what each does."""
+    """List the workers that were seen lately, and what each one trains."""
     return Workers(workers=[worker_out(worker) for worker in workers.alive(database)])
 
 
 @router.post("/workers/{worker}/drain", status_code=204, responses=documented(404))
 def drain(worker: WorkerId, database: DatabaseOf) -> None:
-    """Ask a worker to leave, as SIGTERM does: it hands its trial back with a checkpoint within seconds, and ends."""
+    """Ask a worker to leave, as SIGTERM does: it hands its trial back with a checkpoint and ends within seconds."""
     workers.drain(database, worker)

@@ -1,17 +1,17 @@
-"""All commands, and the page that introduces them."""
+"""All commands, and their help page."""
 
 import typer
 
 from service.cli import database, following, parts, reporting, running, studies, submitting, trials, workers
 
 HELP = """
-Tune stochastic regularization: submit a study, let workers train its trials, read the answer.
+Tune stochastic regularization: submit a study, let workers train its trials, and read the answer.
 
-[bold]The first study[/bold], everything on this machine (Postgres, controller, dashboard, two workers):
+[bold]A first study[/bold] with everything on this machine (Postgres, controller, dashboard, two workers):
 
   pernodedrop run
 
-[bold]A service that stays[/bold], and studies sent to it from another terminal:
+[bold]A lasting service[/bold] that receives studies from another terminal:
 
   pernodedrop serve
   pernodedrop submit --preset quickstart --set budget.trials=50 --watch
@@ -19,7 +19,7 @@ Tune stochastic regularization: submit a study, let workers train its trials, re
   pernodedrop studies
   pernodedrop report my-study --output my-study.html
 
-[bold]A fleet[/bold]: one Postgres, one controller, workers wherever there are devices:
+[bold]A fleet[/bold] of one Postgres, one controller, and workers on every device:
 
   export DATABASE_URL=postgresql://user:password@host:5432/pernodedrop
   pernodedrop db init
@@ -30,13 +30,13 @@ Tune stochastic regularization: submit a study, let workers train its trials, re
 EPILOG = """
 [bold]Environment[/bold]
 
-DATABASE_URL: a Postgres to use instead of the embedded one
+DATABASE_URL: the Postgres that replaces the embedded one
 
-PERNODEDROP_HOME: database, logs, reports; PERNODEDROP_DATA: data sets
+PERNODEDROP_HOME: the folder of the database, logs and reports; PERNODEDROP_DATA: the folder of data sets
 
-PERNODEDROP_URL: the controller that commands talk to, default http://127.0.0.1:8000
+PERNODEDROP_URL: the controller that commands call, by default http://127.0.0.1:8000
 
-PERNODEDROP_API_KEY: the key that the service asks for and commands send
+PERNODEDROP_API_KEY: the key that the service requires and commands send
 
 [bold]Exit codes[/bold]
 

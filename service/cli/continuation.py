@@ -1,4 +1,4 @@
-"""Which study a repeated `run` means: the unfinished one of the same definition, or a new one."""
+"""Finds the study that a repeated `run` continues: an unfinished one of the same definition, or a new one."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ CONFLICT = 409
 
 
 def unfinished(client: Client, definition: Mapping[str, Any]) -> StudyDetail | None:
-    """The newest study with runs left whose definition is `definition`, whatever number its name ends in.
+    """Return the newest unfinished study with this definition, whatever number its name ends in.
 
     `definition` is complete, as StudyDefinition serialises it.
     """
@@ -23,7 +23,7 @@ def unfinished(client: Client, definition: Mapping[str, Any]) -> StudyDetail | N
 
 
 def submit_under_free_name(client: Client, definition: Mapping[str, Any]) -> str:
-    """Submit the definition as NAME, NAME-2, NAME-3, ..., whichever is free first; returns the name."""
+    """Submit the definition under the first free name of NAME, NAME-2, NAME-3, ...; returns the name."""
     taken = {study.name for study in client.studies()}
     while True:
         name = free_name(str(definition["name"]), taken)
@@ -32,7 +32,7 @@ def submit_under_free_name(client: Client, definition: Mapping[str, Any]) -> str
         except Refused as error:
             if error.status != CONFLICT:
                 raise
-            taken.add(name)  # somebody else was faster
+            taken.add(name)  # somebody else has just taken it
 
 
 def free_name(name: str, taken: Collection[str]) -> str:

@@ -1,16 +1,16 @@
-"""`db init` and `db audit`: its tables, and whether its books agree."""
+"""`db init` and `db audit`: they create the tables and check the records."""
 
 import typer
 
 from service.cli.exit_codes import ExitCode, Failure
 from service.cli.session import say, settings_here
 
-commands = typer.Typer(help="Care for the database.", no_args_is_help=True, rich_markup_mode="rich")
+commands = typer.Typer(help="Maintain the database.", no_args_is_help=True, rich_markup_mode="rich")
 
 
 @commands.command("init")
 def initialise() -> None:
-    """Create or upgrade the tables in DATABASE_URL; safe to repeat, also from several machines at once."""
+    """Create or upgrade the tables in DATABASE_URL. It is safe to repeat, also from several machines at once."""
     from service.storage.database import database
 
     try:
@@ -22,7 +22,7 @@ def initialise() -> None:
 
 @commands.command("audit")
 def audit() -> None:
-    """Check budgets, every run's history, Optuna's record and the curves in DATABASE_URL; also while workers work."""
+    """Check that budgets, histories, Optuna's record and curves in DATABASE_URL agree. Workers may be running."""
     from service.storage import audit
     from service.storage.database.database import Database
 

@@ -9,13 +9,13 @@ import yaml
 from search_spaces import UnknownPreset, load_preset
 from service.cli.exit_codes import ExitCode, Failure
 
-LARGEST_FILE = 1 << 20  # bytes; the controller takes no more either
+LARGEST_FILE = 1 << 20  # bytes; the controller has the same limit
 
 
 def definition_of(
     file: Path | None, preset: str | None, overrides: Sequence[str] = (), name: str | None = None
 ) -> dict[str, Any]:
-    """The definition as a mapping, not yet checked against the rules of search spaces.
+    """Return the definition as a mapping, before its rules are checked.
 
     Raises:
         Failure: neither or both sources are given, or one cannot be read.
@@ -29,7 +29,7 @@ def definition_of(
 
 
 def preset_of(name: str) -> dict[str, Any]:
-    """The preset of that name."""
+    """Return the preset of that name."""
     try:
         return load_preset(name)
     except UnknownPreset as error:
@@ -37,7 +37,7 @@ def preset_of(name: str) -> dict[str, Any]:
 
 
 def read_file(file: Path) -> dict[str, Any]:
-    """The mapping in a YAML file; JSON is YAML too."""
+    """Return the mapping in a YAML file; JSON is YAML too."""
     try:
         with file.open("rb") as stream:
             content = stream.read(LARGEST_FILE + 1)
@@ -58,7 +58,7 @@ def read_file(file: Path) -> dict[str, Any]:
 
 
 def apply(definition: dict[str, Any], override: str) -> None:
-    """Set `a.b.c=value` in the definition; the value is YAML, numbers in the path count in lists.
+    """Set `a.b.c=value` in the definition; the value is YAML, and numbers in the path index lists.
 
     Raises:
         Failure: the text has another form, or the path leads through a value.

@@ -1,4 +1,4 @@
-"""From the shell to a command and back: errors become lines on stderr and an exit code."""
+"""Runs a command line; errors become lines on stderr and an exit code."""
 
 import os
 import sys
@@ -16,19 +16,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = application(arguments, prog_name="pernodedrop", standalone_mode=False)
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader, `head` for example, has seen enough
+    except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.FAILED
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except KINDS as error:
-        sys.stderr.write(told(error))
+        sys.stderr.write(error_text(error))
         return code_of(error)
     return code if isinstance(code, int) else ExitCode.DONE
 
 
-def told(error: Exception) -> str:
-    """What the user reads of an error: lines, the last ones beginning with `error:`."""
+def error_text(error: Exception) -> str:
+    """Return the lines that the user reads of an error; the last ones begin with `error:`."""
     match error:
         case typer.Abort():
             return "stopped: nothing was changed\n"
@@ -43,7 +43,7 @@ def told(error: Exception) -> str:
 
 
 def _usage(error: Exception) -> str:
-    """The error's line and where to read on."""
+    """The error's line and the help to read."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "pernodedrop"
     message = str(getattr(error, "format_message", lambda: error)()).rstrip(".")

@@ -1,4 +1,4 @@
-"""How a command ends: which code, and which line on stderr."""
+"""The exit codes of commands, and the errors that lead to them."""
 
 from enum import IntEnum
 from typing import cast
@@ -10,7 +10,7 @@ from service.stack import ChildDied
 from service.storage.embedded import EmbeddedPostgresError
 from service.storage.errors import DatabaseUnreachable, StorageError
 
-# The family of usage errors; BadParameter is the only one of it that typer exports.
+# The base of usage errors, of which typer exports only BadParameter.
 UsageError = cast(type[Exception], typer.BadParameter.__base__)
 
 
@@ -23,7 +23,7 @@ class ExitCode(IntEnum):
 
 
 class Failure(Exception):
-    """A command cannot go on; the message is what the user reads."""
+    """A command cannot continue; the user reads the message."""
 
     def __init__(self, message: str, code: ExitCode = ExitCode.FAILED) -> None:
         super().__init__(message)

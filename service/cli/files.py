@@ -1,4 +1,4 @@
-"""Files that are whole or absent."""
+"""Writes files that are whole or absent."""
 
 import tempfile
 from pathlib import Path

@@ -26,9 +26,9 @@ PATIENCE = 60.0  # s without an answer before giving up: a controller may be sta
 
 @commands.command()
 def watch(name: Annotated[str, typer.Argument(help="The study's name.")]) -> None:
-    """Follow a study until it has ended: a bar for it and for each running trial, then the answer.
+    """Follow a study until it has ended, with a bar for it and for each running trial, and print the answer.
 
-    Where standard output is no terminal, a line every few seconds.
+    Without a terminal, print a line every few seconds.
     """
     with client_here() as client:
         raise typer.Exit(watch_to_the_end(client, name))
@@ -40,14 +40,14 @@ def watch_to_the_end(client: Client, name: str) -> ExitCode:
     try:
         study = follow(console, client, name)
     except KeyboardInterrupt:
-        say(f"the study goes on; watch it again with: pernodedrop watch {name}")
+        say(f"the study continues; watch it again with: pernodedrop watch {name}")
         return ExitCode.INTERRUPTED
     show_results(console, client, study)
     return outcome(study)
 
 
 def outcome(study: StudyDetail) -> ExitCode:
-    """A study without a complete trial has failed."""
+    """Return the exit code: a study without a complete trial has failed."""
     return ExitCode.FAILED if study.best is None else ExitCode.DONE
 
 
@@ -56,7 +56,7 @@ def follow(console: Console, client: Client, name: str, check: Callable[[], None
 
     Raises:
         Unreachable: the controller did not answer for a minute.
-        Refused: the study does not exist (any more).
+        Refused: the study does not exist or was deleted.
     """
     looks = _Looks(client, name, check)
     if not console.is_terminal:
@@ -88,14 +88,14 @@ def _follow_in_lines(console: Console, looks: "_Looks") -> StudyDetail:
 
 
 class _Looks:
-    """One look after another; silence is borne for a while."""
+    """Asks for the study again and again; tolerates a silent controller for a while."""
 
     def __init__(self, client: Client, name: str, check: Callable[[], None]) -> None:
         self._client, self._name, self._check = client, name, check
         self._answered = time.monotonic()
 
     def next(self) -> Snapshot | None:
-        """The study as it stands now, None while nobody answers."""
+        """Return the study's present state; None while the controller does not answer."""
         self._check()
         try:
             snapshot = take(self._client, self._name)

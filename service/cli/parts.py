@@ -1,4 +1,4 @@
-"""`controller`, `dashboard`, `worker`: one process each, for fleets and for the stack."""
+"""`controller`, `dashboard`, `worker`: one process each, for a fleet or the stack."""
 
 import gc
 import os
@@ -15,12 +15,12 @@ from service.cli.session import settings_here
 from service.ports import LOOPBACK, is_free
 from service.settings import CONTROLLER_PORT, DASHBOARD_PORT, Settings
 
-BURST = 20_000  # objects between collections: the longest page of a list takes some ten thousand, and drops them
+BURST = 20_000  # objects between collections: the longest page of a list needs some ten thousand, and drops them
 
 commands = typer.Typer()
 
-Host = Annotated[str, typer.Option(help="Address to listen on; any but loopback needs PERNODEDROP_API_KEY.")]
-Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
+Host = Annotated[str, typer.Option(help="The address to listen on; any but loopback needs PERNODEDROP_API_KEY.")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")]
 
 Inherited = Annotated[
     int | None, typer.Option("--socket", hidden=True, help="An inherited socket on loopback, by its descriptor.")
@@ -37,18 +37,18 @@ def controller(host: Host = LOOPBACK, port: Port = CONTROLLER_PORT, inherited: I
 
 @commands.command()
 def dashboard(host: Host = LOOPBACK, port: Port = DASHBOARD_PORT, inherited: Inherited = None) -> None:
-    """Serve the pages for people on the database of DATABASE_URL."""
+    """Serve the web pages on the database of DATABASE_URL."""
     from service.dashboard import create_app
 
     _serve(create_app, host, port, inherited)
 
 
 @commands.command(
-    add_help_option=False,  # the worker has a help of its own
+    add_help_option=False,  # the worker prints its own help
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )
 def worker(context: typer.Context) -> None:
-    """Train runs from the queue of DATABASE_URL until told to stop; `pernodedrop worker --help` has its options."""
+    """Train runs from the queue of DATABASE_URL until asked to stop; `pernodedrop worker --help` lists its options."""
     os.execv(sys.executable, [sys.executable, "-m", "workers", *context.args])  # noqa: S606
 
 
@@ -67,6 +67,6 @@ def _serve(create_app: Callable[[Settings], Any], host: str, port: int, inherite
     config = uvicorn.Config(
         app, host=host, port=port, server_header=False, access_log=False, timeout_graceful_shutdown=5
     )
-    gc.freeze()  # what is loaded by now stays: no collection looks at it again
+    gc.freeze()  # all that is loaded by now stays, so no collection scans it again
     gc.set_threshold(BURST)
     uvicorn.Server(config).run(None if inherited is None else [socket.socket(fileno=inherited)])

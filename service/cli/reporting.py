@@ -1,4 +1,4 @@
-"""`report`: a study's results as a page, as tables and as pictures."""
+"""`report`: writes a study's results as a page, tables or pictures."""
 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
@@ -19,7 +19,7 @@ RECORDS = "records"
 
 
 class Format(StrEnum):
-    """What to write."""
+    """The formats of a report."""
 
     HTML = "html"  # the page
     CSV = "csv"  # the tables
@@ -44,7 +44,7 @@ OfFormat = Annotated[
         "-f",
         metavar="|".join(Format),
         parser=_format,
-        help="html: a page that needs nothing else, and prints to PDF; csv, parquet: the tables; png, svg: the figures."
+        help="html: a self-contained page that prints to PDF; csv, parquet: the tables; png, svg: the figures."
         " May be repeated.",
         show_default="html",
     ),
@@ -54,7 +54,7 @@ OfOutput = Annotated[
     typer.Option(
         "--output",
         "-o",
-        help="The file, where one is written (html; the records as csv or parquet); else a folder.",
+        help="The file, if only one is written (html; the records as csv or parquet); else a folder.",
         show_default="NAME.html, or the folder NAME",
     ),
 ]
@@ -64,8 +64,8 @@ OfOutput = Annotated[
 def report(name: StudyName, formats: OfFormat = None, output: OfOutput = None) -> None:
     """Write the study's report: a page, tables or figures.
 
-    A folder receives report.html, records.csv and paper_table.csv, records.parquet and curves.parquet,
-    figures/*.png and figures/*.svg, as asked for.
+    A folder gets the files of the wanted formats: report.html, records.csv and paper_table.csv, records.parquet and
+    curves.parquet, figures/*.png, figures/*.svg.
     """
     wanted = list(dict.fromkeys(formats or [Format.HTML]))
     single = _single_file(name, wanted, output)
@@ -79,7 +79,7 @@ def report(name: StudyName, formats: OfFormat = None, output: OfOutput = None) -
 
 
 def _single_file(name: str, wanted: Sequence[Format], output: Path | None) -> Path | None:
-    """The one file to write; None where it is a folder's worth."""
+    """The one file to write; None if a folder is needed."""
     if len(wanted) > 1 or wanted[0] in (Format.PNG, Format.SVG) or (output is not None and output.is_dir()):
         return None
     if wanted[0] is Format.HTML:

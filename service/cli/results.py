@@ -1,4 +1,4 @@
-"""What a finished study answers: the ranked variants and the best configuration."""
+"""The answer of a study: the ranked variants and the best configuration."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ WIDE = 100  # columns; a narrower terminal shows the settings of the best trial 
 
 
 def show_results(console: Console, client: Client, study: StudyDetail) -> None:
-    """Print the ranking and the best configuration, by the confirmation if there is one; or why there is none."""
+    """Print the ranking and the best configuration, by the confirmation if there is one, or why there is none."""
     if study.best is None:
         console.print(f"no trial of {study.name} is complete{_why_not(client, study)}", soft_wrap=True)
         return
@@ -38,7 +38,7 @@ def _show_configuration(console: Console, title: str, chosen: TrialOut | WinnerO
 
 
 def ranking_table(study: StudyDetail, rows: Sequence[RankingRow], *, with_settings: bool = True) -> Table:
-    """The variants, the best first, each with the best of those settings that the study searched."""
+    """The variants, the best first, each with the best values of the searched settings."""
     objective = study.objectives[0]
     fixed = frozenset(study.definition.get("fixed", {}))
     title = f"{study.name}: variants by {objective.metric} ({objective.direction})"

@@ -37,31 +37,38 @@ def _slots(text: str) -> str:
     return text
 
 
-WorkerCount = Annotated[int, typer.Option(min=1, max=256, help="Worker processes.")]
-Threads = Annotated[int, typer.Option(min=1, max=1024, help="CPU threads of each worker.")]
+WorkerCount = Annotated[int, typer.Option(min=1, max=256, help="The number of worker processes.")]
+Threads = Annotated[int, typer.Option(min=1, max=1024, help="The CPU threads of each worker.")]
 Slots = Annotated[
-    str, typer.Option(metavar="N|auto", parser=_slots, help="Trials that each worker trains at once on its device.")
+    str,
+    typer.Option(
+        metavar="N|auto", parser=_slots, help="The number of trials that each worker trains at once on its device."
+    ),
 ]
-Home = Annotated[Path | None, typer.Option(help="Database, logs and reports.", show_default="PERNODEDROP_HOME")]
-ControllerPort = Annotated[int, typer.Option("--port", min=1, max=65535, help="Of the controller; another if taken.")]
-DashboardPort = Annotated[int, typer.Option(min=1, max=65535, help="Of the dashboard; another if taken.")]
+Home = Annotated[
+    Path | None, typer.Option(help="The folder of the database, logs and reports.", show_default="PERNODEDROP_HOME")
+]
+ControllerPort = Annotated[
+    int, typer.Option("--port", min=1, max=65535, help="The controller's port, or another if it is taken.")
+]
+DashboardPort = Annotated[int, typer.Option(min=1, max=65535, help="The dashboard's port, or another if it is taken.")]
 
 
 @commands.command()
 def run(  # noqa: PLR0917 (options, given by name)
     preset: Preset = None,
-    file: Annotated[Path | None, typer.Option(help="A definition of your own, YAML or JSON.")] = None,
+    file: Annotated[Path | None, typer.Option(help="Your own definition, YAML or JSON.")] = None,
     overrides: Overrides = None,
     scale: Scales = None,
     workers: WorkerCount = 2,
     threads: Threads = 1,
     home: Home = None,
 ) -> None:
-    """Start everything, search one study to its end, print the answer, stop everything.
+    """Start everything, run one study to its end, print the answer, and stop everything.
 
     Postgres, controller, dashboard and workers run on this machine only; DATABASE_URL replaces the embedded
-    Postgres. Without --preset and --file the study is "quickstart". An interrupted run is continued by the same
-    command, a finished one is followed by a new study.
+    Postgres. Without --preset and --file the study is "quickstart". The same command continues an interrupted
+    study, and begins a new one after a finished study.
 
     Examples:
 
@@ -93,7 +100,7 @@ def serve(  # noqa: PLR0917 (options, given by name)
     dashboard_port: DashboardPort = DASHBOARD_PORT,
     home: Home = None,
 ) -> None:
-    """Start everything and leave it running until Ctrl-C; studies are kept for the next time.
+    """Start everything and keep it running until Ctrl-C; studies are kept for the next time.
 
     Example, in two terminals:
 
@@ -116,13 +123,13 @@ def serve(  # noqa: PLR0917 (options, given by name)
                 say(f"API        {stack.url}/v1\nAPI docs   {stack.url}/docs\ndashboard  {stack.dashboard_url}")
                 say(f"workers    {workers}\nlogs       {stack.logs}\ndata       {stack.data}")
                 if stack.url != settings.url:
-                    say(f"commands of other terminals find it with: export PERNODEDROP_URL={stack.url}")
+                    say(f"for commands in other terminals: export PERNODEDROP_URL={stack.url}")
                 say("Ctrl-C stops it")
                 while True:
                     stack.check()
                     time.sleep(0.5)
         except KeyboardInterrupt:
-            say("stopped; the same command goes on where it was")
+            say("stopped; the same command continues")
 
 
 def _search(settings: Settings, definition: dict[str, Any], workers: int, threads: int) -> ExitCode:
@@ -141,7 +148,7 @@ def _search(settings: Settings, definition: dict[str, Any], workers: int, thread
 
 
 def _study(client: Client, definition: dict[str, Any]) -> str:
-    """The name of the study to follow: an unfinished one of this definition, else a new one."""
+    """Return the name of the study to follow: an unfinished one of this definition, else a new one."""
     left = unfinished(client, definition)
     if left is None:
         name = submit_under_free_name(client, definition)
@@ -154,14 +161,14 @@ def _study(client: Client, definition: dict[str, Any]) -> str:
 
 
 def _tell_of_others(client: Client, name: str) -> None:
-    """Workers take runs of every study: an old one that is unfinished makes this one wait."""
+    """Name the other unfinished studies, which this one shares the workers with."""
     others = [study.name for study in client.studies() if study.state == "running" and study.name != name]
     if others:
         say(f"unfinished studies are trained as well: {', '.join(others)} (`pernodedrop serve` and `stop` end them)")
 
 
 def _checked(definition: dict[str, Any]) -> dict[str, Any]:
-    """The complete definition; rules are checked before anything is started."""
+    """Return the complete definition, whose rules are checked before anything is started."""
     try:
         return parse_definition(definition).model_dump(mode="json")
     except InvalidDefinition as error:
@@ -179,7 +186,7 @@ def _settings(home: Path | None) -> Settings:
 
 @contextmanager
 def _stoppable() -> Iterator[None]:
-    """SIGTERM and Ctrl-C end the block in order; a shell's background job starts with SIGINT ignored."""
+    """Make SIGTERM and Ctrl-C raise KeyboardInterrupt; a shell's background job starts with SIGINT ignored."""
     numbers = (signal.SIGTERM, signal.SIGINT)
     usual = [signal.signal(number, signal.default_int_handler) for number in numbers]
     try:

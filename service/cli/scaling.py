@@ -1,4 +1,4 @@
-"""`--scale`: a study made smaller for a small machine."""
+"""`--scale`: makes a study smaller for a small machine."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,17 +14,17 @@ Scales = Annotated[
     typer.Option(
         "--scale",
         metavar="small|medium|KEY=VALUE",
-        help="Make the study smaller: a named scale; at most so many epochs, train_size, val_size, repeats or trials; "
-        "only these variants, rates or units, as in rates=0.2,0.4. May be repeated.",
+        help="Make the study smaller: by a named scale, by an upper limit on epochs, train_size, val_size, repeats or "
+        "trials, or to certain variants, rates or units, as in rates=0.2,0.4. May be repeated.",
     ),
 ]
 
 
 def scaled_definition(definition: dict[str, Any], texts: Sequence[str]) -> dict[str, Any]:
-    """The definition on the scale that the texts give, a later one before an earlier one; the same without any.
+    """Return the definition on the scale of the texts, of which later ones take precedence; unchanged without any.
 
     Raises:
-        Failure: a text of another form, a part that the study does not have, or an invalid definition.
+        Failure: a text has another form or names a part that the study does not have, or the definition is invalid.
     """
     if not texts:
         return definition

@@ -1,4 +1,4 @@
-"""What commands share: the environment's settings, a client, a console."""
+"""Helpers of all commands: the environment's settings, a client, a console."""
 
 import typer
 from rich.console import Console
@@ -12,7 +12,7 @@ LOG_WIDTH = 120  # columns of tables in files and logs
 
 
 def settings_here(*, host: str = LOOPBACK) -> Settings:
-    """The settings of this process; a wrong variable is wrong usage."""
+    """Return the settings of this process; an invalid variable is wrong usage."""
     try:
         return Settings.from_environment(host=host)
     except ValueError as error:
@@ -20,13 +20,13 @@ def settings_here(*, host: str = LOOPBACK) -> Settings:
 
 
 def client_here() -> Client:
-    """A client of the controller at PERNODEDROP_URL."""
+    """Return a client of the controller at PERNODEDROP_URL."""
     settings = settings_here()
     return Client(settings.url, settings.api_key)
 
 
 def console_here() -> Console:
-    """Standard output. Names and messages of others are never read as markup."""
+    """Return a console on standard output that never reads names and messages as markup."""
     console = Console(markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
         console.width = LOG_WIDTH
@@ -34,5 +34,5 @@ def console_here() -> Console:
 
 
 def say(text: str) -> None:
-    """A line on standard output."""
+    """Print a line on standard output."""
     typer.echo(text)

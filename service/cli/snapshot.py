@@ -22,7 +22,7 @@ class RunningTrial:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What one round of requests told."""
+    """The answers of one round of requests."""
 
     study: StudyDetail
     running: Sequence[RunningTrial]
@@ -37,7 +37,7 @@ class Snapshot:
 
     @property
     def confirming(self) -> tuple[int, int]:
-        """The confirmation's runs: ended ones and all there are."""
+        """The number of the confirmation's ended runs, and of all its runs."""
         counts = self.study.confirmation
         total = sum(counts.model_dump().values())
         return total - counts.waiting - counts.running, total
@@ -52,12 +52,12 @@ class Snapshot:
 
     @property
     def over(self) -> bool:
-        """Whether nothing will change any more."""
+        """Whether the study has ended and none of its runs is in training."""
         return self.study.state in ENDED and self.running_runs == 0
 
 
 def take(client: Client, name: str) -> Snapshot:
-    """Ask for the study and for its running trials, the first few of them with their curves."""
+    """Ask for the study and for its first few running trials with their curves."""
     snapshot = Snapshot(client.study(name), ())
     if snapshot.running_runs == 0:
         return snapshot
@@ -67,7 +67,7 @@ def take(client: Client, name: str) -> Snapshot:
 
 
 def _number(trial: TrialOut) -> int | None:
-    """What its stage knows it by; None for a trial that nobody has asked for yet."""
+    """The run's number in its stage; None for a trial that was not yet asked for."""
     return trial.number if trial.stage == "search" else trial.place
 
 

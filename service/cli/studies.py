@@ -1,4 +1,4 @@
-"""`studies`, `pause`, `resume`, `stop`, `prioritize`, `extend`, `confirm`, `delete`: what is to become of studies."""
+"""`studies`, `pause`, `resume`, `stop`, `prioritize`, `extend`, `confirm`, `delete`: they show and change studies."""
 
 from typing import Annotated, Literal
 
@@ -22,7 +22,7 @@ AS_DEFINED = "as the study's definition says, else "
 @commands.command()
 def studies(
     name: Annotated[
-        str | None, typer.Argument(help="Show this one with its answer so far.", show_default=False)
+        str | None, typer.Argument(help="The study to show, with its answer so far.", show_default=False)
     ] = None,
 ) -> None:
     """List the studies, the newest first, or show one."""
@@ -38,13 +38,13 @@ def studies(
 
 @commands.command()
 def pause(name: StudyName) -> None:
-    """Start no further run of the study; those in training go on."""
+    """Start no further run of the study; runs in training continue."""
     _order(name, "pause")
 
 
 @commands.command()
 def resume(name: StudyName) -> None:
-    """Go on with a paused study."""
+    """Resume a paused study."""
     _order(name, "resume")
 
 
@@ -57,9 +57,11 @@ def stop(name: StudyName) -> None:
 @commands.command(context_settings={"ignore_unknown_options": True})  # -5 is a priority
 def prioritize(
     name: StudyName,
-    priority: Annotated[int, typer.Argument(help="From -100 to 100; 0 unless the definition says otherwise.")],
+    priority: Annotated[
+        int, typer.Argument(help="The priority from -100 to 100; it is 0 unless the definition says otherwise.")
+    ],
 ) -> None:
-    """Let workers serve the study before those of a lower priority; trials in training are not disturbed."""
+    """Let workers serve the study before those of a lower priority; trials in training continue."""
     with client_here() as client:
         say(f"{name} has priority {client.prioritize(name, priority).priority}")
 
@@ -67,7 +69,7 @@ def prioritize(
 @commands.command()
 def extend(
     name: StudyName,
-    trials: Annotated[int, typer.Option(min=1, help="Further trials.", show_default=False)],
+    trials: Annotated[int, typer.Option(min=1, help="The number of further trials.", show_default=False)],
 ) -> None:
     """Add trials to a study, whether it is running or complete."""
     with client_here() as client:
@@ -80,24 +82,27 @@ def confirm(
     name: StudyName,
     top: Annotated[
         int | None,
-        typer.Option(
-            min=1, help="Configurations of each variant, the best of the search.", show_default=AS_DEFINED + "1"
-        ),
+        typer.Option(min=1, help="The number of best configurations of each variant.", show_default=AS_DEFINED + "1"),
     ] = None,
     repeats: Annotated[
-        int | None, typer.Option(min=2, help="Fresh seeds each of them is trained with.", show_default=AS_DEFINED + "5")
+        int | None,
+        typer.Option(
+            min=2, help="The number of fresh seeds that each of them is trained with.", show_default=AS_DEFINED + "5"
+        ),
     ] = None,
 ) -> None:
-    """Train the best configurations again under fresh seeds and test them: at once, or when the search has ended."""
+    """Train the best configurations again under fresh seeds and test them, at once or when the search has ended."""
     with client_here() as client:
         study = client.confirm(name, top, repeats)
     runs = sum(study.confirmation.model_dump().values())
-    say(f"runs to confirm {name}: {runs}" if runs else f"{name} is confirmed when its search has ended")
+    say(f"runs to confirm {name}: {runs}" if runs else f"{name} will be confirmed when its search has ended")
 
 
 @commands.command()
-def delete(name: StudyName, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
-    """Remove the study with its trials and curves, for good."""
+def delete(
+    name: StudyName, yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False
+) -> None:
+    """Delete the study with its trials and curves for good."""
     with client_here() as client:
         study = client.study(name)
         if not yes:

@@ -15,11 +15,11 @@ from service.cli.session import client_here, say
 commands = typer.Typer()
 
 File = Annotated[Path | None, typer.Argument(help="The study's definition, YAML or JSON.", show_default=False)]
-Preset = Annotated[str | None, typer.Option(help="A ready-made definition: see `pernodedrop presets`.")]
+Preset = Annotated[str | None, typer.Option(help="A ready-made definition; `pernodedrop presets` lists them.")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the definition; may be repeated.")
 ]
-Name = Annotated[str | None, typer.Option(help="Another name for the study.")]
+Name = Annotated[str | None, typer.Option(help="The study's name, instead of the definition's.")]
 
 
 @commands.command()
@@ -29,7 +29,7 @@ def submit(  # noqa: PLR0917 (options, given by name)
     overrides: Overrides = None,
     scale: Scales = None,
     name: Name = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Follow it to its end and print the answer.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Follow the study to its end and print the answer.")] = False,
 ) -> None:
     """Send a study to the controller; workers begin at once.
 
@@ -54,9 +54,9 @@ def submit(  # noqa: PLR0917 (options, given by name)
 
 @commands.command()
 def presets(
-    name: Annotated[str | None, typer.Argument(help="Print this one.", show_default=False)] = None,
+    name: Annotated[str | None, typer.Argument(help="The definition to print.", show_default=False)] = None,
 ) -> None:
-    """List the ready-made definitions, or print one: a good start for a file of one's own.
+    """List the ready-made definitions, or print one as a start for your own.
 
     Example:
 

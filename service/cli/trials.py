@@ -1,4 +1,4 @@
-"""`trial` and `cancel`: one trial of a study, or one run of its confirmation."""
+"""`trial` and `cancel`: they show or end one trial, or one run of a confirmation."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -16,13 +16,13 @@ commands = typer.Typer()
 
 Number = Annotated[int, typer.Argument(min=0, help="The trial's number in its study.")]
 Confirming = Annotated[
-    bool, typer.Option("--confirmation", help="A run of the confirmation; the number is its place there, from 0.")
+    bool, typer.Option("--confirmation", help="Mean a run of the confirmation; the number is its place there, from 0.")
 ]
 
 
 @commands.command()
 def trial(name: StudyName, number: Number, confirmation: Confirming = False) -> None:
-    """Show one trial: its parameters, what it came to, and what happened to it on the way."""
+    """Show one trial: its parameters, its results, and its history."""
     with client_here() as client:
         shown = client.trial(name, number, _stage(confirmation))
     console = console_here()
@@ -32,7 +32,7 @@ def trial(name: StudyName, number: Number, confirmation: Confirming = False) -> 
 
 @commands.command()
 def cancel(name: StudyName, number: Number, confirmation: Confirming = False) -> None:
-    """End one trial that waits or is in training, for good; its study goes on."""
+    """End one trial that waits or is in training, for good; its study continues."""
     with client_here() as client:
         ended = client.cancel(name, number, _stage(confirmation))
     say(f"{named(ended)} of {name} is {ended.state}")
@@ -43,7 +43,7 @@ def _stage(confirmation: bool) -> Stage:
 
 
 def facts_table(shown: TrialDetail) -> Table:
-    """What is known of the trial, a line each."""
+    """The facts of the trial, a line each."""
     values = ", ".join(measured(value) for value in shown.values or ())
     lines = {
         "run": named(shown),

@@ -1,4 +1,4 @@
-"""How a snapshot looks: bars for a terminal, a line for a log. Pure functions."""
+"""Pure functions that show a snapshot: bars for a terminal, a line for a log."""
 
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
@@ -30,7 +30,7 @@ def bars(snapshot: Snapshot) -> RenderableType:
 
 
 def line(snapshot: Snapshot) -> str:
-    """The same in one line."""
+    """The study's counts and best value in one line."""
     study = snapshot.study
     progress = f"{study.name}: {snapshot.ended_runs}/{snapshot.total} runs"
     ended, all_of_them = snapshot.confirming
@@ -40,7 +40,7 @@ def line(snapshot: Snapshot) -> str:
 
 
 def counts(snapshot: Snapshot) -> str:
-    """The runs by state, those that are none left out where that says nothing."""
+    """The runs by state; failed and cancelled ones are named only if there are any."""
     all_counts = snapshot.study.counts
     shown = [f"{all_counts.complete} complete", f"{all_counts.pruned} pruned", f"{snapshot.running_runs} running"]
     shown += [f"{n} {state}" for state, n in (("failed", all_counts.failed), ("cancelled", all_counts.cancelled)) if n]
@@ -48,7 +48,7 @@ def counts(snapshot: Snapshot) -> str:
 
 
 def best(snapshot: Snapshot) -> str:
-    """The best value so far and who reached it."""
+    """The best value so far and the trial that reached it."""
     trial = snapshot.study.best
     if trial is None or not trial.values:
         return "no complete trial yet"

@@ -1,4 +1,4 @@
-"""`workers` and `drain`: who trains, and who is to stop."""
+"""`workers` and `drain`: they list workers and ask one to leave."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -32,11 +32,11 @@ def workers() -> None:
 
 @commands.command()
 def drain(
-    worker: Annotated[str, typer.Argument(help="As `pernodedrop workers` names it, such as node-3:4711.")],
+    worker: Annotated[str, typer.Argument(help="The worker, as `pernodedrop workers` names it, such as node-3:4711.")],
 ) -> None:
-    """Ask a worker to leave, as SIGTERM does: it hands its trials back with checkpoints, and ends within seconds.
+    """Ask a worker to leave, as SIGTERM does: it hands its trials back with checkpoints and ends within seconds.
 
-    `serve` starts no other in its place; containers that are always started again are.
+    `serve` does not replace it; a container that always restarts comes back.
     """
     with client_here() as client:
         meant = [one.id for one in client.workers() if f"{one.host}:{one.pid}" == worker]

@@ -1,4 +1,4 @@
-"""The pages for people: the studies, their reports and Optuna's dashboard, behind one login."""
+"""The web pages: the studies, their reports and Optuna's dashboard, behind one login."""
 
 from pernodedrop.installation import need
 

@@ -28,7 +28,7 @@ HEADERS = {
 
 
 def create_app(settings: Settings) -> Starlette:
-    """The dashboard for these settings. It connects to the database at the first request that needs it.
+    """Return the dashboard for these settings. It connects to the database at the first request that needs it.
 
     Raises:
         ValueError: the address is not loopback and no API key is set, or `database_url` is missing or no Postgres URL.

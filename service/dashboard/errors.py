@@ -1,4 +1,4 @@
-"""From exception to page, in the words that the API uses too."""
+"""Turns exceptions into pages, in the words of the API."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -15,11 +15,11 @@ logger = logging.getLogger(__name__)
 
 
 def handlers() -> Mapping[type[Exception], Callable[[Request, Exception], Response]]:
-    """The exception handlers of the dashboard."""
-    return {**dict.fromkeys(KINDS, _foreseen), HTTPException: _http_error}
+    """Return the exception handlers of the dashboard."""
+    return {**dict.fromkeys(KINDS, _expected_error), HTTPException: _http_error}
 
 
-def _foreseen(request: Request, error: Exception) -> Response:
+def _expected_error(request: Request, error: Exception) -> Response:
     fault = fault_of(error)
     if fault.status >= 500:
         logger.warning("%s %s: %s", request.method, request.url.path, str(error).partition("\n")[0])
@@ -32,6 +32,6 @@ def _http_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     phrase = HTTPStatus(error.status_code).phrase
-    page = pages.error(error.status_code, phrase, f"{request.method} {request.url.path[:200]} is no page of ours")
+    page = pages.error(error.status_code, phrase, f"{request.method} {request.url.path[:200]} is not a page here")
     page.headers.update(error.headers or {})
     return page

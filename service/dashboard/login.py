@@ -1,4 +1,4 @@
-"""The door: a form that takes the API key, a cookie that stands for it, and the guard that asks for the cookie."""
+"""The login: a form for the API key, a cookie that stands for it, and middleware that requires the cookie."""
 
 import time
 from urllib.parse import parse_qs, quote
@@ -31,7 +31,7 @@ class Login:
         return pages.login(_local_path(request.query_params.get("next")))
 
     async def enter(self, request: Request) -> Response:
-        """Check the key of the form and hand out the cookie."""
+        """Check the key of the form and set the cookie."""
         form = parse_qs((await bounded_body(request, MAX_FORM_BYTES)).decode("utf-8", "replace"))
         target = _local_path(form.get("next", [None])[0])
         sender, now = request.client.host if request.client else "", time.monotonic()
@@ -60,7 +60,7 @@ class Login:
 
 
 class LoginRequired:
-    """ASGI middleware that lets nobody without a valid cookie past the login."""
+    """ASGI middleware that requires a valid cookie outside the login."""
 
     def __init__(self, app: ASGIApp, api_key: str) -> None:
         self.app = app
@@ -76,7 +76,7 @@ class LoginRequired:
 
 
 def _to_login(connection: HTTPConnection) -> Response:
-    """People are sent to the form; programs, such as the scripts of an open page, get a plain 401."""
+    """Send people to the form; programs, such as the scripts of an open page, get a plain 401."""
     if "text/html" not in connection.headers.get("accept", ""):
         reason = "the session has ended: log in again at /login"
         return JSONResponse({"error": "login_required", "message": reason, "reason": reason}, status_code=401)
@@ -86,7 +86,7 @@ def _to_login(connection: HTTPConnection) -> Response:
 
 
 def _local_path(target: str | None) -> str:
-    """The page to go to after the login: only a path of ours, so that the form leads nobody astray."""
+    """Return the page after the login, which may only be a local path: the form must not redirect elsewhere."""
     if not target or not target.startswith("/") or target.startswith("//") or "\\" in target:
         return HOME
     return target if target.isprintable() else HOME

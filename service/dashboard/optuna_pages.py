@@ -17,20 +17,20 @@ READING = frozenset({"GET", "HEAD"})
 
 
 def optuna_pages(database: Database) -> ASGIApp:
-    """Optuna's dashboard on the database as an ASGI application that changes nothing."""
+    """Return Optuna's dashboard on the database as an ASGI application that changes nothing."""
     return ReadOnly(cast(ASGIApp, WSGIMiddleware(_OptunaDashboard(database), workers=THREADS)))
 
 
 class ReadOnly:
-    """ASGI middleware that lets reading methods through alone."""
+    """ASGI middleware that lets only reading methods through."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] not in READING:
-            # `reason` is what Optuna's pages show.
-            reason = "this dashboard only shows: pause, stop and delete studies with `pernodedrop` or the API"
+            # Optuna's pages show `reason`.
+            reason = "this dashboard is read-only: pause, stop and delete studies with `pernodedrop` or the API"
             body = {"error": "read_only", "message": reason, "reason": reason}
             refusal = JSONResponse(body, status_code=405, headers={"Allow": "GET, HEAD"})
             return await refusal(scope, receive, send)
@@ -38,7 +38,7 @@ class ReadOnly:
 
 
 class _OptunaDashboard:
-    """The WSGI application, made at the first request: making it needs the database, starting up must not."""
+    """The WSGI application, made at the first request, since making it needs the database and starting must not."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

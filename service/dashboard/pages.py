@@ -11,7 +11,7 @@ from service.reports.words.wording import plural
 from service.storage.records import StudyRecord, WorkerRecord
 from service.storage.states import StudyState
 
-# Nothing but our stylesheet: these pages need no script at all.
+# Only our stylesheet: these pages need no script.
 POLICY = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'"
 REFRESH_S = 5
 
@@ -25,7 +25,7 @@ def studies(
     offset: int,
     with_logout: bool,
 ) -> HTMLResponse:
-    """A page of the list of studies; it loads itself again while one of them runs."""
+    """A page of the list of studies, which reloads itself while one of them runs."""
     now = datetime.now(UTC)
     cards = [study_card(study, now) for study in page]
     running = any(study.state == StudyState.RUNNING for study in page)
@@ -43,7 +43,7 @@ def studies(
 
 
 def login(target: str, complaint: str | None = None, status: int = 200, retry_after_s: int = 0) -> HTMLResponse:
-    """The login form; `target` is where it leads."""
+    """The login form; `target` is the page after it."""
     page = _page(
         "Log in",
         element(
@@ -79,7 +79,7 @@ def login(target: str, complaint: str | None = None, status: int = 200, retry_af
 
 
 def error(status: int, title: str, message: str) -> HTMLResponse:
-    """A page that says in one line what is wrong and leads back."""
+    """A page with one line about the error and a link back."""
     return _page(
         title,
         element(
@@ -137,13 +137,13 @@ def _nothing_yet() -> Html:
     return element(
         "section",
         element("h2", "No study yet"),
-        element("p", "Submit one: ", element("code", "pernodedrop submit quickstart")),
+        element("p", "Submit one: ", element("code", "pernodedrop submit --preset quickstart")),
         class_="card empty",
     )
 
 
 def _turning(total: int, limit: int, offset: int) -> Html | None:
-    """Links to the pages before and after this one, None where one page holds all."""
+    """Links to the pages before and after this one; None if one page holds all."""
     if offset == 0 and total <= limit:
         return None
     newer, older = max(0, offset - limit), offset + limit

@@ -1,4 +1,4 @@
-"""Our own pages: the list of studies, a study's report, and what every browser asks for."""
+"""Our own pages: the list of studies and a study's report, with the style sheet and the health check."""
 
 from importlib.resources import files
 
@@ -6,15 +6,22 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from service.dashboard import pages
-from service.dashboard.report_links import with_links
 from service.reports import html_report
+from service.reports.markup import element, stylesheet
 from service.storage.database.database import Database
 from service.storage.fleet import workers
+from service.storage.records import StudyRecord
 from service.storage.studies import studies
 from service.web.report import results_of
 
 PAGE = 50  # studies
 LAST_OFFSET = 2**31 - 1
+LINKS_STYLE = """
+.links { display: flex; flex-wrap: wrap; gap: 8px 24px; max-width: 1120px; margin: 0 auto; padding: 16px 20px 0; }
+.links a { color: var(--accent); text-decoration: none; }
+.links a:hover { text-decoration: underline; }
+@media print { .links { display: none; } }
+"""
 
 
 async def home(_: Request) -> Response:
@@ -46,10 +53,21 @@ def study_list(request: Request) -> Response:
 def study(request: Request) -> Response:
     database: Database = request.app.state.database
     record = studies.get(database, request.path_params["name"])
-    page = with_links(html_report(results_of(database, record)), record)
+    page = _with_links(html_report(results_of(database, record)), record)
     return HTMLResponse(page, headers={"Cache-Control": "no-store"})
 
 
+def _with_links(report: str, record: StudyRecord) -> str:
+    """The report with a line of links above it; its policy allows inline styles and no further script."""
+    links = element(
+        "nav",
+        element("a", "All studies", href="/studies"),
+        element("a", "Trials in Optuna", href=f"/dashboard/studies/{record.optuna_study_id}"),
+        class_="links",
+    )
+    return report.replace("<body>", f"<body>{stylesheet(LINKS_STYLE)}{links}", 1)
+
+
 def _offset(text: str) -> int:
-    """The offset of the query, 0 where somebody wrote nonsense."""
+    """Return the offset of the query, 0 if it is not a number."""
     return min(int(text), LAST_OFFSET) if text.isascii() and text.isdecimal() and len(text) <= 10 else 0

@@ -1,4 +1,4 @@
-"""What the login cookie holds: an expiry, signed with a key that is derived from the API key."""
+"""The content of the login cookie: an expiry, signed with a key that is derived from the API key."""
 
 import hashlib
 import hmac
@@ -7,7 +7,7 @@ LIFETIME_S = 12 * 3600
 
 
 def issued(api_key: str, now: float) -> str:
-    """A token that is valid for `LIFETIME_S` from `now` (s since the epoch), for holders of this API key alone."""
+    """Return a token that is valid for `LIFETIME_S` from `now` (s since the epoch), under this API key only."""
     expiry = str(int(now) + LIFETIME_S)
     return f"{expiry}.{_signature(api_key, expiry)}"
 
@@ -21,6 +21,6 @@ def is_valid(token: str, api_key: str, now: float) -> bool:
 
 
 def _signature(api_key: str, expiry: str) -> str:
-    # Of two steps, so that nothing else that is ever signed with the API key passes as a session.
+    # In two steps, so that nothing else that is ever signed with the API key is valid as a session.
     signing_key = hmac.digest(api_key.encode(), b"pernodedrop dashboard session", hashlib.sha256)
     return hmac.new(signing_key, expiry.encode(), hashlib.sha256).hexdigest()

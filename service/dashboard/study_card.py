@@ -1,4 +1,4 @@
-"""One study in the list: its state, how far it is, the best so far, and where to read on."""
+"""One study in the list: its state, progress, best result so far, and links."""
 
 import itertools
 from datetime import datetime
@@ -37,7 +37,7 @@ def study_card(study: StudyRecord, now: datetime) -> Html:
 
 
 def _progress_bar(study: StudyRecord) -> Html:
-    """Runs by state as widths; an image of rectangles, since a strict policy forbids inline styles."""
+    """Runs by state as widths, in an image of rectangles, since a strict policy forbids inline styles."""
     begun = [study.counts[state] for state in SEGMENTS]
     starts = itertools.accumulate(begun, initial=0)
     parts = [

@@ -1,9 +1,9 @@
-"""Slows down guessing: after each wrong key, its sender must wait twice as long as before."""
+"""Slows down the guessing of keys: after each wrong key, its sender must wait twice as long as before."""
 
 from collections import OrderedDict
 
 LONGEST_WAIT_S = 60.0
-MOST_SENDERS = 4096  # remembered; the longest silent is forgotten first
+MOST_SENDERS = 4096  # remembered; the longest silent one is dropped first
 
 
 class Throttle:
@@ -13,7 +13,7 @@ class Throttle:
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def wait_s(self, sender: str, now: float) -> float:
-        """Seconds until the sender's next key is looked at, 0 where that is now."""
+        """Return the seconds until the sender's next key is accepted for checking, 0 if that is now."""
         failures, last = self._failures.get(sender, (0, now))
         if failures == 0:
             return 0.0

@@ -1,4 +1,4 @@
-"""One child process of the stack, in a session of its own, with its output in a log file."""
+"""One child process of the stack, in its own session, with its output in a log file."""
 
 import ctypes
 import os
@@ -13,7 +13,7 @@ PR_SET_PDEATHSIG = 1
 
 
 class ChildDied(Exception):
-    """A child that must serve has ended, or does not answer; `last_lines` are the end of its log."""
+    """A needed child has ended, or does not answer; `last_lines` are the end of its log."""
 
     def __init__(self, name: str, status: int | None, log: Path, last_lines: Sequence[str]) -> None:
         what = "does not answer" if status is None else f"ended with status {status}"
@@ -42,7 +42,7 @@ class Child:
         self._began = False
 
     def start(self) -> None:
-        """Start the program; its first start in this stack sets the log of an earlier one aside."""
+        """Start the program; its first start in this stack renames an earlier log."""
         if not self._began and self.log.exists():
             self.log.replace(self.log.with_name(f"{self.log.name}.1"))
         self._began = True
@@ -54,7 +54,7 @@ class Child:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 pass_fds=self._sockets,
-                start_new_session=True,  # Ctrl-C reaches the stack, which stops its children in order
+                start_new_session=True,  # Ctrl-C reaches only the stack, which stops its children in their order
                 preexec_fn=_ends_with(os.getpid()),  # noqa: PLW1509 (no thread of ours holds a lock here)
             )
         self._started = time.monotonic()
@@ -78,7 +78,7 @@ class Child:
         return time.monotonic() - self._started
 
     def terminate(self) -> None:
-        """Ask the program to end in order."""
+        """Ask the program to end, with SIGTERM."""
         if self._process is not None and self.runs:
             self._process.terminate()
 
@@ -93,15 +93,15 @@ class Child:
             self._process.wait()
 
     def died(self) -> ChildDied:
-        """The error that says so, with the end of the log."""
+        """Return the error for this child, with the end of its log."""
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return ChildDied(self.name, self.status, self.log, lines[-SHOWN_LINES:])
 
 
 def _ends_with(parent: int) -> Callable[[], None] | None:
-    """What a child calls before its program begins, so that it is told to end when its parent is killed.
+    """Return the function that makes a child end when its parent is killed; the child calls it before its program.
 
-    Linux only; elsewhere children of a killed stack stay until they are ended by hand.
+    Only Linux has this; elsewhere the children of a killed stack stay until they are ended by hand.
     """
     try:
         prctl = ctypes.CDLL(None).prctl
@@ -110,7 +110,7 @@ def _ends_with(parent: int) -> Callable[[], None] | None:
 
     def ask_for_the_signal() -> None:
         prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-        if os.getppid() != parent:  # killed before we asked
+        if os.getppid() != parent:  # the parent was killed before
             os._exit(1)
 
     return ask_for_the_signal

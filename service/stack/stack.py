@@ -1,4 +1,4 @@
-"""Starts the parts in their order, keeps them running, stops them with Postgres last."""
+"""Starts the parts of the service, keeps them running, and stops them, with Postgres last."""
 
 import os
 import signal
@@ -19,14 +19,14 @@ from service.stack.child import Child
 from service.stack.workers import TendedWorker
 from service.storage.embedded import EmbeddedPostgres, EmbeddedPostgresError
 
-READY_SECONDS = 90.0  # a busy machine takes its time to import everything
-WORKER_GRACE = 5.0  # s in which a worker told to stop may still end its run
+READY_SECONDS = 90.0  # a busy machine takes long to import everything
+WORKER_GRACE = 5.0  # s in which a stopping worker may still end its run
 STOP_SECONDS = 20.0
 DATABASE_CHECK = 2.0  # s
 
 
 class Stack:
-    """The service on loopback. Use it as a context: `check` it often, it stops at the end of the block."""
+    """The service on loopback, as a context manager: call `check` often; it stops at the end of the block."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Stack:
         dashboard_port: int = DASHBOARD_PORT,
         say: Callable[[str], None],
     ) -> None:
-        need("a worker", "worker", "sklearn")  # it starts without, and then every trial fails
+        need("a worker", "worker", "sklearn")  # a worker starts without it, and then every trial fails
         self.settings = settings
         self.logs = settings.home / "logs"
         self._sockets = {"controller": listening(controller_port), "dashboard": listening(dashboard_port)}
@@ -60,7 +60,7 @@ class Stack:
 
     @property
     def data(self) -> str:
-        """Where the studies are kept, in words."""
+        """The place where the studies are kept, in words."""
         return "the database of DATABASE_URL" if self._postgres is None else str(self.settings.home / "postgres")
 
     def __enter__(self) -> Self:
@@ -74,16 +74,16 @@ class Stack:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             if kind is KeyboardInterrupt:
-                self._say("stopping: trials in training end or are handed back, Postgres goes last")
-        finally:  # also when nobody listens to what is said any more
+                self._say("stopping: trials in training end or are handed back, and Postgres stops last")
+        finally:  # also if the message cannot be written
             self.stop()
 
     def check(self) -> None:
-        """Notice what has died: Postgres and workers are started again.
+        """Start Postgres and workers again if they have died.
 
         Raises:
-            ChildDied: a server has ended, or a worker has again and again.
-            EmbeddedPostgresError: Postgres has ended and does not start again where it was.
+            ChildDied: a server has ended, or a worker has ended too often.
+            EmbeddedPostgresError: Postgres has ended and does not start again at its address.
         """
         for server in self._servers:
             if not server.runs:
@@ -92,7 +92,7 @@ class Stack:
             worker.tend()
         if self._postgres is not None and time.monotonic() - self._checked > DATABASE_CHECK:
             if self._postgres.start() != self._database_url:  # its port was taken, or its folder is gone
-                raise EmbeddedPostgresError("Postgres had to start anew at another address: start again")
+                raise EmbeddedPostgresError("Postgres started again at another address: start the service again")
             self._checked = time.monotonic()
 
     def stop(self) -> None:
@@ -120,7 +120,9 @@ class Stack:
                 signal.signal(number, handler)
 
     def _start(self) -> None:
-        from service.storage.database.database import initialise  # takes a second to import: not for `--help`
+        from service.storage.database.database import (
+            initialise,
+        )  # takes a second to import, which `--help` should not wait for
 
         if self._postgres is not None:
             self._database_url = self._postgres.start()
@@ -158,7 +160,7 @@ class Stack:
         return self.logs / f"{name}.log"
 
     def _environment(self) -> dict[str, str]:
-        """Ours, with the addresses of this stack; the API key travels in it and on no command line."""
+        """Our environment with the addresses of this stack; it passes the API key, which no command line shows."""
         return {
             **os.environ,
             "DATABASE_URL": self._database_url,

@@ -1,17 +1,17 @@
-"""A worker that is started again when it dies, not when it leaves: a study should not end with one bad process."""
+"""A worker that is started again when it dies, but not when it leaves: one bad process should not end a study."""
 
 import time
 from collections.abc import Callable
 
 from service.stack.child import Child
 
-IN_ORDER = 0  # the exit status of a worker that was asked to leave, over REST or by a signal
-PAUSES = (1.0, 2.0, 4.0, 8.0)  # s before each new start; then the worker is given up
-PROVEN_SECONDS = 60.0  # a worker that lived so long may die as often again
+LEFT = 0  # the exit status of a worker that was asked to leave, over REST or by a signal
+PAUSES = (1.0, 2.0, 4.0, 8.0)  # s before each new start; then the stack gives up the worker
+PROVEN_SECONDS = 60.0  # a worker that lived so long may die as often as a new one
 
 
 class TendedWorker:
-    """One worker process and the memory of its deaths. One that was drained stays away."""
+    """One worker process and the number of its deaths. A drained one is not started again."""
 
     def __init__(self, child: Child, say: Callable[[str], None]) -> None:
         self.child = child
@@ -21,7 +21,7 @@ class TendedWorker:
         self._has_left = False
 
     def tend(self) -> None:
-        """Start the worker again when it has died and its pause is over; one that has left in order stays away.
+        """Start the worker again if it has died and its pause is over; one that was asked to leave stays away.
 
         Raises:
             ChildDied: it has died too often.
@@ -33,9 +33,9 @@ class TendedWorker:
             return
         if self._has_left or self.child.runs:
             return
-        if self.child.status == IN_ORDER:
+        if self.child.status == LEFT:
             self._has_left = True
-            self._say(f"{self.child.name} has left as it was asked to, and stays away")
+            self._say(f"{self.child.name} has left as it was asked to, and is not started again")
             return
         if self.child.age > PROVEN_SECONDS:
             self._deaths = 0

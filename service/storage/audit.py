@@ -1,11 +1,11 @@
-"""The books, checked from the database alone: budgets, paths, Optuna's record and the curves must agree.
+"""Audits the database by itself: budgets, paths, Optuna's record and the curves must agree.
 
-It shares no statement, no key and no formula with the code that it checks: a mistake there must not be repeated here.
+It shares no statement, key or formula with the code that it checks, so that no mistake there is repeated here.
 Every rule is one statement that returns what breaks it, so that an audit of thousands of runs takes seconds.
-All of them see one snapshot; a fleet may be at work meanwhile.
+All statements see one snapshot; workers may be running meanwhile.
 
-On purpose the rules say in SQL what is better and which epoch is the best, though search_spaces.objective does so for
-everybody else: an audit that asked the code that it checks would find none of its errors.
+The rules deliberately decide in SQL what is better and which epoch is best, though search_spaces.objective does so for
+all other code: an audit that used the code that it checks would find none of its errors.
 """
 
 from collections.abc import Iterator
@@ -18,15 +18,15 @@ from search_spaces.part import by_name
 from search_spaces.pruners import PRUNERS
 from service.storage.database.database import Database
 
-MOST = 1000  # findings of a rule: whoever has more needs no longer list
+MOST = 1000  # findings of a rule: a longer list would not help
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is not as it must be."""
+    """One violation of a rule."""
 
     study: str
-    run: int | None  # the run's id; None for what concerns the study as a whole
+    run: int | None  # the run's id; None if the finding concerns the whole study
     rule: str
     values: str
 
@@ -71,7 +71,7 @@ _RULES = {
             ELSE h.was = 'running' AND (h.token, h.attempts) = (h.token_before, h.attempts_before)
         END IS NOT TRUE ORDER BY h.id
     """,
-    # Runs that ended before the history was kept have none; what they took was not measured either.
+    # Runs that ended before the history was kept have none; their device time was not measured either.
     "a run stands where its history ends": """
         SELECT s.name, r.id, format('%s, token %s, attempts %s; history: %s, token %s, attempts %s',
             r.state, r.token, r.attempts, coalesce(h.state, 'none'), h.token, h.attempts)
@@ -85,8 +85,8 @@ _RULES = {
         FROM fleet.runs r JOIN fleet.studies s ON s.id = r.study_id
         WHERE r.attempts > (s.definition->>'retries')::int + 1
     """,
-    # Those of a confirmation are none, nor are runs that were cancelled, or failed, before their trial was asked for.
-    # A run that fitted into no memory has failed, and its trial was pruned with the reason: samplers learn from that.
+    # Runs of a confirmation have no trial, nor have runs that were cancelled or failed before they asked for one. A run
+    # that fitted into no memory has failed, and its trial was pruned with the reason: samplers learn from that.
     "an ended run is one Optuna trial in the same state": """
         SELECT s.name, r.id, format('%s, trial %s is %s', r.state, r.trial_number, coalesce(t.state::text, 'missing'))
         FROM fleet.runs r JOIN fleet.studies s ON s.id = r.study_id
@@ -101,7 +101,7 @@ _RULES = {
                     SELECT FROM trial_system_attributes WHERE trial_id = t.trial_id AND key = 'fail_reason'))
         END
     """,
-    # A holder that lost its run while it asked may leave a second trial; it is ended as failed, and counts nowhere.
+    # A holder that lost its run while it asked may leave a second trial, which is ended as failed and counts nowhere.
     "an Optuna trial belongs to a run": """
         SELECT s.name, a.value_json::bigint, format('trial %s is %s', t.number, t.state)
         FROM fleet.studies s JOIN trials t ON t.study_id = s.optuna_study_id
@@ -176,13 +176,13 @@ _RULES = {
 
 
 def audit(db: Database) -> list[Finding]:
-    """Return everything that breaks a rule, at most `MOST` findings a rule; none for sound books."""
+    """Return everything that breaks a rule, at most `MOST` findings a rule; none if all is well."""
     with db.engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
         return list(findings(connection))
 
 
 def findings(connection: sa.Connection) -> Iterator[Finding]:
-    """As `audit`, in a transaction that is under way."""
+    """Yield what `audit` returns, within the connection's transaction."""
     yield from _off_budget(connection)
     for rule, statement in _RULES.items():
         for study, run, values in connection.execute(sa.text(statement)).fetchmany(MOST):

@@ -1,4 +1,4 @@
-"""What can go wrong between a caller and the database, each with one line that says what to do."""
+"""The errors of the storage, each with one line that says what to do."""
 
 
 class StorageError(Exception):
@@ -62,7 +62,7 @@ class TrialEnded(StorageError):
 
 
 class LeaseLost(StorageError):
-    """The run is not this holder's any more: taken over, ended, or gone with its study. What it writes is refused."""
+    """The holder no longer has the run, which was taken over, ended or deleted; its writes are refused."""
 
     def __init__(self, run_id: int, token: int) -> None:
         super().__init__(f"the lease of run {run_id} with token {token} has ended")

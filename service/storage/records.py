@@ -1,4 +1,4 @@
-"""Frozen records: what the storage hands out. Times are timezone-aware and in UTC."""
+"""The frozen records that the storage returns. Times are timezone-aware and in UTC."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,14 +11,14 @@ from service.storage.states import RunState, Stage, StudyState
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """One run of a study and, if it is one of the search, the Optuna trial it became once a worker asked for it."""
+    """One run of a study and, for a run of the search, the Optuna trial that it became."""
 
     run_id: int
     number: int | None  # Optuna's trial number
     state: RunState
     params: Mapping[str, Any]
     variant: str
-    values: list[float] | None  # one per objective; of a pruned trial its last report, confirmed on the test split
+    values: list[float] | None  # one per objective: a pruned trial's last report, a confirmation's on the test split
     best_epoch: int | None  # the epoch that the values were taken from
     epoch: int  # the last epoch that was written
     attempts: int
@@ -41,13 +41,13 @@ class StudyRecord:
     definition: StudyShape
     state: StudyState
     created_at: datetime
-    started_at: datetime | None  # when its first run was leased, later by any time it was over and then extended
+    started_at: datetime | None  # the lease of its first run, plus any time between its end and an extension
     finished_at: datetime | None
     counts: Mapping[str, int]  # the search's runs by state, every state present
     best: TrialRecord | None  # of the search
     optuna_study_id: int
     priority: int = 0  # as it is now, whatever the definition says
-    device_time_s: float = 0.0  # for which workers held the search's runs, all together
+    device_time_s: float = 0.0  # total time for which workers held the search's runs
     confirmation: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(RunState, 0))  # its runs by state
     winner: TrialRecord | None = None  # the best run of the confirmation, once all of them have ended
 
@@ -91,4 +91,4 @@ class Lease:
     trial_id: int | None  # the Optuna trial of an earlier holder
     trial_number: int | None
     stage: Stage = Stage.SEARCH
-    params: Mapping[str, Any] | None = None  # once suggested; a confirmation has them from the beginning
+    params: Mapping[str, Any] | None = None  # None until suggested; a confirmation's run is created with them

@@ -1,13 +1,13 @@
-"""The states of runs, studies and attempts, the stages of a study, and why they end, from the queue to the API.
+"""The states of runs, studies and attempts, the stages of a study, and the reasons for their ends.
 
-The values are what the database holds and the API says. This file imports nothing of the program.
+The database and the API use these values. This file imports nothing of the program.
 """
 
 from enum import StrEnum
 
 
 class RunState(StrEnum):
-    """Where a unit of a study's budget stands."""
+    """The state of one unit of a study's budget."""
 
     WAITING = "waiting"  # in the queue: never started, or handed back
     RUNNING = "running"  # leased by a worker, perhaps one that is dead by now
@@ -23,30 +23,30 @@ FINISHED_STATES = (RunState.COMPLETE, RunState.PRUNED, RunState.FAILED)
 
 
 class Stage(StrEnum):
-    """What a run is for."""
+    """The purpose of a run."""
 
-    SEARCH = "search"  # it becomes a trial of Optuna's
-    CONFIRMATION = "confirmation"  # a configuration that the search has found, trained again and tested
+    SEARCH = "search"  # it becomes an Optuna trial
+    CONFIRMATION = "confirmation"  # it trains a configuration of the search again and tests it
 
     def called(self, number: int) -> str:
-        """What people call the stage's run of this number: a trial's number, or a place in the confirmation."""
+        """Return the name of the stage's run with this number: a trial's number, or a place in the confirmation."""
         return f"trial {number}" if self is Stage.SEARCH else f"confirmation run {number}"
 
 
 class StudyState(StrEnum):
-    """What a study is doing."""
+    """The state of a study."""
 
     RUNNING = "running"
-    PAUSED = "paused"  # no run is leased, those already running go on
+    PAUSED = "paused"  # no run is leased, but running ones continue
     STOPPED = "stopped"  # for good: waiting runs are cancelled, running ones end at their next epoch
     COMPLETE = "complete"  # every run has ended
 
 
 class AttemptState(StrEnum):
-    """How a worker's time with a run ended, if it has."""
+    """The state of a worker's time with a run."""
 
     RUNNING = "running"
-    PREEMPTED = "preempted"  # its worker was told to leave and handed the run back: no failed attempt
+    PREEMPTED = "preempted"  # its worker was asked to leave and handed the run back: no failed attempt
     LOST = "lost"  # its worker gave no sign of life for the length of its lease, or its trial process was killed
     COMPLETE = "complete"
     PRUNED = "pruned"
@@ -61,7 +61,7 @@ LONGEST_REASON = 1000  # characters
 def storable(reason: str) -> str:
     """Return `reason` on one line of at most `LONGEST_REASON` characters, without NUL and lone surrogates.
 
-    An error's text may quote any byte; text columns refuse these two, and with them the end of the run.
+    An error's text may quote any byte; text columns would refuse these two, and the run could not end.
     """
     text = reason.replace("\0", "\\0").encode(errors="backslashreplace").decode()
     return " ".join(text.split())[:LONGEST_REASON]

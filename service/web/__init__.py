@@ -1,1 +1,1 @@
-"""What the controller and the dashboard share as web servers: who may call, bodies, headers, faults, incidents."""
+"""What the controller and the dashboard share as web servers: access, bodies, headers, faults, incidents."""

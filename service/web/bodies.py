@@ -1,4 +1,4 @@
-"""Request bodies, read with a bound: a body without a length is counted while it arrives."""
+"""Request bodies, read up to a limit: a body without a length is counted while it arrives."""
 
 import json
 import math
@@ -29,7 +29,7 @@ class NotJson(Exception):
 
 
 async def bounded_body(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
-    """The whole body; raises `BodyTooLarge` as soon as more than `limit` bytes are announced or seen."""
+    """Return the whole body; raises `BodyTooLarge` as soon as more than `limit` bytes are announced or seen."""
     announced = request.headers.get("content-length", "0")
     if announced.isdecimal() and int(announced) > limit:
         raise BodyTooLarge(limit)
@@ -42,7 +42,7 @@ async def bounded_body(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
 
 
 async def json_object(request: Request) -> dict[str, Any]:
-    """The body as a JSON object; raises `NotJson` with the place of the first fault, or `BodyTooLarge`."""
+    """Return the body as a JSON object; raises `NotJson` with the place of the first fault, or `BodyTooLarge`."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise NotJson(f"the body must be sent as Content-Type application/json, got {media_type[:100]!r}")
@@ -68,8 +68,8 @@ def _finite(text: str) -> float:
 class JsonBody(Generic[T]):
     """A FastAPI dependency: the bounded body, a JSON object, as `parse` understands it.
 
-    `content` describes it as OpenAPI does, by "schema" and "example" or "examples". FastAPI knows nothing of a body
-    that a dependency reads: routes of the class `BodyRoute` add it to their description.
+    `content` describes it as OpenAPI does, by "schema" and "example" or "examples". FastAPI does not see a body
+    that a dependency reads; routes of the class `BodyRoute` add it to their description.
     """
 
     def __init__(self, parse: Callable[[dict[str, Any]], T], content: Mapping[str, Any]) -> None:
@@ -81,7 +81,7 @@ class JsonBody(Generic[T]):
 
 
 class BodyRoute(APIRoute):
-    """A route whose description has the body that a `JsonBody` reads for it."""
+    """A route whose description includes the body that a `JsonBody` reads for it."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)

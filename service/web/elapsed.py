@@ -1,4 +1,4 @@
-"""How long a study has taken."""
+"""The time that a study has taken."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from service.storage.records import StudyRecord
 
 
 def elapsed_s(study: StudyRecord, now: datetime) -> float:
-    """Seconds since the first run was leased, up to the study's end: what its wall_time limits."""
+    """Return the seconds from the first run's lease to the study's end or `now`; its wall_time limits them."""
     if study.started_at is None:
         return 0.0
     return max(0.0, ((study.finished_at or now) - study.started_at).total_seconds())

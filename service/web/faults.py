@@ -1,4 +1,4 @@
-"""Which exceptions a client may hear of, and in which words: one table for the API and the dashboard."""
+"""The exceptions that are reported to clients, and their words: one table for the API and the dashboard."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,14 +26,14 @@ from service.web.security import WrongKey
 
 
 class NoCompleteTrial(Exception):
-    """The study has no complete trial yet, so none is the best."""
+    """The study has no complete trial yet, so there is no best one."""
 
     def __init__(self, study: str) -> None:
         super().__init__(f"study {study!r} has no complete trial yet: ask again later")
 
 
 class UnknownFigure(Exception):
-    """The study has no figure of that name, or not the results for it yet."""
+    """The study has no figure of that name, or no results for it yet."""
 
     def __init__(self, study: str, figure: str, there: Sequence[str]) -> None:
         known = f"it has {', '.join(there)}" if there else "it has none yet: ask again later"
@@ -42,7 +42,7 @@ class UnknownFigure(Exception):
 
 @dataclass(frozen=True)
 class Fault:
-    """What the client is told."""
+    """The report of an exception to a client."""
 
     status: int
     error: str  # a name for programs
@@ -73,7 +73,7 @@ _SPOKEN: Mapping[type[Exception], tuple[int, str, Mapping[str, str]]] = {
     MissingPackage: (501, "missing_package", {}),
     SchemaOutdated: (503, "schema_outdated", RETRY_AFTER),
 }
-# Exceptions whose text names hosts and statements, which is for the log alone.
+# Exceptions whose text names hosts and statements, which only the log may show.
 _UNSPOKEN: tuple[type[Exception], ...] = (
     DatabaseUnreachable,
     sqlalchemy.exc.DBAPIError,
@@ -84,7 +84,7 @@ KINDS: tuple[type[Exception], ...] = (*_SPOKEN, *_UNSPOKEN)
 
 
 def fault_of(error: Exception) -> Fault:
-    """What the client is told of an exception of `KINDS`; raises the exception again where it is a bug of ours."""
+    """Return the fault for an exception of `KINDS`; raise the exception again where it is a bug of ours."""
     for kind in type(error).__mro__:
         if kind in _SPOKEN:
             status, name, headers = _SPOKEN[kind]
@@ -95,7 +95,7 @@ def fault_of(error: Exception) -> Fault:
 
 
 def _fault_of_driver(error: sqlalchemy.exc.DBAPIError) -> Fault:
-    """A lost connection and missing tables are the database's state; a wrong statement is a bug."""
+    """Return the fault of a lost connection or missing tables; a wrong statement is a bug and is raised."""
     lost = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError)
     if isinstance(error, lost) or error.connection_invalidated:
         return NO_DATABASE

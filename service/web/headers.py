@@ -1,4 +1,4 @@
-"""Response headers that keep browsers from guessing, framing and caching."""
+"""Response headers that stop browsers from guessing types, framing and caching."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 class ResponseHeaders:
     """ASGI middleware that gives every response the headers it lacks, and a content security policy in any case.
 
-    Policies add up: where a page brings one of its own, browsers obey both.
+    Policies add up: where a page has its own, browsers obey both.
     """
 
     def __init__(self, app: ASGIApp, headers: Mapping[str, str], policy: str) -> None:

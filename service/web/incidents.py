@@ -1,4 +1,4 @@
-"""The last line of defence: what nobody caught is logged with an id, and the client gets the id alone."""
+"""Logs uncaught exceptions under an id, and gives the client only the id."""
 
 import logging
 import secrets

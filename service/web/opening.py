@@ -5,7 +5,7 @@ from service.storage.database.database import Database
 
 
 def open_database(settings: Settings, connections: int) -> Database:
-    """The settings' database, with room for so many requests at once; it connects at the first of them.
+    """Open the settings' database for so many requests at once; it connects at the first of them.
 
     Raises:
         ValueError: `database_url` is missing or no Postgres URL.

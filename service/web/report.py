@@ -9,13 +9,13 @@ from service.storage.studies import curves, trials
 
 
 def results_of(database: Database, study: StudyRecord) -> Results:
-    """Every trial that was begun, and every run of the confirmation, with their learning curves."""
+    """Return the study's results: every begun trial and every run of the confirmation, with learning curves."""
     points = curves.of_study(database, study.id)
     return Results(study, trials.begun(database, study), points, trials.confirming(database, study))
 
 
 def winner_of(database: Database, study: StudyRecord) -> tuple[Confirmation, list[str]] | None:
-    """What the confirmation measured and what is to be said of it; None before it has ended."""
+    """Return the confirmation's figures and its verdict; None before it has ended."""
     if study.winner is None:
         return None
     runs = trials.confirming(database, study)

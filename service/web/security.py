@@ -1,4 +1,4 @@
-"""Who may call: a key for everybody, or no key and nobody but this machine."""
+"""Access to the servers: callers have the key, or without a key they are on this machine."""
 
 import hashlib
 import hmac
@@ -18,7 +18,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 key_header = APIKeyHeader(
     name="X-API-Key",
     scheme_name="ApiKey",
-    description="The value of PERNODEDROP_API_KEY; not needed where the controller has none.",
+    description="The header holds the value of PERNODEDROP_API_KEY; a controller without a key does not need it.",
     auto_error=False,
 )
 
@@ -31,7 +31,7 @@ class WrongKey(Exception):
 
 
 def refuse_open_door(host: str, api_key: str | None) -> None:
-    """Raise ValueError unless there is a key or nobody but this machine can call."""
+    """Raise ValueError unless there is a key or only this machine can call."""
     if not api_key and not is_loopback(host):
         raise ValueError(f"listening on {host!r} needs an API key: set PERNODEDROP_API_KEY, or listen on 127.0.0.1")
 
@@ -47,12 +47,12 @@ def is_loopback(host: str) -> bool:
 
 
 def same_secret(given: bytes, expected: bytes) -> bool:
-    """Compare in a time that tells neither where the two differ nor how long the expected one is."""
+    """Compare in a time that reveals neither where the two differ nor how long the expected one is."""
     return hmac.compare_digest(hashlib.sha256(given).digest(), hashlib.sha256(expected).digest())
 
 
 def key_check(expected: str | None) -> Callable[..., None]:
-    """A FastAPI dependency that raises `WrongKey` unless the request carries the expected key."""
+    """A FastAPI dependency that raises `WrongKey` unless the request has the expected key."""
 
     def require_key(given: str | None = Security(key_header)) -> None:
         if expected is None:
@@ -65,7 +65,7 @@ def key_check(expected: str | None) -> Callable[..., None]:
 
 
 def url_host(authority: str) -> str:
-    """The host part of a `Host` header, brackets of an IPv6 address kept; "" where there is none."""
+    """The host part of a `Host` header, with the brackets of an IPv6 address; "" where there is none."""
     try:
         host = urlsplit(f"//{authority}").hostname or ""
     except ValueError:
@@ -93,7 +93,7 @@ class LoopbackOnly:
 
 
 def foreign(method: str, headers: Headers) -> str | None:
-    """Why a request to a server without a key is refused, None where it is this machine's own."""
+    """Return why a server without a key refuses the request; None for a request of this machine."""
     host = headers.get("host", "")
     if url_host(host) not in LOOPBACK_NAMES:
         return (

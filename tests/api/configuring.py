@@ -1,4 +1,4 @@
-"""Settings for tests: of a database, and nothing of the environment that the tests run in."""
+"""Settings for tests: a database, and nothing from the environment of the tests."""
 
 from dataclasses import replace
 from typing import Any

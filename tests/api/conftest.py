@@ -1,4 +1,4 @@
-"""The controller as it is served: on a fresh database, or on none where it must not get that far."""
+"""The controller as it is served: on a fresh database, or on none where it must not reach one."""
 
 from collections.abc import Iterator
 
@@ -26,6 +26,6 @@ def api(database_url: str) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="session")
 def lonely_api() -> Iterator[httpx.Client]:
-    """A client of a controller without a key and without a database: what it refuses, it refuses by itself."""
+    """A client of a controller without a key and without a database, which answers by itself."""
     with served(create_app(settings_for(NO_DATABASE))) as address, httpx.Client(base_url=address) as client:
         yield client

@@ -1,4 +1,4 @@
-"""Serves an application with the server that serves it in earnest, on a free port of this machine."""
+"""Serves an application with the production server, on a free port of this machine."""
 
 import socket
 import threading

@@ -1,4 +1,4 @@
-"""Nobody without the key, no foreign web page, no open door."""
+"""Calls need the key, foreign web pages are refused, and a server without a key listens on loopback only."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ KEY = "correct-horse-battery-stäple"
 
 @pytest.fixture
 def guarded(database_url: str) -> Iterator[httpx.Client]:
-    """A client without a key of a controller that asks for one."""
+    """A client without a key, of a controller that requires one."""
     app = create_app(settings_for(database_url, api_key=KEY))
     with served(app) as address, httpx.Client(base_url=address) as client:
         yield client
@@ -24,7 +24,7 @@ def guarded(database_url: str) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="module")
 def lonely_guarded() -> Iterator[httpx.Client]:
-    """The same without a database: whoever has no key does not get that far."""
+    """The same without a database, which a client without a key never reaches."""
     with (
         served(create_app(settings_for(NO_DATABASE, api_key=KEY))) as address,
         httpx.Client(base_url=address) as client,

@@ -15,7 +15,7 @@ TESTED = {"dropout": [0.31, 0.30, 0.32], "dropconnect": [0.11, 0.12, 0.10]}
 
 
 def confirm(database: Database) -> None:
-    """Work on the confirmation's runs, whose test losses are known."""
+    """Complete the confirmation's runs with these test losses."""
     worker = workers.register(database, "node-1", 4711, "cpu")
     while (lease := claiming.claim(database, worker, 60)) is not None:
         assert lease.stage is Stage.CONFIRMATION

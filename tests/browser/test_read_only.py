@@ -29,7 +29,7 @@ def test_writing_is_refused_and_changes_nothing(unguarded: str, study: StudyReco
         response = httpx.request(method, unguarded + path, json=body)
         assert response.status_code == 405, (method, path)
         assert response.headers["Allow"] == "GET, HEAD"
-        assert "only shows" in response.json()["reason"]
+        assert "is read-only" in response.json()["reason"]
     assert studies.get(database, study.name) == study
 
 

@@ -20,7 +20,7 @@ KEY = "a key for tests, ümlaut included"
 
 @pytest.fixture
 def controller(database_url: str, tmp_path: Path) -> Iterator[str]:
-    """The address of a real controller that asks for KEY; it has no worker."""
+    """The address of a real controller that requires KEY; it has no worker."""
     settings = Settings(home=tmp_path, data_folder=tmp_path, database_url=database_url, api_key=KEY)
     with served(create_app(settings)) as address:
         yield address

@@ -104,4 +104,4 @@ def test_a_worker_that_left_in_order_stays_away(tmp_path: Path, monkeypatch: pyt
         worker.tend()
     assert not worker.child.runs
     assert (tmp_path / "child.log").read_text() == "started\n"
-    assert said == ["child has left as it was asked to, and stays away"]
+    assert said == ["child has left as it was asked to, and is not started again"]

@@ -1,4 +1,6 @@
 import io
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 from service.cli import main
 from service.cli.continuation import submit_under_free_name, unfinished
 from service.client import Client, Refused
+from service.dashboard import pages
 from tests.cli.conftest import KEY
 
 Command = Callable[..., tuple[int, str, str]]
@@ -29,6 +32,12 @@ def test_a_study_is_submitted_listed_paused_resumed_stopped_and_deleted(command:
     assert command("stop", "mine")[:2] == (DONE, "mine is stopped\n")
     assert command("delete", "mine", "--yes")[:2] == (DONE, "deleted mine\n")
     assert command("studies")[1].startswith("no study yet")
+
+
+def test_an_empty_dashboard_shows_a_command_that_works(command: Command) -> None:
+    page = pages.studies([], [], total=0, limit=50, offset=0, with_logout=False)
+    [shown] = re.findall(r"<code>pernodedrop (.+?)</code>", bytes(page.body).decode())
+    assert command(*shlex.split(shown))[0] == DONE
 
 
 def test_deleting_asks_first(command: Command, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

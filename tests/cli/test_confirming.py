@@ -1,4 +1,4 @@
-"""How the confirmation shows on a terminal."""
+"""The confirmation on a terminal."""
 
 import io
 from datetime import UTC, datetime

@@ -51,7 +51,7 @@ def test_a_study_is_confirmed(command: Command, study: str) -> None:
 
 def test_a_search_that_goes_on_is_confirmed_later(command: Command, client: Client) -> None:
     client.submit(definition_data(trials=2))
-    assert command("confirm", "digits-1")[:2] == (DONE, "digits-1 is confirmed when its search has ended\n")
+    assert command("confirm", "digits-1")[:2] == (DONE, "digits-1 will be confirmed when its search has ended\n")
 
 
 def test_a_trial_is_shown_with_its_history(command: Command, study: str) -> None:

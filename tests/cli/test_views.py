@@ -1,4 +1,4 @@
-"""What people see, for a snapshot put together by hand."""
+"""The bars and lines of a snapshot that was made by hand."""
 
 import io
 from datetime import UTC, datetime

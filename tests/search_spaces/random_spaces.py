@@ -11,7 +11,7 @@ LETTERS = ("a", "b", "c")
 
 
 def conditions(parents: list[str], least: int) -> st.SearchStrategy[dict[str, list[str]]]:
-    """On up to two of the parents, mostly on a single choice of each."""
+    """Conditions on up to two of the parents, mostly on a single choice of each."""
     allowed = st.sampled_from([["a"], ["b"], ["a", "b"]])
     if not parents:
         return st.just({})

@@ -1,4 +1,4 @@
-"""What better means, and which epoch is the best: one rule for workers, pruners and reports."""
+"""The better value and the best epoch: one rule for workers, pruners and reports."""
 
 import math
 from dataclasses import dataclass, field

@@ -36,7 +36,7 @@ class DartsSampler(SamplerPart):
 
 
 class CeilingPruner(PrunerPart):
-    """Stops what is worse than a ceiling."""
+    """Stops trials that are worse than a ceiling."""
 
     takes_several_objectives = False
     pairs_repeats = True

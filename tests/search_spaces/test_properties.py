@@ -1,4 +1,4 @@
-"""What holds for every search space that chance can write."""
+"""Properties of every search space, tested on random ones."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The seed of a study and that of its search's order."""
+"""The seed of a study and the seed of its search's order."""
 
 from pathlib import Path
 from typing import Any

@@ -16,7 +16,7 @@ from service.storage.studies import studies
 
 
 def nothing() -> None:
-    """Tells nobody: these runs have no Optuna trial."""
+    """Do nothing: these runs have no Optuna trial."""
 
 
 def claimed(db: Database, seconds: float = 60.0) -> Lease:
@@ -50,7 +50,7 @@ def counts(db: Database, name: str) -> dict[str, int]:
 
 
 def reasons(db: Database) -> set[str]:
-    """Why runs were cancelled or failed."""
+    """The reasons why runs were cancelled or failed."""
     with db.engine.connect() as connection:
         return set(connection.execute(sa.text("SELECT reason FROM fleet.runs WHERE reason IS NOT NULL")).scalars())
 

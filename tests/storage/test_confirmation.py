@@ -1,4 +1,4 @@
-"""Which configurations are confirmed, and that each of them is, once."""
+"""The configurations that are confirmed, each of them once."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""More trials for a study: when it may have them, and what happens at the same moment."""
+"""Further trials for a study: when it may have them, and simultaneous events."""
 
 from collections.abc import Callable
 

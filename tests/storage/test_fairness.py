@@ -1,4 +1,4 @@
-"""Whom workers serve: the highest priority first, and equals in equal shares."""
+"""Workers serve the highest priority first, and equals in equal shares."""
 
 import threading
 from collections import Counter

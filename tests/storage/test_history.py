@@ -1,4 +1,4 @@
-"""What people read of a run's way: attempts, with their workers and ends."""
+"""The history of a run: its attempts, with their workers and ends."""
 
 import pytest
 

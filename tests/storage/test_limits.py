@@ -1,4 +1,4 @@
-"""What ends a search before its last trial: wall time, device time, patience."""
+"""The limits that end a search before its last trial: wall time, device time, patience."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Databases of earlier versions are brought up to date with what they hold."""
+"""Databases of earlier versions are upgraded with their contents."""
 
 import optuna
 import sqlalchemy as sa

@@ -1,4 +1,4 @@
-"""What service/storage/optuna takes from the inside of Optuna, which no release has to keep."""
+"""The private parts of Optuna that service/storage/optuna uses, which any release may change."""
 
 import inspect
 

@@ -1,4 +1,4 @@
-"""What pause, resume, stop, cancel and delete mean, also for what happens at the same moment."""
+"""The effects of pause, resume, stop, cancel and delete, also on simultaneous events."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Slots on GPUs: workers that start together spread, and the dead leave their place."""
+"""Slots on GPUs: workers that start together spread out, and dead ones lose their slots."""
 
 import multiprocessing
 import uuid

@@ -1,4 +1,4 @@
-"""Studies are created whole or not at all, and change state by the rules."""
+"""Studies are created as a whole or not at all, and change state by the rules."""
 
 import threading
 

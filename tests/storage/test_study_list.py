@@ -1,4 +1,4 @@
-"""The list of studies: the same records as one by one, for the same few statements however many there are."""
+"""The list of studies: the same records as one by one, in the same few statements however many there are."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

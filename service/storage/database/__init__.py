@@ -1,1 +1,1 @@
-"""The one Postgres: how it is opened, kept, waited for and upgraded, and our own tables in it."""
+"""The Postgres database: its connections, upgrades and outages, and our own tables in it."""

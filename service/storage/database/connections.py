@@ -1,8 +1,8 @@
-"""How a program holds its connections to Postgres: few, and no longer than others can spare them.
+"""A program's connections to Postgres: few, and kept only as long as the server has room.
 
 A training worker needs the database for some milliseconds an epoch. While the server has room, it keeps its
-connections for a minute; the fuller the server, the sooner it closes them. So connections go round among however
-many workers there are, and a small fleet pays nothing for it. A server that is full for the moment is asked again.
+connections for a minute; the fuller the server, the sooner it closes them. Any number of workers thus share the
+connections, at no cost to a small fleet. A connection that a full server refuses is tried again.
 """
 
 import random
@@ -13,9 +13,9 @@ from typing import Any
 import psycopg2
 import sqlalchemy as sa
 
-FULL_S = 20.0  # s that a full server is asked again; `patiently` goes on from there
-_FIRST_S, _LONGEST_S = 0.2, 3.0  # a refusal costs the server a process: not too often
-IDLE_S = 0.1  # s without use after which a connection is idle: who asks for a trial uses it many times on end
+FULL_S = 20.0  # s for which a full server is tried again; then `patiently` takes over
+_FIRST_S, _LONGEST_S = 0.2, 3.0  # not more often: a refusal costs the server a process
+IDLE_S = 0.1  # s without use after which a connection is idle: asking for a trial uses it many times in a row
 # Seconds that a worker keeps its connections, by the share of the server's that are in use.
 LONGEST_S = 60.0
 KEPT_S = {0.5: LONGEST_S, 0.8: 2.0, 1.0: IDLE_S}
@@ -27,15 +27,15 @@ _SETTINGS: dict[str, Any] = {
     "keepalives_interval": 5,  # s
     "keepalives_count": 3,
     "tcp_user_timeout": 30000,  # ms, for what was sent and never acknowledged
-    # ms; the last one frees the locks of whoever froze, or lost its machine, inside a transaction.
+    # ms; the last one frees the locks of a client that froze, or lost its machine, inside a transaction.
     "options": "-c timezone=UTC -c statement_timeout=60000 -c lock_timeout=30000"
     " -c idle_in_transaction_session_timeout=60000",
 }
 
-# psycopg2 does not hand on the SQLSTATE (53300) of a connection that was refused.
+# psycopg2 does not pass on the SQLSTATE (53300) of a connection that was refused.
 _FULL = ("too many clients already", "connection slots are reserved", "too many connections")
 
-# Anybody may read this; other users' rows of pg_stat_activity are hidden.
+# Every user may read this; other users' rows of pg_stat_activity are hidden.
 _IN_USE = "SELECT sum(numbackends)::float / current_setting('max_connections')::int FROM pg_stat_database"
 
 
@@ -51,10 +51,10 @@ def engine_options(url: str, pool_size: int) -> dict[str, Any]:
     }
 
 
-class Turns:
-    """Closes an engine's connections some time after it opened the first of them; they are opened again at need.
+class IdleConnections:
+    """Closes an engine's idle connections some time after it opened the first; they are opened again when needed.
 
-    How long that is depends on the room that the server had when they were opened.
+    The time depends on how full the server was when they were opened.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -73,7 +73,7 @@ class Turns:
         return self._kept_s < LONGEST_S
 
     def cancel(self) -> None:
-        """Close nothing any more until a connection is opened."""
+        """Close nothing until a connection is opened again."""
         with self._lock:
             self._schedule(float("inf"))
 

@@ -14,14 +14,14 @@ from alembic.script import ScriptDirectory
 from optuna.storages import BaseStorage, RDBStorage
 from sqlalchemy.exc import ArgumentError, OperationalError
 
-from service.storage.database.connections import Turns, engine_options
+from service.storage.database.connections import IdleConnections, engine_options
 from service.storage.database.tables import SCHEMA
 from service.storage.errors import DatabaseUnreachable, SchemaOutdated, StorageError
 from service.storage.optuna.storage import SharedStorage
 
 DRIVER = "postgresql+psycopg2"
 _ACCEPTED = ("postgres", "postgresql", DRIVER)
-_REFUSED = "authentication failed"  # of a password; psycopg2 does not hand on the SQLSTATE (28P01)
+_REFUSED = "authentication failed"  # of a password; psycopg2 does not pass on the SQLSTATE (28P01)
 _INITIALISE_LOCK = 0x9E20DE  # any constant: one program initialises at a time
 
 
@@ -31,7 +31,7 @@ def normalise_url(text: str) -> str:
     SQLAlchemy 2.1 reads a bare `postgresql://` as psycopg 3, and `postgres://` not at all.
 
     Raises:
-        ValueError: `text` is no URL, or names another database than Postgres.
+        ValueError: `text` is not a URL, or names a database other than Postgres.
     """
     try:
         url = sa.make_url(text)
@@ -43,13 +43,13 @@ def normalise_url(text: str) -> str:
 
 
 class Database:
-    """A Postgres database that holds Optuna's schema and ours. Opening it connects nothing yet."""
+    """A Postgres database that holds Optuna's schema and ours. It connects at first use."""
 
     def __init__(self, url: str, pool_size: int = 2, *, lasting: bool = False) -> None:
         self.url = normalise_url(url)
         self._options = engine_options(self.url, pool_size)
         self.engine = sa.create_engine(self.url, **self._options)
-        self._turns = None if lasting else Turns(self.engine)
+        self._idle_connections = None if lasting else IdleConnections(self.engine)
         self._storages: tuple[BaseStorage, SharedStorage] | None = None  # Optuna's cache around ours, and ours
         self._storage_lock = threading.Lock()
 
@@ -57,8 +57,8 @@ class Database:
     def open(cls, url: str, pool_size: int = 2, *, lasting: bool = False) -> Self:
         """Open `url` (any spelling that `normalise_url` takes) with at most `pool_size` + 2 connections.
 
-        They are kept for a while only (`service.storage.database.connections`), as befits one of many workers; a server
-        process asks for `lasting` ones.
+        They are kept only for a while (`service.storage.database.connections`), since many workers share the server; a
+        server process asks for `lasting` ones.
         """
         return cls(url, pool_size, lasting=lasting)
 
@@ -69,9 +69,9 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
-        """One transaction for our statements and for what this thread does with `optuna` meanwhile.
+        """Open one transaction for our statements and for what this thread does with `optuna` meanwhile.
 
-        It takes one connection, and either all of it happens or nothing.
+        It uses one connection, and either all of it happens or nothing.
         """
         _, storage = self._opened()
         with self.engine.begin() as connection, storage.joined(connection):
@@ -85,15 +85,15 @@ class Database:
             return self._storages
 
     def is_crowded(self) -> bool:
-        """Whether the server is short of connections, so that what can wait should not open one."""
-        return self._turns is not None and self._turns.is_crowded
+        """Whether the server is short of connections, so that work that can wait should not open one."""
+        return self._idle_connections is not None and self._idle_connections.is_crowded
 
     def check(self) -> None:
         """Return if the database answers and its schema is the one this program was written for.
 
         Raises:
-            DatabaseUnreachable: nobody answers, or it refuses this user.
-            SchemaOutdated: `pernodedrop db init` has not run, or ran in another version.
+            DatabaseUnreachable: it does not answer, or refuses this user.
+            SchemaOutdated: `pernodedrop db init` has not run, or another version ran it.
         """
         try:
             with self.engine.connect() as connection:
@@ -116,9 +116,9 @@ class Database:
             connection.execute(sa.text("SELECT 1"))
 
     def close(self) -> None:
-        """Give every connection back."""
-        if self._turns is not None:
-            self._turns.cancel()
+        """Close every connection."""
+        if self._idle_connections is not None:
+            self._idle_connections.cancel()
         if self._storages is not None:
             self._storages[1].remove_session()
             self._storages = None
@@ -135,7 +135,7 @@ def initialise(url: str) -> None:
     """Create or upgrade Optuna's schema and ours. Safe to call again and from many processes at once.
 
     Raises:
-        DatabaseUnreachable: nobody answers at `url`.
+        DatabaseUnreachable: no database answers at `url`.
         StorageError: the database was made by a newer version of this program.
     """
     with Database(url) as db:
@@ -196,7 +196,7 @@ def _upgrade_optuna(db: Database) -> None:
     storage = RDBStorage(db.url, engine_kwargs=db._options, skip_compatibility_check=True)
     try:
         if storage.get_current_version() != storage.get_head_version():
-            storage.upgrade()  # not without need: it reconfigures the logging of the whole process
+            storage.upgrade()  # only when needed: it reconfigures the logging of the whole process
     finally:
         storage.remove_session()
         storage.engine.dispose()

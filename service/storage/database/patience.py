@@ -1,4 +1,4 @@
-"""Waiting out a database that is away for a while."""
+"""Waits while the database is away."""
 
 import logging
 import random
@@ -21,7 +21,7 @@ _FIRST_S, _LONGEST_S = 0.1, 2.0
 def patiently(call: Callable[[], T], *, seconds: float = 600, give_up: Callable[[], bool] = lambda: False) -> T:
     """Return `call()`, called again with growing, jittered pauses while the database does not answer.
 
-    `call` must bear being repeated: a commit whose answer was lost may have happened.
+    `call` must be safe to repeat: a commit whose answer was lost may have happened.
 
     Raises:
         The database's error once `seconds` have passed or `give_up()` holds; any other error of `call` at once.
@@ -40,5 +40,5 @@ def patiently(call: Callable[[], T], *, seconds: float = 600, give_up: Callable[
 
 
 def first_line(error: Exception) -> str:
-    """What an error of the database says, without the statement and the link to SQLAlchemy's manual."""
+    """The first line of a database error, without the statement and the link to SQLAlchemy's manual."""
     return str(error).strip().splitlines()[0]

@@ -1,4 +1,4 @@
-"""Our own tables, beside Optuna's, in a Postgres schema of their own: Optuna has a `studies` table too.
+"""Our own tables, beside Optuna's, in a separate Postgres schema: Optuna has a `studies` table too.
 
 The schema must not be named like a likely database user: Postgres looks into "$user" before "public".
 """
@@ -37,7 +37,7 @@ workers = sa.Table(
     sa.Column("started_at", _Instant, nullable=False, server_default=sa.func.now()),
     sa.Column("seen_at", _Instant, nullable=False, server_default=sa.func.now()),
     sa.Column("stopped_at", _Instant),
-    sa.Column("drain", sa.Boolean, nullable=False, server_default="false"),  # asked over REST to leave
+    sa.Column("drain", sa.Boolean, nullable=False, server_default="false"),  # whether it was asked over REST to leave
 )
 
 runs = sa.Table(
@@ -60,18 +60,18 @@ runs = sa.Table(
     sa.Column("started_at", _Instant),
     sa.Column("finished_at", _Instant),
     sa.Column("stage", sa.Text, nullable=False, server_default="search"),  # search, confirmation
-    sa.Column("params", JSONB),  # as Optuna suggested them, without what the study fixes
-    sa.Column("values", sa.ARRAY(sa.Double)),  # one per objective; of a pruned run its last report
+    sa.Column("params", JSONB),  # as Optuna suggested them, without the fixed ones
+    sa.Column("values", sa.ARRAY(sa.Double)),  # one per objective; a pruned run has its last report
     sa.Column("leased_at", _Instant),  # by its present holder
-    sa.Column("spent_s", sa.Double, nullable=False, server_default="0"),  # leased to earlier holders, all together
+    sa.Column("spent_s", sa.Double, nullable=False, server_default="0"),  # total time leased to earlier holders
     sa.UniqueConstraint("study_id", "ordinal"),
     # The two questions of every claim, answered without looking at finished runs.
     sa.Index("runs_waiting", "study_id", "id", postgresql_where=sa.text("state = 'waiting'")),
     sa.Index("runs_leased", "study_id", "lease_until", postgresql_where=sa.text("state = 'running'")),
-    sa.Index("runs_worker", "worker_id"),  # what a worker holds without knowing, and whether any run still names it
+    sa.Index("runs_worker", "worker_id"),  # finds what a worker holds unknowingly, and whether any run still names it
 )
 
-# Written by a trigger, a row for every change of a run's state or token: what an audit needs to know.
+# A trigger writes a row for every change of a run's state or token; audits read them.
 run_history = sa.Table(
     "run_history",
     metadata,
@@ -81,7 +81,7 @@ run_history = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("token", sa.BigInteger, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("worker_id", UUID(as_uuid=False)),  # who held it, also after it gave the run back
+    sa.Column("worker_id", UUID(as_uuid=False)),  # its holder, also after the run was handed back
     sa.Column("reason", sa.Text),
     sa.Index("run_history_run", "run_id", "id"),
 )
@@ -97,7 +97,7 @@ curves = sa.Table(
     sa.Column("value", sa.Double, nullable=False),
 )
 
-# Which worker slots train on which GPU, so that those who start next choose another.
+# Which worker slots train on which GPU, so that the next ones choose another.
 device_slots = sa.Table(
     "device_slots",
     metadata,

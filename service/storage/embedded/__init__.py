@@ -1,4 +1,4 @@
-"""A Postgres of our own: the binaries of a wheel, run on loopback behind a password, shared by its owners."""
+"""The embedded Postgres: a wheel's binaries, run on loopback with a password, shared by its owners."""
 
 from service.storage.embedded.account import EmbeddedPostgresError
 from service.storage.embedded.server import EmbeddedPostgres

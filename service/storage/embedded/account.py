@@ -1,4 +1,4 @@
-"""Who runs the server: Postgres refuses root, so root hands it to an account without privileges."""
+"""The account that runs the server: Postgres refuses root, so root uses an account without privileges."""
 
 import os
 import pwd
@@ -35,7 +35,7 @@ class Account:
             os.chown(path, self.uid, self.gid)
 
     def run(self, command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
-        """Run `command` in `folder` as this account, away from our terminal's signals and our environment.
+        """Run `command` in `folder` as this account, apart from our terminal's signals and our environment.
 
         Raises:
             EmbeddedPostgresError: the program cannot be started as this account.

@@ -1,4 +1,4 @@
-"""Where the Postgres programs lie, in a version that fits the data and in a place their user can reach."""
+"""Finds the Postgres programs, in the version of the data and in a folder that their user can reach."""
 
 import importlib.util
 import os
@@ -32,7 +32,7 @@ def install_for(data: Path) -> Path:
     """The install that fits the data folder, the newest one for data that does not exist yet.
 
     Raises:
-        EmbeddedPostgresError: the data were written by a major version that the wheel does not carry.
+        EmbeddedPostgresError: the data were written by a major version that the wheel does not contain.
     """
     available = installs()
     version_file = data / "PG_VERSION"
@@ -66,7 +66,7 @@ def _runs(install: Path, account: Account, folder: Path) -> bool:
 
 
 def _copy(install: Path, copy: Path) -> None:
-    """Copy what a server needs, open to every user; the rename makes it whole or absent."""
+    """Copy what a server needs, readable by every user; the rename makes the copy whole or absent."""
     libraries = install.parent.with_name(f"{install.parent.name}.libs")  # the programs look for them there
     unfinished = Path(tempfile.mkdtemp(prefix=f"{copy.name}.", dir=copy.parent))
     try:
@@ -80,7 +80,7 @@ def _copy(install: Path, copy: Path) -> None:
                 path.chmod(mode | 0o444 | (0o111 if mode & 0o100 else 0))
         unfinished.rename(copy)
     except OSError:
-        if not copy.exists():  # else another start finished the same copy first
+        if not copy.exists():  # otherwise another start has just finished it
             raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)

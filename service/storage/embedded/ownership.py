@@ -1,4 +1,4 @@
-"""Who needs the server: two locked files, so that the kernel itself forgets an owner that was killed."""
+"""The owners of a server: two locked files, so that the kernel itself drops an owner that was killed."""
 
 import fcntl
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ class Ownership:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Starting and stopping happen one at a time: wait for the turn, keep it for the block."""
+        """Wait until no other owner starts or stops the server, and keep others waiting for the block."""
         with self._turn_file.open("ab") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
@@ -31,7 +31,7 @@ class Ownership:
             fcntl.flock(self._share, fcntl.LOCK_SH)
 
     def give_up(self) -> bool:
-        """Stop being an owner; True when nobody is left. Call it within `turn`."""
+        """Stop being an owner; returns True if no owner is left. Call it within `turn`."""
         if self._share is None:
             return False
         self._share.close()

@@ -1,4 +1,4 @@
-"""Which processes belong to a server: they carry its cluster name in their command line or title."""
+"""Finds the processes of a server: their command line or title has its cluster name."""
 
 import os
 import time
@@ -10,9 +10,9 @@ PROCESSES = Path("/proc")
 def belongs(pid: int, cluster_name: str) -> bool:
     """Whether process `pid` lives and is part of that server: a number is reused, a cluster name is not.
 
-    A killed postmaster that nobody has reaped still has its number, but no command line any more.
+    A killed postmaster that was not reaped still has its number, but no command line.
     """
-    if not PROCESSES.is_dir():  # no /proc on this system: the number alone must do
+    if not PROCESSES.is_dir():  # without /proc the number alone must do
         return _lives(pid)
     try:
         return cluster_name.encode() in (PROCESSES / str(pid) / "cmdline").read_bytes()
@@ -21,7 +21,7 @@ def belongs(pid: int, cluster_name: str) -> bool:
 
 
 def wait_until_gone(cluster_name: str, seconds: float) -> bool:
-    """Wait for the last processes of a server whose postmaster died; False when some outlive `seconds`."""
+    """Wait for the last processes of a server whose postmaster died; returns False if some outlive `seconds`."""
     end = time.monotonic() + seconds
     while any(belongs(pid, cluster_name) for pid in _all_pids()):
         if time.monotonic() > end:

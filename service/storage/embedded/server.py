@@ -26,8 +26,8 @@ LAUNCHES = 3
 class EmbeddedPostgres:
     """One server per folder, whatever the number of owners (threads, processes, users' shells).
 
-    `start` reuses a running server, also one whose owner was killed; `release` stops it when nobody
-    else holds it. The folder keeps the data, the password (mode 0600), the port and the log.
+    `start` reuses a running server, also one whose owner was killed; `release` stops it when no other
+    owner is left. The folder keeps the data, the password (mode 0600), the port and the log.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -43,7 +43,7 @@ class EmbeddedPostgres:
         """Make sure the server runs, become one of its owners, return the URL of its database.
 
         Raises:
-            EmbeddedPostgresError: the server cannot run here; one line with the remedy.
+            EmbeddedPostgresError: the server cannot run here; the message is one line with the remedy.
         """
         self._account = account_for(self._folder)
         prepare_folder(self._folder, self._account)
@@ -92,7 +92,7 @@ class EmbeddedPostgres:
                 f"{file} is missing, the data beside it cannot be opened without it: restore it, "
                 f"or move {self._data} away to start empty"
             )
-        file.unlink(missing_ok=True)  # of a first start that did not get far
+        file.unlink(missing_ok=True)  # from a first start that failed early
         password = secrets.token_hex(24)
         with open(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as stream:  # noqa: PTH123
             stream.write(password)
@@ -100,7 +100,7 @@ class EmbeddedPostgres:
         return password
 
     def _create_data(self) -> None:
-        """initdb beside the final place, so that the data folder is whole or absent."""
+        """Run initdb beside the final folder, so that the data folder is whole or absent."""
         unfinished = self._folder / "data.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         failure = self._run(
@@ -112,7 +112,7 @@ class EmbeddedPostgres:
         unfinished.rename(self._data)
 
     def _serve(self, password: str) -> int:
-        """The port of a server that answers and has our database."""
+        """Return the port of a server that answers and has our database."""
         end = time.monotonic() + START_SECONDS
         while True:
             port = self._running_port() or self._launch()
@@ -129,7 +129,7 @@ class EmbeddedPostgres:
             return port
 
     def _running_port(self) -> int | None:
-        """The port of the living server; the traces of a dead one are removed."""
+        """Return the port of the running server, or None after removing the traces of a dead one."""
         pid_file = self._data / "postmaster.pid"
         try:
             pid, _, _, port, *_ = pid_file.read_text().splitlines()
@@ -176,7 +176,7 @@ class EmbeddedPostgres:
         }
 
     def _run(self, program: str, *arguments: str) -> str | None:
-        """Run a Postgres program; None when it succeeds, else the last line of what it said."""
+        """Run a Postgres program; returns None if it succeeds, else the last line of its output."""
         done = self._owner.run([str(self._programs / program), *arguments], self._folder)
         if done.returncode == 0:
             return None

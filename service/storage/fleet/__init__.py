@@ -1,1 +1,1 @@
-"""Who works, on which GPUs, and whose checkpoints are whose."""
+"""The workers, their GPUs, and the owners of checkpoints."""

@@ -1,4 +1,4 @@
-"""What only the database can tell of a run's checkpoints: whose they are, and whether anybody will need them."""
+"""The facts about checkpoints that only the database has: which database they belong to, and which are needed."""
 
 from collections.abc import Collection
 
@@ -18,7 +18,7 @@ _OPEN = sa.text("SELECT id FROM fleet.runs WHERE id = ANY(:runs) AND state IN ('
 def database_id(db: Database) -> str:
     """Return a name of letters, digits and a hyphen that no other database has, a restored dump of this one included.
 
-    A copy of the server's files has the same.
+    A copy of the server's files has the same name.
     """
     with db.engine.connect() as connection:
         name: str = connection.execute(_ID).scalar_one()
@@ -26,6 +26,6 @@ def database_id(db: Database) -> str:
 
 
 def open_among(db: Database, run_ids: Collection[int]) -> set[int]:
-    """Return those of the runs that have not ended; a run that has ended, or is gone with its study, stays so."""
+    """Return those of the runs that have not ended; a run that has ended or was deleted never opens again."""
     with db.engine.connect() as connection:
         return set(connection.execute(_OPEN, {"runs": list(run_ids)}).scalars())

@@ -1,6 +1,6 @@
 """Slots on GPUs, leased: workers that are scaled on one host spread over its GPUs.
 
-A slot is advice to whoever starts next, not a lock: more processes may share a GPU than anybody planned.
+A slot is advice to the next worker, not a lock: more processes may share a GPU than there are slots.
 """
 
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from service.storage.database.database import Database
 from service.storage.database.tables import device_slots
 
-_CHOOSING = 0x51075  # any constant: one worker chooses at a time, so that two that start together part
+_CHOOSING = 0x51075  # any constant: one worker chooses at a time, so that two that start together choose differently
 
-# The least used of the devices, the first named of several; on it the lowest slot that is free.
+# The least used device, the first named of equals, and its lowest free slot.
 _TAKE = sa.text(
     """
     INSERT INTO fleet.device_slots (device, slot, holder, host, lease_until)

@@ -1,4 +1,4 @@
-"""Who works: every worker registers itself and is seen with each renewal."""
+"""The workers: each registers itself and is seen with every renewal."""
 
 import uuid
 from typing import Any
@@ -24,7 +24,7 @@ _FORGET = sa.text(
 
 
 def register(db: Database, host: str, pid: int, device: str) -> str:
-    """Add a worker and return its id. Those that have been gone for a day and are named by no run are forgotten."""
+    """Add a worker and return its id. Workers that were gone for a day and are named by no run are deleted."""
     worker_id = str(uuid.uuid4())
     with db.engine.begin() as connection:
         connection.execute(_FORGET)
@@ -36,7 +36,7 @@ def check_in(db: Database, worker_id: str) -> bool:
     """Note that the worker is alive, and return whether it may stay: False if it was asked to leave.
 
     Raises:
-        UnknownWorker: it was silent for a day and was forgotten, or the database is an older one that was restored.
+        UnknownWorker: it was silent for a day and was deleted, or an older database was restored.
     """
     here = workers.update().where(workers.c.id == worker_id).values(seen_at=sa.func.now()).returning(workers.c.drain)
     with db.engine.begin() as connection:
@@ -44,16 +44,16 @@ def check_in(db: Database, worker_id: str) -> bool:
 
 
 def may_stay(db: Database, worker_id: str) -> bool:
-    """As `check_in`, without a sign of life: nothing is written."""
+    """Return what `check_in` returns, but write nothing: this is no sign of life."""
     with db.engine.connect() as connection:
         return _stays(connection.execute(sa.select(workers.c.drain).where(workers.c.id == worker_id)), worker_id)
 
 
 def _stays(drains: sa.CursorResult[Any], worker_id: str) -> bool:
-    drain = drains.scalar_one_or_none()
-    if drain is None:
+    asked_to_leave = drains.scalar_one_or_none()
+    if asked_to_leave is None:
         raise UnknownWorker(worker_id)
-    return not drain
+    return not asked_to_leave
 
 
 def drain(db: Database, worker_id: str) -> None:
@@ -69,7 +69,7 @@ def drain(db: Database, worker_id: str) -> None:
 
 
 def leave(db: Database, worker_id: str) -> None:
-    """Note that the worker has left in order. Its row stays, since its runs name it."""
+    """Note that the worker has left as it should. Its row stays, since its runs name it."""
     with db.engine.begin() as connection:
         connection.execute(workers.update().where(workers.c.id == worker_id).values(stopped_at=sa.func.now()))
 

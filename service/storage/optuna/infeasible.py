@@ -1,4 +1,4 @@
-"""Telling Optuna of a configuration that fits into no memory, so that the sampler turns away from it."""
+"""Reports a configuration that fits into no memory to Optuna, so that the sampler avoids it."""
 
 import warnings
 
@@ -11,20 +11,20 @@ CONSTRAINT = "memory"  # above 0: infeasible
 
 
 def end(db: trials.Opened, trial: Trial, reason: str) -> None:
-    """End a trial that cannot be trained here, whoever tries: pruned, without a value, and infeasible.
+    """End a trial that no worker here can train: pruned, without a value, and infeasible.
 
-    TPE reads complete and pruned trials only, and keeps to where they are feasible; a failed one teaches it
-    nothing. Other samplers look at complete trials alone.
+    TPE reads only complete and pruned trials, and prefers where they are feasible; it learns nothing from a failed
+    one. Other samplers read only complete trials.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             trial.set_constraint(CONSTRAINT, 1.0)
-    except (UpdateFinishedTrialError, KeyError):  # ended, or deleted with its study
+    except (UpdateFinishedTrialError, KeyError):  # it has ended, or was deleted with its study
         return
     trials.end(db, trial._trial_id, TrialState.PRUNED, reason)
 
 
 def was_told(trial: FrozenTrial) -> bool:
-    """Whether the trial was ended here: its run has failed, whatever Optuna calls it."""
+    """Whether `end` ended the trial: its run has failed, though Optuna calls it pruned."""
     return trial.constraints.get(CONSTRAINT, 0.0) > 0

@@ -1,8 +1,8 @@
-"""Reading Optuna's trials in bulk, to the same result as Optuna's own reader.
+"""Reads Optuna's trials in bulk, with the same result as Optuna's own reader.
 
-That one goes through an object mapper, with an object for every parameter, attribute and report: many seconds
-for 10,000 trials, at the start of every worker. Here Postgres gathers what belongs to a trial, and one statement
-brings all of it.
+Optuna uses an object mapper, with an object for every parameter, attribute and report, which takes many seconds for
+10,000 trials at the start of every worker. Here Postgres gathers what belongs to a trial, and one statement returns
+all of it.
 """
 
 import json
@@ -41,7 +41,7 @@ _GATHERED = """
 """
 _TRIAL = "SELECT trial_id, number, state, datetime_start, datetime_complete FROM trials WHERE"
 _ONE = sa.text(_GATHERED.format(trials=f"{_TRIAL} trial_id = :trial"))
-# What `trial_id = ANY` finds is looked up by key; an OR of both conditions would look at the whole study.
+# `trial_id = ANY` looks trials up by key; an OR of both conditions would scan the whole study.
 _MANY = sa.text(
     _GATHERED.format(
         trials=f"""
@@ -58,7 +58,7 @@ def read_trial(session: orm.Session, trial_id: int) -> FrozenTrial | None:
 
 
 def read_trials(session: orm.Session, study_id: int, after: int, among: Collection[int]) -> list[FrozenTrial]:
-    """Return the study's trials with an id above `after`, and of the earlier ones those `among` the given ids."""
+    """Return the study's trials with an id above `after`, and the earlier ones whose ids are in `among`."""
     wanted = {"study": study_id, "after": after, "among": list(among)}
     return [_trial(row) for row in session.execute(_MANY, wanted)]
 
@@ -95,5 +95,5 @@ def _distribution(text: str) -> BaseDistribution:
 
 
 def _local(utc: datetime | None) -> datetime | None:
-    """Optuna keeps UTC and shows local time, both without a zone."""
+    """Return the local time: Optuna keeps UTC and shows local time, both without a zone."""
     return None if utc is None else utc.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)

@@ -1,4 +1,4 @@
-"""Statements on Optuna's tables, whole and in parts, and the keys of attributes that both sides read."""
+"""Statements on Optuna's tables, whole and in parts, and the keys of the attributes that both sides read."""
 
 import json
 
@@ -7,9 +7,9 @@ import sqlalchemy as sa
 RUN = "run"  # the user attribute of a trial that names its run
 FAIL_REASON = "fail_reason"  # the system attribute that says why a trial failed; Optuna writes it too
 
-# As SQL, what Optuna was told of a row of fleet.runs named so: the trial's state, NULL without a trial, ...
+# SQL for what Optuna was told of the named row of fleet.runs: the trial's state, NULL without a trial, ...
 TOLD = "(SELECT state FROM trials WHERE trial_id = {}.trial_id)"
-# ... and its values by objective, of a pruned trial the last report.
+# ... and its values by objective; a pruned trial has its last report.
 VALUES = """(SELECT array_agg(value ORDER BY objective)
     FROM trial_values WHERE trial_id = {}.trial_id AND value_type = 'FINITE')"""
 
@@ -45,16 +45,16 @@ def trial_of_run(connection: sa.Connection, optuna_study_id: int, run_id: int) -
 
 
 def left_behind(connection: sa.Connection) -> list[tuple[int, str]]:
-    """Return the ids of trials that run for nobody, each with the reason: their run was cancelled while it waited, or
-    its holder died before it noted the trial."""
+    """Return the ids of running trials that no run needs, each with the reason: the run was cancelled while it waited,
+    or its holder died before it noted the trial."""
     return [(row[0], row[1]) for row in connection.execute(_LEFT_BEHIND, {"key": RUN})]
 
 
 def delete_trials(connection: sa.Connection, optuna_study_id: int) -> None:
     """Delete an Optuna study's trials, and first lock out workers that are adding to them.
 
-    Optuna's own deletion loads every object, most of a minute for 10,000 trials, and gives up without a word
-    when a worker adds a parameter meanwhile.
+    Optuna's own deletion loads every object, which takes most of a minute for 10,000 trials, and fails silently when
+    a worker adds a parameter meanwhile.
     """
     study = {"study": optuna_study_id}
     connection.execute(sa.text("SELECT FROM studies WHERE study_id = :study FOR UPDATE"), study)

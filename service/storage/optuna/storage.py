@@ -1,4 +1,4 @@
-"""Optuna's storage on our engine: the same connections, the same transaction where we ask for it, quick reads."""
+"""Optuna's storage on our engine: it shares connections, joins transactions on request, and reads quickly."""
 
 from collections.abc import Container, Iterator
 from contextlib import contextmanager
@@ -14,15 +14,15 @@ from service.storage.optuna.reading import read_trial, read_trials
 
 
 class SharedStorage(RDBStorage):
-    """An RDBStorage that keeps no connections of its own beside those of `engine`.
+    """An RDBStorage that uses only the connections of `engine`.
 
     Raises:
-        SchemaOutdated: Optuna's tables are missing, or of another version.
+        SchemaOutdated: Optuna's tables are missing or of another version.
     """
 
     def __init__(self, engine: sa.Engine, options: dict[str, Any]) -> None:
         url = engine.url.render_as_string(hide_password=False)
-        # Optuna's own check of the version takes two connections at once.
+        # Optuna's own check of the version uses two connections at once.
         super().__init__(url, engine_kwargs=options, skip_table_creation=True, skip_compatibility_check=True)
         current, head = self.get_current_version(), self.get_head_version()
         self.engine.dispose()
@@ -35,7 +35,7 @@ class SharedStorage(RDBStorage):
 
     @contextmanager
     def joined(self, connection: sa.Connection) -> Iterator[None]:
-        """Inside, what this thread does with the storage is part of the connection's transaction."""
+        """Join what this thread does with the storage within the block to the connection's transaction."""
         self.scoped_session.remove()
         self.scoped_session(bind=connection, join_transaction_mode="create_savepoint")
         try:

@@ -1,4 +1,4 @@
-"""Optuna's trials as runs need them: made with the mark of their run, opened, reported, ended."""
+"""Optuna's trials as runs use them: created with the mark of their run, opened, reported, ended."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from service.storage.states import storable
 
 
 class Opened(Protocol):
-    """What holds an Optuna storage: `service.storage.database.database.Database`."""
+    """An object with an Optuna storage: `service.storage.database.database.Database`."""
 
     @property
     def optuna(self) -> BaseStorage: ...
@@ -34,10 +34,10 @@ def id_of(study: optuna.Study) -> int:
 
 
 def create(db: Opened, optuna_study_id: int, run_id: int, fixed_params: Mapping[str, Any] | None = None) -> int:
-    """Make a running trial that is marked with its run, and return its id.
+    """Create a running trial that is marked with its run, and return its id.
 
-    `study.ask()` cannot mark a trial in the transaction that creates it, so a worker that dies in between
-    would leave a trial that belongs to nobody and runs for ever; a template can.
+    `study.ask()` cannot mark a trial in the transaction that creates it, so a worker that died in between would
+    leave a trial without a run that never ends; a template can.
     """
     template = FrozenTrial(
         number=-1,  # given by the storage
@@ -56,7 +56,7 @@ def create(db: Opened, optuna_study_id: int, run_id: int, fixed_params: Mapping[
 
 
 def refresh(db: Opened, optuna_study_id: int) -> None:
-    """Let the storage's cache know the trials that others asked for."""
+    """Add the trials that others asked for to the storage's cache."""
     db.optuna.get_all_trials(optuna_study_id, deepcopy=False)
 
 
@@ -73,17 +73,17 @@ def should_prune(trial: Trial, step: int, value: float) -> bool:
 
 
 def tell(study: optuna.Study, trial: Trial, state: TrialState, values: Sequence[float] | None = None) -> None:
-    """End the trial; one that has ended already keeps what it has."""
+    """End the trial; one that has ended keeps what it has."""
     study.tell(trial, values, state=state, skip_if_finished=True)
 
 
 def fail(db: Opened, trial_id: int, reason: str) -> None:
-    """End a trial that nobody will train any more."""
+    """End a trial that will never be trained further."""
     end(db, trial_id, TrialState.FAIL, reason)
 
 
 def reason_of(trial: FrozenTrial) -> str | None:
-    """Return why the trial failed or was ended, if it says so."""
+    """Return the reason why the trial failed or was ended, if it has one."""
     reason: str | None = trial.system_attrs.get(FAIL_REASON)
     return reason
 

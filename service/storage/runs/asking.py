@@ -1,4 +1,4 @@
-"""A run's other half: the Optuna trial it becomes, asked for and suggested under the run's lease."""
+"""The Optuna trial of a run, asked for and suggested under the run's lease."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -18,7 +18,7 @@ def ask(db: Database, study: optuna.Study, lease: Lease, fixed_params: Mapping[s
     """Return the id of the run's trial: the one an earlier holder asked for, or a new one.
 
     Raises:
-        LeaseLost: the run is another holder's by now; a stale one's trial would run for ever.
+        LeaseLost: the run has another holder by now; the trial of a stale holder would never end.
     """
     optuna_study_id = trials.id_of(study)
     trial_id = lease.trial_id
@@ -34,10 +34,10 @@ def ask(db: Database, study: optuna.Study, lease: Lease, fixed_params: Mapping[s
 def suggested(db: Database, lease: Lease, trial: Trial, suggest: Callable[[Trial], T]) -> T:
     """Return `suggest(trial)`; its parameters are written in one transaction, under the lease.
 
-    The sampler draws what it draws jointly before: that may take it seconds, in which nothing should be locked.
+    The sampler makes its joint draw before that: it may take seconds, in which nothing should be locked.
 
     Raises:
-        LeaseLost: as for `ask`.
+        LeaseLost: the run has another holder by now.
     """
     _ = trial.relative_params
     return under_lease(db, lease, lambda: suggest(trial))

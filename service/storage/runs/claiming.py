@@ -1,4 +1,4 @@
-"""Which run a worker gets: first what was begun and lost its holder, then the next that waits."""
+"""Gives a worker its next run: first one that was begun and lost its holder, then the next that waits."""
 
 import sqlalchemy as sa
 
@@ -18,9 +18,8 @@ _LEASED = f"""
 """
 
 # First a run that this worker holds without knowing, since the answer to its claim was lost or the database
-# went away under it; then a dead worker's run, so that nothing started is left lying while new work is begun.
-# What was lost too often is left to `expire`. A server that has just started gives live holders time to renew
-# before anybody takes their runs over.
+# went away; then a dead worker's run, so that begun work comes before new work. `expire` ends runs that were lost
+# too often. After the server has started, live holders get time to renew before their runs are taken over.
 _ADOPT = sa.text(
     f"""
     WITH next AS (
@@ -35,7 +34,7 @@ _ADOPT = sa.text(
 )
 
 # The highest priority first; among equals the study with the fewest running runs, then the oldest. The inner
-# query touches one index entry a study, however long the queue. The studies are ordered before the join: a sort
+# query reads one index entry a study, however long the queue. The studies are ordered before the join: a sort
 # after it would lock a run of every study, and hide those runs from others.
 _TAKE = sa.text(
     f"""
@@ -55,7 +54,7 @@ _TAKE = sa.text(
     """
 )
 
-# Never waits: who stops or deletes a study locks it first and its runs then, we the other way round.
+# Never waits: stopping or deleting a study locks the study first and then its runs, and this goes the other way.
 _BEGIN = sa.text(
     """
     UPDATE fleet.studies SET started_at = now() WHERE id = (
@@ -67,9 +66,9 @@ _BEGIN = sa.text(
 def claim(db: Database, worker_id: str, seconds: float) -> Lease | None:
     """Lease one run for `seconds`: one whose holder died if there is any, else the next that waits.
 
-    Claims that are made at once do not see each other: among studies of one priority the shares may differ by as
-    many runs as there are such claims. A worker holds one run at a time; claiming again without having ended it
-    gives the same run with a new token.
+    Simultaneous claims do not see each other: among studies of one priority the shares may differ by as many runs
+    as there are such claims. A worker holds one run at a time; claiming again before it has ended returns the same
+    run with a new token.
     """
     values = {"worker": worker_id, "seconds": seconds}
     with db.engine.begin() as connection:

@@ -1,4 +1,4 @@
-"""From the end of a study's search to its confirmation: the best configurations once more, as runs of the study."""
+"""Schedules a study's confirmation after its search: runs that train the best configurations again."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ _STUDY = sa.text(
     """
 )
 
-# The best first; of equals the earlier one.
+# The best first, and the earlier one of equals.
 _FOUND = sa.text(
     f"""
     WITH study AS MATERIALIZED (SELECT {SIGN.format("definition")} AS sign FROM fleet.studies WHERE id = :study)
@@ -35,11 +35,11 @@ Params = Mapping[str, Any]
 
 
 def schedule(connection: sa.Connection, study_id: int) -> int:
-    """Insert the runs of the study's confirmation that are not there yet, and return how many those were.
+    """Insert the missing runs of the study's confirmation, and return their number.
 
-    To be called when no run of the study is open, in the transaction that would otherwise note its end; it locks the
-    study's row, so that of several callers one inserts and the others find nothing to do. 0 where the definition has
-    no `confirmation`, the study was stopped or is gone, or all that is to be confirmed has been, whatever came of it.
+    Call it when no run of the study is open, in the transaction that would otherwise note its end. It locks the
+    study's row, so that one of several callers inserts and the others find nothing to do. It returns 0 if the
+    definition has no `confirmation`, the study was stopped or deleted, or everything was confirmed with any outcome.
     """
     study = {"study": study_id}
     stored = connection.execute(_STUDY, study).scalar_one_or_none()
@@ -61,9 +61,9 @@ def schedule(connection: sa.Connection, study_id: int) -> int:
 
 
 def unconfirmed(definition: StudyShape, best_first: Iterable[Params], confirmed: Iterable[Params]) -> list[Params]:
-    """The parameters of each variant's `confirmation.top` best distinct configurations, those confirmed left out.
+    """Return the parameters of each variant's `confirmation.top` best distinct configurations that were not confirmed.
 
-    What was found later may push a configuration out of the best, never bring one back that was confirmed before.
+    A later result may push a configuration out of the best, and one that was confirmed is never confirmed again.
     """
     top = 0 if definition.confirmation is None else definition.confirmation.top
     known = {_configuration(definition, params) for params in confirmed}
@@ -81,5 +81,5 @@ def unconfirmed(definition: StudyShape, best_first: Iterable[Params], confirmed:
 
 
 def _configuration(definition: StudyShape, params: Params) -> str:
-    """What a training of these parameters is told; equal texts are equal trainings."""
+    """The parameters of a training as text; equal texts are equal trainings."""
     return json.dumps(recorded_params(definition, params), sort_keys=True)

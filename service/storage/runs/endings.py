@@ -1,4 +1,4 @@
-"""How runs end and, with the last of them, their study."""
+"""Ends runs and, with the last of them, their study."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from service.storage.runs import confirmation, limits
 from service.storage.runs.expressions import SPENT_S
 from service.storage.states import RunState, storable
 
-# Whoever ends the run, its values are what Optuna was told; a run without a trial brings its own.
+# The values are always those that Optuna was told; a run without a trial has its own.
 _END = sa.text(
     f"""
     UPDATE fleet.runs SET state = :state, reason = :reason, best_epoch = :best_epoch, finished_at = now(),
@@ -29,7 +29,7 @@ _CANCEL_WAITING = sa.text(
 
 _HAS = "EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND state = '{}')"
 
-# Studies whose end is due: nothing is left to do, or what waits may not be begun any more.
+# Studies whose end is due: no run is open, or the waiting ones may not begin.
 _DUE = sa.text(
     f"""
     SELECT s.id FROM fleet.studies s WHERE s.finished_at IS NULL AND s.id = coalesce(:study, s.id)
@@ -51,7 +51,7 @@ def end_run(
     best_epoch: int | None = None,
     values: Sequence[float] | None = None,
 ) -> None:
-    """End the run, which the caller has locked, after Optuna was told."""
+    """End the run, which the caller has locked and whose Optuna trial has ended."""
     ending = {"state": state, "reason": reason and storable(reason), "best_epoch": best_epoch}
     connection.execute(_END, {"run": run_id, **ending, "values": values and list(values)})
 
@@ -60,7 +60,7 @@ def close_finished_studies(db: Database, study_id: int | None = None) -> int:
     """Cancel what waits in studies that were stopped or reached a limit, confirm or finish those without open runs,
     and return how many runs were cancelled.
 
-    To be called after the commit that ended a run: the last of two that end at once sees both.
+    Call it after the commit that ended a run: the last of two that end at once sees both.
     """
     with db.engine.connect() as connection:
         due = connection.execute(_DUE, {"study": study_id}).scalars().all()
@@ -68,7 +68,7 @@ def close_finished_studies(db: Database, study_id: int | None = None) -> int:
 
 
 def _close(db: Database, study_id: int) -> int:
-    """As `close_finished_studies`, for one study, looked at again while nobody can extend, stop or delete it."""
+    """Do what `close_finished_studies` does for one study, checked again under a lock on it."""
     study = {"study": study_id}
     with db.engine.begin() as connection:
         if connection.execute(_LOCK, study).one_or_none() is None:

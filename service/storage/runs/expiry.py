@@ -1,4 +1,4 @@
-"""Ends runs whose worker is gone, and the Optuna trials that were left behind. Any live worker may call it."""
+"""Ends runs whose worker is gone, and the Optuna trials that were left behind."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,8 +25,8 @@ _LOST = sa.text(
     """
 )
 
-# For a trial that was ended outside of `finish`, by hand or by an earlier release: where the first objective was the
-# best in the first repeat.
+# The epoch at which the first objective was best in the first repeat, for a trial that was ended outside of `finish`,
+# by hand or by an earlier release.
 _BEST_EPOCH = sa.text(
     f"""
     SELECT c.epoch FROM fleet.curves c JOIN fleet.runs r ON r.id = c.run_id JOIN fleet.studies s ON s.id = r.study_id
@@ -38,12 +38,11 @@ _BEST_EPOCH = sa.text(
 
 
 def expire(db: Database) -> int:
-    """End what nobody may take over any more, and return how many runs that were.
+    """End the runs that may not be taken over, and return their number.
 
-    These are runs whose leases ended once more than their study's `retries`, runs of stopped studies whose
-    holder died, and waiting runs of studies that were stopped or reached a limit. A run whose trial had been told
-    by then ends as it was told, and Optuna trials that ended runs have left behind have failed. Any worker may call
-    this at any time.
+    These are runs whose leases ended once more than their study's `retries`, runs of stopped studies whose holder
+    died, and waiting runs of studies that were stopped or reached a limit. A run whose trial has ended in Optuna ends
+    in the same way, and Optuna trials that ended runs left behind fail. Any worker may call this at any time.
     """
     ended = 0
     while _end_a_lost_run(db):
@@ -73,7 +72,7 @@ def _end_a_lost_run(db: Database) -> bool:
 
 
 def _ending_of_pruned(trial: FrozenTrial) -> tuple[RunState, str | None]:
-    """Pruned to Optuna is also what fitted into no memory."""
+    """Return how the run of a pruned trial ended: Optuna also has trials that fitted into no memory as pruned."""
     if infeasible.was_told(trial):
         return RunState.FAILED, trials.reason_of(trial)
     return RunState.PRUNED, None

@@ -1,4 +1,4 @@
-"""What happened to a run, as people understand it: who held it, from when to when, and how that ended."""
+"""The history of a run for people: each holder, from when to when, and how that ended."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ class Attempt:
 
     number: int  # from 1; the one after a preempted attempt has its number again
     state: AttemptState
-    worker: str | None  # host:pid; None once nobody knows this worker any more
+    worker: str | None  # host:pid; None once the worker was deleted
     started_at: datetime
     ended_at: datetime | None
     reason: str | None
@@ -38,12 +38,12 @@ def of_run(db: Database, run_id: int) -> list[Attempt]:
 
 
 def attempts(connection: sa.Connection, run_id: int) -> list[Attempt]:
-    """As `of_run`, in a transaction that is under way."""
+    """Return what `of_run` returns, within the connection's transaction."""
     return _read(connection.execute(_CHANGES, {"run": run_id}))
 
 
 def _read(changes: Iterable[sa.Row[Any]]) -> list[Attempt]:
-    """The attempts behind the rows that the trigger wrote, one for every change of state or holder."""
+    """Return the attempts in the rows that the trigger wrote, one row for every change of state or holder."""
     found: list[Attempt] = []
     holder = None
     for change in changes:
@@ -62,5 +62,5 @@ def _read(changes: Iterable[sa.Row[Any]]) -> list[Attempt]:
 
 
 def _returned(change: sa.Row[Any], attempt: Attempt) -> AttemptState:
-    """How an attempt ended that brought its run back to the queue: one that counts was lost."""
+    """Return how an attempt ended whose run went back to the queue: an attempt that counts was lost."""
     return AttemptState.LOST if change.attempts == attempt.number else AttemptState.PREEMPTED

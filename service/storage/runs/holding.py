@@ -1,4 +1,4 @@
-"""What the holder of a run may do with it, always under its token."""
+"""The writes of a run's holder, always under its token."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -51,7 +51,7 @@ _HAND_BACK = sa.text(
 
 
 def renew(db: Database, lease: Lease, seconds: float) -> StudyState:
-    """Hold the run for `seconds` from now and return what its study is meant to do.
+    """Hold the run for `seconds` from now and return the state of its study.
 
     Raises:
         LeaseLost: another worker holds the run, it was cancelled, or its study is gone.
@@ -64,8 +64,8 @@ def renew(db: Database, lease: Lease, seconds: float) -> StudyState:
 
 
 def under_lease(db: Database, lease: Lease, call: Callable[[], T]) -> T:
-    """Return `call()`, made while nobody can take the run over; what it does with `db.optuna` is done with the check
-    of the token, or not at all.
+    """Return `call()`, made while the run cannot be taken over; what it does with `db.optuna` is committed with the
+    check of the token, or not at all.
 
     Raises:
         LeaseLost: as for `renew`; `call` was not made.
@@ -79,10 +79,9 @@ def under_lease(db: Database, lease: Lease, call: Callable[[], T]) -> T:
 def attach(
     db: Database, lease: Lease, trial_id: int | None, trial_number: int | None, params: Mapping[str, Any] | None = None
 ) -> None:
-    """Note which Optuna trial the run has become, if it becomes one; earlier holders' curves are dropped, training
-    starts anew.
+    """Note which Optuna trial the run has become, if any, and drop earlier holders' curves: training starts anew.
 
-    `params` are what the sampler suggested, without what the study fixes; None leaves them as they are.
+    `params` are those that the sampler suggested, without fixed ones; None leaves them as they are.
 
     Raises:
         LeaseLost: as for `renew`.
@@ -94,7 +93,7 @@ def attach(
 
 
 def note_facts(db: Database, lease: Lease, facts: Mapping[str, Any]) -> None:
-    """Keep what the trial process said of itself: the backend that ran, parameter count, device.
+    """Store what the trial process reported of itself: the backend that ran, parameter count, device.
 
     Raises:
         LeaseLost: as for `renew`.
@@ -106,11 +105,11 @@ def note_facts(db: Database, lease: Lease, facts: Mapping[str, Any]) -> None:
 def record_epoch(
     db: Database, lease: Lease, epoch: int, points: Sequence[CurvePoint], report: tuple[int, float] | None = None
 ) -> None:
-    """Write an epoch's curve points (again: they are replaced) and what Optuna's pruner is to hear.
+    """Write an epoch's curve points, replacing earlier ones, and the report for Optuna's pruner.
 
-    `epoch` is counted over all repeats, for whoever watches the run; the points have their own.
-    `report` is a step with a finite value. It goes into Optuna's own table from here, so that a stale holder's
-    report is refused like everything else it writes, and in the same transaction; `Trial.report` cannot do that.
+    `epoch` is counted over all repeats, for watching the run; the points have their own.
+    `report` is a step with a finite value. This writes it into Optuna's own table, so that a stale holder's report
+    is refused like everything else it writes, and in the same transaction; `Trial.report` cannot do that.
 
     Raises:
         LeaseLost: as for `renew`.
@@ -145,9 +144,9 @@ def finish(
 
     `values`, one per objective, are needed where there is no such trial.
 
-    Nobody can take the run over between the check of the token and Optuna's record, and if this process dies before
-    the commit neither the trial nor the run has ended. Called again after a commit whose answer was lost, it finds
-    the run ended and returns.
+    The run cannot be taken over between the check of the token and Optuna's record, and if this process dies before
+    the commit, neither the trial nor the run has ended. Called again after a commit whose answer was lost, it finds
+    that the run has ended, and returns.
 
     Raises:
         LeaseLost: as for `renew`; `tell` was not called.
@@ -162,9 +161,9 @@ def finish(
 
 
 def hand_back(db: Database, lease: Lease, reason: str | None = None, *, attempted: bool = False) -> None:
-    """Put the run back for another worker; being asked to leave is no failed attempt. May be repeated, as `finish`.
+    """Put the run back for another worker. It is safe to repeat, as `finish` is.
 
-    `reason` is for the run's history; `attempted` if the run is not as it was: the attempt counts.
+    `reason` is for the run's history. `attempted` makes the attempt count; without it, leaving is no failed attempt.
 
     Raises:
         LeaseLost: as for `renew`.
@@ -173,17 +172,17 @@ def hand_back(db: Database, lease: Lease, reason: str | None = None, *, attempte
     with db.engine.begin() as connection:
         if connection.execute(_HAND_BACK, values).rowcount == 0:
             _refuse_unless_brought_to(connection, lease, RunState.WAITING)
-    close_finished_studies(db, lease.study_id)  # which may have been stopped meanwhile
+    close_finished_studies(db, lease.study_id)  # the study may have been stopped meanwhile
 
 
 def _is_held(connection: sa.Connection, lease: Lease) -> bool:
-    """Whether this holder still has the run; nobody can take it over until the transaction ends."""
+    """Whether this holder still has the run; it cannot be taken over until the transaction ends."""
     held = "SELECT 1 FROM fleet.runs WHERE id = :run AND token = :token AND state = 'running' FOR UPDATE"
     return connection.execute(sa.text(held), _key(lease)).one_or_none() is not None
 
 
 def _refuse_unless_brought_to(connection: sa.Connection, lease: Lease, state: RunState) -> None:
-    """Raise LeaseLost unless this holder has done already what it asks for, in a commit whose answer was lost."""
+    """Raise LeaseLost unless an earlier call, whose answer was lost, has brought the run to this state."""
     done = "SELECT 1 FROM fleet.runs WHERE id = :run AND token = :token AND state = :state"
     if connection.execute(sa.text(done), {**_key(lease), "state": state}).one_or_none() is None:
         raise LeaseLost(lease.run_id, lease.token)

@@ -1,4 +1,4 @@
-"""The limits of a search: once one is reached no further trial is begun, and those in training go on to their end."""
+"""The limits of a search: once one is reached, no further trial begins, and trials in training run to their end."""
 
 import sqlalchemy as sa
 
@@ -7,13 +7,13 @@ from service.storage.states import STUDY_STOPPED
 
 _BUDGET = "(s.definition->'budget'->>'{}')"
 
-# Leased seconds of the search's runs, those in training included.
+# Leased seconds of the search's runs, including those in training.
 _DEVICE_TIME = f"""
     (SELECT sum({SPENT_S}) FROM fleet.runs WHERE study_id = s.id AND stage = 'search')
         >= {_BUDGET.format("device_time")}::float
 """
 
-# The trials that ended after the one with the best value so far: after the first of them, if several have it.
+# The trials that ended after the one with the best value so far, or after the first of several with that value.
 _WITHOUT_BETTER = f"""
     (SELECT count(*) FROM fleet.runs WHERE study_id = s.id AND stage = 'search'
         AND state IN ('complete', 'pruned', 'failed') AND (finished_at, id) > coalesce(
@@ -24,8 +24,8 @@ _WITHOUT_BETTER = f"""
         >= {_BUDGET.format("patience")}::int
 """
 
-# Why the study `s` may begin no further trial, as SQL; NULL where it may. CASE stops at the first rule that holds
-# and a rule that the study does not have costs nothing.
+# SQL for the reason why the study `s` may begin no further trial; NULL where it may. CASE stops at the first rule that
+# holds, and a rule that the study does not have costs nothing.
 REASON = f"""
     CASE
         WHEN s.state = 'stopped' THEN '{STUDY_STOPPED}'

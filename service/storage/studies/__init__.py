@@ -1,1 +1,1 @@
-"""Studies and what people read of them: created, listed, changed, extended, cancelled; their trials and curves."""
+"""Studies: created, listed, changed, extended, cancelled; their trials and curves."""

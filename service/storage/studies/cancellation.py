@@ -1,4 +1,4 @@
-"""One trial, or one run of a confirmation, called off by hand."""
+"""Cancels one trial, or one run of a confirmation, by hand."""
 
 import sqlalchemy as sa
 
@@ -17,15 +17,15 @@ _LOCKED = sa.text("SELECT id, state, trial_id FROM fleet.runs WHERE id = :id FOR
 def cancel(db: Database, name: str, number: int, stage: Stage = Stage.SEARCH) -> None:
     """End trial `number` of the study, or the run at that place in its confirmation, for good.
 
-    A trial counts in the budget like every ended run; a configuration is not confirmed another time.
+    The trial counts in the budget like every ended run; a cancelled confirmation is not repeated.
 
-    A holder loses its lease by this: it is refused from now on, notices at its next renewal or epoch, and goes on
-    with other runs. Cancelling again changes nothing.
+    A holder loses its lease: its writes are refused, it notices at its next renewal or epoch, and it takes other
+    runs. Cancelling again changes nothing.
 
     Raises:
         UnknownStudy: there is none of this name.
-        UnknownTrial: no run of it became this trial, or its confirmation has no such run.
-        TrialEnded: it has ended otherwise.
+        UnknownTrial: none of its runs became this trial, or its confirmation has no such run.
+        TrialEnded: the run has ended in another way.
     """
     study = studies.get(db, name)
     found = trials.get(db, study, number, stage).run_id

@@ -1,4 +1,4 @@
-"""Learning curves: kept in our own table, since Optuna re-reads every report of every running trial."""
+"""Learning curves, kept in our own table, since Optuna reads every report of every running trial again."""
 
 from collections.abc import Collection, Mapping
 
@@ -31,7 +31,7 @@ def epochs_of_run(db: Database, run_id: int) -> Mapping[tuple[int, int], Mapping
 def of_study(
     db: Database, study_id: int, metrics: Collection[tuple[str, str]] | None = None
 ) -> Mapping[int, list[CurvePoint]]:
-    """Return the points of every run of the study by run id, of the given (split, metric) pairs or of all."""
+    """Return the points of the study's runs by run id, for the given (split, metric) pairs or for all."""
     query = sa.select(curves.c.run_id, *_POINT).join(runs, runs.c.id == curves.c.run_id)
     query = query.where(runs.c.study_id == study_id).order_by(curves.c.run_id, *_ORDER)
     if metrics is not None:

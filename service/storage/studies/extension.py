@@ -1,4 +1,4 @@
-"""More work for a study, whether it is running or has finished: further trials, or a confirmation."""
+"""Adds work to a running or finished study: further trials, or a confirmation."""
 
 from typing import Any
 
@@ -14,8 +14,8 @@ from service.storage.studies import studies
 
 _LOCK = sa.text("SELECT id, state, stage, finished_at, definition FROM fleet.studies WHERE name = :name FOR UPDATE")
 
-# What has finished runs again, also if it was paused before its last run ended; the time between does not count as
-# wall time.
+# A finished study runs again, also if it was paused before its last run ended; the time between does not count as wall
+# time.
 _OPEN_AGAIN = """
     finished_at = NULL, started_at = started_at + coalesce(now() - finished_at, interval '0'),
     state = CASE WHEN finished_at IS NULL THEN state ELSE 'running' END
@@ -47,12 +47,12 @@ _IS_CONFIRMED = sa.text("SELECT EXISTS (SELECT FROM fleet.runs WHERE study_id = 
 def extend(db: Database, name: str, trials: int) -> StudyRecord:
     """Add `trials` runs (at least 1) to the study's budget; one that has finished is searched again.
 
-    Its row is locked meanwhile: the end of its last run is noted before, and the study opened again, or after,
-    and the study stays open; a stop comes before, and this is refused, or after, and cancels the new runs.
+    Its row is locked meanwhile. If the end of its last run is noted before, the study is opened again; if after, it
+    stays open. A stop that comes before refuses this; one that comes after cancels the new runs.
 
     Raises:
         UnknownStudy: there is none of this name.
-        NotExtendable: it is a grid, was stopped, is being confirmed, reached a limit, or would become too large.
+        NotExtendable: the study is a grid, was stopped, is being confirmed, reached a limit, or would be too large.
     """
     with db.engine.begin() as connection:
         row = _locked(connection, name)
@@ -74,15 +74,15 @@ def extend(db: Database, name: str, trials: int) -> StudyRecord:
 
 
 def confirm(db: Database, name: str, wanted: Confirmation) -> StudyRecord:
-    """Have the study's best configurations confirmed: at once if it has finished, else when its search has ended.
+    """Confirm the study's best configurations: at once if it has finished, else when its search has ended.
 
-    What `wanted` leaves open is as the study's definition has it, else the default. It may be asked for again with a
-    larger `top`; what was confirmed before is not confirmed again.
+    Unset fields of `wanted` are taken from the study's definition, else from the defaults. A later call may ask for a
+    larger `top`; no configuration is confirmed again.
 
     Raises:
         UnknownStudy: there is none of this name.
-        NotConfirmable: it has several objectives or was stopped, no such configuration is left, or others were
-            confirmed under another number of seeds, so that the two could not be compared.
+        NotConfirmable: the study has several objectives or was stopped, no configuration is left, or others were
+            confirmed under another number of seeds and could not be compared.
     """
     with db.engine.begin() as connection:
         row = _locked(connection, name)

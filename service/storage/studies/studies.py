@@ -1,4 +1,4 @@
-"""Studies: created whole or not at all, listed, paused, stopped, deleted."""
+"""Studies: created as a whole or not at all, listed, paused, stopped, deleted."""
 
 import contextlib
 import json
@@ -28,8 +28,8 @@ Intention = Literal["running", "paused", "stopped"]
 def create(db: Database, definition: StudyDefinition) -> StudyRecord:
     """Create the study, its Optuna study and its queue of `definition.trials` runs.
 
-    Ours is one transaction that also covers Optuna's: whoever sees the study sees all of it. A crash in between
-    leaves at most an empty Optuna study, which the next creation under its name takes over.
+    Our transaction encloses Optuna's: a study is visible only as a whole. A crash in between leaves at most an empty
+    Optuna study, which the next study of its name replaces.
 
     Raises:
         StudyExists: the name is taken, here or by an Optuna study with trials that is not ours.
@@ -58,7 +58,7 @@ def create(db: Database, definition: StudyDefinition) -> StudyRecord:
                 {"study": study_id, "last": definition.trials - 1},
             )
         except BaseException:
-            with contextlib.suppress(Exception):  # the first error is the one to tell
+            with contextlib.suppress(Exception):  # the first error is the one to report
                 db.optuna.delete_study(optuna_study_id)
             raise
     return get(db, definition.name)
@@ -116,7 +116,7 @@ def set_state(db: Database, name: str, state: Intention) -> StudyRecord:
 
 
 def set_priority(db: Database, name: str, priority: int) -> StudyRecord:
-    """Serve the study before those of a lower priority from the next claim on; what is running goes on.
+    """Serve the study before those of a lower priority from the next claim on; running runs continue.
 
     Raises:
         UnknownStudy: there is none of this name.
@@ -129,7 +129,7 @@ def set_priority(db: Database, name: str, priority: int) -> StudyRecord:
 
 
 def delete(db: Database, name: str) -> None:
-    """Delete the study with its runs, curves and Optuna trials; workers on it notice and go on with others.
+    """Delete the study with its runs, curves and Optuna trials; its workers notice and take other runs.
 
     Raises:
         UnknownStudy: there is none of this name.
@@ -141,8 +141,8 @@ def delete(db: Database, name: str) -> None:
         if optuna_study_id is None:
             raise UnknownStudy(name)
         delete_trials(connection, optuna_study_id)
-    with contextlib.suppress(KeyError):  # deleted by hand in the dashboard
-        db.optuna.delete_study(optuna_study_id)  # what is left of it, and its cache
+    with contextlib.suppress(KeyError):  # somebody deleted it in Optuna's dashboard
+        db.optuna.delete_study(optuna_study_id)  # the rest of it, and its cache
 
 
 def _create_in_optuna(db: Database, definition: StudyDefinition) -> int:
@@ -160,7 +160,7 @@ def _create_in_optuna(db: Database, definition: StudyDefinition) -> int:
 
 
 def _link_to_report(db: Database, name: str) -> None:
-    from optuna_dashboard import save_note  # brings a web server along: not for every worker's start
+    from optuna_dashboard import save_note  # imports a web server, which would slow every worker's start
 
     save_note(optuna.load_study(study_name=name, storage=db.optuna), f"[Report of this study](/studies/{name})")
 
@@ -173,12 +173,12 @@ def _state(row: sa.Row[tuple[object, ...]]) -> StudyState:
 
 @lru_cache(maxsize=1024)  # more than the longest page
 def _parsed(text: str) -> StudyShape:
-    """Definitions are read far more often than written. Today's rules are no reason not to read one."""
+    """Return the definition, cached since it is read far more often than written, and without today's rules."""
     return StudyShape.model_validate(json.loads(text))
 
 
 # The number, the device time and the best of every study's runs, by stage and state. Arrays are compared element by
-# element: the lowest cost wins, and of equals the earlier run, whose id comes last.
+# element: the lowest cost comes first, then the earlier run; the id is the last element.
 _WITH_RUNS = """
     WITH page AS MATERIALIZED (
         SELECT *, {sign} AS sign FROM fleet.studies {which})
@@ -195,7 +195,7 @@ _NO_RUNS = {state.value: 0 for state in RunState}
 
 
 def _records(db: Database, which: str, **values: object) -> list[StudyRecord]:
-    """The studies that the clauses `which` leave, the newest first: one statement for them, one for their best runs."""
+    """The studies that the clauses `which` select: one statement for them, one for their best runs."""
     statement = sa.text(_WITH_RUNS.format(which=which, spent_s=SPENT_S, sign=SIGN.format("definition")))
     with db.engine.connect() as connection:
         rows = [_Row(row) for row in connection.execute(statement, values).all()]
@@ -205,14 +205,14 @@ def _records(db: Database, which: str, **values: object) -> list[StudyRecord]:
 
 
 class _Row:
-    """A study as `_WITH_RUNS` has it, by which one knows which runs belong to its record."""
+    """A row of `_WITH_RUNS`, which names the runs that belong to the study's record."""
 
     def __init__(self, row: sa.Row[Any]) -> None:
         self._row = row
         self._counts = {stage.value: dict(_NO_RUNS) for stage in Stage}
         self._spent_s = 0.0
         best: dict[str, int | None] = {}
-        for stage, state, runs, spent_s, best_run in row.by_state or ():  # of a study without runs NULL
+        for stage, state, runs, spent_s, best_run in row.by_state or ():  # NULL for a study without runs
             self._counts[stage][state] = runs
             if stage == Stage.SEARCH:
                 self._spent_s += spent_s
@@ -224,7 +224,7 @@ class _Row:
         self.winner = best.get(Stage.CONFIRMATION) if self._state is StudyState.COMPLETE else None
 
     def record(self, runs: Mapping[int, TrialRecord]) -> StudyRecord:
-        """The study, its best runs looked up among `runs`; one that has just been deleted is not among them."""
+        """The study's record, with its best runs from `runs`; a run that has just been deleted is missing there."""
         return StudyRecord(
             id=self._row.id,
             name=self._row.name,

@@ -1,4 +1,4 @@
-"""Trials as people read them: the runs of a study with what they were trained with and came to."""
+"""Trials for people: the runs of a study with their parameters and results."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +31,7 @@ def page(
     *,
     stage: Stage | None = None,
 ) -> list[TrialRecord]:
-    """Return a page of the study's runs in the order of its queue, those of one state or stage if given."""
+    """Return a page of the study's runs in the order of its queue, or only those of one state or stage."""
     query = _runs_of(study.id).order_by(runs.c.ordinal).limit(limit).offset(offset)
     if state is not None:
         query = query.where(runs.c.state == state)
@@ -41,7 +41,7 @@ def page(
 
 
 def begun(db: Database, study: StudyRecord) -> list[TrialRecord]:
-    """Return every run of the search that was begun and not cancelled, by trial number, those without one last."""
+    """Return every run of the search that was begun and not cancelled, by trial number, and those without one last."""
     wanted = (runs.c.stage == Stage.SEARCH, runs.c.state.in_(BEGUN_STATES))
     query = _runs_of(study.id).where(*wanted).order_by(runs.c.trial_number.nulls_last(), runs.c.ordinal)
     return _all(db, query, study.definition)
@@ -75,13 +75,13 @@ def by_id(connection: sa.Connection, definitions: Mapping[int, StudyShape]) -> d
 
 
 def _runs_of(study_id: int) -> sa.Select[Any]:
-    """The study's runs with who held them and, of those that confirm, their places."""
+    """The study's runs with their holders and, for those that confirm, their places."""
     place = sa.func.row_number().over(order_by=runs.c.ordinal) - 1
     confirms = (runs.c.study_id == study_id, runs.c.stage == Stage.CONFIRMATION)
-    confirming = sa.select(runs.c.id, place.label("place")).where(*confirms).subquery()
-    columns = sa.select(runs, workers.c.host, workers.c.pid, confirming.c.place)
+    placed = sa.select(runs.c.id, place.label("place")).where(*confirms).subquery()
+    columns = sa.select(runs, workers.c.host, workers.c.pid, placed.c.place)
     joined = columns.outerjoin(workers, workers.c.id == runs.c.worker_id)
-    return joined.outerjoin(confirming, confirming.c.id == runs.c.id).where(runs.c.study_id == study_id)
+    return joined.outerjoin(placed, placed.c.id == runs.c.id).where(runs.c.study_id == study_id)
 
 
 def _all(db: Database, query: sa.Select[Any], definition: StudyShape) -> list[TrialRecord]:
