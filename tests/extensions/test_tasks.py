@@ -1,15 +1,16 @@
 """A task with a name that a test alone brings: one class and one entry are all that it needs."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 import pytest
 import torch
 
-from pernodedrop.registry import Registry
 from search_spaces import (
     BUILT_IN_TASKS,
     BuiltInTask,
@@ -26,6 +27,16 @@ from tests.search_spaces.studies import raw
 from workers.tasks import UnknownTask, load_task
 from workers.training import Training
 
+ROOT = Path(__file__).parents[2]
+ELSEWHERE = """
+from pathlib import Path
+from search_spaces import named_scale, parse_definition, scaled
+from tests.search_spaces.studies import raw
+from workers.tasks import load_task
+definition = parse_definition(raw(task={"name": "quadrants", "epochs": 8}))
+print(scaled(definition, named_scale("small", definition)).task.train_size)
+print(type(load_task(definition.task, Path())).__name__)
+"""
 SILENT = replace(QUADRANTS, path="tests.extensions.outside_task:Octants")
 
 
@@ -87,14 +98,13 @@ def test_without_it_the_name_is_unknown() -> None:
         study("quadrants")
 
 
-def test_another_distribution_brings_it_by_an_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_distribution_brings_it_by_an_entry_point(tmp_path: Path) -> None:
     info = tmp_path / "quadrants-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: quadrants\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[pernodedrop.tasks]\nquadrants = tests.extensions.outside_task:QUADRANTS\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    assert [*entry_points(group=BUILT_IN_TASKS.group)] == [
-        EntryPoint("quadrants", "tests.extensions.outside_task:QUADRANTS", BUILT_IN_TASKS.group)
-    ]
-    fresh: Registry[BuiltInTask] = Registry(BUILT_IN_TASKS.noun, BUILT_IN_TASKS.group, {})
-    assert fresh.named("quadrants") is QUADRANTS
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(tmp_path), str(ROOT)))}
+    command = [sys.executable, "-c", ELSEWHERE]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["50", "Quadrants"]
