@@ -19,7 +19,7 @@ from search_spaces.resolution import fixed_params, recorded_params
 from search_spaces.scale import InvalidScale, Scale, scaled
 from search_spaces.schema import definition_schema
 from search_spaces.shape import StudyShape
-from search_spaces.task import BUILT_IN_TASKS, Precision, TaskSpec
+from search_spaces.task import BUILT_IN_TASKS, BuiltInTask, Precision, Samples, TaskSpec
 from search_spaces.trial_config import TrialConfig, variant_of
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "BUILT_IN_TASKS",
     "SCALES",
     "Budget",
+    "BuiltInTask",
     "CategoricalDimension",
     "Confirmation",
     "Dimension",
@@ -38,6 +39,7 @@ __all__ = [
     "Objective",
     "Precision",
     "Problem",
+    "Samples",
     "Scale",
     "StudyDefinition",
     "StudyShape",

@@ -1,35 +1,14 @@
 """Scales with a name, fitted to the study they are to make smaller."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 from search_spaces.narrowing import narrowed, numbers, setters
 from search_spaces.scale import InvalidScale, Scale
 from search_spaces.shape import StudyShape
+from search_spaces.task import BUILT_IN_TASKS, BuiltInTask, Samples
 
 SCALES = ("small", "medium", "full")
-
-
-@dataclass(frozen=True)
-class Samples:
-    """How many samples of a task to take; None takes all."""
-
-    train: int | None = None
-    val: int | None = None
-
-
-SMALL = {
-    "digits": Samples(400),
-    "cifar10": Samples(2_000, 1_000),
-    "speech_commands": Samples(500, 300),
-    "rcv1": Samples(2_000, 1_000),
-}
-MEDIUM = {
-    "digits": Samples(1_000),
-    "cifar10": Samples(10_000, 5_000),
-    "speech_commands": Samples(2_000),
-    "rcv1": Samples(8_000),
-}
 
 
 def named_scale(name: str, definition: StudyShape) -> Scale:
@@ -40,21 +19,20 @@ def named_scale(name: str, definition: StudyShape) -> Scale:
     Raises:
         InvalidScale: another name.
     """
+    own = BuiltInTask(definition.task.name, Samples(), Samples())  # of an own task all samples, at every scale
+    task = BUILT_IN_TASKS.get(definition.task.name, own)
     match name:
         case "small":
-            return _fitted(definition, SMALL, epochs=5, repeats=3, trials=30, rates=4)
+            return _fitted(definition, task.small, epochs=5, repeats=3, trials=30, rates=4)
         case "medium":
-            return _fitted(definition, MEDIUM, epochs=10, repeats=5, trials=100, rates=5)
+            return _fitted(definition, task.medium, epochs=10, repeats=5, trials=100, rates=5)
         case "full":
             return Scale()
         case _:
             raise InvalidScale(f"scale must be {', '.join(SCALES)} or key=value, got {name!r}")
 
 
-def _fitted(
-    definition: StudyShape, sizes: Mapping[str, Samples], *, epochs: int, repeats: int, trials: int, rates: int
-) -> Scale:
-    samples = sizes.get(definition.task.name, Samples())
+def _fitted(definition: StudyShape, samples: Samples, *, epochs: int, repeats: int, trials: int, rates: int) -> Scale:
     scale = Scale(epochs=epochs, repeats=repeats, train_size=samples.train, val_size=samples.val)
     if not definition.sampler.visits_grid:
         return replace(scale, trials=trials)

@@ -1,22 +1,64 @@
 """The task of a study: a data set with its backbone."""
 
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from pernodedrop.registry import Registry
 from search_spaces.part import Part
 from search_spaces.scalars import LONGEST_TEXT, ParameterName, Scalar
 
-BUILT_IN_TASKS = ("digits", "cifar10", "speech_commands", "rcv1")
+
+@dataclass(frozen=True)
+class Samples:
+    """How many samples of a task to take; None takes all."""
+
+    train: int | None = None
+    val: int | None = None
+
+
+@dataclass(frozen=True)
+class BuiltInTask:
+    """What a study knows of a task with a name: `path` is its class, "package.module:Class", which workers import.
+
+    `small` and `medium` are its samples at the scales of these names, `library` is the package of the extra `worker`
+    that reads its data.
+    """
+
+    path: str
+    small: Samples
+    medium: Samples
+    library: str | None = None
+
+
+# A new built-in task is a class in a file of its own and a line here. Importing the list imports no task.
+BUILT_IN_TASKS: Registry[BuiltInTask] = Registry(
+    "task.name",
+    "pernodedrop.tasks",
+    {
+        "digits": BuiltInTask("workers.tasks.digits:Digits", Samples(400), Samples(1_000), "sklearn"),
+        "cifar10": BuiltInTask("workers.tasks.cifar10:Cifar10", Samples(2_000, 1_000), Samples(10_000, 5_000)),
+        "speech_commands": BuiltInTask(
+            "workers.tasks.speech_commands:SpeechCommands", Samples(500, 300), Samples(2_000), "librosa"
+        ),
+        "rcv1": BuiltInTask("workers.tasks.rcv1:Rcv1", Samples(2_000, 1_000), Samples(8_000), "sklearn"),
+    },
+)
+
 Precision = Literal["float32", "bfloat16"]
 TASK_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*((\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*)?$"
+
+
+def _describe_names(schema: dict[str, Any]) -> None:
+    schema["description"] = f"{', '.join(BUILT_IN_TASKS)}, or an own task: package.module:Class"
 
 
 class TaskSpec(Part):
     """Which data and model, and how long to train them."""
 
     name: Annotated[str, StringConstraints(pattern=TASK_PATTERN, max_length=LONGEST_TEXT)] = Field(
-        description="digits, cifar10, speech_commands, rcv1, or an own task: package.module:Class",
+        json_schema_extra=_describe_names,
     )
     epochs: int = Field(default=20, ge=1, le=10_000)
     train_size: int | None = Field(

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from search_spaces import BUILT_IN_TASKS, TaskSpec
+from search_spaces import BUILT_IN_TASKS, InvalidDefinition, TaskSpec, parse_definition
+from tests.search_spaces.studies import raw
 from workers.tasks import InvalidOptions, UnknownTask, load_task
-from workers.tasks.registry import BUILT_IN
 
 MODULE = """
 from workers.tasks import Task
@@ -29,19 +29,23 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", sorted(BUILT_IN))
+@pytest.mark.parametrize("name", sorted(BUILT_IN_TASKS))
 def test_every_built_in_name_has_its_class(name: str) -> None:
     assert load_task(TaskSpec(name=name), Path()).spec.name == name
 
 
 def test_studies_can_name_the_built_in_tasks_and_no_others() -> None:
-    assert set(BUILT_IN) == set(BUILT_IN_TASKS)
+    for name in BUILT_IN_TASKS:
+        assert parse_definition(raw(task={"name": name})).task.name == name
+    names = f"{', '.join(BUILT_IN_TASKS)}, or an own package.module:Class"
+    with pytest.raises(InvalidDefinition, match=re.escape(f'task.name must be one of {names}, got "mnist"')):
+        parse_definition(raw(task={"name": "mnist"}))
 
 
 def test_every_built_in_task_is_on_its_page() -> None:
     page = (Path(__file__).parents[2] / "docs" / "tasks.md").read_text()
     rows = [set(re.findall(r"^\| `(\w+)` \|", part, flags=re.MULTILINE)) for part in page.split("\n## ")[:2]]
-    assert rows == [set(BUILT_IN), set(BUILT_IN)]
+    assert rows == [set(BUILT_IN_TASKS), set(BUILT_IN_TASKS)]
 
 
 def test_an_own_class(modules: Path) -> None:

@@ -6,17 +6,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from pernodedrop.installation import need
-from search_spaces import TaskSpec
+from search_spaces import BUILT_IN_TASKS, TaskSpec
 from workers.tasks.base import Task
 from workers.tasks.errors import UnknownTask
 
-BUILT_IN = {
-    "digits": "workers.tasks.digits:Digits",
-    "cifar10": "workers.tasks.cifar10:Cifar10",
-    "speech_commands": "workers.tasks.speech_commands:SpeechCommands",
-    "rcv1": "workers.tasks.rcv1:Rcv1",
-}
-LIBRARIES = {"digits": "sklearn", "speech_commands": "librosa", "rcv1": "sklearn"}  # that read the data
 KEPT = 2  # tasks whose data stay loaded: studies take turns on a worker, memory is finite
 
 
@@ -36,16 +29,18 @@ def load_task(spec: TaskSpec, data_folder: Path) -> Task:
 @lru_cache(maxsize=KEPT)
 def _task(spec_json: str, data_folder: Path) -> Task:
     spec = TaskSpec.model_validate_json(spec_json)
-    if ":" in spec.name:
-        return _own_class(spec.name)(spec, data_folder)
-    if spec.name not in BUILT_IN:
-        raise UnknownTask(f"task.name must be one of {', '.join(BUILT_IN)} or package.module:Class, got {spec.name!r}")
-    if spec.name in LIBRARIES:
-        need(f"the task {spec.name}", "worker", LIBRARIES[spec.name])
-    return _own_class(BUILT_IN[spec.name])(spec, data_folder)
+    if not spec.is_built_in:
+        return _class(spec.name)(spec, data_folder)
+    if spec.name not in BUILT_IN_TASKS:
+        names = ", ".join(BUILT_IN_TASKS)
+        raise UnknownTask(f"task.name must be one of {names} or package.module:Class, got {spec.name!r}")
+    built_in = BUILT_IN_TASKS[spec.name]
+    if built_in.library is not None:
+        need(f"the task {spec.name}", "worker", built_in.library)
+    return _class(built_in.path)(spec, data_folder)
 
 
-def _own_class(path: str) -> type[Task]:
+def _class(path: str) -> type[Task]:
     module_name, _, class_name = path.partition(":")
     try:
         module = importlib.import_module(module_name)
