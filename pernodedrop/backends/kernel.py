@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from pernodedrop import draws
 from pernodedrop.backends.base import Backend
-from pernodedrop.backends.quantized import quantized
+from pernodedrop.backends.factors import quantized
 from pernodedrop.backends.said import say_once
 from pernodedrop.backends.stirred_product import stirred_product
 from pernodedrop.laws import Law
@@ -36,11 +36,12 @@ class Kernel(Backend):
         lowering = law.lowering()
         assert lowering is not None  # refused otherwise
         seed = draws.seed(generator, device=x.device)
-        decided = quantized(1.0 if lowering.probability is None else lowering.probability)
+        probability = 1.0 if lowering.probability is None else lowering.probability
+        factors = quantized(probability, normal=lowering.is_gaussian)
+        product = stirred_product(x, weight, seed, factors)
         if lowering.variance is None:
-            return stirred_product(x, weight, seed, decided, normal=False) / decided.value
-        noise = stirred_product(x, weight, seed, decided, normal=True)
-        return nn.functional.linear(x, weight) + math.sqrt(lowering.variance) * noise
+            return product / factors.probability
+        return nn.functional.linear(x, weight) + math.sqrt(lowering.variance) * product
 
     def refusal(self, law: Law) -> str | None:
         if law.lowering() is not None:

@@ -56,7 +56,7 @@ def _decisions(key, group, sample, unit, keep, CALLS: tl.constexpr):
         return _refined(key, group, sample, unit, keep, below, CALLS)
     undecided = ~below
     for back in tl.static_range(_CERTAIN):
-        a, b, c, d = _words(key, group, sample, unit, CALLS - 1 - back)
+        a, b, c, d = _philox(key, group, sample, unit, CALLS - 1 - back)
         below, undecided = _compared(below, undecided, d, keep, (CALLS - 1 - back) * 4 + 3)
         below, undecided = _compared(below, undecided, c, keep, (CALLS - 1 - back) * 4 + 2)
         below, undecided = _compared(below, undecided, b, keep, (CALLS - 1 - back) * 4 + 1)
@@ -71,7 +71,7 @@ def _decisions(key, group, sample, unit, keep, CALLS: tl.constexpr):
 def _refined(key, group, sample, unit, keep, below, CALLS: tl.constexpr):
     """Compare with the last 4 CALLS bits of `keep`, the last first; `below` is what holds beyond them."""
     for call in tl.static_range(CALLS):
-        a, b, c, d = _words(key, group, sample, unit, call)
+        a, b, c, d = _philox(key, group, sample, unit, call)
         below = _combined(below, a, keep, call * 4)
         below = _combined(below, b, keep, call * 4 + 1)
         below = _combined(below, c, keep, call * 4 + 2)
@@ -97,7 +97,7 @@ def _compared(below, undecided, word, keep, level: tl.constexpr):
 def _normals(key, group, sample, unit):
     """Independent N(0, 1) numbers (GROUP, S, U)."""
     call = tl.arange(0, _LANES // 4)[:, None, None] + _CALLS
-    a, b, c, d = _words(key, group, sample[None, :, :], unit[None, :, :], call)
+    a, b, c, d = _philox(key, group, sample[None, :, :], unit[None, :, :], call)
     first, second = _pair(a, b)
     third, fourth = _pair(c, d)
     return _stacked(_stacked(first, second), _stacked(third, fourth))
@@ -125,7 +125,7 @@ def _stacked(a, b):
 
 
 @inner
-def _words(key, group, sample, unit, call):
+def _philox(key, group, sample, unit, call):
     """Four random words of the shape to which sample, unit and call broadcast."""
     zero = sample * 0 + unit * 0 + call * 0
     a, b, c, d = tl.philox(key, zero + group, zero + unit, zero + sample, zero + call, _ROUNDS)
