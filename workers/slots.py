@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from service.storage.database.database import Database
-from workers.device.gauge import MEASURED_S, Gauge
 from workers.device.gpu_slots import GpuSlots
+from workers.device.measurements import MEASURED_S, Measurements
 from workers.device.room import Room
 from workers.device.seat import Seat
 from workers.device.sizing import Load, slots_wanted
@@ -35,7 +35,7 @@ class Slots:
         self._db, self._options, self._count = db, options, count
         self._opener, self._list_gpus = opener, list_gpus
         self._at_most = count or max(1, machine.cores() // options.threads)
-        self._room, self._gauge = Room(), Gauge(measured_s)
+        self._room, self._measurements = Room(), Measurements(measured_s)
         self._slots: list[_Slot] = []
         self._told_to_leave = 0
 
@@ -71,9 +71,9 @@ class Slots:
         def start(watch: Watch) -> TrialProcess:
             return TrialProcess(device, self._options.threads, opener=self._opener, watch=watch)
 
-        slot = _Slot(Agent(self._db, self._options, Seat(self._room, self._gauge, start)))
+        slot = _Slot(Agent(self._db, self._options, Seat(self._room, self._measurements, start)))
         self._slots.append(slot)
-        self._gauge.resized(len(self._slots))
+        self._measurements.resized(len(self._slots))
         slot.start()
         for _ in range(self._told_to_leave):  # the signal came before the slot was there
             slot.agent.drain()
@@ -96,16 +96,16 @@ class Slots:
             return False
         log.warning("no more than %d slots: %s", len(others), failed.error)
         self._at_most = len(others)
-        self._gauge.resized(len(others))
+        self._measurements.resized(len(others))
         return True
 
     def _resize(self, slots: Sequence["_Slot"], device: str) -> None:
         if gone := [slot for slot in self._slots if slot not in slots]:
             self._slots = list(slots)
-            self._gauge.resized(len(slots))
+            self._measurements.resized(len(slots))
             if not all(slot.retires for slot in gone):  # the queue is empty, and who finds it so is to leave
                 self._at_most = len(slots)
-        load = self._gauge.load(self._at_most)
+        load = self._measurements.load(self._at_most)
         if load is None or any(slot.retires for slot in slots):
             return
         wanted = slots_wanted(load)

@@ -1,12 +1,15 @@
 """What a backend is: one way to compute a layer, and the laws that it can compute."""
 
 import abc
+import warnings
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from pernodedrop.laws import Law
+
+_WARNED: set[str] = set()
 
 
 class Backend(abc.ABC):
@@ -30,3 +33,11 @@ class Backend(abc.ABC):
     def suits(self, x: Tensor, weight: Tensor, law: Law) -> bool:
         """Whether "auto" may take it here: it is exact, and faster than those behind it in the list."""
         return False
+
+
+def warn_once(message: str) -> None:
+    """Warn, unless this process did so before: a layer would repeat the warning at every step."""
+    if message in _WARNED:
+        return
+    _WARNED.add(message)
+    warnings.warn(message, RuntimeWarning, stacklevel=2)

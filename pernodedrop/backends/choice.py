@@ -5,13 +5,12 @@ A new backend is a class in a file of its own and a line in BACKENDS.
 
 from torch import Tensor
 
-from pernodedrop.backends.base import Backend
+from pernodedrop.backends.base import Backend, warn_once
 from pernodedrop.backends.flipout import Flipout
 from pernodedrop.backends.kernel import Kernel
 from pernodedrop.backends.mask import Mask
 from pernodedrop.backends.moment_matched import MomentMatched
 from pernodedrop.backends.reparameterized import Reparameterized
-from pernodedrop.backends.said import say_once
 from pernodedrop.laws import Law
 from pernodedrop.registry import Registry
 
@@ -50,7 +49,7 @@ def chosen_backend(backend: str, x: Tensor, weight: Tensor, law: Law) -> Backend
     if not asked.shares_masks and x.shape[1] > 1:
         # pre-activations of one sample share their mask, which these backends would draw independently
         exact = _fastest_exact(x, weight, law)
-        say_once(f"backend {backend!r} is wrong for masks shared over time: {exact.name!r} runs instead")
+        warn_once(f"backend {backend!r} is wrong for masks shared over time: {exact.name!r} runs instead")
         return exact
     return asked if asked.is_available(x) else REFERENCE
 

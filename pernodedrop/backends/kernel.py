@@ -7,9 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from pernodedrop import draws
-from pernodedrop.backends.base import Backend
+from pernodedrop.backends.base import Backend, warn_once
 from pernodedrop.backends.factors import quantized
-from pernodedrop.backends.said import say_once
 from pernodedrop.backends.stirred_product import stirred_product
 from pernodedrop.laws import Law
 
@@ -51,7 +50,7 @@ class Kernel(Backend):
     def is_available(self, x: Tensor) -> bool:
         if is_available(x):
             return True
-        say_once(
+        warn_once(
             f"no kernel for {x.dtype} on {x.device.type!r} (numba serves cpu; triton cuda, without float64): "
             "backend 'mask' runs instead"
         )

@@ -1,1 +1,1 @@
-"""How many trials a device is given at once: measured (`gauge`), computed (`sizing`), and one seat for each."""
+"""How many trials a device is given at once: measured (`measurements`), computed (`sizing`), and one seat for each."""

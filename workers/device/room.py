@@ -43,7 +43,7 @@ class Room:
             if slot in self._asking:
                 self._asking.remove(slot)
 
-    def repack(self, run_id: int) -> bool:
+    def wants_solitude(self, run_id: int) -> bool:
         """Whether the run, for which memory ran out, shared the room; if so, it is alone when it enters again.
 
         To be called before the run is handed back: another slot may take it at once.

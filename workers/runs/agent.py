@@ -10,20 +10,22 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from search_spaces import StudyShape
 from service.storage.database.database import Database
 from service.storage.database.patience import AWAY, first_line, patiently
 from service.storage.errors import LeaseLost, UnknownWorker
 from service.storage.fleet import ownership
 from service.storage.records import Lease
 from service.storage.runs import claiming, holding
-from service.storage.states import RunState
+from service.storage.states import RunState, Stage
 from service.storage.studies import studies
 from workers.device.seat import Seat
-from workers.runs.assigning import assignment_of
+from workers.runs.confirmation_run import ConfirmationRun
 from workers.runs.execution import Execution
 from workers.runs.lease import AGAIN_S, Renewal
 from workers.runs.rounds import Rounds
-from workers.trial.checkpoints import Place
+from workers.runs.search_trial import SearchTrial
+from workers.trial.checkpoints import CheckpointRoot
 from workers.trial.process import TrialProcessDied
 
 log = logging.getLogger(__name__)
@@ -90,7 +92,7 @@ class Agent:
     def _begun(self) -> Rounds:
         """Make this worker known to the database."""
         url = self._options.checkpoints
-        checkpoints = None if url is None else Place(url, ownership.database_id(self._db))
+        checkpoints = None if url is None else CheckpointRoot(url, ownership.database_id(self._db))
         return Rounds(self._db, self._options.lease, self._seat.process.device, checkpoints, self._heed)
 
     def _serve(self, rounds: Rounds) -> None:
@@ -192,7 +194,7 @@ class Agent:
     def _patiently(self, call: Callable[[], T]) -> T:
         return patiently(call, seconds=float("inf"), give_up=self.is_draining)
 
-    def _execute(self, lease: Lease, renewal: Renewal, checkpoints: Place | None) -> None:
+    def _execute(self, lease: Lease, renewal: Renewal, checkpoints: CheckpointRoot | None) -> None:
         found = studies.definition_of(self._db, lease.study_id)
         if found is None:
             raise LeaseLost(lease.run_id, lease.token)
@@ -205,7 +207,7 @@ class Agent:
             assignment,
             renewal=renewal,
             leave_by=lambda: self._leave_by,
-            repack=lambda: self._seat.repack(lease.run_id),
+            wants_solitude=lambda: self._seat.wants_solitude(lease.run_id),
             data_folder=self._options.data_folder,
             checkpoints=checkpoints,
             checkpoint_every=self._options.checkpoint_every,
@@ -219,3 +221,16 @@ class Agent:
             self._seat.clear()
         else:
             self._seat.replace()
+
+
+def assignment_of(
+    db: Database, lease: Lease, definition: StudyShape, optuna_study_id: int
+) -> SearchTrial | ConfirmationRun:
+    """Return what the run is for, by its stage; `definition` and `optuna_study_id` are its study's.
+
+    Raises:
+        LeaseLost: another worker holds the run by now, or its study was deleted.
+    """
+    if lease.stage is Stage.CONFIRMATION:
+        return ConfirmationRun(db, lease, definition)
+    return SearchTrial(db, lease, definition, optuna_study_id)

@@ -18,7 +18,7 @@ from service.storage.runs import holding
 from service.storage.states import STUDY_STOPPED, RunState
 from workers.runs.assignment import Assignment, Ended, HandedBack, Outcome
 from workers.runs.lease import Renewal
-from workers.trial.checkpoints import Place
+from workers.trial.checkpoints import CheckpointRoot
 from workers.trial.collection import discard
 from workers.trial.messages import EpochDone, Failed, Finished, Order, Started
 from workers.trial.process import TrialProcess, TrialProcessDied
@@ -48,14 +48,14 @@ class Execution:
         *,
         renewal: Renewal,
         leave_by: Callable[[], float],
-        repack: Callable[[], bool] = lambda: False,
+        wants_solitude: Callable[[], bool] = lambda: False,
         data_folder: Path,
-        checkpoints: Place | None = None,
+        checkpoints: CheckpointRoot | None = None,
         checkpoint_every: float = 30.0,
     ) -> None:
         self._db, self._lease, self._definition, self._assignment = db, lease, definition, assignment
         self._renewal, self._leave_by, self._data_folder = renewal, leave_by, data_folder
-        self._repack = repack
+        self._wants_solitude = wants_solitude
         self._checkpoints, self._checkpoint_every = checkpoints, checkpoint_every
         self.healthy = True  # whether the trial process may serve again
 
@@ -143,8 +143,8 @@ class Execution:
         return Ended(RunState.FAILED, f"{reason} (attempt {self._lease.attempts}, retries used up)")
 
     def _out_of_memory(self, reason: str) -> Outcome:
-        """Not the trial's fault if others had the memory: `repack` tells, and sees to it that it gets all of it."""
-        if self._repack():
+        """The trial is not at fault if others had the memory: then it goes back to the queue, to be tried alone."""
+        if self._wants_solitude():
             return HandedBack(f"ran out of memory beside other trials, to be tried alone: {reason}")
         return Ended(RunState.FAILED, f"{reason} (its worker trained nothing else on the device)", infeasible=True)
 

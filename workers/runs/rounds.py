@@ -10,7 +10,7 @@ from service.storage.database.database import Database
 from service.storage.fleet import ownership, workers
 from service.storage.runs.expiry import expire
 from workers.runs.lease import LOOK_S, SEEN_S
-from workers.trial.checkpoints import Place
+from workers.trial.checkpoints import CheckpointRoot
 from workers.trial.collection import collect
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ class Rounds:
     """
 
     def __init__(
-        self, db: Database, lease: float, device: str, checkpoints: Place | None, heed: Callable[[bool], None]
+        self, db: Database, lease: float, device: str, checkpoints: CheckpointRoot | None, heed: Callable[[bool], None]
     ) -> None:
         self._db, self._device, self._heed = db, device, heed
         self._sweep_every = min(lease / 3, SEEN_S)  # s

@@ -1,28 +1,41 @@
 """Training: one model, one seed, epoch by epoch."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from search_spaces import TrialConfig
 from workers.tasks.base import Task
 from workers.tasks.seams import Inputs
-from workers.training.batches import batches
-from workers.training.epoch import Epoch
 from workers.training.evaluation import evaluate
 from workers.training.facts import facts_of
 from workers.training.losses import NonFiniteLoss, mean_step_loss
-from workers.training.measurements import gradient_norm, peak_memory, reset_peak_memory
-from workers.training.memory import keep_freed_memory
+from workers.training.memory import keep_freed_memory, peak_memory, reset_peak_memory
 from workers.training.model import model_of, passes_of
 from workers.training.precision import computing
 from workers.training.randomness import Randomness
 from workers.training.seeds import streams
 from workers.training.steps import Steps
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the training split, and the updated model's figures.
+
+    `metrics` by "<split>_<metric>": train_loss, train_accuracy, val_loss, val_accuracy, ... of the model in
+    evaluation mode over the whole split; train_step_loss, the mean loss of the steps with their noise;
+    train_gradient_norm, the length of the last step's gradient; train_seconds, the time of the steps alone; and
+    on a GPU train_peak_bytes, the most memory that tensors have held since the training began.
+    """
+
+    number: int  # from 1
+    metrics: Mapping[str, float]
+    seconds: float  # with evaluation
 
 
 class NoTestSplit(RuntimeError):
@@ -139,4 +152,21 @@ class Training:
             losses.append(self._steps(x, y, step, self._in_epoch * self._epochs))
             sizes.append(len(y))
         step_loss = mean_step_loss(losses, sizes, number, self._config.learning_rate)
-        return {"train_step_loss": step_loss, "train_gradient_norm": gradient_norm(self.model).item()}
+        return {"train_step_loss": step_loss, "train_gradient_norm": _gradient_norm(self.model).item()}
+
+
+def batches(x: Inputs, y: Tensor, order: Tensor, size: int) -> Iterator[tuple[Inputs, Tensor]]:
+    """Pairs of inputs and targets, `size` samples at a time in the order (N,), the last fewer."""
+    order = order.to(y.device)
+    if isinstance(x, Tensor):
+        for part in torch.split(order, size):
+            yield x[part], y[part]
+    else:
+        # How many entries a sparse batch has must be known before it can be gathered. Gathering all at once
+        # waits for the device once an epoch, and the batches are cut from that without a wait.
+        yield from zip(x[order].split(size), torch.split(y[order], size), strict=True)
+
+
+def _gradient_norm(model: nn.Module) -> Tensor:
+    """The Euclidean length of the gradient that the model holds, a scalar on its device."""
+    return torch.nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])

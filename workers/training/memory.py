@@ -1,8 +1,10 @@
-"""The memory of a training on a CPU: what a step frees, the next one uses."""
+"""The memory of a training: its most on a GPU, and on a CPU blocks that the next step uses again."""
 
 import ctypes
 import sys
 from functools import cache
+
+import torch
 
 # Parameters of glibc's mallopt(3).
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
@@ -22,3 +24,16 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(M_MMAP_MAX, 0)
         mallopt(M_TRIM_THRESHOLD, MOST_KEPT)
+
+
+def reset_peak_memory(device: torch.device) -> None:
+    """Let `peak_memory` count from here."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def peak_memory(device: torch.device) -> dict[str, float]:
+    """train_peak_bytes, the most that tensors have held on a GPU since the reset; nothing elsewhere."""
+    if device.type != "cuda":
+        return {}
+    return {"train_peak_bytes": float(torch.cuda.max_memory_allocated(device))}

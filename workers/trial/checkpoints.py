@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Place:
+class CheckpointRoot:
     """Where the checkpoints of a database's runs lie: in a folder or at any fsspec URL (s3://bucket/path, ...).
 
     Other databases may keep theirs there, too, of runs of the same numbers: a file's name says whose it is.
@@ -24,9 +24,9 @@ class Place:
 
     def opened(self) -> tuple[Any, str]:
         """The file system and the path in it, nothing remembered of what others have changed since."""
-        files, root = fsspec.core.url_to_fs(self.url)
+        files, path = fsspec.core.url_to_fs(self.url)
         files.invalidate_cache()
-        return files, root
+        return files, path
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class CheckpointStore:
     a database that was moved has another name.
     """
 
-    place: Place
+    root: CheckpointRoot
     run_id: int
     token: int
     fingerprint: str
@@ -79,15 +79,15 @@ class CheckpointStore:
         return None
 
     def _age(self, path: str) -> tuple[bool, str]:
-        return path.endswith(f"-{self.place.database}.pt"), path
+        return path.endswith(f"-{self.root.database}.pt"), path
 
     def _open(self) -> tuple[Any, str]:
-        files, root = self.place.opened()
-        return files, f"{root}/run-{self.run_id}"
+        files, path = self.root.opened()
+        return files, f"{path}/run-{self.run_id}"
 
     def _write(self, data: memoryview) -> None:
         files, folder = self._open()
-        name = f"{folder}/{self.token:08d}-{self.place.database}.pt"
+        name = f"{folder}/{self.token:08d}-{self.root.database}.pt"
         if "file" not in files.protocol:
             files.pipe_file(name, bytes(data))  # object stores show a file when it is whole
             return

@@ -7,32 +7,32 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from workers.trial.checkpoints import Place
+from workers.trial.checkpoints import CheckpointRoot
 
 log = logging.getLogger(__name__)
 
 
-def discard(place: Place, run_id: int) -> None:
+def discard(root: CheckpointRoot, run_id: int) -> None:
     """Remove a run's checkpoints: it has ended."""
     try:
-        files, root = place.opened()
-        _remove(files, _ours(place, files.glob(f"{root}/run-{run_id}/*")).get(run_id, []))
+        files, path = root.opened()
+        _remove(files, _ours(root, files.glob(f"{path}/run-{run_id}/*")).get(run_id, []))
     except Exception as error:  # stores raise what they like, and the run has ended already
         log.warning("the checkpoints of run %d could not be removed: %s", run_id, error)
 
 
-def collect(place: Place, open_among: Callable[[Collection[int]], Collection[int]]) -> None:
+def collect(root: CheckpointRoot, open_among: Callable[[Collection[int]], Collection[int]]) -> None:
     """Remove this database's checkpoints of runs that ended without their holder, or are gone with their study.
 
-    `open_among` tells which runs have not ended. The place is listed before the database is asked: whose checkpoint
+    `open_among` tells which runs have not ended. The root is listed before the database is asked: whose checkpoint
     is there was begun before, so what is not open then will never be again. A holder that does not know yet that its
     run has ended may write once more; that is collected the next time. Other databases' checkpoints stay.
     """
     try:
-        files, root = place.opened()
-        found = _ours(place, files.glob(f"{root}/run-*/*"))
+        files, path = root.opened()
+        found = _ours(root, files.glob(f"{path}/run-*/*"))
     except Exception as error:
-        log.warning("the checkpoints at %s cannot be listed: %s", place.url, error)
+        log.warning("the checkpoints at %s cannot be listed: %s", root.url, error)
         return
     if not found:
         return
@@ -44,9 +44,9 @@ def collect(place: Place, open_among: Callable[[Collection[int]], Collection[int
             log.warning("the checkpoints of run %d could not be removed: %s", run_id, error)
 
 
-def _ours(place: Place, paths: Sequence[str]) -> Mapping[int, list[str]]:
+def _ours(root: CheckpointRoot, paths: Sequence[str]) -> Mapping[int, list[str]]:
     """This database's checkpoints among `paths`, by run; torn ones of holders that died while they wrote, too."""
-    ours = re.compile(rf"/run-(\d{{1,18}})/\d+-{re.escape(place.database)}\.pt(\.draft)?$")
+    ours = re.compile(rf"/run-(\d{{1,18}})/\d+-{re.escape(root.database)}\.pt(\.draft)?$")
     found: dict[int, list[str]] = {}
     for path in paths:
         if match := ours.search(path):

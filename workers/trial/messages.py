@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from search_spaces import Objective, TaskSpec, TrialConfig
-from workers.trial.checkpoints import Place
+from workers.trial.checkpoints import CheckpointRoot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class Order:
     data_folder: Path
     run_id: int = 0
     token: int = 0
-    checkpoints: Place | None = None  # None: a lost trial starts anew
+    checkpoints: CheckpointRoot | None = None  # None: a lost trial starts anew
     checkpoint_every: float = 30.0  # s
 
 

@@ -16,7 +16,7 @@ MEASURED_EPOCHS = 4  # a slot, likewise
 FORGOTTEN_S = 900.0  # s after which the rate with another number of slots no longer counts: studies differ
 
 
-class Gauge:
+class Measurements:
     """One agent's measurements; every slot reports from a thread of its own."""
 
     def __init__(self, measured_s: float = MEASURED_S, clock: Callable[[], float] = time.monotonic) -> None:
