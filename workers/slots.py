@@ -1,4 +1,4 @@
-"""Several slots on one device: an agent for each, in a thread, and how many there are."""
+"""Runs several slots on one device, an agent in a thread for each, and decides their number."""
 
 import logging
 import threading
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class Slots:
-    """Runs `count` agents on one device or, if it is None, as many as measurements say."""
+    """Runs `count` agents on one device or, if it is None, as many as the measurements suggest."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Slots:
         self._told_to_leave = 0
 
     def drain(self) -> None:
-        """As `Agent.drain`, for every slot. Safe in a signal handler."""
+        """Drain every slot, see `Agent.drain`. Safe in a signal handler."""
         self._told_to_leave += 1
         for slot in tuple(self._slots):
             slot.agent.drain()
@@ -75,7 +75,7 @@ class Slots:
         self._slots.append(slot)
         self._measurements.resized(len(self._slots))
         slot.start()
-        for _ in range(self._told_to_leave):  # the signal came before the slot was there
+        for _ in range(self._told_to_leave):  # the signal came before the slot existed
             slot.agent.drain()
 
     def _living(self) -> list["_Slot"]:
@@ -90,7 +90,7 @@ class Slots:
         return [slot for slot in self._slots if slot.is_alive()]
 
     def _shrugs_off(self, failed: "_Slot") -> bool:
-        """Whether the others can go on: a device that bears no further process bears those that it has."""
+        """Return whether the others continue: a device too full for another process can keep those it has."""
         others = [slot for slot in self._slots if slot is not failed and slot.is_alive()]
         if self._count is not None or not isinstance(failed.error, TrialProcessDied) or not others:
             return False
@@ -103,7 +103,7 @@ class Slots:
         if gone := [slot for slot in self._slots if slot not in slots]:
             self._slots = list(slots)
             self._measurements.resized(len(slots))
-            if not all(slot.retires for slot in gone):  # the queue is empty, and who finds it so is to leave
+            if not all(slot.retires for slot in gone):  # the queue is empty, and a slot that finds it so leaves
                 self._at_most = len(slots)
         load = self._measurements.load(self._at_most)
         if load is None or any(slot.retires for slot in slots):
@@ -119,7 +119,7 @@ class Slots:
 
 
 class _Slot(threading.Thread):
-    """An agent's thread; `error` is what ended it, None if it has left in order."""
+    """An agent's thread; `error` is what ended it, None if it has left normally."""
 
     def __init__(self, agent: Agent) -> None:
         super().__init__(name="slot", daemon=True)

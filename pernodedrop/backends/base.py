@@ -1,4 +1,4 @@
-"""What a backend is: one way to compute a layer, and the laws that it can compute."""
+"""The interface of a backend: one way to compute a layer, for the laws that it can compute."""
 
 import abc
 import warnings
@@ -24,14 +24,14 @@ class Backend(abc.ABC):
 
     @abc.abstractmethod
     def refusal(self, law: Law) -> str | None:
-        """Why the backend can never compute this law, and the remedy; None where it can."""
+        """The reason why the backend can never compute this law, with the remedy; None where it can."""
 
     def is_available(self, x: Tensor) -> bool:
-        """Whether the backend computes with tensors such as this one; where not, the mask runs instead."""
+        """Return whether the backend computes with this type of tensor; where not, the mask runs instead."""
         return True
 
     def suits(self, x: Tensor, weight: Tensor, law: Law) -> bool:
-        """Whether "auto" may take it here: it is exact, and faster than those behind it in the list."""
+        """Return whether "auto" may choose it here: it is exact, and faster than those behind it in the list."""
         return False
 
 

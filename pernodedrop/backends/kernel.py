@@ -1,4 +1,4 @@
-"""Exact masks that are never stored: every factor is drawn inside the product, and drawn again in backward."""
+"""Exact masks that are never stored: the product draws every factor, and backward draws it again."""
 
 import math
 from importlib.util import find_spec
@@ -17,7 +17,7 @@ INSTALLED = frozenset(device for device, compiler in _COMPILERS.items() if find_
 
 
 def is_available(x: Tensor) -> bool:
-    """Whether a kernel computes with this tensor: numba's on cpu; Triton's on cuda, in single precision."""
+    """Return whether a kernel computes with this tensor: numba's on cpu; Triton's on cuda, not in float64."""
     device = x.device.type
     return device in INSTALLED and not (device == "cuda" and x.dtype == torch.float64)
 
@@ -61,5 +61,5 @@ class Kernel(Backend):
         if lowering is None:
             return False
         if lowering.is_gaussian and x.shape[1] >= min(weight.shape):
-            return False  # the mask is no larger than x or the output, and normals cost more to draw twice than to keep
+            return False  # the mask is no larger than x or the output, and keeping normals costs less than drawing them twice
         return self.is_available(x)

@@ -1,4 +1,4 @@
-"""Gaussian noise moved from the connections to the pre-activations, where its law is the same.
+"""Moves Gaussian noise from the connections to the pre-activations, where its law is the same.
 
 Local reparameterization (Kingma, Salimans and Welling 2015, arXiv:1506.02557): a linear map of Gaussians is
 Gaussian, and no two pre-activations share a connection, so the joint law of the whole output is kept. The

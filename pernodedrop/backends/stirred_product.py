@@ -1,4 +1,4 @@
-"""The product with a stirred weight as a torch operator: no mask in memory, its factors drawn again in backward.
+"""The product with a stirred weight as a torch operator: it keeps no mask, and draws its factors again in backward.
 
 p(x, W)_btj = sum_i x_bti m_bji W_ji is linear in x and in W, and so are its gradients: with T(x, W, g) = <g, p(x, W)>
 every derivative of any order is one of the two operators again, at the same factors m.

@@ -10,7 +10,7 @@ Start = Callable[[Watch], TrialProcess]
 
 
 class Seat:
-    """Holds a trial process while the room admits the slot; `start` starts one that says all to its argument."""
+    """Holds a trial process while the room admits the slot; `start` starts one and passes its reports on."""
 
     def __init__(self, room: Room, measurements: Measurements, start: Start) -> None:
         self._room, self._measurements, self._start = room, measurements, start
@@ -23,9 +23,9 @@ class Seat:
         return self._process
 
     def take(self, run_id: int | None = None) -> bool:
-        """Have a process on the device, for a run that may need it alone; False if it is not our turn yet.
+        """Get a process on the device, for a run that may need it alone; returns False if another slot comes first.
 
-        While somebody else is to be alone, ours is ended: an idle process holds memory, too.
+        While another slot is to be alone, this one's process ends: an idle process holds memory, too.
 
         Raises:
             TrialProcessDied: the device cannot be used.
@@ -40,7 +40,7 @@ class Seat:
         return True
 
     def replace(self) -> None:
-        """Exchange a process that is not healthy, or busy with what is no longer ours.
+        """Replace a process that is not healthy, or that still trains a lost run.
 
         Raises:
             TrialProcessDied: the device cannot be used.
@@ -50,11 +50,11 @@ class Seat:
             self.take()
 
     def idle(self) -> None:
-        """There is nothing to train."""
+        """Note that there is nothing to train."""
         self._measurements.interrupted()
 
     def wants_solitude(self, run_id: int) -> bool:
-        """As `Room.wants_solitude`."""
+        """Ask the room, see `Room.wants_solitude`."""
         return self._room.wants_solitude(run_id)
 
     def end_of_run(self) -> None:

@@ -1,4 +1,4 @@
-"""What a result must say about how it was made."""
+"""The facts that a result states about its making."""
 
 import copy
 
@@ -12,9 +12,9 @@ Facts = dict[str, str | int | float]
 
 
 def facts_of(model: nn.Module, batch: Inputs) -> Facts:
-    """Backend, parameter count, torch and device of a model that is to train on batches like this one.
+    """Backend, parameter count, torch and device of a model that trains on batches like this one.
 
-    A layer chooses its backend when it sees its input, so a copy of the model is shown one batch.
+    A layer chooses its backend when it sees its input, so a copy of the model computes one batch.
     """
     probe = copy.deepcopy(model).train()
     with torch.no_grad():

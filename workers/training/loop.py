@@ -39,14 +39,14 @@ class Epoch:
 
 
 class NoTestSplit(RuntimeError):
-    """A test was asked of a task that keeps no samples apart for it."""
+    """A test was requested of a task without a test split."""
 
 
 class Training:
     """A task's model trained by a trial's recipe: the same arguments give the same epochs, on a CPU bit for bit.
 
     Nothing waits for the device between the first and the last step of an epoch. `facts` says how the model
-    runs (see `facts_of`). `state_dict` between two epochs holds all that the rest follows from.
+    runs (see `facts_of`). `state_dict` between two epochs determines the rest.
     """
 
     def __init__(self, task: Task, config: TrialConfig, *, epochs: int, seed: int, device: torch.device) -> None:
@@ -74,7 +74,7 @@ class Training:
         self._done = 0
 
     def epochs(self) -> Iterator[Epoch]:
-        """Train what is left, one epoch at a time.
+        """Train the remaining epochs, one at a time.
 
         Raises:
             NonFiniteLoss: a training or validation loss is nan or infinite.
@@ -87,14 +87,14 @@ class Training:
 
     @property
     def has_test(self) -> bool:
-        """Whether the task keeps samples apart for a test."""
+        """Return whether the task has a test split."""
         return self._splits.test_x is not None and self._splits.test_y is not None
 
     def test(self) -> dict[str, float]:
         """The model's figures on the test split as it is now: test_loss, test_accuracy, ...
 
-        For a last figure that nothing is chosen by; `epochs` never looks at that split. What is trained after it
-        is what would have been trained without it.
+        They are final figures, by which nothing is chosen; `epochs` never uses that split. A test does not change the
+        training after it.
 
         Raises:
             NoTestSplit: the task has none.
@@ -107,7 +107,7 @@ class Training:
             return self._evaluation("test", x, y, f"the test after epoch {self._done}")
 
     def state_dict(self) -> dict[str, Any]:
-        """Model, optimizer, epochs done and random states; to be taken between two epochs."""
+        """Model, optimizer, epochs done and random states; call it between two epochs."""
         return {
             "epoch": self._done,
             "model": self.model.state_dict(),
@@ -162,8 +162,8 @@ def batches(x: Inputs, y: Tensor, order: Tensor, size: int) -> Iterator[tuple[In
         for part in torch.split(order, size):
             yield x[part], y[part]
     else:
-        # How many entries a sparse batch has must be known before it can be gathered. Gathering all at once
-        # waits for the device once an epoch, and the batches are cut from that without a wait.
+        # The number of entries of a sparse batch must be known before it can be gathered. Gathering all rows at once
+        # waits for the device once an epoch, and cutting the batches from them needs no wait.
         yield from zip(x[order].split(size), torch.split(y[order], size), strict=True)
 
 

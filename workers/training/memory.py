@@ -8,15 +8,15 @@ import torch
 
 # Parameters of glibc's mallopt(3).
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
-MOST_KEPT = 2**30  # bytes at the end of the heap; what is free beyond goes back to the system
+MOST_KEPT = 2**30  # bytes at the end of the heap; free memory beyond them goes back to the system
 
 
 @cache
 def keep_freed_memory() -> None:
-    """Have large blocks come from the heap for the rest of the process, where the C library is glibc.
+    """Allocate large blocks from the heap for the rest of the process, where the C library is glibc.
 
     Otherwise each is mapped when it is allocated and unmapped when it is freed, and its first use costs a page
-    fault every 4 kB: of large activations or gradients more than the arithmetic with them.
+    fault every 4 kB: for large activations or gradients that takes longer than the arithmetic.
     """
     if sys.platform != "linux":
         return
@@ -27,7 +27,7 @@ def keep_freed_memory() -> None:
 
 
 def reset_peak_memory(device: torch.device) -> None:
-    """Let `peak_memory` count from here."""
+    """Start `peak_memory` again."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
 

@@ -1,4 +1,4 @@
-"""The stirred product on a CPU, compiled by numba on first use and cached: no compiler on the user's machine."""
+"""The stirred product on a CPU, compiled by numba at the first use and cached."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from pernodedrop.backends.factors import Factors
 
 
 def product(x: Tensor, weight: Tensor, seed: Tensor, factors: Factors) -> Tensor:
-    """As `stirred_product.stirred_product`: x (B, T, I) and weight (J, I) give (B, T, J)."""
+    """Compute `stirred_product.stirred_product`: x (B, T, I) and weight (J, I) give (B, T, J)."""
     y = threads.product(_padded(x), _padded(weight), int(seed), factors)
     return torch.from_numpy(y).to(x.dtype)
 

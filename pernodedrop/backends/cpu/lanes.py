@@ -1,4 +1,4 @@
-"""A few numbers side by side: the vector type that the kernels compute with.
+"""The vector type that the kernels compute with: a few numbers side by side.
 
 LLVM turns the operations into what the processor has: two AVX-512 registers and their masks, four of AVX2,
 eight of NEON. Written by hand because numba's loop vectorizer leaves masked updates scalar.

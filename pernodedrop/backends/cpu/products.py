@@ -1,7 +1,7 @@
-"""The stirred product and its gradients, with every factor drawn when it is needed and drawn again in backward.
+"""The stirred product and its gradients: each draws every factor when it is needed.
 
 The factors of sample b, of a block of units and of a block of connections form a tile. RUN samples share a key, which
-is a counter; so parts of the work of whole runs can be done in any order and by any thread, and give the same factors.
+is a counter; so any thread can compute whole runs in any order, and the factors are the same.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from pernodedrop.backends.cpu.lanes import LANES, add_stirred, load, splat, stor
 from pernodedrop.backends.cpu.tiles import ROWS, WORDS, compiled, fill, seed_generators
 
 MAX_CHUNKS = 512 // LANES  # a tile spans at most 512 connections of a unit
-RUN = 16  # samples: to seed the generators costs as much as to draw one tile
+RUN = 16  # samples: seeding the generators costs as much as drawing one tile
 
 
 @compiled

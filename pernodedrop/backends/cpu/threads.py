@@ -38,7 +38,7 @@ def gradients(grad: Array, x: Array, weight: Array, seed: int, factors: Factors)
     _, _, unit_tiles, tiles = tiling(*weight.shape)
     parts = spans(tiles, threads)
     blocks = spans(unit_tiles, threads // len(parts))
-    # threads that share connections differ in units: each sums an input gradient of its own
+    # threads that share connections differ in units: each sums a separate input gradient
     grad_x = np.zeros((len(blocks), *x.shape), x.dtype)
     grad_weight = np.zeros_like(weight)
 

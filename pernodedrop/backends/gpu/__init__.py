@@ -15,7 +15,7 @@ from pernodedrop.backends.gpu.factors import CERTAIN_CALLS, GROUP, MOST_CALLS
 
 
 class Tile(NamedTuple):
-    """What a program computes at once, beside a group of connections; it changes no factor, only the speed."""
+    """The size of what a program computes at once, per group of connections; it changes the speed and no factor."""
 
     samples: int = 8  # where every sample has one position; else one at a time
     units: int = 16
@@ -25,12 +25,12 @@ class Tile(NamedTuple):
 
 TILE = Tile()
 MOST_POSITIONS, LEAST_POSITIONS = 64, 16  # at once; 16 is the smallest matrix that tl.dot multiplies
-PROGRAMS = 1024  # that a sum is cut up for, to fill a GPU: a property of the sizes, so that every chip sums alike
+PROGRAMS = 1024  # at least, to fill a GPU: sums are cut for it by their sizes alone, so that every chip sums alike
 LEAST_EACH = 4  # tiles of a sum a program
 
 
 def product(x: Tensor, weight: Tensor, seed: Tensor, factors: Factors, *, tile: Tile = TILE) -> Tensor:
-    """As `stirred_product.stirred_product`: x (B, T, I) and weight (J, I) give (B, T, J)."""
+    """Compute `stirred_product.stirred_product`: x (B, T, I) and weight (J, I) give (B, T, J)."""
     x, weight = x.contiguous(), weight.contiguous()
     plan = _Plan(x, weight, factors, tile)
     y = _Result((*x.shape[:2], plan.units), x.dtype, plan.sample_tiles * plan.unit_tiles, plan.groups)

@@ -2,7 +2,7 @@
 # ruff: noqa: PLR0917 - Triton's functions take plain positional arguments
 """The factors of a tile, drawn in registers: a function of seed, sample, unit and connection alone.
 
-So forward and backward, which walk the tiles in different orders and may cut them differently, meet the same mask.
+So forward and backward have the same mask, although they visit tiles in different orders and may cut them differently.
 A group of 32 connections is decided at once: bit i of a word is connection i. A probability of n bits takes n random
 words, which the bits of its numerator combine by one three-input operation each. Random words are Philox's with seven
 rounds (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3": the fewest that pass BigCrush).
@@ -17,7 +17,7 @@ import triton.language as tl
 
 GROUP = 32  # connections that a word decides
 MOST_CALLS = 8  # of Philox for a group's decisions, four words each
-CERTAIN_CALLS = 4  # that are always made; the others refine decisions that these leave open, once in 65,536
+CERTAIN_CALLS = 4  # of them for every group; the others refine decisions that these leave open, once in 65,536
 
 inner: Callable[[Callable[..., Any]], Any] = triton.jit
 # another rate, a last batch of fewer samples or a sequence of another length needs no new machine code
