@@ -34,6 +34,7 @@ from torch import nn
 
 from benchmarks.compared import BASELINE, Build, layers
 from benchmarks.gpu.machine import processor
+from pernodedrop.layers import ChoosesBackend
 
 MIB = float(1 << 20)
 M_MMAP_THRESHOLD = -3  # glibc's mallopt parameter: blocks above it go back to the system when freed
@@ -74,7 +75,8 @@ def timings(compared: dict[str, Build], shape: str, batch: int, rounds: int, dev
     for _ in range(rounds):
         for name, layer in built.items():
             times[name].append(step(layer, x, grad))
-    return {name: Timing(times[name], getattr(layer, "backend_used", None)) for name, layer in built.items()}
+    used = {name: layer.backend_used if isinstance(layer, ChoosesBackend) else None for name, layer in built.items()}
+    return {name: Timing(times[name], used[name]) for name in built}
 
 
 def rows_of(shape: str, batch: int, timed: dict[str, Timing], peaks: dict[str, float | None]) -> list[Row]:

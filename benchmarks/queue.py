@@ -41,7 +41,7 @@ from service.storage.fleet import workers
 from service.storage.runs import claiming
 from service.storage.states import RunState
 from service.storage.studies import studies
-from workers.runs.assigning import assignment_of
+from workers.runs.agent import assignment_of
 from workers.runs.assignment import Ended
 from workers.runs.execution import Execution
 from workers.runs.lease import Renewal

@@ -1,6 +1,6 @@
 """Stochastic regularization layers for PyTorch: PerNodeDrop and the dropout family.
 
-Importing the package costs nothing: a name brings torch in when it is first touched (PEP 562).
+Importing the package imports no torch: a name does so when it is first used (PEP 562).
 """
 
 from importlib import import_module

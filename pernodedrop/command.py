@@ -1,4 +1,4 @@
-"""The command `pernodedrop`. It comes with the layers, so that it can say which extra a service or a worker needs."""
+"""The command `pernodedrop`. It is part of the layers, so that it can name the extra that a service or worker needs."""
 
 import os
 import sys

@@ -19,5 +19,5 @@ def uniform(shape: Sequence[int], generator: torch.Generator | None, *, device: 
 
 
 def seed(generator: torch.Generator | None, *, device: torch.device) -> Tensor:
-    """One int64 on the device, so that a GPU is not waited for."""
+    """One int64 on the device, so that nothing waits for a GPU."""
     return torch.randint(1 << 62, (1,), generator=generator, device=device)

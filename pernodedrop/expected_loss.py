@@ -60,7 +60,7 @@ def explicit_penalty(
 
 
 class _Seen(NamedTuple):
-    """What one layer saw, and how the loss depends on a shift of its pre-activations."""
+    """The input of one layer, and how the loss depends on a shift of its pre-activations."""
 
     x: Tensor  # (B, I)
     weight: Tensor  # (J, I)
@@ -109,7 +109,7 @@ def _watch(
 
 
 def _trace(seen: _Seen, shared: bool, create_graph: bool) -> Tensor:
-    """sum_b tr(H_b C_b), C_b = diag((x_b^2)(W^2)^T) for noise of one's own, W diag(x_b^2) W^T for shared noise."""
+    """sum_b tr(H_b C_b), C_b = diag((x_b^2)(W^2)^T) for each unit's own noise, W diag(x_b^2) W^T for shared noise."""
     x, weight, shift, _ = seen
     total = shift.new_zeros(())
     for unit in range(weight.shape[0]):

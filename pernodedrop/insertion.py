@@ -137,13 +137,13 @@ def regularized_linear(
 
 
 def is_plain(layer: nn.Module) -> bool:
-    """Whether the layer is a dense one that no regularizer is in."""
+    """Return whether the layer is a dense one without a regularizer."""
     regularized = isinstance(layer, PerNodeDropLinear | DropConnectLinear | InputRegularizedLinear)
     return isinstance(layer, nn.Linear) and not regularized and not hasattr(layer, _MARK)
 
 
 def is_regularized(model: nn.Module) -> bool:
-    """Whether the model has a regularizer: torch's, one of this package, or the "none" of `regularized_linear`."""
+    """Return whether the model has a regularizer: torch's, this package's, or the "none" of `regularized_linear`."""
     return any(isinstance(module, _REGULARIZED) or hasattr(module, _MARK) for module in model.modules())
 
 

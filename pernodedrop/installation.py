@@ -1,7 +1,7 @@
-"""What is installed here: the version, and the packages that come with extras.
+"""Finds out what is installed: the version, and the packages that come with extras.
 
-`pip install pernodedrop` brings what the layers need. Whatever needs more asks for it before its imports, so that
-what is missing is one line with its remedy.
+`pip install pernodedrop` installs what the layers need. A package that needs more calls `need` before its imports, so
+that the error for a missing library is one line with its remedy.
 """
 
 from importlib.metadata import PackageNotFoundError, version
@@ -18,7 +18,7 @@ class MissingPackage(ModuleNotFoundError):
 
 
 def need(product: str, extra: str, *packages: str) -> None:
-    """See that packages of an extra, by the names that they are imported under, are there; imports none of them.
+    """Check that packages of an extra, by their import names, are installed; imports none of them.
 
     Raises:
         MissingPackage: one is not.

@@ -1,6 +1,6 @@
 """The law of the multiplicative noise on one connection: its variance, a draw of it, and how a kernel computes it.
 
-A law is one class. What it does not say, nothing computes: a backend asks the law and refuses.
+A law is one class. A backend asks it, and refuses what the law does not offer.
 """
 
 import abc
@@ -17,7 +17,7 @@ from pernodedrop.names import LAWS
 
 _CHECK_DRAWS = 1 << 16
 _CHECK_SEED = 0
-_CHECK_ERRORS = 5.0  # standard errors; a fair law is refused once in 1.7 million callables
+_CHECK_ERRORS = 5.0  # standard errors; of 1.7 million callables with mean 1 one is refused
 
 
 class Lowering(NamedTuple):
@@ -31,7 +31,7 @@ class Lowering(NamedTuple):
 
     @property
     def is_gaussian(self) -> bool:
-        """Whether m is Gaussian once r is known."""
+        """Return whether m is Gaussian once r is known."""
         return self.variance is not None
 
 
@@ -39,8 +39,8 @@ class Lowering(NamedTuple):
 class Law(abc.ABC):
     """The law of an independent factor m with mean 1 on every connection.
 
-    A subclass has a `name`, under which `pernodedrop.names.LAWS` lists it, and says the rest below. Its fields are its
-    settings. With the reference backend alone it is complete; `lowering` opens the kernels to it.
+    A subclass has a `name`, under which `pernodedrop.names.LAWS` lists it, and defines the abstract members. Its fields
+    are its settings. The reference backend needs no more; the kernels need `lowering`.
 
     Raises:
         ValueError: the drop rate p lies outside [0, 1).
@@ -55,18 +55,18 @@ class Law(abc.ABC):
 
     @classmethod
     def of(cls, drop_rate: float, noisy_fraction: float) -> "Law":
-        """The law at a layer's settings; a law that knows no noisy fraction leaves it."""
+        """The law at a layer's settings; a law without a noisy fraction ignores it."""
         return cls(drop_rate)
 
     @property
     @abc.abstractmethod
     def variance(self) -> float:
-        """Var[m], without unit; nan where nobody knows it. 0 says that m is exactly 1."""
+        """Var[m], without unit; nan where it is unknown. 0 says that m is exactly 1."""
 
     @property
     @abc.abstractmethod
     def is_symmetric(self) -> bool:
-        """Whether m - 1 and 1 - m have the same law."""
+        """Return whether m - 1 and 1 - m have the same law."""
 
     @abc.abstractmethod
     def sample(
@@ -80,12 +80,12 @@ class Law(abc.ABC):
         """Independent factors of the given shape; `draw` calls this where m is not exactly 1."""
 
     def lowering(self) -> Lowering | None:
-        """How a kernel draws the factor; None: no kernel can, and masks are drawn by `sample`."""
+        """Return how a kernel draws the factor; None: no kernel can, and masks are drawn by `sample`."""
         return None
 
     @property
     def is_dense(self) -> bool:
-        """Whether m is exactly 1."""
+        """Return whether m is exactly 1."""
         return self.variance == 0.0
 
     def describe(self) -> str:
@@ -198,7 +198,7 @@ class PartialGaussian(Law):
 
 
 class CustomStir(Protocol):
-    """A user's own noise, called as `torch.rand` would be; its mean must be 1."""
+    """A user's own noise, called like `torch.rand`; its mean must be 1."""
 
     def __call__(
         self,
@@ -213,7 +213,7 @@ class CustomStir(Protocol):
 
 @dataclass(frozen=True)
 class Custom(Law):
-    """Whatever a user's callable draws; its variance is unknown, and the drop rate only describes it."""
+    """The noise that a user's callable draws; its variance is unknown, and the drop rate only describes it."""
 
     name = "custom"
 
@@ -273,7 +273,7 @@ def check_fraction(name: str, value: float) -> None:
 
 
 def check_mean(law: CustomStir) -> None:
-    """Draws a user's noise with a generator of its own.
+    """Draw a user's noise, with a separate generator.
 
     Raises:
         ValueError: the sample mean is further from 1 than chance explains.

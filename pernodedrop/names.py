@@ -1,6 +1,6 @@
-"""The laws and the regularizers by their names; importing them costs no torch.
+"""The laws and the regularizers by their names. The module does not import torch.
 
-A new one is a class in a file of its own and a line here, or an entry point of another distribution.
+To add one, write a class in a new file and a line here, or an entry point of another distribution.
 """
 
 from typing import Any, Literal, get_args

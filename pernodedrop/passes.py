@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Passes:
     """The forward passes that make one prediction, the mean of their probabilities.
 
-    `under(number)` is the context in which the model computes pass `number`, from 0. `one` names what a single pass
-    outside these contexts is, such as "one_mask".
+    `under(number)` is the context in which the model computes pass `number`, from 0. `one` is the name of a single pass
+    outside these contexts, for example "one_mask".
     """
 
     count: int

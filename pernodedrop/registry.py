@@ -1,4 +1,4 @@
-"""Things chosen by name. An extension is one entry: in the list, in a distribution's entry points, or by `register`."""
+"""Things chosen by name. An extension is one entry: in the list, in an entry point, or by `register`."""
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
@@ -9,22 +9,22 @@ T = TypeVar("T")
 
 
 class Registry(Mapping[str, T], Generic[T]):
-    """Named things of one kind, in their order; `noun` is what a setting that names one is called.
+    """Named things of one kind, in their order; `noun` is the setting that names one.
 
-    An entry is the thing itself or "module:attribute", which is imported when it is first asked for: the names
-    cost no import. Installed distributions add theirs by entry points of the `group`, which every process finds.
+    An entry is the thing itself or "module:attribute", which is imported at its first use: listing names imports
+    nothing. Installed distributions add theirs by entry points of the `group`, which every process finds.
     """
 
     def __init__(self, noun: str, group: str, entries: Mapping[str, T | str]) -> None:
         self.noun, self.group = noun, group
         self._entries: dict[str, T | str] = dict(entries)
-        self._is_whole = False  # whether entry points were looked for, which takes some milliseconds
+        self._is_whole = False  # whether the entry points were read, which takes some milliseconds
 
     def __getitem__(self, name: str) -> T:
         """The thing of that name.
 
         Raises:
-            KeyError: no thing has this name; `named` says so in a sentence.
+            KeyError: no thing has this name; `named` raises ValueError with the names there are.
         """
         if name not in self:
             raise KeyError(name)
@@ -64,7 +64,7 @@ class Registry(Mapping[str, T], Generic[T]):
         self._entries[name] = thing
 
     def remove(self, name: str) -> None:
-        """Take a registered thing out again; raises KeyError where there is none."""
+        """Remove a registered thing; raises KeyError where there is none."""
         del self._entries[name]
 
     def _whole(self) -> dict[str, T | str]:

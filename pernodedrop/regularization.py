@@ -1,4 +1,4 @@
-"""One value for how a layer is regularized, from a study's parameters to the layer itself."""
+"""How a layer is regularized, in one value: from a study's parameters to the layer itself."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,10 @@ from pernodedrop.names import REGULARIZERS, MaskMode
 
 @dataclass(frozen=True)
 class Regularization:
-    """A regularizer and its settings. One that knows no stir type, mask mode, ... leaves these.
+    """A regularizer and its settings. A regularizer without a stir type, mask mode, ... ignores these.
 
     Raises:
-        ValueError: an unknown regularizer, or a drop rate outside [0, 1). What one regularizer alone knows, it checks.
+        ValueError: an unknown regularizer, or a drop rate outside [0, 1). A regularizer checks its own settings itself.
     """
 
     regularizer: str = "pernodedrop"

@@ -1,6 +1,6 @@
-"""The compared regularizers: what each of them puts where a dense layer stands.
+"""The compared regularizers: what each of them puts in the place of a dense layer.
 
-A new one is a class in a file of its own and a line in `pernodedrop.names.REGULARIZERS`.
+To add one, write a class in a new file and a line in `pernodedrop.names.REGULARIZERS`.
 """
 
 import abc
@@ -30,9 +30,9 @@ class Size(NamedTuple):
 
 
 class Regularizer(abc.ABC):
-    """A way to regularize a dense layer; every one has the dense layer's parameters and no others."""
+    """A way to regularize a dense layer; it has the dense layer's parameters and no others."""
 
-    noise: ClassVar[Literal["own", "shared"] | None]  # of units: each its own factors, or an input's shared by all;
+    noise: ClassVar[Literal["own", "shared"] | None]  # each unit has its own factors, or all units share an input's;
     # None: no law of small noise is known for it, so that it has no explicit penalty
 
     @abc.abstractmethod
@@ -46,17 +46,17 @@ class Regularizer(abc.ABC):
         """
 
     def replacing(self, linear: nn.Linear, settings: Regularization, generator: torch.Generator | None) -> nn.Linear:
-        """The layer with the regularizer that is to stand for `linear`, whose very parameters it has."""
+        """The layer with the regularizer that replaces `linear` and has the same parameter objects."""
         size = Size(linear.in_features, linear.out_features, linear.bias is not None)
         layer = self.layer(size, settings, generator, torch.device("meta"))
         share_parameters(linear, layer)
         return layer
 
     def set_drop_rate(self, layer: nn.Linear, rate: float) -> None:
-        """Draw with another rate from the layer's next forward pass on; no mask object is made for it.
+        """Draw with another rate from the layer's next forward pass on.
 
         Raises:
-            ValueError: the rate lies outside [0, 1), or the masks were drawn once for all.
+            ValueError: the rate lies outside [0, 1), or the masks were drawn once and stay.
         """
         raise ValueError(f"{type(self).__name__} draws its masks once: its drop rate must stay, got {rate}")
 
@@ -70,7 +70,7 @@ class Regularizer(abc.ABC):
 
 
 class NoRegularizer(Regularizer):
-    """The dense layer as it is."""
+    """The dense layer, unchanged."""
 
     noise = None
 
@@ -87,7 +87,7 @@ class NoRegularizer(Regularizer):
 
 
 class PerNodeDrop(Regularizer):
-    """A mask of its own for every sample and unit (arXiv:2512.12663)."""
+    """A separate mask for every sample and unit (arXiv:2512.12663)."""
 
     noise = "own"
 
@@ -143,7 +143,7 @@ class InputRegularizer(Regularizer):
 
     @abc.abstractmethod
     def module(self, features: int, settings: Regularization, generator: torch.Generator | None) -> nn.Module:
-        """What the features (B, ..., I) pass through."""
+        """The module through which the features (B, ..., I) pass."""
 
     def layer(
         self, size: Size, settings: Regularization, generator: torch.Generator | None, device: torch.device | None
@@ -166,7 +166,7 @@ class InputRegularizer(Regularizer):
         self.set_rate_of(module.regularizer if isinstance(module, SharedOverPositions) else module, rate)
 
     def set_rate_of(self, module: nn.Module, rate: float) -> None:
-        """`set_drop_rate` for what `module` has made, the rate being one."""
+        """Set the rate, one in [0, 1), of a module that `module` has made."""
         raise ValueError(f"{type(self).__name__} draws its masks once: its drop rate must stay, got {rate}")
 
     def slot(self, size: Size, settings: Regularization, generator: torch.Generator | None) -> nn.Module:
@@ -175,7 +175,7 @@ class InputRegularizer(Regularizer):
 
 
 class Dropout(InputRegularizer):
-    """torch's own, which follows torch's seed and no generator (Srivastava et al. 2014)."""
+    """torch's own, which follows torch's seed and ignores the generator (Srivastava et al. 2014)."""
 
     def module(self, features: int, settings: Regularization, generator: torch.Generator | None) -> nn.Module:
         return nn.Dropout(settings.drop_rate)
@@ -209,7 +209,7 @@ class Masksembles(InputRegularizer):
         modules = [module for layer in layers for module in layer.modules()]
         found = [module for module in modules if isinstance(module, masksembles.Masksembles)]
         if all(torch.equal(mask, module.masks[0]) for module in found for mask in module.masks):
-            return None  # such as at rate 0
+            return None  # for example at rate 0
 
         @contextmanager
         def under(mask: int) -> Iterator[None]:
@@ -225,7 +225,7 @@ class Masksembles(InputRegularizer):
 
 
 def share_parameters(source: nn.Module, target: nn.Module) -> None:
-    """Make the source's own parameters the target's too, and its mode."""
+    """Give the target the source's own parameters and its mode."""
     for name, parameter in source.named_parameters(recurse=False):
         setattr(target, name, parameter)
     target.train(source.training)

@@ -1,4 +1,4 @@
-"""The fleet: who leases runs from the database, trains them and writes down what happens."""
+"""The workers: they lease runs from the database, train them and record the results."""
 
 from pernodedrop.installation import need
 

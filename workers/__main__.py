@@ -1,4 +1,4 @@
-"""`pernodedrop worker`: train runs from the queue until told to stop."""
+"""`pernodedrop worker`: trains runs from the queue until it is asked to stop."""
 
 import argparse
 import logging
@@ -20,25 +20,25 @@ from workers.trial.machine import cores
 from workers.trial.process import TrialProcessDied
 
 DESCRIPTION = """\
-Lease runs from the database in DATABASE_URL, train them, and write down what happens.
+Lease runs from the database in DATABASE_URL, train them, and record the results.
 
-Start as many as there are devices and cores, on as many machines as reach the database. SIGTERM or Ctrl-C:
-no further run is taken; the present one is handed back with a checkpoint at the end of its epoch, and another
-worker carries on from there. A second signal hands it back at once.
+Start one worker for each device or core, on any number of machines that reach the database. At SIGTERM or Ctrl-C
+the worker takes no further run. It hands the current one back with a checkpoint at the end of its epoch, and
+another worker resumes it. A second signal hands it back at once.
 """
 
 MOST_SLOTS = 64
-STUCK_S = 10.0  # s beyond the grace time for a worker to leave in order
+STUCK_S = 10.0  # s beyond the grace time in which a worker leaves by itself
 
 EXAMPLES = """\
 examples:
   pernodedrop worker                                  the first GPU if there is one, else the CPU
   pernodedrop worker --device cuda:1
   pernodedrop worker --device cpu --threads 8
-  pernodedrop worker --slots auto                     as many trials at once as the device bears
-  pernodedrop worker --exit-when-idle                 for batch schedulers: leave when the queue is empty
+  pernodedrop worker --slots auto                     as many trials at once as the device can run
+  pernodedrop worker --exit-when-idle                 for batch schedulers: exit when the queue is empty
 
-exit codes: 0 left in order, 1 the device cannot be used, 2 wrong usage, 3 the database cannot be reached
+exit codes: 0 stopped normally, 1 the device cannot be used, 2 wrong usage, 3 the database cannot be reached
 """
 
 
@@ -100,40 +100,40 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--device", default="auto", help="auto, cpu or cuda:N; auto is the least used GPU, else the CPU (default: auto)"
+        "--device", default="auto", help="auto, cpu or cuda:N; auto: the least used GPU, else the CPU (default: auto)"
     )
     parser.add_argument(
         "--slots",
         type=_slots,
         default=1,
         metavar="N|auto",
-        help=f"trials that train at once on the device, 1 to {MOST_SLOTS}; auto: as many as its memory bears and "
-        "as bring more epochs a second (default: 1)",
+        help=f"trials that train at once on the device, 1 to {MOST_SLOTS}; auto: as many as fit into its memory "
+        "and raise the epochs per second (default: 1)",
     )
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of the training (default: 1)")
     for name, default, text in (
-        ("--lease", 60.0, "seconds until a dead worker's run is taken over"),
-        ("--poll", 1.0, "seconds between looks at an empty queue"),
-        ("--grace", 20.0, "seconds for the present epoch to end when told to leave"),
-        ("--checkpoint-every", 30.0, "seconds between checkpoints; one is also written when told to leave"),
+        ("--lease", 60.0, "seconds until another worker takes over a dead worker's run"),
+        ("--poll", 1.0, "seconds between two checks of an empty queue"),
+        ("--grace", 20.0, "seconds that the current epoch may take after a stop signal"),
+        ("--checkpoint-every", 30.0, "seconds between checkpoints; a stop signal writes one too"),
     ):
         parser.add_argument(name, type=_seconds, default=default, help=f"{text} (default: {default:g})")
     parser.add_argument(
         "--checkpoints",
         metavar="URL",
         default=os.environ.get("PERNODEDROP_CHECKPOINTS"),
-        help="folder or fsspec URL (s3://bucket/path) for checkpoints, shared by the workers that may take over "
-        "from each other; 'none' for none (default: PERNODEDROP_CHECKPOINTS, else PERNODEDROP_HOME/checkpoints)",
+        help="folder or fsspec URL (s3://bucket/path) for checkpoints, shared by the workers that may resume "
+        "each other's runs; 'none' for none (default: PERNODEDROP_CHECKPOINTS, else PERNODEDROP_HOME/checkpoints)",
     )
-    parser.add_argument("--exit-when-idle", action="store_true", help="leave when nothing waits")
+    parser.add_argument("--exit-when-idle", action="store_true", help="exit when no run waits")
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
     return parser
 
 
 def _leave_even_if_stuck(seconds: float) -> None:
-    """End the process `seconds` after the first SIGTERM or SIGINT, whatever it does.
+    """End the process `seconds` after the first SIGTERM or SIGINT, even in the middle of a call.
 
-    A query to a server that froze does not return, and until it does Python runs no signal handler.
+    A query to a frozen server does not return, and until it does Python runs no signal handler.
     """
     signals, inlet = os.pipe()
     os.set_blocking(inlet, False)
@@ -143,7 +143,7 @@ def _leave_even_if_stuck(seconds: float) -> None:
         while os.read(signals, 1)[0] not in (signal.SIGTERM, signal.SIGINT):
             pass
         time.sleep(seconds)
-        os._exit(0)  # the run is left to its lease, and the kernel ends the trial process
+        os._exit(0)  # the run's lease expires, and the kernel ends the trial process
 
     threading.Thread(target=watch, name="leave", daemon=True).start()
 

@@ -1,4 +1,4 @@
-"""Several slots on one device: an agent for each, in a thread, and how many there are."""
+"""Runs several slots on one device, an agent in a thread for each, and decides their number."""
 
 import logging
 import threading
@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from service.storage.database.database import Database
-from workers.device.gauge import MEASURED_S, Gauge
 from workers.device.gpu_slots import GpuSlots
+from workers.device.measurements import MEASURED_S, Measurements
 from workers.device.room import Room
 from workers.device.seat import Seat
 from workers.device.sizing import Load, slots_wanted
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class Slots:
-    """Runs `count` agents on one device or, if it is None, as many as measurements say."""
+    """Runs `count` agents on one device or, if it is None, as many as the measurements suggest."""
 
     def __init__(
         self,
@@ -35,12 +35,12 @@ class Slots:
         self._db, self._options, self._count = db, options, count
         self._opener, self._list_gpus = opener, list_gpus
         self._at_most = count or max(1, machine.cores() // options.threads)
-        self._room, self._gauge = Room(), Gauge(measured_s)
+        self._room, self._measurements = Room(), Measurements(measured_s)
         self._slots: list[_Slot] = []
         self._told_to_leave = 0
 
     def drain(self) -> None:
-        """As `Agent.drain`, for every slot. Safe in a signal handler."""
+        """Drain every slot, see `Agent.drain`. Safe in a signal handler."""
         self._told_to_leave += 1
         for slot in tuple(self._slots):
             slot.agent.drain()
@@ -71,11 +71,11 @@ class Slots:
         def start(watch: Watch) -> TrialProcess:
             return TrialProcess(device, self._options.threads, opener=self._opener, watch=watch)
 
-        slot = _Slot(Agent(self._db, self._options, Seat(self._room, self._gauge, start)))
+        slot = _Slot(Agent(self._db, self._options, Seat(self._room, self._measurements, start)))
         self._slots.append(slot)
-        self._gauge.resized(len(self._slots))
+        self._measurements.resized(len(self._slots))
         slot.start()
-        for _ in range(self._told_to_leave):  # the signal came before the slot was there
+        for _ in range(self._told_to_leave):  # the signal came before the slot existed
             slot.agent.drain()
 
     def _living(self) -> list["_Slot"]:
@@ -90,22 +90,22 @@ class Slots:
         return [slot for slot in self._slots if slot.is_alive()]
 
     def _shrugs_off(self, failed: "_Slot") -> bool:
-        """Whether the others can go on: a device that bears no further process bears those that it has."""
+        """Return whether the others continue: a device too full for another process can keep those it has."""
         others = [slot for slot in self._slots if slot is not failed and slot.is_alive()]
         if self._count is not None or not isinstance(failed.error, TrialProcessDied) or not others:
             return False
         log.warning("no more than %d slots: %s", len(others), failed.error)
         self._at_most = len(others)
-        self._gauge.resized(len(others))
+        self._measurements.resized(len(others))
         return True
 
     def _resize(self, slots: Sequence["_Slot"], device: str) -> None:
         if gone := [slot for slot in self._slots if slot not in slots]:
             self._slots = list(slots)
-            self._gauge.resized(len(slots))
-            if not all(slot.retires for slot in gone):  # the queue is empty, and who finds it so is to leave
+            self._measurements.resized(len(slots))
+            if not all(slot.retires for slot in gone):  # the queue is empty, and a slot that finds it so leaves
                 self._at_most = len(slots)
-        load = self._gauge.load(self._at_most)
+        load = self._measurements.load(self._at_most)
         if load is None or any(slot.retires for slot in slots):
             return
         wanted = slots_wanted(load)
@@ -119,7 +119,7 @@ class Slots:
 
 
 class _Slot(threading.Thread):
-    """An agent's thread; `error` is what ended it, None if it has left in order."""
+    """An agent's thread; `error` is what ended it, None if it has left normally."""
 
     def __init__(self, agent: Agent) -> None:
         super().__init__(name="slot", daemon=True)

@@ -17,7 +17,7 @@ from benchmarks.gpu.findings import NotHere
 from benchmarks.gpu.recording import record
 from benchmarks.gpu.setting import Setting
 from pernodedrop import PerNodeDropConv2d, PerNodeDropLinear
-from pernodedrop.backends.quantized import quantized
+from pernodedrop.backends.factors import quantized
 from pernodedrop.backends.stirred_product import stirred_product
 from pernodedrop.functional import pernode_linear
 
@@ -47,11 +47,11 @@ def one_mask(setting: Setting, sizes: tuple[int, int, int, int]) -> None:
         for shape in ((samples, positions, connections), (units, connections), (samples, positions, units))
     )
     seed = torch.tensor([1 << 40 | 7], device=setting.device)
-    for law, normal in ((quantized(0.9), False), (quantized(0.4), True)):
+    for factors in (quantized(0.9), quantized(0.4, normal=True)):
         eye = torch.eye(connections, device=setting.device).expand(samples, connections, connections)
-        mask = stirred_product(eye, torch.ones_like(weight), seed, law, normal=normal).transpose(1, 2)
+        mask = stirred_product(eye, torch.ones_like(weight), seed, factors).transpose(1, 2)
         leaves = x.clone().requires_grad_(), weight.clone().requires_grad_()
-        y = stirred_product(*leaves, seed, law, normal=normal)
+        y = stirred_product(*leaves, seed, factors)
         of_x, of_weight = torch.autograd.grad(y, leaves, g)
         for mine, expected in (
             (y, torch.einsum("bti,bji,ji->btj", x, mask, weight)),
@@ -63,30 +63,31 @@ def one_mask(setting: Setting, sizes: tuple[int, int, int, int]) -> None:
 
 def keeps_its_rate(setting: Setting, rate: float) -> None:
     """The share of factors above 0 is the rate that the law's bits realize, in every 32nd lane too."""
-    law = quantized(1.0 - rate)
+    factors = quantized(1.0 - rate)
     samples, connections = setting.pick((4096, 256), (16, 64))
     x = torch.eye(connections, device=setting.device).expand(samples, connections, connections)
     weight = torch.ones(8, connections, device=setting.device)
-    kept = stirred_product(x.contiguous(), weight, torch.tensor([3], device=setting.device), law, normal=False)
+    kept = stirred_product(x.contiguous(), weight, torch.tensor([3], device=setting.device), factors)
     assert bool(((kept == 0) | (kept == 1)).all()), "a factor is neither 0 nor 1"
     few = 1.0 / (kept.numel() * min(rate, 1.0 - rate))
-    mean_is(kept.flatten(), law.value, slack=few)  # where hardly one factor differs its own error says too little
+    # where hardly one factor differs its own error says too little
+    mean_is(kept.flatten(), factors.probability, slack=few)
     lanes = kept.transpose(0, 1).reshape(connections // 32, 32, -1).transpose(0, 1).flatten(1)
-    mean_is(lanes.T, law.value, slack=32 * few)
+    mean_is(lanes.T, factors.probability, slack=32 * few)
 
 
 def beyond_2_31_factors(setting: Setting) -> str:
     """More than 2^31 factors: the last sample and unit have theirs, and the gradients are right."""
     samples, connections, units = setting.pick((2048, 1024, 1100), (8, 64, 33))
-    device, seed, law = setting.device, torch.tensor([5], device=setting.device), quantized(0.5)
+    device, seed, factors = setting.device, torch.tensor([5], device=setting.device), quantized(0.5)
     x, weight = torch.zeros(samples, 1, connections, device=device), torch.randn(units, connections, device=device)
     x[:, :, :32] = torch.randn(samples, 1, 32, device=device)
-    whole = stirred_product(x, weight, seed, law, normal=False)
-    part = stirred_product(x[..., :32].contiguous(), weight[:, :32].contiguous(), seed, law, normal=False)
+    whole = stirred_product(x, weight, seed, factors)
+    part = stirred_product(x[..., :32].contiguous(), weight[:, :32].contiguous(), seed, factors)
     torch.testing.assert_close(whole, part, rtol=1e-4, atol=1e-4)  # a factor depends on no size
     x = torch.randn_like(x).requires_grad_()
     weight = weight.requires_grad_()
-    y = stirred_product(x, weight, seed, law, normal=False)
+    y = stirred_product(x, weight, seed, factors)
     g = torch.randn_like(y)
     of_x, of_weight = torch.autograd.grad(y, (x, weight), g)
     expected = (g.double() * y.double()).sum()
@@ -105,15 +106,15 @@ def beyond_2_31_inputs(setting: Setting) -> str:
     samples, connections = setting.pick((1 << 20, 2080), (24, 64))
     if setting.device.type == "cuda" and torch.cuda.mem_get_info(setting.device)[0] < samples * connections * 4 * 3.5:
         raise NotHere("less than 31 GB are free on this GPU")
-    device, seed, law = setting.device, torch.tensor([5], device=setting.device), quantized(0.5)
+    device, seed, factors = setting.device, torch.tensor([5], device=setting.device), quantized(0.5)
     x = torch.zeros(samples, 1, connections, device=device)
     x[-1, :, :32] = 1.0
     weight = torch.ones(4, connections, device=device)
-    y = stirred_product(x, weight, seed, law, normal=False)
-    few = stirred_product(x[..., :32].contiguous(), weight[:, :32].contiguous(), seed, law, normal=False)
+    y = stirred_product(x, weight, seed, factors)
+    few = stirred_product(x[..., :32].contiguous(), weight[:, :32].contiguous(), seed, factors)
     assert torch.equal(y, few) and bool(y[-1].any()) and not y[:-1].any(), "the last row is not read"
     x.requires_grad_()
-    (of_x,) = torch.autograd.grad(stirred_product(x, weight, seed, law, normal=False)[-1].sum(), x)
+    (of_x,) = torch.autograd.grad(stirred_product(x, weight, seed, factors)[-1].sum(), x)
     assert bool(of_x[-1].any()) and not of_x[:-1].any(), "the last row's gradient lies elsewhere"
     return f"{x.numel():,} inputs"
 
@@ -222,7 +223,7 @@ def digest(device: str, small: bool) -> str:
     found = hashlib.sha256()
     for repeat in range(setting.pick(50, 1)):
         seed = torch.tensor([repeat], device=device)
-        y = stirred_product(*leaves, seed, quantized(0.9), normal=False)
+        y = stirred_product(*leaves, seed, quantized(0.9))
         for tensor in (y, *torch.autograd.grad(y.sum(), leaves)):
             found.update(tensor.detach().cpu().numpy().tobytes())
     return found.hexdigest()

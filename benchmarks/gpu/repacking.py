@@ -14,7 +14,7 @@ from benchmarks.gpu.conducting import LISTEN_S, name_of, reason, reports, traine
 from benchmarks.gpu.findings import Findings
 from benchmarks.gpu.setting import Setting
 from search_spaces import TaskSpec, TrialConfig
-from workers.device.gauge import Gauge
+from workers.device.measurements import Measurements
 from workers.device.room import Room
 from workers.device.seat import Seat
 from workers.trial.messages import EpochDone, Failed, Order, Stopped
@@ -43,8 +43,8 @@ class Repack:
     def __init__(self, setting: Setting, until: float) -> None:
         self._setting, self._until = setting, until
         self._threads = ThreadPoolExecutor(2)  # the kernel ends a trial process with the thread that started it
-        self._room, gauge = Room(), Gauge()
-        self._large, self._neighbour = (Seat(self._room, gauge, self._start) for _ in range(2))
+        self._room, measurements = Room(), Measurements()
+        self._large, self._neighbour = (Seat(self._room, measurements, self._start) for _ in range(2))
         self._limited = setting.device.type == "cpu"
         self._sizes = {LARGE: 4 * LIMIT, TOO_LARGE: 4 * LIMIT}
 
@@ -85,7 +85,7 @@ class Repack:
     def alone(self) -> str:
         """The rule of `workers.device.room.Room`, with a real process in each seat."""
         large, neighbour = self._large, self._neighbour
-        assert self._room.repack(LARGE), "a run that shared the room must be tried again, it is not"
+        assert self._room.wants_solitude(LARGE), "a run that shared the room must be tried again, it is not"
         large.clear()  # a process whose memory ran out is not used again
         assert not large.take(LARGE), "the run must wait for the neighbour to leave, it did not"
         assert not neighbour.take(), "the neighbour must leave for the run, it stayed"
@@ -101,7 +101,7 @@ class Repack:
     def fits_nowhere(self) -> str:
         """More than there is, with nobody beside it."""
         told = self._failure(TOO_LARGE)
-        assert not self._room.repack(TOO_LARGE), "a run that was alone must not be tried again, it is"
+        assert not self._room.wants_solitude(TOO_LARGE), "a run that was alone must not be tried again, it is"
         return told
 
     def _start(self, watch: Watch) -> TrialProcess:

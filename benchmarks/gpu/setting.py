@@ -28,14 +28,17 @@ class Setting:
             NotHere: this version of Triton's interpreter fails with this version of NumPy.
         """
         from pernodedrop.backends import gpu, kernel, stirred_product  # the last names the operators
+        from pernodedrop.backends.factors import Factors
 
         names = [f"{stirred_product.OPERATOR}{suffix}" for suffix in ("", "_gradients")]
         functions: tuple[Any, Any] = (gpu.product, gpu.gradients)
         for name, function in zip(names, functions, strict=True):
-            torch.library.register_kernel(name, "cpu", function)
+            torch.library.register_kernel(
+                name, "cpu", lambda *args, of=function: of(*args[:-1], Factors.from_ints(args[-1]))
+            )
         kernel.INSTALLED |= {"cpu"}  # with or without numba
         try:
-            gpu.product(torch.ones(1, 1, 1), torch.ones(1, 1), torch.tensor([0]), [1, 1, 0])
+            gpu.product(torch.ones(1, 1, 1), torch.ones(1, 1), torch.tensor([0]), Factors(1, 1))
         except Exception as error:
             reason = f"Triton's interpreter fails here: {error}"[:300]
             raise NotHere(f"{reason}: Triton 3.9 or NumPy below 2.4 is needed for --cpu") from error

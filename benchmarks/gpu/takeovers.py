@@ -12,7 +12,7 @@ import torch
 
 from benchmarks.gpu.bits import bound, first_difference
 from benchmarks.gpu.conducting import TrialFailed, name_of, reason, reports, trained
-from workers.trial.checkpoints import Place
+from workers.trial.checkpoints import CheckpointRoot
 from workers.trial.devices import OpenDevice
 from workers.trial.messages import EpochDone, Order, Started
 from workers.trial.process import TrialProcess
@@ -83,9 +83,9 @@ class Crew:
 
     def _disturb(self, number: int, order: Order) -> Takeover:
         victim = self._process()
-        alone = replace(order, token=1, checkpoints=Place(str(self._folder / f"{number}-undisturbed"), "gpu"))
+        alone = replace(order, token=1, checkpoints=CheckpointRoot(str(self._folder / f"{number}-undisturbed"), "gpu"))
         undisturbed = self._end(victim, alone)[1]
-        shared = replace(order, token=1, checkpoints=Place(str(self._folder / f"{number}-killed"), "gpu"))
+        shared = replace(order, token=1, checkpoints=CheckpointRoot(str(self._folder / f"{number}-killed"), "gpu"))
         self._kill_in_the_middle(victim, shared)
         heir = self._heirs.get()
         try:

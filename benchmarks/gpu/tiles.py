@@ -8,8 +8,8 @@ from benchmarks.gpu.findings import Findings
 from benchmarks.gpu.setting import Setting
 from benchmarks.gpu.stopwatch import seconds_of
 from pernodedrop.backends import gpu
+from pernodedrop.backends.factors import quantized
 from pernodedrop.backends.gpu import TILE, Tile
-from pernodedrop.backends.quantized import quantized
 
 CUTS = ((8, 16, 4), (16, 16, 4), (16, 16, 8), (8, 32, 4), (32, 8, 4), (16, 8, 4))
 SHAPES = ((128, 1024, 256), (128, 4096, 64), (1024, 4096, 64), (128, 4096, 4096))  # samples, connections, units
@@ -43,6 +43,6 @@ def try_tiles(findings: Findings, setting: Setting) -> None:
 
 def _step(x: torch.Tensor, weight: torch.Tensor, g: torch.Tensor, tile: Tile) -> None:
     seed = torch.zeros(1, dtype=torch.int64, device=x.device)
-    law = [*quantized(1.0 - RATE), 0]
-    gpu.product(x, weight, seed, law, tile=tile)
-    gpu.gradients(g, x, weight, seed, law, tile=tile)
+    factors = quantized(1.0 - RATE)
+    gpu.product(x, weight, seed, factors, tile=tile)
+    gpu.gradients(g, x, weight, seed, factors, tile=tile)

@@ -1,1 +1,1 @@
-"""The ways to compute one layer: `base` says what one is, `choice` lists them and says which of them runs."""
+"""The ways to compute one layer: `base` defines a backend, `choice` lists them and chooses the one that runs."""

@@ -1,12 +1,15 @@
-"""What a backend is: one way to compute a layer, and the laws that it can compute."""
+"""The interface of a backend: one way to compute a layer, for the laws that it can compute."""
 
 import abc
+import warnings
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from pernodedrop.laws import Law
+
+_WARNED: set[str] = set()
 
 
 class Backend(abc.ABC):
@@ -21,12 +24,20 @@ class Backend(abc.ABC):
 
     @abc.abstractmethod
     def refusal(self, law: Law) -> str | None:
-        """Why the backend can never compute this law, and the remedy; None where it can."""
+        """The reason why the backend can never compute this law, with the remedy; None where it can."""
 
     def is_available(self, x: Tensor) -> bool:
-        """Whether the backend computes with tensors such as this one; where not, the mask runs instead."""
+        """Return whether the backend computes with this type of tensor; where not, the mask runs instead."""
         return True
 
     def suits(self, x: Tensor, weight: Tensor, law: Law) -> bool:
-        """Whether "auto" may take it here: it is exact, and faster than those behind it in the list."""
+        """Return whether "auto" may choose it here: it is exact, and faster than those behind it in the list."""
         return False
+
+
+def warn_once(message: str) -> None:
+    """Warn, unless this process did so before: a layer would repeat the warning at every step."""
+    if message in _WARNED:
+        return
+    _WARNED.add(message)
+    warnings.warn(message, RuntimeWarning, stacklevel=2)

@@ -1,24 +1,23 @@
-"""Which backend runs: the asked one where it holds, else the fastest that is exact for the case.
+"""Chooses the backend: the requested one where it is valid, else the fastest that is exact.
 
-A new backend is a class in a file of its own and a line in BACKENDS.
+To add a backend, write a class in a new file and a line in BACKENDS.
 """
 
 from torch import Tensor
 
-from pernodedrop.backends.base import Backend
+from pernodedrop.backends.base import Backend, warn_once
 from pernodedrop.backends.flipout import Flipout
 from pernodedrop.backends.kernel import Kernel
 from pernodedrop.backends.mask import Mask
 from pernodedrop.backends.moment_matched import MomentMatched
 from pernodedrop.backends.reparameterized import Reparameterized
-from pernodedrop.backends.said import say_once
 from pernodedrop.laws import Law
 from pernodedrop.registry import Registry
 
 AUTO = "auto"
 REFERENCE = Mask()
 
-# "auto" takes the first that suits; the mask suits always, so what stands behind it is never chosen but asked for.
+# "auto" takes the first that suits. The mask always does, so those behind it run only where they are requested.
 BACKENDS: Registry[Backend] = Registry(
     "backend",
     "pernodedrop.backends",
@@ -38,7 +37,7 @@ def check_backend(backend: str, law: Law) -> None:
 
 
 def chosen_backend(backend: str, x: Tensor, weight: Tensor, law: Law) -> Backend:
-    """The backend that runs for x (B, T, I) and weight (J, I); says so once where it is not the one that was asked for.
+    """The backend that runs for x (B, T, I) and weight (J, I); warns once where it is not the requested one.
 
     Raises:
         ValueError: as `check_backend`.
@@ -48,9 +47,9 @@ def chosen_backend(backend: str, x: Tensor, weight: Tensor, law: Law) -> Backend
         return _fastest_exact(x, weight, law)
     asked = BACKENDS[backend]
     if not asked.shares_masks and x.shape[1] > 1:
-        # pre-activations of one sample share their mask, which these backends would draw independently
+        # positions of one sample share their mask, and these backends would draw it independently
         exact = _fastest_exact(x, weight, law)
-        say_once(f"backend {backend!r} is wrong for masks shared over time: {exact.name!r} runs instead")
+        warn_once(f"backend {backend!r} is wrong for masks shared over time: {exact.name!r} runs instead")
         return exact
     return asked if asked.is_available(x) else REFERENCE
 

@@ -1,4 +1,4 @@
-"""Flipout (Wen et al. 2018, arXiv:1803.04386): one drawn mask, told apart for every sample by random signs."""
+"""Flipout (Wen et al. 2018, arXiv:1803.04386): one mask for all samples, each with random signs."""
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ class Flipout(Backend):
     """y = x W^T + ((x r)(W n)^T) t with signs r (B, I), t (B, J) and one noise n = m - 1 of shape (J, I).
 
     Exact for every sample where the noise is symmetric. Samples are uncorrelated yet share |n|; positions of a
-    sample share their mask, as they should.
+    sample share their mask, as they must.
     """
 
     name = "flipout"

@@ -1,4 +1,4 @@
-"""Exact masks that are never stored: every factor is drawn inside the product, and drawn again in backward."""
+"""Exact masks that are never stored: the product draws every factor, and backward draws it again."""
 
 import math
 from importlib.util import find_spec
@@ -7,9 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from pernodedrop import draws
-from pernodedrop.backends.base import Backend
-from pernodedrop.backends.quantized import quantized
-from pernodedrop.backends.said import say_once
+from pernodedrop.backends.base import Backend, warn_once
+from pernodedrop.backends.factors import quantized
 from pernodedrop.backends.stirred_product import stirred_product
 from pernodedrop.laws import Law
 
@@ -18,7 +17,7 @@ INSTALLED = frozenset(device for device, compiler in _COMPILERS.items() if find_
 
 
 def is_available(x: Tensor) -> bool:
-    """Whether a kernel computes with this tensor: numba's on cpu; Triton's on cuda, in single precision."""
+    """Return whether a kernel computes with this tensor: numba's on cpu; Triton's on cuda, not in float64."""
     device = x.device.type
     return device in INSTALLED and not (device == "cuda" and x.dtype == torch.float64)
 
@@ -36,11 +35,12 @@ class Kernel(Backend):
         lowering = law.lowering()
         assert lowering is not None  # refused otherwise
         seed = draws.seed(generator, device=x.device)
-        decided = quantized(1.0 if lowering.probability is None else lowering.probability)
+        probability = 1.0 if lowering.probability is None else lowering.probability
+        factors = quantized(probability, normal=lowering.is_gaussian)
+        product = stirred_product(x, weight, seed, factors)
         if lowering.variance is None:
-            return stirred_product(x, weight, seed, decided, normal=False) / decided.value
-        noise = stirred_product(x, weight, seed, decided, normal=True)
-        return nn.functional.linear(x, weight) + math.sqrt(lowering.variance) * noise
+            return product / factors.probability
+        return nn.functional.linear(x, weight) + math.sqrt(lowering.variance) * product
 
     def refusal(self, law: Law) -> str | None:
         if law.lowering() is not None:
@@ -50,7 +50,7 @@ class Kernel(Backend):
     def is_available(self, x: Tensor) -> bool:
         if is_available(x):
             return True
-        say_once(
+        warn_once(
             f"no kernel for {x.dtype} on {x.device.type!r} (numba serves cpu; triton cuda, without float64): "
             "backend 'mask' runs instead"
         )
@@ -61,5 +61,5 @@ class Kernel(Backend):
         if lowering is None:
             return False
         if lowering.is_gaussian and x.shape[1] >= min(weight.shape):
-            return False  # the mask is no larger than x or the output, and normals cost more to draw twice than to keep
+            return False  # the mask is no larger than x or the output, and keeping normals costs less than drawing them twice
         return self.is_available(x)

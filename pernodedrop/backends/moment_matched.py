@@ -1,4 +1,4 @@
-"""Any noise replaced by the Gaussian of equal mean and variance on the pre-activations (fast dropout).
+"""Replaces any noise by the Gaussian of equal mean and variance on the pre-activations (fast dropout).
 
 Wang and Manning 2013. Approximate: the law of a pre-activation is off by at most .56 rho / sqrt(n_eff) in
 Kolmogorov distance, with rho = ((1 - p)^2 + p^2) / sqrt(p (1 - p)) for Bernoulli noise and

@@ -1,4 +1,4 @@
-"""Gaussian noise moved from the connections to the pre-activations, where its law is the same.
+"""Moves Gaussian noise from the connections to the pre-activations, where its law is the same.
 
 Local reparameterization (Kingma, Salimans and Welling 2015, arXiv:1506.02557): a linear map of Gaussians is
 Gaussian, and no two pre-activations share a connection, so the joint law of the whole output is kept. The
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from pernodedrop import draws
 from pernodedrop.backends import kernel
 from pernodedrop.backends.base import Backend
-from pernodedrop.backends.quantized import quantized
+from pernodedrop.backends.factors import quantized
 from pernodedrop.backends.stirred_product import stirred_product
 from pernodedrop.laws import Law
 
@@ -57,7 +57,7 @@ def with_deviation(mean: Tensor, square: Tensor, variance: float, generator: tor
 def _noisy_square(x: Tensor, weight: Tensor, probability: float, generator: torch.Generator | None) -> Tensor:
     if kernel.is_available(x):
         seed = draws.seed(generator, device=x.device)
-        return stirred_product(x * x, weight * weight, seed, quantized(probability), normal=False)
+        return stirred_product(x * x, weight * weight, seed, quantized(probability))
     shape = (x.shape[0], *weight.shape)
     noisy = draws.uniform(shape, generator, device=x.device) < probability
     return torch.bmm(x * x, (noisy * (weight * weight)).transpose(1, 2))

@@ -1,4 +1,4 @@
-"""The product with a stirred weight as a torch operator: no mask in memory, its factors drawn again in backward.
+"""The product with a stirred weight as a torch operator: it keeps no mask, and draws its factors again in backward.
 
 p(x, W)_btj = sum_i x_bti m_bji W_ji is linear in x and in W, and so are its gradients: with T(x, W, g) = <g, p(x, W)>
 every derivative of any order is one of the two operators again, at the same factors m.
@@ -7,70 +7,48 @@ every derivative of any order is one of the two operators again, at the same fac
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from pernodedrop.backends.quantized import Quantized
+from pernodedrop.backends.factors import Factors
 
 OPERATOR = "pernodedrop::stirred_product"
 
 
-def stirred_product(x: Tensor, weight: Tensor, seed: Tensor, law: Quantized, *, normal: bool) -> Tensor:
-    """sum_i x_bti m_bji W_ji with m = r, or m = r n where `normal`; r ~ Bernoulli(law), n ~ N(0, 1).
+def stirred_product(x: Tensor, weight: Tensor, seed: Tensor, factors: Factors) -> Tensor:
+    """sum_i x_bti m_bji W_ji with the factors m.
 
     x (B, T, I) and weight (J, I) give (B, T, J); equal seeds (one int64) and shapes give equal factors.
     """
-    product: Tensor = _product(x, weight, seed, [*law, int(normal)])
+    product: Tensor = _product(x, weight, seed, factors.as_ints())
     return product
 
 
 @torch.library.custom_op(OPERATOR, mutates_args=(), device_types="cpu")
 def _product(x: Tensor, weight: Tensor, seed: Tensor, law: list[int]) -> Tensor:
-    from pernodedrop.backends.cpu import threads  # numba is imported when a kernel runs
+    from pernodedrop.backends import cpu  # numba is imported when a kernel runs
 
-    keep, bits, normal = law
-    y = threads.product(_rows(x), _rows(weight), int(seed), (keep, bits, bool(normal)))
-    return torch.from_numpy(y).to(x.dtype)
+    return cpu.product(x, weight, seed, Factors.from_ints(law))
 
 
 @torch.library.custom_op(f"{OPERATOR}_gradients", mutates_args=(), device_types="cpu")
 def _gradients(grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, law: list[int]) -> tuple[Tensor, Tensor]:
-    from pernodedrop.backends.cpu import threads
+    from pernodedrop.backends import cpu
 
-    keep, bits, normal = law
-    rows = _array(grad), _rows(x), _rows(weight)
-    grad_x, grad_weight = threads.gradients(*rows, int(seed), (keep, bits, bool(normal)))
-    connections = x.shape[-1]
-    return (
-        torch.from_numpy(grad_x)[..., :connections].to(x.dtype).contiguous(),
-        torch.from_numpy(grad_weight)[..., :connections].to(weight.dtype).contiguous(),
-    )
-
-
-def _array(tensor: Tensor) -> Any:
-    tensor = tensor.detach()
-    return (tensor if tensor.dtype == torch.float64 else tensor.float()).contiguous().numpy()
-
-
-def _rows(tensor: Tensor) -> Any:
-    """The tensor with its last dimension padded to the kernels' step."""
-    from pernodedrop.backends.cpu.lanes import LANES
-
-    missing = -tensor.shape[-1] % LANES
-    return _array(nn.functional.pad(tensor, (0, missing)) if missing else tensor)
+    return cpu.gradients(grad, x, weight, seed, Factors.from_ints(law))
 
 
 @_product.register_kernel("cuda")
 def _product_on_gpu(x: Tensor, weight: Tensor, seed: Tensor, law: list[int]) -> Tensor:
     from pernodedrop.backends import gpu  # triton is imported when a kernel runs
 
-    return gpu.product(x, weight, seed, law)
+    return gpu.product(x, weight, seed, Factors.from_ints(law))
 
 
 @_gradients.register_kernel("cuda")
 def _gradients_on_gpu(grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, law: list[int]) -> tuple[Tensor, Tensor]:
     from pernodedrop.backends import gpu
 
-    return gpu.gradients(grad, x, weight, seed, law)
+    return gpu.gradients(grad, x, weight, seed, Factors.from_ints(law))
 
 
 @_product.register_fake

@@ -1,11 +1,11 @@
-"""Dense layers whose input is regularized, and what a model says of how it wants that done."""
+"""Dense layers whose input is regularized, and the layer by which a model asks for shared noise."""
 
 import torch
 from torch import Tensor, nn
 
 
 class InputRegularizedLinear(nn.Linear):
-    """`nn.Linear` of `regularizer(x)`: what `regularize` puts where a dense layer stood."""
+    """`nn.Linear` of `regularizer(x)`: what `regularize` puts in the place of a dense layer."""
 
     def __init__(
         self,
@@ -27,8 +27,8 @@ class InputRegularizedLinear(nn.Linear):
 class SharedNoiseLinear(nn.Linear):
     """`nn.Linear` over the positions of a sequence (B, T, I), in front of a recurrence.
 
-    Whatever regularizer replaces it draws its noise once a sample, for all positions: fresh noise at every step would
-    drown what the state carries (Gal and Ghahramani 2016, arXiv:1512.05287).
+    Any regularizer that replaces it draws its noise once a sample, for all positions: fresh noise at every step would
+    drown what the state remembers (Gal and Ghahramani 2016, arXiv:1512.05287).
     """
 
 

@@ -1,4 +1,4 @@
-"""Masksembles: each contiguous chunk of the batch meets one of a few fixed masks over the features."""
+"""Masksembles: each contiguous chunk of the batch gets one of a few fixed masks over the features."""
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +35,7 @@ class Masksembles(nn.Module):
         self.features = features
         self.drop_rate = drop_rate
         self.feature_dim = feature_dim
-        self.only: int | None = None  # the one mask that every sample meets; None: each chunk has its own
+        self.only: int | None = None  # the one mask for every sample; None: each chunk has its own
         self.effective_drop_rate = effective_drop_rate(drop_rate, masks)
         self.register_buffer("masks", drawn.to(device=device, dtype=dtype or torch.get_default_dtype()))
 

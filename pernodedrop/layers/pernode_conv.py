@@ -1,4 +1,4 @@
-"""PerNodeDropConv2d: a convolution with a mask of its own for every sample and output channel."""
+"""PerNodeDropConv2d: a convolution with a separate mask for every sample and output channel."""
 
 from dataclasses import replace
 

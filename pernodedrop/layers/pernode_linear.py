@@ -1,4 +1,4 @@
-"""PerNodeDropLinear: a dense layer with a mask of its own for every sample and unit."""
+"""PerNodeDropLinear: a dense layer with a separate mask for every sample and unit."""
 
 from dataclasses import replace
 
@@ -70,7 +70,7 @@ class PerNodeDropLinear(nn.Linear):
         self.stir = replace(self.stir, drop_rate=rate)
 
     def reset_mask(self) -> None:
-        """Draws the fixed mask anew."""
+        """Draw the fixed mask again."""
         weight = self.weight
         self.mask = self.stir.draw(weight.shape, generator=self.generator, dtype=weight.dtype, device=weight.device)
 

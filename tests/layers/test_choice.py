@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from pernodedrop import PerNodeDropLinear
-from pernodedrop.backends import kernel, said
+from pernodedrop.backends import base, kernel
 from pernodedrop.functional import pernode_linear
 
 
 @pytest.fixture(autouse=True)
-def _nothing_said_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(said, "_SAID", set())
+def _nothing_warned_of_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "_WARNED", set())
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,19 @@ from tests.layers.philox import philox
 pytest.importorskip("triton", reason="triton is not installed: it comes with torch's CUDA wheels")
 
 from pernodedrop.backends import gpu
+from pernodedrop.backends.factors import Factors
 from pernodedrop.backends.gpu import Tile
 
 SEED = 123_456_789_012
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-LAWS = [[1, 0, 0], [1, 1, 0], [11469, 14, 0], [5243, 19, 0], [1, 0, 1], [3, 2, 1]]
+FACTORS = [
+    Factors(1, 0),
+    Factors(1, 1),
+    Factors(11469, 14),
+    Factors(5243, 19),
+    Factors(1, 0, normal=True),
+    Factors(3, 2, normal=True),
+]
 
 
 def seed() -> torch.Tensor:
@@ -25,10 +33,10 @@ def normal(*shape: int) -> torch.Tensor:
     return torch.randn(shape, device=DEVICE)
 
 
-def masks(law: list[int], samples: int, units: int, connections: int, tile: Tile = gpu.TILE) -> torch.Tensor:
+def masks(factors: Factors, samples: int, units: int, connections: int, tile: Tile = gpu.TILE) -> torch.Tensor:
     """The factors (samples, units, connections), read off unit inputs and unit weights."""
     eye = torch.eye(connections, device=DEVICE).expand(samples, connections, connections)
-    return gpu.product(eye, torch.ones(units, connections, device=DEVICE), seed(), law, tile=tile).transpose(1, 2)
+    return gpu.product(eye, torch.ones(units, connections, device=DEVICE), seed(), factors, tile=tile).transpose(1, 2)
 
 
 def random_words(samples: int, units: int, groups: int, calls: range) -> np.ndarray:
@@ -39,16 +47,19 @@ def random_words(samples: int, units: int, groups: int, calls: range) -> np.ndar
     return np.stack(words, axis=-1).reshape(samples, units, groups, -1)
 
 
-@pytest.mark.parametrize("law", [[1, 1, 0], [5, 3, 0], [11469, 14, 0], [65_535, 16, 0], [5243, 19, 0], [3, 32, 0]])
-def test_decisions_are_philox_s_words_compared_with_the_probability(law: list[int]) -> None:
+@pytest.mark.parametrize(
+    "factors",
+    [Factors(1, 1), Factors(5, 3), Factors(11469, 14), Factors(65_535, 16), Factors(5243, 19), Factors(3, 32)],
+)
+def test_decisions_are_philox_s_words_compared_with_the_probability(factors: Factors) -> None:
     """Bit i of word 4 c + k is a binary digit of connection i's random number; it is kept below keep / 2^bits."""
-    keep, bits, _ = law
+    keep, bits, _ = factors
     calls = -(-bits // 4) if bits <= 16 else 8
     words = random_words(2, 3, 2, range(calls))
     digits = (~words[..., None, :] >> np.arange(32)[:, None]) & 1
     numbers = (digits.astype(np.uint64) << np.arange(4 * calls, dtype=np.uint64)).sum(-1)
     kept = numbers < np.uint64(keep << (4 * calls - bits))
-    np.testing.assert_array_equal(masks(law, 2, 3, 64).cpu().numpy(), kept.reshape(2, 3, 64))
+    np.testing.assert_array_equal(masks(factors, 2, 3, 64).cpu().numpy(), kept.reshape(2, 3, 64))
 
 
 def test_normals_are_box_and_muller_s() -> None:
@@ -58,50 +69,53 @@ def test_normals_are_box_and_muller_s() -> None:
     pairs = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)  # (2, 3, call, pair, 2)
     expected = pairs.reshape(2, 3, 8, 4).transpose(0, 1, 3, 2).reshape(2, 3, 32)
     order = np.sort(expected.reshape(2, 3, 32), axis=-1)
-    mine = np.sort(masks([1, 0, 1], 2, 3, 32).cpu().numpy(), axis=-1)
+    mine = np.sort(masks(Factors(1, 0, normal=True), 2, 3, 32).cpu().numpy(), axis=-1)
     np.testing.assert_allclose(mine, order, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("law", [[5243, 19, 0], [3, 2, 1]], ids=str)
+@pytest.mark.parametrize("factors", [Factors(5243, 19), Factors(3, 2, normal=True)], ids=str)
 @pytest.mark.parametrize("positions", [1, 3])
-def test_tiles_change_no_factor(law: list[int], positions: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tiles_change_no_factor(factors: Factors, positions: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor do sums that are cut into parts: only the order of the additions differs."""
     x, weight, g = normal(3, positions, 140), normal(18, 140), normal(3, positions, 18)
     outcomes = []
     for tile, programs in ((gpu.TILE, 1), (Tile(4, 32, 16, 8), 1), (Tile(2, 8, 64, 4), 1024)):
         monkeypatch.setattr(gpu, "PROGRAMS", programs)  # 1: no sum is cut
         outcomes.append(
-            (gpu.product(x, weight, seed(), law, tile=tile), *gpu.gradients(g, x, weight, seed(), law, tile=tile))
+            (
+                gpu.product(x, weight, seed(), factors, tile=tile),
+                *gpu.gradients(g, x, weight, seed(), factors, tile=tile),
+            )
         )
     for other in outcomes[1:]:
         for mine, theirs in zip(outcomes[0], other, strict=True):
             torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("law", LAWS, ids=str)
+@pytest.mark.parametrize("factors", FACTORS, ids=str)
 @pytest.mark.parametrize("sizes", [(2, 1, 140, 18), (2, 18, 40, 5)])
-def test_products_and_gradients_share_their_factors(law: list[int], sizes: tuple[int, ...]) -> None:
+def test_products_and_gradients_share_their_factors(factors: Factors, sizes: tuple[int, ...]) -> None:
     samples, positions, connections, units = sizes
     x, weight, g = (
         normal(samples, positions, connections),
         normal(units, connections),
         normal(samples, positions, units),
     )
-    m = masks(law, samples, units, connections)
+    m = masks(factors, samples, units, connections)
     close = {"rtol": 1e-4, "atol": 1e-4}
     torch.testing.assert_close(
-        gpu.product(x, weight, seed(), law), torch.einsum("bti,bji,ji->btj", x, m, weight), **close
+        gpu.product(x, weight, seed(), factors), torch.einsum("bti,bji,ji->btj", x, m, weight), **close
     )
-    grad_x, grad_weight = gpu.gradients(g, x, weight, seed(), law)
+    grad_x, grad_weight = gpu.gradients(g, x, weight, seed(), factors)
     torch.testing.assert_close(grad_x, torch.einsum("btj,bji,ji->bti", g, m, weight), **close)
     torch.testing.assert_close(grad_weight, torch.einsum("btj,bji,bti->ji", g, m, x), **close)
 
 
-@pytest.mark.parametrize("law", LAWS[1:], ids=str)
-def test_moments(law: list[int]) -> None:
-    keep, bits, is_normal = law
+@pytest.mark.parametrize("factors", FACTORS[1:], ids=str)
+def test_moments(factors: Factors) -> None:
+    keep, bits, is_normal = factors
     probability = keep / 2**bits if bits else 1.0
-    m = masks(law, 2, 32, 128).flatten().cpu()
+    m = masks(factors, 2, 32, 128).flatten().cpu()
     assert_mean(m, 0.0 if is_normal else probability)
     assert_mean(m**2, probability)
     assert_mean(m**4, 3 * probability if is_normal else probability)
@@ -112,17 +126,17 @@ def test_moments(law: list[int]) -> None:
 
 
 def test_seeds_and_samples_differ() -> None:
-    m = masks([1, 1, 0], 2, 8, 128)
+    m = masks(Factors(1, 1), 2, 8, 128)
     assert not torch.equal(m[0], m[1])
     x, weight = normal(2, 1, 128), normal(8, 128)
-    a = gpu.product(x, weight, seed(), [1, 1, 0])
-    assert torch.equal(a, gpu.product(x, weight, seed(), [1, 1, 0]))
-    assert not torch.equal(a, gpu.product(x, weight, seed() + 1, [1, 1, 0]))
+    a = gpu.product(x, weight, seed(), Factors(1, 1))
+    assert torch.equal(a, gpu.product(x, weight, seed(), Factors(1, 1)))
+    assert not torch.equal(a, gpu.product(x, weight, seed() + 1, Factors(1, 1)))
 
 
 def test_empty_batch_and_half_precision() -> None:
     weight = normal(8, 32).bfloat16()
-    assert gpu.product(normal(0, 1, 32).bfloat16(), weight, seed(), [1, 1, 0]).shape == (0, 1, 8)
+    assert gpu.product(normal(0, 1, 32).bfloat16(), weight, seed(), Factors(1, 1)).shape == (0, 1, 8)
     x = normal(3, 1, 32).bfloat16()
-    grad_x, grad_weight = gpu.gradients(normal(3, 1, 8).bfloat16(), x, weight, seed(), [1, 1, 0])
+    grad_x, grad_weight = gpu.gradients(normal(3, 1, 8).bfloat16(), x, weight, seed(), Factors(1, 1))
     assert grad_x.dtype == grad_weight.dtype == torch.bfloat16

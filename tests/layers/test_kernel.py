@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pernodedrop.backends.cpu import threads
+from pernodedrop.backends.factors import Factors
 from pernodedrop.functional import pernode_linear  # registers the operators
 
 
@@ -42,11 +43,11 @@ def test_threads_do_not_change_the_factors(samples: int, connections: int, units
     x = torch.randn(samples, 2, connections, dtype=torch.float64).numpy()
     weight = torch.randn(units, connections, dtype=torch.float64).numpy()
     grad = torch.randn(samples, 2, units, dtype=torch.float64).numpy()
-    law = (3, 2, normal)
+    factors = Factors(3, 2, normal)
     results = []
     for count in (1, 2, 5):
         torch.set_num_threads(count)
-        results.append((threads.product(x, weight, 9, law), *threads.gradients(grad, x, weight, 9, law)))
+        results.append((threads.product(x, weight, 9, factors), *threads.gradients(grad, x, weight, 9, factors)))
     for other in results[1:]:
         for mine, theirs in zip(results[0], other, strict=True):
             np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-10)
@@ -72,9 +73,9 @@ def test_spans_cover_the_range_once(count: int, parts: int) -> None:
 def test_calls_from_several_threads_at_once() -> None:
     torch.set_num_threads(2)
     x, weight = torch.randn(16, 1, 256).numpy(), torch.randn(32, 256).numpy()
-    expected = threads.product(x, weight, 1, (1, 1, False))
+    expected = threads.product(x, weight, 1, Factors(1, 1))
     with ThreadPoolExecutor(4) as pool:
-        calls = [pool.submit(threads.product, x, weight, 1, (1, 1, False)) for _ in range(20)]
+        calls = [pool.submit(threads.product, x, weight, 1, Factors(1, 1)) for _ in range(20)]
     for call in calls:
         np.testing.assert_array_equal(call.result(), expected)
 
@@ -83,12 +84,12 @@ def test_calls_from_several_threads_at_once() -> None:
 def test_kernel_in_a_forked_child() -> None:
     torch.set_num_threads(2)
     x, weight = torch.randn(16, 1, 256).numpy(), torch.randn(32, 256).numpy()
-    expected = threads.product(x, weight, 1, (1, 1, False))
+    expected = threads.product(x, weight, 1, Factors(1, 1))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads: what is tested here
         child = os.fork()
     if child == 0:
-        same = np.array_equal(threads.product(x, weight, 1, (1, 1, False)), expected)
+        same = np.array_equal(threads.product(x, weight, 1, Factors(1, 1)), expected)
         os._exit(0 if same else 1)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0

@@ -7,7 +7,7 @@ import torch
 from scipy import stats as scipy_stats
 
 from pernodedrop import Stir
-from pernodedrop.backends.quantized import quantized
+from pernodedrop.backends.factors import quantized
 from pernodedrop.backends.stirred_product import stirred_product
 from pernodedrop.functional import sample_mask
 from pernodedrop.laws import check_mean
@@ -47,9 +47,9 @@ def drawn_by_kernel(stir: Stir) -> torch.Tensor:
     scale = math.sqrt(stir.drop_rate / (1 - stir.drop_rate))
     if stir.name == "bernoulli":
         keep = quantized(1 - stir.drop_rate)
-        return stirred_product(eye, ones, seed, keep, normal=False).flatten() / keep.value
-    noisy = quantized(stir.noisy_fraction if stir.name == "partial_gaussian" else 1.0)
-    return 1 + scale * stirred_product(eye, ones, seed, noisy, normal=True).flatten()
+        return stirred_product(eye, ones, seed, keep).flatten() / keep.probability
+    noisy = quantized(stir.noisy_fraction if stir.name == "partial_gaussian" else 1.0, normal=True)
+    return 1 + scale * stirred_product(eye, ones, seed, noisy).flatten()
 
 
 @pytest.mark.parametrize("source", ["reference", "kernel"])
@@ -96,15 +96,15 @@ def test_rate_near_one_keeps_the_mean() -> None:
 def test_quantized_probability_meets_the_rarer_outcome(probability: float) -> None:
     met = quantized(probability)
     assert 0 <= met.bits <= 32
-    assert 0.0 < met.value <= 1.0
+    assert 0.0 < met.probability <= 1.0
     rarer = max(min(probability, 1 - probability), 2.0**-32)
-    assert abs(met.value - probability) <= max(rarer * 2.0**-12, 2.0**-32)
+    assert abs(met.probability - probability) <= max(rarer * 2.0**-12, 2.0**-32)
 
 
 def test_quantized_takes_few_bits() -> None:
-    assert quantized(0.5) == (1, 1)
-    assert quantized(0.75) == (3, 2)
-    assert quantized(1.0) == (1, 0)
+    assert quantized(0.5) == (1, 1, False)
+    assert quantized(0.75) == (3, 2, False)
+    assert quantized(1.0) == (1, 0, False)
 
 
 @pytest.mark.parametrize("rate", [-0.1, 1.0, 1.5, math.nan, math.inf])

@@ -14,7 +14,7 @@ from service.storage.database.database import Database
 from service.storage.states import RunState
 from service.storage.studies import curves, studies
 from tests.workers.conftest import StartWorker, finished, only_trial, own_study, until
-from workers.trial.checkpoints import CheckpointStore, Place
+from workers.trial.checkpoints import CheckpointRoot, CheckpointStore
 from workers.trial.messages import EpochDone, Finished, Order, Report, Started, Stop, Stopped
 from workers.trial.orders import train
 
@@ -37,7 +37,7 @@ def order(config: TrialConfig, folder: Path, token: int = 1, every: float = 1e9)
         data_folder=folder,
         run_id=7,
         token=token,
-        checkpoints=Place(str(folder / "checkpoints"), HERE),
+        checkpoints=CheckpointRoot(str(folder / "checkpoints"), HERE),
         checkpoint_every=every,
     )
 
@@ -117,7 +117,7 @@ def test_a_checkpoint_that_does_not_fit_the_code_any_more_is_left(
 
 
 def store(folder: Path, token: int, fingerprint: str = "digits", database: str = HERE) -> CheckpointStore:
-    return CheckpointStore(Place(str(folder), database), 7, token, fingerprint)
+    return CheckpointStore(CheckpointRoot(str(folder), database), 7, token, fingerprint)
 
 
 def test_the_newest_holders_checkpoint_is_read_and_a_torn_one_passed_over(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from service.storage.states import RunState
 from service.storage.studies import cancellation, studies
 from tests.storage.queueing import claimed, nothing
 from tests.workers.conftest import StartWorker, own_study, until
-from workers.trial.checkpoints import CheckpointStore, Place
+from workers.trial.checkpoints import CheckpointRoot, CheckpointStore
 from workers.trial.collection import collect, discard
 
 
@@ -21,8 +21,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(tmp_path / "checkpoints") if request.param == "folder" else f"memory://{tmp_path.name}"
 
 
-def keep(place: Place, run_id: int, token: int = 1) -> None:
-    assert CheckpointStore(place, run_id, token, "fingerprint").save({"epoch": 1})
+def keep(root: CheckpointRoot, run_id: int, token: int = 1) -> None:
+    assert CheckpointStore(root, run_id, token, "fingerprint").save({"epoch": 1})
 
 
 def kept(url: str) -> list[str]:
@@ -31,8 +31,8 @@ def kept(url: str) -> list[str]:
     return sorted("/".join(path.split("/")[-2:]) for path in files.find(root))
 
 
-def collected(db: Database, place: Place) -> None:
-    collect(place, lambda runs: ownership.open_among(db, runs))
+def collected(db: Database, root: CheckpointRoot) -> None:
+    collect(root, lambda runs: ownership.open_among(db, runs))
 
 
 def test_what_belongs_to_no_open_run_is_collected(db: Database, url: str) -> None:
@@ -40,7 +40,7 @@ def test_what_belongs_to_no_open_run_is_collected(db: Database, url: str) -> Non
     running, back, cancelled, ended = (claimed(db) for _ in range(4))
     studies.create(db, own_study("deleted"))
     deleted = claimed(db)
-    ours, theirs = Place(url, ownership.database_id(db)), Place(url, "ff-5")
+    ours, theirs = CheckpointRoot(url, ownership.database_id(db)), CheckpointRoot(url, "ff-5")
     for lease in (running, back, cancelled, ended, deleted):
         keep(ours, lease.run_id, lease.token)
         keep(theirs, lease.run_id)
@@ -59,7 +59,7 @@ def test_what_belongs_to_no_open_run_is_collected(db: Database, url: str) -> Non
 
 
 def test_the_end_of_a_run_leaves_another_databases_checkpoints(url: str) -> None:
-    ours, theirs = Place(url, "1f-16384"), Place(url, "f-16384")
+    ours, theirs = CheckpointRoot(url, "1f-16384"), CheckpointRoot(url, "f-16384")
     for token in (1, 2):
         keep(ours, 7, token)
         keep(theirs, 7, token)
@@ -74,16 +74,16 @@ def test_a_place_that_holds_nothing_of_ours_asks_the_database_nothing(tmp_path: 
 
     (tmp_path / "run-7").mkdir()
     (tmp_path / "run-7" / "notes.txt").write_text("somebody's")
-    for place in (tmp_path, tmp_path / "nothing", tmp_path / "run-7" / "notes.txt"):
-        collect(Place(str(place), "1f-16384"), asked)
+    for root in (tmp_path, tmp_path / "nothing", tmp_path / "run-7" / "notes.txt"):
+        collect(CheckpointRoot(str(root), "1f-16384"), asked)
     assert (tmp_path / "run-7" / "notes.txt").exists()
 
 
 def test_a_torn_draft_goes_with_the_rest_and_the_folder_with_the_last(tmp_path: Path) -> None:
-    place = Place(str(tmp_path), "1f-16384")
-    keep(place, 7)
+    root = CheckpointRoot(str(tmp_path), "1f-16384")
+    keep(root, 7)
     (tmp_path / "run-7" / "00000002-1f-16384.pt.draft").write_bytes(b"torn")
-    collect(place, lambda runs: set())
+    collect(root, lambda runs: set())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -93,7 +93,7 @@ def test_databases_of_one_server_have_names_of_their_own(db: Database, empty_dat
 
 
 def test_a_worker_collects(db: Database, start_worker: StartWorker, tmp_path: Path) -> None:
-    place = Place(str(tmp_path / "checkpoints"), ownership.database_id(db))
-    keep(place, 1_000_000)  # its study was deleted
+    root = CheckpointRoot(str(tmp_path / "checkpoints"), ownership.database_id(db))
+    keep(root, 1_000_000)  # its study was deleted
     start_worker()
-    until(lambda: kept(place.url) == [])
+    until(lambda: kept(root.url) == [])

@@ -17,10 +17,10 @@ from service.storage.states import RunState, Stage, StudyState
 from service.storage.studies import curves, extension, studies, trials
 from tests.workers.conftest import StartWorker, finished, own_study, until
 from tests.workers.test_checkpoints import figures
-from workers.runs.assigning import assignment_of
+from workers.runs.agent import assignment_of
 from workers.runs.confirmation_run import ConfirmationRun
 from workers.runs.search_trial import SearchTrial
-from workers.trial.checkpoints import Place
+from workers.trial.checkpoints import CheckpointRoot
 from workers.trial.messages import EpochDone, Finished, Order, Report, Started, Stop
 from workers.trial.orders import train
 
@@ -176,7 +176,7 @@ def order(folder: Path, token: int = 1) -> Order:
         data_folder=folder,
         run_id=7,
         token=token,
-        checkpoints=Place(str(folder / "checkpoints"), "1f-16384"),
+        checkpoints=CheckpointRoot(str(folder / "checkpoints"), "1f-16384"),
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from workers.device.gauge import FORGOTTEN_S, REMEMBERED, Gauge
+from workers.device.measurements import FORGOTTEN_S, REMEMBERED, Measurements
 from workers.device.sizing import Load, slots_wanted
 from workers.trial.devices import Reading
 from workers.trial.messages import EpochDone, Finished, Started
@@ -62,69 +62,71 @@ def clock() -> Clock:
     return Clock()
 
 
-def gauge_of(clock: Clock, slots: int) -> Gauge:
-    gauge = Gauge(measured_s=10, clock=clock)
-    gauge.resized(slots)
+def measurements_of(clock: Clock, slots: int) -> Measurements:
+    measurements = Measurements(measured_s=10, clock=clock)
+    measurements.resized(slots)
     for slot in range(slots):
-        gauge.note(slot, Reading(total=1000, free=700, held=50, peak=100))
-    return gauge
+        measurements.note(slot, Reading(total=1000, free=700, held=50, peak=100))
+    return measurements
 
 
-def train(gauge: Gauge, clock: Clock, slots: int, *, seconds: float, epochs: int, facts: dict[str, int]) -> None:
+def train(
+    measurements: Measurements, clock: Clock, slots: int, *, seconds: float, epochs: int, facts: dict[str, int]
+) -> None:
     for slot in range(slots):
-        gauge.note(slot, Started(facts))
+        measurements.note(slot, Started(facts))
     for epoch in range(1, epochs + 1):
         clock.now += seconds
         for slot in range(slots):
-            gauge.note(slot, EpochDone(0, epoch, {}))
+            measurements.note(slot, EpochDone(0, epoch, {}))
 
 
 def test_a_rate_is_that_of_all_slots_together(clock: Clock) -> None:
-    gauge = gauge_of(clock, 2)
-    train(gauge, clock, 2, seconds=2.0, epochs=6, facts={})
-    load = gauge.load(8)
+    measurements = measurements_of(clock, 2)
+    train(measurements, clock, 2, seconds=2.0, epochs=6, facts={})
+    load = measurements.load(8)
     assert load is not None
     assert (load.slots, load.at_most, load.free, load.held, load.largest) == (2, 8, 700, 100, 100)
     assert load.rates[2] == pytest.approx(1.0, rel=0.1)
 
 
 def test_epochs_of_an_earlier_holder_are_not_work_done(clock: Clock) -> None:
-    gauge = gauge_of(clock, 1)
-    train(gauge, clock, 1, seconds=2.0, epochs=6, facts={"resumed_after_epoch": 6})
-    load = gauge.load(8)
+    measurements = measurements_of(clock, 1)
+    train(measurements, clock, 1, seconds=2.0, epochs=6, facts={"resumed_after_epoch": 6})
+    load = measurements.load(8)
     assert load is not None
     assert load.rates == {}
 
 
 def test_a_slot_without_work_ends_the_measurement(clock: Clock) -> None:
-    gauge = gauge_of(clock, 1)
-    train(gauge, clock, 1, seconds=2.0, epochs=4, facts={})
-    gauge.interrupted()
-    train(gauge, clock, 1, seconds=2.0, epochs=4, facts={})
-    load = gauge.load(8)
+    measurements = measurements_of(clock, 1)
+    train(measurements, clock, 1, seconds=2.0, epochs=4, facts={})
+    measurements.interrupted()
+    train(measurements, clock, 1, seconds=2.0, epochs=4, facts={})
+    load = measurements.load(8)
     assert load is not None
     assert load.rates == {}
 
 
 def test_rates_of_other_numbers_are_forgotten(clock: Clock) -> None:
-    gauge = gauge_of(clock, 1)
-    train(gauge, clock, 1, seconds=2.0, epochs=8, facts={})
-    gauge.resized(2)
+    measurements = measurements_of(clock, 1)
+    train(measurements, clock, 1, seconds=2.0, epochs=8, facts={})
+    measurements.resized(2)
     clock.now += FORGOTTEN_S - 1
-    load = gauge.load(8)
+    load = measurements.load(8)
     assert load is not None
     assert set(load.rates) == {1}
     clock.now += 2
-    load = gauge.load(8)
+    load = measurements.load(8)
     assert load is not None
     assert load.rates == {}
 
 
 def test_a_giant_counts_until_enough_others_have_ended(clock: Clock) -> None:
-    gauge = gauge_of(clock, 1)
+    measurements = measurements_of(clock, 1)
     for trial in range(REMEMBERED + 1):
-        gauge.note(0, Reading(total=1000, free=700, held=50, peak=900 if trial == 0 else 100))
-        gauge.note(0, Finished())
-        load = gauge.load(8)
+        measurements.note(0, Reading(total=1000, free=700, held=50, peak=900 if trial == 0 else 100))
+        measurements.note(0, Finished())
+        load = measurements.load(8)
         assert load is not None
         assert load.largest == (900 if trial < REMEMBERED else 100)

@@ -1,1 +1,1 @@
-"""How many trials a device is given at once: measured (`gauge`), computed (`sizing`), and one seat for each."""
+"""The trials on one device: `measurements` of them, their number by `sizing`, and a seat for each."""

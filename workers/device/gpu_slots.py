@@ -19,14 +19,14 @@ LEASE_S = 60.0  # s until a dead agent's slots are free
 class GpuSlots:
     """Holds slots on one GPU of `gpus` (UUIDs in CUDA's order); does nothing for a CPU, or where none is known.
 
-    `device` is auto, cpu or cuda:N. For auto the least used GPU is chosen, now and for good.
+    `device` is auto, cpu or cuda:N. For auto it chooses the least used GPU, once.
     """
 
     def __init__(self, db: Database, device: str, gpus: Sequence[str]) -> None:
         self._db, self._holders = db, list[str]()
         self._renew_at = 0.0
         self._gpu: str | None = None
-        self.device = device  # what a trial process is told
+        self.device = device  # what a trial process gets
         kind, _, ordinal = device.partition(":")
         if not gpus or kind == "cpu":
             return
@@ -37,7 +37,7 @@ class GpuSlots:
             self._gpu = self._take([gpus[int(ordinal or 0)]])
 
     def hold(self, count: int) -> None:
-        """Hold `count` slots from now on; to be called again and again. A database that is away is waited for."""
+        """Hold `count` slots from now on; call it repeatedly. While the database is away it changes nothing."""
         if self._gpu is None:
             return
         try:
@@ -52,7 +52,7 @@ class GpuSlots:
             log.debug("slots on %s cannot be renewed yet: %s", self._gpu, first_line(error))
 
     def release(self) -> None:
-        """Give all slots back; while the database is away they are left to their leases."""
+        """Give all slots back; while the database is away their leases expire."""
         if self._holders:
             with contextlib.suppress(*AWAY):
                 slots.release(self._db, self._holders)

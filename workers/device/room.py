@@ -1,14 +1,14 @@
-"""Which slots have a process on the device, and which of them must have it to itself."""
+"""Admits slots to the device, and gives it to one alone where that slot's run needs it."""
 
 import threading
 
 
 class Room:
-    """The place that an agent's slots share on one device.
+    """The device that an agent's slots share.
 
-    A trial that ran out of memory beside others is tried again alone. Its slot asks to be alone; the others end
-    their present trials, step out with their processes (an idle one holds memory, too) and take no new runs until
-    the slot opens the room again. Slots poll: who waits must keep its lease and see its drain meanwhile.
+    A trial that ran out of memory beside others is tried again alone. Its slot asks to be alone. The others end
+    their current trials, leave with their processes (an idle one holds memory, too) and take no new runs until
+    the slot opens the room again. Slots poll: a waiting one must renew its lease and notice its drain meanwhile.
     """
 
     def __init__(self) -> None:
@@ -18,7 +18,7 @@ class Room:
         self._large: set[int] = set()  # runs that ran out of memory beside others
 
     def enter(self, slot: object, run_id: int | None = None) -> bool:
-        """Step in for a run, or without one to wait for it; returns False if the room is not free for that yet."""
+        """Enter, for a run or to wait for one; returns False if the room is not free for that yet."""
         with self._lock:
             if run_id in self._large and slot not in self._asking:
                 self._asking.append(slot)
@@ -28,25 +28,25 @@ class Room:
             return True
 
     def must_leave(self, slot: object) -> bool:
-        """Whether somebody else is to be alone here, before `slot`."""
+        """Return whether another slot is to be alone here, before `slot`."""
         with self._lock:
             return bool(self._asking) and self._asking[0] != slot
 
     def leave(self, slot: object) -> None:
-        """Step out; the slot's process is gone."""
+        """Leave; the slot's process is gone."""
         with self._lock:
             self._present.discard(slot)
 
     def open(self, slot: object) -> None:
-        """Let the others in again; the slot's run is over, or somebody else's."""
+        """Let the others in again: the slot's run is over, or another worker has it."""
         with self._lock:
             if slot in self._asking:
                 self._asking.remove(slot)
 
-    def repack(self, run_id: int) -> bool:
-        """Whether the run, for which memory ran out, shared the room; if so, it is alone when it enters again.
+    def wants_solitude(self, run_id: int) -> bool:
+        """Return whether the run, which ran out of memory, shared the room; then it is alone when it enters again.
 
-        To be called before the run is handed back: another slot may take it at once.
+        Call it before the run is handed back: another slot may take the run at once.
         """
         with self._lock:
             if len(self._present) < 2:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from workers.device.gauge import Gauge
+from workers.device.measurements import Measurements
 from workers.device.room import Room
 from workers.trial.process import TrialProcess, Watch
 
@@ -10,10 +10,10 @@ Start = Callable[[Watch], TrialProcess]
 
 
 class Seat:
-    """Holds a trial process while the room admits the slot; `start` starts one that says all to its argument."""
+    """Holds a trial process while the room admits the slot; `start` starts one and passes its reports on."""
 
-    def __init__(self, room: Room, gauge: Gauge, start: Start) -> None:
-        self._room, self._gauge, self._start = room, gauge, start
+    def __init__(self, room: Room, measurements: Measurements, start: Start) -> None:
+        self._room, self._measurements, self._start = room, measurements, start
         self._process: TrialProcess | None = None
 
     @property
@@ -23,24 +23,24 @@ class Seat:
         return self._process
 
     def take(self, run_id: int | None = None) -> bool:
-        """Have a process on the device, for a run that may need it alone; False if it is not our turn yet.
+        """Get a process on the device, for a run that may need it alone; returns False if another slot comes first.
 
-        While somebody else is to be alone, ours is ended: an idle process holds memory, too.
+        While another slot is to be alone, this one's process ends: an idle process holds memory, too.
 
         Raises:
             TrialProcessDied: the device cannot be used.
         """
         if not self._room.enter(self, run_id):
-            self._gauge.interrupted()
+            self._measurements.interrupted()
             if self._room.must_leave(self):
                 self.clear()
             return False
         if self._process is None:
-            self._process = self._start(lambda heard: self._gauge.note(self, heard))
+            self._process = self._start(lambda heard: self._measurements.note(self, heard))
         return True
 
     def replace(self) -> None:
-        """Exchange a process that is not healthy, or busy with what is no longer ours.
+        """Replace a process that is not healthy, or that still trains a lost run.
 
         Raises:
             TrialProcessDied: the device cannot be used.
@@ -50,12 +50,12 @@ class Seat:
             self.take()
 
     def idle(self) -> None:
-        """There is nothing to train."""
-        self._gauge.interrupted()
+        """Note that there is nothing to train."""
+        self._measurements.interrupted()
 
-    def repack(self, run_id: int) -> bool:
-        """As `Room.repack`."""
-        return self._room.repack(run_id)
+    def wants_solitude(self, run_id: int) -> bool:
+        """Ask the room, see `Room.wants_solitude`."""
+        return self._room.wants_solitude(run_id)
 
     def end_of_run(self) -> None:
         """Let others onto the device again."""
@@ -70,4 +70,4 @@ class Seat:
     def _end_process(self) -> None:
         process, self._process = self.process, None
         process.kill()
-        self._gauge.gone(self)
+        self._measurements.gone(self)

@@ -1,32 +1,32 @@
-"""How many slots a device bears: the rule of `--slots auto`, from measurements alone."""
+"""Decides how many slots a device gets: the rule of `--slots auto`, from measurements alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 MARGIN = 0.1  # of the device's memory, kept free: trials grow, and the allocator wastes some
 BUSY = 0.95  # utilisation above which a device has no time left for one more trial
-GAIN = 1.05  # the least that a further slot must bring: it costs memory, a process and database connections
+GAIN = 1.05  # the least factor by which one more slot must raise the rate: it costs memory, a process and connections
 
 
 @dataclass(frozen=True)
 class Load:
-    """What an agent's slots need on their device and what they give."""
+    """The load of an agent's slots on their device, and their rate."""
 
-    slots: int  # that train there now
-    at_most: int  # as many as there are cores for
+    slots: int  # now
+    at_most: int  # the number of slots for which there are cores
     total: int  # bytes of memory
-    free: int  # bytes of it, held by nobody
-    held: int  # bytes of it, held by these slots together
-    largest: int  # bytes that the largest of the last trials took
-    utilisation: float | None = None  # 0 to 1; None: the device does not tell
+    free: int  # bytes of it that no process holds
+    held: int  # bytes of it that these slots hold together
+    largest: int  # bytes, of the largest of the last trials
+    utilisation: float | None = None  # 0 to 1; None: unknown
     rates: Mapping[int, float] = field(default_factory=dict)  # epochs/s of all slots together, by their number
 
 
 def slots_wanted(load: Load) -> int:
     """The number of slots to go to from here, at least 1.
 
-    Down to what the memory bears at once; else one step at a time: down if the last slot brought less than `GAIN`,
-    up if one more fits, the device is not busy, and one more was not found useless before.
+    If the slots do not fit into the memory, those that fit. Else one step at a time: one fewer if the last slot raised
+    the rate by less than `GAIN`; one more if it fits, the device is not busy, and it was not useless before.
     """
     fitting = int(load.free + load.held - MARGIN * load.total) // load.largest
     most = max(1, min(load.at_most, fitting))

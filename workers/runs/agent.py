@@ -1,4 +1,4 @@
-"""The agent: leases runs one after another and sees each of them to its end."""
+"""The agent: leases runs one after another and has each of them trained."""
 
 import contextlib
 import logging
@@ -10,33 +10,35 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from search_spaces import StudyShape
 from service.storage.database.database import Database
 from service.storage.database.patience import AWAY, first_line, patiently
 from service.storage.errors import LeaseLost, UnknownWorker
 from service.storage.fleet import ownership
 from service.storage.records import Lease
 from service.storage.runs import claiming, holding
-from service.storage.states import RunState
+from service.storage.states import RunState, Stage
 from service.storage.studies import studies
 from workers.device.seat import Seat
-from workers.runs.assigning import assignment_of
+from workers.runs.confirmation_run import ConfirmationRun
 from workers.runs.execution import Execution
 from workers.runs.lease import AGAIN_S, Renewal
 from workers.runs.rounds import Rounds
-from workers.trial.checkpoints import Place
+from workers.runs.search_trial import SearchTrial
+from workers.trial.checkpoints import CheckpointRoot
 from workers.trial.process import TrialProcessDied
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-CROWDED_S = 10.0  # s between looks at an empty queue where connections are short
-NAP_S = 0.2  # s between looks at the drain while there is nothing to do
+CROWDED_S = 10.0  # s between two checks of an empty queue where connections are short
+NAP_S = 0.2  # s between two checks for a drain while there is nothing to do
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a worker works. Times in seconds."""
+    """A worker's settings. Times in seconds."""
 
     data_folder: Path
     device: str = "auto"
@@ -56,17 +58,17 @@ class Agent:
         self._db, self._options, self._seat = db, options, seat
         self._leave_by = float("inf")
         self._retires = False
-        self._is_unwanted = False  # somebody asked over REST that this worker leave
+        self._is_unwanted = False  # a REST request asks this worker to leave
 
     def drain(self) -> None:
-        """Take no further run and hand the present one back, with a checkpoint at the end of its epoch if that
-        comes within the grace time; without a checkpoint store the trial may end within it. Called a second time,
-        hand back at once. Safe in a signal handler."""
+        """Take no further run and hand the current one back, with a checkpoint at the end of its epoch if that comes
+        within the grace time. Without a checkpoint store the trial may end within the grace time. A second call hands
+        the run back at once. Safe in a signal handler."""
         again = self._leave_by < float("inf")
         self._leave_by = 0.0 if again else time.monotonic() + self._options.grace
 
     def retire(self) -> None:
-        """Take no further run, and leave when the present one has ended."""
+        """Take no further run, and leave when the current one has ended."""
         self._retires = True
 
     def run(self) -> None:
@@ -90,7 +92,7 @@ class Agent:
     def _begun(self) -> Rounds:
         """Make this worker known to the database."""
         url = self._options.checkpoints
-        checkpoints = None if url is None else Place(url, ownership.database_id(self._db))
+        checkpoints = None if url is None else CheckpointRoot(url, ownership.database_id(self._db))
         return Rounds(self._db, self._options.lease, self._seat.process.device, checkpoints, self._heed)
 
     def _serve(self, rounds: Rounds) -> None:
@@ -103,10 +105,10 @@ class Agent:
                 if lease is None and self._options.exit_when_idle:
                     rounds.sweep()
                     return
-            except AWAY as error:  # which is no empty queue
+            except AWAY as error:  # not an empty queue
                 self._wait_out(error)
                 continue
-            except UnknownWorker:  # silent for a day, or the database was restored to an earlier state
+            except UnknownWorker:  # after a silent day, or the database was restored to an earlier state
                 self._patiently(rounds.register_again)
                 continue
             if lease is not None:
@@ -116,17 +118,17 @@ class Agent:
                 self._rest(self._options.poll + CROWDED_S * self._db.is_crowded())
 
     def is_draining(self) -> bool:
-        """Whether `drain` was called, or is to be: somebody asked over REST that this worker leave."""
+        """Return whether `drain` was called, or a REST request asks this worker to leave."""
         # No Event: its lock is not reentrant, and a handler that comes while the lock is held waits for ever.
         return self._leave_by < float("inf") or self._is_unwanted
 
     def _heed(self, may_stay: bool) -> None:
-        """Take note of what the database said, here or to the thread that renews a lease; once unwanted, always."""
+        """Note the database's answer, from here or from the thread that renews a lease; once unwanted, always."""
         if not may_stay:
             self._is_unwanted = True
 
     def _rest(self, seconds: float) -> None:
-        """Sleep for about so long, or until this worker is to leave."""
+        """Sleep for about this time, or until this worker is to leave."""
         until = time.monotonic() + seconds * random.uniform(0.75, 1.25)
         while not (self.is_draining() or self._retires) and (left := until - time.monotonic()) > 0:
             time.sleep(min(left, NAP_S))
@@ -136,14 +138,14 @@ class Agent:
         return None if self.is_draining() else claiming.claim(self._db, rounds.worker_id, self._options.lease)
 
     def _wait_out(self, error: Exception) -> None:
-        """Wait for the database, and then a little more: others may hold runs whose leases ended meanwhile, and are
-        to renew them first."""
+        """Wait for the database, and then a little more: the leases of others' runs may have ended meanwhile, and those
+        workers should renew them first."""
         log.warning("the database does not answer, waiting for it: %s", first_line(error))
         self._patiently(self._db.ping)
         self._rest(min(self._options.lease / 3, 5 * AGAIN_S))
 
     def _take_seat(self, run_id: int | None = None, unless: Callable[[], bool] = lambda: False) -> bool:
-        """Have a trial process, on a device of its own if the run needs that; False if it comes to nothing."""
+        """Get a trial process, alone on the device if the run needs that; returns False if the wait is given up."""
         while not self._seat.take(run_id):
             if self.is_draining() or unless():
                 return False
@@ -157,7 +159,7 @@ class Agent:
         self._rest(NAP_S)
 
     def _work(self, lease: Lease, rounds: Rounds) -> None:
-        """See the run to its end, or to its going back to the queue."""
+        """Work on the run until it ends or goes back to the queue."""
         hand_back = partial(holding.hand_back, self._db, lease)
         try:
             with Renewal(self._db, rounds.worker_id, lease, self._options.lease, self._heed) as renewal:
@@ -171,11 +173,11 @@ class Agent:
         except AWAY as error:
             log.warning("run %d is handed back: %s", lease.run_id, first_line(error))
             self._restart_process()
-            self._settle(hand_back)  # the outage was no attempt of the run's
-        except TrialProcessDied:  # no new one could be started: the device, not the run, is to blame
+            self._settle(hand_back)  # the outage does not count as an attempt
+        except TrialProcessDied:  # no new process starts: the device is at fault, not the run
             self._settle(hand_back)
             raise
-        except Exception as error:  # such as a study without its Optuna half: the worker goes on with others
+        except Exception as error:  # for example a study whose Optuna tables are gone: the worker continues with others
             log.exception("run %d cannot be worked on", lease.run_id)
             reason = f"{type(error).__name__}: {error}"
             fail = partial(holding.finish, self._db, lease, RunState.FAILED, reason=reason)
@@ -185,14 +187,14 @@ class Agent:
             self._seat.end_of_run()
 
     def _settle(self, write: Callable[[], None]) -> None:
-        """Write down what becomes of a run that is not trained to its end here; others do so if it is lost."""
+        """Record the outcome of a run that is not trained to its end here; other workers do so if it is lost."""
         with contextlib.suppress(LeaseLost, *AWAY):
             self._patiently(write)
 
     def _patiently(self, call: Callable[[], T]) -> T:
         return patiently(call, seconds=float("inf"), give_up=self.is_draining)
 
-    def _execute(self, lease: Lease, renewal: Renewal, checkpoints: Place | None) -> None:
+    def _execute(self, lease: Lease, renewal: Renewal, checkpoints: CheckpointRoot | None) -> None:
         found = studies.definition_of(self._db, lease.study_id)
         if found is None:
             raise LeaseLost(lease.run_id, lease.token)
@@ -205,7 +207,7 @@ class Agent:
             assignment,
             renewal=renewal,
             leave_by=lambda: self._leave_by,
-            repack=lambda: self._seat.repack(lease.run_id),
+            wants_solitude=lambda: self._seat.wants_solitude(lease.run_id),
             data_folder=self._options.data_folder,
             checkpoints=checkpoints,
             checkpoint_every=self._options.checkpoint_every,
@@ -219,3 +221,16 @@ class Agent:
             self._seat.clear()
         else:
             self._seat.replace()
+
+
+def assignment_of(
+    db: Database, lease: Lease, definition: StudyShape, optuna_study_id: int
+) -> SearchTrial | ConfirmationRun:
+    """Return what the run is for, by its stage; `definition` and `optuna_study_id` are its study's.
+
+    Raises:
+        LeaseLost: another worker holds the run by now, or its study was deleted.
+    """
+    if lease.stage is Stage.CONFIRMATION:
+        return ConfirmationRun(db, lease, definition)
+    return SearchTrial(db, lease, definition, optuna_study_id)

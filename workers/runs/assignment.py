@@ -1,4 +1,4 @@
-"""What a run is trained for: the interface between a lease's execution and those who want its result."""
+"""The purpose of a run: the interface between a lease's execution and the search or the confirmation."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,14 +17,14 @@ class Ended:
 
     state: RunState
     reason: str | None = None
-    infeasible: bool = False  # it fits into no memory here: a sampler should turn away from it
+    infeasible: bool = False  # it does not fit into the memory: a sampler should avoid its neighbourhood
 
 
 @dataclass(frozen=True)
 class HandedBack:
     """The work on a lease has ended, its run goes back to the queue."""
 
-    reason: str | None = None  # for the run's history; None if the worker was only told to leave
+    reason: str | None = None  # for the run's history; None if the worker only had to leave
     attempted: bool = False  # the attempt counts, as a lost worker's does
 
 
@@ -32,9 +32,9 @@ Outcome = Ended | HandedBack
 
 
 class Assignment(Protocol):
-    """Says what to train and hears what came of it. Lease, process, clock and curves are not its concern.
+    """Decides what to train and receives the results. `Execution` handles lease, process, clock and curves.
 
-    Every method may be called again after a database that was away, and raises LeaseLost where it writes.
+    Every method may be called again after a database outage, and raises LeaseLost where it writes.
     """
 
     progress: Progress
@@ -42,20 +42,20 @@ class Assignment(Protocol):
     tested_by: Objective | None  # test the model where this improves; None: the test split is not for this run
 
     def adopt(self) -> Ended | None:
-        """Take over what earlier holders left; return how the run ended if one of them had only that left to note."""
+        """Take over what earlier holders left; return how the run ended if one of them only failed to record that."""
 
     def prepare(self) -> TrialConfig:
-        """Settle what to train and note it with the run, whose curves begin anew."""
+        """Choose what to train and record it with the run, whose curves start again."""
 
     def take_in(self, done: EpochDone) -> Step | None:
-        """Add the epoch to `progress`; return what to write down for a pruner, if anything.
+        """Add the epoch to `progress`; return what to record for a pruner, if anything.
 
         Raises:
-            UnusableObjective: as `Progress.add`.
+            UnusableObjective: see `Progress.add`.
         """
 
     def is_hopeless(self, report: Step) -> bool:
-        """Whether to end the training after this report, which has been written down."""
+        """Return whether to end the training after this report, which has been recorded."""
 
     def tell(self, ended: Ended) -> None:
-        """Note the end of the run; called while its row is locked."""
+        """Record the end of the run; called while its row is locked."""

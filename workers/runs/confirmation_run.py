@@ -1,4 +1,4 @@
-"""A run of the confirmation is no trial of Optuna's: the sampler must not learn from it."""
+"""A confirmation run. It is not a trial of Optuna: the sampler must not learn from it."""
 
 from search_spaces import Objective, StudyShape, TrialConfig, recorded_params
 from service.storage.database.database import Database
@@ -10,7 +10,7 @@ from workers.trial.progress import Progress
 
 
 class ConfirmationRun:
-    """Trains what the search has found once more, under seeds that it has not seen, and tests it."""
+    """Trains a configuration that the search has found again, with new seeds, and tests it."""
 
     def __init__(self, db: Database, lease: Lease, definition: StudyShape) -> None:
         if definition.confirmation is None:
@@ -35,4 +35,4 @@ class ConfirmationRun:
         return False
 
     def tell(self, ended: Ended) -> None:
-        """There is nobody to tell."""
+        """Do nothing: Optuna does not know the run."""

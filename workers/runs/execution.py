@@ -1,4 +1,4 @@
-"""The work on one lease, up to the end of its run or to its going back to the queue."""
+"""The work on one lease, until its run ends or goes back to the queue."""
 
 import logging
 import time
@@ -18,7 +18,7 @@ from service.storage.runs import holding
 from service.storage.states import STUDY_STOPPED, RunState
 from workers.runs.assignment import Assignment, Ended, HandedBack, Outcome
 from workers.runs.lease import Renewal
-from workers.trial.checkpoints import Place
+from workers.trial.checkpoints import CheckpointRoot
 from workers.trial.collection import discard
 from workers.trial.messages import EpochDone, Failed, Finished, Order, Started
 from workers.trial.process import TrialProcess, TrialProcessDied
@@ -28,15 +28,15 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-LISTEN_S = 0.2  # s between looks at the clock, the lease and the drain while no report comes
-LEAVE_S = 5.0  # s for a trial that is called off to end its epoch before its process is killed
+LISTEN_S = 0.2  # s between two checks of clock, lease and drain while no report comes
+LEAVE_S = 5.0  # s in which a stopped trial may end its epoch before its process is killed
 
 
 class Execution:
-    """Trains what the run is for and writes down what it does, always under the lease's token.
+    """Trains a run and records its progress, always under the lease's token.
 
-    Lease, process, clock, drain and curves are seen to here, alike for every run; what is trained, and who hears of
-    it, is the assignment's.
+    It handles lease, process, clock, drain and curves, equally for every run. The assignment decides what is trained
+    and receives the results.
     """
 
     def __init__(
@@ -48,14 +48,14 @@ class Execution:
         *,
         renewal: Renewal,
         leave_by: Callable[[], float],
-        repack: Callable[[], bool] = lambda: False,
+        wants_solitude: Callable[[], bool] = lambda: False,
         data_folder: Path,
-        checkpoints: Place | None = None,
+        checkpoints: CheckpointRoot | None = None,
         checkpoint_every: float = 30.0,
     ) -> None:
         self._db, self._lease, self._definition, self._assignment = db, lease, definition, assignment
         self._renewal, self._leave_by, self._data_folder = renewal, leave_by, data_folder
-        self._repack = repack
+        self._wants_solitude = wants_solitude
         self._checkpoints, self._checkpoint_every = checkpoints, checkpoint_every
         self.healthy = True  # whether the trial process may serve again
 
@@ -137,25 +137,25 @@ class Execution:
                     return self._out_of_memory(reason) if out_of_memory else Ended(RunState.FAILED, reason)
 
     def _died(self, reason: str) -> Outcome:
-        """A killed process need not be the trial's doing: like a lost worker, it uses up an attempt."""
+        """Use up an attempt, as a lost worker does: the trial need not be the cause."""
         if self._lease.attempts <= self._definition.retries:
             return HandedBack(reason, attempted=True)
         return Ended(RunState.FAILED, f"{reason} (attempt {self._lease.attempts}, retries used up)")
 
     def _out_of_memory(self, reason: str) -> Outcome:
-        """Not the trial's fault if others had the memory: `repack` tells, and sees to it that it gets all of it."""
-        if self._repack():
+        """Hand the trial back, to be tried alone, if other trials used the memory; else it has failed."""
+        if self._wants_solitude():
             return HandedBack(f"ran out of memory beside other trials, to be tried alone: {reason}")
         return Ended(RunState.FAILED, f"{reason} (its worker trained nothing else on the device)", infeasible=True)
 
     def _must_leave(self) -> bool:
-        """Whether this worker is leaving and the trial cannot stay: at once if it can be carried on from here."""
+        """Return whether this worker leaves and the trial must stop: at once if another worker can resume it."""
         by = self._leave_by()
         return by < float("inf") and (self._checkpoints is not None or time.monotonic() > by)
 
     def _called_off(self, deadline: float) -> Outcome | None:
         if self._renewal.lost.is_set():
-            return HandedBack()  # which is refused, and raises LeaseLost
+            return HandedBack()  # handing back is refused, and raises LeaseLost
         if self._renewal.stopped.is_set():
             return Ended(RunState.CANCELLED, STUDY_STOPPED)
         if self._must_leave():
@@ -166,7 +166,7 @@ class Execution:
         return None
 
     def _take_in(self, done: EpochDone) -> Ended | None:
-        """Write the epoch down; return how the run has ended if it is to end here."""
+        """Record the epoch; return how the run has ended if it is to end here."""
         done = replace(done, metrics=with_objectives(done.metrics, self._definition.objectives))
         try:
             report = self._assignment.take_in(done)
@@ -182,7 +182,7 @@ class Execution:
         return done.repeat * self._definition.task.epochs + done.epoch
 
     def _leave(self, process: TrialProcess, outcome: Outcome) -> Outcome:
-        """Bring the trial process to rest at the end of its epoch; it is not healthy if that takes too long."""
+        """Stop the trial process at the end of its epoch; it is not healthy if that takes too long."""
         goes_on = isinstance(outcome, HandedBack) and not self._renewal.lost.is_set()
         keep = goes_on and self._checkpoints is not None
         process.stop(keep=keep)

@@ -1,4 +1,4 @@
-"""Keeping a lease: a thread of its own, so that a long epoch or a slow query does not lose the run."""
+"""Renews a lease, in a separate thread, so that a long epoch or a slow query does not lose the run."""
 
 import contextlib
 import logging
@@ -19,16 +19,16 @@ from service.storage.states import StudyState
 log = logging.getLogger(__name__)
 
 
-SEEN_S = 20.0  # s between signs of life at most: a silent worker is not listed for long
-LOOK_S = 5.0  # s between looks whether the worker may stay, where connections are not short
-AGAIN_S = 1.0  # s between tries while the database is away: be back before anybody takes the run over
+SEEN_S = 20.0  # s between signs of life at most: the list of workers soon drops a silent one
+LOOK_S = 5.0  # s between two checks whether the worker may stay, where connections are not short
+AGAIN_S = 1.0  # s between tries while the database is away: return before another worker takes the run over
 
 
 class Renewal:
     """Renews `lease` every third of its length while the `with` block runs.
 
-    `lost` is set once the run is no longer this holder's; `stopped` once its study was stopped. `heed` is told every
-    few seconds whether the worker may stay.
+    `lost` is set once another worker holds the run, `stopped` once its study was stopped. Every few seconds `heed` is
+    called with whether the worker may stay.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Renewal:
         self._thread.join()
 
     def is_over(self) -> bool:
-        """Whether there is nothing to hold any more: the run is lost, or its study was stopped."""
+        """Return whether there is nothing left to hold: the run is lost, or its study was stopped."""
         return self.lost.is_set() or self.stopped.is_set()
 
     def _renew_until_done(self) -> None:
@@ -72,7 +72,7 @@ class Renewal:
             except LeaseLost:
                 self.lost.set()
                 return
-            except Exception as error:  # whatever it is: a thread that ends would lose the run in silence
+            except Exception as error:  # any error: if the thread ended, the run would be lost silently
                 if not away:
                     log.warning("run %d cannot be renewed yet: %s", self._lease.run_id, first_line(error))
                 away, due = True, time.monotonic() + min(AGAIN_S, usual)

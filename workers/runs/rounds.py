@@ -1,4 +1,4 @@
-"""What a worker does for the fleet between two runs: it shows that it lives, sweeps, asks whether it may stay."""
+"""The work of a worker between two runs: it shows that it lives, sweeps, and asks whether it may stay."""
 
 import logging
 import os
@@ -10,22 +10,22 @@ from service.storage.database.database import Database
 from service.storage.fleet import ownership, workers
 from service.storage.runs.expiry import expire
 from workers.runs.lease import LOOK_S, SEEN_S
-from workers.trial.checkpoints import Place
+from workers.trial.checkpoints import CheckpointRoot
 from workers.trial.collection import collect
 
 log = logging.getLogger(__name__)
 
-COLLECT_S = 600.0  # s between looks for checkpoints that nobody needs
+COLLECT_S = 600.0  # s between two searches for checkpoints that no run needs
 
 
 class Rounds:
-    """One worker's: who it is to the database, and when its next look is due.
+    """One worker's id in the database, and the times of its next checks.
 
-    `heed` is told at every look whether the worker may stay.
+    Every check calls `heed` with whether the worker may stay.
     """
 
     def __init__(
-        self, db: Database, lease: float, device: str, checkpoints: Place | None, heed: Callable[[bool], None]
+        self, db: Database, lease: float, device: str, checkpoints: CheckpointRoot | None, heed: Callable[[bool], None]
     ) -> None:
         self._db, self._device, self._heed = db, device, heed
         self._sweep_every = min(lease / 3, SEEN_S)  # s
@@ -34,7 +34,7 @@ class Rounds:
         self.worker_id = self._registered()
 
     def register_again(self) -> None:
-        """Make this worker known again, under a new id: the database has forgotten it."""
+        """Register this worker again, under a new id: the database has forgotten it."""
         self.worker_id = self._registered()
 
     def _registered(self) -> str:
@@ -43,7 +43,7 @@ class Rounds:
         return worker_id
 
     def leave(self) -> None:
-        """Say that this worker ends."""
+        """Record that this worker ends."""
         workers.leave(self._db, self.worker_id)
         log.info("worker %s has left", self.worker_id)
 
@@ -60,8 +60,8 @@ class Rounds:
             self._look_at = time.monotonic() + LOOK_S
 
     def sweep(self) -> None:
-        """Requeue what others have lost, show a sign of life, and from time to time remove checkpoints that no run
-        needs any more.
+        """Requeue runs of lost workers, show a sign of life, and from time to time remove checkpoints that no run
+        needs.
 
         Raises:
             UnknownWorker: the database has forgotten this worker.

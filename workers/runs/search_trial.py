@@ -1,4 +1,4 @@
-"""A run of the search is a trial of Optuna's."""
+"""A search run, which is a trial of Optuna."""
 
 from functools import cached_property
 
@@ -22,7 +22,7 @@ _SETTLED = {TrialState.COMPLETE: RunState.COMPLETE, TrialState.PRUNED: RunState.
 
 
 class SearchTrial:
-    """Optuna suggests what to train, hears of the epochs, ends what is hopeless and is told the result."""
+    """Optuna suggests what to train, receives the epochs, prunes hopeless trials and receives the result."""
 
     def __init__(self, db: Database, lease: Lease, definition: StudyShape, optuna_study_id: int) -> None:
         """Find the trial that an earlier holder of the run has asked for, or ask for one.
@@ -58,7 +58,7 @@ class SearchTrial:
         return Ended(state, optuna_trials.reason_of(earlier))
 
     def _recall(self) -> None:
-        """Read from the curves what the holder that told Optuna knew: which epoch was the best."""
+        """Read the best epoch from the curves: the holder that told Optuna the result knew it."""
         for (repeat, epoch), metrics in curves.epochs_of_run(self._db, self._lease.run_id).items():
             self.progress.add(repeat, epoch, metrics)
 
@@ -66,7 +66,7 @@ class SearchTrial:
         trial = self._trial
         try:
             config = asking.suggested(self._db, self._lease, trial, self._suggest)
-        except Exception:  # of a sampler: people should see which trial it was
+        except Exception:  # of a sampler: show in which trial it failed
             holding.attach(self._db, self._lease, self._trial_id, trial.number)
             raise
         holding.attach(self._db, self._lease, self._trial_id, trial.number, trial.params)
@@ -76,7 +76,7 @@ class SearchTrial:
         return suggest(trial, self._definition)
 
     def take_in(self, done: EpochDone) -> Step | None:
-        """The epochs of the first repeat or, to compare seed by seed, whole repeats."""
+        """Report the epochs of the first repeat or, to compare seed by seed, whole repeats."""
         value, *others = self.progress.add(done.repeat, done.epoch, done.metrics)
         if others:  # Optuna takes reports of single-objective studies only
             return None
@@ -86,7 +86,7 @@ class SearchTrial:
         return (done.epoch, value) if done.repeat == 0 else None
 
     def is_hopeless(self, report: Step) -> bool:
-        """A trial that is carried on is not judged again where it has passed before."""
+        """Judge a resumed trial only at steps that it has not passed before."""
         if self._definition.pruner.name == "none" or report[0] in self._decided:
             return False
         return optuna_trials.should_prune(self._trial, *report)
@@ -105,5 +105,5 @@ class SearchTrial:
 
 
 def _sampler_seed(definition: StudyShape, ordinal: int) -> int:
-    """A seed for the run, whoever trains it: workers that shared one would suggest the same again and again."""
+    """The run's seed, equal on every worker: with one for all runs, workers would repeat each other's suggestions."""
     return int(np.random.SeedSequence((definition.search_seed, ordinal)).generate_state(1)[0])

@@ -1,4 +1,4 @@
-"""Tasks: the data sets and backbones that studies train, and the interface for own ones."""
+"""Tasks: the data sets and backbones that studies train, and the interface for a user's own tasks."""
 
 from workers.tasks.base import Splits, Task
 from workers.tasks.errors import DataUnavailable, InvalidOptions, UnknownTask

@@ -1,4 +1,4 @@
-"""Published archives, and how to take files out of one that may hold anything."""
+"""Published archives, and the safe extraction of files from them."""
 
 import shutil
 import stat
@@ -13,7 +13,7 @@ from typing import IO
 
 @dataclass(frozen=True)
 class Archive:
-    """A tar or zip archive that never changes, and what to take from it."""
+    """A tar or zip archive that never changes, and the files to take from it."""
 
     address: str
     sha256: str
@@ -27,7 +27,7 @@ class Archive:
 
 
 class UnfitArchive(Exception):
-    """What is there is not the published archive."""
+    """The file is not the published archive."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ def unpack(archive: Archive, file: Path, folder: Path) -> None:
     """Copy the archive's members from `file` to a folder that appears when it is complete.
 
     Raises:
-        UnfitArchive: a member is missing, too large or no file.
-        OSError, tarfile.TarError, zipfile.BadZipFile: it cannot be read, or the folder not be written.
+        UnfitArchive: a member is missing, too large or not a file.
+        OSError, tarfile.TarError, zipfile.BadZipFile: the archive cannot be read or the folder cannot be written.
     """
     growing = folder.with_name(f".{folder.name}.unpacking")
     shutil.rmtree(growing, ignore_errors=True)
@@ -65,7 +65,7 @@ def _chosen(archive: Archive, entries: Collection[_Entry], folder: str) -> Itera
     root = f"{folder}/"
     inside = {entry: PurePosixPath(entry.name.removeprefix(root)) for entry in entries if entry.name.startswith(root)}
     for member in archive.members:
-        # With the slash the whole path must match; a pattern's * matches no slash, so that none leads out.
+        # With the slash the whole path must match; a pattern's * matches no slash, so no path leads out.
         found = [entry for entry, path in inside.items() if PurePosixPath(f"/{path}").match(f"/{member}")]
         if not found or not all(entry.regular and entry.size <= archive.largest_member for entry in found):
             raise UnfitArchive(f"{root}{member} is no file of at most {archive.largest_member} bytes")
@@ -83,7 +83,7 @@ def _entries(file: Path) -> Iterator[list[_Entry]]:
 
 
 def _of_zip(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Entry:
-    kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where the archive was not made on a Unix
+    kind = stat.S_IFMT(info.external_attr >> 16)  # 0 if the archive was not made on Unix
     return _Entry(info.filename, info.file_size, kind in (0, stat.S_IFREG), lambda: archive.open(info))
 
 

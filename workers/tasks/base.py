@@ -1,4 +1,4 @@
-"""What a task is: data, a model with slots for a regularizer, a loss and metrics."""
+"""The interface of a task: data, a model with slots for a regularizer, a loss and metrics."""
 
 import abc
 import math
@@ -18,8 +18,8 @@ from workers.tasks.seams import Inputs, Seams
 class Splits:
     """A data set, whole, on one device: inputs (N, ...) and targets (N, ...) of each split; inputs may be sparse.
 
-    Trials are compared on the validation split; the test split is for a final figure that no choice depended
-    on, and None where there is none.
+    Trials are compared on the validation split. The test split is for a final figure on which no choice depends; it is
+    None where there is none.
     """
 
     train_x: Inputs
@@ -31,11 +31,11 @@ class Splits:
 
 
 class Task(abc.ABC):
-    """Derive from this to train an own model on own data; `load` and `build` are all it needs.
+    """Derive from this to train your own model on your own data; only `load` and `build` are needed.
 
-    `spec` is the task's part of the study definition, with `spec.options` for what the class itself defines.
-    A study whose options or data do not fit should raise in `__init__` or `load`, with one line that says why.
-    `augmentations` are those of `workers.training.augmentations` that suit the inputs.
+    `spec` is the task's part of the study definition, with `spec.options` for the options that the class defines.
+    Raise an error of one line in `__init__` or `load` for options or data that do not fit. `augmentations` are those of
+    `workers.training.augmentations` that suit the inputs.
     """
 
     augmentations: ClassVar[tuple[str, ...]] = ()
@@ -47,7 +47,7 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def load(self, device: torch.device) -> Splits:
-        """Read the data and put them on `device`; called once a process and device, before `build`.
+        """Read the data and put them on `device`; called once per process and device, before `build`.
 
         The same spec must give the same splits in every worker: draw from generators with a fixed seed.
         """
@@ -56,13 +56,14 @@ class Task(abc.ABC):
     def build(self, config: TrialConfig) -> nn.Module:
         """Return a fresh model, on the CPU; torch's global generator is seeded for it.
 
-        Name the dense layers that are to be regularized `slot`: each a plain `nn.Linear`, or a `SharedNoiseLinear` in
-        front of a recurrence, such as `self.slot` or `Sequential(OrderedDict(slot=...))`. The training puts the trial's
-        regularizer there when all weights are drawn, so that with the same seed every variant starts from the same.
+        Give the dense layers that are to be regularized the name `slot`, by `self.slot` or
+        `Sequential(OrderedDict(slot=...))`. Each is a plain `nn.Linear`, or a `SharedNoiseLinear` before a recurrence.
+        The training puts the trial's regularizer there when all weights are drawn, so that with the same seed every
+        variant starts from the same weights.
         """
 
     def seams(self, config: TrialConfig) -> Seams:
-        """What the training loop does otherwise for this trial; by default nothing."""
+        """The changes to the training loop for this trial; by default none."""
         return Seams()
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -73,7 +74,7 @@ class Task(abc.ABC):
         """`loss` of a training batch with a share `smoothing` of every target spread over all classes.
 
         Raises:
-            NotImplementedError: the task has a loss of its own and does not say what smoothing makes of it.
+            NotImplementedError: the task has a loss of its own and does not define its smoothed loss.
         """
         if not self._has_the_default_loss:
             raise NotImplementedError(_needs(self.spec, "label_smoothing above 0", "smoothed_loss"))
@@ -85,7 +86,7 @@ class Task(abc.ABC):
         By default of logits (S, B, classes): the logarithm of the mean softmax.
 
         Raises:
-            NotImplementedError: the task has a loss of its own and does not say what its outputs stand for.
+            NotImplementedError: the task has a loss of its own and does not define the mean of its outputs.
         """
         if not self._has_the_default_loss:
             raise NotImplementedError(_needs(self.spec, "a mean over several passes", "combined"))
@@ -93,7 +94,7 @@ class Task(abc.ABC):
 
     @property
     def can_combine(self) -> bool:
-        """Whether `combined` knows what the task's outputs stand for."""
+        """Return whether `combined` is defined for the task's outputs."""
         return self._has_the_default_loss or type(self).combined is not Task.combined
 
     @property
@@ -108,7 +109,7 @@ class Task(abc.ABC):
         return single_label(outputs, targets)
 
     def splits(self, device: torch.device) -> Splits:
-        """The data on `device`, loaded when first asked for and kept."""
+        """The data on `device`, loaded at the first call and kept."""
         if device not in self._splits:
             self._splits[device] = self.load(device)
         return self._splits[device]

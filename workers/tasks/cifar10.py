@@ -47,7 +47,7 @@ def read_batch(path: Path) -> LabelledImages:
     """The images of one file: a pickled dict with b"data" (N, 3072) bytes and b"labels", N numbers from 0 to 9.
 
     Raises:
-        DataUnavailable: the file is missing, or holds anything else.
+        DataUnavailable: the file is missing or has other content.
     """
     try:
         content = read_pickle(path)
@@ -61,7 +61,7 @@ def read_batch(path: Path) -> LabelledImages:
 
 
 def _fields(content: Any) -> tuple[np.ndarray[Any, Any] | None, np.ndarray[Any, Any] | None]:
-    """Pixels and labels, each None where it is not what it should be."""
+    """Pixels and labels, each None where it is not as expected."""
     fields = content if isinstance(content, dict) else {}
     data, labels = fields.get(b"data"), fields.get(b"labels")
     if not (isinstance(data, np.ndarray) and data.dtype == np.uint8 and data.ndim == 2 and data.shape[1] == 3072):

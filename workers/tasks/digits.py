@@ -1,4 +1,4 @@
-"""digits: the 1,797 handwritten digits that scikit-learn carries, 8 x 8 grey images; nothing to download."""
+"""digits: the 1,797 handwritten digits of scikit-learn, 8 x 8 grey images; needs no download."""
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -8,7 +8,7 @@ from workers.tasks.images import ImageTask, LabelledImages
 from workers.tasks.splitting import stratified_order
 
 TEST_SIZE = 360  # a fifth
-TEST_SEED = 1797  # whatever split_seed a study takes, these images are never trained or selected on
+TEST_SEED = 1797  # these images are never used for training or selection, whatever the split_seed
 
 
 class Digits(ImageTask):

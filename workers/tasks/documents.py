@@ -27,10 +27,10 @@ class Documents:
 
 
 def read_documents(folder: Path) -> tuple[Documents, Documents]:
-    """The training and the test documents: of the two files where one of them is in `folder`, else of fetch_rcv1.
+    """The training and the test documents: of the two files if one of them is in `folder`, else of fetch_rcv1.
 
     Raises:
-        DataUnavailable: a file is missing or no such file, or there is neither a file nor a network.
+        DataUnavailable: a file is missing or has another format, or there is neither a file nor a network.
     """
     train, test = folder / TRAIN_FILE, folder / TEST_FILE
     if train.exists() or test.exists():
@@ -42,7 +42,7 @@ def read_svmlight(path: Path) -> Documents:
     """The documents of a file with lines "topic,topic word:value word:value ...", topics from 0, words from 1.
 
     Raises:
-        DataUnavailable: the file is missing or holds anything else.
+        DataUnavailable: the file is missing or has another format.
     """
     try:
         words, topics = load_svmlight_file(
@@ -75,7 +75,7 @@ def _fetched(folder: Path) -> tuple[Documents, Documents]:
             x, y = fetch_rcv1(data_home=folder, return_X_y=True)
     except MemoryError:
         raise
-    except Exception as error:  # no network, or a damaged file, which raises nearly anything
+    except Exception as error:  # no network, or a damaged file, which raises nearly any error
         raise DataUnavailable(
             f"{folder / TRAIN_FILE} is missing and fetch_rcv1 of scikit-learn did not succeed "
             f"({' '.join(str(error).split())}): put {TRAIN_FILE} and {TEST_FILE} into {folder}"

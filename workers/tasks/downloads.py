@@ -1,4 +1,4 @@
-"""Fetching a published archive once: resumed after a break, verified, unpacked as a whole or not at all."""
+"""Fetches a published archive once: resumes after a break, verifies, and unpacks all of it or nothing."""
 
 import hashlib
 import tarfile
@@ -16,9 +16,9 @@ TIMEOUT_S = 30.0  # without a byte
 
 
 def provide(archive: Archive, folder: Path) -> None:
-    """See to it that `folder` holds the archive's members; a folder that exists is left as it is.
+    """Make sure that `folder` holds the archive's members; leaves an existing folder as it is.
 
-    Of several processes one downloads and the others wait. An archive that lies beside the folder is used.
+    Of several processes one downloads and the others wait. An archive beside the folder is used.
 
     Raises:
         DataUnavailable: there is no network, no space or no permission, or the file is not the published one.
@@ -52,7 +52,7 @@ def _fetch_and_unpack(archive: Archive, folder: Path) -> None:
 
 
 def _download(archive: Archive, part: Path) -> None:
-    """Append to `part` what it lacks; a server that cannot continue starts it over."""
+    """Append to `part` what it lacks; starts again if the server cannot resume."""
     present = part.stat().st_size if part.exists() else 0
     if present >= archive.size:
         return
@@ -63,7 +63,7 @@ def _download(archive: Archive, part: Path) -> None:
         received = present if resumed else 0
         bar = bar_of_bytes(archive.file_name, archive.size, received)
         with part.open("ab" if resumed else "wb") as out, bar as advance:
-            for chunk in answer.iter_raw():  # as it arrives: what a break would lose is little
+            for chunk in answer.iter_raw():  # as it arrives, so that a break loses little
                 received += len(chunk)
                 if received > archive.size:
                     raise UnfitArchive(f"the server sends more than the published {archive.size} bytes")

@@ -1,4 +1,4 @@
-"""Image classification: pixels to standardized tensors on the device, and the backbone of the study's choice."""
+"""Image classification: standardized pixels on the device, and the backbone that the study chooses."""
 
 import abc
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""One process at a time."""
+"""Locks for one process at a time."""
 
 import fcntl
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @contextmanager
 def alone(lock: Path) -> Iterator[None]:
-    """Only one process at a time is inside the block; the system lifts the lock of one that dies."""
+    """Let only one process at a time into the block; the system releases the lock of one that dies."""
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

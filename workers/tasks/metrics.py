@@ -1,4 +1,4 @@
-"""How good outputs are: scalars, float64, on the outputs' device."""
+"""Metrics of outputs: scalars, float64, on the outputs' device."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ ECE_BINS = 15
 
 
 def single_label(outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-    """Figures of logits (N, C) for classes (N,).
+    """Metrics of logits (N, C) for classes (N,).
 
     accuracy; ece, the calibration error of the most probable class; brier, the squared distance of the
     probabilities from the truth, summed over the classes (Brier 1950), in [0, 2].
@@ -26,10 +26,10 @@ def single_label(outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
 
 
 def multi_label(outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-    """Figures of logits (N, C), a sigmoid each, for targets (N, C) of zeros and ones.
+    """Metrics of logits (N, C), a sigmoid each, for targets (N, C) of zeros and ones.
 
-    accuracy, whether the largest output is that of the first target that is one (of class 0 where none is):
-    Keras' categorical accuracy, which suits single labels and is what the paper prints; micro_f1 of the outputs
+    accuracy: the largest output is that of the first target that is one (of class 0 where none is). This is
+    Keras' categorical accuracy, which suits single labels and which the paper prints; micro_f1 of the outputs
     above 1/2; ece and brier over all N x C decisions.
     """
     probabilities = outputs.double().sigmoid()
@@ -38,7 +38,7 @@ def multi_label(outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
     hits, named = (found * truth).sum(), found.sum() + truth.sum()
     return {
         "accuracy": (outputs.argmax(dim=-1) == targets.argmax(dim=-1)).double().mean(),
-        "micro_f1": 2 * hits / named.clamp(min=1),  # nothing named and nothing true: 0
+        "micro_f1": 2 * hits / named.clamp(min=1),  # 0 where nothing is named and nothing is true
         "ece": calibration_error(probabilities.flatten(), truth.flatten()),
         "brier": (probabilities - truth).square().mean(),
     }

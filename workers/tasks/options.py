@@ -1,4 +1,4 @@
-"""Reading `task.options`: what a task does not define is refused, not ignored."""
+"""Reads `task.options`; refuses an option that a task does not define."""
 
 from collections.abc import Collection, Sequence
 from typing import TypeVar
@@ -11,7 +11,7 @@ LARGEST = 2**32 - 1
 
 
 def check_options(spec: TaskSpec, known: Collection[str]) -> None:
-    """Raises InvalidOptions where the spec has an option that is not in `known`."""
+    """Raise InvalidOptions if the spec has an option that is not in `known`."""
     unknown = sorted(set(spec.options) - set(known))
     if unknown:
         raise InvalidOptions(
@@ -20,7 +20,7 @@ def check_options(spec: TaskSpec, known: Collection[str]) -> None:
 
 
 def whole_option(spec: TaskSpec, name: str, *, default: Default, least: int) -> int | Default:
-    """The option's whole number, or `default` where the study leaves it open.
+    """The option's whole number, or `default` where the study does not set it.
 
     Raises:
         InvalidOptions: another type, or a value outside [least, 2**32).
@@ -34,7 +34,7 @@ def whole_option(spec: TaskSpec, name: str, *, default: Default, least: int) -> 
 
 
 def name_option(spec: TaskSpec, name: str, *, default: str, names: Sequence[str]) -> str:
-    """The option's name, one of `names`, or `default` where the study leaves it open.
+    """The option's name, one of `names`, or `default` where the study does not set it.
 
     Raises:
         InvalidOptions: anything else.

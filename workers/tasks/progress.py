@@ -20,21 +20,21 @@ Advance = Callable[[int], None]
 
 @contextmanager
 def bar_of_bytes(title: str, size: int, present: int) -> Iterator[Advance]:
-    """A bar for `size` bytes of which some are `present`; gives the function that advances it."""
+    """A bar for `size` bytes of which some are `present`; yields the function that advances it."""
     with _bar(title, size, present, DownloadColumn(), TransferSpeedColumn()) as advance:
         yield advance
 
 
 @contextmanager
 def bar_of_items(title: str, count: int) -> Iterator[Advance]:
-    """A bar for `count` things; gives the function that advances it."""
+    """A bar for `count` things; yields the function that advances it."""
     with _bar(title, count, 0, MofNCompleteColumn()) as advance:
         yield advance
 
 
 @contextmanager
 def waiting(title: str) -> Iterator[None]:
-    """A bar that moves, for work that does not tell how far it is."""
+    """A moving bar, for work of unknown length."""
     with _bar(title, None, 0):
         yield
 

@@ -25,8 +25,8 @@ Targets = NDArray[np.float32]  # (N, 25), zeros and ones
 class Rcv1(Task):
     """The 25 most frequent topics of the training file, the most frequent first; the test file to test.
 
-    All documents stay, also those with none of these topics. `units` is the width of the second slot, the first
-    has twice as many: 128 makes the paper's network.
+    All documents stay, including those with none of these topics. `units` is the width of the second slot, the first
+    has twice as many. 128 gives the paper's network.
     """
 
     def __init__(self, spec: TaskSpec, data_folder: Path) -> None:
@@ -62,7 +62,7 @@ class Rcv1(Task):
         return nn.functional.binary_cross_entropy_with_logits(outputs, targets)
 
     def smoothed_loss(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
-        """The loss of targets drawn towards 1/2, the mean of a topic's two classes."""
+        """The loss of targets moved towards 1/2, the mean of a topic's two classes."""
         return self.loss(outputs, targets * (1.0 - smoothing) + smoothing / 2.0)
 
     def combined(self, outputs: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ class Rcv1(Task):
 
 
 def most_frequent_topics(documents: Documents) -> NDArray[np.int64]:
-    """The columns of the 25 topics that most documents have, the most frequent first, equal ones in order.
+    """The columns of the 25 topics that most documents have, the most frequent first, ties by column.
 
     Raises:
         DataUnavailable: fewer topics occur.

@@ -1,4 +1,4 @@
-"""Recordings of spoken words, <word>/<speaker>_nohash_<n>.wav, and splits in which nobody is heard on two sides."""
+"""Recordings of spoken words, <word>/<speaker>_nohash_<n>.wav, and splits that have no speaker in common."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from workers.tasks.errors import DataUnavailable
 VALIDATION_LIST, TESTING_LIST = "validation_list.txt", "testing_list.txt"
 LARGEST_LIST = 16 * 2**20  # bytes; that of the full Speech Commands has 250 kB
 TEST_SHARE, VALIDATION_SHARE = 0.15, 0.3
-TEST_SEED = 1804  # whatever split_seed a study takes, these speakers are never trained or selected on
+TEST_SEED = 1804  # these speakers are never used for training or selection, whatever the split_seed
 
 Indices = NDArray[np.int64]
 
@@ -31,7 +31,7 @@ class Recording:
 
     @property
     def speaker(self) -> str:
-        """Who speaks; a name that does not tell counts as a speaker of its own."""
+        """The speaker; a file name without one counts as a separate speaker."""
         speaker, known, _ = self.file.partition("_nohash_")
         return speaker if known else self.name
 
@@ -46,7 +46,7 @@ class Sides:
 
 
 def find_recordings(folder: Path) -> list[Recording]:
-    """The clips of every word in `folder`, by name; folders such as _background_noise_ are no words.
+    """The clips of every word in `folder`, by name; a folder like _background_noise_ is not a word.
 
     Raises:
         DataUnavailable: there are fewer than two words.
@@ -63,10 +63,10 @@ def find_recordings(folder: Path) -> list[Recording]:
 
 
 def sides(recordings: Sequence[Recording], folder: Path, split_seed: int) -> Sides:
-    """Whose recordings train, validate and test.
+    """The recordings for training, validation and test, by speaker.
 
-    Validation are the speakers of validation_list.txt where the folder has one, else 3 in 10 by `split_seed` of
-    those who do not test; the test those of testing_list.txt, else 15 % of the others, always the same.
+    The speakers of validation_list.txt validate, or without that file 30 % of those who do not test, by `split_seed`.
+    The speakers of testing_list.txt test, or without that file 15 % of the others, always the same.
 
     Raises:
         DataUnavailable: a list that cannot be read or names no recording, or too few speakers for three sides.
@@ -105,7 +105,7 @@ def _listed_speakers(recordings: Sequence[Recording], file: Path) -> list[str]:
 
 
 def _drawn(speakers: NDArray[np.str_], among: NDArray[np.bool_], share: float, seed: int) -> NDArray[np.bool_]:
-    """Which recordings belong to randomly drawn speakers who have at most `share` of those `among`."""
+    """The recordings, as a mask, of random speakers who together have at most `share` of those `among`."""
     names, counts = np.unique(speakers[among], return_counts=True)
     order = np.random.default_rng(seed).permutation(len(names))
     taken = np.cumsum(counts[order]) <= share * counts.sum()

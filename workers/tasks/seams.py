@@ -1,4 +1,4 @@
-"""Where a task may change the training loop. What is left out costs nothing."""
+"""The points where a task may change the training loop. Unused ones cost nothing."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,14 +10,14 @@ from workers.tasks.sparse_rows import SparseRows
 
 Inputs = Tensor | SparseRows
 
-# The mean loss of a training batch, a scalar, of the model itself: in place of one forward pass and the task's loss.
+# The mean loss of a training batch, a scalar, from the model itself: replaces one forward pass and the task's loss.
 Objective = Callable[[nn.Module, Inputs, Tensor], Tensor]
 
 # A scalar that is added to the loss of a training batch, from the model, its inputs and its outputs.
 Penalty = Callable[[nn.Module, Inputs, Tensor], Tensor]
 
-# Changes the gradient that the model holds, behind the backward pass of the step of this number (from 0) and in front
-# of the optimizer's. Draws from torch's global generator repeat with the training's seed.
+# Changes the gradient that the model holds, after the backward pass of the step of this number (from 0) and before the
+# optimizer's step. Draws from torch's global generator repeat with the training's seed.
 GradientNoise = Callable[[nn.Module, int], None]
 
 # A number as a function of the share of the training's steps that are done, in [0, 1).
@@ -26,14 +26,14 @@ Schedule = Callable[[float], float]
 
 @dataclass(frozen=True)
 class Seams:
-    """What a task changes for one trial.
+    """The changes of a task for one trial.
 
     `schedules` are by the number's name: learning_rate, momentum, gradient_clip, label_smoothing or drop_rate; they
-    stand before those of the study. State that a layer's masks have belongs into its buffers: these are in every
-    checkpoint, and a training that is taken over goes on with them bit for bit.
+    override those of the study. Keep the state of a layer's masks in its buffers: every checkpoint has them, and a
+    resumed training continues with them bit for bit.
 
     Raises:
-        ValueError: an objective and a penalty: an objective has its penalty in it.
+        ValueError: an objective and a penalty are given: an objective includes its penalty.
     """
 
     objective: Objective | None = None

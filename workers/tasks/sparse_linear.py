@@ -12,7 +12,7 @@ class SparseLinear(nn.Module):
     """y = x W + b for sparse rows x (B, I), with W (I, J), initialised like `nn.Linear`.
 
     It reads and, in its backward, adds to the rows of W that the batch has entries in; the gradient is dense, so
-    any optimizer does. On a CPU torch's own product of a CSR matrix takes longer, in its backward several times.
+    any optimizer works. On a CPU torch's own product of a CSR matrix takes longer, its backward several times as long.
     """
 
     def __init__(self, in_features: int, out_features: int) -> None:

@@ -1,4 +1,4 @@
-"""Sparse inputs that stay sparse: rows on a device, cut into batches without waiting for it."""
+"""Sparse inputs: rows on a device, cut into batches without waiting for it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,15 +10,15 @@ from torch import Tensor
 class SparseRows:
     """The rows of a sparse matrix (N, F) on one device, in place of a tensor of inputs.
 
-    As of a tensor: len(rows), rows[a:b], rows[indices], rows.split(size), device, nbytes. A model gets a batch as
-    such rows and has a `SparseLinear` in front.
+    Like a tensor it has len(rows), rows[a:b], rows[indices], rows.split(size), device and nbytes. A model gets a batch
+    as such rows, and its first layer is a `SparseLinear`.
     """
 
     def __init__(self, columns: Tensor, values: Tensor, offsets: Tensor, bounds: list[int] | None = None) -> None:
         """Row i has `values` (nnz,) in `columns` (nnz,) from offsets[i] to offsets[i + 1].
 
         `offsets` (N + 1,) are int32 like `columns`, from 0; `bounds` are the same numbers on the host, so that a
-        slice asks nothing of the device.
+        slice does not wait for the device.
         """
         self.columns, self.values, self.offsets = columns, values, offsets
         self._bounds: list[int] = offsets.tolist() if bounds is None else bounds
@@ -40,7 +40,7 @@ class SparseRows:
         return len(self._bounds) - 1
 
     def __getitem__(self, chosen: slice | Tensor) -> "SparseRows":
-        """Some rows: a slice of neighbours as views, or a copy of those that indices (M,) name."""
+        """Some rows: a slice as views, or a copy of the rows with indices (M,)."""
         if isinstance(chosen, Tensor):
             return self._gathered(chosen)
         first, end, step = chosen.indices(len(self))

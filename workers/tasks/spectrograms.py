@@ -17,21 +17,21 @@ from workers.tasks.recordings import Recording
 
 RATE = 16_000  # samples a second, and samples of a clip: longer ones are cut, shorter ones end in silence
 BANDS = FRAMES = 128
-WINDOW, HOP = 1024, 125  # samples; a second has 129 frames at this distance, the last is left out
-RANGE_DB = 80.0  # what is further below a clip's loudest point counts as silence
+WINDOW, HOP = 1024, 125  # samples; a second has 129 frames at this distance, the last is dropped
+RANGE_DB = 80.0  # a point further below a clip's loudest counts as silence
 AT_ONCE = 64  # clips
 
 Spectrograms = NDArray[np.float32]  # (N, 128 bands, 128 frames)
 
 
 def spectrograms(recordings: Sequence[Recording], folder: Path) -> Spectrograms:
-    """The spectrogram of every recording in `folder`, in their order, mapped from a file: rows are read when used.
+    """The spectrogram of every recording in `folder`, in their order, mapped from a file: rows are read at their use.
 
-    The file's name follows from the recordings' names and sizes, the parameters and librosa's version. It is
-    written when it is missing, by one process while others wait, and appears when it is complete.
+    The recordings' names and sizes, the parameters and librosa's version determine the file's name. One process writes
+    a missing file while others wait, and it appears when it is complete.
 
     Raises:
-        DataUnavailable: a recording is no clip of 16 kHz, mono, 16 bit, or the file cannot be kept.
+        DataUnavailable: a recording is not a clip of 16 kHz, mono, 16 bit, or the file cannot be written.
     """
     kept = folder.with_name(f"{folder.name}-spectrograms")
     file = kept / f"{content_key(recordings)}.npy"
@@ -53,7 +53,7 @@ def spectrograms(recordings: Sequence[Recording], folder: Path) -> Spectrograms:
 
 
 def content_key(recordings: Sequence[Recording]) -> str:
-    """32 hexadecimal digits that change with the recordings and with how spectrograms are made of them."""
+    """32 hexadecimal digits that change with the recordings and with the parameters of spectrograms."""
     made = {
         "rate": RATE,
         "range_db": RANGE_DB,
@@ -70,7 +70,7 @@ def read_wave(file: Path) -> NDArray[np.float32]:
     """One second of sound (16000,) in [-1, 1).
 
     Raises:
-        DataUnavailable: the file cannot be read or is no wave file of 16 kHz, mono, 16 bit.
+        DataUnavailable: the file cannot be read or is not a wave file of 16 kHz, mono, 16 bit.
     """
     try:
         with wave.open(str(file)) as sound:
@@ -87,7 +87,7 @@ def read_wave(file: Path) -> NDArray[np.float32]:
 
 def log_mel(waves: NDArray[np.float32]) -> Spectrograms:
     """Spectrograms (N, 128, 128) of sounds (N, 16000), each with zero mean and unit variance; silence is all zero."""
-    import librosa  # here, because it takes seconds and most processes find the file
+    import librosa  # here, because the import takes seconds and most processes find the file
 
     power = librosa.feature.melspectrogram(y=waves, sr=RATE, n_fft=WINDOW, hop_length=HOP, n_mels=BANDS)[..., :FRAMES]
     decibels = librosa.power_to_db(power, ref=1.0, top_db=None)

@@ -1,4 +1,4 @@
-"""speech_commands: spoken words (Warden 2018), as published in mini_speech_commands or any folder of that layout."""
+"""speech_commands: spoken words (Warden 2018), from mini_speech_commands or any folder of that layout."""
 
 from functools import cached_property
 from pathlib import Path
@@ -31,7 +31,7 @@ ARCHIVE = Archive(
 class SpeechCommands(Task):
     """Log-mel spectrograms of one second, a class for every word that has a folder; fetched when absent.
 
-    Nobody is heard in two splits (see `recordings.sides`). Classes stay as unequal as the folders are.
+    No speaker is in two splits (see `recordings.sides`). The sizes of classes are those of the folders.
     """
 
     def __init__(self, spec: TaskSpec, data_folder: Path) -> None:

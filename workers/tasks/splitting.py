@@ -15,22 +15,22 @@ Indices = NDArray[np.int64]
 def stratified_order(labels: NDArray[np.integer], seed: int) -> Indices:
     """A random order (N,) whose every prefix and suffix holds each class in proportion.
 
-    The k-th of a class's n samples, in random order, stands at (k + 1/2) / n of the way. A prefix is off by at
-    most 1/2 + K n / (2 N) samples of that class, with K classes: by one where all are equally frequent.
+    The k-th of a class's n samples, in random order, stands at (k + 1/2) / n of the order. A prefix is off by at
+    most 1/2 + K n / (2 N) samples of that class, with K classes: by one if all are equally frequent.
     """
     rng = np.random.default_rng(seed)
     place = np.empty(len(labels))
     for label in np.unique(labels):
         members = rng.permutation(np.flatnonzero(labels == label))
         place[members] = (np.arange(len(members)) + 0.5) / len(members)
-    return np.lexsort((rng.permutation(len(labels)), place))  # ties, equally frequent classes, fall at random
+    return np.lexsort((rng.permutation(len(labels)), place))  # ties, of equally frequent classes, are broken at random
 
 
 def first_stratified(labels: NDArray[np.integer], size: int | None, seed: int, name: str) -> Indices:
     """The first `size` indices of the stratified order of labels (N,), all N where it is None.
 
     Raises:
-        InvalidOptions: there are fewer; `name` is what the study calls the size.
+        InvalidOptions: there are fewer; `name` is the study's name for the size.
     """
     if size is not None and size > len(labels):
         raise InvalidOptions(f"{name} {size} is more than the {len(labels)} samples there are: choose a smaller one")
@@ -39,18 +39,18 @@ def first_stratified(labels: NDArray[np.integer], size: int | None, seed: int, n
 
 @dataclass(frozen=True)
 class Partition:
-    """How a pool of labelled samples falls into training and validation."""
+    """The division of a pool of labelled samples into training and validation."""
 
-    train_size: int | None  # None: whatever validation leaves
+    train_size: int | None  # None: all but validation
     val_size: int | None  # None: a fifth of the pool
     split_seed: int
 
     @classmethod
     def of(cls, spec: TaskSpec) -> "Partition":
-        """From `train_size` and the options `val_size` and `split_seed`.
+        """The partition by `train_size` and the options `val_size` and `split_seed`.
 
         Raises:
-            InvalidOptions: an option that is no whole number or out of range.
+            InvalidOptions: an option is not a whole number or out of range.
         """
         return cls(
             spec.train_size,

@@ -1,7 +1,7 @@
-"""Reading the pickled batches of CIFAR-10 without letting a pickle run anything.
+"""Reads the pickled batches of CIFAR-10 without letting a pickle run code.
 
-The official files come from Python 2, copies in the same format from any Python and numpy since. They need an
-array of bytes, its dtype and, in files that Python 3 wrote, text encoded to bytes; nothing else is let in.
+The official files come from Python 2, copies in the same format from any later Python and numpy. They need an array of
+bytes, its dtype and, in files that Python 3 wrote, text encoded to bytes; nothing else is allowed.
 """
 
 import pickle
@@ -12,14 +12,14 @@ import numpy as np
 
 LARGEST = 64 * 2**20  # bytes; an official batch has 31 MB
 
-_ARRAY = object()  # stands for the type numpy.ndarray, which a pickle names but need not call
+_ARRAY = object()  # represents the type numpy.ndarray, which a pickle names but need not call
 
 
 def read_pickle(path: Path) -> Any:
     """The object in the file; Python 2's text becomes bytes.
 
     Raises:
-        pickle.UnpicklingError: the file asks for more than arrays of bytes, is too large or no pickle.
+        pickle.UnpicklingError: the file asks for more than arrays of bytes, is too large or is not a pickle.
         OSError: the file cannot be read.
     """
     if path.stat().st_size > LARGEST:
@@ -29,7 +29,7 @@ def read_pickle(path: Path) -> Any:
             return _ArrayUnpickler(file, encoding="bytes").load()
         except pickle.UnpicklingError:
             raise
-        except Exception as error:  # a damaged pickle raises nearly anything
+        except Exception as error:  # a damaged pickle raises nearly any error
             raise pickle.UnpicklingError(f"damaged: {type(error).__name__}") from error
 
 

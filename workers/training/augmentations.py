@@ -1,4 +1,4 @@
-"""What a study may do to a training batch's inputs, on the device. A new one is a function and a line in the list."""
+"""The augmentations of a training batch's inputs, on the device. To add one, write a function and list it."""
 
 from collections.abc import Callable, Mapping
 
@@ -13,7 +13,7 @@ PADDING = 8  # a crop is shifted by at most an eighth of the image's side: 4 pix
 def flip_crop(x: Tensor) -> Tensor:
     """Images (B, C, H, W), each mirrored with probability 1/2, then shifted by at most an eighth of each side.
 
-    What is shifted in is 0, the mean of standardized images. Draws from torch's generator of the images' device.
+    The new border is 0, the mean of standardized images. Draws from torch's generator of the images' device.
     """
     samples, _, height, width = x.shape
     up, left = height // PADDING, width // PADDING

@@ -9,7 +9,7 @@ from workers.tasks.seams import Inputs
 from workers.training.precision import computing, widened
 
 CPU_SAMPLES, GPU_SAMPLES = 64, 4096  # at once
-CPU_BYTES = 2**19  # of input: of samples so small, more than 64 at once are faster
+CPU_BYTES = 2**19  # of input: for small samples, more than 64 at once are faster
 MOST_BYTES = 2**26  # of input at once: activations are many times that
 
 
@@ -17,8 +17,8 @@ MOST_BYTES = 2**26  # of input at once: activations are many times that
 def evaluate(task: Task, model: nn.Module, x: Inputs, y: Tensor, passes: Passes | None = None) -> dict[str, float]:
     """The task's loss and metrics of x (N, ...), y (N, ...); leaves the model in evaluation mode.
 
-    With `passes` they are those of the passes' mean probabilities, and those of a single pass stand beside them, as
-    loss_one_mask and the like.
+    With `passes` they are those of the passes' mean probabilities; those of a single pass have the pass's name at the
+    end, for example loss_one_mask.
     """
     model.eval()
     figures = figures_of(task, outputs_of(task, model, x), y)
@@ -34,7 +34,7 @@ def evaluate(task: Task, model: nn.Module, x: Inputs, y: Tensor, passes: Passes 
 
 
 def outputs_of(task: Task, model: nn.Module, x: Inputs) -> Tensor:
-    """The model's outputs (N, ...) for a whole split, in a format that a loss can be taken of."""
+    """The model's outputs (N, ...) for a whole split, in single precision."""
     with computing(task.spec, x.device):
         return widened(torch.cat([model(batch) for batch in x.split(evaluation_batch(x))]))
 
@@ -45,6 +45,6 @@ def figures_of(task: Task, outputs: Tensor, y: Tensor) -> dict[str, Tensor]:
 
 
 def evaluation_batch(x: Inputs) -> int:
-    """How many samples of x (N, ...) to evaluate at once."""
+    """The number of samples of x (N, ...) to evaluate at once."""
     samples = max(CPU_SAMPLES, CPU_BYTES * len(x) // x.nbytes) if x.device.type == "cpu" else GPU_SAMPLES
     return max(1, min(samples, MOST_BYTES * len(x) // x.nbytes))

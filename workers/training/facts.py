@@ -1,19 +1,20 @@
-"""What a result must say about how it was made."""
+"""The facts that a result states about its making."""
 
 import copy
 
 import torch
 from torch import nn
 
+from pernodedrop.layers import ChoosesBackend, RoundsDropRate
 from workers.tasks.seams import Inputs
 
 Facts = dict[str, str | int | float]
 
 
 def facts_of(model: nn.Module, batch: Inputs) -> Facts:
-    """Backend, parameter count, torch and device of a model that is to train on batches like this one.
+    """Backend, parameter count, torch and device of a model that trains on batches like this one.
 
-    A layer chooses its backend when it sees its input, so a copy of the model is shown one batch.
+    A layer chooses its backend when it sees its input, so a copy of the model computes one batch.
     """
     probe = copy.deepcopy(model).train()
     with torch.no_grad():
@@ -24,13 +25,13 @@ def facts_of(model: nn.Module, batch: Inputs) -> Facts:
         "torch": str(torch.__version__),
         **_device_facts(batch.device),
     }
-    rates = [float(m.effective_drop_rate) for m in model.modules() if hasattr(m, "effective_drop_rate")]  # type: ignore[arg-type]
+    rates = [module.effective_drop_rate for module in model.modules() if isinstance(module, RoundsDropRate)]
     return facts | ({"effective_drop_rate": rates[0]} if rates else {})
 
 
 def backend_of(model: nn.Module) -> str:
     """The backends that the model's layers last ran, joined by "+"; "torch" where no layer had a choice."""
-    used = {str(m.backend_used) for m in model.modules() if getattr(m, "backend_used", None)}
+    used = {m.backend_used for m in model.modules() if isinstance(m, ChoosesBackend) and m.backend_used is not None}
     return "+".join(sorted(used)) or "torch"
 
 

@@ -1,23 +1,21 @@
 """Training: one model, one seed, epoch by epoch."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from search_spaces import TrialConfig
 from workers.tasks.base import Task
 from workers.tasks.seams import Inputs
-from workers.training.batches import batches
-from workers.training.epoch import Epoch
 from workers.training.evaluation import evaluate
 from workers.training.facts import facts_of
 from workers.training.losses import NonFiniteLoss, mean_step_loss
-from workers.training.measurements import gradient_norm, peak_memory, reset_peak_memory
-from workers.training.memory import keep_freed_memory
+from workers.training.memory import keep_freed_memory, peak_memory, reset_peak_memory
 from workers.training.model import model_of, passes_of
 from workers.training.precision import computing
 from workers.training.randomness import Randomness
@@ -25,15 +23,30 @@ from workers.training.seeds import streams
 from workers.training.steps import Steps
 
 
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the training split, and the updated model's figures.
+
+    `metrics` by "<split>_<metric>": train_loss, train_accuracy, val_loss, val_accuracy, ... of the model in
+    evaluation mode over the whole split; train_step_loss, the mean loss of the steps with their noise;
+    train_gradient_norm, the length of the last step's gradient; train_seconds, the time of the steps alone; and
+    on a GPU train_peak_bytes, the most memory that tensors have held since the training began.
+    """
+
+    number: int  # from 1
+    metrics: Mapping[str, float]
+    seconds: float  # with evaluation
+
+
 class NoTestSplit(RuntimeError):
-    """A test was asked of a task that keeps no samples apart for it."""
+    """A test was requested of a task without a test split."""
 
 
 class Training:
     """A task's model trained by a trial's recipe: the same arguments give the same epochs, on a CPU bit for bit.
 
     Nothing waits for the device between the first and the last step of an epoch. `facts` says how the model
-    runs (see `facts_of`). `state_dict` between two epochs holds all that the rest follows from.
+    runs (see `facts_of`). `state_dict` between two epochs determines the rest.
     """
 
     def __init__(self, task: Task, config: TrialConfig, *, epochs: int, seed: int, device: torch.device) -> None:
@@ -61,7 +74,7 @@ class Training:
         self._done = 0
 
     def epochs(self) -> Iterator[Epoch]:
-        """Train what is left, one epoch at a time.
+        """Train the remaining epochs, one at a time.
 
         Raises:
             NonFiniteLoss: a training or validation loss is nan or infinite.
@@ -74,14 +87,14 @@ class Training:
 
     @property
     def has_test(self) -> bool:
-        """Whether the task keeps samples apart for a test."""
+        """Return whether the task has a test split."""
         return self._splits.test_x is not None and self._splits.test_y is not None
 
     def test(self) -> dict[str, float]:
         """The model's figures on the test split as it is now: test_loss, test_accuracy, ...
 
-        For a last figure that nothing is chosen by; `epochs` never looks at that split. What is trained after it
-        is what would have been trained without it.
+        They are final figures, by which nothing is chosen; `epochs` never uses that split. A test does not change the
+        training after it.
 
         Raises:
             NoTestSplit: the task has none.
@@ -94,7 +107,7 @@ class Training:
             return self._evaluation("test", x, y, f"the test after epoch {self._done}")
 
     def state_dict(self) -> dict[str, Any]:
-        """Model, optimizer, epochs done and random states; to be taken between two epochs."""
+        """Model, optimizer, epochs done and random states; call it between two epochs."""
         return {
             "epoch": self._done,
             "model": self.model.state_dict(),
@@ -139,4 +152,21 @@ class Training:
             losses.append(self._steps(x, y, step, self._in_epoch * self._epochs))
             sizes.append(len(y))
         step_loss = mean_step_loss(losses, sizes, number, self._config.learning_rate)
-        return {"train_step_loss": step_loss, "train_gradient_norm": gradient_norm(self.model).item()}
+        return {"train_step_loss": step_loss, "train_gradient_norm": _gradient_norm(self.model).item()}
+
+
+def batches(x: Inputs, y: Tensor, order: Tensor, size: int) -> Iterator[tuple[Inputs, Tensor]]:
+    """Pairs of inputs and targets, `size` samples at a time in the order (N,), the last fewer."""
+    order = order.to(y.device)
+    if isinstance(x, Tensor):
+        for part in torch.split(order, size):
+            yield x[part], y[part]
+    else:
+        # The number of entries of a sparse batch must be known before it can be gathered. Gathering all rows at once
+        # waits for the device once an epoch, and cutting the batches from them needs no wait.
+        yield from zip(x[order].split(size), torch.split(y[order], size), strict=True)
+
+
+def _gradient_norm(model: nn.Module) -> Tensor:
+    """The Euclidean length of the gradient that the model holds, a scalar on its device."""
+    return torch.nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])

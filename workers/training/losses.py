@@ -1,4 +1,4 @@
-"""The losses of an epoch's steps: kept on the device, looked at once."""
+"""The losses of an epoch's steps: they stay on the device and are read once."""
 
 import math
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from torch import Tensor
 class NonFiniteLoss(RuntimeError):
     """A loss is nan or infinite: the training has diverged and further epochs would be noise."""
 
-    def __init__(self, name: str, value: float, place: str, learning_rate: float) -> None:
-        super().__init__(f"{name} became {value} in {place} (learning_rate {learning_rate}): lower the learning rate")
+    def __init__(self, name: str, value: float, when: str, learning_rate: float) -> None:
+        super().__init__(f"{name} became {value} in {when} (learning_rate {learning_rate}): lower the learning rate")
 
 
 def mean_step_loss(losses: Sequence[Tensor], sizes: Sequence[int], epoch: int, learning_rate: float) -> float:

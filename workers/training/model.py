@@ -16,9 +16,9 @@ SLOT = "slot"  # the name of a dense layer that is to be regularized
 def model_of(task: Task, config: TrialConfig) -> tuple[nn.Module, Regularized | None]:
     """The task's fresh model with the trial's regularizer in its slots, and the handle of what was put there.
 
-    The regularizer comes when all weights are drawn: whatever masks it draws, with the same seed every variant starts
-    from the same weights. A model without a slot is left as it is, and there is no handle: what its task has put in
-    itself counts. A warning says what to change where a regularizer was asked for.
+    The regularizer is put in when all weights are drawn. So with the same seed every variant starts from the same
+    weights, whatever masks it draws. A model without a slot is left as it is, and there is no handle: its task may
+    have put a regularizer in. Where a trial has a regularizer, a warning says what to change.
 
     Raises:
         ValueError: the regularizer refuses its settings.
@@ -42,7 +42,7 @@ def put_into_slots(model: nn.Module, config: TrialConfig, task: str) -> Regulari
 def passes_of(task: Task, config: TrialConfig, regularized: Regularized | None) -> Passes | None:
     """The forward passes by which the model is judged; None: one.
 
-    A task whose outputs nobody can take the mean of is judged by one pass, as it was before, with a warning.
+    A task that does not define the mean of its outputs is judged by one pass, as before, with a warning.
     """
     passes = task.seams(config).passes or (None if regularized is None else regularized.passes)
     if passes is not None and not task.can_combine:
@@ -52,7 +52,7 @@ def passes_of(task: Task, config: TrialConfig, regularized: Regularized | None) 
 
 
 def regularization_of(config: TrialConfig) -> Regularization:
-    """What a trial's parameters say of its regularizer."""
+    """The regularization that a trial's parameters describe."""
     return Regularization(
         config.regularizer,
         config.drop_rate,

@@ -1,4 +1,4 @@
-"""The optimizers that a study may choose among, all torch's. A new one is a function and a line in the list."""
+"""The optimizers that a study may choose, all torch's. To add one, write a function and a line in the list."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -27,8 +27,8 @@ OPTIMIZERS: Mapping[str, Callable[[Parameters, TrialConfig], Optimizer]] = {
 def optimizer_of(model: nn.Module, config: TrialConfig) -> Optimizer:
     """The trial's optimizer for the model's parameters.
 
-    Weight decay is what the optimizer makes of it: added to the gradient by adam and sgd, decoupled by adamw. By itself
-    it leaves biases and the parameters of normalizations, which have one dimension.
+    adam and sgd add weight decay to the gradient, adamw decouples it. By default it does not apply to biases and the
+    parameters of normalizations, which have one dimension.
     """
     build = OPTIMIZERS[config.optimizer]
     if config.weight_decay == 0.0:

@@ -1,4 +1,4 @@
-"""A trial's share of torch's global generators, which layers such as nn.Dropout draw from."""
+"""A trial's use of torch's global generators, from which nn.Dropout and other layers draw."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ import torch
 class Randomness:
     """A stream of random numbers that is torch's global one while it is active, and waits otherwise.
 
-    So two trainings in one process do not disturb each other, nor does whoever holds an epoch between two.
+    So two trainings in one process do not disturb each other, nor does the code that runs between two epochs.
     """
 
     def __init__(self, seed: int, device: torch.device) -> None:
@@ -24,7 +24,7 @@ class Randomness:
 
     @contextmanager
     def active(self) -> Iterator[None]:
-        """Draw from this stream inside the block; what was global before is global again after it."""
+        """Draw from this stream inside the block; the global state is restored after it."""
         with self._global_state_kept():
             torch.set_rng_state(self._state["cpu"])
             if "cuda" in self._state:
@@ -33,11 +33,11 @@ class Randomness:
             self._state = self._global_state()
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the stream stands; not to be taken while it is active."""
+        """The state of the stream; do not call it while the stream is active."""
         return dict(self._state)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from where another stream stood."""
+        """Continue from the state of another stream."""
         self._state = dict(state)
 
     def _global_state(self) -> dict[str, Any]:

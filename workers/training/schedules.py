@@ -1,6 +1,6 @@
 """Numbers that change while a model trains: each a function of the share of the training's steps that are done.
 
-A schedule has no state, so that a training that is taken over goes on where it was. A new one is a function and a
+A schedule has no state, so that a resumed training continues at the same point. To add one, write a function and a
 line in its list.
 """
 
@@ -11,14 +11,14 @@ from search_spaces import TrialConfig
 
 Schedule = Callable[[float], float]  # share of the steps done, in [0, 1), to the number
 
-ONE_CYCLE_RISE = 0.3  # share of the steps, where no warm-up says another
+ONE_CYCLE_RISE = 0.3  # share of the steps, where there is no warm-up
 ONE_CYCLE_START, ONE_CYCLE_END = 1 / 25, 1 / 25 / 1e4  # of the highest rate; torch.optim.lr_scheduler.OneCycleLR's
 STEPS, STEP = (0.5, 0.75), 0.1  # where the rate falls to a tenth (He et al. 2016, arXiv:1512.03385)
 CURRICULUM = 10.0  # gamma times the number of steps (Morerio et al. 2017, arXiv:1703.06229)
 
 
 def learning_rate(config: TrialConfig) -> Schedule | None:
-    """The learning rate by the config's schedule and warm-up; None where it stays what it is."""
+    """The learning rate by the config's schedule and warm-up; None where it is constant."""
     if config.learning_rate_schedule == "constant" and config.warmup == 0.0:
         return None
     factor = LEARNING_RATES[config.learning_rate_schedule]
@@ -26,7 +26,7 @@ def learning_rate(config: TrialConfig) -> Schedule | None:
 
 
 def drop_rate(config: TrialConfig) -> Schedule | None:
-    """The drop rate by the config's schedule; None where it stays what it is."""
+    """The drop rate by the config's schedule; None where it is constant."""
     if config.drop_rate_schedule == "constant":
         return None
     rate = DROP_RATES[config.drop_rate_schedule]
@@ -34,7 +34,7 @@ def drop_rate(config: TrialConfig) -> Schedule | None:
 
 
 def _warmed(factor: Schedule) -> Callable[[float, float], float]:
-    """A schedule that begins behind a linear rise from 0, which takes a share `warmup` of the steps."""
+    """A schedule after a linear rise from 0, which takes a share `warmup` of the steps."""
 
     def warmed(done: float, warmup: float) -> float:
         return done / warmup if done < warmup else factor((done - warmup) / (1.0 - warmup))
@@ -43,7 +43,7 @@ def _warmed(factor: Schedule) -> Callable[[float, float], float]:
 
 
 def _cosine(done: float) -> float:
-    """From 1 to 0 by half a cosine (Loshchilov and Hutter 2017, arXiv:1608.03983, one cycle)."""
+    """Half a cosine from 1 to 0 (Loshchilov and Hutter 2017, arXiv:1608.03983, one cycle)."""
     return 0.5 * (1.0 + math.cos(math.pi * done))
 
 
@@ -52,7 +52,7 @@ def _step(done: float) -> float:
 
 
 def _one_cycle(done: float, warmup: float) -> float:
-    """Up and down again by half cosines (Smith and Topin 2019, arXiv:1708.07120); the warm-up is the rise."""
+    """Half cosines up and down again (Smith and Topin 2019, arXiv:1708.07120); the warm-up is the rise."""
     rise = warmup or ONE_CYCLE_RISE
     if done < rise:
         return 1.0 + (ONE_CYCLE_START - 1.0) * _cosine(done / rise)

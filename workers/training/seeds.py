@@ -1,4 +1,4 @@
-"""Seeds: every random number of a trial follows from its study's seed and its repeat."""
+"""Seeds: a trial's study seed and repeat determine all its random numbers."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The steps of a training: what one does with a batch, by the trial's recipe and the task's seams."""
+"""The steps of a training: the work on one batch, by the trial's recipe and the task's seams."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ Setter = Callable[[float], None]
 
 
 class Steps:
-    """Forward, loss, backward and the optimizer's step. What the recipe and the seams leave out costs nothing.
+    """Forward, loss, backward and the optimizer's step. Options that are not used cost nothing.
 
     Raises:
         ValueError: the recipe or a seam asks for what the task, its model or its regularizer cannot do.
@@ -40,12 +40,12 @@ class Steps:
         self._augmentation = _augmentation(task, config)
         self._schedules = [(self._setter(name), schedule) for name, schedule in self._scheduled().items()]
         for set_number, schedule in self._schedules:
-            set_number(schedule(0.0))  # what cannot be set is refused before the first step
+            set_number(schedule(0.0))  # refuses what cannot be set before the first step
 
-    def __call__(self, x: Inputs, y: Tensor, number: int, of: int) -> Tensor:
-        """Take step `number`, from 0, `of` so many in the whole training; returns the batch's loss."""
+    def __call__(self, x: Inputs, y: Tensor, number: int, steps: int) -> Tensor:
+        """Take step `number`, from 0, of `steps` in the whole training; returns the batch's loss."""
         for set_number, schedule in self._schedules:
-            set_number(schedule(number / of))
+            set_number(schedule(number / steps))
         loss = self._loss(x if self._augmentation is None else self._augmentation(x), y)  # type: ignore[arg-type]
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
@@ -77,7 +77,7 @@ class Steps:
         return {name: schedule for name, schedule in recipe.items() if schedule} | dict(self._seams.schedules)
 
     def _setter(self, name: str) -> Setter:
-        """What sets a number of the recipe or the regularizer from the next step on."""
+        """The function that sets a number of the recipe or the regularizer from the next step on."""
         setters: dict[str, Setter] = {
             "learning_rate": lambda rate: set_in_groups(self.optimizer, "lr", rate),
             "momentum": lambda momentum: set_in_groups(self.optimizer, "momentum", momentum),

@@ -1,4 +1,4 @@
-"""The trial process and what its agent and it agree on: orders and reports, checkpoints, the device's readings.
+"""The trial process and its interface to the agent: orders and reports, checkpoints, readings of the device.
 
-A process of its own: an out-of-memory kill or a segfault ends one trial, never the worker.
+It is a separate process: an out-of-memory kill or a segfault ends one trial, never the worker.
 """

@@ -1,4 +1,4 @@
-"""Checkpoints: what a run's next holder needs to carry on where the last one was."""
+"""Checkpoints: the state from which a run's next holder resumes the training."""
 
 import io
 import logging
@@ -13,33 +13,33 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Place:
+class CheckpointRoot:
     """Where the checkpoints of a database's runs lie: in a folder or at any fsspec URL (s3://bucket/path, ...).
 
-    Other databases may keep theirs there, too, of runs of the same numbers: a file's name says whose it is.
+    Other databases may keep theirs in the same place, of runs with the same numbers: a file's name has its database.
     """
 
     url: str
     database: str  # as `service.storage.fleet.ownership.database_id` names it
 
     def opened(self) -> tuple[Any, str]:
-        """The file system and the path in it, nothing remembered of what others have changed since."""
-        files, root = fsspec.core.url_to_fs(self.url)
+        """The file system and the path in it, without a stale cache."""
+        files, path = fsspec.core.url_to_fs(self.url)
         files.invalidate_cache()
-        return files, root
+        return files, path
 
 
 @dataclass(frozen=True)
 class CheckpointStore:
     """One run's checkpoints.
 
-    Every holder writes a file of its own, named by its token, and a new holder reads the newest: what a stale
-    holder still writes harms nobody. `fingerprint` says what is being trained; a checkpoint of something else,
-    such as of another database's run of the same number, is passed over. One of the same is as good as our own:
-    a database that was moved has another name.
+    Every holder writes a separate file, named by its token, and a new holder reads the newest: a stale holder that
+    still writes does no harm. `fingerprint` identifies what is trained. A checkpoint of something else, for example of
+    another database's run of the same number, is skipped. One with the same fingerprint is used: a database that was
+    moved has another name.
     """
 
-    place: Place
+    root: CheckpointRoot
     run_id: int
     token: int
     fingerprint: str
@@ -58,7 +58,7 @@ class CheckpointStore:
         return True
 
     def load(self) -> dict[str, Any] | None:
-        """Return the newest state that can be read, our own first, or None: training starts anew."""
+        """Return the newest readable state, this database's own first, or None: training starts again."""
         import torch
 
         files, folder = self._open()
@@ -70,7 +70,7 @@ class CheckpointStore:
         for path in reversed(paths):
             try:
                 kept = torch.load(io.BytesIO(files.cat_file(path)), weights_only=True)
-            except Exception as error:  # torn, foreign or gone: an older one may do
+            except Exception as error:  # incomplete, foreign or gone: try an older one
                 log.warning("checkpoint %s cannot be read: %s", path, error)
                 continue
             if kept.get("fingerprint") == self.fingerprint:
@@ -79,17 +79,17 @@ class CheckpointStore:
         return None
 
     def _age(self, path: str) -> tuple[bool, str]:
-        return path.endswith(f"-{self.place.database}.pt"), path
+        return path.endswith(f"-{self.root.database}.pt"), path
 
     def _open(self) -> tuple[Any, str]:
-        files, root = self.place.opened()
-        return files, f"{root}/run-{self.run_id}"
+        files, path = self.root.opened()
+        return files, f"{path}/run-{self.run_id}"
 
     def _write(self, data: memoryview) -> None:
         files, folder = self._open()
-        name = f"{folder}/{self.token:08d}-{self.place.database}.pt"
+        name = f"{folder}/{self.token:08d}-{self.root.database}.pt"
         if "file" not in files.protocol:
-            files.pipe_file(name, bytes(data))  # object stores show a file when it is whole
+            files.pipe_file(name, bytes(data))  # object stores show a file only when it is complete
             return
         Path(folder).mkdir(parents=True, exist_ok=True)
         draft = Path(f"{name}.draft")
@@ -101,7 +101,7 @@ class CheckpointStore:
 
 
 def unusable(url: str | None) -> str | None:
-    """Why no checkpoints can be kept at `url`, such as a protocol nobody knows here; None if they can."""
+    """The reason why `url` can keep no checkpoints, for example an unknown protocol; None if it can."""
     try:
         if url is not None:
             fsspec.core.url_to_fs(url)

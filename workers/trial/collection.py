@@ -1,4 +1,4 @@
-"""Removing checkpoints that nobody will carry on from: by whoever ended the run, else by any worker later."""
+"""Removes the checkpoints of ended runs: at once by the worker that ended the run, else later by any worker."""
 
 import contextlib
 import logging
@@ -7,32 +7,32 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from workers.trial.checkpoints import Place
+from workers.trial.checkpoints import CheckpointRoot
 
 log = logging.getLogger(__name__)
 
 
-def discard(place: Place, run_id: int) -> None:
-    """Remove a run's checkpoints: it has ended."""
+def discard(root: CheckpointRoot, run_id: int) -> None:
+    """Remove the checkpoints of a run that has ended."""
     try:
-        files, root = place.opened()
-        _remove(files, _ours(place, files.glob(f"{root}/run-{run_id}/*")).get(run_id, []))
-    except Exception as error:  # stores raise what they like, and the run has ended already
+        files, path = root.opened()
+        _remove(files, _ours(root, files.glob(f"{path}/run-{run_id}/*")).get(run_id, []))
+    except Exception as error:  # stores raise any error, and the run has ended already
         log.warning("the checkpoints of run %d could not be removed: %s", run_id, error)
 
 
-def collect(place: Place, open_among: Callable[[Collection[int]], Collection[int]]) -> None:
-    """Remove this database's checkpoints of runs that ended without their holder, or are gone with their study.
+def collect(root: CheckpointRoot, open_among: Callable[[Collection[int]], Collection[int]]) -> None:
+    """Remove this database's checkpoints of runs that ended without their holder, or whose study was deleted.
 
-    `open_among` tells which runs have not ended. The place is listed before the database is asked: whose checkpoint
-    is there was begun before, so what is not open then will never be again. A holder that does not know yet that its
-    run has ended may write once more; that is collected the next time. Other databases' checkpoints stay.
+    `open_among` returns the runs that have not ended. The root is listed before the database is asked: a run with a
+    checkpoint had begun, so if it is not open then, it never will be. A holder that has not noticed the end of its run
+    may write once more; the next collection removes that. Other databases' checkpoints stay.
     """
     try:
-        files, root = place.opened()
-        found = _ours(place, files.glob(f"{root}/run-*/*"))
+        files, path = root.opened()
+        found = _ours(root, files.glob(f"{path}/run-*/*"))
     except Exception as error:
-        log.warning("the checkpoints at %s cannot be listed: %s", place.url, error)
+        log.warning("the checkpoints at %s cannot be listed: %s", root.url, error)
         return
     if not found:
         return
@@ -44,9 +44,9 @@ def collect(place: Place, open_among: Callable[[Collection[int]], Collection[int
             log.warning("the checkpoints of run %d could not be removed: %s", run_id, error)
 
 
-def _ours(place: Place, paths: Sequence[str]) -> Mapping[int, list[str]]:
-    """This database's checkpoints among `paths`, by run; torn ones of holders that died while they wrote, too."""
-    ours = re.compile(rf"/run-(\d{{1,18}})/\d+-{re.escape(place.database)}\.pt(\.draft)?$")
+def _ours(root: CheckpointRoot, paths: Sequence[str]) -> Mapping[int, list[str]]:
+    """This database's checkpoints among `paths`, by run, with the drafts of holders that died while they wrote."""
+    ours = re.compile(rf"/run-(\d{{1,18}})/\d+-{re.escape(root.database)}\.pt(\.draft)?$")
     found: dict[int, list[str]] = {}
     for path in paths:
         if match := ours.search(path):
@@ -58,8 +58,8 @@ def _remove(files: Any, paths: Sequence[str]) -> None:
     if not paths:
         return
     for path in paths:
-        with contextlib.suppress(FileNotFoundError):  # another worker was quicker
+        with contextlib.suppress(FileNotFoundError):  # another worker has removed it
             files.rm_file(path)
     if "file" in files.protocol:
-        with contextlib.suppress(OSError):  # it holds another database's as well
+        with contextlib.suppress(OSError):  # it also holds another database's
             Path(paths[0]).parent.rmdir()

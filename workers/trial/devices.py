@@ -1,4 +1,4 @@
-"""What a device tells of its memory and its load, asked by the process that trains on it."""
+"""Reads a device's memory and load, in the process that trains on it."""
 
 import ctypes
 import importlib.util
@@ -13,8 +13,9 @@ from workers.trial import machine
 if TYPE_CHECKING:
     import torch
 
-# What a process holds on a GPU outside torch's allocator: the CUDA context and the libraries' code. Measured on an H200
-# with torch 2.11 for CUDA 13: 618 MiB before a trial, 764 MiB after one (`make gpu-check PARTS=slots`); 5 % on top.
+# The memory that a process holds on a GPU outside torch's allocator: the CUDA context and the libraries' code. Measured
+# on an H200 with torch 2.11 for CUDA 13: 618 MiB before a trial, 764 MiB after one (`make gpu-check PARTS=slots`). This
+# is 5 % more.
 CONTEXT = 800 * 2**20
 
 
@@ -23,20 +24,20 @@ class Reading:
     """A device at one moment, as one of the processes on it sees it. Bytes."""
 
     total: int  # for all processes together
-    free: int  # of it, held by nobody
-    held: int  # by the process that asks
+    free: int  # of it, that no process holds
+    held: int  # by this process
     peak: int  # the most that it has held since its trial began
-    utilisation: float | None = None  # of the device by everybody, 0 to 1; None: it does not tell
+    utilisation: float | None = None  # of the device by all processes, 0 to 1; None: unknown
 
 
 class Device(Protocol):
     """A device as the trial process that uses it sees it."""
 
     def begin(self) -> None:
-        """Let peaks count from here, and give back what an earlier trial left behind."""
+        """Start the peaks again, and free the memory that an earlier trial left."""
 
     def read(self) -> Reading | None:
-        """How it stands now; None if it cannot tell."""
+        """Return the current reading; None if there is none."""
 
 
 class Cpu:
@@ -44,9 +45,9 @@ class Cpu:
 
     def begin(self) -> None:
         try:
-            Path("/proc/self/clear_refs").write_text("5")  # VmHWM counts anew: proc(5)
+            Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts again: proc(5)
         except OSError:
-            return  # then an earlier trial's peak still counts: fewer slots than could be
+            return  # then an earlier trial's peak still counts, and there are fewer slots than possible
 
     def read(self) -> Reading | None:
         memory = machine.memory()
@@ -67,7 +68,7 @@ class Cuda:
     def begin(self) -> None:
         import torch
 
-        torch.cuda.empty_cache()  # other slots may need what this process keeps for later
+        torch.cuda.empty_cache()  # other slots may need the memory that this process caches
         torch.cuda.reset_peak_memory_stats(self._device)
 
     def read(self) -> Reading:
@@ -90,20 +91,20 @@ OpenDevice = Callable[["torch.device"], Device]
 
 
 def open_device(device: "torch.device") -> Device:
-    """The device that torch knows by this name."""
+    """The device for a device of torch."""
     return Cuda(device) if device.type == "cuda" else Cpu()
 
 
 def gpus() -> list[str]:
     """The UUIDs of the GPUs that this process may use, in CUDA's order; empty without NVIDIA's driver.
 
-    Asked of the driver itself: importing torch takes seconds, and its context would hold memory on a GPU.
+    It asks the driver itself: importing torch takes seconds, and its context would hold memory on a GPU.
     """
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError:
         return []
-    # Of the second kind where there is one: a slice of a GPU has a UUID of its own.
+    # The second version where it exists: it gives a slice of a GPU its own UUID.
     ask = getattr(driver, "cuDeviceGetUuid_v2", None) or driver.cuDeviceGetUuid
     count, device, answer = ctypes.c_int(), ctypes.c_int(), (ctypes.c_ubyte * 16)()
     if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):

@@ -1,4 +1,4 @@
-"""When a confirmation looks at the test split."""
+"""Tests a confirmation's model, only where it is the best so far."""
 
 from collections.abc import Iterable
 
@@ -14,8 +14,8 @@ ON_VALIDATION = "validation (the task has no test split)"
 class Examination:
     """Tests a model whenever it is the best of its repeat so far.
 
-    Whichever epoch is the best by validation in the end, its figures on the test split are there, and nothing else
-    is done with that split. `earlier` are the epochs that were reported before this holder.
+    So the best epoch by validation has its figures on the test split, and nothing else uses that split. `earlier` are
+    the epochs that were reported before this holder.
     """
 
     def __init__(self, objective: Objective, earlier: Iterable[EpochDone]) -> None:
@@ -39,5 +39,5 @@ class Examination:
 
 
 def confirmed_on(training: Training) -> str:
-    """What a confirmation's figures are measured on, for its facts."""
+    """The split on which a confirmation's figures are measured, for its facts."""
     return ON_TEST if training.has_test else ON_VALIDATION

@@ -1,4 +1,4 @@
-"""What this machine, or the container on it, gives to its processes: memory and cores. Linux; elsewhere unknown."""
+"""Memory and cores that this machine, or its container, gives to its processes. Linux; elsewhere unknown."""
 
 import os
 from pathlib import Path
@@ -8,10 +8,10 @@ _UNLIMITED = 2**60  # version 1 writes a number of this size for "no limit"
 
 
 def memory(root: Path = _ROOT) -> tuple[int, int] | None:
-    """Bytes that all processes here may use together, and those of them that are free, None if nobody tells.
+    """Bytes that all processes here may use together, and those of them that are free; None if unknown.
 
-    The tightest of the machine's memory and of the control groups that hold this process. What the page cache
-    holds counts as free.
+    It is the tightest limit of the machine's memory and of the control groups that hold this process. The page cache
+    counts as free.
     """
     try:
         lines = (root / "proc/meminfo").read_text().splitlines()
@@ -28,7 +28,7 @@ def memory(root: Path = _ROOT) -> tuple[int, int] | None:
 
 
 def cores(root: Path = _ROOT) -> int:
-    """Cores that the processes here may keep busy: those they may run on, or the control groups' share of them."""
+    """Cores that the processes here may use: those they may run on, or the control groups' share of them."""
     count = float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     for group in _groups("cpu", root):
         quota, period = _number(group / "cpu.cfs_quota_us"), _number(group / "cpu.cfs_period_us")
@@ -40,7 +40,7 @@ def cores(root: Path = _ROOT) -> int:
 
 
 def kills_for_memory(root: Path = _ROOT) -> int | None:
-    """How many processes the kernel has ended since its start because memory ran out, None if it does not tell."""
+    """The number of processes that the kernel has killed since its start because memory ran out; None if unknown."""
     for line in _text(root / "proc/vmstat").splitlines():
         if line.startswith("oom_kill "):
             return int(line.split()[1])
@@ -56,7 +56,7 @@ def _groups(controller: str, root: Path) -> list[Path]:
             continue
         base = root / "sys/fs/cgroup" / (controller if controllers else "")
         inner = base / path.lstrip("/")
-        # A container that is told the host's path finds its own group at the top.
+        # A container that sees the host's path finds its own group at the top.
         inner = inner if inner.exists() else base
         found += [folder for folder in (inner, *inner.parents) if folder == base or base in folder.parents]
     return found

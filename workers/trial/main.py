@@ -1,7 +1,7 @@
-"""The trial process: takes orders from its agent, trains, and says what happened.
+"""The trial process: takes orders from its agent, trains, and reports.
 
-A process of its own so that an out-of-memory kill or a segfault ends one trial, never the worker. It serves
-trial after trial while it is healthy: importing torch and loading the data are paid once.
+It is a separate process, so that an out-of-memory kill or a segfault ends one trial, never the worker. It serves
+trial after trial while it is healthy, so that it imports torch and loads the data once.
 """
 
 import contextlib
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 AGENT_GONE = (EOFError, BrokenPipeError, ConnectionResetError)
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-READ_S = 1.0  # s between readings of the device at least
+READ_S = 1.0  # s, the least time between two readings of the device
 
 
 def main(pipe: Connection, device: str, threads: int, open_device: OpenDevice) -> None:
     """Serve orders until the agent closes the pipe. `device` is cpu, cuda:N or auto:N, the N-th GPU if torch can
     use one, else the CPU."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # both may reach the whole group; the agent decides
+    for number in (signal.SIGINT, signal.SIGTERM):  # both may reach the whole process group; the agent decides
         signal.signal(number, signal.SIG_IGN)
     _die_with_the_agent()
     _go_first_when_memory_runs_out()
@@ -42,14 +42,14 @@ def main(pipe: Connection, device: str, threads: int, open_device: OpenDevice) -
         pipe.send(Ready(str(chosen)))
         while True:
             order = pipe.recv()
-            if isinstance(order, Order):  # a Stop that crossed the end of its trial is stale
+            if isinstance(order, Order):  # a Stop that arrives after the end of its trial is stale
                 _serve(pipe, order, chosen, opened)
     except AGENT_GONE:
-        os._exit(0)  # the agent is gone: nobody is left to train for
+        os._exit(0)  # the agent is gone
 
 
 def _die_with_the_agent() -> None:
-    """Ask the kernel for SIGKILL when the agent dies, so that a long epoch does not hold the device for nobody."""
+    """Ask the kernel for SIGKILL when the agent dies, so that a long epoch does not keep holding the device."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -73,7 +73,7 @@ def _prepare(name: str, threads: int) -> "torch.device":
 
 
 def _warm_up(device: "torch.device") -> None:
-    """Pay for what the first step costs before a run is leased: the optimizer alone imports for a second."""
+    """Pay the cost of the first step before a run is leased: importing the optimizer alone takes a second."""
     import torch
 
     import workers.trial.orders  # noqa: F401
@@ -94,7 +94,7 @@ def _serve(pipe: Connection, order: Order, device: "torch.device", opened: Devic
     try:
         opened.begin()
         for report in train(order, device, stop_wanted):
-            # Before the report: the agent listens no longer than to a trial's last one.
+            # Before the report: the agent stops listening after a trial's last one.
             if time.monotonic() >= read_at or not isinstance(report, EpochDone):
                 pipe.send(opened.read())
                 read_at = time.monotonic() + READ_S

@@ -1,16 +1,16 @@
-"""What an agent and its trial process say to each other over a pipe."""
+"""The messages between an agent and its trial process, over a pipe."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from search_spaces import Objective, TaskSpec, TrialConfig
-from workers.trial.checkpoints import Place
+from workers.trial.checkpoints import CheckpointRoot
 
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """Train this: the agent's only word to start a trial."""
+    """Train this: the only message that starts a trial."""
 
     task: TaskSpec
     config: TrialConfig
@@ -21,27 +21,27 @@ class Order:
     data_folder: Path
     run_id: int = 0
     token: int = 0
-    checkpoints: Place | None = None  # None: a lost trial starts anew
+    checkpoints: CheckpointRoot | None = None  # None: a lost trial starts again
     checkpoint_every: float = 30.0  # s
 
 
 @dataclass(frozen=True)
 class Stop:
-    """Leave the trial at the next epoch."""
+    """End the trial after the current epoch."""
 
-    keep: bool = False  # write a checkpoint before: somebody else will carry on
+    keep: bool = False  # write a checkpoint first: another worker will resume
 
 
 @dataclass(frozen=True)
 class Ready:
-    """The process is up and has its device."""
+    """The process runs and has its device."""
 
     device: str
 
 
 @dataclass(frozen=True)
 class Started:
-    """Data and model stand; `facts` say which backend runs, the parameter count and the like."""
+    """Data and model are ready; `facts` name the backend, the parameter count and more."""
 
     facts: Mapping[str, str | int | float]
 
@@ -62,7 +62,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Stopped:
-    """The trial was left after a `Stop`."""
+    """The trial ended because of a `Stop`."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a trial process does with an order: every repeat, epoch by epoch, from the last checkpoint on."""
+"""Carries out an order: trains every repeat, epoch by epoch, from the last checkpoint on."""
 
 import hashlib
 import logging
@@ -23,16 +23,16 @@ log = logging.getLogger(__name__)
 MessageBox = Callable[[], Stop | None]
 Begun = tuple[int, list[EpochDone], Training]  # the repeat in training, the epochs so far, the repeat's training
 
-FORMAT = 1  # of checkpoints; raise it when what they hold comes to mean something else under the same names
+FORMAT = 1  # of checkpoints; raise it when their content changes its meaning under the same names
 _DOES_NOT_FIT = (KeyError, RuntimeError, TypeError, ValueError)  # what `load_state_dict` raises
 
 
 def train(order: Order, device: "torch.device", stop_wanted: MessageBox) -> Iterator[Report]:
-    """Yield what there is to report, up to Finished or Stopped.
+    """Yield the reports, up to Finished or Stopped.
 
-    A run that was begun elsewhere is carried on from its checkpoint: its earlier epochs are reported again, as
-    they were, so that whoever listens needs no other memory of them. A checkpoint that does not fit the program any
-    more, such as one of an earlier release, is left: training starts anew.
+    A run that was begun elsewhere resumes from its checkpoint. Its earlier epochs are reported again, unchanged, so
+    that the agent needs no other record of them. A checkpoint that no longer fits the program, for example one of an
+    earlier release, is ignored: training starts again.
     """
     store = _store(order)
     task = load_task(order.task, order.data_folder)
@@ -42,7 +42,7 @@ def train(order: Order, device: "torch.device", stop_wanted: MessageBox) -> Iter
         seed = repeat_seed(order.study_seed, order.first_seed + repeat)
         return Training(task, order.config, epochs=order.task.epochs, seed=seed, device=device)
 
-    first, history, training = _carried_on(store, training_of) or (0, [], training_of(0))
+    first, history, training = _resumed(store, training_of) or (0, [], training_of(0))
     examination = None if order.tested_by is None else Examination(order.tested_by, history)
     told = {} if examination is None else {"confirmed_on": confirmed_on(training)}
     yield Started({**training.facts, **told, **({"resumed_after_epoch": len(history)} if history else {})})
@@ -65,8 +65,8 @@ def train(order: Order, device: "torch.device", stop_wanted: MessageBox) -> Iter
     yield Finished()
 
 
-def _carried_on(store: CheckpointStore | None, training_of: Callable[[int], Training]) -> Begun | None:
-    """Where an earlier holder was; None if it left nothing that fits."""
+def _resumed(store: CheckpointStore | None, training_of: Callable[[int], Training]) -> Begun | None:
+    """The point that an earlier holder reached; None if it left no checkpoint that fits."""
     kept = store.load() if store else None
     if store is None or kept is None:
         return None
@@ -91,7 +91,7 @@ def _store(order: Order) -> CheckpointStore | None:
     if order.checkpoints is None:
         return None
     seeds = (order.study_seed, order.first_seed, order.repeats)
-    # Masksembles was judged by one mask a sample once: figures of then must not stand beside those of now.
+    # Masksembles was once judged by one mask a sample: those figures must not be mixed with these.
     judged = ("by all masks",) if order.config.regularizer == "masksembles" else ()
     trained = repr((FORMAT, order.task, order.config, *seeds, order.tested_by, *judged))
     fingerprint = hashlib.sha256(trained.encode()).hexdigest()

@@ -1,11 +1,11 @@
-"""Which errors say that memory ran out, of the device or of the machine."""
+"""Recognizes errors that mean that the memory of the device or the machine ran out."""
 
-# How libraries that have no error class of their own for it say so.
+# In the messages of libraries without an error class for it.
 _WORDS = ("can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether more memory would have helped."""
+    """Return whether more memory would have helped."""
     import torch
 
     if isinstance(error, MemoryError | torch.OutOfMemoryError):

@@ -10,7 +10,7 @@ from workers.trial import main as trial_main
 from workers.trial.devices import OpenDevice, Reading, open_device
 from workers.trial.messages import Order, Ready, Report, Stop
 
-START_S = 120  # s for importing torch and taking the device, on a cold and busy machine
+START_S = 120  # s to import torch and open the device, on a cold and busy machine
 
 Watch = Callable[[Report | Reading], object]
 
@@ -24,10 +24,10 @@ class TrialProcessDied(RuntimeError):
 
 
 class TrialProcess:
-    """A running child process that trains what it is ordered to; `watch` hears all that it says of its work.
+    """A running child process that carries out orders; `watch` is called with all that it sends.
 
     Raises:
-        TrialProcessDied: the child did not come up, for example since it has no such device.
+        TrialProcessDied: the child did not start, for example because there is no such device.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class TrialProcess:
             target=trial_main.main, args=(theirs, device, threads, opener), name="trial", daemon=True
         )
         self._process.start()
-        theirs.close()  # so that the child's death reads as the end of the pipe
+        theirs.close()  # so that the child's death ends the pipe
         try:
             ready = self._pipe.recv() if self._pipe.poll(START_S) else None
         except EOFError:
@@ -65,7 +65,7 @@ class TrialProcess:
         """Return the next report, or None if none comes within `seconds`.
 
         Raises:
-            TrialProcessDied: the process is gone; the message says how it went.
+            TrialProcessDied: the process is gone; the message says how it ended.
         """
         try:
             heard = self._pipe.recv() if self._pipe.poll(seconds) else None
@@ -77,7 +77,7 @@ class TrialProcess:
         return None if isinstance(heard, Reading) else heard
 
     def kill(self) -> None:
-        """End the process at once, whatever it does."""
+        """Kill the process at once."""
         self._process.kill()
         self._process.join()
         self._pipe.close()

@@ -22,10 +22,10 @@ class _Best:
 
 
 class Progress:
-    """The objectives so far. The first objective says which epoch is the best, the others are read there.
+    """The objectives so far. The first objective decides which epoch is the best, the others are read there.
 
-    With `on_test` the values that count are the objectives' metrics on the test split at that epoch, where it has
-    them; which epoch is the best is not said by that split.
+    With `on_test` the values are the objectives' metrics on the test split at that epoch, where it has them. That split
+    does not decide which epoch is the best.
     """
 
     def __init__(self, objectives: Sequence[Objective], *, on_test: bool = False) -> None:
@@ -33,7 +33,7 @@ class Progress:
         self._best: dict[int, _Best] = {}  # by repeat
 
     def add(self, repeat: int, epoch: int, metrics: Mapping[str, float]) -> list[float]:
-        """Take an epoch in and return its objective values.
+        """Add an epoch and return its objective values.
 
         Raises:
             UnusableObjective: a metric is missing or not finite.
@@ -51,7 +51,7 @@ class Progress:
 
     @property
     def flaw(self) -> str | None:
-        """Why the values are no result: the test of a best epoch gave no finite number. None if they are one."""
+        """The reason why the values are not a result: a best epoch's test is not finite. None if they are a result."""
         for objective, value in zip(self._objectives, self.values, strict=False):
             if not math.isfinite(value):
                 return f"{objective.tested} is {value} at the best epoch: lower the learning rate"

@@ -1,6 +1,6 @@
-"""A few numbers side by side: the vector type that the kernels compute with.
+"""The vector type that the kernels compute with: a few numbers side by side.
 
-LLVM turns the operations into whatever the processor has: two AVX-512 registers and their masks, four of AVX2,
+LLVM turns the operations into what the processor has: two AVX-512 registers and their masks, four of AVX2,
 eight of NEON. Written by hand because numba's loop vectorizer leaves masked updates scalar.
 """
 
@@ -67,7 +67,7 @@ def splat(_context: Any, value: types.Type) -> Any:
 
 @_operation
 def total(_context: Any, lanes: Lanes) -> Any:
-    """The sum over the lanes, in whatever order is fastest."""
+    """The sum over the lanes, in the order that is fastest."""
 
     def lower(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
         element = context.get_value_type(lanes.element)
@@ -101,7 +101,7 @@ def add_stirred(_context: Any, tile: Any, row: types.Type, a: Lanes, b: Lanes, c
 
 
 @_operation
-def rotated(_context: Any, a: Lanes, places: types.Type) -> Any:
+def rotated_left(_context: Any, a: Lanes, places: types.Type) -> Any:
     """Unsigned integers rotated to the left."""
 
     def lower(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
@@ -114,7 +114,7 @@ def rotated(_context: Any, a: Lanes, places: types.Type) -> Any:
 
 
 @_operation
-def shifted(_context: Any, a: Lanes, places: types.Type) -> Any:
+def shifted_left(_context: Any, a: Lanes, places: types.Type) -> Any:
     """Integers shifted to the left."""
 
     def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
@@ -133,7 +133,7 @@ def _of_integers(instruction: str) -> Any:
     return _operation(operation)
 
 
-plus, both, either, unequal = (_of_integers(name) for name in ("add", "and_", "or_", "xor"))
+add, bit_and, bit_or, bit_xor = (_of_integers(name) for name in ("add", "and_", "or_", "xor"))
 
 
 def _bytes(array: Any) -> int:

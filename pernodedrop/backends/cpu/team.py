@@ -1,9 +1,9 @@
-"""Parts of one piece of work, shared out among torch's own threads.
+"""Shares the parts of one piece of work among torch's own threads.
 
-torch's threads wait in a loop for some milliseconds after each of its operations. Other threads find the cores taken:
-with two cores, a pool of ours gained nothing from the second. So the work goes to the team that holds them.
-Numba's threading layers are no help either: they differ between machines, one must not be entered twice and another
-must not be forked.
+torch's threads wait in a loop for some milliseconds after each of its operations. Other threads find the cores busy:
+with two cores, a second pool gained nothing. So the work goes to the threads that hold the cores.
+Numba's threading layers do not help: they differ between machines, one must not be entered twice and another must not
+be forked.
 """
 
 import ctypes
@@ -24,7 +24,7 @@ _Entry = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
 def each(work: Callable[[Part], None], parts: Sequence[Part]) -> None:
-    """Calls `work` with every part, which should release the interpreter's lock; raises what a call raised."""
+    """Calls `work` with every part, which should release the interpreter's lock; raises a call's first exception."""
     if len(parts) == 1:
         work(parts[0])
         return
@@ -36,10 +36,10 @@ def each(work: Callable[[Part], None], parts: Sequence[Part]) -> None:
                 work(left.popleft())
         except IndexError:  # another thread took the last part
             return
-        except BaseException as failure:  # nobody sees what is raised into a foreign thread
+        except BaseException as failure:  # an exception raised into a foreign thread is lost
             failures.append(failure)
 
-    openmp = _openmp() if os.getpid() == _PROCESS else None  # a forked child has neither team nor pool
+    openmp = _openmp() if os.getpid() == _PROCESS else None  # a forked child has neither these threads nor a pool
     if openmp is not None:
         openmp(_Entry(serve), None, len(parts), 0)
     else:

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from pernodedrop.backends.cpu.products import RUN, add_gradients, add_product, tiling
 from pernodedrop.backends.cpu.team import each
 from pernodedrop.backends.cpu.tiles import DRAWS
+from pernodedrop.backends.factors import Factors
 
 Array = NDArray[Any]
 Span = tuple[int, int]
-Law = tuple[int, int, bool]  # r ~ Bernoulli(keep / 2^bits), times a normal or not
 
 
-def product(x: Array, weight: Array, seed: int, law: Law) -> Array:
-    """sum_i x_bti m_bji W_ji for x (B, T, I), weight (J, I), I a multiple of LANES; see `tiles.fill` for m."""
+def product(x: Array, weight: Array, seed: int, factors: Factors) -> Array:
+    """sum_i x_bti m_bji W_ji for x (B, T, I), weight (J, I), I a multiple of LANES."""
     threads = torch.get_num_threads()
     y = np.zeros((*x.shape[:2], weight.shape[0]), x.dtype)
     _, _, unit_tiles, _ = tiling(*weight.shape)
@@ -26,26 +26,26 @@ def product(x: Array, weight: Array, seed: int, law: Law) -> Array:
     def work(part: tuple[Span, Span]) -> None:
         (first, stop), units = part
         samples = first * RUN, min(stop * RUN, x.shape[0])
-        add_product(x, weight, y, _draw(x, seed, law), (samples, units))
+        add_product(x, weight, y, _source(x, seed, factors), (samples, units))
 
     each(work, [(r, b) for r in runs for b in blocks])
     return y
 
 
-def gradients(grad: Array, x: Array, weight: Array, seed: int, law: Law) -> tuple[Array, Array]:
+def gradients(grad: Array, x: Array, weight: Array, seed: int, factors: Factors) -> tuple[Array, Array]:
     """The gradients of `product` in x and weight, given grad (B, T, J)."""
     threads = torch.get_num_threads()
     _, _, unit_tiles, tiles = tiling(*weight.shape)
     parts = spans(tiles, threads)
     blocks = spans(unit_tiles, threads // len(parts))
-    # threads that share connections differ in units: each sums an input gradient of its own
+    # threads that share connections differ in units: each sums a separate input gradient
     grad_x = np.zeros((len(blocks), *x.shape), x.dtype)
     grad_weight = np.zeros_like(weight)
 
     def work(part: tuple[int, Span]) -> None:
         own, connections = part
         spans = blocks[own], connections
-        add_gradients((grad, x, weight), grad_x[own], grad_weight, _draw(x, seed, law), spans)
+        add_gradients((grad, x, weight), grad_x[own], grad_weight, _source(x, seed, factors), spans)
 
     each(work, [(own, p) for own in range(len(blocks)) for p in parts])
     return (grad_x[0] if len(blocks) == 1 else grad_x.sum(0)), grad_weight
@@ -57,7 +57,6 @@ def spans(count: int, parts: int) -> list[Span]:
     return [(count * part // parts, count * (part + 1) // parts) for part in range(parts)]
 
 
-def _draw(x: Array, seed: int, law: Law) -> tuple[Array, np.uint64, tuple[np.uint64, int]]:
-    keep, bits, normal = law
-    tile = np.empty(DRAWS, x.dtype) if normal else np.empty(DRAWS // 32, np.uint32)
-    return tile, np.uint64(seed), (np.uint64(keep), bits)
+def _source(x: Array, seed: int, factors: Factors) -> tuple[Array, np.uint64, Factors]:
+    tile = np.empty(DRAWS, x.dtype) if factors.normal else np.empty(DRAWS // 32, np.uint32)
+    return tile, np.uint64(seed), factors

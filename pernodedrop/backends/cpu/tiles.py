@@ -12,7 +12,18 @@ import numpy as np
 from numba import njit, types, uint32, uint64
 from numba.extending import overload
 
-from pernodedrop.backends.cpu.lanes import LANES, both, either, load, plus, rotated, shifted, splat, store, unequal
+from pernodedrop.backends.cpu.lanes import (
+    LANES,
+    add,
+    bit_and,
+    bit_or,
+    bit_xor,
+    load,
+    rotated_left,
+    shifted_left,
+    splat,
+    store,
+)
 
 WORDS = 64  # generators, and 64-bit words of a step
 DRAWS = WORDS * 64
@@ -26,19 +37,28 @@ _ONE = uint32(0x3F800000)
 
 
 @compiled
-def mixed(value: Any) -> Any:
+def splitmix(value: Any) -> Any:
+    """The finalizer of splitmix64, a hash of 64 bits."""
     value = (value ^ (value >> uint64(30))) * uint64(0xBF58476D1CE4E5B9)
     value = (value ^ (value >> uint64(27))) * uint64(0x94D049BB133111EB)
     return value ^ (value >> uint64(31))
 
 
 @compiled
-def start(scratch: Any, key: Any) -> None:
+def seed_generators(scratch: Any, key: Any) -> None:
     """Starts the sequence of a key: fills the two words of every generator's state, (128,)."""
     _, state = scratch
-    first = mixed(key)
+    first = splitmix(key)
     for word in range(2 * WORDS):
-        state[word] = mixed(first + uint64(word + 1) * _GOLDEN)
+        state[word] = splitmix(first + uint64(word + 1) * _GOLDEN)
+
+
+@compiled
+def xoroshiro(a: Any, b: Any) -> Any:
+    """One step of xoroshiro128+ in every lane: the random words, then the next state's two words."""
+    mixed = bit_xor(b, a)
+    next_a = bit_xor(bit_xor(rotated_left(a, uint64(24)), mixed), shifted_left(mixed, uint64(16)))
+    return add(a, b), next_a, rotated_left(mixed, uint64(37))
 
 
 @compiled
@@ -48,12 +68,10 @@ def draw_bits(state: Any, words: Any, keep: Any, bits: Any) -> None:
         a, b = load(state, first), load(state, WORDS + first)
         chosen = splat(uint64(0) if bits else ~uint64(0))
         for place in range(bits):
-            random = plus(a, b)
-            b = unequal(b, a)
-            a = unequal(unequal(rotated(a, uint64(24)), b), shifted(b, uint64(16)))
-            b = rotated(b, uint64(37))
+            random, a, b = xoroshiro(a, b)
             # from the probability's last binary place to its first
-            chosen = either(chosen, random) if (keep >> uint64(place)) & uint64(1) else both(chosen, random)
+            digit = (uint64(keep) >> uint64(place)) & uint64(1)
+            chosen = bit_or(chosen, random) if digit else bit_and(chosen, random)
         store(state, first, a)
         store(state, WORDS + first, b)
         store(words, first, chosen)
@@ -97,31 +115,31 @@ def draw_normals(state: Any, words: Any, tile: Any) -> None:
             tile[(2 * step + 1) * WORDS + pair] = radius * sin
 
 
-def fill(tile: Any, scratch: Any, law: Any) -> None:
+def fill(tile: Any, scratch: Any, factors: Any) -> None:
     """Fills a tile with the generators' next factors: r where it holds words, r n where it holds floats.
 
-    r ~ Bernoulli(keep / 2^bits) for law (keep, bits), always 1 where bits is 0, and n ~ N(0, 1). LANES neighbouring
-    floats, or the bits of one word, make one of ROWS rows. Scratch holds 64 words and the generators' state.
+    `factors` is a `backends.factors.Factors`, which says what r and n are. LANES neighbouring floats, or the bits of
+    one word, make one of ROWS rows. Scratch holds 64 words and the generators' state.
     """
     raise NotImplementedError("compiled code calls the overload below")
 
 
 @overload(fill)
-def _fill(tile: Any, scratch: Any, law: Any) -> Any:
+def _fill(tile: Any, scratch: Any, factors: Any) -> Any:
     return _fill_normals if isinstance(tile.dtype, types.Float) else _fill_bits
 
 
-def _fill_bits(tile: Any, scratch: Any, law: Any) -> None:
+def _fill_bits(tile: Any, scratch: Any, factors: Any) -> None:
     _, state = scratch
-    draw_bits(state, tile.view(np.uint64), law[0], law[1])
+    draw_bits(state, tile.view(np.uint64), factors.keep, factors.bits)
 
 
-def _fill_normals(tile: Any, scratch: Any, law: Any) -> None:
+def _fill_normals(tile: Any, scratch: Any, factors: Any) -> None:
     words, state = scratch
     draw_normals(state, words, tile)
-    if law[1] == 0:
+    if factors.bits == 0:
         return
-    draw_bits(state, words, law[0], law[1])
+    draw_bits(state, words, factors.keep, factors.bits)
     halves = words.view(np.uint32)
     for row in range(ROWS):
         for lane in range(LANES):

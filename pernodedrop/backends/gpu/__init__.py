@@ -9,12 +9,13 @@ import torch
 import triton
 from torch import Tensor
 
+from pernodedrop.backends.factors import Factors
 from pernodedrop.backends.gpu import shared, single
 from pernodedrop.backends.gpu.factors import CERTAIN_CALLS, GROUP, MOST_CALLS
 
 
 class Tile(NamedTuple):
-    """What a program computes at once, beside a group of connections; it changes no factor, only the speed."""
+    """The size of what a program computes at once, per group of connections; it changes the speed and no factor."""
 
     samples: int = 8  # where every sample has one position; else one at a time
     units: int = 16
@@ -24,24 +25,24 @@ class Tile(NamedTuple):
 
 TILE = Tile()
 MOST_POSITIONS, LEAST_POSITIONS = 64, 16  # at once; 16 is the smallest matrix that tl.dot multiplies
-PROGRAMS = 1024  # that a sum is cut up for, to fill a GPU: a property of the sizes, so that every chip sums alike
+PROGRAMS = 1024  # at least, to fill a GPU: sums are cut for it by their sizes alone, so that every chip sums alike
 LEAST_EACH = 4  # tiles of a sum a program
 
 
-def product(x: Tensor, weight: Tensor, seed: Tensor, law: list[int], *, tile: Tile = TILE) -> Tensor:
-    """As `stirred_product.stirred_product`: x (B, T, I) and weight (J, I) give (B, T, J)."""
+def product(x: Tensor, weight: Tensor, seed: Tensor, factors: Factors, *, tile: Tile = TILE) -> Tensor:
+    """Compute `stirred_product.stirred_product`: x (B, T, I) and weight (J, I) give (B, T, J)."""
     x, weight = x.contiguous(), weight.contiguous()
-    plan = _Plan(x, weight, law, tile)
+    plan = _Plan(x, weight, factors, tile)
     y = _Result((*x.shape[:2], plan.units), x.dtype, plan.sample_tiles * plan.unit_tiles, plan.groups)
     return plan.run("product", (x, weight), y, seed)
 
 
 def gradients(
-    grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, law: list[int], *, tile: Tile = TILE
+    grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, factors: Factors, *, tile: Tile = TILE
 ) -> tuple[Tensor, Tensor]:
     """The gradients of `product` in x and weight, given grad (B, T, J)."""
     grad, x, weight = grad.contiguous(), x.contiguous(), weight.contiguous()
-    plan = _Plan(x, weight, law, tile)
+    plan = _Plan(x, weight, factors, tile)
     of_x = _Result(tuple(x.shape), x.dtype, plan.sample_tiles * plan.groups, plan.unit_tiles)
     sums = plan.sample_tiles if plan.is_single else plan.samples
     of_weight = _Result(tuple(weight.shape), weight.dtype, plan.unit_tiles * plan.groups, sums)
@@ -61,9 +62,9 @@ class _Result(NamedTuple):
 
 
 class _Plan:
-    """How the sizes are cut into programs, and what every kernel is told."""
+    """How the sizes are cut into programs, and the numbers that every kernel takes."""
 
-    def __init__(self, x: Tensor, weight: Tensor, law: list[int], tile: Tile) -> None:
+    def __init__(self, x: Tensor, weight: Tensor, factors: Factors, tile: Tile) -> None:
         self.samples, positions, connections = x.shape
         self.units = weight.shape[0]
         self.is_single = positions == 1
@@ -81,8 +82,8 @@ class _Plan:
             cut = {"POSITIONS": step, "UNITS": tile.shared_units}
             self.sample_tiles = self.samples * triton.cdiv(positions, step)
         self.unit_tiles = triton.cdiv(self.units, cut["UNITS"])
-        self._keep, calls = _decision(law)
-        self._options = {"CALLS": calls, "NORMAL": bool(law[2]), **cut}
+        self._keep, calls = _decision(factors)
+        self._options = {"CALLS": calls, "NORMAL": factors.normal, **cut}
         self._options |= {"num_warps": tile.warps, "enable_fp_fusion": True}
 
     def run(self, kernel: str, operands: tuple[Tensor, Tensor], result: _Result, seed: Tensor) -> Tensor:
@@ -98,11 +99,10 @@ class _Plan:
         return out[0] if parts == 1 else out.sum(0).to(result.dtype)
 
 
-def _decision(law: list[int]) -> tuple[int, int]:
+def _decision(factors: Factors) -> tuple[int, int]:
     """The numerator over 2^(4 calls), as a signed word, and how many calls a group's decisions take."""
-    keep, bits, _ = law
-    calls = triton.cdiv(bits, 4)
+    calls = triton.cdiv(factors.bits, 4)
     if calls > CERTAIN_CALLS:
         calls = MOST_CALLS
-    aligned = keep << (4 * calls - bits)
+    aligned = factors.keep << (4 * calls - factors.bits)
     return aligned - (aligned >> 31 << 32), calls

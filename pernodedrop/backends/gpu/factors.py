@@ -2,7 +2,7 @@
 # ruff: noqa: PLR0917 - Triton's functions take plain positional arguments
 """The factors of a tile, drawn in registers: a function of seed, sample, unit and connection alone.
 
-So forward and backward, which walk the tiles in different orders and may cut them differently, meet the same mask.
+So forward and backward have the same mask, although they visit tiles in different orders and may cut them differently.
 A group of 32 connections is decided at once: bit i of a word is connection i. A probability of n bits takes n random
 words, which the bits of its numerator combine by one three-input operation each. Random words are Philox's with seven
 rounds (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3": the fewest that pass BigCrush).
@@ -17,7 +17,7 @@ import triton.language as tl
 
 GROUP = 32  # connections that a word decides
 MOST_CALLS = 8  # of Philox for a group's decisions, four words each
-CERTAIN_CALLS = 4  # that are always made; the others refine decisions that these leave open, once in 65,536
+CERTAIN_CALLS = 4  # of them for every group; the others refine decisions that these leave open, once in 65,536
 
 inner: Callable[[Callable[..., Any]], Any] = triton.jit
 # another rate, a last batch of fewer samples or a sequence of another length needs no new machine code
@@ -56,7 +56,7 @@ def _decisions(key, group, sample, unit, keep, CALLS: tl.constexpr):
         return _refined(key, group, sample, unit, keep, below, CALLS)
     undecided = ~below
     for back in tl.static_range(_CERTAIN):
-        a, b, c, d = _words(key, group, sample, unit, CALLS - 1 - back)
+        a, b, c, d = _philox(key, group, sample, unit, CALLS - 1 - back)
         below, undecided = _compared(below, undecided, d, keep, (CALLS - 1 - back) * 4 + 3)
         below, undecided = _compared(below, undecided, c, keep, (CALLS - 1 - back) * 4 + 2)
         below, undecided = _compared(below, undecided, b, keep, (CALLS - 1 - back) * 4 + 1)
@@ -71,7 +71,7 @@ def _decisions(key, group, sample, unit, keep, CALLS: tl.constexpr):
 def _refined(key, group, sample, unit, keep, below, CALLS: tl.constexpr):
     """Compare with the last 4 CALLS bits of `keep`, the last first; `below` is what holds beyond them."""
     for call in tl.static_range(CALLS):
-        a, b, c, d = _words(key, group, sample, unit, call)
+        a, b, c, d = _philox(key, group, sample, unit, call)
         below = _combined(below, a, keep, call * 4)
         below = _combined(below, b, keep, call * 4 + 1)
         below = _combined(below, c, keep, call * 4 + 2)
@@ -97,7 +97,7 @@ def _compared(below, undecided, word, keep, level: tl.constexpr):
 def _normals(key, group, sample, unit):
     """Independent N(0, 1) numbers (GROUP, S, U)."""
     call = tl.arange(0, _LANES // 4)[:, None, None] + _CALLS
-    a, b, c, d = _words(key, group, sample[None, :, :], unit[None, :, :], call)
+    a, b, c, d = _philox(key, group, sample[None, :, :], unit[None, :, :], call)
     first, second = _pair(a, b)
     third, fourth = _pair(c, d)
     return _stacked(_stacked(first, second), _stacked(third, fourth))
@@ -125,7 +125,7 @@ def _stacked(a, b):
 
 
 @inner
-def _words(key, group, sample, unit, call):
+def _philox(key, group, sample, unit, call):
     """Four random words of the shape to which sample, unit and call broadcast."""
     zero = sample * 0 + unit * 0 + call * 0
     a, b, c, d = tl.philox(key, zero + group, zero + unit, zero + sample, zero + call, _ROUNDS)

@@ -1,4 +1,4 @@
-"""The networks of the built-in tasks, each with the trial's regularizer in its slots."""
+"""The networks of the built-in tasks, each with slots for the trial's regularizer."""
 
 from workers.tasks.backbones.choice import BACKBONES, backbone_option, build_backbone
 from workers.tasks.backbones.convolutional import FILTERS

@@ -1,4 +1,4 @@
-"""The activation functions that a study may choose among."""
+"""The activation functions that a study may choose."""
 
 from torch import nn
 
@@ -17,5 +17,5 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 
 def activation(config: TrialConfig) -> nn.Module:
-    """The function behind the slot."""
+    """The activation after the slot."""
     return _ACTIVATIONS[config.activation]()

@@ -1,4 +1,4 @@
-"""From `task.options.backbone` to the network."""
+"""Builds the network that `task.options.backbone` names."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ BACKBONES = ("paper", "resnet", "transformer", "lstm", "gru")
 
 
 def backbone_option(spec: TaskSpec, offered: Sequence[str]) -> str:
-    """The backbone that the study asks for, the paper's where it leaves that open.
+    """The backbone that the study asks for, the paper's where the study does not set it.
 
     Raises:
         InvalidOptions: it is none of those `offered` by the task.
@@ -35,7 +35,7 @@ def build_backbone(
 ) -> nn.Sequential:
     """One of BACKBONES, from images (B, C, H, W) of `shape` to logits (B, classes).
 
-    `tokens` says what a sequence's tokens are of such an image, `filters` what the paper's network has of them.
+    `tokens` cuts such an image into the tokens of a sequence; `filters` are those of the paper's network.
     """
     match name:
         case "paper":

@@ -10,7 +10,7 @@ from search_spaces import TrialConfig
 from workers.tasks.backbones.activations import activation
 
 FILTERS = (32, 64)  # of the two convolutional blocks
-HIDDEN = 64  # units of the dense layer behind the slot
+HIDDEN = 64  # units of the dense layer after the slot
 
 
 def convolutional(

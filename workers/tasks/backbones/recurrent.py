@@ -1,4 +1,4 @@
-"""LSTM and GRU over a sequence, with slots in front of the recurrence and in the classification head."""
+"""LSTM and GRU over a sequence, with slots before the recurrence and in the classification head."""
 
 from collections import OrderedDict
 
@@ -15,11 +15,11 @@ CELLS: dict[str, type[nn.LSTM | nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
 
 
 def recurrent(cell: str, tokens: Tokens, classes: int, config: TrialConfig) -> nn.Sequential:
-    """What `tokens` takes to logits (B, classes), by the `cell` "lstm" or "gru".
+    """The inputs of `tokens` to logits (B, classes), by the `cell` "lstm" or "gru".
 
     Tokens are embedded one by one and pass the first slot into the recurrence; the mean of its states passes the
-    second slot to the logits. Both slots have `config.units` units. The first one's noise is drawn once a sample and
-    shared by all its tokens, whatever the variant (see `SharedNoiseLinear`).
+    second slot to the logits. Both slots have `config.units` units. The noise of the first is drawn once a sample and
+    shared by all its tokens, for every variant (see `SharedNoiseLinear`).
     """
     parts = OrderedDict(
         tokens=tokens,

@@ -9,7 +9,7 @@ from search_spaces import TrialConfig
 from workers.tasks.backbones.activations import activation
 
 CHANNELS = (16, 32, 64)  # of the three stages, one block each: ResNet-8
-MAP = 32  # pixels: larger images are brought to about this side by the first convolution
+MAP = 32  # pixels a side: the first convolution reduces larger images to about this
 
 
 def residual(shape: tuple[int, int, int], classes: int, config: TrialConfig) -> nn.Sequential:

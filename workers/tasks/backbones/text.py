@@ -8,15 +8,15 @@ from search_spaces import TrialConfig
 from workers.tasks.backbones.activations import activation
 from workers.tasks.sparse_linear import SparseLinear
 
-HIDDEN = 1024  # units of the dense layer in front of the slots
+HIDDEN = 1024  # units of the dense layer before the slots
 
 
 def text_backbone(words: int, topics: int, config: TrialConfig) -> nn.Sequential:
     """Sparse documents (B, words) to logits (B, topics): a dense layer, two slots, the logits.
 
-    The slots have 2 `config.units` and `config.units` units: 128 units make the paper's network, 256 and 128.
-    Weights start as in Keras, which the paper used: torch's smaller ones learn an epoch later, where the best is
-    reached in three.
+    The slots have 2 `config.units` and `config.units` units: 128 units give the paper's network, 256 and 128.
+    Weights start as in Keras, which the paper used: with torch's smaller ones the model learns an epoch later, and the
+    best epoch is the third.
     """
     parts = OrderedDict(
         hidden=nn.Sequential(SparseLinear(words, HIDDEN), nn.ReLU()),

@@ -37,7 +37,7 @@ class Frames(Tokens):
 
 
 class Patches(Tokens):
-    """An image in squares of 4 x 4 pixels, line by line; a rest at the right and at the bottom is left out."""
+    """An image in squares of 4 x 4 pixels, line by line; rest pixels at the right and the bottom are dropped."""
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
         super().__init__()

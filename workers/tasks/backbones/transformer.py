@@ -14,7 +14,7 @@ POSITION_DEVIATION = 0.02  # of the position vectors at the start, as in BERT an
 
 
 def transformer(tokens: Tokens, classes: int, config: TrialConfig) -> nn.Sequential:
-    """What `tokens` takes to logits (B, classes).
+    """The inputs of `tokens` to logits (B, classes).
 
     Tokens are embedded and get learned position vectors, two blocks follow, the mean over the tokens, the logits.
     In each block a feed-forward layer widens to `config.units` features and the slot narrows them again, which
@@ -32,7 +32,7 @@ def transformer(tokens: Tokens, classes: int, config: TrialConfig) -> nn.Sequent
 
 
 class Embedding(nn.Module):
-    """Tokens (B, T, F) to vectors (B, T, 64) that know their place."""
+    """Tokens (B, T, F) to vectors (B, T, 64) with their position added."""
 
     def __init__(self, features: int, length: int) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class Embedding(nn.Module):
 
 
 class Block(nn.Module):
-    """x + attention(x), and to that its feed-forward layers, each behind a normalization; (B, T, 64) to the same."""
+    """x + attention(x), and to that its feed-forward layers, each after a normalization; (B, T, 64) to the same."""
 
     def __init__(self, config: TrialConfig) -> None:
         super().__init__()
@@ -65,11 +65,14 @@ class Block(nn.Module):
 
 
 class Attention(nn.Module):
-    """Self-attention with 4 heads; (B, T, 64) to the same."""
+    """Self-attention with 4 heads; (B, T, 64) to the same.
+
+    `asked` is the projection to queries, keys and values, `mixed` the output projection: checkpoints have these names.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked = nn.Linear(WIDTH, 3 * WIDTH)  # queries, keys, values
+        self.asked = nn.Linear(WIDTH, 3 * WIDTH)
         self.mixed = nn.Linear(WIDTH, WIDTH)
 
     def forward(self, x: Tensor) -> Tensor:

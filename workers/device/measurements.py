@@ -1,4 +1,4 @@
-"""Measures what an agent's trials need and give, from what their processes say."""
+"""Measures the memory and the rate of an agent's trials, from their processes' reports."""
 
 import threading
 import time
@@ -10,14 +10,14 @@ from workers.device.sizing import Load
 from workers.trial.devices import Reading
 from workers.trial.messages import EpochDone, Report, Started
 
-REMEMBERED = 16  # trials whose memory counts: one giant must not keep the slots few for ever
+REMEMBERED = 16  # trials whose memory counts: one large trial must not reduce the slots for ever
 MEASURED_S = 30.0  # s of training with a number of slots before its rate counts
-MEASURED_EPOCHS = 4  # a slot, likewise
+MEASURED_EPOCHS = 4  # a slot, also
 FORGOTTEN_S = 900.0  # s after which the rate with another number of slots no longer counts: studies differ
 
 
-class Gauge:
-    """One agent's measurements; every slot reports from a thread of its own."""
+class Measurements:
+    """One agent's measurements; every slot reports from its own thread."""
 
     def __init__(self, measured_s: float = MEASURED_S, clock: Callable[[], float] = time.monotonic) -> None:
         self._measured_s, self._clock = measured_s, clock
@@ -26,24 +26,24 @@ class Gauge:
         self._peaks: dict[object, int] = {}  # bytes, of the trials that train now
         self._past: deque[int] = deque(maxlen=REMEMBERED)  # bytes, of those that have ended
         self._last: Reading | None = None
-        self._replayed: dict[object, int] = {}  # epochs that an earlier holder trained, still to be heard again
+        self._replayed: dict[object, int] = {}  # epochs of an earlier holder that are still to be reported again
         self._rates: dict[int, tuple[float, float]] = {}  # epochs/s and when that was, by the number of slots
         self._slots = 0
         self._anew()
 
     def resized(self, slots: int) -> None:
-        """Measure anew, with so many slots."""
+        """Restart the measurement, with this number of slots."""
         with self._lock:
             self._slots = slots
             self._anew()
 
     def interrupted(self) -> None:
-        """Measure anew: a slot has nothing to train, and the others' rate would not tell what all of them can do."""
+        """Restart the measurement: a slot has nothing to train, and the others' rate is not that of all."""
         with self._lock:
             self._anew()
 
     def note(self, slot: object, heard: Report | Reading) -> None:
-        """Take in what the slot's trial process says."""
+        """Add a report of the slot's trial process."""
         with self._lock:
             match heard:
                 case Reading():
@@ -60,13 +60,13 @@ class Gauge:
                     self._end(slot)
 
     def gone(self, slot: object) -> None:
-        """The slot's process has ended, with whatever it trained."""
+        """Forget the slot's process, which has ended with its trial."""
         with self._lock:
             self._end(slot)
             self._readings.pop(slot, None)
 
     def load(self, at_most: int) -> Load | None:
-        """The measurements as they stand, None before there is anything to judge by."""
+        """The current measurements, None before the first trial has reported its memory."""
         with self._lock:
             if self._last is None or not (self._past or self._peaks):
                 return None
