@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pernodedrop import expected_loss, functional
-    from pernodedrop.insertion import Regularized, is_regularized, regularize, regularized_linear
+    from pernodedrop.insertion import Regularized, regularize, regularized_linear
     from pernodedrop.laws import Law, Stir
     from pernodedrop.layers.dropblock import DropBlock2d
     from pernodedrop.layers.dropconnect import DropConnectLinear
@@ -33,7 +33,6 @@ _HOMES = {
     "SharedNoiseLinear": "pernodedrop.layers.input_regularized",
     "Stir": "pernodedrop.laws",
     "ensemble_predict": "pernodedrop.masksembles",
-    "is_regularized": "pernodedrop.insertion",
     "regularize": "pernodedrop.insertion",
     "regularized_linear": "pernodedrop.insertion",
 }
@@ -53,7 +52,6 @@ __all__ = [
     "ensemble_predict",
     "expected_loss",
     "functional",
-    "is_regularized",
     "regularize",
     "regularized_linear",
 ]

@@ -7,28 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from pernodedrop.laws import CustomStir
-from pernodedrop.layers.dropblock import DropBlock2d
 from pernodedrop.layers.dropconnect import DropConnectLinear
-from pernodedrop.layers.gaussian_dropout import GaussianDropout
 from pernodedrop.layers.input_regularized import InputRegularizedLinear
-from pernodedrop.layers.masksembles import Masksembles
-from pernodedrop.layers.pernode_conv import PerNodeDropConv2d
 from pernodedrop.layers.pernode_linear import PerNodeDropLinear
 from pernodedrop.names import REGULARIZERS, MaskMode
 from pernodedrop.passes import Passes
 from pernodedrop.regularization import Regularization
 from pernodedrop.regularizers import Regularizer, Size, share_parameters
 
-_MARK = "regularization"  # the attribute of a layer that `regularized_linear` has built
-_REGULARIZED = (
-    PerNodeDropLinear,
-    PerNodeDropConv2d,
-    DropConnectLinear,
-    GaussianDropout,
-    Masksembles,
-    DropBlock2d,
-    nn.modules.dropout._DropoutNd,  # every dropout of torch
-)
 Where = str | type[nn.Linear] | Callable[[str, nn.Linear], bool] | None
 
 
@@ -122,7 +108,7 @@ def regularized_linear(
     """A new dense layer (I to J features) with its regularizer; every variant has the same parameters.
 
     In a model that is built for comparisons, use `regularize` when all weights are drawn: here a fixed mask is drawn
-    with the layer, and the weights of later layers are other ones for it. `is_regularized` tells such a layer.
+    with the layer, and the weights of later layers are other ones for it.
 
     Raises:
         ValueError: an unknown name, a rate outside its range, or a rate that Masksembles has no masks for.
@@ -131,20 +117,13 @@ def regularized_linear(
         regularizer, drop_rate, stir_type, mask_mode, noisy_fraction, share_time=True, backend=backend
     )
     chosen: Regularizer = REGULARIZERS[regularizer]()
-    module = chosen.slot(Size(in_features, out_features), settings, generator)
-    setattr(module, _MARK, settings)
-    return module
+    return chosen.slot(Size(in_features, out_features), settings, generator)
 
 
 def is_plain(layer: nn.Module) -> bool:
     """Return whether the layer is a dense one without a regularizer."""
     regularized = isinstance(layer, PerNodeDropLinear | DropConnectLinear | InputRegularizedLinear)
-    return isinstance(layer, nn.Linear) and not regularized and not hasattr(layer, _MARK)
-
-
-def is_regularized(model: nn.Module) -> bool:
-    """Return whether the model has a regularizer: torch's, this package's, or the "none" of `regularized_linear`."""
-    return any(isinstance(module, _REGULARIZED) or hasattr(module, _MARK) for module in model.modules())
+    return isinstance(layer, nn.Linear) and not regularized
 
 
 def _chosen(model: nn.Module, where: Where) -> dict[str, nn.Linear]:

@@ -86,10 +86,11 @@ def test_the_regularizer_is_where_the_slot_was(config: TrialConfig) -> None:
     assert not torch.allclose(model(x), plain(x), atol=1e-4)
 
 
-@by_variant
+@pytest.mark.parametrize("config", NOISY, ids=lambda config: config.variant)
 def test_a_task_that_regularizes_goes_on_working_and_is_told(config: TrialConfig) -> None:
-    with pytest.warns(FutureWarning, match=r"task .*:Circles puts the regularizer in .* Build a plain nn.Linear"):
+    with pytest.warns(FutureWarning, match=r"task .*:Circles .* puts \w+ nowhere and relies on build"):
         run = training(OldCircles(), config)
+    assert run.facts["regularized_by"] == "the task"
     assert len(curves(run)) == 2
     torch.manual_seed(5)
     expected = OldCircles().build(config)
@@ -101,36 +102,28 @@ def test_a_task_that_regularizes_goes_on_working_and_is_told(config: TrialConfig
     assert list(state) == list(expected.state_dict())
 
 
-def test_a_task_that_uses_regularize_or_torchs_dropout_goes_on_working() -> None:
+def test_without_a_regularizer_no_task_is_told_anything() -> None:
+    for task in (Circles(), OldCircles()):
+        assert "regularized_by" not in training(task, TrialConfig(units=12)).facts
+    assert "regularized_by" not in training(Circles(), TrialConfig("dropout", units=12)).facts
+
+
+def test_a_task_that_regularizes_in_any_other_way_is_not_regularized_twice() -> None:
     class Regularized(Circles):
         def build(self, config: TrialConfig) -> nn.Module:
             model = super().build(config)
             regularize(model, config.regularizer, "*.slot", drop_rate=config.drop_rate)
             return model
 
-    class Dropped(Circles):
-        def slot(self, config: TrialConfig, features: int) -> nn.Module:
-            return nn.Sequential(nn.Dropout(config.drop_rate), nn.Linear(features, config.units))
-
-    for task in (Regularized(), Dropped()):
-        with pytest.warns(FutureWarning, match="puts the regularizer in"):
-            model = model_of(task, TrialConfig(regularizer="pernodedrop", units=12))[0]
-        assert sum(isinstance(layer, PerNodeDropLinear) for layer in model.modules()) <= 1
-
-
-def test_a_model_without_a_slot_is_left_alone_and_says_so_where_a_study_regularizes() -> None:
-    """It may regularize itself by functions, which are in no list of layers."""
-
     class Slotless(Circles):
         def build(self, config: TrialConfig) -> nn.Module:
-            return nn.Linear(10, 2)
+            return nn.Sequential(nn.Dropout(config.drop_rate), nn.Linear(10, 2))
 
-    assert isinstance(model_of(Slotless(), TrialConfig())[0], nn.Linear)
-    with pytest.warns(FutureWarning, match=r'has no layer with the name "slot", so .* the regularizer dropout nowhere'):
-        run = training(Slotless(), TrialConfig(regularizer="dropout"))
-    assert run.facts["regularized_by"] == "the task"
-    assert "regularized_by" not in training(Slotless(), TrialConfig()).facts
-    assert "regularized_by" not in training(Circles(), TrialConfig(regularizer="dropout")).facts
+    for task, layers in ((Regularized(), 1), (Slotless(), 0)):
+        with pytest.warns(FutureWarning, match="nowhere"):
+            model, handle = model_of(task, TrialConfig(regularizer="pernodedrop", units=12))
+        assert handle is None
+        assert sum(isinstance(layer, PerNodeDropLinear) for layer in model.modules()) == layers
 
 
 @pytest.mark.parametrize("regularizer", ["dropout", "gaussian_dropout", "masksembles", "pernodedrop"])

@@ -68,8 +68,9 @@ class Training:
         self.facts |= {"train_samples": len(self._splits.train_x), "val_samples": len(self._splits.val_x)}
         self._order = torch.Generator().manual_seed(order)
         self._noise = Randomness(noise, device)
-        self._steps = Steps(task, config, self.model, regularized, device)
-        self._passes = passes_of(task, config, regularized)
+        seams = task.seams(config)
+        self._steps = Steps(task, config, seams, self.model, regularized)
+        self._passes = passes_of(task, seams, regularized)
         self._in_epoch = -(-len(self._splits.train_x) // config.batch_size)  # steps
         self._done = 0
 

@@ -4,11 +4,12 @@ import warnings
 
 from torch import nn
 
-from pernodedrop import Regularization, Regularized, is_regularized
+from pernodedrop import Regularization, Regularized
 from pernodedrop.insertion import is_plain, put_in
 from pernodedrop.passes import Passes
 from search_spaces import TrialConfig
 from workers.tasks.base import Task
+from workers.tasks.seams import Seams
 
 SLOT = "slot"  # the name of a dense layer that is to be regularized
 
@@ -32,19 +33,17 @@ def put_into_slots(model: nn.Module, config: TrialConfig, task: str) -> Regulari
     slots = [name for name, layer in model.named_modules() if name.rpartition(".")[2] == SLOT and is_plain(layer)]
     if slots:
         return put_in(model, regularization_of(config), lambda name, _: name in slots)
-    if is_regularized(model):
-        warnings.warn(_TO_CHANGE.format(name=task), FutureWarning, stacklevel=2)
-    elif config.regularizer != "none":
+    if config.regularizer != "none":
         warnings.warn(_NO_SLOT.format(name=task, regularizer=config.regularizer), FutureWarning, stacklevel=2)
     return None
 
 
-def passes_of(task: Task, config: TrialConfig, regularized: Regularized | None) -> Passes | None:
+def passes_of(task: Task, seams: Seams, regularized: Regularized | None) -> Passes | None:
     """The forward passes by which the model is judged; None: one.
 
     A task that does not define the mean of its outputs is judged by one pass, as before, with a warning.
     """
-    passes = task.seams(config).passes or (None if regularized is None else regularized.passes)
+    passes = seams.passes or (None if regularized is None else regularized.passes)
     if passes is not None and not task.can_combine:
         warnings.warn(_SINGLE.format(name=task.spec.name, count=passes.count), FutureWarning, stacklevel=2)
         return None
@@ -62,15 +61,12 @@ def regularization_of(config: TrialConfig) -> Regularization:
     )
 
 
-_TO_CHANGE = (
-    "task {name} puts the regularizer in while it builds its model: there a fixed mask and Masksembles change the "
-    'weights of later layers. Build a plain nn.Linear with the name "slot" instead; the training regularizes it'
-)
 _SINGLE = (
     "task {name} has a loss of its own and no method `combined`: the model is judged by one pass instead of {count}. "
     "Say in `combined` what the mean of several passes' predictions is"
 )
 _NO_SLOT = (
-    'the model of task {name} has no layer with the name "slot", so the training puts the regularizer {regularizer} '
-    "nowhere: give the name to a plain nn.Linear, unless the model regularizes itself where nobody sees it"
+    'no plain nn.Linear in the model of task {name} has the name "slot", so the training puts {regularizer} nowhere '
+    "and relies on build. There a fixed mask and Masksembles change the weights of later layers: give the layer the "
+    'name "slot" and leave it plain'
 )

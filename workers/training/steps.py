@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from pernodedrop import Regularized
 from search_spaces import TrialConfig
 from workers.tasks.base import Task
-from workers.tasks.seams import Inputs
+from workers.tasks.seams import Inputs, Seams
 from workers.training import schedules
 from workers.training.augmentations import AUGMENTATIONS, Augmentation
 from workers.training.optimizers import clip_gradient, optimizer_of, set_in_groups
@@ -28,13 +28,12 @@ class Steps:
         self,
         task: Task,
         config: TrialConfig,
+        seams: Seams,
         model: nn.Module,
         regularized: Regularized | None,
-        device: torch.device,
     ) -> None:
-        self._task, self._config, self._model, self._device = task, config, model, device
+        self._task, self._config, self._seams, self._model = task, config, seams, model
         self._regularized = regularized
-        self._seams = task.seams(config)
         self.optimizer = optimizer_of(model, config)
         self._gradient_clip, self._label_smoothing = config.gradient_clip, config.label_smoothing
         self._augmentation = _augmentation(task, config)
@@ -58,9 +57,9 @@ class Steps:
 
     def _loss(self, x: Inputs, y: Tensor) -> Tensor:
         if self._seams.objective is not None:
-            with computing(self._task.spec, self._device):
+            with computing(self._task.spec, y.device):
                 return self._seams.objective(self._model, x, y)
-        with computing(self._task.spec, self._device):
+        with computing(self._task.spec, y.device):
             outputs = self._model(x)
         outputs = widened(outputs)
         if self._label_smoothing > 0.0:
