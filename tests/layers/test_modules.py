@@ -18,6 +18,7 @@ from pernodedrop import (
     regularized_linear,
 )
 from pernodedrop.functional import dropconnect_average
+from pernodedrop.layers import ChoosesBackend, RoundsDropRate
 from pernodedrop.names import REGULARIZERS
 from tests.layers.evidence import assert_mean
 
@@ -186,3 +187,15 @@ def test_dropconnect_average_is_the_mean_of_the_activation() -> None:
     assert layer.averaged(x, torch.relu, samples=3).shape == (4, 3)
     with pytest.raises(ValueError, match="samples must be at least 1, got 0"):
         layer.averaged(x, torch.relu, samples=0)
+
+
+def test_layers_say_how_they_run_by_protocols() -> None:
+    layers = [
+        PerNodeDropLinear(4, 2),
+        PerNodeDropConv2d(1, 1, 2),
+        Masksembles(16),
+        DropConnectLinear(4, 2),
+        nn.Linear(4, 2),
+    ]
+    assert [isinstance(layer, ChoosesBackend) for layer in layers] == [True, True, False, False, False]
+    assert [isinstance(layer, RoundsDropRate) for layer in layers] == [False, False, True, False, False]

@@ -7,7 +7,7 @@ import torch
 from scipy import stats as scipy_stats
 
 from pernodedrop import Stir
-from pernodedrop.backends.factors import quantized
+from pernodedrop.backends.factors import Factors, quantized
 from pernodedrop.backends.stirred_product import stirred_product
 from pernodedrop.functional import sample_mask
 from pernodedrop.laws import check_mean
@@ -105,6 +105,13 @@ def test_quantized_takes_few_bits() -> None:
     assert quantized(0.5) == (1, 1, False)
     assert quantized(0.75) == (3, 2, False)
     assert quantized(1.0) == (1, 0, False)
+
+
+@pytest.mark.parametrize("factors", [quantized(0.3), quantized(0.3, normal=True), quantized(1.0)])
+def test_factors_pass_the_operator_s_schema_as_ints(factors: Factors) -> None:
+    numbers = factors.as_ints()
+    assert all(type(number) is int for number in numbers)
+    assert Factors.from_ints(numbers) == factors
 
 
 @pytest.mark.parametrize("rate", [-0.1, 1.0, 1.5, math.nan, math.inf])

@@ -245,8 +245,8 @@ def test_a_recipe_by_its_defaults_is_unseen() -> None:
     """Checkpoints of before are recognised by the config's text."""
     assert not [name for name in RECIPE if name in repr(TrialConfig())]
     assert repr(TrialConfig()) == (
-        "TrialConfig(regularizer='none', stir_type='bernoulli', mask_mode='dynamic', drop_rate=0.5, noisy_fraction=1.0, "
-        "units=64, activation='relu', learning_rate=0.001, batch_size=128, extra={})"
+        "TrialConfig(regularizer='none', stir_type='bernoulli', mask_mode='dynamic', drop_rate=0.5, "
+        "noisy_fraction=1.0, units=64, activation='relu', learning_rate=0.001, batch_size=128, extra={})"
     )
     assert "optimizer='sgd'" in repr(TrialConfig(optimizer="sgd"))
     assert repr(TrialConfig.from_params({"units": 8})) == repr(TrialConfig(units=8))
