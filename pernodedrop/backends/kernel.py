@@ -61,10 +61,6 @@ class Kernel(Backend):
         if lowering is None:
             return False
         if lowering.is_gaussian and x.shape[1] >= min(weight.shape):
-<<<<<<< HEAD
             # The mask is no larger than x or the output, and keeping normals costs less than drawing them twice.
-=======
-            # the mask is no larger than x or the output, and keeping normals costs less than drawing them twice
->>>>>>> part/layers
             return False
         return self.is_available(x)
