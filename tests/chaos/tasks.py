@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections import OrderedDict
 from pathlib import Path
 
 import torch
@@ -37,7 +38,7 @@ class PacedLine(Task):
         if config.extra.get("trouble") == "kills its worker":
             os.kill(os.getppid(), signal.SIGKILL)
             os.kill(os.getpid(), signal.SIGKILL)
-        return nn.Sequential(nn.Linear(1, 8), nn.Dropout(config.drop_rate), nn.Linear(8, 1))
+        return nn.Sequential(OrderedDict(hidden=nn.Linear(1, 8), slot=nn.Linear(8, 1)))
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return nn.functional.mse_loss(outputs, targets)
