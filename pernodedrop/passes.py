@@ -1,8 +1,10 @@
 """Predictions that take several forward passes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+
+from torch import nn
 
 
 @dataclass(frozen=True)
@@ -10,9 +12,11 @@ class Passes:
     """The forward passes that make one prediction, the mean of their probabilities.
 
     `under(number)` is the context in which the model computes pass `number`, from 0. `one` is the name of a single pass
-    outside these contexts, for example "one_mask".
+    outside these contexts, for example "one_mask". `modules` are those that compute differently in every pass: what
+    runs before all of them may be computed once. Without any, everything is repeated.
     """
 
     count: int
     under: Callable[[int], AbstractContextManager[None]]
     one: str
+    modules: Sequence[nn.Module] = ()

@@ -221,7 +221,7 @@ class Masksembles(InputRegularizer):
                 for module in found:
                     module.only = None
 
-        return Passes(found[0].masks.shape[0], under, "one_mask")
+        return Passes(found[0].masks.shape[0], under, "one_mask", found)
 
 
 def share_parameters(source: nn.Module, target: nn.Module) -> None:

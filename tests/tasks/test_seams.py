@@ -140,13 +140,27 @@ def test_masksembles_is_judged_by_all_its_masks(backbone: str) -> None:
         mean = ensemble_predict(lambda tiled: model(tiled).softmax(-1), x)
         loss = nn.functional.nll_loss(mean.log(), y)
         accuracy = (mean.argmax(-1) == y).double().mean()
-        one_mask = nn.functional.cross_entropy(outputs_of(task, model, x), y)
+        one_mask = nn.functional.cross_entropy(outputs_of(task, model, x)[0], y)
     assert last.metrics["val_loss"] == pytest.approx(loss.item(), rel=1e-5)
     assert last.metrics["val_accuracy"] == pytest.approx(accuracy.item())
     assert last.metrics["val_loss_one_mask"] == pytest.approx(one_mask.item(), rel=1e-6)
     assert last.metrics["val_loss"] <= _mean_over_masks(model, x, y) + 1e-9  # Jensen
     assert {"val_brier_one_mask", "train_loss_one_mask"} <= set(last.metrics)
     assert all(module.only is None for module in model.modules() if isinstance(module, Masksembles))
+
+
+def test_what_runs_before_the_masks_is_computed_once() -> None:
+    task = few_digits_of("paper")
+    run = training(task, TrialConfig("masksembles", batch_size=32))
+    calls = {"features": 0, "slot": 0}
+
+    def count(name: str) -> None:
+        calls[name] += 1
+
+    for name in calls:
+        run.model.get_submodule(name).register_forward_hook(lambda *_, name=name: count(name))
+    run.test()
+    assert calls["slot"] == 5 * calls["features"] > 0
 
 
 def _mean_over_masks(model: nn.Module, x: Tensor, y: Tensor) -> float:

@@ -1,5 +1,9 @@
 """A model's figures over a whole split, in evaluation mode."""
 
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
@@ -21,22 +25,38 @@ def evaluate(task: Task, model: nn.Module, x: Inputs, y: Tensor, passes: Passes 
     end, for example loss_one_mask.
     """
     model.eval()
-    figures = figures_of(task, outputs_of(task, model, x), y)
+    single, *several = outputs_of(task, model, x, passes)
+    figures = figures_of(task, single, y)
     if passes is not None:
-        single = {f"{name}_{passes.one}": figure for name, figure in figures.items()}
-        several = []
-        for number in range(passes.count):
-            with passes.under(number):
-                several.append(outputs_of(task, model, x))
-        figures = figures_of(task, task.combined(torch.stack(several)), y) | single
+        of_one = {f"{name}_{passes.one}": figure for name, figure in figures.items()}
+        figures = figures_of(task, task.combined(torch.stack(several)), y) | of_one
     values = torch.stack([figure.double() for figure in figures.values()]).tolist()  # one wait for all
     return dict(zip(figures, values, strict=True))
 
 
-def outputs_of(task: Task, model: nn.Module, x: Inputs) -> Tensor:
-    """The model's outputs (N, ...) for a whole split, in single precision."""
+def outputs_of(task: Task, model: nn.Module, x: Inputs, passes: Passes | None = None) -> list[Tensor]:
+    """The model's outputs (N, ...) for a whole split, in single precision: of one pass, then of each of `passes`."""
+    front, rest = cut(model, () if passes is None else passes.modules)
+    contexts: list[Callable[[], AbstractContextManager[None]]] = [nullcontext]
+    if passes is not None:
+        contexts += [partial(passes.under, number) for number in range(passes.count)]
+    found: list[list[Tensor]] = [[] for _ in contexts]
     with computing(task.spec, x.device):
-        return widened(torch.cat([model(batch) for batch in x.split(evaluation_batch(x))]))
+        for batch in x.split(evaluation_batch(x)):
+            entering = front(batch)
+            for outputs, context in zip(found, contexts, strict=True):
+                with context():
+                    outputs.append(rest(entering))
+    return [widened(torch.cat(outputs)) for outputs in found]
+
+
+def cut(model: nn.Module, modules: Sequence[nn.Module]) -> tuple[nn.Module, nn.Module]:
+    """The model as what runs before all of these modules, and the rest; only a plain sequence can be cut."""
+    if type(model) is nn.Sequential:
+        for place, child in enumerate(model):
+            if any(module in modules for module in child.modules()):
+                return model[:place], model[place:]
+    return nn.Identity(), model
 
 
 def figures_of(task: Task, outputs: Tensor, y: Tensor) -> dict[str, Tensor]:
