@@ -58,7 +58,10 @@ class Regularizer(abc.ABC):
         Raises:
             ValueError: the rate lies outside [0, 1), or the masks were drawn once and stay.
         """
-        raise ValueError(f"{type(self).__name__} draws its masks once: its drop rate must stay, got {rate}")
+        raise self._unchangeable(rate)
+
+    def _unchangeable(self, rate: float) -> ValueError:
+        return ValueError(f"{type(self).__name__} draws its masks once: its drop rate must stay, got {rate}")
 
     def passes(self, layers: Sequence[nn.Linear]) -> Passes | None:
         """The forward passes that make one prediction by these layers; None: one, as it stands."""
@@ -115,8 +118,6 @@ class PerNodeDrop(Regularizer):
 
     def set_drop_rate(self, layer: nn.Linear, rate: float) -> None:
         assert isinstance(layer, PerNodeDropLinear)
-        if layer.mask is not None:
-            super().set_drop_rate(layer, rate)
         layer.drop_rate = rate
 
 
@@ -167,7 +168,7 @@ class InputRegularizer(Regularizer):
 
     def set_rate_of(self, module: nn.Module, rate: float) -> None:
         """Set the rate, one in [0, 1), of a module that `module` has made."""
-        raise ValueError(f"{type(self).__name__} draws its masks once: its drop rate must stay, got {rate}")
+        raise self._unchangeable(rate)
 
     def slot(self, size: Size, settings: Regularization, generator: torch.Generator | None) -> nn.Module:
         before = self.module(size.in_features, settings, generator)

@@ -1,16 +1,15 @@
 """PerNodeDropConv2d: a convolution with a separate mask for every sample and output channel."""
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor, nn
 
 from pernodedrop.backends.choice import check_backend
 from pernodedrop.functional import stirred_linear
 from pernodedrop.laws import CustomStir, Stir, check_mean
+from pernodedrop.layers.stirred import Stirred
 
 
-class PerNodeDropConv2d(nn.Conv2d):
+class PerNodeDropConv2d(Stirred, nn.Conv2d):
     """`nn.Conv2d` whose kernels are stirred per sample, output channel and incoming connection.
 
     In training y_bo = sum_ckl x_b * (m_bockl W_ockl) + bias, with one mask for all positions of an image; dense in
@@ -60,15 +59,6 @@ class PerNodeDropConv2d(nn.Conv2d):
         self.backend: str = backend
         self.backend_used: str | None = None
         self.generator = generator
-
-    @property
-    def drop_rate(self) -> float:
-        """The drop rate of the next mask, in [0, 1); may be set between two steps."""
-        return self.stir.drop_rate
-
-    @drop_rate.setter
-    def drop_rate(self, rate: float) -> None:
-        self.stir = replace(self.stir, drop_rate=rate)
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Conv2d's own name
         if not self.training or self.stir.is_dense:

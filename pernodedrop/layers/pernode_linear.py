@@ -1,17 +1,16 @@
 """PerNodeDropLinear: a dense layer with a separate mask for every sample and unit."""
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor, nn
 
 from pernodedrop.backends.choice import check_backend
 from pernodedrop.functional import stirred_linear
 from pernodedrop.laws import CustomStir, Stir, check_mean
+from pernodedrop.layers.stirred import Stirred
 from pernodedrop.names import MASK_MODES, MaskMode
 
 
-class PerNodeDropLinear(nn.Linear):
+class PerNodeDropLinear(Stirred, nn.Linear):
     """`nn.Linear` whose every connection is stirred; weights, shapes and initial values are nn.Linear's.
 
     With mask_mode "dynamic" each sample and unit draws its mask anew in training and evaluation is dense;
@@ -59,15 +58,6 @@ class PerNodeDropLinear(nn.Linear):
         self.register_buffer("mask", None)
         if mask_mode == "fixed":
             self.reset_mask()
-
-    @property
-    def drop_rate(self) -> float:
-        """The drop rate of the next mask, in [0, 1); may be set between two steps."""
-        return self.stir.drop_rate
-
-    @drop_rate.setter
-    def drop_rate(self, rate: float) -> None:
-        self.stir = replace(self.stir, drop_rate=rate)
 
     def reset_mask(self) -> None:
         """Draw the fixed mask again."""

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pernodedrop import PerNodeDropConv2d, PerNodeDropLinear
 from search_spaces import TaskSpec, TrialConfig
 from search_spaces.parameters import AUGMENTATIONS, DROP_RATE_SCHEDULES, LEARNING_RATE_SCHEDULES, OPTIMIZERS
 from search_spaces.trial_config import RECIPE
@@ -163,6 +164,16 @@ def test_masks_that_are_drawn_once_refuse_a_schedule() -> None:
         with pytest.raises(ValueError, match=r"drop_rate_schedule must be constant .* draws its masks once"):
             training(task, replace(config, drop_rate_schedule="linear_up"))
     assert training(task, TrialConfig("none", drop_rate_schedule="linear_up"))
+
+
+def test_a_layer_with_a_fixed_mask_refuses_another_rate_by_itself() -> None:
+    layer, convolution = PerNodeDropLinear(4, 2, mask_mode="fixed"), PerNodeDropConv2d(1, 2, 1)
+    with pytest.raises(ValueError, match=r"draws its masks once: its drop rate must stay, got 0\.2"):
+        layer.drop_rate = 0.2
+    convolution.drop_rate = 0.2
+    assert (layer.stir.drop_rate, convolution.stir.drop_rate) == (0.5, 0.2)
+    with pytest.raises(ValueError, match=r"drop_rate must lie in \[0, 1\), got 1.0"):
+        convolution.drop_rate = 1.0
 
 
 def test_weight_decay_leaves_biases_and_normalizations_unless_asked() -> None:
