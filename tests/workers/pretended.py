@@ -4,6 +4,7 @@ Their memory is a folder, PRETENDED_MEMORY, in which every trial process keeps a
 there are PRETENDED_BYTES of it for all together. GPUS names GPUs, to be leased. Everything else is real.
 """
 
+import fcntl
 import os
 import sys
 from collections.abc import Iterator
@@ -37,10 +38,14 @@ def allocate(size: int) -> None:
     Raises:
         torch.OutOfMemoryError: there are not so many beside what other processes hold.
     """
-    mine = Path(os.environ["PRETENDED_MEMORY"], str(os.getpid()))
-    mine.write_text(str(size))
-    if held_by_all() > total():
-        mine.write_text(str(IDLE))
+    folder = Path(os.environ["PRETENDED_MEMORY"])
+    mine = folder / str(os.getpid())
+    with (folder.parent / "memory.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # nobody sees a size that is refused, or a file that is half written
+        mine.write_text("0")
+        fits = held_by_all() + size <= total()
+        mine.write_text(str(size if fits else IDLE))
+    if not fits:
         raise torch.OutOfMemoryError(f"{size} of {total()} bytes")
 
 

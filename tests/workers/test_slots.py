@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 import sqlalchemy as sa
@@ -19,7 +20,10 @@ from service.storage.fleet import workers
 from service.storage.states import RunState
 from service.storage.studies import studies, trials
 from tests.workers.conftest import ROOT, StartWorker, finished, own_study, until
+from workers.device.measurements import Measurements
 from workers.device.room import Room
+from workers.device.seat import Seat
+from workers.trial.process import TrialProcess, TrialProcessDied
 
 StartPretended = Callable[..., subprocess.Popen[bytes]]
 
@@ -223,3 +227,41 @@ def test_two_who_must_be_alone_go_one_after_the_other() -> None:
     assert not room.enter("b", 1)
     room.leave("a")
     assert room.enter("b", 1)
+
+
+def test_a_process_that_finds_no_memory_to_start_again_starts_alone() -> None:
+    """A neighbour may hold all of the device while a slot's process is replaced: that slot waits and does not fail."""
+    room, free = Room(), {"memory": True}
+    started: list[str] = []
+
+    class Process:
+        def kill(self) -> None: ...
+
+    def start(name: str) -> Callable[[object], TrialProcess]:
+        def start(watch: object) -> TrialProcess:
+            if not free["memory"]:
+                raise TrialProcessDied("no trial process could be started", out_of_memory=True)
+            started.append(name)
+            return cast(TrialProcess, Process())
+
+        return start
+
+    first, second = (Seat(room, Measurements(), start(name)) for name in ("first", "second"))
+    assert first.take()
+    free["memory"] = False
+    with pytest.raises(TrialProcessDied):
+        second.take()  # it never had a process: there is one slot too many
+    free["memory"] = True
+    assert second.take()
+    free["memory"] = False
+    second.replace()
+    assert not second.take()
+    assert not first.take(7)  # makes room
+    free["memory"] = True
+    assert second.take()
+    assert first.take(7)
+    assert started == ["first", "second", "second", "first"]
+    free["memory"] = False
+    second.clear()
+    with pytest.raises(TrialProcessDied):
+        first.replace()  # nobody else holds anything: the device is at fault

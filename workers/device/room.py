@@ -8,7 +8,8 @@ class Room:
 
     A trial that ran out of memory beside others is tried again alone. Its slot asks to be alone. The others end
     their current trials, leave with their processes (an idle one holds memory, too) and take no new runs until
-    the slot opens the room again. Slots poll: a waiting one must renew its lease and notice its drain meanwhile.
+    the slot opens the room again. A slot whose process found no memory to start beside others does the same, until its
+    process has started. Slots poll: a waiting one must renew its lease and notice its drain meanwhile.
     """
 
     def __init__(self) -> None:
@@ -26,6 +27,19 @@ class Room:
                 return False
             self._present.add(slot)
             return True
+
+    def ask(self, slot: object) -> bool:
+        """Leave, and be alone at the next entry; returns False if the slot was alone already."""
+        with self._lock:
+            self._present.discard(slot)
+            if self._present and slot not in self._asking:
+                self._asking.append(slot)
+            return bool(self._present)
+
+    def started(self, slot: object, run_id: int | None) -> None:
+        """Let the others in again, unless the slot's run is one of those that must be alone: its process runs."""
+        if run_id not in self._large:
+            self.open(slot)
 
     def must_leave(self, slot: object) -> bool:
         """Return whether another slot is to be alone here, before `slot`."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from workers.device.measurements import Measurements
 from workers.device.room import Room
-from workers.trial.process import TrialProcess, Watch
+from workers.trial.process import TrialProcess, TrialProcessDied, Watch
 
 Start = Callable[[Watch], TrialProcess]
 
@@ -15,6 +15,7 @@ class Seat:
     def __init__(self, room: Room, measurements: Measurements, start: Start) -> None:
         self._room, self._measurements, self._start = room, measurements, start
         self._process: TrialProcess | None = None
+        self._is_new = True
 
     @property
     def process(self) -> TrialProcess:
@@ -35,8 +36,17 @@ class Seat:
             if self._room.must_leave(self):
                 self.clear()
             return False
-        if self._process is None:
+        return self._process is not None or self._sit_down(run_id)
+
+    def _sit_down(self, run_id: int | None) -> bool:
+        try:
             self._process = self._start(lambda heard: self._measurements.note(self, heard))
+        except TrialProcessDied as death:  # a slot that never had a process is one too many
+            if self._is_new or not death.out_of_memory or not self._room.ask(self):
+                raise
+            return False
+        self._is_new = False
+        self._room.started(self, run_id)
         return True
 
     def replace(self) -> None:

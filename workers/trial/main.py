@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workers.trial.devices import Device, OpenDevice
-from workers.trial.messages import EpochDone, Failed, Order, Ready, Stop
+from workers.trial.messages import EpochDone, Failed, Order, Ready, Stop, Unready
 from workers.trial.out_of_memory import is_out_of_memory
 
 if TYPE_CHECKING:
@@ -37,8 +37,12 @@ def main(pipe: Connection, device: str, threads: int, open_device: OpenDevice) -
     # Huge pages for torch's allocations: an epoch of rcv1, whose first layer has 48 million weights, took a third.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     try:
-        chosen = _prepare(device, threads)
-        opened = open_device(chosen)
+        try:
+            chosen = _prepare(device, threads)
+            opened = open_device(chosen)
+        except Exception as error:
+            pipe.send(Unready(_reason(error), is_out_of_memory(error)))
+            raise
         pipe.send(Ready(str(chosen)))
         while True:
             order = pipe.recv()

@@ -40,6 +40,14 @@ class Ready:
 
 
 @dataclass(frozen=True)
+class Unready:
+    """The process cannot use its device, and ends."""
+
+    reason: str
+    out_of_memory: bool  # it may start once other processes hold less
+
+
+@dataclass(frozen=True)
 class Started:
     """Data and model are ready; `facts` name the backend, the parameter count and more."""
 

@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 from workers.trial import machine
 from workers.trial import main as trial_main
 from workers.trial.devices import OpenDevice, Reading, open_device
-from workers.trial.messages import Order, Ready, Report, Stop
+from workers.trial.messages import Order, Ready, Report, Stop, Unready
 
 START_S = 120  # s to import torch and open the device, on a cold and busy machine
 
@@ -49,7 +49,9 @@ class TrialProcess:
             ready = None
         if not isinstance(ready, Ready):
             self.kill()
-            raise TrialProcessDied(f"no trial process could be started on device {device!r}: see the log above")
+            why = ready if isinstance(ready, Unready) else Unready("see the log above", out_of_memory=False)
+            message = f"no trial process could be started on device {device!r}: {why.reason}"
+            raise TrialProcessDied(message, out_of_memory=why.out_of_memory)
         self.device = ready.device
 
     def order(self, order: Order) -> None:
