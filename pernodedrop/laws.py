@@ -251,8 +251,15 @@ def Stir(  # noqa: N802 - it stands for the class of the law that it returns
     check_fraction("noisy_fraction", noisy_fraction)
     if not isinstance(stir_type, str):
         return Custom(drop_rate, stir_type)
-    law: type[Law] = LAWS.named(stir_type)
+    law: type[Law] = _law_named(stir_type)
     return law.of(drop_rate, noisy_fraction)
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _law_named(name: str) -> type[Law]:
+    """The first use of a name imports its law, which `torch.compile` cannot trace."""
+    law: type[Law] = LAWS.named(name)
+    return law
 
 
 def noise_variance(drop_rate: float) -> float:

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from pernodedrop.laws import check_drop_rate
-from pernodedrop.layers import gaussian_dropout, masksembles
+from pernodedrop.layers import dropout, gaussian_dropout, masksembles
 from pernodedrop.layers.dropconnect import DropConnectLinear
 from pernodedrop.layers.input_regularized import InputRegularizedLinear, SharedNoiseLinear, SharedOverPositions
 from pernodedrop.layers.pernode_linear import PerNodeDropLinear
@@ -179,7 +179,7 @@ class Dropout(InputRegularizer):
     """torch's own, which follows torch's seed and ignores the generator (Srivastava et al. 2014)."""
 
     def module(self, features: int, settings: Regularization, generator: torch.Generator | None) -> nn.Module:
-        return nn.Dropout(settings.drop_rate)
+        return dropout.Dropout(settings.drop_rate)
 
     def set_rate_of(self, module: nn.Module, rate: float) -> None:
         assert isinstance(module, nn.Dropout)

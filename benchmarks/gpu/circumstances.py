@@ -17,8 +17,7 @@ from benchmarks.gpu.findings import NotHere
 from benchmarks.gpu.recording import record
 from benchmarks.gpu.setting import Setting
 from pernodedrop import PerNodeDropConv2d, PerNodeDropLinear
-from pernodedrop.backends.factors import quantized
-from pernodedrop.backends.stirred_product import stirred_product
+from pernodedrop.backends.stirred_product import drawn, stirred_product
 from pernodedrop.functional import pernode_linear
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +46,7 @@ def one_mask(setting: Setting, sizes: tuple[int, int, int, int]) -> None:
         for shape in ((samples, positions, connections), (units, connections), (samples, positions, units))
     )
     seed = torch.tensor([1 << 40 | 7], device=setting.device)
-    for factors in (quantized(0.9), quantized(0.4, normal=True)):
+    for factors, _ in (drawn(0.9), drawn(0.4, normal=True)):
         eye = torch.eye(connections, device=setting.device).expand(samples, connections, connections)
         mask = stirred_product(eye, torch.ones_like(weight), seed, factors).transpose(1, 2)
         leaves = x.clone().requires_grad_(), weight.clone().requires_grad_()
@@ -63,7 +62,7 @@ def one_mask(setting: Setting, sizes: tuple[int, int, int, int]) -> None:
 
 def keeps_its_rate(setting: Setting, rate: float) -> None:
     """The share of factors above 0 is the rate that the law's bits realize, in every 32nd lane too."""
-    factors = quantized(1.0 - rate)
+    factors, met = drawn(1.0 - rate)
     samples, connections = setting.pick((4096, 256), (16, 64))
     x = torch.eye(connections, device=setting.device).expand(samples, connections, connections)
     weight = torch.ones(8, connections, device=setting.device)
@@ -71,15 +70,15 @@ def keeps_its_rate(setting: Setting, rate: float) -> None:
     assert bool(((kept == 0) | (kept == 1)).all()), "a factor is neither 0 nor 1"
     few = 1.0 / (kept.numel() * min(rate, 1.0 - rate))
     # where hardly one factor differs its own error says too little
-    mean_is(kept.flatten(), factors.probability, slack=few)
+    mean_is(kept.flatten(), met, slack=few)
     lanes = kept.transpose(0, 1).reshape(connections // 32, 32, -1).transpose(0, 1).flatten(1)
-    mean_is(lanes.T, factors.probability, slack=32 * few)
+    mean_is(lanes.T, met, slack=32 * few)
 
 
 def beyond_2_31_factors(setting: Setting) -> str:
     """More than 2^31 factors: the last sample and unit have theirs, and the gradients are right."""
     samples, connections, units = setting.pick((2048, 1024, 1100), (8, 64, 33))
-    device, seed, factors = setting.device, torch.tensor([5], device=setting.device), quantized(0.5)
+    device, seed, (factors, _) = setting.device, torch.tensor([5], device=setting.device), drawn(0.5)
     x, weight = torch.zeros(samples, 1, connections, device=device), torch.randn(units, connections, device=device)
     x[:, :, :32] = torch.randn(samples, 1, 32, device=device)
     whole = stirred_product(x, weight, seed, factors)
@@ -106,7 +105,7 @@ def beyond_2_31_inputs(setting: Setting) -> str:
     samples, connections = setting.pick((1 << 20, 2080), (24, 64))
     if setting.device.type == "cuda" and torch.cuda.mem_get_info(setting.device)[0] < samples * connections * 4 * 3.5:
         raise NotHere("less than 31 GB are free on this GPU")
-    device, seed, factors = setting.device, torch.tensor([5], device=setting.device), quantized(0.5)
+    device, seed, (factors, _) = setting.device, torch.tensor([5], device=setting.device), drawn(0.5)
     x = torch.zeros(samples, 1, connections, device=device)
     x[-1, :, :32] = 1.0
     weight = torch.ones(4, connections, device=device)
@@ -223,7 +222,7 @@ def digest(device: str, small: bool) -> str:
     found = hashlib.sha256()
     for repeat in range(setting.pick(50, 1)):
         seed = torch.tensor([repeat], device=device)
-        y = stirred_product(*leaves, seed, quantized(0.9))
+        y = stirred_product(*leaves, seed, drawn(0.9)[0])
         for tensor in (y, *torch.autograd.grad(y.sum(), leaves)):
             found.update(tensor.detach().cpu().numpy().tobytes())
     return found.hexdigest()

@@ -34,7 +34,7 @@ class Setting:
         functions: tuple[Any, Any] = (gpu.product, gpu.gradients)
         for name, function in zip(names, functions, strict=True):
             torch.library.register_kernel(
-                name, "cpu", lambda *args, of=function: of(*args[:-1], Factors.from_ints(args[-1]))
+                name, "cpu", lambda *args, of=function: of(*args[:-1], Factors.from_tensor(args[-1]))
             )
         kernel.INSTALLED |= {"cpu"}  # with or without numba
         try:

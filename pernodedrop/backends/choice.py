@@ -3,6 +3,7 @@
 To add a backend, write a class in a new file and a line in BACKENDS.
 """
 
+import torch
 from torch import Tensor
 
 from pernodedrop.backends.base import Backend, warn_once
@@ -55,4 +56,12 @@ def chosen_backend(backend: str, x: Tensor, weight: Tensor, law: Law) -> Backend
 
 
 def _fastest_exact(x: Tensor, weight: Tensor, law: Law) -> Backend:
+    if torch.compiler.is_compiling():
+        _find_all()
     return next(backend for backend in BACKENDS.values() if backend.suits(x, weight, law))
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _find_all() -> int:
+    """Import those of other distributions, which `torch.compile` cannot trace."""
+    return len(list(BACKENDS.values()))

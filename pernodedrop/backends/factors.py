@@ -1,8 +1,10 @@
 """What the kernels draw for a connection, its probability as a few random bits can realize it."""
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
+
+import torch
+from torch import Tensor
 
 _PRECISION = 12  # significant bits of the rarer outcome: its rate is met within 2^-13 of itself
 _MAX_BITS = 32
@@ -23,14 +25,14 @@ class Factors(NamedTuple):
         """The probability that r is 1, in (0, 1]."""
         return self.keep / 2.0**self.bits if self.bits else 1.0
 
-    def as_ints(self) -> list[int]:
-        """The three numbers, as the operators' schema has them."""
-        return [self.keep, self.bits, int(self.normal)]
+    def as_tensor(self) -> Tensor:
+        """The three numbers as the operators take them, int64 (3,) on the CPU."""
+        return torch.tensor([self.keep, self.bits, int(self.normal)], device="cpu")
 
     @classmethod
-    def from_ints(cls, numbers: Sequence[int]) -> "Factors":
-        """The factors of which `as_ints` gave these numbers."""
-        keep, bits, normal = numbers
+    def from_tensor(cls, numbers: Tensor) -> "Factors":
+        """The factors of which `as_tensor` gave these numbers."""
+        keep, bits, normal = numbers.tolist()
         return cls(keep, bits, bool(normal))
 
 

@@ -8,8 +8,7 @@ from torch import Tensor, nn
 
 from pernodedrop import draws
 from pernodedrop.backends.base import Backend, warn_once
-from pernodedrop.backends.factors import quantized
-from pernodedrop.backends.stirred_product import stirred_product
+from pernodedrop.backends.stirred_product import drawn, stirred_product
 from pernodedrop.laws import Law
 
 _COMPILERS = {"cpu": "numba", "cuda": "triton"}
@@ -36,10 +35,10 @@ class Kernel(Backend):
         assert lowering is not None  # refused otherwise
         seed = draws.seed(generator, device=x.device)
         probability = 1.0 if lowering.probability is None else lowering.probability
-        factors = quantized(probability, normal=lowering.is_gaussian)
+        factors, met = drawn(probability, normal=lowering.is_gaussian)
         product = stirred_product(x, weight, seed, factors)
         if lowering.variance is None:
-            return product / factors.probability
+            return product / met
         return nn.functional.linear(x, weight) + math.sqrt(lowering.variance) * product
 
     def refusal(self, law: Law) -> str | None:

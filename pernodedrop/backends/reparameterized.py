@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from pernodedrop import draws
 from pernodedrop.backends import kernel
 from pernodedrop.backends.base import Backend
-from pernodedrop.backends.factors import quantized
-from pernodedrop.backends.stirred_product import stirred_product
+from pernodedrop.backends.stirred_product import drawn, stirred_product
 from pernodedrop.laws import Law
 
 
@@ -57,7 +56,8 @@ def with_deviation(mean: Tensor, square: Tensor, variance: float, generator: tor
 def _noisy_square(x: Tensor, weight: Tensor, probability: float, generator: torch.Generator | None) -> Tensor:
     if kernel.is_available(x):
         seed = draws.seed(generator, device=x.device)
-        return stirred_product(x * x, weight * weight, seed, quantized(probability))
+        factors, _ = drawn(probability)
+        return stirred_product(x * x, weight * weight, seed, factors)
     shape = (x.shape[0], *weight.shape)
     noisy = draws.uniform(shape, generator, device=x.device) < probability
     return torch.bmm(x * x, (noisy * (weight * weight)).transpose(1, 2))

@@ -9,79 +9,99 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pernodedrop.backends.factors import Factors
+from pernodedrop.backends.factors import Factors, quantized
 
 OPERATOR = "pernodedrop::stirred_product"
 
 
-def stirred_product(x: Tensor, weight: Tensor, seed: Tensor, factors: Factors) -> Tensor:
-    """sum_i x_bti m_bji W_ji with the factors m.
+def stirred_product(x: Tensor, weight: Tensor, seed: Tensor, factors: Tensor) -> Tensor:
+    """sum_i x_bti m_bji W_ji with the factors m that `drawn` gives.
 
     x (B, T, I) and weight (J, I) give (B, T, J); equal seeds (one int64) and shapes give equal factors.
     """
-    product: Tensor = _product(x, weight, seed, factors.as_ints())
+    product: Tensor = _product(x, weight, seed, factors)
     return product
 
 
+def drawn(probability: float, *, normal: bool = False) -> tuple[Tensor, float | Tensor]:
+    """`quantized` factors as the operators take them, and the probability that they meet.
+
+    In a compiled model both are computed in the graph, so that another drop rate needs no other graph.
+    """
+    if torch.compiler.is_compiling():
+        factors = _quantized(probability * torch.ones((), dtype=torch.float64, device="cpu"), normal)
+        return factors, factors[0] / 2.0 ** factors[1].double()
+    numbers = quantized(probability, normal=normal)
+    return numbers.as_tensor(), numbers.probability
+
+
+@torch.library.custom_op("pernodedrop::quantized", mutates_args=(), device_types="cpu")
+def _quantized(probability: Tensor, normal: bool) -> Tensor:
+    return quantized(float(probability), normal=normal).as_tensor()
+
+
+@_quantized.register_fake
+def _quantized_shape(probability: Tensor, normal: bool) -> Tensor:
+    return probability.new_empty(3, dtype=torch.int64)
+
+
 @torch.library.custom_op(OPERATOR, mutates_args=(), device_types="cpu")
-def _product(x: Tensor, weight: Tensor, seed: Tensor, law: list[int]) -> Tensor:
+def _product(x: Tensor, weight: Tensor, seed: Tensor, law: Tensor) -> Tensor:
     from pernodedrop.backends import cpu  # numba is imported when a kernel runs
 
-    return cpu.product(x, weight, seed, Factors.from_ints(law))
+    return cpu.product(x, weight, seed, Factors.from_tensor(law))
 
 
 @torch.library.custom_op(f"{OPERATOR}_gradients", mutates_args=(), device_types="cpu")
-def _gradients(grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, law: list[int]) -> tuple[Tensor, Tensor]:
+def _gradients(grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, law: Tensor) -> tuple[Tensor, Tensor]:
     from pernodedrop.backends import cpu
 
-    return cpu.gradients(grad, x, weight, seed, Factors.from_ints(law))
+    return cpu.gradients(grad, x, weight, seed, Factors.from_tensor(law))
 
 
 @_product.register_kernel("cuda")
-def _product_on_gpu(x: Tensor, weight: Tensor, seed: Tensor, law: list[int]) -> Tensor:
+def _product_on_gpu(x: Tensor, weight: Tensor, seed: Tensor, law: Tensor) -> Tensor:
     from pernodedrop.backends import gpu  # triton is imported when a kernel runs
 
-    return gpu.product(x, weight, seed, Factors.from_ints(law))
+    return gpu.product(x, weight, seed, Factors.from_tensor(law))
 
 
 @_gradients.register_kernel("cuda")
-def _gradients_on_gpu(grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, law: list[int]) -> tuple[Tensor, Tensor]:
+def _gradients_on_gpu(grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, law: Tensor) -> tuple[Tensor, Tensor]:
     from pernodedrop.backends import gpu
 
-    return gpu.gradients(grad, x, weight, seed, Factors.from_ints(law))
+    return gpu.gradients(grad, x, weight, seed, Factors.from_tensor(law))
 
 
 @_product.register_fake
-def _product_shape(x: Tensor, weight: Tensor, seed: Tensor, law: list[int]) -> Tensor:
+def _product_shape(x: Tensor, weight: Tensor, seed: Tensor, law: Tensor) -> Tensor:
     return x.new_empty((*x.shape[:2], weight.shape[0]))
 
 
 @_gradients.register_fake
-def _gradients_shape(grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, law: list[int]) -> tuple[Tensor, Tensor]:
+def _gradients_shape(grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, law: Tensor) -> tuple[Tensor, Tensor]:
     return x.new_empty(x.shape), weight.new_empty(weight.shape)
 
 
 def _save_product(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    x, weight, seed, ctx.law = inputs
-    ctx.save_for_backward(x, weight, seed)
+    ctx.save_for_backward(*inputs)
 
 
 def _differentiate_product(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    x, weight, seed = ctx.saved_tensors
-    grad_x, grad_weight = _gradients(grad, x, weight, seed, ctx.law)
+    x, weight, seed, law = ctx.saved_tensors
+    grad_x, grad_weight = _gradients(grad, x, weight, seed, law)
     return grad_x, grad_weight, None, None
 
 
 def _save_gradients(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    grad, x, weight, seed, ctx.law = inputs
-    ctx.save_for_backward(grad, x, weight, seed)
+    ctx.save_for_backward(*inputs)
 
 
 def _differentiate_gradients(ctx: Any, u: Tensor, v: Tensor) -> tuple[Tensor | None, ...]:
     """The gradients of T(u, W, g) + T(x, V, g) = <u, grad_x> + <V, grad_weight> in g, x and W."""
-    grad, x, weight, seed = ctx.saved_tensors
-    of_grad = _product(u, weight, seed, ctx.law) + _product(x, v, seed, ctx.law)
-    of_x, of_weight = _gradients(grad, u, v, seed, ctx.law)
+    grad, x, weight, seed, law = ctx.saved_tensors
+    of_grad = _product(u, weight, seed, law) + _product(x, v, seed, law)
+    of_x, of_weight = _gradients(grad, u, v, seed, law)
     return of_grad, of_x, of_weight, None, None
 
 

@@ -57,7 +57,7 @@ def test_threads_do_not_change_the_factors(samples: int, connections: int, units
 def test_operators_keep_torch_s_rules(operator: str) -> None:
     """Schema, shapes under fake tensors, autograd registration and tracing, as torch itself checks them."""
     x, weight = torch.randn(3, 2, 40, requires_grad=True), torch.randn(5, 40, requires_grad=True)
-    inputs = (x, weight, torch.tensor([3]), [3, 2, 0])
+    inputs = (x, weight, torch.tensor([3]), torch.tensor([3, 2, 0]))
     if operator.endswith("gradients"):
         inputs = (torch.randn(3, 2, 5, requires_grad=True), *inputs)
     torch.library.opcheck(getattr(torch.ops.pernodedrop, operator).default, inputs)

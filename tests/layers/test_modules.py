@@ -7,6 +7,8 @@ import sys
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._dynamo.backends.common import aot_autograd
+from torch._functorch.aot_autograd import make_boxed_func
 
 from pernodedrop import (
     DropBlock2d,
@@ -18,7 +20,7 @@ from pernodedrop import (
     regularized_linear,
 )
 from pernodedrop.functional import dropconnect_average
-from pernodedrop.layers import ChoosesBackend, RoundsDropRate
+from pernodedrop.layers import ChoosesBackend, RoundsDropRate, dropout
 from pernodedrop.names import REGULARIZERS
 from tests.layers.evidence import assert_mean
 
@@ -157,6 +159,57 @@ def test_compiles_without_graph_breaks(case: str) -> None:
     assert bool(x.grad.isfinite().all())
     if isinstance(module, PerNodeDropLinear):
         assert module.backend_used is not None
+
+
+RATES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.25, 0.35, 0.45, 0.15, 0.0, 0.55]
+
+
+@pytest.mark.parametrize("case", [name for name in COMPILED if name not in {"fixed", "masksembles"}])
+def test_another_drop_rate_needs_no_other_graph(case: str) -> None:
+    """A schedule sets a rate for every step; torch.compile gives up at the eighth graph."""
+    torch._dynamo.reset()
+    build, shape = COMPILED[case]
+    module, graphs = build(), []
+
+    def counted(graph: torch.fx.GraphModule, _: object) -> object:
+        graphs.append(graph)
+        return make_boxed_func(graph.forward)
+
+    compiled = torch.compile(module, fullgraph=True, backend=aot_autograd(fw_compiler=counted))
+    x = torch.randn(shape)
+    for rate in RATES:
+        module.drop_rate = rate
+        torch.manual_seed(1)
+        y = compiled(x)
+        torch.manual_seed(1)
+        assert torch.equal(y, module(x))
+    assert len(graphs) <= 3  # the first rate as a constant, any rate, and 0, which is dense
+
+
+def test_compiled_dropout_keeps_its_law_at_every_rate() -> None:
+    torch._dynamo.reset()
+    module, x = dropout.Dropout(0.5), torch.full((400, 500), 2.0)
+    compiled = torch.compile(module, fullgraph=True, backend="aot_eager")
+    for rate in RATES:
+        module.p = rate
+        y = compiled(x)
+        assert set(y.unique().tolist()) <= {0.0, float(torch.tensor(2.0) / (1.0 - rate))}
+        assert_mean(y.double(), 2.0)
+        torch.manual_seed(1)
+        eager = module(x)
+        torch.manual_seed(1)
+        assert torch.equal(eager, nn.functional.dropout(x, rate))
+    module.eval()
+    assert torch.equal(compiled(x), x)
+
+
+def test_the_first_use_in_a_process_may_be_a_compiled_one() -> None:
+    script = (
+        "import torch, pernodedrop.functional as F\n"
+        "call = torch.compile(lambda x, w: F.pernode_linear(x, w, None, 0.3), fullgraph=True, backend='aot_eager')\n"
+        "assert call(torch.ones(4, 5), torch.ones(3, 5)).shape == (4, 3)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_gaussian_dropout_moments() -> None:

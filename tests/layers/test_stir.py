@@ -8,7 +8,7 @@ from scipy import stats as scipy_stats
 
 from pernodedrop import Stir
 from pernodedrop.backends.factors import Factors, quantized
-from pernodedrop.backends.stirred_product import stirred_product
+from pernodedrop.backends.stirred_product import drawn, stirred_product
 from pernodedrop.functional import sample_mask
 from pernodedrop.laws import check_mean
 from tests.layers.evidence import assert_mean
@@ -46,9 +46,9 @@ def drawn_by_kernel(stir: Stir) -> torch.Tensor:
     seed = torch.tensor([7])
     scale = math.sqrt(stir.drop_rate / (1 - stir.drop_rate))
     if stir.name == "bernoulli":
-        keep = quantized(1 - stir.drop_rate)
-        return stirred_product(eye, ones, seed, keep).flatten() / keep.probability
-    noisy = quantized(stir.noisy_fraction if stir.name == "partial_gaussian" else 1.0, normal=True)
+        keep, met = drawn(1 - stir.drop_rate)
+        return stirred_product(eye, ones, seed, keep).flatten() / met
+    noisy, _ = drawn(stir.noisy_fraction if stir.name == "partial_gaussian" else 1.0, normal=True)
     return 1 + scale * stirred_product(eye, ones, seed, noisy).flatten()
 
 
@@ -108,10 +108,8 @@ def test_quantized_takes_few_bits() -> None:
 
 
 @pytest.mark.parametrize("factors", [quantized(0.3), quantized(0.3, normal=True), quantized(1.0)])
-def test_factors_pass_the_operator_s_schema_as_ints(factors: Factors) -> None:
-    numbers = factors.as_ints()
-    assert all(type(number) is int for number in numbers)
-    assert Factors.from_ints(numbers) == factors
+def test_factors_reach_the_operators_as_a_tensor(factors: Factors) -> None:
+    assert Factors.from_tensor(factors.as_tensor()) == factors
 
 
 @pytest.mark.parametrize("rate", [-0.1, 1.0, 1.5, math.nan, math.inf])

@@ -1,0 +1,20 @@
+"""Dropout: torch's own, whose rate may change in a compiled model."""
+
+import torch
+from torch import Tensor, nn
+
+
+class Dropout(nn.Dropout):
+    """`nn.Dropout`, which it equals to the last bit; compiled, another rate needs no other graph.
+
+    A compiled `nn.Dropout` is compiled again for every rate `p`, and from torch's eighth on it runs uncompiled. Here
+    a compiled model computes the rate in its graph. So it draws other masks than torch's from the same seed, of the
+    same law.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Dropout's own name
+        if not (self.training and torch.compiler.is_compiling()):
+            return super().forward(input)
+        keep = 1.0 - self.p * torch.ones((), dtype=torch.float64, device="cpu")
+        kept = torch.empty_like(input, dtype=torch.float32).uniform_() < keep
+        return torch.where(kept, input / keep, 0.0)
