@@ -13,7 +13,8 @@ from search_spaces.parameters import PARAMETERS
 class TrialConfig:
     """The settings that a task builds and trains a model from, with a default for what a study leaves open.
 
-    Raises ValueError when a known parameter is outside its domain.
+    Raises ValueError when a known parameter is outside its domain. `from_params` reads what a study has chosen, whose
+    rules judged it when the study was accepted, and raises nothing.
     """
 
     regularizer: str = "none"
@@ -69,7 +70,10 @@ class TrialConfig:
             if name in PARAMETERS and not (name in RECIPE and PARAMETERS[name].refusal(value))
         }
         extra = {name: value for name, value in params.items() if name not in PARAMETERS or name in RECIPE}
-        return cls(**known, extra=extra)
+        config = cls()
+        for name, value in {**known, "extra": extra}.items():
+            object.__setattr__(config, name, value)
+        return config
 
     def as_params(self) -> dict[str, Value]:
         """The flat parameters, such that `TrialConfig.from_params(config.as_params()) == config`."""

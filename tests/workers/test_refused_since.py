@@ -26,11 +26,12 @@ ACCEPTED: dict[str, Any] = {
     "budget": {"trials": 2},
     "confirmation": {"top": 1, "repeats": 2},
 }
-# What today's rules do not let pass: an unknown parameter, and one that is fixed and searched at once.
+# What today's rules do not let pass: an unknown parameter, one that is fixed and searched at once, and one that is
+# outside its domain.
 REFUSED: dict[str, Any] = {
     **ACCEPTED,
     "search_space": {**ACCEPTED["search_space"], "tempo": {"type": "float", "low": 0.1, "high": 0.2}},
-    "fixed": {**ACCEPTED["fixed"], "drop_rate": 0.5},
+    "fixed": {**ACCEPTED["fixed"], "drop_rate": 0.5, "batch_size": 2_000_000},
 }
 
 
@@ -49,7 +50,8 @@ def stored(db: Database) -> dict[str, Any]:
 def test_rules_refuse_it_and_its_shape_can_be_read(stored: dict[str, Any]) -> None:
     with pytest.raises(InvalidDefinition) as refused:
         parse_definition(stored)
-    assert [problem.path for problem in refused.value.problems] == ["search_space.tempo", "fixed.drop_rate"]
+    paths = {problem.path for problem in refused.value.problems}
+    assert paths == {"search_space.tempo", "fixed.drop_rate", "fixed.batch_size"}
     assert StudyShape.model_validate(stored).model_dump(mode="json") == stored
 
 
