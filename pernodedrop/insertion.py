@@ -1,33 +1,30 @@
 """Regularizers put into a finished model and taken out again, or built into a layer of a new one."""
 
-from collections.abc import Callable
-from fnmatch import fnmatchcase
+from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from pernodedrop.laws import CustomStir
-from pernodedrop.layers.dropconnect import DropConnectLinear
-from pernodedrop.layers.input_regularized import InputRegularizedLinear
-from pernodedrop.layers.pernode_linear import PerNodeDropLinear
+from pernodedrop.layers.regularizing import Regularizing, must_be_called
 from pernodedrop.names import REGULARIZERS, MaskMode
 from pernodedrop.passes import Passes
 from pernodedrop.regularization import Regularization
-from pernodedrop.regularizers import Regularizer, Size, share_parameters
-
-Where = str | type[nn.Linear] | Callable[[str, nn.Linear], bool] | None
+from pernodedrop.regularizers import Regularizer, Size
+from pernodedrop.takeover import Takeover
+from pernodedrop.watch import Watch
+from pernodedrop.where import Where, batch_dim_of, chosen_layers
 
 
 class Regularized:
-    """What `regularize` changed: `layers` by name, and `undo()` to give the model its own layers back."""
+    """What `regularize` changed: `layers` by name, and `undo()` to make them what they were."""
 
     def __init__(self, model: nn.Module, layers: dict[str, nn.Linear], regularizer: Regularizer) -> None:
         self.layers = layers
         self.regularizer = regularizer
         self._model = model
-        self._originals = {name: model.get_submodule(name) for name in layers}
-        for name, layer in layers.items():
-            model.set_submodule(name, layer)
+        self._takeovers: dict[nn.Linear, Takeover] = {}
+        self._watch: Watch | None = None
 
     def set_drop_rate(self, rate: float) -> None:
         """Draw with another rate from here on, in every layer.
@@ -35,19 +32,54 @@ class Regularized:
         Raises:
             ValueError: the rate lies outside [0, 1), or the masks were drawn once for all.
         """
-        for layer in set(self.layers.values()):
-            self.regularizer.set_drop_rate(layer, rate)
+        for layer, takeover in self._takeovers.items():
+            if takeover.is_on(layer):
+                self.regularizer.set_drop_rate(layer, rate)
 
     @property
     def passes(self) -> Passes | None:
         """The forward passes that make one prediction of the model; None: one, as it stands."""
         return self.regularizer.passes(list(self.layers.values())) if self.layers else None
 
-    def undo(self) -> None:
-        """Restores the model's own layers; what their weights learned meanwhile stays."""
-        for name, original in self._originals.items():
-            share_parameters(self.layers[name], original)
-            self._model.set_submodule(name, original)
+    def undo(self, *, merge: bool = True) -> None:
+        """Make the layers what they were, wherever they stand now; what they learned and gained meanwhile stays.
+
+        A fixed mask is multiplied into the weight, so that the model predicts as before; `merge=False` drops it.
+        What Masksembles computes, one weight cannot: its masks are dropped. A second time changes nothing.
+
+        Raises:
+            ValueError: a fixed mask cannot be merged, or a layer has become something else meanwhile.
+        """
+        self._take_out(merge and self.regularizer.merges)
+
+    def merge(self) -> None:
+        """`undo` where plain layers can predict just as the regularized model does in evaluation: to export it.
+
+        Raises:
+            ValueError: as `undo`, and where the model evaluates by several masks.
+        """
+        if not self.regularizer.merges and self.passes is not None:
+            name = type(self.regularizer).__name__
+            raise ValueError(f"{name} evaluates by several masks, which no one weight computes: keep it, or undo()")
+        self._take_out(self.regularizer.merges)
+
+    def _take_out(self, merging: bool) -> None:
+        if self._watch is not None:
+            self._watch.stop()
+        names = {layer: name for name, layer in self.layers.items()}
+        for layer, takeover in self._takeovers.items():
+            if merging and takeover.is_on(layer):
+                self.regularizer.merge(self._model, names[layer], layer)
+            takeover.give_back(layer)
+
+    def _put_in(self, made: dict[nn.Linear, nn.Linear]) -> None:
+        names = {layer: name for name, layer in self.layers.items()}
+        takeovers = {layer: Takeover(names[layer], layer, regularized) for layer, regularized in made.items()}
+        for layer, takeover in takeovers.items():
+            takeover.lay(layer)
+            self.regularizer.settle(layer)
+        self._takeovers = takeovers
+        self._watch = Watch(self._model, self.layers)
 
 
 def regularize(
@@ -60,20 +92,28 @@ def regularize(
     mask_mode: MaskMode = "dynamic",
     noisy_fraction: float = 1.0,
     share_time: bool = True,
+    batch_dim: int | None = None,
     backend: str = "auto",
     generator: torch.Generator | None = None,
 ) -> Regularized:
-    """Regularizes chosen dense layers of a model in place; their weights stay the very same parameters.
+    """Regularizes chosen dense layers of a model in place: they stay the same modules with the same parameters.
 
     `where` chooses: every plain nn.Linear (None), the plain ones whose qualified name matches a pattern such as
-    "encoder.*.linear1", all of a subclass of nn.Linear, or those for which a predicate of (name, layer) holds.
+    "encoder.*.linear1" or a compiled regular expression, the layer of an exact name or number in nn.Sequential, a list
+    of these, all of a subclass of nn.Linear, or those for which a predicate of (name, layer) holds.
     The output projection of nn.MultiheadAttention is never chosen: torch reads its weights and never calls it.
+    `batch_dim` says where the samples lie in inputs (B, T, I), 0 or 1; None asks torch's attentions and recurrences
+    around a layer for their `batch_first`, and is 0 where there are none.
     `generator` feeds every draw but that of "dropout", which is torch's own and follows torch's seed.
+    A warning names the layers that did not run in the first training forward of the model. See docs/layers.md.
 
     Raises:
-        ValueError: no layer is chosen, a name is unknown or a rate lies outside its range.
+        ValueError: no layer is chosen, a name is unknown, a rate lies outside its range, or a layer takes no
+            regularizer; the model is unchanged then.
     """
-    settings = Regularization(regularizer, drop_rate, stir_type, mask_mode, noisy_fraction, share_time, backend)
+    settings = Regularization(
+        regularizer, drop_rate, stir_type, mask_mode, noisy_fraction, share_time, backend, batch_dim
+    )
     return put_in(model, settings, where, generator=generator)
 
 
@@ -82,15 +122,22 @@ def put_in(
 ) -> Regularized:
     """`regularize` with its settings as one value."""
     regularizer: Regularizer = REGULARIZERS[settings.regularizer]()
-    chosen = _chosen(model, where)
-    if not chosen and settings.regularizer != "none":
+    chosen = chosen_layers(model, where)
+    if settings.regularizer == "none":
+        chosen = {}
+    elif not chosen:
         raise ValueError(f"where={where!r} chooses no nn.Linear of {type(model).__name__}")
-    once = {linear: regularizer.replacing(linear, settings, generator) for linear in chosen.values()}
-    changed = {name: once[linear] for name, linear in chosen.items() if once[linear] is not linear}
-    for layer in changed.values():
-        # nn.TransformerEncoderLayer skips forward in evaluation unless a hook stands here
-        layer.register_forward_pre_hook(_stand)
-    return Regularized(model, changed, regularizer)
+    made: dict[nn.Linear, nn.Linear] = {}
+    for name, linear in chosen.items():
+        if linear not in made:
+            at = batch_dim_of(model, name) if settings.batch_dim is None else settings.batch_dim
+            made[linear] = regularizer.made_for(linear, replace(settings, batch_dim=at), generator)
+            if not isinstance(made[linear], Regularizing):
+                must_be_called(made[linear])
+    changed = Regularized(model, chosen, regularizer)
+    if made:
+        changed._put_in(made)
+    return changed
 
 
 def regularized_linear(
@@ -122,27 +169,4 @@ def regularized_linear(
 
 def is_plain(layer: nn.Module) -> bool:
     """Return whether the layer is a dense one without a regularizer."""
-    regularized = isinstance(layer, PerNodeDropLinear | DropConnectLinear | InputRegularizedLinear)
-    return isinstance(layer, nn.Linear) and not regularized
-
-
-def _chosen(model: nn.Module, where: Where) -> dict[str, nn.Linear]:
-    attentions = {name for name, module in model.named_modules() if isinstance(module, nn.MultiheadAttention)}
-    return {
-        name: module
-        for name, module in model.named_modules(remove_duplicate=False)
-        if name and isinstance(module, nn.Linear) and name.rpartition(".")[0] not in attentions
-        if _holds(where, name, module)
-    }
-
-
-def _holds(where: Where, name: str, linear: nn.Linear) -> bool:
-    if isinstance(where, type):
-        return isinstance(linear, where)
-    if callable(where):
-        return where(name, linear)
-    return type(linear) is nn.Linear and (where is None or fnmatchcase(name, where))
-
-
-def _stand(_module: nn.Module, _inputs: tuple[Tensor, ...]) -> None:
-    return None
+    return isinstance(layer, nn.Linear) and not isinstance(layer, Regularizing)

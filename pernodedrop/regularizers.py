@@ -17,8 +17,10 @@ from pernodedrop.layers import dropout, gaussian_dropout, masksembles
 from pernodedrop.layers.dropconnect import DropConnectLinear
 from pernodedrop.layers.input_regularized import InputRegularizedLinear, SharedNoiseLinear, SharedOverPositions
 from pernodedrop.layers.pernode_linear import PerNodeDropLinear
+from pernodedrop.merging import merge_factors
 from pernodedrop.passes import Passes
 from pernodedrop.regularization import Regularization
+from pernodedrop.takeover import is_lazy
 
 
 class Size(NamedTuple):
@@ -34,6 +36,7 @@ class Regularizer(abc.ABC):
 
     noise: ClassVar[Literal["own", "shared"] | None]  # each unit has its own factors, or all units share an input's;
     # None: no law of small noise is known for it, so that it has no explicit penalty
+    merges: ClassVar[bool] = True  # whether plain layers can predict as the regularized ones do in evaluation
 
     @abc.abstractmethod
     def layer(
@@ -45,12 +48,33 @@ class Regularizer(abc.ABC):
             ValueError: the settings do not fit.
         """
 
-    def replacing(self, linear: nn.Linear, settings: Regularization, generator: torch.Generator | None) -> nn.Linear:
-        """The layer with the regularizer that replaces `linear` and has the same parameter objects."""
-        size = Size(linear.in_features, linear.out_features, linear.bias is not None)
-        layer = self.layer(size, settings, generator, torch.device("meta"))
-        share_parameters(linear, layer)
-        return layer
+    def made_for(self, linear: nn.Linear, settings: Regularization, generator: torch.Generator | None) -> nn.Linear:
+        """A regularized layer whose class and state beside the parameters `linear` is to take over.
+
+        Raises:
+            ValueError: the settings do not fit.
+        """
+        lazy = is_lazy(linear)
+        if lazy and self.needs_shape(settings):
+            raise ValueError(f"{type(self).__name__} needs to know a layer's features: run the lazy model once before")
+        size = Size(1 if lazy else linear.in_features, linear.out_features, linear.bias is not None)
+        return self.layer(size, settings, generator, torch.device("meta"))
+
+    def needs_shape(self, settings: Regularization) -> bool:
+        """Whether the masks are drawn with the layer, which must know its features then."""
+        return False
+
+    def settle(self, layer: nn.Linear) -> None:
+        """Draw what is drawn once, when a layer of a finished model has taken over what `made_for` made."""
+        return None
+
+    def merge(self, model: nn.Module, name: str, layer: nn.Linear) -> None:
+        """Change the weight of the model's layer so that the plain layer predicts as this one does in evaluation.
+
+        Raises:
+            ValueError: the weight cannot hold that.
+        """
+        return None
 
     def set_drop_rate(self, layer: nn.Linear, rate: float) -> None:
         """Draw with another rate from the layer's next forward pass on.
@@ -82,9 +106,6 @@ class NoRegularizer(Regularizer):
     ) -> nn.Linear:
         return nn.Linear(*size, device=device)
 
-    def replacing(self, linear: nn.Linear, settings: Regularization, generator: torch.Generator | None) -> nn.Linear:
-        return linear
-
     def set_drop_rate(self, layer: nn.Linear, rate: float) -> None:
         check_drop_rate(rate)
 
@@ -104,17 +125,24 @@ class PerNodeDrop(Regularizer):
             mask_mode=settings.mask_mode,
             noisy_fraction=settings.noisy_fraction,
             share_time=settings.share_time,
+            batch_dim=settings.batch_dim or 0,
             backend=settings.backend,
             generator=generator,
             device=device,
         )
 
-    def replacing(self, linear: nn.Linear, settings: Regularization, generator: torch.Generator | None) -> nn.Linear:
-        layer = super().replacing(linear, settings, generator)
+    def needs_shape(self, settings: Regularization) -> bool:
+        return settings.mask_mode == "fixed"
+
+    def settle(self, layer: nn.Linear) -> None:
         assert isinstance(layer, PerNodeDropLinear)
         if layer.mask is not None:
             layer.reset_mask()  # where the weights are
-        return layer
+
+    def merge(self, model: nn.Module, name: str, layer: nn.Linear) -> None:
+        assert isinstance(layer, PerNodeDropLinear)
+        if layer.mask is not None:
+            merge_factors(model, name, layer, layer.mask)
 
     def set_drop_rate(self, layer: nn.Linear, rate: float) -> None:
         assert isinstance(layer, PerNodeDropLinear)
@@ -152,12 +180,13 @@ class InputRegularizer(Regularizer):
         before = self.module(size.in_features, settings, generator)
         return InputRegularizedLinear(*size, regularizer=before, device=device)
 
-    def replacing(self, linear: nn.Linear, settings: Regularization, generator: torch.Generator | None) -> nn.Linear:
-        layer = super().replacing(linear, settings, generator)
+    def made_for(self, linear: nn.Linear, settings: Regularization, generator: torch.Generator | None) -> nn.Linear:
+        layer = super().made_for(linear, settings, generator)
         assert isinstance(layer, InputRegularizedLinear)
-        layer.regularizer.to(linear.weight.device)
+        layer.regularizer.to(next(linear.parameters()).device)
         if isinstance(linear, SharedNoiseLinear):
-            layer.regularizer = SharedOverPositions(layer.regularizer)
+            layer.regularizer = SharedOverPositions(layer.regularizer, settings.batch_dim or 0)
+        layer.regularizer.train(linear.training)
         return layer
 
     def set_drop_rate(self, layer: nn.Linear, rate: float) -> None:
@@ -201,9 +230,15 @@ class Masksembles(InputRegularizer):
     """A few fixed masks, one for each part of a batch (Durasov et al. 2021)."""
 
     noise = None  # fixed masks are no noise
+    merges = False
 
     def module(self, features: int, settings: Regularization, generator: torch.Generator | None) -> nn.Module:
-        return masksembles.Masksembles(features, drop_rate=settings.drop_rate, generator=generator)
+        return masksembles.Masksembles(
+            features, drop_rate=settings.drop_rate, batch_dim=settings.batch_dim or 0, generator=generator
+        )
+
+    def needs_shape(self, settings: Regularization) -> bool:
+        return True
 
     def passes(self, layers: Sequence[nn.Linear]) -> Passes | None:
         """One by each mask: a Masksembles model is the ensemble of its masks (Durasov et al. 2021, section 3)."""
@@ -223,10 +258,3 @@ class Masksembles(InputRegularizer):
                     module.only = None
 
         return Passes(found[0].masks.shape[0], under, "one_mask", found)
-
-
-def share_parameters(source: nn.Module, target: nn.Module) -> None:
-    """Give the target the source's own parameters and its mode."""
-    for name, parameter in source.named_parameters(recurse=False):
-        setattr(target, name, parameter)
-    target.train(source.training)

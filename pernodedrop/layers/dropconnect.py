@@ -7,9 +7,10 @@ from torch import Tensor, nn
 
 from pernodedrop.functional import dropconnect_average, dropconnect_linear
 from pernodedrop.laws import check_drop_rate
+from pernodedrop.layers.regularizing import Regularizing, must_be_called, watched
 
 
-class DropConnectLinear(nn.Linear):
+class DropConnectLinear(Regularizing, nn.Linear):
     """`nn.Linear` with W * r / (1 - p), r ~ Bernoulli(1 - p), in training; dense in evaluation.
 
     Input (..., I), output (..., J). The bias is never dropped. Source: Wan et al. 2013.
@@ -33,11 +34,20 @@ class DropConnectLinear(nn.Linear):
         super().__init__(in_features, out_features, bias, device=device, dtype=dtype)
         self.drop_rate = drop_rate
         self.generator = generator
+        must_be_called(self)
 
+    @property
+    def is_active(self) -> bool:
+        return self.training
+
+    @watched
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Linear's own name
+        return self.product(input, self.weight, self.bias)
+
+    def product(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: A002 - nn.Linear's own
         if not self.training:
-            return nn.functional.linear(input, self.weight, self.bias)
-        return dropconnect_linear(input, self.weight, self.bias, self.drop_rate, generator=self.generator)
+            return nn.functional.linear(input, weight, bias)
+        return dropconnect_linear(input, weight, bias, self.drop_rate, generator=self.generator)
 
     def averaged(self, x: Tensor, activation: Callable[[Tensor], Tensor], *, samples: int = 1000) -> Tensor:
         """Wan et al.'s inference in place of activation(forward(x)); see `functional.dropconnect_average`."""

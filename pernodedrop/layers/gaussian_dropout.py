@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from pernodedrop.functional import gaussian_dropout
 from pernodedrop.laws import check_drop_rate
+from pernodedrop.layers.regularizing import must_be_called
 
 
 class GaussianDropout(nn.Module):
@@ -19,6 +20,7 @@ class GaussianDropout(nn.Module):
         super().__init__()
         self.drop_rate = drop_rate
         self.generator = generator
+        must_be_called(self)
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:

@@ -3,9 +3,14 @@
 import torch
 from torch import Tensor, nn
 
+from pernodedrop.layers.masksembles import Masksembles
+from pernodedrop.layers.regularizing import Regularizing, must_be_called, watched
 
-class InputRegularizedLinear(nn.Linear):
-    """`nn.Linear` of `regularizer(x)`: what `regularize` puts in the place of a dense layer."""
+
+class InputRegularizedLinear(Regularizing, nn.Linear):
+    """`nn.Linear` of `regularizer(x)`: what `regularize` makes of a dense layer."""
+
+    acts_on_input = True
 
     def __init__(
         self,
@@ -19,26 +24,40 @@ class InputRegularizedLinear(nn.Linear):
     ) -> None:
         super().__init__(in_features, out_features, bias, device=device, dtype=dtype)
         self.regularizer = regularizer
+        must_be_called(self)
 
+    @property
+    def is_active(self) -> bool:
+        return any(module.training or isinstance(module, Masksembles) for module in self.modules())
+
+    @watched
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Linear's own name
         return super().forward(self.regularizer(input))
+
+    def product(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: A002 - nn.Linear's own
+        return nn.functional.linear(self.regularizer(input), weight, bias)
 
 
 class SharedNoiseLinear(nn.Linear):
     """`nn.Linear` over the positions of a sequence (B, T, I), in front of a recurrence.
 
-    Any regularizer that replaces it draws its noise once a sample, for all positions: fresh noise at every step would
-    drown what the state remembers (Gal and Ghahramani 2016, arXiv:1512.05287).
+    Any regularizer that is put into it draws its noise once a sample, for all positions: fresh noise at every step
+    would drown what the state remembers (Gal and Ghahramani 2016, arXiv:1512.05287).
     """
 
 
 class SharedOverPositions(nn.Module):
-    """A regularizer of features that multiplies every position of a sample (B, T, F) by the same factors."""
+    """A regularizer of features that multiplies every position of a sample by the same factors.
 
-    def __init__(self, regularizer: nn.Module) -> None:
+    Input (B, T, F), or (T, B, F) with `batch_dim` 1.
+    """
+
+    def __init__(self, regularizer: nn.Module, batch_dim: int = 0) -> None:
         super().__init__()
         self.regularizer = regularizer
+        self.batch_dim = batch_dim
 
     def forward(self, x: Tensor) -> Tensor:
-        factors: Tensor = self.regularizer(torch.ones_like(x[:, :1]))  # B, 1, F
+        one = x[:, :1] if self.batch_dim == 0 else x[:1]
+        factors: Tensor = self.regularizer(torch.ones_like(one))
         return x * factors

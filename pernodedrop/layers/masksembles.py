@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from pernodedrop.layers.regularizing import must_be_called
 from pernodedrop.masksembles import MASKS, effective_drop_rate, generate_masks
 
 
@@ -10,7 +11,8 @@ class Masksembles(nn.Module):
     """x * mask_g for the samples of chunk g, in training and evaluation alike, without rescaling.
 
     Input (B, ...) with `features` at `feature_dim`, output of the same shape. A batch that is no multiple of
-    `masks` is cut into chunks whose sizes differ by at most one. The masks are in the state dict.
+    `masks` is cut into chunks whose sizes differ by at most one. The masks are in the state dict. The samples lie at
+    `batch_dim` of inputs with three or more dimensions, for example at 1 in (T, B, F).
     `effective_drop_rate` is the share of features that a mask drops on average.
 
     Raises:
@@ -26,6 +28,7 @@ class Masksembles(nn.Module):
         drop_rate: float = 0.5,
         masks: int = MASKS,
         feature_dim: int = -1,
+        batch_dim: int = 0,
         generator: torch.Generator | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
@@ -35,9 +38,11 @@ class Masksembles(nn.Module):
         self.features = features
         self.drop_rate = drop_rate
         self.feature_dim = feature_dim
+        self.batch_dim = batch_dim
         self.only: int | None = None  # the one mask for every sample; None: each chunk has its own
         self.effective_drop_rate = effective_drop_rate(drop_rate, masks)
         self.register_buffer("masks", drawn.to(device=device, dtype=dtype or torch.get_default_dtype()))
+        must_be_called(self)
 
     def forward(self, x: Tensor) -> Tensor:
         if x.dim() < 2 or x.shape[self.feature_dim] != self.features:
@@ -45,13 +50,17 @@ class Masksembles(nn.Module):
                 f"x must be a batch with {self.features} features at dimension {self.feature_dim}, "
                 f"got shape {tuple(x.shape)}"
             )
-        samples, masks = x.shape[0], self.masks.shape[0]
+        batch_dim = self.batch_dim if x.dim() > 2 else 0
+        samples, masks = x.shape[batch_dim], self.masks.shape[0]
         chunk = torch.arange(samples, device=x.device) * masks // max(samples, 1)
         if self.only is not None:
             chunk = torch.full_like(chunk, self.only)
-        shape = [samples, *[1] * (x.dim() - 1)]
-        shape[self.feature_dim] = self.features
-        return x * self.masks[chunk].to(x.dtype).reshape(shape)
+        shape = [1] * x.dim()
+        shape[batch_dim], shape[self.feature_dim] = samples, self.features
+        met = self.masks[chunk].to(x.dtype)  # B, F
+        if self.feature_dim % x.dim() < batch_dim % x.dim():
+            met = met.T
+        return x * met.reshape(shape)
 
     def extra_repr(self) -> str:
         return f"{self.features}, drop_rate={self.drop_rate}, masks={self.masks.shape[0]}"

@@ -6,17 +6,19 @@ from torch import Tensor, nn
 from pernodedrop.backends.choice import check_backend
 from pernodedrop.functional import stirred_linear
 from pernodedrop.laws import CustomStir, Stir, check_mean
+from pernodedrop.layers.regularizing import Regularizing, must_be_called, watched
 from pernodedrop.layers.stirred import Stirred
 from pernodedrop.names import MASK_MODES, MaskMode
 
 
-class PerNodeDropLinear(Stirred, nn.Linear):
+class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
     """`nn.Linear` whose every connection is stirred; weights, shapes and initial values are nn.Linear's.
 
     With mask_mode "dynamic" each sample and unit draws its mask anew in training and evaluation is dense;
     with "fixed" one (J, I) mask is drawn here, kept in the state dict and applied in training and evaluation.
     Input (B, ..., I), output (B, ..., J); see `functional.pernode_linear` for `share_time`. `backend_used`
-    names what the last training forward ran, None before it and where the layer is dense.
+    names what the last training forward ran, None before it and where the layer is dense. The samples lie at
+    `batch_dim` of inputs with three or more dimensions, for example at 1 in (T, B, I).
 
     Source: PerNodeDrop (arXiv:2512.12663).
 
@@ -37,6 +39,7 @@ class PerNodeDropLinear(Stirred, nn.Linear):
         mask_mode: MaskMode = "dynamic",
         noisy_fraction: float = 1.0,
         share_time: bool = True,
+        batch_dim: int = 0,
         backend: str = "auto",
         generator: torch.Generator | None = None,
         device: torch.device | str | None = None,
@@ -52,34 +55,45 @@ class PerNodeDropLinear(Stirred, nn.Linear):
         self.stir = stir
         self.mask_mode = mask_mode
         self.share_time = share_time
+        self.batch_dim = batch_dim
         self.backend: str = backend
         self.backend_used: str | None = None
         self.generator = generator
         self.register_buffer("mask", None)
         if mask_mode == "fixed":
             self.reset_mask()
+        must_be_called(self)
 
     def reset_mask(self) -> None:
         """Draw the fixed mask again."""
         weight = self.weight
         self.mask = self.stir.draw(weight.shape, generator=self.generator, dtype=weight.dtype, device=weight.device)
 
+    @property
+    def is_active(self) -> bool:
+        return self.training or self.mask is not None
+
+    @watched
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Linear's own name
+        return self.product(input, self.weight, self.bias)
+
+    def product(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: A002 - nn.Linear's own
         if self.mask is not None:
             self.backend_used = "mask"
-            return nn.functional.linear(input, self.weight * self.mask, self.bias)
+            return nn.functional.linear(input, weight * self.mask, bias)
         if not self.training:
-            return nn.functional.linear(input, self.weight, self.bias)
+            return nn.functional.linear(input, weight, bias)
+        first = self.batch_dim != 0 and self.share_time and input.dim() > 2  # the samples come first below
         output, self.backend_used = stirred_linear(
-            input,
-            self.weight,
-            self.bias,
+            input.movedim(self.batch_dim, 0) if first else input,
+            weight,
+            bias,
             self.stir,
             share_time=self.share_time,
             backend=self.backend,
             generator=self.generator,
         )
-        return output
+        return output.movedim(0, self.batch_dim) if first else output
 
     def extra_repr(self) -> str:
         parts = [super().extra_repr(), self.stir.describe(), f"mask_mode={self.mask_mode}", f"backend={self.backend}"]

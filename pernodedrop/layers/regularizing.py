@@ -1,0 +1,76 @@
+"""What every regularized dense layer promises: it is called where torch would read its weights, and can be asked to
+regularize a product that somebody else computes with them.
+"""
+
+import functools
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_module_registration_hook
+
+
+class Watcher(Protocol):
+    """Who wants to know that a layer runs."""
+
+    def running(self, layer: nn.Module) -> AbstractContextManager[None]:
+        """The context in which the layer computes its own product."""
+
+
+class Regularizing:
+    """A dense layer with a regularizer in it, as a base beside nn.Linear."""
+
+    acts_on_input: ClassVar[bool] = False  # in front of a forward of the layer's own class, not within it
+    watcher: Watcher | None = None  # as long as somebody has to know that the layer runs
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the layer computes anything but the dense product as it stands."""
+        raise NotImplementedError
+
+    def product(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: A002 - nn.Linear's own
+        """The regularized product of input (..., I), weight (J, I) and bias (J,) or None, as the layer stands."""
+        raise NotImplementedError
+
+
+def watched(forward: Callable[[Any, Tensor], Tensor]) -> Callable[[Any, Tensor], Tensor]:
+    """The forward of a regularized layer, which tells its watcher, if any, that it runs."""
+
+    @functools.wraps(forward)
+    def told(self: Any, input: Tensor) -> Tensor:  # noqa: A002 - nn.Linear's own
+        if self.watcher is None or torch.compiler.is_compiling():
+            return forward(self, input)
+        with self.watcher.running(self):
+            return forward(self, input)
+
+    return told
+
+
+def must_be_called(module: nn.Module) -> None:
+    """Keep torch's fused inference from reading the module's weights, or passing it over, instead of calling it.
+
+    nn.TransformerEncoderLayer calls its parts one by one as soon as one of them has a hook.
+    """
+    module.register_forward_pre_hook(_stand)
+
+
+def reads_out_proj(module: nn.Module) -> bool:
+    """Whether the module reads the weights of its `out_proj` and never calls it."""
+    return isinstance(module, nn.MultiheadAttention) and type(module).forward is nn.MultiheadAttention.forward
+
+
+def _stand(_module: nn.Module, _inputs: tuple[Any, ...]) -> None:
+    return None
+
+
+def _refuse_out_proj(module: nn.Module, name: str, child: nn.Module | None) -> None:
+    if name == "out_proj" and isinstance(child, Regularizing) and reads_out_proj(module):
+        raise ValueError(
+            f"out_proj of nn.MultiheadAttention must be a plain nn.Linear: torch reads its weight and never calls it, so "
+            f"{type(child).__name__} would have no effect; regularize a layer before or after the attention"
+        )
+
+
+register_module_module_registration_hook(_refuse_out_proj)

@@ -1,0 +1,171 @@
+"""A dense layer that is made a regularized one, and given back: the same module all along.
+
+Whatever hangs on a layer stays where it is: its parameters and what computes them (pruning, weight normalization,
+parametrizations), hooks, attributes, its name and everybody who holds it. Only its class changes, and it gains what
+the regularized layer keeps beside a dense layer's own.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from torch import nn
+
+from pernodedrop.layers.regularizing import Regularizing
+
+_OWN = frozenset(vars(nn.Linear(1, 1, device="meta")))  # what every dense layer keeps
+_HELD = ("_buffers", "_modules", "_forward_pre_hooks")  # what a regularized layer adds to
+_STACK = "_takeovers"  # of a layer, the latest last
+
+
+class Takeover:
+    """What a layer gains by one regularizer.
+
+    Raises:
+        ValueError: the layer has something of that name already, or a class that cannot be joined with another.
+    """
+
+    def __init__(self, name: str, layer: nn.Linear, made: nn.Linear) -> None:
+        self._name = name
+        self._kind = type(made)
+        self._gained: dict[str, dict[str, Any]] = {"": {k: v for k, v in vars(made).items() if k not in _OWN}}
+        self._gained |= {held: dict(vars(made)[held]) for held in _HELD}
+        self._transient = made._non_persistent_buffers_set
+        self._back: dict[type, type] = {}
+        self._check(layer)
+
+    def lay(self, layer: nn.Linear) -> None:
+        """Make the layer a regularized one; the regularizer below, if any, rests."""
+        stack = _stack(layer)
+        if stack:
+            stack[-1].lift(layer)
+        self._lay(layer)
+        vars(layer)[_STACK] = [*stack, self]
+
+    def is_on(self, layer: nn.Linear) -> bool:
+        """Whether the layer is regularized by this."""
+        return _stack(layer)[-1:] == [self]
+
+    def give_back(self, layer: nn.Linear) -> None:
+        """Make the layer what it was, with all that it has learned and gained meanwhile. A second time does nothing.
+
+        Raises:
+            ValueError: the layer has become something else meanwhile.
+        """
+        stack = _stack(layer)
+        if self not in stack:
+            return
+        if self.is_on(layer):
+            self.lift(layer)
+            for below in stack[-2:-1]:
+                below._lay(layer)
+        vars(layer)[_STACK] = [other for other in stack if other is not self]
+        if not vars(layer)[_STACK]:
+            del vars(layer)[_STACK]
+
+    def lift(self, layer: nn.Linear) -> None:
+        """Take from the layer what it has gained; `lay` puts the same back."""
+        layer.__class__ = _of_base(type(layer), self._left)
+        for held, gained in self._gained.items():
+            place = vars(layer)[held] if held else vars(layer)
+            self._gained[held] = {key: place.pop(key) for key in gained if key in place}
+
+    def _lay(self, layer: nn.Linear) -> None:
+        if is_lazy(layer):
+            self._gained[""]["cls_to_become"] = self._joined(nn.Linear)
+        layer.__class__ = _of_base(type(layer), self._joined)
+        for held, gained in self._gained.items():
+            (vars(layer)[held] if held else vars(layer)).update(gained)
+            self._gained[held] = dict.fromkeys(gained)
+        layer._non_persistent_buffers_set |= self._transient
+
+    def _check(self, layer: nn.Linear) -> None:
+        below = _stack(layer)
+        if not below:
+            if isinstance(layer, Regularizing):
+                raise ValueError(
+                    f"layer {self._name!r} is a {type(layer).__name__} already: leave it out by where, or build it plain"
+                )
+            _of_base(type(layer), self._joined)
+        there = {*vars(layer), *layer._buffers, *layer._modules, *layer._parameters}
+        wanted = self._names()
+        for other in below:
+            wanted -= other._names()
+        if taken := sorted(there & wanted):
+            raise ValueError(
+                f"layer {self._name!r} has a {taken[0]!r} of its own, which {self._kind.__name__} needs: "
+                "rename it, or leave the layer out by where"
+            )
+
+    def _names(self) -> set[str]:
+        return {*self._gained[""], *self._gained["_buffers"], *self._gained["_modules"]}
+
+    def _joined(self, base: type[nn.Linear]) -> type[nn.Linear]:
+        try:
+            joined = _joined(base, self._kind)
+        except TypeError as error:
+            raise ValueError(
+                f"layer {self._name!r} is a {base.__name__}, whose class takes no regularizer ({error}): "
+                "leave it out by where"
+            ) from error
+        self._back[joined] = base
+        return joined
+
+    def _left(self, base: type[nn.Linear]) -> type[nn.Linear]:
+        if base not in self._back:
+            raise ValueError(
+                f"layer {self._name!r} has become a {base.__name__} since it was regularized: undo that first"
+            )
+        return self._back[base]
+
+
+def is_lazy(layer: nn.Module) -> bool:
+    """Whether the layer's shape is not known yet."""
+    return isinstance(layer, nn.LazyLinear)
+
+
+def own_class(layer: nn.Module) -> type[nn.Module]:
+    """The layer's class but for torch's parametrizations, which make a new one for every layer."""
+    return _of_base(type(layer), lambda base: base, rebuild=False)
+
+
+def has_own_forward(layer: nn.Linear) -> bool:
+    """Whether a forward that is not ours runs when the layer is called, and may compute with its weight itself."""
+    base, kind = getattr(type(layer), "_made_of", (nn.Linear, None))
+    within = base.forward is not nn.Linear.forward and not getattr(kind, "acts_on_input", False)
+    return within or "forward" in vars(layer)
+
+
+def _of_base(kind: type[Any], change: Callable[[type[Any]], type[Any]], *, rebuild: bool = True) -> type[Any]:
+    """The class with its base changed where torch has parametrized it, else the class itself changed."""
+    bases = kind.__bases__
+    if len(bases) != 1 or "__getstate__" not in vars(kind) or kind.__name__ != f"Parametrized{bases[0].__name__}":
+        return change(kind)
+    base = change(bases[0])
+    if not rebuild:
+        return base
+    own = {key: value for key, value in vars(kind).items() if key not in ("__dict__", "__weakref__", "__doc__")}
+    return type(f"Parametrized{base.__name__}", (base,), own)
+
+
+@cache
+def _joined(base: type[nn.Linear], kind: type[nn.Linear]) -> type[nn.Linear]:
+    """A dense layer of both classes: the regularizer acts in front of the base's own forward, or within it."""
+    if base is nn.Linear:
+        return kind
+    first, second = (kind, base) if getattr(kind, "acts_on_input", False) else (base, kind)
+    name = f"{kind.__name__}_{base.__name__}"
+    return type(name, (first, second), {"__module__": __name__, "__reduce_ex__": _reduce, "_made_of": (base, kind)})
+
+
+def _reduce(layer: nn.Linear, _protocol: object) -> tuple[Any, ...]:
+    return _empty, layer._made_of, layer.__getstate__()  # type: ignore[operator]
+
+
+def _empty(base: type[nn.Linear], kind: type[nn.Linear]) -> nn.Linear:
+    joined = _joined(base, kind)
+    return joined.__new__(joined)
+
+
+def _stack(layer: nn.Linear) -> list[Takeover]:
+    return vars(layer).get(_STACK, [])

@@ -1,0 +1,212 @@
+"""Layers that a model reads instead of calling: noticed in its first training forward.
+
+Some models never call a dense layer and compute with its weights themselves (Swin, BEiT, EVA). Where the module that
+holds the layer does so by `torch.nn.functional.linear` in its forward, the product is regularized all the same. Every
+other layer that did not run is warned about by name.
+"""
+
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
+
+from pernodedrop.layers.regularizing import Regularizing
+from pernodedrop.takeover import has_own_forward
+
+_ITSELF = ""  # the name of a layer in the module that it is itself
+
+
+class _Local(threading.local):
+    """What runs in this thread."""
+
+    def __init__(self) -> None:
+        self.running: list[nn.Module] = []  # layers that compute their own product
+        self.modes: list[TorchFunctionMode | None] = []  # of the modules that hold layers
+
+
+_HERE = _Local()
+
+
+class Watch:
+    """The first training forward of a model that was regularized; nothing is left of it afterwards.
+
+    Only a module that reads its layers' weights keeps being watched, because its products need it.
+    """
+
+    def __init__(self, model: nn.Module, layers: Mapping[str, nn.Linear]) -> None:
+        self.ran: set[str] = set()
+        self.read: set[str] = set()  # whose weights some function met
+        self._layers = dict(layers)
+        self._end: RemovableHandle = model.register_forward_hook(self._ended)
+        self._told = {name: _Told(self, name, layer) for name, layer in layers.items()}
+        holders: dict[str, dict[str, str]] = {}
+        for name, layer in layers.items():
+            holder, _, own = name.rpartition(".")
+            holders.setdefault(holder, {})[own] = name
+            if has_own_forward(layer):
+                holders.setdefault(name, {})[_ITSELF] = name
+        self._readers = [_Reader(self, model.get_submodule(name), held) for name, held in holders.items()]
+
+    def stop(self) -> None:
+        """Watch no longer, and no longer regularize what the model computes with the layers' weights."""
+        self._end.remove()
+        for reader in self._readers:
+            reader.stop()
+        for told in self._told.values():
+            told.stop()
+
+    def ended(self, name: str) -> bool:
+        """Whether the layer of that name needs to tell no more that it runs."""
+        return not any(reader.is_on and name in reader.held.values() for reader in self._readers)
+
+    def _ended(self, model: nn.Module, _inputs: object, _output: object) -> None:
+        trained = [name for name, layer in self._layers.items() if layer.training]
+        if torch.compiler.is_compiling() or not trained:
+            return
+        self._end.remove()
+        missing = [name for name in trained if name not in self.ran]
+        for name, told in self._told.items():
+            if self.ended(name):
+                told.stop()
+        read = [name for name in missing if name in self.read]
+        idle = [name for name in missing if name not in self.read]
+        if read:
+            warnings.warn(_READ.format(model=type(model).__name__, names=", ".join(read)), stacklevel=2)
+        if idle:
+            warnings.warn(_IDLE.format(model=type(model).__name__, names=", ".join(idle)), stacklevel=2)
+
+
+class _Told:
+    """A layer of a watched model tells that it runs; its copies on other devices do so too."""
+
+    def __init__(self, watch: Watch, name: str, layer: nn.Linear) -> None:
+        self._watch, self._name, self._layer = watch, name, layer
+        self._hook: RemovableHandle | None = None
+        if isinstance(layer, Regularizing):
+            layer.watcher = self
+        else:
+            self._hook = layer.register_forward_pre_hook(self._met)
+
+    @contextmanager
+    def running(self, layer: nn.Module) -> Iterator[None]:
+        """The context in which the layer computes its own product."""
+        self._watch.ran.add(self._name)
+        if self._watch.ended(self._name):
+            self.stop()
+        _HERE.running.append(layer)
+        try:
+            yield
+        finally:
+            _HERE.running.pop()
+
+    def stop(self) -> None:
+        if vars(self._layer).get("watcher") is self:
+            del self._layer.watcher  # type: ignore[union-attr]
+        if self._hook is not None:
+            self._hook.remove()
+
+    def _met(self, _layer: nn.Module, _inputs: object) -> None:
+        self._watch.ran.add(self._name)
+
+
+class _Reader:
+    """A module that holds layers, by its own names for them, and may compute with their weights itself."""
+
+    def __init__(self, watch: Watch, holder: nn.Module, held: dict[str, str]) -> None:
+        self.watch, self.held = watch, held
+        self.is_on = True
+        self.is_decided = False
+        self.has_read = False
+        self._hooks: list[RemovableHandle] = [
+            holder.register_forward_pre_hook(self._enter, prepend=True),
+            holder.register_forward_hook(self._leave, always_call=True),
+        ]
+
+    def stop(self) -> None:
+        self.is_on = False
+        for hook in self._hooks:
+            hook.remove()
+
+    def layers(self, holder: nn.Module) -> list[tuple[str, nn.Linear]]:
+        """The regularized layers in the holder, or in its copy on another device, by their names in the model."""
+        there = [
+            (name, holder if own == _ITSELF else holder._modules.get(own, None)) for own, name in self.held.items()
+        ]
+        return [(name, layer) for name, layer in there if isinstance(layer, nn.Linear) and isinstance(layer, Regularizing)]
+
+    def _enter(self, holder: nn.Module, _inputs: object) -> None:
+        if torch.compiler.is_compiling():
+            return
+        layers = self.layers(holder)
+        mode = _Reading(self, layers) if any(layer.is_active for _, layer in layers) else None  # type: ignore[attr-defined]
+        _HERE.modes.append(mode)
+        if mode is not None:
+            mode.__enter__()
+
+    def _leave(self, holder: nn.Module, _inputs: object, output: object) -> None:
+        if torch.compiler.is_compiling():
+            return
+        mode = _HERE.modes.pop()
+        if mode is not None:
+            mode.__exit__(None, None, None)
+        if self.is_decided or output is None or not any(layer.training for _, layer in self.layers(holder)):
+            return
+        self.is_decided = True
+        if not self.has_read:
+            self.stop()
+
+
+class _Reading(TorchFunctionMode):
+    """While a module runs, its products with the weights of its layers are regularized."""
+
+    def __init__(self, reader: _Reader, layers: list[tuple[str, nn.Linear]]) -> None:
+        super().__init__()
+        self._reader = reader
+        self._layers = {id(weight): (name, layer) for name, layer in layers if (weight := _weight_of(layer)) is not None}
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func is nn.functional.linear:
+            input, weight, bias = _linear(*args, **kwargs)  # noqa: A001 - torch's own name
+            name, layer = self._layers.get(id(weight), (None, None))
+            if name is not None and layer not in _HERE.running:
+                self._reader.has_read = True
+                self._reader.watch.ran.add(name)
+                return layer.product(input, weight, bias)  # type: ignore[union-attr,operator]
+        if not self._reader.is_decided:
+            for value in (*args, *kwargs.values()):
+                if id(value) in self._layers:
+                    self._reader.watch.read.add(self._layers[id(value)][0])
+        return func(*args, **kwargs)
+
+
+def _linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor | None]:  # noqa: A002
+    return input, weight, bias
+
+
+def _weight_of(layer: nn.Linear) -> Tensor | None:
+    """The layer's weight, where reading it computes nothing."""
+    weight = layer._parameters.get("weight")
+    return vars(layer).get("weight") if weight is None else weight
+
+
+_READ = (
+    "no noise reaches the weights of {names}: in the first training forward {model} read them without calling the "
+    "layer, in a way that cannot be regularized. Leave them out by where, or call the layer"
+)
+_IDLE = (
+    "{names} did not run in the first training forward of {model}, so nothing is regularized there yet. Where the "
+    "model calls a part of its layers on purpose this is right; else leave them out by where, or call them"
+)

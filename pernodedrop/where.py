@@ -1,0 +1,103 @@
+"""Which dense layers of a model are meant, and where their samples lie."""
+
+import re
+import sys
+from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase
+
+from torch import nn
+
+from pernodedrop.layers.regularizing import Regularizing
+from pernodedrop.takeover import own_class
+
+One = str | int | re.Pattern[str]
+Where = One | Iterable[One] | type[nn.Linear] | Callable[[str, nn.Linear], bool] | None
+Holds = Callable[[str, nn.Linear], bool]
+
+
+def chosen_layers(model: nn.Module, where: Where) -> dict[str, nn.Linear]:
+    """The dense layers of the model that `where` chooses, as `regularize` says, by their qualified names.
+
+    Raises:
+        ValueError: `where` is no choice, a name in it chooses nothing, or a layer cannot be regularized any more.
+    """
+    attentions = [module for module in model.modules() if isinstance(module, nn.MultiheadAttention)]
+    never = {attention.out_proj for attention in attentions}
+    layers = {
+        name: module
+        for name, module in model.named_modules(remove_duplicate=False)
+        if name and isinstance(module, nn.Linear) and module not in never
+    }
+    chosen: dict[str, nn.Linear] = {}
+    for one, holds in _choices(where):
+        found = {name: layer for name, layer in layers.items() if holds(name, layer)}
+        if not found and one is not where:
+            raise ValueError(f"where: {one!r} chooses no nn.Linear of {type(model).__name__}")
+        chosen |= found
+    chosen = {name: layer for name, layer in layers.items() if name in chosen}  # in the model's order
+    for name, layer in chosen.items():
+        _check_whole(name, layer)
+    return chosen
+
+
+def batch_dim_of(model: nn.Module, name: str) -> int:
+    """Where the samples lie in the input (B, T, I) or (T, B, I) of the layer of that name: 0 or 1.
+
+    torch's attentions and recurrences tell it for the layers around them: the nearest module that holds the layer and
+    any of these decides. Where there is none, or they disagree, it is 0.
+    """
+    path = name.split(".")
+    for depth in reversed(range(len(path))):
+        around = model.get_submodule(".".join(path[:depth]))
+        told = {
+            bool(module.batch_first)
+            for module in around.modules()
+            if isinstance(module, nn.MultiheadAttention | nn.RNNBase)
+        }
+        if told:
+            return 1 if told == {False} else 0
+    return 0
+
+
+def _choices(where: Where) -> list[tuple[object, Holds]]:
+    """The parts of a choice, each with the layers for which it holds."""
+    if isinstance(where, type):
+        if not issubclass(where, nn.Linear):
+            raise ValueError(f"where must be nn.Linear or a subclass of it, got {where.__name__}")
+        return [(where, lambda _, layer: isinstance(layer, where))]
+    if where is None:
+        return [(where, lambda _, layer: _is_plain(layer))]
+    if isinstance(where, str | int | re.Pattern) and not isinstance(where, bool):
+        return [(where, _matching(where))]
+    if callable(where):
+        return [(where, where)]
+    if isinstance(where, list | tuple | set | frozenset):
+        if wrong := [one for one in where if not isinstance(one, str | int | re.Pattern) or isinstance(one, bool)]:
+            raise ValueError(f"where must list names, patterns or numbers, got {wrong[0]!r}")
+        return [(one, _matching(one)) for one in where]
+    raise ValueError(
+        "where must be a name or pattern, a number in nn.Sequential, a list of these, a subclass of nn.Linear, "
+        f"a predicate of (name, layer) or None, got {where!r}"
+    )
+
+
+def _matching(one: One) -> Holds:
+    if isinstance(one, re.Pattern):
+        return lambda name, layer: _is_plain(layer) and one.fullmatch(name) is not None
+    pattern = str(one)
+    return lambda name, layer: (
+        (_is_plain(layer) and fnmatchcase(name, pattern)) or (name == pattern and not isinstance(layer, Regularizing))
+    )
+
+
+def _is_plain(layer: nn.Linear) -> bool:
+    return own_class(layer) in (nn.Linear, nn.LazyLinear)
+
+
+def _check_whole(name: str, layer: nn.Linear) -> None:
+    """Refuses what another device holds a part of."""
+    sharded = sys.modules.get("torch.distributed.fsdp")
+    held = sharded is not None and isinstance(layer, sharded.FSDPModule)
+    parts = [kind.__name__ for kind in map(type, layer.parameters()) if kind.__name__ in ("DTensor", "FlatParameter")]
+    if held or parts:
+        raise ValueError(f"layer {name!r} is sharded ({', '.join(parts) or type(layer).__name__}): regularize it before")
