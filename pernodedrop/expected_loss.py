@@ -7,8 +7,9 @@ equations 7-11). In pre-activations y_b = W x_b with loss Hessian H_b = d^2 L / 
     dropout, gaussian_dropout:  1/2 s^2 sum_b sum_i x_bi^2 W_:i^T H_b W_:i
 """
 
+import math
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
@@ -36,17 +37,21 @@ def explicit_penalty(
     """The second-order increase of loss(model(inputs)) under noise of variance s^2 = `variance` on the layers.
 
     `loss` maps the model's output to a scalar whose samples do not interact; each of the layers sees (B, I) once.
+    A layer's weight is what its forward multiplies with: a fixed mask of PerNodeDrop counts, pruning too.
     "exact" takes one backward pass per unit, "hutchinson" one per sample of random signs and is unbiased for it.
-    The mask's variance is `Stir(drop_rate, ...).variance`. The model runs as it stands: put it into evaluation mode.
+    The mask's variance is `Stir(drop_rate, ...).variance`. The model runs as it stands, a compiled one uncompiled: put
+    it into evaluation mode.
     Returns a scalar; with `create_graph` it can be minimized itself.
 
     Raises:
-        ValueError: the variant has no such penalty, or a layer did not see one matrix.
+        ValueError: the variant has no such penalty, a method, number or list that is none, a loss that is no scalar of
+            the layers, or a layer that did not see one matrix.
     """
     kind: type[Regularizer] = REGULARIZERS.named(regularizer)
     if kind.noise is None:
         covered = ", ".join(name for name, other in REGULARIZERS.items() if other.noise is not None)
         raise ValueError(f"explicit_penalty covers {covered}, got {regularizer!r}")
+    _check(layers, variance, method, samples)
     shared = kind.noise == "shared"
     total = inputs.new_zeros((), dtype=layers[0].weight.dtype)
     for seen in _watch(model, inputs, loss, layers):
@@ -57,6 +62,22 @@ def explicit_penalty(
             signed = _signed(seen, shared, generator)
             total = total + _quadratic_form(seen, signed, create_graph) / samples
     return 0.5 * variance * total
+
+
+def _check(layers: Sequence[nn.Linear], variance: float, method: str, samples: int) -> None:
+    if method not in get_args(Method):
+        raise ValueError(f"method must be one of {', '.join(get_args(Method))}, got {method!r}")
+    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
+        raise ValueError(f"samples must be an integer of at least 1, got {samples!r}")
+    if not 0.0 <= float(variance) < math.inf:
+        raise ValueError(f"variance must be finite and at least 0, got {variance}")
+    if not layers:
+        raise ValueError("layers must hold at least one nn.Linear, got none")
+    for place, layer in enumerate(layers):
+        if not isinstance(layer, nn.Linear):
+            raise ValueError(f"layers must be of nn.Linear, got {type(layer).__name__} at place {place}")
+        if any(layer is other for other in layers[:place]):
+            raise ValueError(f"layers must name each layer once, got one again at place {place}")
 
 
 class _Seen(NamedTuple):
@@ -87,25 +108,37 @@ def _watch(
 ) -> list[_Seen]:
     met: dict[nn.Module, tuple[Tensor, Tensor]] = {}
 
-    def shift(layer: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor:
+    def shift(layer: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Tensor], output: Tensor) -> Tensor:
+        x = args[0] if args else kwargs["input"]
         if output.dim() != 2 or layer in met:
-            raise ValueError(f"a penalized layer must see one (B, I) matrix once, got {tuple(args[0].shape)}")
-        met[layer] = args[0], torch.zeros_like(output, requires_grad=True)
+            raise ValueError(f"a penalized layer must see one (B, I) matrix once, got {tuple(x.shape)}")
+        met[layer] = x, torch.zeros_like(output, requires_grad=True)
         return output + met[layer][1]
 
-    hooks = [layer.register_forward_hook(shift) for layer in layers]
+    hooks = [layer.register_forward_hook(shift, with_kwargs=True) for layer in layers]
     try:
-        value = loss(model(inputs))
+        with torch.enable_grad(), torch.compiler.set_stance("force_eager"):  # compiled code has no second derivatives
+            value = loss(model(inputs))
     finally:
         for hook in hooks:
             hook.remove()
     if len(met) < len(layers):
         raise ValueError(f"a penalized layer must see one (B, I) matrix once, {len(layers) - len(met)} saw none")
-    gradients = torch.autograd.grad(value, [met[layer][1] for layer in layers], create_graph=True)
+    if not isinstance(value, Tensor) or value.numel() != 1 or not value.requires_grad:
+        shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+        raise ValueError(f"loss must return a scalar that depends on the layers by differentiable steps, got {shape}")
+    gradients = torch.autograd.grad(
+        value, [met[layer][1] for layer in layers], create_graph=True, materialize_grads=True
+    )
     return [
-        _Seen(met[layer][0], layer.weight, met[layer][1], gradient)
+        _Seen(met[layer][0], _weight(layer), met[layer][1], gradient)
         for layer, gradient in zip(layers, gradients, strict=True)
     ]
+
+
+def _weight(layer: nn.Linear) -> Tensor:
+    mask = getattr(layer, "mask", None)
+    return layer.weight if mask is None else layer.weight * mask
 
 
 def _trace(seen: _Seen, shared: bool, create_graph: bool) -> Tensor:

@@ -1,16 +1,25 @@
 """Masksembles (Durasov et al. 2021, arXiv:2012.08334): a few fixed masks with a chosen overlap."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 from pernodedrop.laws import check_drop_rate
 
 MASKS = 4
 SCALES = (1.0, 6.0)
 _DRAWS = 100
+
+
+class OneMaskAtATime(Protocol):
+    """A layer of several masks that can be told to use one for all samples."""
+
+    masks: Tensor  # (n, F)
+    only: int | None  # its number; None: each chunk of the batch has its own
 
 
 def scale_of(drop_rate: float) -> float:
@@ -61,10 +70,61 @@ def generate_masks(
     )
 
 
-def ensemble_predict(model: Callable[[Tensor], Tensor], x: Tensor, masks: int = MASKS) -> Tensor:
-    """The mean prediction over the masks: x (B, ...) is tiled `masks` times, so that tile g meets mask g."""
-    outputs = model(x.repeat(masks, *[1] * (x.dim() - 1)))
-    return outputs.reshape(masks, x.shape[0], *outputs.shape[1:]).mean(0)
+def ensemble_predict(model: Callable[[Tensor], Tensor], x: Tensor, masks: int | None = None) -> Tensor:
+    """The mean prediction over the masks of a model's Masksembles layers: one call of model(x) by each mask.
+
+    Every call sees the whole of x (B, ...), so that a model may split its batch as it likes. `masks` is how many there
+    are, if you want to be sure. Where the model is no nn.Module, the first call finds the layers.
+
+    Raises:
+        ValueError: there is no layer with masks, their numbers differ, or they have not `masks` masks.
+    """
+    met: list[OneMaskAtATime] = []
+    before: list[int | None] = []
+
+    def meet(module: nn.Module, _inputs: object) -> None:
+        if not (hasattr(module, "masks") and hasattr(module, "only")):
+            return
+        layer = cast(OneMaskAtATime, module)
+        if not any(layer is other for other in met):
+            met.append(layer)
+            before.append(layer.only)
+            layer.only = 0
+
+    hook = None
+    try:
+        if isinstance(model, nn.Module):
+            for module in model.modules():
+                meet(module, ())
+            _count(met, masks)
+            total = model(x)
+        else:
+            hook = register_module_forward_pre_hook(meet)
+            total = model(x)
+            hook.remove()
+        count = _count(met, masks)
+        for number in range(1, count):
+            for layer in met:
+                layer.only = number
+            total = total + model(x)
+        return total / count
+    finally:
+        if hook is not None:
+            hook.remove()
+        for layer, only in zip(met, before, strict=True):
+            layer.only = only
+
+
+def _count(layers: Sequence[OneMaskAtATime], wanted: int | None) -> int:
+    """How many masks each of the layers has."""
+    counts = {layer.masks.shape[0] for layer in layers}
+    if len(counts) != 1:
+        found = f"layers of {' and '.join(map(str, sorted(counts)))} masks" if counts else "no Masksembles layer"
+        raise ValueError(f"ensemble_predict needs a model with one number of masks, got {found}")
+    (count,) = counts
+    if wanted not in (None, count):
+        raise ValueError(f"masks must be what the model has, {count}, got {wanted}")
+    return count
 
 
 def _masks_of_width(features: int, ones: int, keys: Tensor) -> Tensor | None:

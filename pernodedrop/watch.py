@@ -19,6 +19,15 @@ from torch.utils.hooks import RemovableHandle
 from pernodedrop.layers.regularizing import Regularizing
 from pernodedrop.takeover import has_own_forward
 
+_READ = (
+    "no noise reaches the weights of {names}: in the first training forward {model} read them without calling the "
+    "layer, in a way that cannot be regularized. Leave them out by where, or call the layer"
+)
+_IDLE = (
+    "{names} did not run in the first training forward of {model}, so nothing is regularized there yet. Where the "
+    "model calls a part of its layers on purpose this is right; else leave them out by where, or call them"
+)
+_COMPILED = "a layer that a model reads instead of calling is noticed outside the graph: call it, or run uncompiled"
 _ITSELF = ""  # the name of a layer in the module that it is itself
 
 
@@ -43,11 +52,15 @@ class Watch:
         self.ran: set[str] = set()
         self.read: set[str] = set()  # whose weights some function met
         self._layers = dict(layers)
+        self._model = type(model).__name__
         self._end: RemovableHandle = model.register_forward_hook(self._ended)
         self._told = {name: _Told(self, name, layer) for name, layer in layers.items()}
         holders: dict[str, dict[str, str]] = {}
         for name, layer in layers.items():
             holder, _, own = name.rpartition(".")
+            while holder and type(model.get_submodule(holder)).forward is nn.Module.forward:
+                holder, _, before = holder.rpartition(".")  # nobody calls a list of modules
+                own = f"{before}.{own}"
             holders.setdefault(holder, {})[own] = name
             if has_own_forward(layer):
                 holders.setdefault(name, {})[_ITSELF] = name
@@ -65,21 +78,27 @@ class Watch:
         """Whether the layer of that name needs to tell no more that it runs."""
         return not any(reader.is_on and name in reader.held.values() for reader in self._readers)
 
-    def _ended(self, model: nn.Module, _inputs: object, _output: object) -> None:
+    def _ended(self, _model: nn.Module, _inputs: object, _output: object) -> None:
         trained = [name for name, layer in self._layers.items() if layer.training]
-        if torch.compiler.is_compiling() or not trained:
-            return
+        if trained and not (torch.compiler.is_compiling() and self.ran.issuperset(trained)):
+            self._conclude(trained)
+
+    @torch.compiler.disable(reason=_COMPILED)
+    def _conclude(self, trained: list[str]) -> None:
         self._end.remove()
-        missing = [name for name in trained if name not in self.ran]
+        for reader in self._readers:
+            if not reader.is_decided and set(trained).issuperset(reader.held.values()):
+                reader.stop()
         for name, told in self._told.items():
             if self.ended(name):
                 told.stop()
+        missing = [name for name in trained if name not in self.ran]
         read = [name for name in missing if name in self.read]
         idle = [name for name in missing if name not in self.read]
         if read:
-            warnings.warn(_READ.format(model=type(model).__name__, names=", ".join(read)), stacklevel=2)
+            warnings.warn(_READ.format(names=", ".join(read), model=self._model), stacklevel=2)
         if idle:
-            warnings.warn(_IDLE.format(model=type(model).__name__, names=", ".join(idle)), stacklevel=2)
+            warnings.warn(_IDLE.format(names=", ".join(idle), model=self._model), stacklevel=2)
 
 
 class _Told:
@@ -92,6 +111,9 @@ class _Told:
             layer.watcher = self
         else:
             self._hook = layer.register_forward_pre_hook(self._met)
+
+    def ran(self) -> None:
+        self._watch.ran.add(self._name)
 
     @contextmanager
     def running(self, layer: nn.Module) -> Iterator[None]:
@@ -135,23 +157,28 @@ class _Reader:
 
     def layers(self, holder: nn.Module) -> list[tuple[str, nn.Linear]]:
         """The regularized layers in the holder, or in its copy on another device, by their names in the model."""
-        there = [
-            (name, holder if own == _ITSELF else holder._modules.get(own, None)) for own, name in self.held.items()
-        ]
+        modules = dict(holder.named_modules(remove_duplicate=False))
+        there = ((name, modules.get(own)) for own, name in self.held.items())
         return [(name, layer) for name, layer in there if isinstance(layer, nn.Linear) and isinstance(layer, Regularizing)]
 
     def _enter(self, holder: nn.Module, _inputs: object) -> None:
-        if torch.compiler.is_compiling():
-            return
+        if self.has_read or not torch.compiler.is_compiling():
+            self._push(holder)
+
+    def _leave(self, holder: nn.Module, _inputs: object, output: object) -> None:
+        if self.has_read or not torch.compiler.is_compiling():
+            self._pop(holder, output)
+
+    @torch.compiler.disable(reason=_COMPILED)
+    def _push(self, holder: nn.Module) -> None:
         layers = self.layers(holder)
         mode = _Reading(self, layers) if any(layer.is_active for _, layer in layers) else None  # type: ignore[attr-defined]
         _HERE.modes.append(mode)
         if mode is not None:
             mode.__enter__()
 
-    def _leave(self, holder: nn.Module, _inputs: object, output: object) -> None:
-        if torch.compiler.is_compiling():
-            return
+    @torch.compiler.disable(reason=_COMPILED)
+    def _pop(self, holder: nn.Module, output: object) -> None:
         mode = _HERE.modes.pop()
         if mode is not None:
             mode.__exit__(None, None, None)
@@ -166,7 +193,6 @@ class _Reading(TorchFunctionMode):
     """While a module runs, its products with the weights of its layers are regularized."""
 
     def __init__(self, reader: _Reader, layers: list[tuple[str, nn.Linear]]) -> None:
-        super().__init__()
         self._reader = reader
         self._layers = {id(weight): (name, layer) for name, layer in layers if (weight := _weight_of(layer)) is not None}
 
@@ -200,13 +226,3 @@ def _weight_of(layer: nn.Linear) -> Tensor | None:
     """The layer's weight, where reading it computes nothing."""
     weight = layer._parameters.get("weight")
     return vars(layer).get("weight") if weight is None else weight
-
-
-_READ = (
-    "no noise reaches the weights of {names}: in the first training forward {model} read them without calling the "
-    "layer, in a way that cannot be regularized. Leave them out by where, or call the layer"
-)
-_IDLE = (
-    "{names} did not run in the first training forward of {model}, so nothing is regularized there yet. Where the "
-    "model calls a part of its layers on purpose this is right; else leave them out by where, or call them"
-)

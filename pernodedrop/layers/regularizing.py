@@ -15,6 +15,9 @@ from torch.nn.modules.module import register_module_module_registration_hook
 class Watcher(Protocol):
     """Who wants to know that a layer runs."""
 
+    def ran(self) -> None:
+        """The layer has run."""
+
     def running(self, layer: nn.Module) -> AbstractContextManager[None]:
         """The context in which the layer computes its own product."""
 
@@ -40,7 +43,10 @@ def watched(forward: Callable[[Any, Tensor], Tensor]) -> Callable[[Any, Tensor],
 
     @functools.wraps(forward)
     def told(self: Any, input: Tensor) -> Tensor:  # noqa: A002 - nn.Linear's own
-        if self.watcher is None or torch.compiler.is_compiling():
+        if self.watcher is None:
+            return forward(self, input)
+        if torch.compiler.is_compiling():
+            self.watcher.ran()
             return forward(self, input)
         with self.watcher.running(self):
             return forward(self, input)
