@@ -13,7 +13,7 @@ from pernodedrop.regularization import Regularization
 from pernodedrop.regularizers import Regularizer, Size
 from pernodedrop.takeover import Takeover
 from pernodedrop.watch import Watch
-from pernodedrop.where import Where, batch_dim_of, chosen_layers
+from pernodedrop.where import Where, batch_dims, chosen_layers
 
 
 class Regularized:
@@ -64,6 +64,8 @@ class Regularized:
         self._take_out(self.regularizer.merges)
 
     def _take_out(self, merging: bool) -> None:
+        for layer, takeover in self._takeovers.items():
+            takeover.check_back(layer)
         if self._watch is not None:
             self._watch.stop()
         names = {layer: name for name, layer in self.layers.items()}
@@ -128,9 +130,10 @@ def put_in(
     elif not chosen:
         raise ValueError(f"where={where!r} chooses no nn.Linear of {type(model).__name__}")
     made: dict[nn.Linear, nn.Linear] = {}
+    dims = batch_dims(model, chosen)
     for name, linear in chosen.items():
         if linear not in made:
-            at = batch_dim_of(model, name) if settings.batch_dim is None else settings.batch_dim
+            at = dims[name] if settings.batch_dim is None else settings.batch_dim
             made[linear] = regularizer.made_for(linear, replace(settings, batch_dim=at), generator)
             if not isinstance(made[linear], Regularizing):
                 must_be_called(made[linear])

@@ -97,7 +97,7 @@ def ensemble_predict(model: Callable[[Tensor], Tensor], x: Tensor, masks: int | 
             for module in model.modules():
                 meet(module, ())
             _count(met, masks)
-            total = model(x)
+            total: Tensor = model(x)
         else:
             hook = register_module_forward_pre_hook(meet)
             total = model(x)

@@ -39,7 +39,7 @@ def _kept_by_parametrization(layer: nn.Linear, factors: Tensor) -> bool:
     before = {key: value.clone() for key, value in layer.state_dict().items()}
     wanted = layer.weight * factors
     try:
-        layer.weight = wanted  # type: ignore[assignment]
+        layer.weight = wanted
         if torch.allclose(layer.weight, wanted, rtol=1e-4, atol=1e-6):
             return True
     except (NotImplementedError, RuntimeError, ValueError):

@@ -11,7 +11,8 @@ class Regularization:
     """A regularizer and its settings. A regularizer without a stir type, mask mode, ... ignores these.
 
     Raises:
-        ValueError: an unknown regularizer, a drop rate outside [0, 1) or another batch_dim. A regularizer checks its own settings itself.
+        ValueError: an unknown regularizer, a drop rate outside [0, 1) or another batch_dim. A regularizer checks
+            its own settings itself.
     """
 
     regularizer: str = "pernodedrop"
@@ -21,7 +22,7 @@ class Regularization:
     noisy_fraction: float = 1.0  # in [0, 1]
     share_time: bool = True  # PerNodeDrop: one mask for all positions of a sample
     backend: str = "auto"
-    batch_dim: int | None = None  # where the samples lie in (B, T, I): 0 or 1; None: where torch's modules tell it, or 0
+    batch_dim: int | None = None  # of the samples in (B, T, I): 0 or 1; None: as torch's modules around tell, or 0
 
     def __post_init__(self) -> None:
         REGULARIZERS.check(self.regularizer)

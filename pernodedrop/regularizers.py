@@ -66,7 +66,7 @@ class Regularizer(abc.ABC):
 
     def settle(self, layer: nn.Linear) -> None:
         """Draw what is drawn once, when a layer of a finished model has taken over what `made_for` made."""
-        return None
+        return
 
     def merge(self, model: nn.Module, name: str, layer: nn.Linear) -> None:
         """Change the weight of the model's layer so that the plain layer predicts as this one does in evaluation.
@@ -74,7 +74,7 @@ class Regularizer(abc.ABC):
         Raises:
             ValueError: the weight cannot hold that.
         """
-        return None
+        return
 
     def set_drop_rate(self, layer: nn.Linear, rate: float) -> None:
         """Draw with another rate from the layer's next forward pass on.

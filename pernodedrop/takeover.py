@@ -5,8 +5,8 @@ parametrizations), hooks, attributes, its name and everybody who holds it. Only 
 the regularized layer keeps beside a dense layer's own.
 """
 
+import sys
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 from torch import nn
@@ -31,7 +31,7 @@ class Takeover:
         self._gained: dict[str, dict[str, Any]] = {"": {k: v for k, v in vars(made).items() if k not in _OWN}}
         self._gained |= {held: dict(vars(made)[held]) for held in _HELD}
         self._transient = made._non_persistent_buffers_set
-        self._back: dict[type, type] = {}
+        self._bases: list[type[nn.Linear]] = []  # what the layer may be made of, once it is no lazy one any more too
         self._check(layer)
 
     def lay(self, layer: nn.Linear) -> None:
@@ -45,6 +45,12 @@ class Takeover:
     def is_on(self, layer: nn.Linear) -> bool:
         """Whether the layer is regularized by this."""
         return _stack(layer)[-1:] == [self]
+
+    def check_back(self, layer: nn.Linear) -> None:
+        """Raises ValueError where the layer has become something that `give_back` refuses."""
+        if self.is_on(layer):
+            check_whole(self._name, layer)
+            _of_base(type(layer), self._left)
 
     def give_back(self, layer: nn.Linear) -> None:
         """Make the layer what it was, with all that it has learned and gained meanwhile. A second time does nothing.
@@ -83,9 +89,7 @@ class Takeover:
         below = _stack(layer)
         if not below:
             if isinstance(layer, Regularizing):
-                raise ValueError(
-                    f"layer {self._name!r} is a {type(layer).__name__} already: leave it out by where, or build it plain"
-                )
+                raise ValueError(f"layer {self._name!r} is a {type(layer).__name__} already: leave it out by where")
             _of_base(type(layer), self._joined)
         there = {*vars(layer), *layer._buffers, *layer._modules, *layer._parameters}
         wanted = self._names()
@@ -108,15 +112,25 @@ class Takeover:
                 f"layer {self._name!r} is a {base.__name__}, whose class takes no regularizer ({error}): "
                 "leave it out by where"
             ) from error
-        self._back[joined] = base
+        self._bases.append(base)
         return joined
 
-    def _left(self, base: type[nn.Linear]) -> type[nn.Linear]:
-        if base not in self._back:
-            raise ValueError(
-                f"layer {self._name!r} has become a {base.__name__} since it was regularized: undo that first"
-            )
-        return self._back[base]
+    def _left(self, kind: type[nn.Linear]) -> type[nn.Linear]:
+        for base in self._bases:
+            if _joined(base, self._kind) is kind:
+                return base
+        raise ValueError(f"layer {self._name!r} has become a {kind.__name__} since it was regularized: undo that first")
+
+
+def check_whole(name: str, layer: nn.Linear) -> None:
+    """Raises ValueError where other processes hold parts of the layer."""
+    fsdp = sys.modules.get("torch.distributed.fsdp")
+    held = fsdp is not None and isinstance(layer, fsdp.FSDPModule)
+    parts = {type(parameter).__name__ for parameter in layer.parameters()} & {"DTensor", "FlatParameter"}
+    if held or parts or not (hasattr(layer, "weight") or nn.utils.parametrize.is_parametrized(layer)):
+        raise ValueError(
+            f"layer {name!r} is sharded, and this process holds a part of it: change the model before it is sharded"
+        )
 
 
 def is_lazy(layer: nn.Module) -> bool:
@@ -148,18 +162,24 @@ def _of_base(kind: type[Any], change: Callable[[type[Any]], type[Any]], *, rebui
     return type(f"Parametrized{base.__name__}", (base,), own)
 
 
-@cache
+_JOINED: dict[tuple[type[nn.Linear], type[nn.Linear]], type[nn.Linear]] = {}
+
+
 def _joined(base: type[nn.Linear], kind: type[nn.Linear]) -> type[nn.Linear]:
     """A dense layer of both classes: the regularizer acts in front of the base's own forward, or within it."""
     if base is nn.Linear:
         return kind
+    if (base, kind) in _JOINED:
+        return _JOINED[base, kind]
     first, second = (kind, base) if getattr(kind, "acts_on_input", False) else (base, kind)
     name = f"{kind.__name__}_{base.__name__}"
-    return type(name, (first, second), {"__module__": __name__, "__reduce_ex__": _reduce, "_made_of": (base, kind)})
+    own = {"__module__": __name__, "__reduce_ex__": _reduce, "_made_of": (base, kind)}
+    return _JOINED.setdefault((base, kind), type(name, (first, second), own))
 
 
 def _reduce(layer: nn.Linear, _protocol: object) -> tuple[Any, ...]:
-    return _empty, layer._made_of, layer.__getstate__()  # type: ignore[operator]
+    state: dict[str, Any] = layer.__getstate__()  # type: ignore[no-untyped-call]
+    return _empty, layer._made_of, state
 
 
 def _empty(base: type[nn.Linear], kind: type[nn.Linear]) -> nn.Linear:
@@ -168,4 +188,5 @@ def _empty(base: type[nn.Linear], kind: type[nn.Linear]) -> nn.Linear:
 
 
 def _stack(layer: nn.Linear) -> list[Takeover]:
-    return vars(layer).get(_STACK, [])
+    stack: list[Takeover] = vars(layer).get(_STACK, [])
+    return stack

@@ -9,7 +9,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ParamSpec, cast
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,7 @@ from torch.utils.hooks import RemovableHandle
 from pernodedrop.layers.regularizing import Regularizing
 from pernodedrop.takeover import has_own_forward
 
+P = ParamSpec("P")
 _READ = (
     "no noise reaches the weights of {names}: in the first training forward {model} read them without calling the "
     "layer, in a way that cannot be regularized. Leave them out by where, or call the layer"
@@ -28,6 +29,13 @@ _IDLE = (
     "model calls a part of its layers on purpose this is right; else leave them out by where, or call them"
 )
 _COMPILED = "a layer that a model reads instead of calling is noticed outside the graph: call it, or run uncompiled"
+
+
+def _outside_the_graph(function: Callable[P, None]) -> Callable[P, None]:
+    disabled: Callable[P, None] = torch.compiler.disable(function, reason=_COMPILED)  # type: ignore[no-untyped-call]
+    return disabled
+
+
 _ITSELF = ""  # the name of a layer in the module that it is itself
 
 
@@ -35,7 +43,7 @@ class _Local(threading.local):
     """What runs in this thread."""
 
     def __init__(self) -> None:
-        self.running: list[nn.Module] = []  # layers that compute their own product
+        self.running: list[object] = []  # layers that compute their own product
         self.modes: list[TorchFunctionMode | None] = []  # of the modules that hold layers
 
 
@@ -83,7 +91,7 @@ class Watch:
         if trained and not (torch.compiler.is_compiling() and self.ran.issuperset(trained)):
             self._conclude(trained)
 
-    @torch.compiler.disable(reason=_COMPILED)
+    @_outside_the_graph
     def _conclude(self, trained: list[str]) -> None:
         self._end.remove()
         for reader in self._readers:
@@ -129,7 +137,7 @@ class _Told:
 
     def stop(self) -> None:
         if vars(self._layer).get("watcher") is self:
-            del self._layer.watcher  # type: ignore[union-attr]
+            del self._layer.watcher
         if self._hook is not None:
             self._hook.remove()
 
@@ -142,59 +150,64 @@ class _Reader:
 
     def __init__(self, watch: Watch, holder: nn.Module, held: dict[str, str]) -> None:
         self.watch, self.held = watch, held
-        self.is_on = True
         self.is_decided = False
         self.has_read = False
-        self._hooks: list[RemovableHandle] = [
-            holder.register_forward_pre_hook(self._enter, prepend=True),
-            holder.register_forward_hook(self._leave, always_call=True),
-        ]
+        self._start(holder, self._enter, self._leave)
 
     def stop(self) -> None:
         self.is_on = False
         for hook in self._hooks:
             hook.remove()
 
-    def layers(self, holder: nn.Module) -> list[tuple[str, nn.Linear]]:
+    def layers(self, holder: nn.Module) -> list[tuple[str, Regularizing]]:
         """The regularized layers in the holder, or in its copy on another device, by their names in the model."""
         modules = dict(holder.named_modules(remove_duplicate=False))
         there = ((name, modules.get(own)) for own, name in self.held.items())
-        return [(name, layer) for name, layer in there if isinstance(layer, nn.Linear) and isinstance(layer, Regularizing)]
+        return [(name, layer) for name, layer in there if isinstance(layer, Regularizing)]
 
-    def _enter(self, holder: nn.Module, _inputs: object) -> None:
-        if self.has_read or not torch.compiler.is_compiling():
-            self._push(holder)
+    def _start(self, holder: nn.Module, enter: Callable[..., None], leave: Callable[..., None]) -> None:
+        self.is_on = True
+        self._hooks: list[RemovableHandle] = [
+            holder.register_forward_pre_hook(enter, prepend=True),
+            holder.register_forward_hook(leave, always_call=True),
+        ]
 
-    def _leave(self, holder: nn.Module, _inputs: object, output: object) -> None:
-        if self.has_read or not torch.compiler.is_compiling():
-            self._pop(holder, output)
+    def _enter(self, holder: nn.Module, inputs: object) -> None:
+        if not torch.compiler.is_compiling():
+            self._push(holder, inputs)
 
-    @torch.compiler.disable(reason=_COMPILED)
-    def _push(self, holder: nn.Module) -> None:
+    def _leave(self, holder: nn.Module, inputs: object, output: object) -> None:
+        if not torch.compiler.is_compiling():
+            self._pop(holder, inputs, output)
+
+    @_outside_the_graph
+    def _push(self, holder: nn.Module, _inputs: object) -> None:
         layers = self.layers(holder)
-        mode = _Reading(self, layers) if any(layer.is_active for _, layer in layers) else None  # type: ignore[attr-defined]
+        mode = _Reading(self, layers) if any(layer.is_active for _, layer in layers) else None
         _HERE.modes.append(mode)
         if mode is not None:
-            mode.__enter__()
+            mode.__enter__()  # type: ignore[no-untyped-call]
 
-    @torch.compiler.disable(reason=_COMPILED)
-    def _pop(self, holder: nn.Module, output: object) -> None:
+    @_outside_the_graph
+    def _pop(self, holder: nn.Module, _inputs: object, output: object) -> None:
         mode = _HERE.modes.pop()
         if mode is not None:
-            mode.__exit__(None, None, None)
-        if self.is_decided or output is None or not any(layer.training for _, layer in self.layers(holder)):
+            mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+        trained = any(cast(nn.Module, layer).training for _, layer in self.layers(holder))
+        if self.is_decided or output is None or not trained:
             return
         self.is_decided = True
-        if not self.has_read:
-            self.stop()
+        self.stop()
+        if self.has_read:
+            self._start(holder, self._push, self._pop)  # compiled or not
 
 
 class _Reading(TorchFunctionMode):
     """While a module runs, its products with the weights of its layers are regularized."""
 
-    def __init__(self, reader: _Reader, layers: list[tuple[str, nn.Linear]]) -> None:
+    def __init__(self, reader: _Reader, layers: list[tuple[str, Regularizing]]) -> None:
         self._reader = reader
-        self._layers = {id(weight): (name, layer) for name, layer in layers if (weight := _weight_of(layer)) is not None}
+        self._layers = {id(_weight_of(layer)): (name, layer) for name, layer in layers}
 
     def __torch_function__(
         self,
@@ -206,11 +219,10 @@ class _Reading(TorchFunctionMode):
         kwargs = kwargs or {}
         if func is nn.functional.linear:
             input, weight, bias = _linear(*args, **kwargs)  # noqa: A001 - torch's own name
-            name, layer = self._layers.get(id(weight), (None, None))
-            if name is not None and layer not in _HERE.running:
+            if (known := self._layers.get(id(weight))) is not None and known[1] not in _HERE.running:
                 self._reader.has_read = True
-                self._reader.watch.ran.add(name)
-                return layer.product(input, weight, bias)  # type: ignore[union-attr,operator]
+                self._reader.watch.ran.add(known[0])
+                return known[1].product(input, weight, bias)
         if not self._reader.is_decided:
             for value in (*args, *kwargs.values()):
                 if id(value) in self._layers:
@@ -222,7 +234,6 @@ def _linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> tuple[
     return input, weight, bias
 
 
-def _weight_of(layer: nn.Linear) -> Tensor | None:
-    """The layer's weight, where reading it computes nothing."""
-    weight = layer._parameters.get("weight")
-    return vars(layer).get("weight") if weight is None else weight
+def _weight_of(layer: Regularizing) -> object:
+    """The layer's weight, or the layer where reading it computes something."""
+    return vars(layer)["_parameters"].get("weight", vars(layer).get("weight", layer))

@@ -1,14 +1,13 @@
 """Which dense layers of a model are meant, and where their samples lie."""
 
 import re
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from torch import nn
 
 from pernodedrop.layers.regularizing import Regularizing
-from pernodedrop.takeover import own_class
+from pernodedrop.takeover import check_whole, own_class
 
 One = str | int | re.Pattern[str]
 Where = One | Iterable[One] | type[nn.Linear] | Callable[[str, nn.Linear], bool] | None
@@ -36,27 +35,30 @@ def chosen_layers(model: nn.Module, where: Where) -> dict[str, nn.Linear]:
         chosen |= found
     chosen = {name: layer for name, layer in layers.items() if name in chosen}  # in the model's order
     for name, layer in chosen.items():
-        _check_whole(name, layer)
+        check_whole(name, layer)
     return chosen
 
 
-def batch_dim_of(model: nn.Module, name: str) -> int:
-    """Where the samples lie in the input (B, T, I) or (T, B, I) of the layer of that name: 0 or 1.
+def batch_dims(model: nn.Module, names: Iterable[str]) -> dict[str, int]:
+    """Where the samples lie in the inputs (B, T, I) or (T, B, I) of the layers of these names: 0 or 1.
 
-    torch's attentions and recurrences tell it for the layers around them: the nearest module that holds the layer and
-    any of these decides. Where there is none, or they disagree, it is 0.
+    torch's attentions and recurrences tell it for the layers around them: the nearest module that holds a layer and any
+    of these decides. Where there is none, or they disagree, it is 0.
     """
-    path = name.split(".")
-    for depth in reversed(range(len(path))):
-        around = model.get_submodule(".".join(path[:depth]))
-        told = {
-            bool(module.batch_first)
-            for module in around.modules()
-            if isinstance(module, nn.MultiheadAttention | nn.RNNBase)
-        }
-        if told:
-            return 1 if told == {False} else 0
-    return 0
+    told: dict[str, set[bool]] = {}
+    for name, module in model.named_modules(remove_duplicate=False):
+        if isinstance(module, nn.MultiheadAttention | nn.RNNBase):
+            for around in _around(name):
+                told.setdefault(around, set()).add(bool(module.batch_first))
+    found = {name: next((told[around] for around in _around(name) if around in told), set()) for name in names}
+    return {name: 1 if batch_first == {False} else 0 for name, batch_first in found.items()}
+
+
+def _around(name: str) -> Iterator[str]:
+    """The names of the modules around the one of that name, the nearest first."""
+    while name:
+        name = name.rpartition(".")[0]
+        yield name
 
 
 def _choices(where: Where) -> list[tuple[object, Holds]]:
@@ -92,12 +94,3 @@ def _matching(one: One) -> Holds:
 
 def _is_plain(layer: nn.Linear) -> bool:
     return own_class(layer) in (nn.Linear, nn.LazyLinear)
-
-
-def _check_whole(name: str, layer: nn.Linear) -> None:
-    """Refuses what another device holds a part of."""
-    sharded = sys.modules.get("torch.distributed.fsdp")
-    held = sharded is not None and isinstance(layer, sharded.FSDPModule)
-    parts = [kind.__name__ for kind in map(type, layer.parameters()) if kind.__name__ in ("DTensor", "FlatParameter")]
-    if held or parts:
-        raise ValueError(f"layer {name!r} is sharded ({', '.join(parts) or type(layer).__name__}): regularize it before")

@@ -64,7 +64,7 @@ def must_be_called(module: nn.Module) -> None:
 
 def reads_out_proj(module: nn.Module) -> bool:
     """Whether the module reads the weights of its `out_proj` and never calls it."""
-    return isinstance(module, nn.MultiheadAttention) and type(module).forward is nn.MultiheadAttention.forward
+    return isinstance(module, nn.MultiheadAttention) and type(module).forward == nn.MultiheadAttention.forward
 
 
 def _stand(_module: nn.Module, _inputs: tuple[Any, ...]) -> None:
@@ -72,10 +72,10 @@ def _stand(_module: nn.Module, _inputs: tuple[Any, ...]) -> None:
 
 
 def _refuse_out_proj(module: nn.Module, name: str, child: nn.Module | None) -> None:
-    if name == "out_proj" and isinstance(child, Regularizing) and reads_out_proj(module):
+    if name == "out_proj" and reads_out_proj(module) and isinstance(child, Regularizing):
         raise ValueError(
-            f"out_proj of nn.MultiheadAttention must be a plain nn.Linear: torch reads its weight and never calls it, so "
-            f"{type(child).__name__} would have no effect; regularize a layer before or after the attention"
+            "out_proj of nn.MultiheadAttention must be a plain nn.Linear: torch reads its weight and never calls it, "
+            f"so {type(child).__name__} would have no effect; regularize a layer before or after the attention"
         )
 
 
