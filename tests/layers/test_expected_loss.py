@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pernodedrop import PerNodeDropLinear
 from pernodedrop.expected_loss import explicit_penalty
 from pernodedrop.functional import dropconnect_linear, gaussian_dropout, pernode_linear
 from tests.layers.evidence import assert_mean
@@ -153,3 +154,66 @@ def test_what_has_no_penalty_is_refused() -> None:
     with pytest.raises(ValueError, match="1 saw none"):
         stranger = nn.Linear(2, 2).double()
         explicit_penalty(layer, x, Tensor.mean, layers=[layer, stranger], regularizer="dropout", variance=0.5)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"method": "exakt"}, "method must be one of exact, hutchinson, got 'exakt'"),
+        ({"method": "hutchinson", "samples": 0}, "samples must be an integer of at least 1, got 0"),
+        ({"method": "hutchinson", "samples": 1.5}, "samples must be an integer of at least 1, got 1.5"),
+        ({"variance": -1.0}, "variance must be finite and at least 0, got -1.0"),
+        ({"variance": math.nan}, "variance must be finite and at least 0, got nan"),
+        ({"variance": math.inf}, "variance must be finite and at least 0, got inf"),
+        ({"layers": []}, "layers must hold at least one nn.Linear, got none"),
+        ({"layers": [nn.Conv2d(1, 1, 1)]}, "layers must be of nn.Linear, got Conv2d at place 0"),
+        ({"regularizer": "pernodrop"}, "regularizer must be one of"),
+        ({"loss": lambda y: y}, r"loss must return a scalar .*, got \(4, 3\)"),
+        ({"loss": lambda y: 1.0}, "loss must return a scalar .*, got float"),
+        ({"loss": lambda y: y.detach().sum()}, r"loss must return a scalar .*, got \(\)"),
+    ],
+)
+def test_a_wrong_setting_of_the_penalty_is_refused(settings: dict, message: str) -> None:
+    x, layer = batch()
+    settings = {"loss": Tensor.mean, "layers": [layer], "regularizer": "dropout", "variance": 0.5} | settings
+    with pytest.raises(ValueError, match=message):
+        explicit_penalty(layer, x, **settings)
+
+
+def test_a_layer_is_penalized_once() -> None:
+    x, layer = batch()
+    with pytest.raises(ValueError, match="layers must name each layer once, got one again at place 1"):
+        explicit_penalty(layer, x, Tensor.mean, layers=[layer, layer], regularizer="dropout", variance=0.5)
+
+
+def test_the_penalty_of_any_call_of_the_layer() -> None:
+    class Keyword(nn.Module):
+        def __init__(self, layer: nn.Module) -> None:
+            super().__init__()
+            self.layer = layer
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.layer(input=x)
+
+    x, layer = batch()
+    settings = {"loss": lambda y: y.exp().mean(), "layers": [layer], "regularizer": "pernodedrop", "variance": 0.5}
+    expected = explicit_penalty(layer, x, **settings)
+    for model in (
+        Keyword(layer),
+        torch.compile(layer, backend="aot_eager"),
+        nn.Sequential(torch.compile(layer, backend="aot_eager")),
+    ):
+        torch.testing.assert_close(explicit_penalty(model, x, **settings), expected)
+    with torch.no_grad():
+        torch.testing.assert_close(explicit_penalty(layer, x, **settings), expected)
+
+
+def test_the_penalty_of_a_fixed_mask_is_that_of_the_masked_weight() -> None:
+    x, plain = batch()
+    masked = PerNodeDropLinear(I, J, mask_mode="fixed", stir_type="gaussian").double()
+    plain.load_state_dict({"weight": (masked.weight * masked.mask).detach(), "bias": masked.bias.detach()})
+    penalties = [
+        explicit_penalty(layer, x, lambda y: y.exp().mean(), layers=[layer], regularizer="dropconnect", variance=0.5)
+        for layer in (plain, masked)
+    ]
+    torch.testing.assert_close(*penalties)

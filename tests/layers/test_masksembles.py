@@ -71,3 +71,31 @@ def test_impossible_settings_are_refused() -> None:
         generate_masks(0, 0.5)
     with pytest.raises(ValueError, match="batch with 64 features"):
         Masksembles(64)(torch.ones(3, 63))
+
+
+@pytest.mark.parametrize("masks", [2, 8])
+def test_ensemble_prediction_knows_how_many_masks_there_are(masks: int) -> None:
+    """And it does not matter that a model computes its batch in parts, or stands behind a function."""
+    layer = Masksembles(16, drop_rate=0.3, masks=masks)
+    head, x = nn.Linear(16, 3), torch.randn(5, 16)
+
+    class InParts(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = layer
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.cat([head(self.layer(part)) for part in x.split(2)])
+
+    expected = torch.stack([head(x * mask) for mask in layer.masks]).mean(0)
+    for model in (nn.Sequential(layer, head), InParts(), lambda x: head(layer(x))):
+        torch.testing.assert_close(ensemble_predict(model, x), expected)
+        torch.testing.assert_close(ensemble_predict(model, x, masks), expected)
+        assert layer.only is None
+        with pytest.raises(ValueError, match=f"masks must be what the model has, {masks}, got 3"):
+            ensemble_predict(model, x, 3)
+        assert layer.only is None
+    with pytest.raises(ValueError, match=f"got layers of {min(masks, 4)} and {max(masks, 4)} masks"):
+        ensemble_predict(nn.Sequential(layer, Masksembles(16)), x)
+    with pytest.raises(ValueError, match="got no Masksembles layer"):
+        ensemble_predict(head, x)

@@ -174,7 +174,7 @@ def test_compiled_it_is_right_or_warned_about_or_refused() -> None:
     assert not torch.equal(*(torch.compile(reading, backend="eager")(torch.ones(3, 16)) for _ in range(2)))
     torch._dynamo.reset()
     with pytest.raises(torch._dynamo.exc.Unsupported, match="reads instead of calling"):
-        torch.compile(reading, backend="eager", fullgraph=True)(x)
+        torch.compile(nn.Sequential(reading), backend="eager", fullgraph=True)(torch.ones(3, 16))
 
 
 @pytest.mark.parametrize("training", [True, False])

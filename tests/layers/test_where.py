@@ -79,7 +79,7 @@ def test_an_attention_projection_is_never_chosen_in_any_place() -> None:
     block = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
     shared = regularize(nn.Sequential(block, block), where=nn.Linear)
     assert list(shared.layers) == ["0.linear1", "0.linear2", "1.linear1", "1.linear2"]
-    with pytest.raises(ValueError, match="must be a plain nn.Linear: torch reads its weight and never calls it"):
+    with pytest.raises(ValueError, match=r"must be a plain nn\.Linear: torch reads its weight and never calls it"):
         block.self_attn.out_proj = PerNodeDropLinear(8, 8)
 
 
