@@ -29,6 +29,15 @@ class Reading(nn.Linear):
         return nn.functional.linear(x, weight=self.weight, bias=self.bias) * 3
 
 
+CALLS: list[nn.Module] = []
+
+
+def halved(layer: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """A hook that changes what the layer sees."""
+    CALLS.append(layer)
+    return (inputs[0] * 0.5,)
+
+
 def low_rank(layer: nn.Linear) -> None:
     layer.left, layer.right = nn.Parameter(torch.randn(16, 2)), nn.Parameter(torch.randn(2, 16))
     layer.register_forward_hook(lambda module, inputs, output: output + inputs[0] @ module.left @ module.right)
@@ -102,37 +111,28 @@ def test_a_fixed_mask_is_merged_into_it_or_refused(how: str) -> None:
 @pytest.mark.parametrize("regularizer", REGULARIZERS)
 @pytest.mark.parametrize("kind", [Scaled, Reading])
 def test_a_forward_of_its_own_is_stirred_and_kept(kind: type[nn.Linear], regularizer: str) -> None:
-    model, x, seen = nn.Sequential(kind(8, 8)).eval(), torch.randn(6, 8), []
-    model[0].register_forward_pre_hook(lambda _, inputs: (seen.append(1), (inputs[0] * 0.5,))[1])
+    model, x = nn.Sequential(kind(8, 8)).eval(), torch.randn(6, 8)
+    model[0].register_forward_pre_hook(halved)
     model[0].note = "kept"
     plain = model(x).detach()
     handle = regularize(model, regularizer, where=kind, drop_rate=0.3)
     if regularizer != "masksembles":
         assert torch.equal(model(x), plain)
-    seen.clear()
+    CALLS.clear()
     noisy = model.train()(x)
     assert not torch.allclose(noisy, plain, atol=1e-4)
-    assert (len(seen), isinstance(model[0], kind), model[0].note) == (1, True, "kept")
+    assert (len(CALLS), isinstance(model[0], kind), model[0].note) == (1, True, "kept")
     bias = model[0].bias
     if regularizer in ("dropconnect", "pernodedrop"):
         silenced = nn.Sequential(copy.deepcopy(model[0]))
         silenced[0].weight.data.zero_()
         torch.testing.assert_close(silenced(x), (3 * bias).expand(6, 8))  # the bias is never dropped, and scaled once
-    for twin in (copy.deepcopy(model[0]), pickled(model[0])):
+    for twin in (copy.deepcopy(model[0]), pickle.loads(pickle.dumps(model[0]))):
         assert type(twin) is type(model[0])
         assert twin(x).shape == (6, 8)
     handle.undo()
     assert type(model[0]) is kind
     assert torch.equal(model.eval()(x), plain)
-
-
-def pickled(layer: nn.Linear) -> nn.Linear:
-    """By way of a file; the test's own hook, a lambda, stays behind."""
-    hooks, layer._forward_pre_hooks = layer._forward_pre_hooks, type(layer._forward_pre_hooks)()
-    try:
-        return pickle.loads(pickle.dumps(layer))
-    finally:
-        layer._forward_pre_hooks = hooks
 
 
 def test_a_whole_model_is_saved_and_copied_before_and_after_its_first_forward() -> None:
