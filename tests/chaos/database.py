@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -9,10 +10,27 @@ from types import TracebackType
 from typing import Self
 
 import psutil
+import psycopg2
 import sqlalchemy as sa
 
 from service.storage.database.database import initialise
 from service.storage.embedded import EmbeddedPostgres
+from service.storage.embedded.binaries import install_for
+
+# One of each class that has been met in the middle of a healthy training.
+SQLSTATES = ("25006", "XX000", "XX001", "25P03", "0A000", "42501", "23505", "22P02", "40001", "53100", "57014", "57P01")
+RAISED_S = 10.0  # for somebody to write a point
+RESTORES = 5  # attempts
+_HICCUP = """
+    CREATE SEQUENCE hiccup;
+    CREATE FUNCTION hiccup() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF nextval('hiccup') = 1 THEN RAISE EXCEPTION 'hiccup' USING errcode = '{sqlstate}'; END IF;
+        RETURN new;
+    END $$;
+    CREATE TRIGGER hiccup BEFORE INSERT ON fleet.curves FOR EACH ROW EXECUTE FUNCTION hiccup();
+"""
+_CALM = "DROP TRIGGER hiccup ON fleet.curves; DROP FUNCTION hiccup; DROP SEQUENCE hiccup"
 
 
 class Server:
@@ -58,6 +76,65 @@ class Server:
                 time.sleep(seconds)
             finally:
                 _send(family, signal.SIGCONT)
+
+    def raise_once(self, sqlstate: str) -> None:
+        """Raise an error of this SQLSTATE once, where a worker writes a point of a curve."""
+        with self._mishap:
+            self._execute(_HICCUP.format(sqlstate=sqlstate))
+            deadline = time.monotonic() + RAISED_S
+            while not self._execute("SELECT is_called FROM hiccup") and time.monotonic() < deadline:
+                time.sleep(0.1)
+            self._execute(_CALM)
+
+    def read_only(self, seconds: float) -> None:
+        """Refuse every write for `seconds`, as a server does that has lost its disk or become a replica."""
+        settings = self._folder / "data" / "postgresql.auto.conf"
+        usual = settings.read_text()
+        with self._mishap:
+            try:
+                settings.write_text(usual + "default_transaction_read_only = on\n")
+                self._postmaster.send_signal(signal.SIGHUP)
+                time.sleep(seconds)
+            finally:
+                settings.write_text(usual)
+                self._postmaster.send_signal(signal.SIGHUP)
+
+    def dump(self) -> Path:
+        """A dump of the database as it is now."""
+        with self._mishap:
+            file = self._folder.parent / f"dump-{time.monotonic_ns()}"
+            self._run("pg_dump", "--format=custom", "--file", str(file))
+            return file
+
+    def restore(self, dump: Path) -> None:
+        """Set the database back to a dump, while everybody goes on."""
+        with self._mishap:
+            for attempt in range(RESTORES):  # it may deadlock with those who are at work
+                try:
+                    self._run("pg_restore", "--clean", "--if-exists", "--single-transaction", str(dump))
+                except subprocess.CalledProcessError as error:
+                    if attempt == RESTORES - 1:
+                        raise RuntimeError(error.stderr) from error
+                else:
+                    return
+
+    def _run(self, program: str, *arguments: str) -> None:
+        address = sa.make_url(self.url)
+        command = [program, *arguments, "--host", address.host or "", "--port", str(address.port)]
+        command += ["--username", address.username or "", "--dbname", address.database or ""]
+        command[0] = str(install_for(self._folder / "data") / "bin" / program)
+        environment = {**os.environ, "PGPASSWORD": address.password or ""}
+        subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+
+    def _execute(self, statements: str) -> object:
+        """The first value of the last statement's rows, if it has rows."""
+        connection = psycopg2.connect(sa.make_url(self.url).set(drivername="postgresql").render_as_string(False))
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(statements)
+                return cursor.fetchone()[0] if cursor.description else None
+        finally:
+            connection.close()
 
     @property
     def _postmaster(self) -> psutil.Process:
