@@ -169,6 +169,7 @@ class Agent:
                     self._settle(hand_back)
         except LeaseLost as lost:
             log.warning("%s", lost)
+            self._db.doubt()
             self._restart_process()
         except AWAY as error:
             log.warning("run %d is handed back: %s", lease.run_id, first_line(error))
