@@ -18,9 +18,15 @@ def dumped(url: str, file: Path) -> Path:
 
 
 def over_the_old_one(url: str, dump: Path) -> None:
-    """Drop every table and make it again, in one transaction."""
-    options = ("--clean", "--if-exists", "--single-transaction")
-    _run("pg_restore", *options, f"--dbname={_plain(url)}", str(dump))
+    """Drop every table and make it again, in one transaction, which live clients may make wait for them in a circle."""
+    command = ("pg_restore", "--clean", "--if-exists", "--single-transaction", f"--dbname={_plain(url)}", str(dump))
+    for _ in range(10):
+        try:
+            return _run(*command)
+        except subprocess.CalledProcessError as error:
+            if "deadlock detected" not in error.stderr:
+                raise
+    raise TimeoutError("every restore met a deadlock")
 
 
 def into_a_new_database(url: str, dump: Path) -> None:

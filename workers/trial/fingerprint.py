@@ -38,7 +38,7 @@ def _data_of(task: Task, device: torch.device) -> str:
             for tensor in _tensors(getattr(splits, field.name)):
                 digest.update(repr((field.name, tuple(tensor.shape), tensor.dtype)).encode())
                 dense = tensor.detach() if tensor.layout is torch.strided else tensor.detach().to_dense()
-                for part in dense.reshape(-1).split(_CHUNK):
+                for part in torch.split(dense.reshape(-1), _CHUNK):
                     digest.update(memoryview(part.cpu().view(torch.uint8).numpy()))
         known[device] = digest.hexdigest()
     return known[device]

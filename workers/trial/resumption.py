@@ -29,18 +29,20 @@ def resumed(store: CheckpointStore | None, order: Order, training_of: Callable[[
     try:
         repeat, history = _progress(kept, order)
     except Exception as error:  # whatever a damaged one leads to
-        return _begin_anew(order, error)
+        _warn(order, error)
+        return None
     training = training_of(repeat)
     try:
         training.load_state_dict(kept["training"])
     except Exception as error:
         if is_out_of_memory(error):
             raise
-        return _begin_anew(order, error)
+        _warn(order, error)
+        return None
     return repeat, history, training
 
 
-def _begin_anew(order: Order, error: Exception) -> None:
+def _warn(order: Order, error: Exception) -> None:
     unfit = "its checkpoint does not fit this version of the program"
     log.warning("run %d starts anew: %s: %s", order.run_id, unfit, storable(f"{type(error).__name__}: {error}"))
 
