@@ -72,6 +72,7 @@ def main(arguments: list[str] | None = None, make_slots: Callable[..., Slots] = 
                     grace=options.grace,
                     exit_when_idle=options.exit_when_idle,
                     checkpoints=checkpoints,
+                    adopts=tuple(options.adopt_checkpoints),
                     checkpoint_every=options.checkpoint_every,
                 ),
                 options.slots,
@@ -124,6 +125,14 @@ def _parser() -> argparse.ArgumentParser:
         default=os.environ.get("PERNODEDROP_CHECKPOINTS"),
         help="folder or fsspec URL (s3://bucket/path) for checkpoints, shared by the workers that may resume "
         "each other's runs; 'none' for none (default: PERNODEDROP_CHECKPOINTS, else PERNODEDROP_HOME/checkpoints)",
+    )
+    parser.add_argument(
+        "--adopt-checkpoints",
+        metavar="DATABASE",
+        nargs="+",
+        default=os.environ.get("PERNODEDROP_ADOPT_CHECKPOINTS", "").split(),
+        help="also resume from the checkpoints of these databases, whose successor this one is, such as a restored "
+        "dump; their names stand in the warnings and in the files' names (default: PERNODEDROP_ADOPT_CHECKPOINTS)",
     )
     parser.add_argument("--exit-when-idle", action="store_true", help="exit when no run waits")
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])

@@ -79,9 +79,20 @@ class WorkerRecord:
     trial: int | None
 
 
+@dataclass
+class Written:
+    """How many writes of a holder are known to be committed."""
+
+    count: int = 0
+
+
 @dataclass(frozen=True)
 class Lease:
-    """The right to work on a run until `lease_until` passes; `token` grows with every new holder."""
+    """The right to work on a run until `lease_until` passes.
+
+    `token` grows with every new holder and gives their order. `claim` is random, and `written` counts what this holder
+    has written: a database that was set back to an earlier state has another claim or fewer writes.
+    """
 
     run_id: int
     study_id: int
@@ -90,5 +101,7 @@ class Lease:
     attempts: int
     trial_id: int | None  # the Optuna trial of an earlier holder
     trial_number: int | None
+    claim: str
     stage: Stage = Stage.SEARCH
     params: Mapping[str, Any] | None = None  # None until suggested; a confirmation's run is created with them
+    written: Written = field(default_factory=Written, compare=False)

@@ -73,7 +73,7 @@ def test_a_stop_waits_for_a_claim_in_progress_and_its_holder_hears_of_it(db: Dat
         stop.call(lambda: studies.set_state(db, "s", "stopped"))
     stop.join()
     assert counts(db, "s") == {"cancelled": 2, "running": 1}
-    lease = Lease(run.run_id, run.study_id, run.ordinal, run.token, 1, None, None)
+    lease = Lease(run.run_id, run.study_id, run.ordinal, run.token, 1, None, None, run.claim)
     assert holding.renew(db, lease, 60) is StudyState.STOPPED
     holding.finish(db, lease, RunState.CANCELLED, reason="study stopped", tell=nothing)
     assert studies.get(db, "s").finished_at is not None

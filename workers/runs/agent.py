@@ -48,6 +48,7 @@ class Options:
     grace: float = 20.0
     exit_when_idle: bool = False
     checkpoints: str | None = None  # a folder or an fsspec URL that other workers see as well
+    adopts: tuple[str, ...] = ()  # databases whose checkpoints of the same training are used as well
     checkpoint_every: float = 30.0
 
 
@@ -92,7 +93,9 @@ class Agent:
     def _begun(self) -> Rounds:
         """Make this worker known to the database."""
         url = self._options.checkpoints
-        checkpoints = None if url is None else CheckpointRoot(url, ownership.database_id(self._db))
+        checkpoints = (
+            None if url is None else CheckpointRoot(url, ownership.database_id(self._db), self._options.adopts)
+        )
         return Rounds(self._db, self._options.lease, self._seat.process.device, checkpoints, self._heed)
 
     def _serve(self, rounds: Rounds) -> None:
@@ -169,6 +172,7 @@ class Agent:
                     self._settle(hand_back)
         except LeaseLost as lost:
             log.warning("%s", lost)
+            self._db.doubt()
             self._restart_process()
         except AWAY as error:
             log.warning("run %d is handed back: %s", lease.run_id, first_line(error))

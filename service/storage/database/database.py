@@ -15,9 +15,10 @@ from optuna.storages import BaseStorage, RDBStorage
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from service.storage.database.connections import IdleConnections, engine_options
+from service.storage.database.incarnation import INCARNATION
 from service.storage.database.tables import SCHEMA
 from service.storage.errors import DatabaseUnreachable, SchemaOutdated, StorageError
-from service.storage.optuna.storage import SharedStorage
+from service.storage.optuna.storage import SharedStorage, read_again
 
 DRIVER = "postgresql+psycopg2"
 _ACCEPTED = ("postgres", "postgresql", DRIVER)
@@ -52,6 +53,7 @@ class Database:
         self._idle_connections = None if lasting else IdleConnections(self.engine)
         self._storages: tuple[BaseStorage, SharedStorage] | None = None  # Optuna's cache around ours, and ours
         self._storage_lock = threading.Lock()
+        self._incarnation: str | None = None  # of the database that Optuna's cache was read from
 
     @classmethod
     def open(cls, url: str, pool_size: int = 2, *, lasting: bool = False) -> Self:
@@ -83,6 +85,26 @@ class Database:
                 storage = SharedStorage(self.engine, self._options)
                 self._storages = optuna.storages.get_storage(storage), storage
             return self._storages
+
+    def heed(self, incarnation: str) -> None:
+        """Read Optuna's cached trials again unless they were read from this incarnation of the database.
+
+        After a dump was restored, trials of the same ids may be others, or be in training again.
+        """
+        with self._storage_lock:
+            if incarnation != self._incarnation and self._storages is not None:
+                read_again(self._storages[0])
+            self._incarnation = incarnation
+
+    def keep_up(self) -> None:
+        """Do what `heed` does with the incarnation that answers now."""
+        with self.engine.connect() as connection:
+            incarnation: str = connection.execute(sa.text(f"SELECT {INCARNATION}")).scalar_one()
+        self.heed(incarnation)
+
+    def doubt(self) -> None:
+        """Let the next `heed` read again in any case: the database has not what it should have."""
+        self._incarnation = None
 
     def is_crowded(self) -> bool:
         """Whether the server is short of connections, so that work that can wait should not open one."""

@@ -48,6 +48,8 @@ runs = sa.Table(
     sa.Column("ordinal", sa.Integer, nullable=False),
     sa.Column("state", sa.Text, nullable=False, server_default="waiting"),
     sa.Column("token", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("claim", UUID(as_uuid=False)),  # drawn at random for every holder: no restored dump repeats it
+    sa.Column("writes", sa.Integer, nullable=False, server_default="0"),  # by its present holder
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("worker_id", UUID(as_uuid=False), sa.ForeignKey(workers.c.id, ondelete="SET NULL")),
     sa.Column("lease_until", _Instant),

@@ -10,7 +10,8 @@
 * `claiming`: a worker first gets a run that lost its holder, then one that waits, by priority and fair share. Every
   claim raises the token, and the attempts unless the holder is the same.
 * `asking`: a run of the search becomes one Optuna trial, made with its mark; the next holder resumes that trial.
-* `holding`: every write of a holder names its token and is refused, in the same transaction, once the token has grown.
+* `holding`: every write of a holder names its token and its claim, and is refused, in the same transaction, once the
+  token has grown or the database was set back.
   `renew`, `attach`, `note_facts`, `record_epoch`, `hand_back` (no failed attempt), `finish`.
 * `endings`: a run ends with its reason, device time (`expressions`) and values. With the last one its study ends, or
   its best configurations wait to be confirmed (`confirmation`); `limits` cancel what waits.

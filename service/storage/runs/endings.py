@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from service.storage.database.database import Database
 from service.storage.optuna.statements import VALUES
 from service.storage.runs import confirmation, limits
-from service.storage.runs.expressions import SPENT_S
+from service.storage.runs.expressions import SPENT_S, WHOLE
 from service.storage.states import RunState, storable
 
 # The values are always those that Optuna was told; a run without a trial has its own.
@@ -32,7 +32,7 @@ _HAS = "EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND state = '{}')"
 # Studies whose end is due: no run is open, or the waiting ones may not begin.
 _DUE = sa.text(
     f"""
-    SELECT s.id FROM fleet.studies s WHERE s.finished_at IS NULL AND s.id = coalesce(:study, s.id)
+    SELECT s.id FROM fleet.studies s WHERE s.finished_at IS NULL AND s.id = coalesce(:study, s.id) AND {WHOLE}
         AND CASE WHEN {_HAS.format("waiting")} THEN ({limits.REASON}) IS NOT NULL
             ELSE NOT {_HAS.format("running")} END
     """

@@ -10,7 +10,7 @@ from service.storage.database.database import Database
 from service.storage.optuna import infeasible, statements, trials
 from service.storage.runs import history
 from service.storage.runs.endings import close_finished_studies, end_run
-from service.storage.runs.expressions import METRIC, SIGN
+from service.storage.runs.expressions import METRIC, SIGN, WHOLE
 from service.storage.runs.history import Attempt
 from service.storage.states import STUDY_STOPPED, AttemptState, RunState
 
@@ -20,7 +20,7 @@ _LOST = sa.text(
     JOIN fleet.studies s ON s.id = r.study_id
     WHERE r.state = 'running' AND r.lease_until < now()
         AND pg_postmaster_start_time() < now() - interval '5 seconds'
-        AND (s.state = 'stopped' OR r.attempts > (s.definition->>'retries')::int)
+        AND (s.state = 'stopped' OR r.attempts > (s.definition->>'retries')::int) AND {WHOLE}
     LIMIT 1 FOR UPDATE OF r SKIP LOCKED
     """
 )
@@ -44,6 +44,7 @@ def expire(db: Database) -> int:
     died, and waiting runs of studies that were stopped or reached a limit. A run whose trial has ended in Optuna ends
     in the same way, and Optuna trials that ended runs left behind fail. Any worker may call this at any time.
     """
+    db.keep_up()
     ended = 0
     while _end_a_lost_run(db):
         ended += 1

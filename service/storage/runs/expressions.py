@@ -9,3 +9,12 @@ SPENT_S = """CASE WHEN leased_at IS NULL THEN spent_s
 # a cost. A long definition takes time to read: for many runs of one study the sign should be a column of a subquery.
 METRIC = "({}->'objectives'->0->>'metric')"
 SIGN = "CASE {}->'objectives'->0->>'direction' WHEN 'maximize' THEN -1 ELSE 1 END"
+
+# The run is its holder's, and the database has everything that the holder wrote: `claim` is drawn at random for every
+# holder, and `writes` counts what it has written since. A database that was set back to an earlier state has another
+# claim or fewer writes. Takes :run, :token, :claim, :writes.
+HELD = "{0}.id = :run AND {0}.token = :token AND {0}.claim = cast(:claim AS uuid) AND {0}.writes >= :writes"
+
+# Whether the tables are complete. While a dump is restored its triggers come last: what is written before them would
+# have no history.
+WHOLE = "EXISTS (SELECT FROM pg_trigger WHERE tgrelid = 'fleet.runs'::regclass AND tgname = 'run_history')"
