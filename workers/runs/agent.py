@@ -183,8 +183,8 @@ class Agent:
         except Exception as error:  # for example a study whose Optuna tables are gone: the worker continues with others
             if trouble_of(error) is not None:
                 log.warning("run %d is handed back: %s", lease.run_id, told(error))
-                self._restart_process()
                 self._settle(hand_back)  # the outage does not count as an attempt
+                self._restart_process()
                 return
             log.exception("run %d cannot be worked on", lease.run_id)
             reason = f"{type(error).__name__}: {error}"

@@ -37,8 +37,6 @@ def _refusal(trouble: Trouble) -> DatabaseUnreachable | DatabaseRefuses:
             f"the database refuses this user ({trouble.line}): check the password in DATABASE_URL or PGPASSWORD"
         )
     if trouble.remedy is not Remedy.WAIT:
-        return DatabaseRefuses(
-            f"the database {trouble.state} ({trouble.line}): try again, and if it stays, see its log"
-        )
+        return DatabaseRefuses(f"the database {trouble.state} ({trouble.line}): try again, else read its log")
     remedy = "is it running?" if trouble.code is None else "try again when it can"
     return DatabaseUnreachable(f"the database {trouble.state} ({trouble.line}): {remedy}")
