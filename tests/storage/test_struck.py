@@ -50,7 +50,7 @@ def test_the_audit_goes_on(db: Database) -> None:
 @pytest.mark.parametrize(
     ("harm", "command", "code", "said"),
     [
-        ("DELETE FROM fleet.alembic_version", "init", 1, r"fleet.alembic_version is empty, .* VALUES ('0"),
+        ("DELETE FROM fleet.alembic_version", "init", 1, "fleet.alembic_version is empty, so the version"),
         ("DELETE FROM fleet.alembic_version", "audit", 1, "schema is missing, this program needs "),
         ("INSERT INTO fleet.alembic_version VALUES ('0001')", "init", 1, "version table is damaged"),
         ("INSERT INTO fleet.alembic_version VALUES ('0001')", "audit", 1, "version table is damaged"),
@@ -59,7 +59,7 @@ def test_the_audit_goes_on(db: Database) -> None:
         ("ALTER TABLE fleet.runs DROP COLUMN token CASCADE", "audit", 1, "refuses a statement (column r.token"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_a_line(
+def test_what_cannot_be_done_is_said_in_a_line(  # noqa: PLR0917 (what pytest gives, by name)
     db: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     harm: str, command: str, code: int, said: str,
 ) -> None:  # fmt: skip
@@ -72,8 +72,7 @@ def test_what_cannot_be_done_is_said_in_a_line(
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert error.count("\n") == 1
-    assert said.split(" .* ")[0] in error
-    assert said.split(" .* ")[-1] in error
+    assert said in error
 
 
 @pytest.mark.parametrize("table", ["public.alembic_version", "public.version_info"])

@@ -13,12 +13,12 @@ from typing import Self
 import psycopg2
 
 from service.ports import LOOPBACK, any_free, preferred_or_free
-from service.storage.embedded import processes
+from service.storage.embedded import processes, roles
 from service.storage.embedded.account import Account, EmbeddedPostgresError, account_for, prepare_folder
 from service.storage.embedded.binaries import install_for, reachable
 from service.storage.embedded.ownership import Ownership
+from service.storage.embedded.roles import NAME, OWNER
 
-NAME = "pernodedrop"  # of the role and of the database
 START_SECONDS = 120  # recovery after a crash included
 LAUNCHES = 3
 
@@ -27,7 +27,7 @@ class EmbeddedPostgres:
     """One server per folder, whatever the number of owners (threads, processes, users' shells).
 
     `start` reuses a running server, also one whose owner was killed; `release` stops it when no other
-    owner is left. The folder keeps the data, the password (mode 0600), the port and the log.
+    owner is left. The folder keeps the data, both roles' passwords (mode 0600), the port and the log.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -38,6 +38,7 @@ class EmbeddedPostgres:
         self._ownership = Ownership(self._folder)
         self._account: Account | None = None
         self._programs = Path()
+        self._port = 0
 
     def start(self) -> str:
         """Make sure the server runs, become one of its owners, return the URL of its database.
@@ -53,12 +54,21 @@ class EmbeddedPostgres:
                 install = reachable(install_for(self._data), self._account, self._folder.parent)
                 self._programs = install / "bin"
                 password = self._password()
+                owner = self._owner_password()
                 if not self._data.exists():
                     self._create_data()
-                return f"postgresql+psycopg2://{NAME}:{password}@{LOOPBACK}:{self._serve(password)}/{NAME}"
+                self._port = self._serve(password, owner)
+                return _url(NAME, password, self._port, NAME)
             except BaseException:
                 self._give_up()
                 raise
+
+    def owner_url(self) -> str:
+        """Return the URL of the started server's maintenance database for the superuser that owns it.
+
+        The service never needs it.
+        """
+        return _url(OWNER, self._owner_password(), self._port, "postgres")
 
     def release(self) -> None:
         """Stop being an owner; the last owner stops the server. Without a start it does nothing."""
@@ -93,6 +103,18 @@ class EmbeddedPostgres:
                 f"or move {self._data} away to start empty"
             )
         file.unlink(missing_ok=True)  # from a first start that failed early
+        return self._new_password(file)
+
+    def _owner_password(self) -> str:
+        """The superuser's password; a server that an earlier release made gets one here."""
+        file = self._folder / "owner-password"
+        text = file.read_text().strip() if file.exists() else ""
+        if text:
+            return text
+        file.unlink(missing_ok=True)
+        return self._new_password(file)
+
+    def _new_password(self, file: Path) -> str:
         password = secrets.token_hex(24)
         with open(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as stream:  # noqa: PTH123
             stream.write(password)
@@ -104,20 +126,20 @@ class EmbeddedPostgres:
         unfinished = self._folder / "data.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         failure = self._run(
-            *("initdb", "-D", str(unfinished), "-U", NAME, "-E", "UTF8", "--no-locale", "--no-instructions"),
-            *("--auth=scram-sha-256", f"--pwfile={self._folder / 'password'}"),
+            *("initdb", "-D", str(unfinished), "-U", OWNER, "-E", "UTF8", "--no-locale", "--no-instructions"),
+            *("--auth=scram-sha-256", f"--pwfile={self._folder / 'owner-password'}"),
         )
         if failure is not None:
             raise EmbeddedPostgresError(f"initdb failed in {self._folder}: {failure}")
         unfinished.rename(self._data)
 
-    def _serve(self, password: str) -> int:
+    def _serve(self, password: str, owner_password: str) -> int:
         """Return the port of a server that answers and has our database."""
         end = time.monotonic() + START_SECONDS
         while True:
             port = self._running_port() or self._launch()
             try:
-                _ensure_database(port, password)
+                roles.settle(port, password, owner_password)
             except psycopg2.OperationalError as error:  # still recovering, or already stopping
                 reason = str(error).strip().splitlines()[-1]
                 if "password authentication failed" in reason:
@@ -189,15 +211,5 @@ class EmbeddedPostgres:
         return self._account
 
 
-def _ensure_database(port: int, password: str) -> None:
-    connection = psycopg2.connect(
-        host=LOOPBACK, port=port, user=NAME, password=password, dbname="postgres", connect_timeout=10
-    )
-    try:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (NAME,))
-            if cursor.fetchone() is None:
-                cursor.execute(f"CREATE DATABASE {NAME}")
-    finally:
-        connection.close()
+def _url(role: str, password: str, port: int, database: str) -> str:
+    return f"postgresql+psycopg2://{role}:{password}@{LOOPBACK}:{port}/{database}"
