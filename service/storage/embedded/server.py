@@ -1,5 +1,6 @@
 """The embedded server: created at its first start, shared by its owners, stopped by the last of them."""
 
+import errno
 import hashlib
 import os
 import secrets
@@ -14,13 +15,15 @@ import psycopg2
 
 from service.ports import LOOPBACK, any_free, preferred_or_free
 from service.storage.embedded import processes, roles
-from service.storage.embedded.account import Account, EmbeddedPostgresError, account_for, prepare_folder
+from service.storage.embedded.account import Account, EmbeddedPostgresError, NoRoom, account_for, prepare_folder
 from service.storage.embedded.binaries import install_for, reachable
 from service.storage.embedded.ownership import Ownership
 from service.storage.embedded.roles import NAME, OWNER
 
 START_SECONDS = 120  # recovery after a crash included
 LAUNCHES = 3
+ROOM = 2**25  # bytes that a start needs: two segments of the write-ahead log
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class EmbeddedPostgres:
@@ -45,6 +48,7 @@ class EmbeddedPostgres:
 
         Raises:
             EmbeddedPostgresError: the server cannot run here; the message is one line with the remedy.
+            NoRoom: it cannot run until there is room on its disk.
         """
         self._account = account_for(self._folder)
         prepare_folder(self._folder, self._account)
@@ -59,9 +63,19 @@ class EmbeddedPostgres:
                     self._create_data()
                 self._port = self._serve(password, owner)
                 return _url(NAME, password, self._port, NAME)
-            except BaseException:
+            except BaseException as error:
                 self._give_up()
+                if isinstance(error, EmbeddedPostgresError | OSError) and self._is_full(error):
+                    raise NoRoom(f"the disk of {self._data} is full: make room there") from error
                 raise
+
+    def _is_full(self, error: BaseException) -> bool:
+        """Return whether the disk is full: the log may have had no room to say so."""
+        if isinstance(error, OSError):
+            return error.errno in _FULL
+        disks = [folder for folder in (self._folder, self._data / "pg_wal") if folder.exists()]
+        said = any(os.strerror(number) in str(error) for number in _FULL)
+        return said or any(shutil.disk_usage(disk).free < ROOM for disk in disks)
 
     def owner_url(self) -> str:
         """Return the URL of the started server's maintenance database for the superuser that owns it.
@@ -177,7 +191,8 @@ class EmbeddedPostgres:
                 *("-w", "-t", str(START_SECONDS), "start"),
             )
             if failure is None:
-                port_file.write_text(f"{port}\n")
+                if port != kept:
+                    port_file.write_text(f"{port}\n")
                 return port
         fatal = [line for line in self._log_lines() if "FATAL" in line][-1:] or [str(failure)]
         raise EmbeddedPostgresError(f"the embedded Postgres does not start: {fatal[0]}; see {self._log}")
