@@ -61,6 +61,12 @@ def database_url(postgres_urls: tuple[str, str], template_database: str) -> Iter
 
 
 @pytest.fixture
+def superuser_url(postgres_url: str, database_url: str) -> str:
+    """The URL of the same database for a superuser, who may do what the service may not."""
+    return _named(postgres_url, str(sa.make_url(database_url).database))
+
+
+@pytest.fixture
 def empty_database_url(postgres_urls: tuple[str, str]) -> Iterator[str]:
     """The URL of a fresh database without any table."""
     postgres_url, ours = postgres_urls

@@ -142,11 +142,10 @@ def test_a_server_that_stays_full_is_away(limited: str, monkeypatch: pytest.Monk
 
 
 @pytest.fixture
-def limited(postgres_url: str, database_url: str) -> Iterator[str]:
+def limited(postgres_url: str, superuser_url: str, database_url: str) -> Iterator[str]:
     """The URL of the test's database for a role that may connect once."""
     server = sa.create_engine(postgres_url, isolation_level="AUTOCOMMIT")
-    within = sa.make_url(postgres_url).set(database=sa.make_url(database_url).database)
-    inside = sa.create_engine(within, isolation_level="AUTOCOMMIT")
+    inside = sa.create_engine(superuser_url, isolation_level="AUTOCOMMIT")
     role = f"{sa.make_url(database_url).database}_role"
     with inside.connect() as connection:
         connection.execute(sa.text(f"CREATE ROLE {role} LOGIN PASSWORD 'secret' CONNECTION LIMIT 1"))

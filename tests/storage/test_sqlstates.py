@@ -111,7 +111,8 @@ def test_what_may_succeed_is_tried_again(db: Database, code: str, times: int) ->
 def test_what_stays_is_tried_again_once_at_least(
     db: Database, monkeypatch: pytest.MonkeyPatch, code: str, calls: int
 ) -> None:
-    monkeypatch.setattr(patience, "AGAIN_S", 0.0)
+    for name in ("AGAIN_S", "INPUT_S"):
+        monkeypatch.setattr(patience, name, 0.0)
     call = striking(db, code, calls)
     with pytest.raises(sa.exc.DBAPIError):
         patiently(call, seconds=0.0)

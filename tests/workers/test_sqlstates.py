@@ -161,14 +161,25 @@ def test_a_read_only_database_is_waited_for(db: Database, postgres_url: str, url
 
 @pytest.mark.usefixtures("sound")
 def test_what_can_never_be_stored_ends_its_trial_with_the_reason(db: Database) -> None:
-    strike(db, "too_long", "fleet.curves", code="54000", at="1, 2")
+    strike(db, "too_long", "fleet.curves", code="54000", at="lastval()")
     study = studies.create(db, fragile("too-long"))
     until(finished(db, "too-long"))
+    execute(db, "DROP TRIGGER too_long ON fleet.curves")
     trial = only_trial(db, study)
     assert (trial.state, trial.reason) == (
         RunState.FAILED,
         "the database refuses a value: struck (SQLSTATE 54000)",
     )
+
+
+@pytest.mark.usefixtures("sound")
+def test_a_metric_with_a_name_that_no_index_takes_fails_its_trial(db: Database) -> None:
+    study = studies.create(db, fragile("wordy", task="Wordy", options={"name": "a" * 6000}))
+    until(finished(db, "wordy"))
+    trial = only_trial(db, study)
+    assert trial.state is RunState.FAILED
+    assert trial.reason is not None
+    assert trial.reason.startswith("a metric is named 'aaaaaaaaaaaaaaaaaaaa'... of 6000 characters: use 1 to 100")
 
 
 @pytest.mark.usefixtures("sound")

@@ -115,7 +115,7 @@ class Agent:
             except Exception as error:
                 if trouble_of(error) is None:
                     raise
-                self._wait_out(error)  # not an empty queue
+                self._wait_out(error, rounds)  # not an empty queue
                 continue
             if lease is not None:
                 self._work(lease, rounds)
@@ -143,12 +143,12 @@ class Agent:
         rounds.look()
         return None if self.is_draining() else claiming.claim(self._db, rounds.worker_id, self._options.lease)
 
-    def _wait_out(self, error: Exception) -> None:
-        """Wait for the database, and then a little more: the leases of others' runs may have ended meanwhile, and those
-        workers should renew them first."""
+    def _wait_out(self, error: Exception, rounds: Rounds) -> None:
+        """Wait until the database can be written to, and then a little more: the leases of others' runs may have ended
+        meanwhile, and those workers should renew them first."""
         log.warning("no run can be claimed: %s", told(error))
-        with contextlib.suppress(*DATABASE_ERRORS):  # whatever it says, the next claim is tried
-            self._patiently(self._db.ping)
+        with contextlib.suppress(UnknownWorker, *DATABASE_ERRORS):  # whatever it says, the next claim is tried
+            self._patiently(rounds.check_in)
         self._rest(min(self._options.lease / 3, 5 * AGAIN_S))
 
     def _take_seat(self, run_id: int | None = None, unless: Callable[[], bool] = lambda: False) -> bool:

@@ -13,21 +13,22 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 AGAIN_S = 20.0  # s for which a call is repeated after an error that need not happen again
+INPUT_S = 1.0  # s for which it is repeated after one that says that the values cannot be stored
 _FIRST_S, _LONGEST_S = 0.1, 2.0
 
 
 def patiently(call: Callable[[], T], *, seconds: float = 600, give_up: Callable[[], bool] = lambda: False) -> T:
     """Return `call()`, called again with growing, jittered pauses as the error's remedy says.
 
-    For `seconds` while the database can serve nobody, for `AGAIN_S` after an error that need not happen again, and
-    once more where the values cannot be stored. `call` must be safe to repeat: a commit whose answer was lost may
-    have happened.
+    For `seconds` while the database can serve nobody, for `AGAIN_S` after an error that need not happen again, for
+    `INPUT_S` where the values cannot be stored; and once more at least. `call` must be safe to repeat: a commit whose
+    answer was lost may have happened.
 
     Raises:
         The database's error when that time is up or `give_up()` holds; any other error of `call` at once.
     """
     again = min(seconds, AGAIN_S)
-    patience = {Remedy.WAIT: seconds, Remedy.AGAIN: again, Remedy.OURS: again, Remedy.INPUT: 0.0}
+    patience = {Remedy.WAIT: seconds, Remedy.AGAIN: again, Remedy.OURS: again, Remedy.INPUT: INPUT_S}
     since: dict[Remedy, float] = {}
     pause = _FIRST_S
     while True:
