@@ -14,6 +14,18 @@ import sqlalchemy as sa
 from service.storage.database.database import initialise
 from service.storage.embedded import EmbeddedPostgres
 
+_REFUSE_ONCE = """
+    DROP TRIGGER IF EXISTS refusal ON fleet.curves;
+    DROP SEQUENCE IF EXISTS refusals;
+    CREATE SEQUENCE refusals;
+    GRANT USAGE ON SEQUENCE refusals TO PUBLIC;
+    CREATE OR REPLACE FUNCTION refusal() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF nextval('refusals') = 1 THEN RAISE EXCEPTION 'refused once' USING errcode = '{code}'; END IF;
+        RETURN new;
+    END $$;
+    CREATE TRIGGER refusal BEFORE INSERT ON fleet.curves FOR EACH ROW EXECUTE FUNCTION refusal();
+"""
+
 
 class Server:
     """The embedded server in `folder`, always at the same address; one mishap at a time."""
@@ -58,6 +70,29 @@ class Server:
                 time.sleep(seconds)
             finally:
                 _send(family, signal.SIGCONT)
+
+    def be_read_only(self, seconds: float) -> None:
+        """Take no write for `seconds`, from anybody."""
+        with self._mishap:
+            self._as_owner("ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
+            try:
+                time.sleep(seconds)
+            finally:
+                self._as_owner("ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()")
+
+    def refuse_once(self, code: str) -> None:
+        """Raise this SQLSTATE where the next epoch is recorded, once: a sequence counts on in a failed transaction."""
+        with self._mishap:
+            self._as_owner(_REFUSE_ONCE.format(code=code), database=sa.make_url(self.url).database)
+
+    def _as_owner(self, *statements: str, database: str | None = None) -> None:
+        owner = sa.make_url(self._embedded.owner_url())
+        engine = sa.create_engine(owner.set(database=database or owner.database), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(sa.text("SET default_transaction_read_only = off"))
+            for statement in statements:
+                connection.execute(sa.text(statement))
+        engine.dispose()
 
     @property
     def _postmaster(self) -> psutil.Process:

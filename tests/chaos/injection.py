@@ -14,6 +14,11 @@ from tests.chaos.proxy import Network, Weather
 from tests.chaos.schedule import Fault, Kind
 
 DAY_S = 86_400.0
+# Of every class that a healthy server raises now and then, and of some that a sick one does.
+CODES = (
+    *("0A000", "22P02", "23505", "25006", "25P03", "40001", "40P01", "42501", "53100", "53200", "53300"),
+    *("54000", "55P03", "57014", "57P01", "57P02", "58030", "58P01", "XX000", "XX001"),
+)
 
 Act = Callable[[Fault], None]
 
@@ -50,9 +55,11 @@ def general(fleet: Fleet, network: Network, server: Server) -> dict[Kind, Act]:
     }
 
 
-def particular(controller: Controller, disk: Disk, clocks: Sequence[Path]) -> dict[Kind, Act]:
+def particular(controller: Controller, disk: Disk, clocks: Sequence[Path], server: Server) -> dict[Kind, Act]:
     """What can befall this fleet alone."""
     return {
+        Kind.REFUSE_ONCE: lambda fault: server.refuse_once(_code(fault)),
+        Kind.READ_ONLY: lambda fault: server.be_read_only(fault.seconds),
         Kind.RESTART_CONTROLLER: lambda fault: controller.restart(fault.seconds),
         Kind.FILL_DISK: lambda fault: disk.fill(fault.seconds),
         Kind.JUMP_CLOCK: lambda fault: _write(clocks[_place(fault)], str(fault.amount * DAY_S)),
@@ -90,6 +97,10 @@ class Injector:
             self.lasted[fault] = time.monotonic() - started
         except Exception as error:  # a fault that could not be made is no proof of anything
             self.broken.append(f"{fault}: {error!r}")
+
+
+def _code(fault: Fault) -> str:
+    return CODES[int((fault.amount + 1) / 2 * len(CODES)) % len(CODES)]
 
 
 def _place(fault: Fault) -> int:

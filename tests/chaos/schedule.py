@@ -18,6 +18,8 @@ class Kind(StrEnum):
     DRAIN = "SIGTERM, a replacement starts"
     CRASH_DATABASE = "Postgres: immediate stop, restart"
     FREEZE_DATABASE = "Postgres: SIGSTOP, SIGCONT"
+    REFUSE_ONCE = "Postgres: an error raised once"
+    READ_ONLY = "Postgres: read-only for a while"
     STALL = "network: stalls, delivers late"
     RESET = "network: connections reset and refused"
     SWALLOW = "network: answers lost, then reset"
@@ -34,6 +36,8 @@ DECK = {
     Kind.DRAIN: 3,
     Kind.CRASH_DATABASE: 1,
     Kind.FREEZE_DATABASE: 1,
+    Kind.REFUSE_ONCE: 3,
+    Kind.READ_ONLY: 1,
     Kind.STALL: 3,
     Kind.RESET: 2,
     Kind.SWALLOW: 2,

@@ -31,7 +31,10 @@ from tests.chaos.schedule import LEASE_S, NETWORK, Fault, Kind
 AHEAD = 3  # open runs for every worker
 SETTLE_S = 600.0  # for what is open at the end of the schedule
 SAMPLE = 12  # resumed trials that are trained again without interruption
-EVERYWHERE = (Kind.CRASH_DATABASE, Kind.FREEZE_DATABASE, Kind.FILL_DISK)
+EVERYWHERE = (
+    *(Kind.CRASH_DATABASE, Kind.FREEZE_DATABASE, Kind.FILL_DISK),
+    *(Kind.REFUSE_ONCE, Kind.READ_ONLY),
+)
 
 
 @dataclass
@@ -84,7 +87,7 @@ def survive(faults: list[Fault], seed: int, workers: int) -> Survival:
                     return observer.in_training(fleet.pids(fault.worker))
 
                 _until_all_train(observer, workers)
-                acts = {**general(fleet, network, server), **particular(controller, disk, clocks)}
+                acts = {**general(fleet, network, server), **particular(controller, disk, clocks, server)}
                 injector = Injector(acts, struck)
                 injector.run(faults)
             _wait_for_the_rest(customer)
