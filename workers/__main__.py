@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from service.settings import Settings
 from service.storage.database.database import Database
-from service.storage.database.patience import AWAY, first_line
+from service.storage.database.sqlstates import DATABASE_ERRORS, told
 from service.storage.errors import StorageError
 from workers.runs.agent import Options
 from workers.slots import Slots
@@ -84,8 +84,8 @@ def main(arguments: list[str] | None = None, make_slots: Callable[..., Slots] = 
     except (StorageError, ValueError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 3
-    except AWAY as error:
-        sys.stderr.write(f"error: the database does not answer: {first_line(error)}\n")
+    except DATABASE_ERRORS as error:
+        sys.stderr.write(f"error: {told(error)}\n")
         return 3
     except TrialProcessDied as error:
         sys.stderr.write(f"error: {error}\n")

@@ -46,7 +46,7 @@ class Child:
         if not self._began and self.log.exists():
             self.log.replace(self.log.with_name(f"{self.log.name}.1"))
         self._began = True
-        with self.log.open("ab") as output:
+        with open(os.open(self.log, os.O_APPEND | os.O_CREAT | os.O_WRONLY, 0o600), "ab") as output:  # noqa: PTH123
             self._process = subprocess.Popen(
                 self._command,
                 env=self._environment,

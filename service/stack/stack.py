@@ -17,7 +17,7 @@ from service.ports import LOOPBACK, listening
 from service.settings import CONTROLLER_PORT, DASHBOARD_PORT, Settings
 from service.stack.child import Child
 from service.stack.workers import TendedWorker
-from service.storage.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from service.storage.embedded import EmbeddedPostgres, EmbeddedPostgresError, NoRoom
 
 READY_SECONDS = 90.0  # a busy machine takes long to import everything
 WORKER_GRACE = 5.0  # s in which a stopping worker may still end its run
@@ -52,6 +52,7 @@ class Stack:
         self._postgres = None if settings.database_url else EmbeddedPostgres(settings.home / "postgres")
         self._database_url = settings.database_url or ""
         self._checked = 0.0
+        self._lacks_room = False
         self._servers: list[Child] = []
         self._workers: list[TendedWorker] = []
 
@@ -91,9 +92,23 @@ class Stack:
         for worker in self._workers:
             worker.tend()
         if self._postgres is not None and time.monotonic() - self._checked > DATABASE_CHECK:
-            if self._postgres.start() != self._database_url:  # its port was taken, or its folder is gone
-                raise EmbeddedPostgresError("Postgres started again at another address: start the service again")
+            self._tend(self._postgres)
             self._checked = time.monotonic()
+
+    def _tend(self, postgres: EmbeddedPostgres) -> None:
+        """Start Postgres again if it has died; where its disk is full, say so once, and go on when there is room."""
+        try:
+            url = postgres.start()
+        except NoRoom as error:
+            if not self._lacks_room:
+                self._say(f"Postgres has stopped: {error}; the service waits and then goes on by itself")
+            self._lacks_room = True
+            return
+        if url != self._database_url:  # its port was taken, or its folder is gone
+            raise EmbeddedPostgresError("Postgres started again at another address: start the service again")
+        if self._lacks_room:
+            self._say("Postgres runs again")
+        self._lacks_room = False
 
     def stop(self) -> None:
         """Stop workers, then servers, then Postgres. A second Ctrl-C hands running trials back at once."""
@@ -127,7 +142,7 @@ class Stack:
         if self._postgres is not None:
             self._database_url = self._postgres.start()
         initialise(self._database_url)
-        self.logs.mkdir(parents=True, exist_ok=True)
+        self._make_private_folders()
         self._servers = [
             self._child(name, "service.cli", name, "--socket", str(listener.fileno()), sockets=[listener.fileno()])
             for name, listener in self._sockets.items()
@@ -141,6 +156,12 @@ class Stack:
         for worker in self._workers:
             worker.child.start()
         self._wait_until_ready()
+
+    def _make_private_folders(self) -> None:
+        """Make home and logs for their owner alone; a home that is there stays as it is."""
+        self.settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.logs.mkdir(mode=0o700, exist_ok=True)
+        self.logs.chmod(0o700)
 
     def _wait_until_ready(self) -> None:
         end = time.monotonic() + READY_SECONDS

@@ -16,7 +16,9 @@ import sqlalchemy as sa
 from search_spaces import StudyShape
 from search_spaces.part import by_name
 from search_spaces.pruners import PRUNERS
-from service.storage.database.database import Database
+from service.storage.database.database import STRUCK_S, Database
+from service.storage.database.patience import patiently
+from service.storage.database.plainly import plainly
 
 MOST = 1000  # findings of a rule: a longer list would not help
 
@@ -176,7 +178,16 @@ _RULES = {
 
 
 def audit(db: Database) -> list[Finding]:
-    """Return everything that breaks a rule, at most `MOST` findings a rule; none if all is well."""
+    """Return everything that breaks a rule, at most `MOST` findings a rule; none if all is well.
+
+    Raises:
+        DatabaseUnreachable, DatabaseRefuses: see `plainly`.
+    """
+    with plainly():
+        return patiently(lambda: _audited(db), seconds=STRUCK_S)
+
+
+def _audited(db: Database) -> list[Finding]:
     with db.engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
         return list(findings(connection))
 

@@ -1,14 +1,13 @@
 """The exceptions that are reported to clients, and their words: one table for the API and the dashboard."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-import optuna
 import psycopg2.errorcodes
-import sqlalchemy.exc
 
 from pernodedrop.installation import MissingPackage
 from search_spaces import UnknownPreset
+from service.storage.database.sqlstates import DATABASE_ERRORS, Remedy, trouble_of
 from service.storage.errors import (
     DatabaseUnreachable,
     IllegalTransition,
@@ -76,9 +75,7 @@ _SPOKEN: Mapping[type[Exception], tuple[int, str, Mapping[str, str]]] = {
 # Exceptions whose text names hosts and statements, which only the log may show.
 _UNSPOKEN: tuple[type[Exception], ...] = (
     DatabaseUnreachable,
-    sqlalchemy.exc.DBAPIError,
-    sqlalchemy.exc.TimeoutError,
-    optuna.exceptions.StorageInternalError,
+    *DATABASE_ERRORS,
 )
 KINDS: tuple[type[Exception], ...] = (*_SPOKEN, *_UNSPOKEN)
 
@@ -89,17 +86,14 @@ def fault_of(error: Exception) -> Fault:
         if kind in _SPOKEN:
             status, name, headers = _SPOKEN[kind]
             return Fault(status, name, str(error), headers)
-    if isinstance(error, sqlalchemy.exc.DBAPIError):
-        return _fault_of_driver(error)
-    return NO_DATABASE
+    return NO_DATABASE if isinstance(error, DatabaseUnreachable) else _fault_of_database(error)
 
 
-def _fault_of_driver(error: sqlalchemy.exc.DBAPIError) -> Fault:
-    """Return the fault of a lost connection or missing tables; a wrong statement is a bug and is raised."""
-    lost = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError)
-    if isinstance(error, lost) or error.connection_invalidated:
-        return NO_DATABASE
-    code = getattr(error.orig, "pgcode", None)
-    if code in (psycopg2.errorcodes.UNDEFINED_TABLE, psycopg2.errorcodes.INVALID_SCHEMA_NAME):
+def _fault_of_database(error: Exception) -> Fault:
+    """Return the fault of what passes by itself or need not happen again; a wrong statement is a bug and is raised."""
+    trouble = trouble_of(error)
+    if trouble is None or trouble.remedy not in (Remedy.WAIT, Remedy.AGAIN):
+        raise error
+    if trouble.code in (psycopg2.errorcodes.UNDEFINED_TABLE, psycopg2.errorcodes.INVALID_SCHEMA_NAME):
         return NO_TABLES
-    raise error
+    return replace(NO_DATABASE, message=f"the database {trouble.state}: try again shortly")

@@ -10,27 +10,24 @@ from types import TracebackType
 from typing import Self
 
 import psutil
-import psycopg2
 import sqlalchemy as sa
 
 from service.storage.database.database import initialise
 from service.storage.embedded import EmbeddedPostgres
 from service.storage.embedded.binaries import install_for
 
-# One of each class that has been met in the middle of a healthy training.
-SQLSTATES = ("25006", "XX000", "XX001", "25P03", "0A000", "42501", "23505", "22P02", "40001", "53100", "57014", "57P01")
-RAISED_S = 10.0  # for somebody to write a point
 RESTORES = 5  # attempts
-_HICCUP = """
-    CREATE SEQUENCE hiccup;
-    CREATE FUNCTION hiccup() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-        IF nextval('hiccup') = 1 THEN RAISE EXCEPTION 'hiccup' USING errcode = '{sqlstate}'; END IF;
+_REFUSE_ONCE = """
+    DROP TRIGGER IF EXISTS refusal ON fleet.curves;
+    DROP SEQUENCE IF EXISTS refusals;
+    CREATE SEQUENCE refusals;
+    GRANT USAGE ON SEQUENCE refusals TO PUBLIC;
+    CREATE OR REPLACE FUNCTION refusal() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF nextval('refusals') = 1 THEN RAISE EXCEPTION 'refused once' USING errcode = '{code}'; END IF;
         RETURN new;
     END $$;
-    CREATE TRIGGER hiccup BEFORE INSERT ON fleet.curves FOR EACH ROW EXECUTE FUNCTION hiccup();
+    CREATE TRIGGER refusal BEFORE INSERT ON fleet.curves FOR EACH ROW EXECUTE FUNCTION refusal();
 """
-_CALM = "DROP TRIGGER hiccup ON fleet.curves; DROP FUNCTION hiccup; DROP SEQUENCE hiccup"
 
 
 class Server:
@@ -77,27 +74,19 @@ class Server:
             finally:
                 _send(family, signal.SIGCONT)
 
-    def raise_once(self, sqlstate: str) -> None:
-        """Raise an error of this SQLSTATE once, where a worker writes a point of a curve."""
+    def be_read_only(self, seconds: float) -> None:
+        """Take no write for `seconds`, from anybody."""
         with self._mishap:
-            self._execute(_HICCUP.format(sqlstate=sqlstate))
-            deadline = time.monotonic() + RAISED_S
-            while not self._execute("SELECT is_called FROM hiccup") and time.monotonic() < deadline:
-                time.sleep(0.1)
-            self._execute(_CALM)
-
-    def read_only(self, seconds: float) -> None:
-        """Refuse every write for `seconds`, as a server does that has lost its disk or become a replica."""
-        settings = self._folder / "data" / "postgresql.auto.conf"
-        usual = settings.read_text()
-        with self._mishap:
+            self._as_owner("ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
             try:
-                settings.write_text(usual + "default_transaction_read_only = on\n")
-                self._postmaster.send_signal(signal.SIGHUP)
                 time.sleep(seconds)
             finally:
-                settings.write_text(usual)
-                self._postmaster.send_signal(signal.SIGHUP)
+                self._as_owner("ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()")
+
+    def refuse_once(self, code: str) -> None:
+        """Raise this SQLSTATE where the next epoch is recorded, once: a sequence counts on in a failed transaction."""
+        with self._mishap:
+            self._as_owner(_REFUSE_ONCE.format(code=code), database=sa.make_url(self.url).database)
 
     def dump(self) -> Path:
         """A dump of the database as it is now."""
@@ -119,22 +108,21 @@ class Server:
                     return
 
     def _run(self, program: str, *arguments: str) -> None:
-        address = sa.make_url(self.url)
+        address = sa.make_url(self._embedded.owner_url()).set(database=sa.make_url(self.url).database)
         command = [program, *arguments, "--host", address.host or "", "--port", str(address.port)]
         command += ["--username", address.username or "", "--dbname", address.database or ""]
         command[0] = str(install_for(self._folder / "data") / "bin" / program)
         environment = {**os.environ, "PGPASSWORD": address.password or ""}
         subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
 
-    def _execute(self, statements: str) -> object:
-        """The first value of the last statement's rows, if it has rows."""
-        connection = psycopg2.connect(sa.make_url(self.url).set(drivername="postgresql").render_as_string(False))
-        try:
-            with connection, connection.cursor() as cursor:
-                cursor.execute(statements)
-                return cursor.fetchone()[0] if cursor.description else None
-        finally:
-            connection.close()
+    def _as_owner(self, *statements: str, database: str | None = None) -> None:
+        owner = sa.make_url(self._embedded.owner_url())
+        engine = sa.create_engine(owner.set(database=database or owner.database), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(sa.text("SET default_transaction_read_only = off"))
+            for statement in statements:
+                connection.execute(sa.text(statement))
+        engine.dispose()
 
     @property
     def _postmaster(self) -> psutil.Process:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.chaos.controller import Controller, submit
-from tests.chaos.database import SQLSTATES, Server
+from tests.chaos.database import Server
 from tests.chaos.definitions import misbehaving
 from tests.chaos.disk import Disk
 from tests.chaos.fleet import Fleet
@@ -17,6 +17,11 @@ from tests.chaos.proxy import Network, Weather
 from tests.chaos.schedule import MISBEHAVIOUR, Fault, Kind
 
 DAY_S = 86_400.0
+# Of every class that a healthy server raises now and then, and of some that a sick one does.
+CODES = (
+    *("0A000", "22P02", "23505", "25006", "25P03", "40001", "40P01", "42501", "53100", "53200", "53300"),
+    *("54000", "55P03", "57014", "57P01", "57P02", "58030", "58P01", "XX000", "XX001"),
+)
 
 Act = Callable[[Fault], None]
 
@@ -81,8 +86,8 @@ def treacherous(fleet: Fleet, server: Server, disk: Disk, observer: Observer) ->
             observer.forget()
 
     return {
-        Kind.RAISE_IN_DATABASE: lambda fault: server.raise_once(fault.among(SQLSTATES)),
-        Kind.READ_ONLY: lambda fault: server.read_only(fault.seconds),
+        Kind.REFUSE_ONCE: lambda fault: server.refuse_once(fault.among(CODES)),
+        Kind.READ_ONLY: lambda fault: server.be_read_only(fault.seconds),
         Kind.RESTORE_DUMP: restore,
         Kind.FLIP_BIT: flip,
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import sqlalchemy as sa
 
 from service.storage.database.database import Database
-from service.storage.database.patience import AWAY
+from service.storage.database.sqlstates import DATABASE_ERRORS
 from tests.chaos.background import Background
 
 LOOK_S = 0.25
@@ -104,7 +104,7 @@ class Observer(Background):
         try:
             with self._db.engine.connect() as connection:
                 rows = connection.execute(_SEEN).all()
-        except AWAY:
+        except DATABASE_ERRORS:
             return
         now = time.monotonic()
         for row in rows:

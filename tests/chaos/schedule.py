@@ -22,6 +22,8 @@ class Kind(StrEnum):
     DRAIN = "SIGTERM, a replacement starts"
     CRASH_DATABASE = "Postgres: immediate stop, restart"
     FREEZE_DATABASE = "Postgres: SIGSTOP, SIGCONT"
+    REFUSE_ONCE = "Postgres: an error raised once"
+    READ_ONLY = "Postgres: read-only for a while"
     STALL = "network: stalls, delivers late"
     RESET = "network: connections reset and refused"
     SWALLOW = "network: answers lost, then reset"
@@ -31,8 +33,6 @@ class Kind(StrEnum):
     LEAVE_STATE = "a task leaves process-wide state behind"
     LEAVE_PROCESS = "a task leaves processes behind"
     END_PROCESS = "a task ends its process"
-    RAISE_IN_DATABASE = "Postgres: an error that it raises once"
-    READ_ONLY = "Postgres: read-only for a while"
     RESTORE_DUMP = "Postgres: an earlier dump restored"
     FLIP_BIT = "a bit of a checkpoint flips, SIGKILL of its worker"
 
@@ -45,6 +45,8 @@ DECK = {
     Kind.DRAIN: 3,
     Kind.CRASH_DATABASE: 1,
     Kind.FREEZE_DATABASE: 1,
+    Kind.REFUSE_ONCE: 3,
+    Kind.READ_ONLY: 1,
     Kind.STALL: 3,
     Kind.RESET: 2,
     Kind.SWALLOW: 2,
@@ -54,8 +56,6 @@ DECK = {
     Kind.LEAVE_STATE: 2,
     Kind.LEAVE_PROCESS: 1,
     Kind.END_PROCESS: 1,
-    Kind.RAISE_IN_DATABASE: 2,
-    Kind.READ_ONLY: 1,
     Kind.RESTORE_DUMP: 1,
     Kind.FLIP_BIT: 2,
 }

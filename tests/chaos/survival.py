@@ -30,8 +30,11 @@ from tests.chaos.schedule import LEASE_S, MISBEHAVIOUR, NETWORK, Fault, Kind
 
 AHEAD = 3  # open runs for every worker
 SETTLE_S = 600.0  # for what is open at the end of the schedule
-EVERYWHERE = (Kind.CRASH_DATABASE, Kind.FREEZE_DATABASE, Kind.READ_ONLY, Kind.FILL_DISK)
-ELSEWHERE = (Kind.RESTART_CONTROLLER, Kind.RAISE_IN_DATABASE, Kind.RESTORE_DUMP, *MISBEHAVIOUR)
+EVERYWHERE = (
+    *(Kind.CRASH_DATABASE, Kind.FREEZE_DATABASE, Kind.FILL_DISK),
+    *(Kind.REFUSE_ONCE, Kind.READ_ONLY),
+)
+ELSEWHERE = (Kind.RESTART_CONTROLLER, Kind.RESTORE_DUMP, *MISBEHAVIOUR)
 
 
 @dataclass
