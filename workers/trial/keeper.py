@@ -86,20 +86,21 @@ class Keeper:
 
     def _serve(self) -> bool:
         """Wait for the worker or a child to say something, or to end; returns False once the worker leaves."""
-        lines = {child.line: key for key, child in self._children.items()}
+        lines = [child.line for child in self._children.values()]
         # A child whose descendants hold its line must be looked at.
         busy = any(child.trains is not None for child in self._children.values())
-        for ready in wait([self._worker, *lines], _LOOK_S if busy else None):
-            if ready is self._worker:
-                if (message := self._worker.recv()) is None:
-                    return False
-                number, order = message
-                self._begin(number, order, reduction.recv_handle(self._worker))
-            elif (key := lines.get(ready)) in self._children:  # type: ignore[call-overload]
+        ready = wait([self._worker, *lines], _LOOK_S if busy else None)
+        for key, child in list(self._children.items()):
+            if child.line in ready:
                 self._heed(key)
         for key, child in list(self._children.items()):
             if child.has_ended():
                 self._lose(key)
+        if self._worker in ready:  # last: it may end children
+            if (message := self._worker.recv()) is None:
+                return False
+            number, order = message
+            self._begin(number, order, reduction.recv_handle(self._worker))
         return True
 
     def _begin(self, number: int, order: Order, reports: int) -> None:

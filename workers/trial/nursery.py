@@ -41,6 +41,12 @@ class Nursery:
                 self._ask(setup, theirs)
         return Connection(ours.detach())
 
+    def close(self) -> None:
+        """End the process, once the keepers have ended what is below them."""
+        if self._control is not None and self._process is not None:
+            self._control.close()
+            self._process.wait()
+
     def _ask(self, setup: Setup, theirs: socket.socket) -> None:
         assert self._control is not None
         self._control.send(setup)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from service.storage.states import storable
 from workers.tasks import load_task
 from workers.training import Training
+from workers.training.figures import check_names
+from workers.training.memory import PEAK
 from workers.training.seeds import repeat_seed
 from workers.trial.checkpoints import CheckpointStore
 from workers.trial.examination import Examination, confirmed_on
@@ -33,6 +35,10 @@ def train(order: Order, device: "torch.device", stop_wanted: MessageBox) -> Iter
     A run that was begun elsewhere resumes from its checkpoint. Its earlier epochs are reported again, unchanged, so
     that the agent needs no other record of them. A checkpoint that no longer fits the program, for example one of an
     earlier release, is ignored: training starts again.
+
+    Raises:
+        UnusableFigure: an epoch's metrics have other names than the first one's.
+        Whatever the task raises.
     """
     store = _store(order)
     task = load_task(order.task, order.data_folder)
@@ -52,6 +58,8 @@ def train(order: Order, device: "torch.device", stop_wanted: MessageBox) -> Iter
             training = training_of(repeat)
         for epoch in training.epochs():
             done = EpochDone(repeat, epoch.number, dict(epoch.metrics))
+            if history:
+                check_names(_lasting(done), _lasting(history[0]), repeat, epoch.number)
             history.append(done if examination is None else examination.examined(done, training))
             yield history[-1]
             stop = stop_wanted()
@@ -63,6 +71,11 @@ def train(order: Order, device: "torch.device", stop_wanted: MessageBox) -> Iter
                 yield Stopped()
                 return
     yield Finished()
+
+
+def _lasting(done: EpochDone) -> list[str]:
+    """The names of the metrics that every epoch has, whatever its device and whether its model was tested."""
+    return [name for name in done.metrics if not name.startswith("test_") and name != PEAK]
 
 
 def _resumed(store: CheckpointStore | None, training_of: Callable[[int], Training]) -> Begun | None:
