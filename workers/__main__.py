@@ -1,9 +1,15 @@
 """`pernodedrop worker`: trains runs from the queue until it is asked to stop."""
 
+# ruff: noqa: E402
+import signal
+
+SIGNALS = {signal.SIGTERM, signal.SIGINT}
+if __name__ == "__main__":  # threads that libraries start while they are imported must leave these to ours
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+
 import argparse
 import logging
 import os
-import signal
 import sys
 import threading
 import time
@@ -17,7 +23,7 @@ from workers.runs.agent import Options
 from workers.slots import Slots
 from workers.trial.checkpoints import unusable
 from workers.trial.machine import cores
-from workers.trial.process import TrialProcessDied
+from workers.trial.process import TrialProcessDied, accuse
 
 DESCRIPTION = """\
 Lease runs from the database in DATABASE_URL, train them, and record the results.
@@ -28,6 +34,7 @@ another worker resumes it. A second signal hands it back at once.
 """
 
 MOST_SLOTS = 64
+ASKED, SIGNALLED = 0, 4  # exit codes of a worker that leaves in order
 STUCK_S = 10.0  # s beyond the grace time in which a worker leaves by itself
 
 EXAMPLES = """\
@@ -38,12 +45,14 @@ examples:
   pernodedrop worker --slots auto                     as many trials at once as the device can run
   pernodedrop worker --exit-when-idle                 for batch schedulers: exit when the queue is empty
 
-exit codes: 0 stopped normally, 1 the device cannot be used, 2 wrong usage, 3 the database cannot be reached
+exit codes: 0 stopped normally, 1 the device cannot be used, 2 wrong usage, 3 the database cannot be reached,
+4 stopped by a signal, with --supervised
 """
 
 
 def main(arguments: list[str] | None = None, make_slots: Callable[..., Slots] = Slots) -> int:
     """Run a worker; returns the exit code."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     options = _parser().parse_args(arguments)
     os.environ["TZ"] = "UTC"  # Optuna stores naive local times
     time.tzset()
@@ -77,10 +86,11 @@ def main(arguments: list[str] | None = None, make_slots: Callable[..., Slots] = 
                 ),
                 options.slots,
             )
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: slots.drain())
-            _leave_even_if_stuck(options.grace + STUCK_S)
+            end = ASKED if not options.supervised else SIGNALLED
+            told = _heed_signals(slots.drain, lambda: os._exit(end), options.grace + STUCK_S)
             slots.run()
+            if told.is_set():
+                return end
     except (StorageError, ValueError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 3
@@ -134,27 +144,48 @@ def _parser() -> argparse.ArgumentParser:
         help="also resume from the checkpoints of these databases, whose successor this one is, such as a restored "
         "dump; their names stand in the warnings and in the files' names (default: PERNODEDROP_ADOPT_CHECKPOINTS)",
     )
+    parser.add_argument(
+        "--supervised",
+        action="store_true",
+        help="exit with code 4 after a signal, so that a supervisor starts this worker again unless it sent that signal",
+    )
     parser.add_argument("--exit-when-idle", action="store_true", help="exit when no run waits")
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
     return parser
 
 
-def _leave_even_if_stuck(seconds: float) -> None:
-    """End the process `seconds` after the first SIGTERM or SIGINT, even in the middle of a call.
+def _heed_signals(drain: Callable[[], None], leave: Callable[[], None], seconds: float) -> threading.Event:
+    """Drain at every SIGTERM and SIGINT but those that a trial has sent; `leave` so many seconds after the first.
 
-    A query to a frozen server does not return, and until it does Python runs no signal handler.
+    A thread waits for them: a query to a frozen server does not return, and until it does Python runs no signal
+    handler. Returns what is set at the first.
     """
-    signals, inlet = os.pipe()
-    os.set_blocking(inlet, False)
-    signal.set_wakeup_fd(inlet, warn_on_full_buffer=False)  # written by the C handler, at once
+    told = threading.Event()
 
-    def watch() -> None:
-        while os.read(signals, 1)[0] not in (signal.SIGTERM, signal.SIGINT):
-            pass
-        time.sleep(seconds)
-        os._exit(0)  # the run's lease expires, and the kernel ends the trial process
+    def heed(number: int, sender: int) -> None:
+        if accuse(sender, number):
+            return
+        if not told.is_set():
+            told.set()
+            # The run's lease expires then, and its trial's processes notice that this one is gone.
+            stuck = threading.Timer(seconds, leave)
+            stuck.daemon = True
+            stuck.start()
+        drain()
 
-    threading.Thread(target=watch, name="leave", daemon=True).start()
+    def wait() -> None:
+        while True:
+            if sys.platform == "darwin":  # does not say who has sent it
+                heed(signal.sigwait(SIGNALS), 0)
+            else:
+                told_of = signal.sigwaitinfo(SIGNALS)
+                heed(told_of.si_signo, told_of.si_pid)
+
+    for number in SIGNALS:  # where a library's thread takes one
+        signal.signal(number, lambda number, _: heed(number, 0))
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    threading.Thread(target=wait, name="signals", daemon=True).start()
+    return told
 
 
 def _checkpoints(chosen: str | None, settings: Settings) -> str | None:

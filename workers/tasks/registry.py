@@ -44,8 +44,10 @@ def _class(path: str) -> type[Task]:
     module_name, _, class_name = path.partition(":")
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # whatever a user's module raises while it is imported
+    except (Exception, SystemExit) as error:  # whatever a user's module raises while it is imported
         reason = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, SystemExit):
+            reason = f"it exits: {reason}"
         raise UnknownTask(
             f"task module {module_name!r} cannot be imported ({reason}): install it where the worker runs"
         ) from error

@@ -80,6 +80,7 @@ class Training:
 
         Raises:
             NonFiniteLoss: a training or validation loss is nan or infinite.
+            UnusableFigure: the task returned a loss or a metric that is no number.
         """
         while self._done < self._epochs:
             with self._noise.active():

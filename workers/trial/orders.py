@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from workers.tasks import Task, load_task
 from workers.training import Training
+from workers.training.figures import check_names
+from workers.training.memory import PEAK
 from workers.training.seeds import repeat_seed
 from workers.trial.checkpoints import CheckpointStore
 from workers.trial.examination import Examination, confirmed_on
@@ -25,6 +27,10 @@ def train(order: Order, device: "torch.device", stop_wanted: MessageBox) -> Iter
     A run that was begun elsewhere resumes from its checkpoint. Its earlier epochs are reported again, unchanged, so
     that the agent needs no other record of them. A checkpoint that no longer fits the program, for example one of an
     earlier release, is ignored: training starts again.
+
+    Raises:
+        UnusableFigure: an epoch's metrics have other names than the first one's.
+        Whatever the task raises.
     """
     task = load_task(order.task, order.data_folder)
     store = _store(order, task, device)
@@ -44,6 +50,8 @@ def train(order: Order, device: "torch.device", stop_wanted: MessageBox) -> Iter
             training = training_of(repeat)
         for epoch in training.epochs():
             done = EpochDone(repeat, epoch.number, dict(epoch.metrics))
+            if history:
+                check_names(_lasting(done), _lasting(history[0]), repeat, epoch.number)
             history.append(done if examination is None else examination.examined(done, training))
             yield history[-1]
             stop = stop_wanted()
@@ -55,6 +63,11 @@ def train(order: Order, device: "torch.device", stop_wanted: MessageBox) -> Iter
                 yield Stopped()
                 return
     yield Finished()
+
+
+def _lasting(done: EpochDone) -> list[str]:
+    """The names of the metrics that every epoch has, whatever its device and whether its model was tested."""
+    return [name for name in done.metrics if not name.startswith("test_") and name != PEAK]
 
 
 def _store(order: Order, task: Task, device: "torch.device") -> CheckpointStore | None:
