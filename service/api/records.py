@@ -97,7 +97,7 @@ def _study_fields(study: StudyRecord, dashboard_url: str) -> dict[str, Any]:
 def _trial_fields(trial: TrialRecord, definition: StudyShape) -> Mapping[str, Any]:
     is_search = trial.stage is Stage.SEARCH
     return {
-        "run": trial.run_id,
+        "run": trial.run_id or None,
         "number": trial.number,
         "stage": trial.stage,
         "place": trial.place,

@@ -4,6 +4,7 @@ import sqlalchemy as sa
 
 from service.storage.database.database import Database
 from service.storage.records import Lease
+from service.storage.runs import supply
 from service.storage.runs.expressions import SPENT_S
 from service.storage.states import Stage
 
@@ -44,7 +45,7 @@ _TAKE = sa.text(
                 (SELECT count(*) FROM fleet.runs WHERE study_id = studies.id AND state = 'running') AS running
             FROM fleet.studies
             WHERE state = 'running' AND finished_at IS NULL
-                AND (stage <> 'search' OR coalesce(now() < started_at
+                AND (stage <> 'search' OR closing IS NULL AND coalesce(now() < started_at
                     + make_interval(secs => (definition->'budget'->>'wall_time')::float), true))
             ORDER BY priority DESC, running, id) s CROSS JOIN LATERAL (
             SELECT id FROM fleet.runs WHERE study_id = s.id AND state = 'waiting'
@@ -70,6 +71,15 @@ def claim(db: Database, worker_id: str, seconds: float) -> Lease | None:
     as there are such claims. A worker holds one run at a time; claiming again before it has ended returns the same
     run with a new token.
     """
+    lease = _claim(db, worker_id, seconds)
+    if lease is not None:
+        supply.after_claim(db, lease)
+    elif supply.fill_empty(db):
+        lease = _claim(db, worker_id, seconds)
+    return lease
+
+
+def _claim(db: Database, worker_id: str, seconds: float) -> Lease | None:
     values = {"worker": worker_id, "seconds": seconds}
     with db.engine.begin() as connection:
         row = connection.execute(_ADOPT, values).one_or_none() or connection.execute(_TAKE, values).one_or_none()

@@ -8,11 +8,13 @@ from optuna.trial import FrozenTrial
 
 from service.storage.database.database import Database
 from service.storage.optuna import infeasible, statements, trials
-from service.storage.runs import history
+from service.storage.runs import counting, history, removal
 from service.storage.runs.endings import close_finished_studies, end_run
 from service.storage.runs.expressions import METRIC, SIGN
 from service.storage.runs.history import Attempt
 from service.storage.states import STUDY_STOPPED, AttemptState, RunState
+
+SWEEP_S = 0.2  # s: a worker's next claim waits for it
 
 _LOST = sa.text(
     f"""
@@ -42,12 +44,16 @@ def expire(db: Database) -> int:
 
     These are runs whose leases ended once more than their study's `retries`, runs of stopped studies whose holder
     died, and waiting runs of studies that were stopped or reached a limit. A run whose trial has ended in Optuna ends
-    in the same way, and Optuna trials that ended runs left behind fail. Any worker may call this at any time.
+    in the same way, and Optuna trials that ended runs left behind fail. Counts are added up, and what deleted studies
+    left is removed. Where much is left to cancel or remove, each takes about `SWEEP_S` and leaves the rest to the next
+    call. Any worker may call this at any time.
     """
     ended = 0
     while _end_a_lost_run(db):
         ended += 1
-    ended += close_finished_studies(db)
+    ended += close_finished_studies(db, seconds=SWEEP_S)
+    counting.fold(db)
+    removal.remove(db, SWEEP_S)
     with db.engine.connect() as connection:
         behind = statements.left_behind(connection)
     for trial_id, reason in behind:
