@@ -81,7 +81,7 @@ def _study_fields(study: StudyRecord, dashboard_url: str) -> dict[str, Any]:
         "counts": CountsOut.model_validate(dict(study.counts)),
         "confirmation": CountsOut.model_validate(dict(study.confirmation)),
         "budget": BudgetOut(
-            trials=definition.trials,
+            trials=sum(study.counts.values()),
             finished=sum(study.counts.get(state, 0) for state in FINISHED_STATES),
             elapsed_s=elapsed_s(study, datetime.now(UTC)),
             wall_time_s=definition.budget.wall_time,

@@ -4,6 +4,8 @@ A trigger appends a row of differences for every change of a run. The sum of a s
 and writers never wait for each other, as they would for a row that all of them change.
 """
 
+import time
+
 import sqlalchemy as sa
 
 from service.storage.database.database import Database
@@ -35,10 +37,16 @@ _FOLD = sa.text(
 )
 
 
-def fold(db: Database) -> None:
-    """Replace the rows of studies that have many by their sums. Anybody may call this at any time."""
+def fold(db: Database, seconds: float) -> None:
+    """Replace the rows of studies that have many by their sums, for about so many seconds at most.
+
+    Anybody may call this at any time.
+    """
+    until = time.monotonic() + seconds
     with db.engine.connect() as connection:
         long = connection.execute(_LONG, {"longest": LONGEST}).scalars().all()
     for study in long:
         with db.engine.begin() as connection:
             connection.execute(_FOLD, {"study": study})
+        if time.monotonic() > until:
+            return

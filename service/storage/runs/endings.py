@@ -31,8 +31,8 @@ _CLOSE = sa.text(
     WHERE id = :study AND (closing IS NULL OR to_come > 0)
     """
 )
-# A run that is being claimed at this moment is not waited for: it ends as one in training does. The study is not locked,
-# and may have been extended or be confirmed by now: the runs that this added are not cancelled.
+# A run that is being claimed at this moment is not waited for: it ends as one in training does. The study is not
+# locked, and may have been extended or be confirmed by now: the runs that this added are not cancelled.
 _CANCEL_WAITING = sa.text(
     """
     UPDATE fleet.runs SET state = 'cancelled', finished_at = now(), reason = :reason
@@ -45,12 +45,14 @@ _CANCEL_WAITING = sa.text(
 
 _HAS = "EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND state = '{}')"
 
-# Studies whose end is due: no run is open, or the waiting ones may not begin.
+# Studies whose end is due: no run is open, or the waiting ones may not begin; of some that is still to be asked.
 _DUE = sa.text(
     f"""
-    SELECT s.id FROM fleet.studies s WHERE s.finished_at IS NULL AND s.id = coalesce(:study, s.id)
-        AND CASE WHEN s.to_come > 0 OR {_HAS.format("waiting")} THEN ({limits.REASON}) IS NOT NULL
-            ELSE NOT {_HAS.format("running")} END
+    SELECT s.id, o.waits AND ({limits.AT_ONCE}) IS NULL AS is_to_be_asked
+    FROM fleet.studies s CROSS JOIN LATERAL (SELECT s.to_come > 0 OR {_HAS.format("waiting")} AS waits) o
+    WHERE s.finished_at IS NULL AND s.id = coalesce(:study, s.id) AND CASE
+        WHEN o.waits THEN ({limits.AT_ONCE}) IS NOT NULL OR {limits.HAS_OTHERS}
+        ELSE NOT {_HAS.format("running")} END
     """
 )
 _LOCK = sa.text("SELECT 1 FROM fleet.studies WHERE id = :study AND finished_at IS NULL FOR UPDATE")
@@ -93,7 +95,11 @@ def close_finished_studies(db: Database, study_id: int | None = None, seconds: f
     """
     until = time.monotonic() + seconds
     with db.engine.connect() as connection:
-        due = connection.execute(_DUE, {"study": study_id}).scalars().all()
+        due = [
+            row.id
+            for row in connection.execute(_DUE, {"study": study_id}).all()
+            if not row.is_to_be_asked or limits.reached(connection, row.id) is not None
+        ]
     return sum(_close(db, study, until) for study in due)
 
 

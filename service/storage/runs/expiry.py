@@ -44,21 +44,29 @@ def expire(db: Database) -> int:
 
     These are runs whose leases ended once more than their study's `retries`, runs of stopped studies whose holder
     died, and waiting runs of studies that were stopped or reached a limit. A run whose trial has ended in Optuna ends
-    in the same way, and Optuna trials that ended runs left behind fail. Counts are added up, and what deleted studies
-    left is removed. Where much is left to cancel or remove, each takes about `SWEEP_S` and leaves the rest to the next
-    call. Any worker may call this at any time.
+    in the same way, and Optuna trials that ended runs left behind fail. `tidy` does a piece of
+    its work. Any worker may call this at any time.
     """
     ended = 0
     while _end_a_lost_run(db):
         ended += 1
-    ended += close_finished_studies(db, seconds=SWEEP_S)
-    counting.fold(db)
-    removal.remove(db, SWEEP_S)
+    ended += tidy(db, SWEEP_S)[0]
     with db.engine.connect() as connection:
         behind = statements.left_behind(connection)
     for trial_id, reason in behind:
         trials.fail(db, trial_id, reason)
     return ended
+
+
+def tidy(db: Database, seconds: float) -> tuple[int, bool]:
+    """Cancel what waits in studies that were stopped or reached a limit, add counts up, and remove what deleted studies
+    left; return how many runs were cancelled, and whether anything may be left to do.
+
+    Where much is left, each of the three takes about so many seconds. Anybody may call this at any time.
+    """
+    cancelled = close_finished_studies(db, seconds=seconds)
+    counting.fold(db, seconds)
+    return cancelled, removal.remove(db, seconds) or cancelled > 0
 
 
 def _end_a_lost_run(db: Database) -> bool:

@@ -28,26 +28,36 @@ _WITHOUT_BETTER = f"""
             AND (runs.finished_at, runs.id) < (first_of_last.finished_at, first_of_last.id)))
 """
 
-# SQL for the reason why the study `s` may begin no further trial; NULL where it may. CASE stops at the first rule that
-# holds, and a rule that the study does not have costs nothing.
-REASON = f"""
+# SQL for the reason why the study `s` may begin no further trial, as its own row says; NULL where it does not.
+AT_ONCE = f"""
     CASE
         WHEN s.state = 'stopped' THEN '{STUDY_STOPPED}'
         WHEN s.stage <> 'search' THEN NULL
         WHEN s.closing IS NOT NULL THEN s.closing
         WHEN now() >= s.started_at + make_interval(secs => {_BUDGET.format("wall_time")}::float)
             THEN 'wall time used up'
+    END
+"""
+# SQL for whether the study has a limit that `reached` must work out from its runs.
+HAS_OTHERS = f"""(s.stage = 'search'
+    AND coalesce({_BUDGET.format("device_time")}, {_BUDGET.format("patience")}) IS NOT NULL)"""
+
+# CASE stops at the first rule that holds, and a rule that the study does not have costs nothing.
+_REASON = sa.text(
+    f"""
+    SELECT coalesce({AT_ONCE}, CASE
+        WHEN s.stage <> 'search' THEN NULL
         WHEN {_BUDGET.format("device_time")} IS NOT NULL AND {_DEVICE_TIME}
             THEN format('device_time: %s s used up', trim_scale({_BUDGET.format("device_time")}::numeric))
         WHEN {_BUDGET.format("patience")} IS NOT NULL AND {_WITHOUT_BETTER}
             THEN format('patience: %s trials in a row brought no better %s', {_BUDGET.format("patience")},
                 {METRIC.format("s.definition")})
-    END
-"""
+    END) FROM fleet.studies s WHERE s.id = :study
+    """
+)
 
 
 def reached(connection: sa.Connection, study_id: int) -> str | None:
     """Return why the study may begin no further trial, None if it may."""
-    statement = sa.text(f"SELECT {REASON} FROM fleet.studies s WHERE s.id = :study")
-    reason: str | None = connection.execute(statement, {"study": study_id}).scalar_one()
+    reason: str | None = connection.execute(_REASON, {"study": study_id}).scalar_one_or_none()
     return reason

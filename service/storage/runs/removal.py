@@ -18,6 +18,7 @@ _DELETE = sa.text("DELETE FROM fleet.studies WHERE name = :name RETURNING id, op
 _NOTE = sa.text("INSERT INTO fleet.deleted_studies (study_id, optuna_study_id) VALUES (:id, :optuna_study_id)")
 _RUNNING = sa.text("DELETE FROM fleet.runs WHERE study_id = :study AND state = 'running'")
 
+_ANY = sa.text("SELECT EXISTS (SELECT FROM fleet.deleted_studies)")
 _NEXT = sa.text(
     """
     SELECT study_id, optuna_study_id FROM fleet.deleted_studies ORDER BY study_id LIMIT 1 FOR UPDATE SKIP LOCKED
@@ -53,6 +54,9 @@ def remove(db: Database, seconds: float) -> bool:
     Anybody may call this at any time; of several callers each has a study of its own.
     """
     until = time.monotonic() + seconds
+    with db.engine.connect() as connection:
+        if not connection.execute(_ANY).scalar_one():
+            return False
     while True:
         with db.transaction() as connection:
             row = connection.execute(_NEXT).one_or_none()

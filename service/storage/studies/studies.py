@@ -188,16 +188,19 @@ _BEST = """
 _OF_STAGE = "study_id = page.id AND stage = '{}' AND state = 'complete'"
 _WITH_RUNS = f"""
     WITH page AS MATERIALIZED (SELECT *, {SIGN.format("definition")} AS sign FROM fleet.studies {{which}})
-    SELECT id, name, optuna_study_id, cast(definition AS text) AS definition, state, priority, created_at, started_at,
-        finished_at, stage, to_come, dropped, closing, counted.*,
-        {HELD_IN_SEARCH_S.format("page.id")} AS held_s,
-        {_BEST.format(which=_OF_STAGE.format(Stage.SEARCH))} AS best,
-        CASE WHEN finished_at IS NOT NULL AND state <> 'stopped'
+    SELECT counted.*, id, name, optuna_study_id, cast(definition AS text) AS definition, state, priority, created_at,
+        started_at, finished_at, stage, to_come, dropped, closing,
+        CASE WHEN search_running > 0 THEN {HELD_IN_SEARCH_S.format("page.id")} ELSE 0 END AS held_s,
+        CASE WHEN search_complete > 0 THEN {_BEST.format(which=_OF_STAGE.format(Stage.SEARCH))} END AS best,
+        CASE WHEN confirmation_complete > 0 AND finished_at IS NOT NULL AND state <> 'stopped'
             THEN {_BEST.format(which=_OF_STAGE.format(Stage.CONFIRMATION))} END AS winner
     FROM page CROSS JOIN LATERAL (
         SELECT {counting.BY_STAGE} FROM fleet.run_counts WHERE study_id = page.id) counted
     ORDER BY id DESC
 """
+
+
+_STATES = [state.value for state in RunState]
 
 
 def _records(db: Database, which: str, **values: object) -> list[StudyRecord]:
@@ -217,10 +220,10 @@ def _records(db: Database, which: str, **values: object) -> list[StudyRecord]:
 
 def _record(row: sa.Row[Any], definition: StudyShape, runs: Mapping[int, TrialRecord]) -> StudyRecord:
     """The study's record, with its best runs from `runs`; a run that has just been deleted is missing there."""
-    search, confirmation = (
-        {state.value: row._mapping[f"{stage}_{state}"] for state in RunState}
-        for stage in (Stage.SEARCH, Stage.CONFIRMATION)
-    )
+    numbers = iter(row)  # as `counting.BY_STAGE` has them
+    search = dict(zip(_STATES, numbers, strict=False))
+    spent_s = next(numbers)
+    confirmation = dict(zip(_STATES, numbers, strict=False))
     search[RunState.WAITING] += row.to_come
     search[RunState.CANCELLED] += row.dropped
     cancels = row.state == "stopped" or (row.closing is not None and row.stage == Stage.SEARCH)
@@ -240,7 +243,7 @@ def _record(row: sa.Row[Any], definition: StudyShape, runs: Mapping[int, TrialRe
         best=runs.get(row.best),
         optuna_study_id=row.optuna_study_id,
         priority=row.priority,
-        device_time_s=row.search_spent_s + row.held_s,
+        device_time_s=spent_s + row.held_s,
         confirmation=confirmation,
         winner=runs.get(row.winner),
         to_come=row.to_come,
