@@ -53,10 +53,8 @@ _LEFT = """
 # A study of an earlier version has a row for each of its runs.
 _ROWS = """
     WITH study AS (UPDATE fleet.studies s SET to_come = 0 FROM fleet.studies old WHERE s.id = old.id AND s.name = :name
-        RETURNING s.id, old.to_come)
-    INSERT INTO fleet.runs (study_id, ordinal)
-    SELECT id, (SELECT max(ordinal) FROM fleet.runs WHERE study_id = study.id) + n
-    FROM study, generate_series(1, to_come) n
+        RETURNING s.id, old.to_come, (SELECT max(ordinal) FROM fleet.runs WHERE study_id = s.id) AS last)
+    INSERT INTO fleet.runs (study_id, ordinal) SELECT id, last + n FROM study, generate_series(1, to_come) n
 """
 _END = """
     UPDATE fleet.runs SET state = 'complete', values = ARRAY[random()], trial_number = ordinal, token = 1, attempts = 1,

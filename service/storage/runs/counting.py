@@ -12,6 +12,7 @@ from service.storage.database.database import Database
 from service.storage.states import RunState, Stage
 
 LONGEST = 50  # rows of a study that a reader may have to add up; more are folded
+BATCH = 1000  # rows that one transaction folds
 
 _COLUMNS = (*RunState, "spent_s")
 _SUMS = ", ".join(f"sum({column})" for column in _COLUMNS)
@@ -23,30 +24,31 @@ BY_STAGE = ", ".join(
     for column in _COLUMNS
 )
 
-_LONG = sa.text("SELECT study_id FROM fleet.run_counts GROUP BY study_id HAVING count(*) > :longest")
+_LONG = sa.text("SELECT study_id FROM fleet.run_counts GROUP BY study_id HAVING count(*) > :longest LIMIT 1")
 
 # Of two that fold at once each adds up the rows that it was the first to lock.
 _FOLD = sa.text(
     f"""
     WITH taken AS (
         DELETE FROM fleet.run_counts WHERE ctid = ANY (ARRAY(
-            SELECT ctid FROM fleet.run_counts WHERE study_id = :study FOR UPDATE SKIP LOCKED)) RETURNING *)
+            SELECT ctid FROM fleet.run_counts WHERE study_id = :study LIMIT :batch FOR UPDATE SKIP LOCKED)) RETURNING *)
     INSERT INTO fleet.run_counts (study_id, stage, {", ".join(_COLUMNS)})
     SELECT study_id, stage, {_SUMS} FROM taken GROUP BY study_id, stage
     """
 )
 
 
-def fold(db: Database, seconds: float) -> None:
-    """Replace the rows of studies that have many by their sums, for about so many seconds at most.
+def fold(db: Database, seconds: float) -> bool:
+    """Replace rows of studies that have many by their sums, for about so many seconds; return whether any are left.
 
     Anybody may call this at any time.
     """
     until = time.monotonic() + seconds
-    with db.engine.connect() as connection:
-        long = connection.execute(_LONG, {"longest": LONGEST}).scalars().all()
-    for study in long:
+    while True:
         with db.engine.begin() as connection:
-            connection.execute(_FOLD, {"study": study})
+            study = connection.execute(_LONG, {"longest": LONGEST}).scalar_one_or_none()
+            if study is None:
+                return False
+            connection.execute(_FOLD, {"study": study, "batch": BATCH})
         if time.monotonic() > until:
-            return
+            return True

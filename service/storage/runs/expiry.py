@@ -14,7 +14,7 @@ from service.storage.runs.expressions import METRIC, SIGN
 from service.storage.runs.history import Attempt
 from service.storage.states import STUDY_STOPPED, AttemptState, RunState
 
-SWEEP_S = 0.2  # s: a worker's next claim waits for it
+SWEEP_S = 0.0  # s: a worker's next claim waits for one batch of each
 
 _LOST = sa.text(
     f"""
@@ -65,8 +65,8 @@ def tidy(db: Database, seconds: float) -> tuple[int, bool]:
     Where much is left, each of the three takes about so many seconds. Anybody may call this at any time.
     """
     cancelled = close_finished_studies(db, seconds=seconds)
-    counting.fold(db, seconds)
-    return cancelled, removal.remove(db, seconds) or cancelled > 0
+    are_left = [counting.fold(db, seconds), removal.remove(db, seconds)]
+    return cancelled, cancelled > 0 or any(are_left)
 
 
 def _end_a_lost_run(db: Database) -> bool:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from service.storage.database.database import Database
 from service.storage.optuna import statements
 
-BATCH = 500  # runs, or trials, that one transaction removes
+BATCH = 100  # runs, or trials, that one transaction removes
 
 _DELETE = sa.text("DELETE FROM fleet.studies WHERE name = :name RETURNING id, optuna_study_id")
 _NOTE = sa.text("INSERT INTO fleet.deleted_studies (study_id, optuna_study_id) VALUES (:id, :optuna_study_id)")
