@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 from pernodedrop.installation import installed_version
 from service.api import catalog, docs, errors, exports, health, openapi, results, studies, trials, workers
 from service.api.errors import documented
+from service.api.housekeeping import Housekeeping
 from service.settings import Settings
 from service.web.headers import ResponseHeaders
 from service.web.incidents import Incidents
@@ -40,7 +41,8 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def closing(_: FastAPI) -> AsyncIterator[None]:
-        yield
+        with Housekeeping(database):
+            yield
         database.close()
 
     middleware = [Middleware(ResponseHeaders, headers=HEADERS, policy=POLICY), Middleware(Incidents)]

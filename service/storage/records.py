@@ -13,7 +13,7 @@ from service.storage.states import RunState, Stage, StudyState
 class TrialRecord:
     """One run of a study and, for a run of the search, the Optuna trial that it became."""
 
-    run_id: int
+    run_id: int  # 0 while, or because, the run has no row: see service.storage.runs.supply
     number: int | None  # Optuna's trial number
     state: RunState
     params: Mapping[str, Any]
@@ -50,6 +50,10 @@ class StudyRecord:
     device_time_s: float = 0.0  # total time for which workers held the search's runs
     confirmation: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(RunState, 0))  # its runs by state
     winner: TrialRecord | None = None  # the best run of the confirmation, once all of them have ended
+    to_come: int = 0  # waiting runs that have no rows yet
+    dropped: int = 0  # cancelled runs that never had rows
+    closing: str | None = None  # why no further run of the search began, where a limit or a stop ended it
+    cancels: bool = False  # whether rows that wait are still to be cancelled: they are counted as cancelled
 
 
 @dataclass(frozen=True)

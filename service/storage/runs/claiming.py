@@ -11,6 +11,7 @@ from service.storage.database.database import Database
 from service.storage.database.incarnation import INCARNATION
 from service.storage.errors import UnknownWorker
 from service.storage.records import Lease
+from service.storage.runs import supply
 from service.storage.runs.expressions import SPENT_S, WHOLE
 from service.storage.states import Stage
 
@@ -51,7 +52,7 @@ _TAKE = sa.text(
                 (SELECT count(*) FROM fleet.runs WHERE study_id = studies.id AND state = 'running') AS running
             FROM fleet.studies
             WHERE state = 'running' AND finished_at IS NULL
-                AND (stage <> 'search' OR coalesce(now() < started_at
+                AND (stage <> 'search' OR closing IS NULL AND coalesce(now() < started_at
                     + make_interval(secs => (definition->'budget'->>'wall_time')::float), true))
             ORDER BY priority DESC, running, id) s CROSS JOIN LATERAL (
             SELECT id FROM fleet.runs WHERE study_id = s.id AND state = 'waiting'
@@ -80,19 +81,29 @@ def claim(db: Database, worker_id: str, seconds: float) -> Lease | None:
     Raises:
         UnknownWorker: no worker has this id; an older state of the database was restored.
     """
+    values = {"worker": worker_id, "seconds": seconds}
+    lease = _claim(db, values)
+    if lease is not None:
+        supply.after_claim(db, lease)
+    elif supply.fill_empty(db):
+        lease = _claim(db, values)
+    return lease
+
+
+def _claim(db: Database, values: Mapping[str, object]) -> Lease | None:
     try:
-        lease = _claim(db, {"worker": worker_id, "seconds": seconds})
+        row = _claimed(db, values)
     except IntegrityError as error:
         if isinstance(error.orig, ForeignKeyViolation):
-            raise UnknownWorker(worker_id) from error
+            raise UnknownWorker(str(values["worker"])) from error
         raise
-    if lease is None:
+    if row is None:
         return None
-    db.heed(lease.pop("incarnation"))
-    return Lease(**{**lease, "stage": Stage(lease["stage"])})
+    db.heed(row.pop("incarnation"))
+    return Lease(**{**row, "stage": Stage(row["stage"])})
 
 
-def _claim(db: Database, values: Mapping[str, object]) -> dict[str, Any] | None:
+def _claimed(db: Database, values: Mapping[str, object]) -> dict[str, Any] | None:
     """Return the claimed run's row, committed."""
     with db.engine.begin() as connection:
         row = connection.execute(_ADOPT, values).one_or_none() or connection.execute(_TAKE, values).one_or_none()
