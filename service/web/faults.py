@@ -54,7 +54,9 @@ class Fault:
 
 RETRY_AFTER = {"Retry-After": "5"}  # s
 NO_DATABASE = Fault(503, "database_unreachable", "the database does not answer: try again shortly", RETRY_AFTER)
-BUSY = Fault(503, "busy", "the server is busy: every connection to the database is in use", RETRY_AFTER)
+BUSY = Fault(
+    503, "busy", "the server is busy: every connection to the database is in use, try again shortly", RETRY_AFTER
+)
 NO_TABLES = Fault(503, "schema_outdated", "the database has no tables yet: run `pernodedrop db init`", RETRY_AFTER)
 
 # Exceptions whose own text is the message.

@@ -4,9 +4,9 @@ import hashlib
 import hmac
 import math
 import secrets
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
+from time import monotonic
 from typing import Any
 
 from fastapi import Request, Security
@@ -62,7 +62,7 @@ class KeyCheck:
         """
         if not given:
             raise WrongKey
-        now = time.monotonic() if now is None else now
+        now = monotonic() if now is None else now
         sender = sender_of(caller.client.host if caller.client else "")
         known = hmac.digest(self._salt, sender.encode() + b"\0" + given, hashlib.sha256)
         if known in self._wrong:
