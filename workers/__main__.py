@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from service.settings import Settings
+from service.settings import API_KEY, Settings
 from service.storage.database.database import Database
 from service.storage.database.sqlstates import DATABASE_ERRORS, told
 from service.storage.errors import StorageError
@@ -57,15 +57,16 @@ def main(arguments: list[str] | None = None, make_slots: Callable[..., Slots] = 
     os.environ["TZ"] = "UTC"  # Optuna stores naive local times
     time.tzset()
     logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
-    settings = Settings.from_environment()
-    checkpoints = _checkpoints(options.checkpoints, settings)
-    if refusal := unusable(checkpoints):
-        sys.stderr.write(f"error: --checkpoints {checkpoints}: {refusal}\n")
-        return 2
+    os.environ.pop(API_KEY, None)  # a study's task has no use for it
     try:
+        settings = Settings.from_environment()
         url = settings.require_database()
     except ValueError as error:
         sys.stderr.write(f"error: {error}\n")
+        return 2
+    checkpoints = _checkpoints(options.checkpoints, settings)
+    if refusal := unusable(checkpoints):
+        sys.stderr.write(f"error: --checkpoints {checkpoints}: {refusal}\n")
         return 2
     try:
         with Database.open(url, pool_size=(options.slots or cores()) + 1) as db:

@@ -96,6 +96,8 @@ def test_a_container_can_do_no_more_than_it_must(fleet: Fleet, service: str) -> 
     assert not host["CapAdd"]
     assert host["SecurityOpt"] == ["no-new-privileges:true"]
     assert not host["Privileged"]
+    assert host["PidsLimit"] > 0
+    assert host["Memory"] > 0
 
 
 def test_a_worker_writes_to_its_volume_and_nowhere_else(fleet: Fleet) -> None:
@@ -111,6 +113,17 @@ def test_the_database_has_no_way_out_and_no_way_in(fleet: Fleet) -> None:
     (network,) = database["NetworkSettings"]["Networks"]
     assert fleet.engine.docker("network", "inspect", "--format", "{{.Internal}}", network).strip() == "true"
     assert not any(database["NetworkSettings"]["Ports"].values())
+
+
+def test_a_worker_has_no_way_out(fleet: Fleet) -> None:
+    (worker,) = fleet.containers("worker")
+    networks = worker["NetworkSettings"]["Networks"]
+    assert len(networks) == 2
+    for network in networks:
+        assert fleet.engine.docker("network", "inspect", "--format", "{{.Internal}}", network).strip() == "true"
+    with pytest.raises(CommandFailed, match="Network is unreachable"):
+        script = "import socket; socket.create_connection(('192.0.2.1', 80), timeout=5)"
+        fleet.engine.docker("exec", worker["Id"], "python", "-c", script)
 
 
 def test_four_workers_share_a_study_that_a_restart_of_the_database_does_not_harm(fleet: Fleet) -> None:
