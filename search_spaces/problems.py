@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from pernodedrop.visible import visible
+
 MOST_PROBLEMS = 50  # reported at once
 LONGEST_SHOWN = 60  # characters of an offending value that a message repeats
 
@@ -44,7 +46,7 @@ def shown(value: Any) -> str:
     if isinstance(value, int) and abs(value) > 10**LONGEST_SHOWN:
         return "a number of many digits"
     text = json.dumps(value, ensure_ascii=False, default=lambda other: type(other).__name__)
-    text = text.encode("utf-8", "backslashreplace").decode("utf-8")  # half a character cannot be sent
+    text = visible(text)  # among others half a character, which cannot be sent
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 

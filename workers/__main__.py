@@ -1,7 +1,6 @@
 """`pernodedrop worker`: trains runs from the queue until it is asked to stop."""
 
 import argparse
-import logging
 import os
 import signal
 import sys
@@ -9,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from pernodedrop.visible import escape_the_rest, log_to_stderr, visible_lines
 from service.settings import Settings
 from service.storage.database.database import Database
 from service.storage.database.patience import AWAY, first_line
@@ -47,16 +47,16 @@ def main(arguments: list[str] | None = None, make_slots: Callable[..., Slots] = 
     options = _parser().parse_args(arguments)
     os.environ["TZ"] = "UTC"  # Optuna stores naive local times
     time.tzset()
-    logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
+    log_to_stderr(options.log_level.upper())
     settings = Settings.from_environment()
     checkpoints = _checkpoints(options.checkpoints, settings)
     if refusal := unusable(checkpoints):
-        sys.stderr.write(f"error: --checkpoints {checkpoints}: {refusal}\n")
+        _complain(f"--checkpoints {checkpoints}: {refusal}")
         return 2
     try:
         url = settings.require_database()
     except ValueError as error:
-        sys.stderr.write(f"error: {error}\n")
+        _complain(error)
         return 2
     try:
         with Database.open(url, pool_size=(options.slots or cores()) + 1) as db:
@@ -81,15 +81,19 @@ def main(arguments: list[str] | None = None, make_slots: Callable[..., Slots] = 
             _leave_even_if_stuck(options.grace + STUCK_S)
             slots.run()
     except (StorageError, ValueError) as error:
-        sys.stderr.write(f"error: {error}\n")
+        _complain(error)
         return 3
     except AWAY as error:
-        sys.stderr.write(f"error: the database does not answer: {first_line(error)}\n")
+        _complain(f"the database does not answer: {first_line(error)}")
         return 3
     except TrialProcessDied as error:
-        sys.stderr.write(f"error: {error}\n")
+        _complain(error)
         return 1
     return 0
+
+
+def _complain(what: object) -> None:
+    sys.stderr.write(visible_lines(f"error: {what}\n"))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -168,4 +172,5 @@ def _seconds(text: str) -> float:
 
 
 if __name__ == "__main__":
+    escape_the_rest()
     sys.exit(main())

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pernodedrop.visible import log_to_stderr
 from service.cli.exit_codes import ExitCode, Failure
 from service.cli.session import settings_here
 from service.ports import LOOPBACK, is_free
@@ -58,6 +59,7 @@ def _serve(create_app: Callable[[Settings], Any], host: str, port: int, inherite
     os.environ["TZ"] = "UTC"  # Optuna stores naive local times
     time.tzset()
     settings = settings_here(host=host)
+    log_to_stderr()
     try:
         app = create_app(settings)
     except ValueError as error:
@@ -65,7 +67,13 @@ def _serve(create_app: Callable[[Settings], Any], host: str, port: int, inherite
     if inherited is None and not is_free(port, host):
         raise Failure(f"port {port} of {host} is taken: choose another with --port")
     config = uvicorn.Config(
-        app, host=host, port=port, server_header=False, access_log=False, timeout_graceful_shutdown=5
+        app,
+        host=host,
+        port=port,
+        server_header=False,
+        access_log=False,
+        log_config=None,  # its records go to our log
+        timeout_graceful_shutdown=5,
     )
     gc.freeze()  # all that is loaded by now stays, so no collection scans it again
     gc.set_threshold(BURST)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pernodedrop.visible import visible_lines
 from service.reports.charts.look import look_of
 from service.reports.markup import Html, element, json_block
 
@@ -156,4 +157,4 @@ def thinned(count: int) -> Sequence[int]:
 
 def plain(words: str) -> str:
     """Escape text for a chart: plotly interprets some HTML in any text, and none may come from a study."""
-    return html.escape(words, quote=False)
+    return html.escape(visible_lines(words.expandtabs(1)), quote=False)
