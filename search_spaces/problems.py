@@ -9,6 +9,7 @@ from typing import Any
 from pernodedrop.visible import visible
 
 MOST_PROBLEMS = 50  # reported at once
+MOST_LISTED = 10  # values that a message names
 LONGEST_SHOWN = 60  # characters of an offending value that a message repeats
 
 
@@ -51,8 +52,9 @@ def shown(value: Any) -> str:
 
 
 def listed(values: Iterable[Any]) -> str:
-    """`"a", "b" or "c"`; names a choice in a message, at most ten of them."""
-    texts = [shown(value) for value in values]
-    if len(texts) > 10:
-        return f"{', '.join(texts[:10])}, ... ({len(texts)} in all)"
+    """`"a", "b" or "c"`; names a choice in a message, at most MOST_LISTED of them."""
+    given = list(values)
+    texts = [shown(value) for value in given[:MOST_LISTED]]
+    if len(given) > MOST_LISTED:
+        return f"{', '.join(texts)}, ... ({len(given)} in all)"
     return " or ".join(filter(None, [", ".join(texts[:-1]), *texts[-1:]]))
