@@ -68,8 +68,10 @@ def escape_the_rest() -> None:
 _plain_warning = warnings.formatwarning
 
 
-def _warning(message: Warning | str, category: type[Warning], file: str, number: int, line: str | None = None) -> str:
-    return visible_lines(_plain_warning(message, category, file, number, line))
+def _warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    return visible_lines(_plain_warning(message, category, filename, lineno, line))
 
 
 def _tell(kind: type[BaseException], error: BaseException | None, where: TracebackType | None) -> None:

@@ -49,7 +49,8 @@ def _check(text: str | bytes) -> None:
     for event in yaml.parse(text, _LOADER):
         rule = count.broken_by(event)
         if rule is not None:
-            raise NotYaml(f"line {event.start_mark.line + 1}: {rule}")
+            line = "" if event.start_mark is None else f"line {event.start_mark.line + 1}: "
+            raise NotYaml(f"{line}{rule}")
 
 
 class _Count:
@@ -65,7 +66,7 @@ class _Count:
         match event:
             case yaml.AliasEvent():
                 if event.anchor not in self._known:
-                    return f"the alias *{event.anchor[:60]} stands for nothing before it, or for itself"
+                    return f"the alias *{str(event.anchor)[:60]} stands for nothing before it, or for itself"
                 self._aliases += 1
                 self._values += self._known[event.anchor]
             case yaml.ScalarEvent():

@@ -13,6 +13,7 @@ from service.settings import Settings
 from service.web.headers import ResponseHeaders
 from service.web.incidents import Incidents
 from service.web.opening import open_database
+from service.web.reports import Reports
 from service.web.security import LoopbackOnly, key_check, refuse_open_door
 
 DATABASE_CONNECTIONS = 8
@@ -56,6 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.state.database = database
+    app.state.reports = Reports(database)
     app.state.settings = settings
     app.include_router(health.router, prefix="/v1")
     app.include_router(_guarded_routes(settings.api_key), prefix="/v1")

@@ -7,6 +7,7 @@ from fastapi import Depends, Path, Query, Request
 from search_spaces.shape import NAME_PATTERN
 from service.settings import Settings
 from service.storage.database.database import Database
+from service.web.reports import Reports
 
 MAX_PAGE = 1000
 MAX_NUMBER = 2**31 - 1  # a Postgres integer
@@ -22,7 +23,13 @@ def _settings(request: Request) -> Settings:
     return settings
 
 
+def _reports(request: Request) -> Reports:
+    reports: Reports = request.app.state.reports
+    return reports
+
+
 DatabaseOf = Annotated[Database, Depends(_database)]
+ReportsOf = Annotated[Reports, Depends(_reports)]
 SettingsOf = Annotated[Settings, Depends(_settings)]
 StudyName = Annotated[str, Path(pattern=NAME_PATTERN, description="This is the study's name.", examples=["digits-1"])]
 TrialNumber = Annotated[

@@ -9,7 +9,7 @@ from search_spaces import StudyShape
 from service.storage.states import RunState, Stage, StudyState
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TrialRecord:
     """One run of a study and, for a run of the search, the Optuna trial that it became."""
 
@@ -52,7 +52,7 @@ class StudyRecord:
     winner: TrialRecord | None = None  # the best run of the confirmation, once all of them have ended
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CurvePoint:
     """One number of a learning curve."""
 

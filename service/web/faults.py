@@ -22,6 +22,7 @@ from service.storage.errors import (
     UnknownWorker,
 )
 from service.web.bodies import BodyTooLarge, NotJson
+from service.web.reports import ReportsBusy
 from service.web.security import WrongKey
 
 
@@ -72,6 +73,7 @@ _SPOKEN: Mapping[type[Exception], tuple[int, str, Mapping[str, str]]] = {
     BodyTooLarge: (413, "body_too_large", {"Connection": "close"}),
     MissingPackage: (501, "missing_package", {}),
     SchemaOutdated: (503, "schema_outdated", RETRY_AFTER),
+    ReportsBusy: (503, "busy", RETRY_AFTER),
 }
 # Exceptions whose text names hosts and statements, which only the log may show.
 _UNSPOKEN: tuple[type[Exception], ...] = (
