@@ -8,13 +8,13 @@ if __name__ == "__main__":  # threads that libraries start while they are import
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
 import argparse
-import logging
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable
 
+from pernodedrop.visible import escape_the_rest, log_to_stderr, visible_lines
 from service.settings import API_KEY, Settings
 from service.storage.database.database import Database
 from service.storage.database.sqlstates import DATABASE_ERRORS, told
@@ -56,17 +56,17 @@ def main(arguments: list[str] | None = None, make_slots: Callable[..., Slots] = 
     options = _parser().parse_args(arguments)
     os.environ["TZ"] = "UTC"  # Optuna stores naive local times
     time.tzset()
-    logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
+    log_to_stderr(options.log_level.upper())
     os.environ.pop(API_KEY, None)  # a study's task has no use for it
     try:
         settings = Settings.from_environment()
         url = settings.require_database()
     except ValueError as error:
-        sys.stderr.write(f"error: {error}\n")
+        _complain(error)
         return 2
     checkpoints = _checkpoints(options.checkpoints, settings)
     if refusal := unusable(checkpoints):
-        sys.stderr.write(f"error: --checkpoints {checkpoints}: {refusal}\n")
+        _complain(f"--checkpoints {checkpoints}: {refusal}")
         return 2
     try:
         with Database.open(url, pool_size=(options.slots or cores()) + 1) as db:
@@ -88,20 +88,24 @@ def main(arguments: list[str] | None = None, make_slots: Callable[..., Slots] = 
                 options.slots,
             )
             end = ASKED if not options.supervised else SIGNALLED
-            told = _heed_signals(slots.drain, lambda: os._exit(end), options.grace + STUCK_S)
+            signalled = _heed_signals(slots.drain, lambda: os._exit(end), options.grace + STUCK_S)
             slots.run()
-            if told.is_set():
+            if signalled.is_set():
                 return end
     except (StorageError, ValueError) as error:
-        sys.stderr.write(f"error: {error}\n")
+        _complain(error)
         return 3
     except DATABASE_ERRORS as error:
-        sys.stderr.write(f"error: {told(error)}\n")
+        _complain(told(error))
         return 3
     except TrialProcessDied as error:
-        sys.stderr.write(f"error: {error}\n")
+        _complain(error)
         return 1
     return 0
+
+
+def _complain(what: object) -> None:
+    sys.stderr.write(visible_lines(f"error: {what}\n"))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -161,13 +165,13 @@ def _heed_signals(drain: Callable[[], None], leave: Callable[[], None], seconds:
     A thread waits for them: a query to a frozen server does not return, and until it does Python runs no signal
     handler. Returns what is set at the first.
     """
-    told = threading.Event()
+    signalled = threading.Event()
 
     def heed(number: int, sender: int) -> None:
         if accuse(sender, number):
             return
-        if not told.is_set():
-            told.set()
+        if not signalled.is_set():
+            signalled.set()
             # The run's lease expires then, and its trial's processes notice that this one is gone.
             stuck = threading.Timer(seconds, leave)
             stuck.daemon = True
@@ -186,7 +190,7 @@ def _heed_signals(drain: Callable[[], None], leave: Callable[[], None], seconds:
         signal.signal(number, lambda number, _: heed(number, 0))
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     threading.Thread(target=wait, name="signals", daemon=True).start()
-    return told
+    return signalled
 
 
 def _checkpoints(chosen: str | None, settings: Settings) -> str | None:
@@ -209,4 +213,5 @@ def _seconds(text: str) -> float:
 
 
 if __name__ == "__main__":
+    escape_the_rest()
     sys.exit(main())

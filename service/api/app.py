@@ -18,6 +18,7 @@ from service.web.keys import key_required
 from service.web.lanes import Lane
 from service.web.opening import open_database
 from service.web.readiness import Readiness
+from service.web.reports import Reports
 from service.web.security import LoopbackOnly, refuse_open_door
 
 DATABASE_CONNECTIONS = 8
@@ -70,6 +71,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.router.redirect_slashes = False  # a redirect would name whatever host the caller named
     app.state.database, app.state.creations, app.state.readiness = database, creations, readiness
+    app.state.reports = Reports(database)
     app.state.settings = settings
     app.include_router(health.router, prefix="/v1")
     app.include_router(_guarded_routes(settings.api_key), prefix="/v1")

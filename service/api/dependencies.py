@@ -11,6 +11,7 @@ from service.settings import Settings
 from service.storage.database.database import Database
 from service.web.lanes import Lane
 from service.web.readiness import Readiness
+from service.web.reports import Reports
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,9 +52,15 @@ def _settings(request: Request) -> Settings:
     return settings
 
 
+def _reports(request: Request) -> Reports:
+    reports: Reports = request.app.state.reports
+    return reports
+
+
 CreationsOf = Annotated[Creations, Depends(_creations)]
 ReadinessOf = Annotated[Readiness, Depends(_readiness)]
 DatabaseOf = Annotated[Database, Depends(_database)]
+ReportsOf = Annotated[Reports, Depends(_reports)]
 SettingsOf = Annotated[Settings, Depends(_settings)]
 StudyName = Annotated[str, Path(pattern=NAME_PATTERN, description="This is the study's name.", examples=["digits-1"])]
 TrialNumber = Annotated[

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pernodedrop.visible import log_to_stderr
 from service.cli.exit_codes import ExitCode, Failure
 from service.cli.session import settings_here
 from service.ports import LOOPBACK, is_free
@@ -59,6 +60,7 @@ def _serve(create_app: Callable[[Settings], Any], host: str, port: int, inherite
     os.environ["TZ"] = "UTC"  # Optuna stores naive local times
     time.tzset()
     settings = settings_here(host=host)
+    log_to_stderr()
     try:
         app = create_app(settings)
     except ValueError as error:

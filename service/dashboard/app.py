@@ -16,6 +16,7 @@ from service.settings import Settings
 from service.web.headers import ResponseHeaders
 from service.web.incidents import Incidents
 from service.web.opening import open_database
+from service.web.reports import Reports
 from service.web.security import LoopbackOnly, refuse_open_door
 
 DATABASE_CONNECTIONS = 4
@@ -55,6 +56,7 @@ def create_app(settings: Settings) -> Starlette:
     )
     app.router.redirect_slashes = False  # a redirect would name whatever host the caller named
     app.state.database = database
+    app.state.reports = Reports(database)
     app.state.with_login = bool(settings.api_key)
     return app
 

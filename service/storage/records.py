@@ -9,7 +9,7 @@ from search_spaces import StudyShape
 from service.storage.states import RunState, Stage, StudyState
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TrialRecord:
     """One run of a study and, for a run of the search, the Optuna trial that it became."""
 
@@ -56,7 +56,7 @@ class StudyRecord:
     cancels: bool = False  # whether rows that wait are still to be cancelled: they are counted as cancelled
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CurvePoint:
     """One number of a learning curve."""
 

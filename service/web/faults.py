@@ -25,6 +25,7 @@ from service.storage.errors import (
 from service.web.bodies import BodyTooLarge, BodyTooSlow, NotJson
 from service.web.keys import TooManyWrongKeys, WrongKey
 from service.web.lanes import Busy
+from service.web.reports import ReportsBusy
 
 
 class NoCompleteTrial(Exception):
@@ -80,6 +81,7 @@ _SPOKEN: Mapping[type[Exception], tuple[int, str, Mapping[str, str]]] = {
     MissingPackage: (501, "missing_package", {}),
     SchemaOutdated: (503, "schema_outdated", RETRY_AFTER),
     Busy: (503, "busy", RETRY_AFTER),
+    ReportsBusy: (503, "busy", RETRY_AFTER),
 }
 # Exceptions whose text names hosts and statements, which only the log may show.
 _UNSPOKEN: tuple[type[Exception], ...] = (

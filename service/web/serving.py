@@ -28,6 +28,7 @@ def server_of(app: ASGIApp, *, host: str = LOOPBACK, port: int = 0, proxies: Seq
             forwarded_allow_ips=list(proxies),
             server_header=False,
             access_log=False,
+            log_config=None,  # its records go to our log
             timeout_graceful_shutdown=5,
         )
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from sys import intern
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +13,8 @@ from service.storage.database.tables import runs, workers
 from service.storage.errors import UnknownTrial
 from service.storage.records import StudyRecord, TrialRecord
 from service.storage.states import BEGUN_STATES, RunState, Stage
+
+PIECE = 5_000  # rows that are fetched at once where all are read
 
 _BY_ID = sa.text(
     """
@@ -47,11 +50,23 @@ def page(
     return rows if stage is Stage.CONFIRMATION else [*rows, *_without_rows(study, state, limit, offset)]
 
 
-def begun(db: Database, study: StudyRecord) -> list[TrialRecord]:
-    """Return every run of the search that was begun and not cancelled, by trial number, and those without one last."""
+def begun(db: Database, study: StudyRecord, every: int = 1, best: int = 0) -> list[TrialRecord]:
+    """Return every run of the search that was begun and not cancelled, by trial number, and those without one last.
+
+    Or every `every`-th of the queue, and the `best` best ones by the first objective.
+    """
     wanted = (runs.c.stage == Stage.SEARCH, runs.c.state.in_(BEGUN_STATES))
     query = _runs_of(study.id).where(*wanted).order_by(runs.c.trial_number.nulls_last(), runs.c.ordinal)
-    return _all(db, query, study)
+    if every > 1:
+        value = runs.c["values"][1]
+        cost = -value if study.definition.objectives[0].maximizes else value
+        ended = (runs.c.study_id == study.id, runs.c.stage == Stage.SEARCH, runs.c.state == RunState.COMPLETE)
+        first = sa.select(runs.c.id).where(*ended).order_by(cost).limit(best)
+        query = query.where(sa.or_(runs.c.ordinal % every == 0, runs.c.id.in_(first)))
+    shared: dict[str, Mapping[str, Any]] = {}
+    with db.engine.connect() as connection:
+        rows = connection.execute(query, execution_options={"yield_per": PIECE})
+        return [_shown(study, _record(row, study.definition, shared)) for row in rows]
 
 
 def confirming(db: Database, study: StudyRecord) -> list[TrialRecord]:
@@ -143,7 +158,10 @@ def _rowless(state: RunState, reason: str | None) -> TrialRecord:
     )
 
 
-def _record(row: sa.Row[Any], definition: StudyShape) -> TrialRecord:
+def _record(
+    row: sa.Row[Any], definition: StudyShape, shared: dict[str, Mapping[str, Any]] | None = None
+) -> TrialRecord:
+    """The row's run; runs of equal facts share one mapping of them if `shared` is given."""
     params = {} if row.params is None else recorded_params(definition, row.params)
     duration = None
     if row.started_at is not None and row.finished_at is not None:
@@ -153,17 +171,17 @@ def _record(row: sa.Row[Any], definition: StudyShape) -> TrialRecord:
         number=row.trial_number,
         state=RunState(row.state),
         params=params,
-        variant=variant_of(params) if params else "",
+        variant=intern(variant_of(params)) if params else "",
         values=row._mapping["values"],
         best_epoch=row.best_epoch,
         epoch=row.epoch,
         attempts=row.attempts,
         reason=row.reason,
-        worker=None if row.host is None else f"{row.host}:{row.pid}",
+        worker=None if row.host is None else intern(f"{row.host}:{row.pid}"),
         started_at=row.started_at,
         finished_at=row.finished_at,
         duration_s=duration,
-        facts=row.facts,
+        facts=row.facts if shared is None else shared.setdefault(repr(row.facts), row.facts),
         stage=Stage(row.stage),
         place=row.place,
     )
