@@ -39,7 +39,7 @@ def _data_of(task: Task, device: torch.device) -> str:
                 digest.update(repr((field.name, tuple(tensor.shape), tensor.dtype)).encode())
                 dense = tensor.detach() if tensor.layout is torch.strided else tensor.detach().to_dense()
                 for part in torch.split(dense.reshape(-1), _CHUNK):
-                    digest.update(memoryview(part.cpu().view(torch.uint8).numpy()))
+                    digest.update(part.cpu().view(torch.uint8).numpy().data)
         known[device] = digest.hexdigest()
     return known[device]
 
