@@ -50,10 +50,49 @@ exit codes: 0 stopped normally, 1 the device cannot be used, 2 wrong usage, 3 th
 """
 
 
+class Signals:
+    """Heeds SIGTERM and SIGINT from now on, but not those that a trial has sent.
+
+    Each calls `drain`; before there is one, and `seconds` after the first, the process ends with `exit_code`. A thread
+    waits for them: a query to a frozen server does not return, and until it does Python runs no signal handler.
+    """
+
+    def __init__(self, exit_code: int, seconds: float) -> None:
+        self.exit_code, self._seconds = exit_code, seconds
+        self.drain: Callable[[], None] = self._leave
+        self.came = False
+        for number in SIGNALS:  # where a library's thread takes one
+            signal.signal(number, lambda number, _: self._heed(number, 0))
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        threading.Thread(target=self._wait, name="signals", daemon=True).start()
+
+    def _wait(self) -> None:
+        while True:
+            if sys.platform == "darwin":  # does not say who has sent it
+                self._heed(signal.sigwait(SIGNALS), 0)
+            else:
+                came = signal.sigwaitinfo(SIGNALS)
+                self._heed(came.si_signo, came.si_pid)
+
+    def _heed(self, number: int, sender: int) -> None:
+        if accuse(sender, number):
+            return
+        if not self.came:
+            self.came = True
+            # The run's lease expires then, and its trial's processes notice that this one is gone.
+            stuck = threading.Timer(self._seconds, self._leave)
+            stuck.daemon = True
+            stuck.start()
+        self.drain()
+
+    def _leave(self) -> None:
+        os._exit(self.exit_code)
+
+
 def main(arguments: list[str] | None = None, make_slots: Callable[..., Slots] = Slots) -> int:
     """Run a worker; returns the exit code."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     options = _parser().parse_args(arguments)
+    signals = Signals(SIGNALLED if options.supervised else ASKED, options.grace + STUCK_S)
     os.environ["TZ"] = "UTC"  # Optuna stores naive local times
     time.tzset()
     log_to_stderr(options.log_level.upper())
@@ -87,21 +126,15 @@ def main(arguments: list[str] | None = None, make_slots: Callable[..., Slots] = 
                 ),
                 options.slots,
             )
-            end = ASKED if not options.supervised else SIGNALLED
-            signalled = _heed_signals(slots.drain, lambda: os._exit(end), options.grace + STUCK_S)
+            signals.drain = slots.drain
             slots.run()
-            if signalled.is_set():
-                return end
-    except (StorageError, ValueError) as error:
-        _complain(error)
-        return 3
-    except DATABASE_ERRORS as error:
+    except (StorageError, ValueError, *DATABASE_ERRORS) as error:
         _complain(told(error))
         return 3
     except TrialProcessDied as error:
         _complain(error)
         return 1
-    return 0
+    return signals.exit_code if signals.came else ASKED
 
 
 def _complain(what: object) -> None:
@@ -152,45 +185,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--supervised",
         action="store_true",
-        help="exit with code 4 after a signal, so that a supervisor starts this worker again unless it sent that signal",
+        help="exit with code 4 after a signal, so that a supervisor that did not send it starts this worker again",
     )
     parser.add_argument("--exit-when-idle", action="store_true", help="exit when no run waits")
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
     return parser
-
-
-def _heed_signals(drain: Callable[[], None], leave: Callable[[], None], seconds: float) -> threading.Event:
-    """Drain at every SIGTERM and SIGINT but those that a trial has sent; `leave` so many seconds after the first.
-
-    A thread waits for them: a query to a frozen server does not return, and until it does Python runs no signal
-    handler. Returns what is set at the first.
-    """
-    signalled = threading.Event()
-
-    def heed(number: int, sender: int) -> None:
-        if accuse(sender, number):
-            return
-        if not signalled.is_set():
-            signalled.set()
-            # The run's lease expires then, and its trial's processes notice that this one is gone.
-            stuck = threading.Timer(seconds, leave)
-            stuck.daemon = True
-            stuck.start()
-        drain()
-
-    def wait() -> None:
-        while True:
-            if sys.platform == "darwin":  # does not say who has sent it
-                heed(signal.sigwait(SIGNALS), 0)
-            else:
-                told_of = signal.sigwaitinfo(SIGNALS)
-                heed(told_of.si_signo, told_of.si_pid)
-
-    for number in SIGNALS:  # where a library's thread takes one
-        signal.signal(number, lambda number, _: heed(number, 0))
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    threading.Thread(target=wait, name="signals", daemon=True).start()
-    return signalled
 
 
 def _checkpoints(chosen: str | None, settings: Settings) -> str | None:

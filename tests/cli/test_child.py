@@ -110,6 +110,19 @@ def test_a_dying_worker_is_started_again_and_given_up_in_the_end(
     assert (tmp_path / "child.log").read_text().count("started") == len(PAUSES) + 1
 
 
+@pytest.mark.parametrize("end", ["raise SystemExit(4)", "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"])
+def test_a_worker_that_a_signal_ended_is_never_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setattr("service.stack.workers.PAUSES", (0.0,))
+    said: list[str] = []
+    worker = TendedWorker(child(tmp_path, end), said.append)
+    worker.child.start()
+    while len(said) < 4:
+        worker.tend()
+    worker.child.end_by(time.monotonic() + 60)
+
+
 def test_a_worker_that_left_in_order_stays_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.stack.workers.PAUSES", (0.0,))
     said: list[str] = []

@@ -9,12 +9,13 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 from torch.nn.modules.module import register_module_forward_hook
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -78,12 +79,12 @@ class Leaves(Plain):
 
 
 def _relu() -> None:
-    F.relu = torch.relu = lambda x, inplace=False: x  # type: ignore[assignment]
+    functional.relu = torch.relu = lambda x, inplace=False: x  # type: ignore[assignment]
 
 
 def _loss() -> None:
-    original = F.cross_entropy
-    F.cross_entropy = lambda *args, **named: original(*args, **named) * 3
+    original = functional.cross_entropy
+    functional.cross_entropy = lambda *args, **named: original(*args, **named) * 3
 
 
 def _adam() -> None:
@@ -140,7 +141,7 @@ class Starts(Plain):
             os.kill(os.getppid(), signal.SIGTERM)
 
     def _note(self, pid: int) -> None:
-        with open(str(self.spec.options["note"]), "a") as file:
+        with Path(str(self.spec.options["note"])).open("a") as file:
             file.write(f"{pid}\n")
 
 

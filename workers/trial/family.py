@@ -19,8 +19,8 @@ _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 def environment_of_trials(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment without the database's password and the API key, for processes that may be forked later.
 
-    Libraries begin on one thread: a pool of threads does not survive a fork. Asking whether there is a GPU must not open
-    it, for the same reason.
+    Libraries begin on one thread: a pool of threads does not survive a fork. For the same reason, to ask whether there
+    is a GPU must not open it.
     """
     kept = {
         name: value
@@ -34,7 +34,7 @@ def environment_of_trials(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def end_with(parent: int) -> None:
-    """End when the process `parent`, which has forked this one, dies. Only Linux tells; elsewhere a broken pipe does."""
+    """End when the process `parent`, which has forked this one, dies. Linux only; elsewhere a closed line tells."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
@@ -70,16 +70,22 @@ def ancestors(pid: int) -> Iterator[int]:
         pid = parents[pid]
 
 
-def descendants(pid: int) -> set[int]:
-    """The processes below this one that live, and its children that it has not reaped."""
+def descendants(pid: int, but_below: Collection[int] = ()) -> set[int]:
+    """The processes below this one that live, and its children that it has not reaped; those of `but_below` with all
+    below them are left out."""
     children: dict[int, list[int]] = {}
-    for child, parent, lives in _processes():
+    for child, parent, lives in _processes():  # read once: a process that is forked between two looks has no place
         if lives or parent == pid:
             children.setdefault(parent, []).append(child)
     found: set[int] = set()
     level = [pid]
     while level:
-        level = [child for parent in level for child in children.get(parent, []) if child not in found]
+        level = [
+            child
+            for parent in level
+            for child in children.get(parent, [])
+            if child not in found and child not in but_below
+        ]
         found.update(level)
     return found
 
@@ -91,8 +97,7 @@ def end_descendants(kept: Collection[int] = (), *, with_theirs: bool = False) ->
     """
     deadline = time.monotonic() + _PATIENCE_S
     while time.monotonic() < deadline:
-        spared = set(kept).union(*map(descendants, kept)) if with_theirs else set(kept)
-        doomed = descendants(os.getpid()) - spared
+        doomed = descendants(os.getpid(), kept if with_theirs else ()) - set(kept)
         if not doomed:
             return
         for pid in doomed:
@@ -105,8 +110,8 @@ def end_descendants(kept: Collection[int] = (), *, with_theirs: bool = False) ->
 
 def _processes() -> Iterator[tuple[int, int, bool]]:
     """Every process, its parent, and whether it lives; none where there is no /proc."""
-    for name in os.listdir("/proc") if sys.platform == "linux" else ():
-        if name.isdigit():
+    for folder in Path("/proc").iterdir() if sys.platform == "linux" else ():
+        if folder.name.isdigit():
             with contextlib.suppress(OSError):
-                state, parent, *_ = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
-                yield int(name), int(parent), state not in "ZX"
+                state, parent, *_ = (folder / "stat").read_text().rpartition(")")[2].split()
+                yield int(folder.name), int(parent), state not in "ZX"

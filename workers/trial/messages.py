@@ -31,7 +31,6 @@ class Order:
     checkpoints: CheckpointRoot | None = None  # None: a lost trial starts again
     checkpoint_every: float = 30.0  # s
 
-
     @property
     def address(self) -> tuple[int, int]:
         """What every report on this order bears."""
@@ -40,7 +39,10 @@ class Order:
 
 @dataclass(frozen=True)
 class Setup:
-    """What a slot's trials run on: `device` is cpu, cuda:N or auto:N, the N-th GPU if torch can use one, else the CPU."""
+    """What a slot's trials run on.
+
+    `device` is cpu, cuda:N or auto:N, the N-th GPU if torch can use one, else the CPU.
+    """
 
     device: str
     threads: int
