@@ -99,7 +99,7 @@ class Tested(Line):
 
 
 class Wordy(Line):
-    """Has a metric whose name is `options.name`."""
+    """Has a metric whose name has `options.letters` letters."""
 
     def metrics(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        return {str(self.spec.options["name"]): torch.tensor(1.0)}
+        return {"a" * int(self.spec.options["letters"]): torch.tensor(1.0)}

@@ -38,7 +38,7 @@ STRIKE = """
     CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW {when} EXECUTE FUNCTION {name}();
 """
 PLACES = (
-    *(("fleet.runs", "UPDATE"), ("fleet.curves", "INSERT"), ("fleet.run_history", "INSERT"), ("studies", "UPDATE")),
+    *(("fleet.curves", "INSERT"), ("fleet.run_history", "INSERT"), ("studies", "UPDATE")),
     *(("trials", "INSERT"), ("trials", "UPDATE"), ("trial_params", "INSERT"), ("trial_values", "INSERT")),
     *(("trial_user_attributes", "INSERT"), ("trial_intermediate_values", "INSERT"), ("fleet.studies", "UPDATE")),
 )
@@ -84,7 +84,7 @@ def sound(db: Database, worker: subprocess.Popen[bytes]) -> Iterator[None]:
     """The worker outlives the test, and the books are sound."""
     yield
     assert worker.poll() is None
-    assert audit.audit(db) == []
+    until(lambda: audit.audit(db) == [])  # a sweep ends what a stop has left of Optuna
 
 
 def fragile(name: str, count: int = 1, **parts: object) -> StudyDefinition:
@@ -129,13 +129,15 @@ def test_every_error_raised_once_costs_no_trial(db: Database, undisturbed: Figur
 
 @pytest.mark.usefixtures("sound")
 def test_wherever_it_is_raised_it_costs_no_trial(db: Database, undisturbed: Figures) -> None:
+    strike(db, "claimed", "fleet.runs", "UPDATE", code="XX000", when="old.state = 'waiting'")
+    strike(db, "held", "fleet.runs", "UPDATE", code="XX000", at="1, 3, 5, 7, 9, 11", when="old.state = 'running'")
     for number, (table, event) in enumerate(PLACES):
-        at = "1, 4, 7, 10, 13" if table == "fleet.runs" else "2, 5"
-        strike(db, f"place_{number}", table, event, code="XX000", at=at)
+        strike(db, f"place_{number}", table, event, code="XX000", at="2, 5")
     study = studies.create(db, fragile("places", 2, pruner={"name": "median"}))
     until(finished(db, "places"))
     for number, (table, _) in enumerate(PLACES):
         execute(db, f"DROP TRIGGER place_{number} ON {table}")
+    execute(db, "DROP TRIGGER claimed ON fleet.runs; DROP TRIGGER held ON fleet.runs")
     records = trials.page(db, study)
     assert {(one.state, one.attempts) for one in records} == {(RunState.COMPLETE, 1)}
     assert [figures(db, one.run_id) for one in records] == [undisturbed] * 2
@@ -174,7 +176,7 @@ def test_what_can_never_be_stored_ends_its_trial_with_the_reason(db: Database) -
 
 @pytest.mark.usefixtures("sound")
 def test_a_metric_with_a_name_that_no_index_takes_fails_its_trial(db: Database) -> None:
-    study = studies.create(db, fragile("wordy", task="Wordy", options={"name": "a" * 6000}))
+    study = studies.create(db, fragile("wordy", task="Wordy", options={"letters": 6000}))
     until(finished(db, "wordy"))
     trial = only_trial(db, study)
     assert trial.state is RunState.FAILED
