@@ -5,7 +5,7 @@ import threading
 from typing import Self
 
 from service.storage.database.database import Database
-from service.storage.database.patience import AWAY, first_line
+from service.storage.database.sqlstates import told, trouble_of
 from service.storage.errors import StorageError
 from service.storage.runs.expiry import tidy
 
@@ -36,9 +36,9 @@ class Housekeeping:
         while not self._done.wait(BURST_S if is_more_left else LOOK_S):
             try:
                 _, is_more_left = tidy(self._db, BURST_S)
-            except (*AWAY, StorageError) as error:
+            except Exception as error:
                 is_more_left = False
-                log.debug("nothing was tidied up: %s", first_line(error))
-            except Exception:
-                is_more_left = False
-                log.exception("tidying up failed, and is tried again")
+                if trouble_of(error) is None and not isinstance(error, StorageError):
+                    log.exception("tidying up failed, and is tried again")
+                else:
+                    log.debug("nothing was tidied up: %s", told(error))
