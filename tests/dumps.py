@@ -33,7 +33,7 @@ def into_a_new_database(url: str, dump: Path) -> None:
     """Drop the database, and restore one of its name."""
     name = sa.make_url(url).database
     _on_server(url, f'DROP DATABASE "{name}" WITH (FORCE)')
-    _on_server(url, f'CREATE DATABASE "{name}"')
+    _on_server(url, f'CREATE DATABASE "{name}" OWNER pernodedrop')
     _run("pg_restore", "--exit-on-error", f"--dbname={_plain(url)}", str(dump))
 
 

@@ -24,12 +24,12 @@ from tests.storage.queueing import claimed, counts, execute, nothing, pass_time
 
 
 @pytest.fixture
-def set_back(database_url: str, tmp_path: Path) -> Iterator[Callable[[], Callable[[Restore], None]]]:
+def set_back(superuser_url: str, tmp_path: Path) -> Iterator[Callable[[], Callable[[Restore], None]]]:
     """Dump the database when called, and restore that when the result is called."""
 
     def dump() -> Callable[[Restore], None]:
-        file = dumped(database_url, tmp_path / "dump")
-        return lambda restore: restore(database_url, file)
+        file = dumped(superuser_url, tmp_path / "dump")
+        return lambda restore: restore(superuser_url, file)
 
     yield dump
 

@@ -12,7 +12,7 @@ from tests.workers.conftest import StartWorker, finished, own_study, until
 
 
 def test_a_restored_dump_under_live_workers_mixes_nothing(
-    db: Database, database_url: str, start_worker: StartWorker, tmp_path: Path
+    db: Database, superuser_url: str, start_worker: StartWorker, tmp_path: Path
 ) -> None:
     study = studies.create(db, own_study("s", trials=3, epochs=30, options={"seconds": 0.05}))
     options = ("--lease", "2", "--checkpoint-every", "0.2")
@@ -23,10 +23,10 @@ def test_a_restored_dump_under_live_workers_mixes_nothing(
 
     until(lambda: studies.get(db, "s").counts["running"] == 2 and min(epochs(), default=0) >= 3)
     ended, reached = studies.get(db, "s").counts["complete"], min(epochs(), default=0)
-    dump = dumped(database_url, tmp_path / "dump")
+    dump = dumped(superuser_url, tmp_path / "dump")
     until(lambda: min(epochs(), default=0) >= reached + 5 or studies.get(db, "s").counts["complete"] > ended)
     lost = {trial.run_id: trial for trial in trials.page(db, study) if trial.state is RunState.COMPLETE}
-    over_the_old_one(database_url, dump)
+    over_the_old_one(superuser_url, dump)
     until(finished(db, "s"))
     for trial in trials.page(db, study):
         assert (trial.state, trial.epoch) == (RunState.COMPLETE, 30)
