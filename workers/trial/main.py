@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 from workers.trial import family
 from workers.trial.channel import Channel, ChannelClosed
-from workers.trial.devices import Cpu, Device
-from workers.trial.messages import EpochDone, Failed, Order, Reading, Report, Setup, Stop, packed, unpacked
+from workers.trial.devices import Cpu, Device, Reading
+from workers.trial.messages import EpochDone, Failed, Order, Report, Setup, Stop, packed, unpacked
 from workers.trial.out_of_memory import is_out_of_memory
 
 if TYPE_CHECKING:
@@ -167,7 +167,8 @@ def _prepare(order: Order, setup: Setup) -> None:
 def _can_be_forked() -> bool:
     import torch
 
-    if torch.cuda.is_initialized() or threading.active_count() > 1 or family.descendants(os.getpid()):
+    opened: bool = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    if opened or threading.active_count() > 1 or family.descendants(os.getpid()):
         return False
     tasks = Path("/proc/self/task")
     return not tasks.exists() or len(list(tasks.iterdir())) == 1

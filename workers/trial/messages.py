@@ -148,8 +148,8 @@ def _fact(value: Any) -> str | int | float:
 
 def _reading(message: Message) -> Reading:
     used = message["utilisation"]
-    sizes = (int(message[name]) for name in ("total", "free", "held", "peak"))
-    return Reading(*sizes, None if used is None else _number(used))
+    total, free, held, peak = (int(message[name]) for name in ("total", "free", "held", "peak"))
+    return Reading(total, free, held, peak, None if used is None else _number(used))
 
 
 _READERS: Mapping[str, Callable[[Message], Report | Reading | Stop]] = {

@@ -97,7 +97,7 @@ class TrialProcess:
             message = self._channel.receive()
             if message is None and self._has_ended:
                 raise ChannelClosed
-            if message is None and self._control in wait([self._channel, self._control], seconds):
+            if message is None and self._control in wait([self._channel.fileno(), self._control], seconds):
                 self._hear_the_keeper()
             message = message or self._channel.receive()
         except ChannelClosed:
