@@ -10,12 +10,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from service.storage.database.database import Database, initialise
 from service.storage.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from service.storage.embedded.account import UNPRIVILEGED_NAMES, account_for
 from service.storage.embedded.binaries import installs
-from service.storage.studies import studies
-from tests.storage.conftest import make_definition
 
 Owner = Callable[[], EmbeddedPostgres]
 
@@ -186,19 +183,6 @@ def test_release_without_a_start_does_nothing(home: Path, owner: Owner) -> None:
     assert not (home / "postgres").exists()
 
 
-def test_whoever_has_the_url_is_no_superuser(home: Path, owner: Owner) -> None:
-    server = owner()
-    url = server.start()
-    assert query(url, "SELECT rolsuper, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolname = current_user") == [
-        (False, False, False)
-    ]
-    for statement in (f"COPY (SELECT 1) TO PROGRAM 'touch {home}/ran'", "SELECT pg_read_file('postgresql.conf')"):
-        with pytest.raises(sa.exc.ProgrammingError, match="permission denied"):
-            query(url, statement)
-    assert query(server.owner_url(), "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") == [(True,)]
-    assert stat.S_IMODE((home / "postgres/owner-password").stat().st_mode) == 0o600
-
-
 def test_a_new_home_is_closed_to_others(home: Path, owner: Owner) -> None:
     server = EmbeddedPostgres(home / "deeper/home/postgres")
     server.start()
@@ -208,55 +192,6 @@ def test_a_new_home_is_closed_to_others(home: Path, owner: Owner) -> None:
     assert (home / "deeper/home").stat().st_uid == os.geteuid()
     if os.geteuid() == 0:  # the server's account may pass through, and nobody else
         assert (home / "deeper/home").stat().st_gid == account_for(home / "deeper/home/postgres").gid
-
-
-def made_by_an_earlier_release(home: Path, server: EmbeddedPostgres) -> str:
-    """Start a server whose only role is its superuser; return the URL of its database."""
-    url = sa.make_url(server.start())
-    owner = server.owner_url()
-    for statement in (
-        "DROP DATABASE pernodedrop",
-        "DROP ROLE pernodedrop",
-        "CREATE ROLE other SUPERUSER LOGIN PASSWORD 'other'",
-    ):
-        _apart(owner, statement)
-    other = sa.make_url(owner).set(username="other", password="other").render_as_string(hide_password=False)
-    _apart(other, "ALTER ROLE postgres RENAME TO pernodedrop")
-    _apart(other, f"ALTER ROLE pernodedrop PASSWORD '{url.password}'")
-    ours = url.set(database="postgres").render_as_string(hide_password=False)
-    _apart(ours, "DROP ROLE other")
-    _apart(ours, "CREATE DATABASE pernodedrop")
-    (home / "postgres/owner-password").unlink()
-    return url.render_as_string(hide_password=False)
-
-
-def _apart(url: str, statement: str) -> None:
-    """Execute a statement outside of any transaction."""
-    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text(statement))
-    engine.dispose()
-
-
-def test_a_server_of_an_earlier_release_loses_its_superuser_and_no_row(home: Path, owner: Owner) -> None:
-    server = owner()
-    url = made_by_an_earlier_release(home, server)
-    initialise(url)
-    with Database.open(url) as db:
-        studies.create(db, make_definition("kept"))
-    assert query(url, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") == [(True,)]
-    server.release()
-    for _ in range(2):
-        server = owner()
-        assert server.start() == url
-        assert query(url, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") == [(False,)]
-        initialise(url)
-        with Database.open(url) as db:
-            assert [study.name for study in studies.page(db)] == ["kept"]
-        for kind, column in (("pg_class", "relowner"), ("pg_type", "typowner"), ("pg_proc", "proowner")):
-            left = f"SELECT count(*) FROM {kind} WHERE {column} = 'pernodedrop_former'::regrole AND oid >= 16384"
-            assert query(url, left) == [(0,)]
-        server.release()
 
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root hands the server to another account")
