@@ -71,7 +71,9 @@ class Epochs:
         sums = np.lexsort((names, rows))
         starts = np.flatnonzero(_changes(rows[sums], names[sums]))
         values = columns.value[sums].astype(np.longdouble)  # a sum of a hundred numbers, exact in nearly every case
-        means = np.add.reduceat(values, starts) / np.diff(np.append(starts, len(values))) if len(starts) else values
+        counts = np.diff(np.append(starts, len(values)))
+        with np.errstate(invalid="ignore"):  # the mean of two opposite infinities is no number
+            means = np.add.reduceat(values, starts) / counts if len(starts) else values
         firsts = order[is_first]
         return Epochs(
             CurveColumns(
