@@ -88,7 +88,7 @@ def trained(process: TrialProcess, task: str, epochs: int) -> float:
     started = time.monotonic()
     spec = TaskSpec(name=task, epochs=epochs, train_size=400)
     config = TrialConfig(regularizer="pernodedrop")
-    process.order(Order(task=spec, config=config, study_seed=0, repeats=1, data_folder=Path("/tmp")))  # noqa: S108
+    process.order(Order(task=spec, config=config, study_seed=0, repeats=1, data_folder=Path("/tmp")))
     while time.monotonic() < started + UNTIL_S:
         report = process.listen(0.1)
         if isinstance(report, Failed):
