@@ -102,8 +102,7 @@ def our_block(db: Database, worker: str, spec: StudyDefinition, optuna_study_id:
             execution = Execution(
                 db,
                 lease,
-                spec,
-                lambda again, lease=lease: assignment_of(db, lease, spec, optuna_study_id, again=again),  # type: ignore[misc]
+                lambda again, lease=lease: assignment_of(db, lease, again=again),  # type: ignore[misc]
                 renewal=renewal,
                 leave_by=lambda: float("inf"),
                 data_folder=Path(),

@@ -1,12 +1,20 @@
 """The frozen records that the storage returns. Times are timezone-aware and in UTC."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from search_spaces import StudyShape
 from service.storage.states import RunState, Stage, StudyState
+
+
+@lru_cache(maxsize=1024)  # more than the longest page
+def parsed_definition(text: str) -> StudyShape:
+    """Return the definition, cached since it is read far more often than written, and without today's rules."""
+    return StudyShape.model_validate(json.loads(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +114,8 @@ class Lease:
     trial_id: int | None  # the Optuna trial of an earlier holder
     trial_number: int | None
     claim: str
+    definition: StudyShape
+    optuna_study_id: int
     stage: Stage = Stage.SEARCH
     params: Mapping[str, Any] | None = None  # None until suggested; a confirmation's run is created with them
     written: Written = field(default_factory=Written, compare=False)

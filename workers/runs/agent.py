@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from search_spaces import StudyShape
 from service.storage.database.database import Database
 from service.storage.database.patience import patiently
 from service.storage.database.sqlstates import DATABASE_ERRORS, told, trouble_of
@@ -19,7 +18,6 @@ from service.storage.fleet import ownership
 from service.storage.records import Lease
 from service.storage.runs import claiming, holding
 from service.storage.states import RunState, Stage
-from service.storage.studies import studies
 from workers.device.seat import Seat
 from workers.runs.confirmation_run import ConfirmationRun
 from workers.runs.execution import Execution
@@ -207,18 +205,10 @@ class Agent:
         return patiently(call, seconds=float("inf"), give_up=self.is_draining)
 
     def _execute(self, lease: Lease, renewal: Renewal, checkpoints: CheckpointRoot | None) -> None:
-        found = patiently(
-            lambda: studies.definition_of(self._db, lease.study_id),
-            give_up=lambda: self.is_draining() or renewal.is_over(),
-        )
-        if found is None:
-            raise LeaseLost(lease.run_id, lease.token)
-        definition, optuna_study_id = found
         execution = Execution(
             self._db,
             lease,
-            definition,
-            lambda again: assignment_of(self._db, lease, definition, optuna_study_id, again=again),
+            lambda again: assignment_of(self._db, lease, again=again),
             renewal=renewal,
             leave_by=lambda: self._leave_by,
             wants_solitude=lambda: self._seat.wants_solitude(lease.run_id),
@@ -237,10 +227,8 @@ class Agent:
             self._seat.replace()
 
 
-def assignment_of(
-    db: Database, lease: Lease, definition: StudyShape, optuna_study_id: int, *, again: bool = False
-) -> SearchTrial | ConfirmationRun:
-    """Return what the run is for, by its stage; `definition` and `optuna_study_id` are its study's.
+def assignment_of(db: Database, lease: Lease, *, again: bool = False) -> SearchTrial | ConfirmationRun:
+    """Return what the run is for, by its stage.
 
     `again` is for a call after one that failed: it may have asked for the trial.
 
@@ -248,5 +236,5 @@ def assignment_of(
         LeaseLost: another worker holds the run by now, or its study was deleted.
     """
     if lease.stage is Stage.CONFIRMATION:
-        return ConfirmationRun(db, lease, definition)
-    return SearchTrial(db, lease, definition, optuna_study_id, again=again)
+        return ConfirmationRun(db, lease)
+    return SearchTrial(db, lease, again=again)

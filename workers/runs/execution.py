@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from search_spaces import StudyShape, TrialConfig
+from search_spaces import TrialConfig
 from search_spaces.objective import unusable_name, with_objectives
 from service.storage.database.database import Database
 from service.storage.database.patience import patiently
@@ -44,7 +44,6 @@ class Execution:
         self,
         db: Database,
         lease: Lease,
-        definition: StudyShape,
         assign: Callable[[bool], Assignment],
         *,
         renewal: Renewal,
@@ -54,7 +53,7 @@ class Execution:
         checkpoints: CheckpointRoot | None = None,
         checkpoint_every: float = 30.0,
     ) -> None:
-        self._db, self._lease, self._definition, self._assign = db, lease, definition, assign
+        self._db, self._lease, self._assign = db, lease, assign
         self._assigned: Assignment | None = None
         self._fails_to_begin = False
         self._renewal, self._leave_by, self._data_folder = renewal, leave_by, data_folder
@@ -93,7 +92,7 @@ class Execution:
         self._end(outcome)
         log.info(
             "%s run %d: %s in %.1f s%s",
-            self._definition.name,
+            self._lease.definition.name,
             self._lease.ordinal,
             outcome.state if isinstance(outcome, Ended) else "handed back",
             time.monotonic() - started,
@@ -135,9 +134,9 @@ class Execution:
         try:
             process.order(
                 Order(
-                    task=self._definition.task,
+                    task=self._lease.definition.task,
                     config=config,
-                    study_seed=self._definition.seed,
+                    study_seed=self._lease.definition.seed,
                     repeats=len(self._assignment.seeds),
                     first_seed=self._assignment.seeds.start,
                     tested_by=self._assignment.tested_by,
@@ -156,7 +155,7 @@ class Execution:
             return self._died(str(death))
 
     def _follow(self, process: TrialProcess) -> Outcome:
-        timeout = self._definition.budget.trial_timeout
+        timeout = self._lease.definition.budget.trial_timeout
         deadline = time.monotonic() + timeout if timeout is not None else float("inf")
         while True:
             if early := self._called_off(deadline):
@@ -177,7 +176,7 @@ class Execution:
 
     def _died(self, reason: str) -> Outcome:
         """Use up an attempt, as a lost worker does: the trial need not be the cause."""
-        if self._lease.attempts <= self._definition.retries:
+        if self._lease.attempts <= self._lease.definition.retries:
             return HandedBack(reason, attempted=True)
         return Ended(RunState.FAILED, f"{reason} (attempt {self._lease.attempts}, retries used up)")
 
@@ -200,7 +199,7 @@ class Execution:
         if self._must_leave():
             return HandedBack()
         if time.monotonic() > deadline:
-            seconds = self._definition.budget.trial_timeout
+            seconds = self._lease.definition.budget.trial_timeout
             return Ended(RunState.FAILED, f"trial_timeout: not done after {seconds:g} s")
         return None
 
@@ -208,7 +207,7 @@ class Execution:
         """Record the epoch; return how the run has ended if it is to end here."""
         if flaw := unusable_name(done.metrics):
             return Ended(RunState.FAILED, flaw)
-        done = replace(done, metrics=with_objectives(done.metrics, self._definition.objectives))
+        done = replace(done, metrics=with_objectives(done.metrics, self._lease.definition.objectives))
         try:
             report = self._assignment.take_in(done)
         except UnusableObjective as error:
@@ -220,7 +219,7 @@ class Execution:
         return Ended(RunState.PRUNED) if self._while_wanted(lambda: self._assignment.is_hopeless(report)) else None
 
     def _total(self, done: EpochDone) -> int:
-        return done.repeat * self._definition.task.epochs + done.epoch
+        return done.repeat * self._lease.definition.task.epochs + done.epoch
 
     def _leave(self, process: TrialProcess, outcome: Outcome) -> Outcome:
         """Stop the trial process at the end of its epoch; it is not healthy if that takes too long."""

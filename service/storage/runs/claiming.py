@@ -10,11 +10,12 @@ from sqlalchemy.exc import IntegrityError
 from service.storage.database.database import Database
 from service.storage.database.incarnation import INCARNATION
 from service.storage.errors import UnknownWorker
-from service.storage.records import Lease
+from service.storage.records import Lease, parsed_definition
 from service.storage.runs import supply
 from service.storage.runs.expressions import SPENT_S, WHOLE
 from service.storage.states import Stage
 
+STUDY = "(SELECT {} FROM fleet.studies WHERE id = runs.study_id)"
 _LEASED = f"""
     UPDATE fleet.runs SET state = 'running', token = token + 1, claim = gen_random_uuid(), writes = 0,
         attempts = attempts + CASE WHEN worker_id = :worker THEN 0 ELSE 1 END,
@@ -22,7 +23,8 @@ _LEASED = f"""
         spent_s = {SPENT_S}, leased_at = now(), started_at = coalesce(runs.started_at, now())
     FROM next WHERE runs.id = next.id AND {WHOLE}
     RETURNING runs.id AS run_id, runs.study_id, ordinal, token, attempts, trial_id, trial_number, stage, params,
-        claim::text, next.first, {INCARNATION} AS incarnation
+        claim::text, next.first, {INCARNATION} AS incarnation, {STUDY.format("definition::text")} AS definition,
+        {STUDY.format("optuna_study_id")} AS optuna_study_id
 """
 
 # First a run that this worker holds without knowing, since the answer to its claim was lost or the database
@@ -100,7 +102,9 @@ def _claim(db: Database, values: Mapping[str, object]) -> Lease | None:
     if row is None:
         return None
     db.heed(row.pop("incarnation"))
-    return Lease(**{**row, "stage": Stage(row["stage"])})
+    if row["definition"] is None:  # the study was deleted just now
+        return None
+    return Lease(**{**row, "stage": Stage(row["stage"]), "definition": parsed_definition(row["definition"])})
 
 
 def _claimed(db: Database, values: Mapping[str, object]) -> dict[str, Any] | None:

@@ -1,9 +1,7 @@
 """Studies: created as a whole or not at all, listed, paused, stopped, deleted."""
 
 import contextlib
-import json
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, Literal
 
 import optuna
@@ -15,7 +13,7 @@ from search_spaces import StudyDefinition, StudyShape
 from service.storage.database.database import Database
 from service.storage.database.tables import studies
 from service.storage.errors import IllegalTransition, StudyExists, UnknownStudy
-from service.storage.records import StudyRecord, TrialRecord
+from service.storage.records import StudyRecord, TrialRecord, parsed_definition
 from service.storage.runs import counting, removal, supply
 from service.storage.runs.endings import close, close_finished_studies
 from service.storage.runs.expressions import HELD_IN_SEARCH_S, SIGN
@@ -74,14 +72,6 @@ def get(db: Database, name: str) -> StudyRecord:
     if not found:
         raise UnknownStudy(name)
     return found[0]
-
-
-def definition_of(db: Database, study_id: int) -> tuple[StudyShape, int] | None:
-    """Return the study's definition and the id of its Optuna study, or None if it was deleted."""
-    columns = (studies.c.definition.cast(sa.Text).label("definition"), studies.c.optuna_study_id)
-    with db.engine.connect() as connection:
-        row = connection.execute(sa.select(*columns).where(studies.c.id == study_id)).one_or_none()
-    return None if row is None else (_parsed(row.definition), row.optuna_study_id)
 
 
 def count(db: Database) -> int:
@@ -171,12 +161,6 @@ def _state(row: sa.Row[tuple[object, ...]]) -> StudyState:
     return StudyState(row.state)
 
 
-@lru_cache(maxsize=1024)  # more than the longest page
-def _parsed(text: str) -> StudyShape:
-    """Return the definition, cached since it is read far more often than written, and without today's rules."""
-    return StudyShape.model_validate(json.loads(text))
-
-
 # The best run of a stage of the study `page`: the lowest cost comes first, then the earlier run.
 _BEST = """
     CASE page.sign WHEN 1 THEN (SELECT id FROM fleet.runs WHERE {which} AND values[1] IS NOT NULL
@@ -207,7 +191,7 @@ def _records(db: Database, which: str, **values: object) -> list[StudyRecord]:
     """The studies that the clauses `which` select: one statement for them, one for their best runs."""
     with db.engine.connect() as connection:
         rows = connection.execute(sa.text(_WITH_RUNS.format(which=which)), values).all()
-        definitions = [_parsed(row.definition) for row in rows]
+        definitions = [parsed_definition(row.definition) for row in rows]
         named = {
             run_id: definition
             for row, definition in zip(rows, definitions, strict=True)
