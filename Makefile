@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run serve test lint test-containers test-chaos gpu-check gpu-wheels clean
+.PHONY: help run serve test lint lock image-digests test-containers test-chaos gpu-check gpu-wheels clean
 .DEFAULT_GOAL := help
 
 help:            ## this list
@@ -23,6 +23,13 @@ lint: .venv/dev ## style, types, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+lock: .venv/ready ## the hashes of all that the images install, after a change of pyproject.toml or constraints.txt
+	$(BIN)/python docker/lock
+
+image-digests:   ## today's digests of the images' bases, as lines for .env (takes Docker)
+	@for line in PYTHON_IMAGE=python:3.12-slim POSTGRES_IMAGE=postgres:17; do \
+	    echo "$$line@$$(docker buildx imagetools inspect "$${line#*=}" --format '{{.Manifest.Digest}}')"; done
 
 test-containers: .venv/dev ## build and run the compose file for real, where Docker can be had
 	$(BIN)/pytest -m containers -rfE tests/containers

@@ -99,9 +99,13 @@ def our_block(db: Database, worker: str, spec: StudyDefinition, optuna_study_id:
         lease = claiming.claim(db, worker, 60)
         assert lease is not None
         with Renewal(db, worker, lease, 60) as renewal:
-            assignment = assignment_of(db, lease, spec, optuna_study_id)
             execution = Execution(
-                db, lease, spec, assignment, renewal=renewal, leave_by=lambda: float("inf"), data_folder=Path()
+                db,
+                lease,
+                lambda again, lease=lease: assignment_of(db, lease, again=again),  # type: ignore[misc]
+                renewal=renewal,
+                leave_by=lambda: float("inf"),
+                data_folder=Path(),
             )
             assert execution.run(Rehearsal()) == Ended(RunState.COMPLETE)  # type: ignore[arg-type]
     return (time.perf_counter() - started) / BLOCK * 1000

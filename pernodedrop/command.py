@@ -4,10 +4,12 @@ import os
 import sys
 
 from pernodedrop.installation import MissingPackage
+from pernodedrop.visible import escape_the_rest
 
 
 def main() -> int:
     """Run the command line of this process; returns the exit code, 1 where a package is missing."""
+    escape_the_rest()
     arguments = sys.argv[1:]
     try:
         if arguments[:1] == ["worker"]:  # needs nothing of the service's

@@ -18,6 +18,7 @@ class Registry(Mapping[str, T], Generic[T]):
     def __init__(self, noun: str, group: str, entries: Mapping[str, T | str]) -> None:
         self.noun, self.group = noun, group
         self._entries: dict[str, T | str] = dict(entries)
+        self._outside: set[str] = set()
         self._is_whole = False  # whether the entry points were read, which takes some milliseconds
 
     def __getitem__(self, name: str) -> T:
@@ -53,6 +54,12 @@ class Registry(Mapping[str, T], Generic[T]):
         if name not in self:
             raise ValueError(f"{self.noun} must be one of {', '.join(self)}, got {name!r}")
 
+    @property
+    def outside(self) -> frozenset[str]:
+        """The names of those that other distributions brought."""
+        self._whole()
+        return frozenset(self._outside)
+
     def register(self, name: str, thing: T | str) -> None:
         """Add a thing from outside the package, for this process alone; "module:attribute" is imported when needed.
 
@@ -72,4 +79,5 @@ class Registry(Mapping[str, T], Generic[T]):
             self._is_whole = True
             for found in entry_points(group=self.group):
                 self.register(found.name, found.value)
+                self._outside.add(found.name)
         return self._entries

@@ -1,6 +1,6 @@
 """Conditions between dimensions: when each is searched, and in which order."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from graphlib import TopologicalSorter
 
 from search_spaces.dimensions import Dimension, Value
@@ -29,7 +29,12 @@ def in_order(space: Space) -> list[str]:
 
 def is_active(dimension: Dimension, values: Mapping[str, Value]) -> bool:
     """Whether the condition holds, given the values of the fixed and of all earlier active dimensions."""
-    return all(parent in values and values[parent] in allowed for parent, allowed in dimension.when.items())
+    return holds(dimension.when, values)
+
+
+def holds(condition: Mapping[str, Collection[Value]], values: Mapping[str, Value]) -> bool:
+    """Whether every parent has one of its allowed values."""
+    return all(parent in values and values[parent] in allowed for parent, allowed in condition.items())
 
 
 def is_unconditional(dimension: Dimension, fixed: Mapping[str, Value]) -> bool:
@@ -43,12 +48,19 @@ def all_needs(space: Space) -> dict[str, Needs]:
     A condition is a conjunction of memberships, one set of values a parent, so the intersection of the sets
     decides exactly whether any assignment satisfies it: it does if no set is empty.
     """
-    needs: dict[str, Needs] = {}
+    needs, own = dict[str, Needs](), own_needs(space)
     for name in in_order(space):
-        own: Needs = {parent: frozenset(allowed) for parent, allowed in space[name].when.items()}
-        inherited = [needs[parent] for parent in own if parent in needs]
-        needs[name] = both(own, *inherited)
+        inherited = [needs[parent] for parent in own[name] if parent in needs]
+        needs[name] = both(own[name], *inherited)
     return needs
+
+
+def own_needs(space: Space) -> dict[str, Needs]:
+    """The values that every dimension's own condition allows."""
+    return {
+        name: {parent: frozenset(allowed) for parent, allowed in dimension.when.items()}
+        for name, dimension in space.items()
+    }
 
 
 def both(*several: Needs) -> Needs:

@@ -8,7 +8,7 @@ from itertools import accumulate
 from math import prod
 from typing import overload
 
-from search_spaces.conditions import Space, in_order, is_active
+from search_spaces.conditions import Needs, Space, holds, in_order, own_needs
 from search_spaces.dimensions import Value
 
 MOST_COMBINATIONS = 1_000_000
@@ -75,21 +75,21 @@ def size_refusal(space: Space, fixed: Values) -> str | None:
 def boxes(space: Space, fixed: Values) -> Iterator[Box]:
     """The grid in boxes, one for each assignment of the dimensions that others depend on."""
     parents = {parent for dimension in space.values() for parent in dimension.when}
-    order = in_order(space)
+    order, needs = in_order(space), own_needs(space)
     leaves = [name for name in order if name not in parents]
-    for values in _assignments([name for name in order if name in parents], space, fixed):
+    for values in _assignments([name for name in order if name in parents], space, needs, fixed):
         searched = {space[name].parameter or name: value for name, value in values.items() if name in space}
-        active = [(name, space[name]) for name in leaves if is_active(space[name], values)]
+        active = [(name, space[name]) for name in leaves if holds(needs[name], values)]
         yield Box(searched, {leaf.parameter or name: leaf.values or () for name, leaf in active})
 
 
-def _assignments(names: list[str], space: Space, values: Values) -> Iterator[Values]:
+def _assignments(names: list[str], space: Space, needs: Mapping[str, Needs], values: Values) -> Iterator[Values]:
     if not names:
         yield values
         return
     name, *rest = names
-    if not is_active(space[name], values):
-        yield from _assignments(rest, space, values)
+    if not holds(needs[name], values):
+        yield from _assignments(rest, space, needs, values)
         return
     for value in space[name].values or ():
-        yield from _assignments(rest, space, {**values, name: value})
+        yield from _assignments(rest, space, needs, {**values, name: value})

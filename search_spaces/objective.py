@@ -1,6 +1,7 @@
 """The objective of a study: a metric, its direction, and the best epoch by it."""
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, Protocol, TypeVar
 
@@ -9,6 +10,8 @@ from pydantic import Field, StringConstraints
 from search_spaces.part import Part
 
 METRIC_PATTERN = r"^(train|val)_[a-z][a-z0-9_]{0,59}$"
+LONGEST_NAME = 100  # characters of a metric's name without its split; an index of the database holds the whole name
+_NAME = re.compile(rf"\w[\w.@+%/ -]{{0,{LONGEST_NAME - 1}}}")
 TEST = "test"
 ONE_MASK = "_one_mask"  # suffix of a figure of one mask a sample, for a model that predicts by several
 
@@ -69,6 +72,19 @@ def best_epoch(epochs: Iterable[Epoch], objective: Objective) -> Epoch | None:
 def metric_name(split: str, metric: str) -> str:
     """The metric's name in an epoch: "val_loss" of "val" and "loss"."""
     return f"{split}_{metric}"
+
+
+def unusable_name(metrics: Iterable[str]) -> str | None:
+    """Why one of an epoch's metrics, each "<split>_<metric>", has a name that cannot be recorded; None if all can."""
+    for name in metrics:
+        metric = name.partition("_")[2]
+        if not _NAME.fullmatch(metric):
+            shown = repr(metric) if len(metric) <= LONGEST_NAME else f"{metric[:20]!r}... of {len(metric)} characters"
+            return (
+                f"a metric is named {shown}: use 1 to {LONGEST_NAME} letters, digits, spaces and _ . @ + % / -, "
+                "and begin with a letter, a digit or _"
+            )
+    return None
 
 
 def with_objectives(metrics: Mapping[str, float], objectives: Iterable[Objective]) -> dict[str, float]:

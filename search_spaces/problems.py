@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from pernodedrop.visible import visible
+
 MOST_PROBLEMS = 50  # reported at once
+MOST_LISTED = 10  # values that a message names
 LONGEST_SHOWN = 60  # characters of an offending value that a message repeats
 
 
@@ -44,13 +47,14 @@ def shown(value: Any) -> str:
     if isinstance(value, int) and abs(value) > 10**LONGEST_SHOWN:
         return "a number of many digits"
     text = json.dumps(value, ensure_ascii=False, default=lambda other: type(other).__name__)
-    text = text.encode("utf-8", "backslashreplace").decode("utf-8")  # half a character cannot be sent
+    text = visible(text)  # among others half a character, which cannot be sent
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
 def listed(values: Iterable[Any]) -> str:
-    """`"a", "b" or "c"`; names a choice in a message, at most ten of them."""
-    texts = [shown(value) for value in values]
-    if len(texts) > 10:
-        return f"{', '.join(texts[:10])}, ... ({len(texts)} in all)"
+    """`"a", "b" or "c"`; names a choice in a message, at most MOST_LISTED of them."""
+    given = list(values)
+    texts = [shown(value) for value in given[:MOST_LISTED]]
+    if len(given) > MOST_LISTED:
+        return f"{', '.join(texts)}, ... ({len(given)} in all)"
     return " or ".join(filter(None, [", ".join(texts[:-1]), *texts[-1:]]))

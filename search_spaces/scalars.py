@@ -54,4 +54,9 @@ Scalar = Annotated[bool | Integer | Number | Text, BeforeValidator(one_scalar)]
 
 def same(one: Any, other: Any) -> bool:
     """Equality that tells true from 1 and 1 from 1.0, which Python and Optuna do not."""
-    return type(one) is type(other) and bool(one == other)
+    return exact(one) == exact(other)
+
+
+def exact(value: Any) -> tuple[type, Any]:
+    """The value as a key of a set or mapping that tells true from 1 and 1 from 1.0."""
+    return type(value), value

@@ -3,12 +3,15 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
+from search_spaces.task_modules import ALL_MODULES, TaskModules
 from service.ports import LOOPBACK
 
+API_KEY = "PERNODEDROP_API_KEY"
 CONTROLLER_PORT = 8000
 DASHBOARD_PORT = 8080
 
@@ -24,6 +27,8 @@ class Settings:
     url: str = f"http://{LOOPBACK}:{CONTROLLER_PORT}"  # PERNODEDROP_URL: the controller, for its clients
     dashboard_url: str = f"http://{LOOPBACK}:{DASHBOARD_PORT}"  # PERNODEDROP_DASHBOARD_URL: for links
     host: str = LOOPBACK  # the address this process listens on
+    trusted_proxies: tuple[str, ...] = ()  # PERNODEDROP_TRUSTED_PROXIES: addresses and networks, by commas
+    task_modules: TaskModules = ALL_MODULES  # PERNODEDROP_TASK_MODULES: those that own tasks may be in, by commas
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ, *, host: str = LOOPBACK) -> Self:
@@ -42,12 +47,14 @@ class Settings:
             home=home,
             data_folder=Path(data).expanduser().absolute() if data else home / "data",
             database_url=value("DATABASE_URL"),
-            api_key=_key(value("PERNODEDROP_API_KEY")),
+            api_key=_key(value(API_KEY)),
             url=_address("PERNODEDROP_URL", value("PERNODEDROP_URL") or cls.url),
             dashboard_url=_address(
                 "PERNODEDROP_DASHBOARD_URL", value("PERNODEDROP_DASHBOARD_URL") or cls.dashboard_url
             ),
             host=host,
+            trusted_proxies=_proxies(value("PERNODEDROP_TRUSTED_PROXIES") or ""),
+            task_modules=TaskModules.from_environment(environment),
         )
 
     def require_database(self) -> str:
@@ -59,6 +66,11 @@ class Settings:
         if self.database_url is None:
             raise ValueError("DATABASE_URL is not set: write postgresql://user:password@host:5432/name")
         return self.database_url
+
+
+def without_key(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a process that has no use for the API key."""
+    return {name: value for name, value in environment.items() if name != API_KEY}
 
 
 def _default_home(environment: Mapping[str, str]) -> Path:
@@ -82,3 +94,18 @@ def _key(text: str | None) -> str | None:
     if text is not None and not text.isprintable():
         raise ValueError("PERNODEDROP_API_KEY must be printable text without line breaks")
     return text
+
+
+def _proxies(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    for name in names:
+        try:
+            everybody = ip_network(name).prefixlen == 0
+        except ValueError:
+            everybody = True
+        if everybody:
+            raise ValueError(
+                "PERNODEDROP_TRUSTED_PROXIES must list the addresses or networks of your proxies "
+                f"(10.0.0.5, 172.18.0.0/16), got {name!r}"
+            )
+    return names

@@ -16,47 +16,63 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """The URL of a private server's maintenance database."""
+def postgres_urls() -> Iterator[tuple[str, str]]:
+    """The URLs of a private server: for its owner, a superuser, and for the role that the service has."""
     from service.storage.embedded import EmbeddedPostgres
 
     folder = Path(tempfile.mkdtemp(prefix="pernodedrop-tests-"))
     folder.chmod(0o755)  # the server runs as another user when the tests run as root
     try:
         server = EmbeddedPostgres(folder / "postgres")
-        yield server.start()
+        ours = server.start()
+        yield server.owner_url(), ours
         server.release()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
-def template_database(postgres_url: str) -> str:
+def postgres_url(postgres_urls: tuple[str, str]) -> str:
+    """The URL of the server's maintenance database, for a superuser."""
+    return postgres_urls[0]
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres_urls: tuple[str, str]) -> str:
     """The name of an initialised database to copy: cheaper than initialising one for every test."""
     from service.storage.database.database import initialise
 
-    _execute(postgres_url, "CREATE DATABASE template_pernodedrop")
-    initialise(_named(postgres_url, "template_pernodedrop"))
+    postgres_url, ours = postgres_urls
+    _execute(postgres_url, "CREATE DATABASE template_pernodedrop OWNER pernodedrop")
+    initialise(_named(ours, "template_pernodedrop"))
     # Nobody's run is taken over in a server's first seconds; tests that wait for it start after them.
     _execute(postgres_url, "SELECT pg_sleep(5.1 - extract(epoch FROM now() - pg_postmaster_start_time()))")
     return "template_pernodedrop"
 
 
 @pytest.fixture
-def database_url(postgres_url: str, template_database: str) -> Iterator[str]:
-    """The URL of a fresh initialised database."""
+def database_url(postgres_urls: tuple[str, str], template_database: str) -> Iterator[str]:
+    """The URL of a fresh initialised database, for the role that the service has."""
+    postgres_url, ours = postgres_urls
     name = f"test_{uuid.uuid4().hex}"
-    _execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template_database}")
-    yield _named(postgres_url, name)
+    _execute(postgres_url, f"CREATE DATABASE {name} OWNER pernodedrop TEMPLATE {template_database}")
+    yield _named(ours, name)
     _execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
-def empty_database_url(postgres_url: str) -> Iterator[str]:
+def superuser_url(postgres_url: str, database_url: str) -> str:
+    """The URL of the same database for a superuser, who may do what the service may not."""
+    return _named(postgres_url, str(sa.make_url(database_url).database))
+
+
+@pytest.fixture
+def empty_database_url(postgres_urls: tuple[str, str]) -> Iterator[str]:
     """The URL of a fresh database without any table."""
+    postgres_url, ours = postgres_urls
     name = f"test_{uuid.uuid4().hex}"
-    _execute(postgres_url, f"CREATE DATABASE {name}")
-    yield _named(postgres_url, name)
+    _execute(postgres_url, f"CREATE DATABASE {name} OWNER pernodedrop")
+    yield _named(ours, name)
     _execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 

@@ -1,23 +1,29 @@
 """`pernodedrop worker`: trains runs from the queue until it is asked to stop."""
 
-import argparse
-import logging
-import os
+# ruff: noqa: E402
 import signal
+
+SIGNALS = {signal.SIGTERM, signal.SIGINT}
+if __name__ == "__main__":  # threads that libraries start while they are imported must leave these to ours
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+
+import argparse
+import os
 import sys
 import threading
 import time
 from collections.abc import Callable
 
-from service.settings import Settings
+from pernodedrop.visible import escape_the_rest, log_to_stderr, visible_lines
+from service.settings import API_KEY, Settings
 from service.storage.database.database import Database
-from service.storage.database.patience import AWAY, first_line
+from service.storage.database.sqlstates import DATABASE_ERRORS, told
 from service.storage.errors import StorageError
 from workers.runs.agent import Options
 from workers.slots import Slots
 from workers.trial.checkpoints import unusable
 from workers.trial.machine import cores
-from workers.trial.process import TrialProcessDied
+from workers.trial.process import TrialProcessDied, accuse
 
 DESCRIPTION = """\
 Lease runs from the database in DATABASE_URL, train them, and record the results.
@@ -28,6 +34,7 @@ another worker resumes it. A second signal hands it back at once.
 """
 
 MOST_SLOTS = 64
+ASKED, SIGNALLED = 0, 4  # exit codes of a worker that leaves in order
 STUCK_S = 10.0  # s beyond the grace time in which a worker leaves by itself
 
 EXAMPLES = """\
@@ -38,25 +45,67 @@ examples:
   pernodedrop worker --slots auto                     as many trials at once as the device can run
   pernodedrop worker --exit-when-idle                 for batch schedulers: exit when the queue is empty
 
-exit codes: 0 stopped normally, 1 the device cannot be used, 2 wrong usage, 3 the database cannot be reached
+exit codes: 0 stopped normally, 1 the device cannot be used, 2 wrong usage, 3 the database cannot be reached,
+4 stopped by a signal, with --supervised
 """
+
+
+class Signals:
+    """Heeds SIGTERM and SIGINT from now on, but not those that a trial has sent.
+
+    Each calls `drain`; before there is one, and `seconds` after the first, the process ends with `exit_code`. A thread
+    waits for them: a query to a frozen server does not return, and until it does Python runs no signal handler.
+    """
+
+    def __init__(self, exit_code: int, seconds: float) -> None:
+        self.exit_code, self._seconds = exit_code, seconds
+        self.drain: Callable[[], None] = self._leave
+        self.came = False
+        for number in SIGNALS:  # where a library's thread takes one
+            signal.signal(number, lambda number, _: self._heed(number, 0))
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        threading.Thread(target=self._wait, name="signals", daemon=True).start()
+
+    def _wait(self) -> None:
+        while True:
+            if sys.platform == "darwin":  # does not say who has sent it
+                self._heed(signal.sigwait(SIGNALS), 0)
+            else:
+                came = signal.sigwaitinfo(SIGNALS)
+                self._heed(came.si_signo, came.si_pid)
+
+    def _heed(self, number: int, sender: int) -> None:
+        if accuse(sender, number):
+            return
+        if not self.came:
+            self.came = True
+            # The run's lease expires then, and its trial's processes notice that this one is gone.
+            stuck = threading.Timer(self._seconds, self._leave)
+            stuck.daemon = True
+            stuck.start()
+        self.drain()
+
+    def _leave(self) -> None:
+        os._exit(self.exit_code)
 
 
 def main(arguments: list[str] | None = None, make_slots: Callable[..., Slots] = Slots) -> int:
     """Run a worker; returns the exit code."""
     options = _parser().parse_args(arguments)
+    signals = Signals(SIGNALLED if options.supervised else ASKED, options.grace + STUCK_S)
     os.environ["TZ"] = "UTC"  # Optuna stores naive local times
     time.tzset()
-    logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
-    settings = Settings.from_environment()
-    checkpoints = _checkpoints(options.checkpoints, settings)
-    if refusal := unusable(checkpoints):
-        sys.stderr.write(f"error: --checkpoints {checkpoints}: {refusal}\n")
-        return 2
+    log_to_stderr(options.log_level.upper())
+    os.environ.pop(API_KEY, None)  # a study's task has no use for it
     try:
+        settings = Settings.from_environment()
         url = settings.require_database()
     except ValueError as error:
-        sys.stderr.write(f"error: {error}\n")
+        _complain(error)
+        return 2
+    checkpoints = _checkpoints(options.checkpoints, settings)
+    if refusal := unusable(checkpoints):
+        _complain(f"--checkpoints {checkpoints}: {refusal}")
         return 2
     try:
         with Database.open(url, pool_size=(options.slots or cores()) + 1) as db:
@@ -72,24 +121,24 @@ def main(arguments: list[str] | None = None, make_slots: Callable[..., Slots] = 
                     grace=options.grace,
                     exit_when_idle=options.exit_when_idle,
                     checkpoints=checkpoints,
+                    adopts=tuple(options.adopt_checkpoints),
                     checkpoint_every=options.checkpoint_every,
                 ),
                 options.slots,
             )
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: slots.drain())
-            _leave_even_if_stuck(options.grace + STUCK_S)
+            signals.drain = slots.drain
             slots.run()
-    except (StorageError, ValueError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 3
-    except AWAY as error:
-        sys.stderr.write(f"error: the database does not answer: {first_line(error)}\n")
+    except (StorageError, ValueError, *DATABASE_ERRORS) as error:
+        _complain(told(error))
         return 3
     except TrialProcessDied as error:
-        sys.stderr.write(f"error: {error}\n")
+        _complain(error)
         return 1
-    return 0
+    return signals.exit_code if signals.came else ASKED
+
+
+def _complain(what: object) -> None:
+    sys.stderr.write(visible_lines(f"error: {what}\n"))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -125,27 +174,22 @@ def _parser() -> argparse.ArgumentParser:
         help="folder or fsspec URL (s3://bucket/path) for checkpoints, shared by the workers that may resume "
         "each other's runs; 'none' for none (default: PERNODEDROP_CHECKPOINTS, else PERNODEDROP_HOME/checkpoints)",
     )
+    parser.add_argument(
+        "--adopt-checkpoints",
+        metavar="DATABASE",
+        nargs="+",
+        default=os.environ.get("PERNODEDROP_ADOPT_CHECKPOINTS", "").split(),
+        help="also resume from the checkpoints of these databases, whose successor this one is, such as a restored "
+        "dump; their names stand in the warnings and in the files' names (default: PERNODEDROP_ADOPT_CHECKPOINTS)",
+    )
+    parser.add_argument(
+        "--supervised",
+        action="store_true",
+        help="exit with code 4 after a signal, so that a supervisor that did not send it starts this worker again",
+    )
     parser.add_argument("--exit-when-idle", action="store_true", help="exit when no run waits")
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
     return parser
-
-
-def _leave_even_if_stuck(seconds: float) -> None:
-    """End the process `seconds` after the first SIGTERM or SIGINT, even in the middle of a call.
-
-    A query to a frozen server does not return, and until it does Python runs no signal handler.
-    """
-    signals, inlet = os.pipe()
-    os.set_blocking(inlet, False)
-    signal.set_wakeup_fd(inlet, warn_on_full_buffer=False)  # written by the C handler, at once
-
-    def watch() -> None:
-        while os.read(signals, 1)[0] not in (signal.SIGTERM, signal.SIGINT):
-            pass
-        time.sleep(seconds)
-        os._exit(0)  # the run's lease expires, and the kernel ends the trial process
-
-    threading.Thread(target=watch, name="leave", daemon=True).start()
 
 
 def _checkpoints(chosen: str | None, settings: Settings) -> str | None:
@@ -168,4 +212,5 @@ def _seconds(text: str) -> float:
 
 
 if __name__ == "__main__":
+    escape_the_rest()
     sys.exit(main())

@@ -50,7 +50,7 @@ class Slots:
 
         Raises:
             TrialProcessDied: the device cannot be used at all.
-            One of AWAY: the database did not answer when a GPU was to be chosen.
+            One of DATABASE_ERRORS: a GPU was to be chosen, or the worker to be registered, and the database refused.
         """
         held = GpuSlots(self._db, self._options.device, self._list_gpus())
         try:

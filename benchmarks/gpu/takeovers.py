@@ -12,7 +12,7 @@ import torch
 
 from benchmarks.gpu.bits import bound, first_difference
 from benchmarks.gpu.conducting import TrialFailed, name_of, reason, reports, trained
-from workers.trial.checkpoints import CheckpointRoot
+from workers.trial.checkpoints import CheckpointRoot, unsealed
 from workers.trial.devices import OpenDevice
 from workers.trial.messages import EpochDone, Order, Started
 from workers.trial.process import TrialProcess
@@ -98,7 +98,7 @@ class Crew:
         started, epochs = trained(process, order, self._until)
         assert order.checkpoints is not None
         newest = max(Path(order.checkpoints.url).rglob("*.pt"))  # tokens go up
-        return started, End(epochs, torch.load(newest, map_location="cpu", weights_only=True)["state"]["training"])
+        return started, End(epochs, unsealed(newest.read_bytes())["state"]["training"])
 
     def _kill_in_the_middle(self, victim: TrialProcess, order: Order) -> None:
         for report in reports(victim, order, self._until):

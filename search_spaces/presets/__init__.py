@@ -3,7 +3,7 @@
 from importlib.resources import files
 from typing import Any
 
-import yaml
+from search_spaces.yaml_text import read_yaml
 
 
 class UnknownPreset(LookupError):
@@ -21,5 +21,5 @@ def load_preset(name: str) -> dict[str, Any]:
     if name not in preset_names():
         raise UnknownPreset(f"there is no preset {name!r}: choose one of {', '.join(preset_names())}")
     text = files(__name__).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = yaml.safe_load(text)
+    loaded: dict[str, Any] = read_yaml(text)
     return loaded

@@ -1,9 +1,10 @@
 """The rules for a definition of the right shape."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 from search_spaces.grids import size_refusal
-from search_spaces.problems import Problem
+from search_spaces.problems import MOST_PROBLEMS, Problem
 from search_spaces.rules import alternatives, conditions, parameters, ranges, reachability, strategies
 from search_spaces.shape import StudyShape
 
@@ -29,9 +30,10 @@ STAGES = (
 
 
 def broken_rules(definition: StudyShape) -> list[Problem]:
-    """The problems of the first stage that has any."""
+    """The problems of the first stage that has any, no more of them than are reported."""
     for stage in STAGES:
-        problems = [problem for rule in stage for problem in rule(definition)]
+        found = (problem for rule in stage for problem in rule(definition))
+        problems = list(islice(found, MOST_PROBLEMS))
         if problems:
             return problems
     return []

@@ -1,12 +1,12 @@
 """Rules for `when`: the parents exist, can be conditions, have the named choices, and form no cycle."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from graphlib import CycleError
 
 from search_spaces.conditions import in_order
 from search_spaces.dimensions import CategoricalDimension, Value
 from search_spaces.problems import Problem, listed, shown
-from search_spaces.scalars import same
+from search_spaces.scalars import exact
 from search_spaces.shape import StudyShape
 
 
@@ -32,12 +32,15 @@ def parents_are_categorical(definition: StudyShape) -> Iterator[Problem]:
 
 
 def parents_have_the_choices(definition: StudyShape) -> Iterator[Problem]:
+    choices: dict[str, frozenset[Hashable]] = {}
     for path, _, parent, allowed in links(definition):
         dimension = definition.search_space.get(parent)
         if not isinstance(dimension, CategoricalDimension):
             continue  # whether a fixed parent's one value is allowed is a matter of reachability
+        if parent not in choices:
+            choices[parent] = frozenset(map(exact, dimension.choices))
         for value in allowed:
-            if not any(same(value, choice) for choice in dimension.choices):
+            if exact(value) not in choices[parent]:
                 yield Problem.at(path, f"must be {listed(dimension.choices)}, got {shown(value)}")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from search_spaces.dimensions import CategoricalDimension, FloatDimension, IntDimension
+from search_spaces.dimensions import CategoricalDimension, FloatDimension, IntDimension, Value
 from search_spaces.problems import Problem, shown
 from search_spaces.shape import StudyShape
 
@@ -71,8 +71,9 @@ def choices_differ(definition: StudyShape) -> Iterator[Problem]:
     for name, dimension in definition.search_space.items():
         if not isinstance(dimension, CategoricalDimension):
             continue
+        seen: dict[Value, int] = {}
         for number, choice in enumerate(dimension.choices):
-            first = dimension.choices.index(choice)
+            first = seen.setdefault(choice, number)
             if first < number:
                 rule = f"repeats choices[{first}] (Optuna takes 1, 1.0 and true for one), got {shown(choice)}"
                 yield Problem.at(f"search_space.{name}.choices[{number}]", rule)

@@ -8,14 +8,23 @@ from starlette.middleware import Middleware
 
 from pernodedrop.installation import installed_version
 from service.api import catalog, docs, errors, exports, health, openapi, results, studies, trials, workers
+from service.api.dependencies import Creations
 from service.api.errors import documented
+from service.api.housekeeping import Housekeeping
 from service.settings import Settings
 from service.web.headers import ResponseHeaders
 from service.web.incidents import Incidents
+from service.web.keys import key_required
+from service.web.lanes import Lane
 from service.web.opening import open_database
-from service.web.security import LoopbackOnly, key_check, refuse_open_door
+from service.web.readiness import Readiness
+from service.web.reports import Reports
+from service.web.security import LoopbackOnly, refuse_open_door
 
 DATABASE_CONNECTIONS = 8
+# Creating a study takes a second connection for Optuna's part: both are there, or each could wait for the others'.
+CREATIONS = 4
+WAITING_CREATIONS = 128
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -37,11 +46,16 @@ def create_app(settings: Settings) -> FastAPI:
     """
     refuse_open_door(settings.host, settings.api_key)
     database = open_database(settings, DATABASE_CONNECTIONS)
+    lane = Lane("submissions", CREATIONS, WAITING_CREATIONS)
+    creations = Creations(lane, open_database(settings, 2 * CREATIONS, lasting=False))
+    readiness = Readiness(open_database(settings, 1))
 
     @asynccontextmanager
     async def closing(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        database.close()
+        with Housekeeping(database):
+            yield
+        for one in (database, creations.database, readiness):
+            one.close()
 
     middleware = [Middleware(ResponseHeaders, headers=HEADERS, policy=POLICY), Middleware(Incidents)]
     if settings.api_key is None:
@@ -55,7 +69,9 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,  # FastAPI's own pages run scripts from another host
         redoc_url=None,
     )
-    app.state.database = database
+    app.router.redirect_slashes = False  # a redirect would name whatever host the caller named
+    app.state.database, app.state.creations, app.state.readiness = database, creations, readiness
+    app.state.reports = Reports(database)
     app.state.settings = settings
     app.include_router(health.router, prefix="/v1")
     app.include_router(_guarded_routes(settings.api_key), prefix="/v1")
@@ -66,7 +82,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _guarded_routes(api_key: str | None) -> APIRouter:
-    guarded = APIRouter(dependencies=[Depends(key_check(api_key))], responses=documented(400, 401, 422, 503))
+    guarded = APIRouter(dependencies=[Depends(key_required(api_key))], responses=documented(400, 401, 422, 429, 503))
     for part in (studies, trials, results, exports, catalog, workers):
         guarded.include_router(part.router)
     return guarded

@@ -1,15 +1,45 @@
 """The parameters of routes: the database, the settings, a checked name, a page of a list."""
 
-from typing import Annotated
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Concatenate, ParamSpec, TypeVar
 
 from fastapi import Depends, Path, Query, Request
 
 from search_spaces.shape import NAME_PATTERN
 from service.settings import Settings
 from service.storage.database.database import Database
+from service.web.lanes import Lane
+from service.web.readiness import Readiness
+from service.web.reports import Reports
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 MAX_PAGE = 1000
 MAX_NUMBER = 2**31 - 1  # a Postgres integer
+
+
+@dataclass(frozen=True)
+class Creations:
+    """Where studies are created and grow: one after another, on connections that no other request takes."""
+
+    lane: Lane
+    database: Database
+
+    async def run(self, call: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return `call(database, ...)` when its turn has come; raises `Busy` where too many wait."""
+        return await self.lane.run(call, self.database, *args, **kwargs)
+
+
+def _creations(request: Request) -> Creations:
+    creations: Creations = request.app.state.creations
+    return creations
+
+
+def _readiness(request: Request) -> Readiness:
+    readiness: Readiness = request.app.state.readiness
+    return readiness
 
 
 def _database(request: Request) -> Database:
@@ -22,7 +52,15 @@ def _settings(request: Request) -> Settings:
     return settings
 
 
+def _reports(request: Request) -> Reports:
+    reports: Reports = request.app.state.reports
+    return reports
+
+
+CreationsOf = Annotated[Creations, Depends(_creations)]
+ReadinessOf = Annotated[Readiness, Depends(_readiness)]
 DatabaseOf = Annotated[Database, Depends(_database)]
+ReportsOf = Annotated[Reports, Depends(_reports)]
 SettingsOf = Annotated[Settings, Depends(_settings)]
 StudyName = Annotated[str, Path(pattern=NAME_PATTERN, description="This is the study's name.", examples=["digits-1"])]
 TrialNumber = Annotated[

@@ -17,9 +17,9 @@ from search_spaces.problems import Problem, shown
 from search_spaces.wording import RULES
 from service.api.models import ErrorOut, ProblemOut
 from service.storage.errors import DatabaseUnreachable, StudyExists, UnknownStudy
-from service.web.bodies import MAX_BODY_BYTES, BodyTooLarge, NotJson
+from service.web.bodies import MAX_BODY_BYTES, BodyTooLarge, BodyTooSlow, NotJson
 from service.web.faults import KINDS, fault_of
-from service.web.security import WrongKey
+from service.web.keys import TooManyWrongKeys, WrongKey
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 _EXAMPLES: Sequence[tuple[str, Exception]] = (
     ("The body is not JSON, or another web page sent the request.", NotJson("the body is not JSON")),
     ("The key is missing or wrong.", WrongKey()),
+    ("The body arrives too slowly.", BodyTooSlow()),
     ("There is no such thing.", UnknownStudy("digits-1")),
     ("The request conflicts with what is there.", StudyExists("digits-1")),
     ("The body is too large.", BodyTooLarge(MAX_BODY_BYTES)),
@@ -34,8 +35,9 @@ _EXAMPLES: Sequence[tuple[str, Exception]] = (
         "The request breaks a rule.",
         InvalidDefinition([Problem.at("search_space.drop_rate.high", "must be below 1, got 1.2")]),
     ),
+    ("This address gave wrong keys; Retry-After says when the next one is looked at.", TooManyWrongKeys(1.0)),
     ("A package for this kind of file is not installed.", MissingPackage("PNG", "matplotlib", "export")),
-    ("The database is away; Retry-After says when to try again.", DatabaseUnreachable()),
+    ("The database is away, or the controller is busy; Retry-After says when to try again.", DatabaseUnreachable()),
 )
 
 

@@ -4,15 +4,14 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Response
 
-from service.api.dependencies import DatabaseOf, StudyName
+from service.api.dependencies import ReportsOf, StudyName
 from service.api.errors import documented
 from service.api.models import FigureOut, Figures
+from service.reports import Results
 from service.reports.drawing import PictureFormat, draw
 from service.reports.exports import TABLES, TableName, csv_of, parquet_of
 from service.reports.sections import charts_of
-from service.storage.studies import studies
 from service.web.faults import UnknownFigure
-from service.web.report import results_of
 
 router = APIRouter(prefix="/studies/{name}", tags=["results"], responses=documented(404, 501))
 
@@ -33,32 +32,40 @@ def _file(*forms: str) -> dict[int | str, dict[str, Any]]:
 
 
 @router.get("/figures")
-def figures(name: StudyName, database: DatabaseOf) -> Figures:
+def figures(name: StudyName, reports: ReportsOf) -> Figures:
     """List the figures that the study has results for, in the order of its report."""
-    charts = charts_of(results_of(database, studies.get(database, name)))
-    return Figures(figures=[FigureOut(name=chart.name, caption=chart.caption) for chart in charts.values()])
+    return Figures.model_validate_json(reports.made(name, "figures", _listed))
 
 
 @router.get("/figures/{figure}.{form}", response_class=Response, responses=_file("png", "svg"))
-def figure(name: StudyName, figure: OfFigure, form: PictureFormat, database: DatabaseOf) -> Response:
+def figure(name: StudyName, figure: OfFigure, form: PictureFormat, reports: ReportsOf) -> Response:
     """Return one figure of the report as a picture."""
-    charts = charts_of(results_of(database, studies.get(database, name)))
-    if figure not in charts:
-        raise UnknownFigure(name, figure, list(charts))
-    return _download(draw(charts[figure].figure, form), f"{name}-{figure}.{form}", form)
+
+    def drawn(results: Results) -> bytes:
+        charts = charts_of(results)
+        if figure not in charts:
+            raise UnknownFigure(name, figure, list(charts))
+        return draw(charts[figure].figure, form)
+
+    return _download(reports.made(name, f"figures/{figure}.{form}", drawn), f"{name}-{figure}.{form}", form)
 
 
 @router.get("/{table}.{form}", response_class=Response, responses=_file("csv", "parquet"))
-def table(name: StudyName, table: OfTable, form: TableFormat, database: DatabaseOf) -> Response:
+def table(name: StudyName, table: OfTable, form: TableFormat, reports: ReportsOf) -> Response:
     """Return one table of the results.
 
     `records` has a row for every epoch of every complete or pruned trial: metrics as means over its seeds, then the
     trial's parameters. `curves` has a row for every point of every seed's learning curve. `paper_table` has the best
     records (variant, rate, epoch) of each variant, as tables I to III of the paper.
     """
-    made = TABLES[table](results_of(database, studies.get(database, name)))
-    content = csv_of(made) if form == "csv" else parquet_of(made)
+    write = csv_of if form == "csv" else parquet_of
+    content = reports.made(name, f"{table}.{form}", lambda results: write(TABLES[table](results)), whole=True)
     return _download(content, f"{name}-{table}.{form}", form)
+
+
+def _listed(results: Results) -> bytes:
+    listed = [FigureOut(name=chart.name, caption=chart.caption) for chart in charts_of(results).values()]
+    return Figures(figures=listed).model_dump_json().encode()
 
 
 def _download(content: bytes, filename: str, form: str) -> Response:

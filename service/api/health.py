@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from service.api.dependencies import DatabaseOf
+from service.api.dependencies import ReadinessOf
 from service.api.errors import documented
 from service.api.models import Health
 
@@ -16,7 +16,7 @@ async def health() -> Health:
 
 
 @router.get("/ready", responses=documented(400, 503))
-def ready(database: DatabaseOf) -> Health:
+async def ready(readiness: ReadinessOf) -> Health:
     """Answer 200 when the database answers and its tables are current, else 503."""
-    database.check()
+    await readiness.check()
     return Health()

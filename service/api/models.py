@@ -44,7 +44,10 @@ class ObjectiveOut(BaseModel):
 class TrialOut(BaseModel):
     """A run is one unit of a study's budget, with the trial that it became."""
 
-    run: int = Field(description="This is the run's id in the queue.", examples=[17])
+    run: int | None = Field(
+        description="This is the run's id in the queue; the later runs of a long search have none until they are next.",
+        examples=[17],
+    )
     number: int | None = Field(
         description="The trial has this number in its study; it is null while the run waits and in the confirmation.",
         examples=[4],

@@ -81,7 +81,7 @@ def _study_fields(study: StudyRecord, dashboard_url: str) -> dict[str, Any]:
         "counts": CountsOut.model_validate(dict(study.counts)),
         "confirmation": CountsOut.model_validate(dict(study.confirmation)),
         "budget": BudgetOut(
-            trials=definition.trials,
+            trials=sum(study.counts.values()),
             finished=sum(study.counts.get(state, 0) for state in FINISHED_STATES),
             elapsed_s=elapsed_s(study, datetime.now(UTC)),
             wall_time_s=definition.budget.wall_time,
@@ -97,7 +97,7 @@ def _study_fields(study: StudyRecord, dashboard_url: str) -> dict[str, Any]:
 def _trial_fields(trial: TrialRecord, definition: StudyShape) -> Mapping[str, Any]:
     is_search = trial.stage is Stage.SEARCH
     return {
-        "run": trial.run_id,
+        "run": trial.run_id or None,
         "number": trial.number,
         "stage": trial.stage,
         "place": trial.place,

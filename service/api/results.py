@@ -5,13 +5,12 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
 
-from service.api.dependencies import DatabaseOf, StudyName
+from service.api.dependencies import DatabaseOf, ReportsOf, StudyName
 from service.api.errors import documented
 from service.api.models import Ranking, RankingRow
-from service.reports import html_report
 from service.reports import ranking as ranked
 from service.storage.studies import studies, trials
-from service.web.report import results_of
+from service.web.reports import page_of
 
 router = APIRouter(prefix="/studies/{name}", tags=["results"], responses=documented(404))
 
@@ -31,6 +30,10 @@ HTML_PAGE: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/report", response_class=Response, responses=HTML_PAGE)
-def report(name: StudyName, database: DatabaseOf) -> Response:
-    """Return the report as one self-contained HTML page."""
-    return HTMLResponse(html_report(results_of(database, studies.get(database, name))))
+def report(name: StudyName, reports: ReportsOf) -> Response:
+    """Return the report as one self-contained HTML page; of a very large study it says which part it shows.
+
+    A report is made once for each state of its study. While others are being made, the answer may be 503 with
+    Retry-After.
+    """
+    return HTMLResponse(reports.made(name, "report", page_of))

@@ -5,11 +5,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Response
 from pydantic import BeforeValidator, Field
 
-from search_spaces import Confirmation, StudyDefinition, parse_definition
+from search_spaces import Confirmation, InvalidDefinition, StudyDefinition, parse_definition
 from search_spaces.budget import MOST_TRIALS
 from search_spaces.part import Part
+from search_spaces.problems import Problem
 from search_spaces.shape import HIGHEST_PRIORITY, LOWEST_PRIORITY
-from service.api.dependencies import DatabaseOf, Limit, Offset, SettingsOf, StudyName
+from service.api.dependencies import CreationsOf, DatabaseOf, Limit, Offset, SettingsOf, StudyName
 from service.api.errors import documented
 from service.api.models import StudyDetail, StudyOut, StudyPage
 from service.api.openapi import DEFINITION_CONTENT
@@ -40,10 +41,15 @@ class ExtensionIn(Part):
     )
 
 
-@router.post("", status_code=201, responses=documented(409, 413))
-def submit(definition: SubmittedDefinition, database: DatabaseOf, settings: SettingsOf, response: Response) -> StudyOut:
+@router.post("", status_code=201, responses=documented(408, 409, 413))
+async def submit(
+    definition: SubmittedDefinition, creations: CreationsOf, settings: SettingsOf, response: Response
+) -> StudyOut:
     """Create the study and its queue of runs, as a whole or not at all; workers begin at once."""
-    study = study_out(studies.create(database, definition), settings.dashboard_url)
+    refusal = settings.task_modules.refusal(definition.task.name)
+    if refusal is not None:
+        raise InvalidDefinition([Problem.at("task.name", refusal)])
+    study = study_out(await creations.run(studies.create, definition), settings.dashboard_url)
     response.headers["Location"] = study.links.self
     return study
 
@@ -63,24 +69,24 @@ def show(name: StudyName, database: DatabaseOf, settings: SettingsOf) -> StudyDe
     return study_detail(study, settings.dashboard_url, None if named is None else winner_out(*named))
 
 
-@router.patch("/{name}", responses=documented(404, 413))
+@router.patch("/{name}", responses=documented(404, 408, 413))
 def prioritize(name: StudyName, change: Body[PriorityIn], database: DatabaseOf, settings: SettingsOf) -> StudyOut:
     """Change the study's priority; it counts from the next run that a worker takes, and running ones continue."""
     return study_out(studies.set_priority(database, name, change.priority), settings.dashboard_url)
 
 
-@router.post("/{name}/extend", responses=documented(404, 409, 413))
-def extend(name: StudyName, more: Body[ExtensionIn], database: DatabaseOf, settings: SettingsOf) -> StudyOut:
+@router.post("/{name}/extend", responses=documented(404, 408, 409, 413))
+async def extend(name: StudyName, more: Body[ExtensionIn], creations: CreationsOf, settings: SettingsOf) -> StudyOut:
     """Add trials to the budget; a study that has finished is searched again."""
-    return study_out(extension.extend(database, name, more.trials), settings.dashboard_url)
+    return study_out(await creations.run(extension.extend, name, more.trials), settings.dashboard_url)
 
 
-@router.post("/{name}/confirmation", responses=documented(404, 409, 413))
-def confirm(
-    name: StudyName, wanted: Body[Confirmation], database: DatabaseOf, settings: SettingsOf, response: Response
+@router.post("/{name}/confirmation", responses=documented(404, 408, 409, 413))
+async def confirm(
+    name: StudyName, wanted: Body[Confirmation], creations: CreationsOf, settings: SettingsOf, response: Response
 ) -> StudyOut:
     """Train the best configurations again under fresh seeds and test them, at once or when the search has ended."""
-    study = study_out(extension.confirm(database, name, wanted), settings.dashboard_url)
+    study = study_out(await creations.run(extension.confirm, name, wanted), settings.dashboard_url)
     response.headers["Location"] = f"{study.links.self}/confirmation"
     return study
 

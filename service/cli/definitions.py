@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from search_spaces import UnknownPreset, load_preset
+from search_spaces.yaml_text import NotYaml, read_yaml
 from service.cli.exit_codes import ExitCode, Failure
 
 LARGEST_FILE = 1 << 20  # bytes; the controller has the same limit
@@ -43,13 +42,11 @@ def read_file(file: Path) -> dict[str, Any]:
             content = stream.read(LARGEST_FILE + 1)
         if len(content) > LARGEST_FILE:
             raise Failure(f"{file} is larger than 1 MiB: a study definition is a page of text", ExitCode.WRONG)
-        loaded = yaml.safe_load(content)
+        loaded = read_yaml(content)
     except OSError as error:
         raise Failure(f"cannot read {file}: {error.strerror}", ExitCode.WRONG) from error
-    except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        place = f", line {where.line + 1}" if where else ""
-        raise Failure(f"{file}{place} is no YAML: {getattr(error, 'problem', error)}", ExitCode.WRONG) from error
+    except NotYaml as error:
+        raise Failure(f"{file} cannot be read as YAML: {error}", ExitCode.WRONG) from error
     if not isinstance(loaded, dict):
         raise Failure(
             f"{file} must hold a mapping such as `name: my-study`, got {type(loaded).__name__}", ExitCode.WRONG
@@ -68,9 +65,9 @@ def apply(definition: dict[str, Any], override: str) -> None:
     if not equals or not all(keys):
         raise Failure(f"--set takes key=value such as budget.trials=50, got {override!r}", ExitCode.WRONG)
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise Failure(f"--set {path}: {text!r} is no YAML value", ExitCode.WRONG) from error
+        value = read_yaml(text)
+    except NotYaml as error:
+        raise Failure(f"--set {path}: {text[:60]!r} is no YAML value: {error}", ExitCode.WRONG) from error
     place: Any = definition
     for depth, key in enumerate(keys[:-1], start=1):
         place = _step(place, key, ".".join(keys[:depth]))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
+from pernodedrop.visible import visible_lines
 from service.cli.application import application
 from service.cli.exit_codes import KINDS, ExitCode, UsageError, code_of
 from service.stack import ChildDied
@@ -37,9 +38,9 @@ def error_text(error: Exception) -> str:
         case OSError():  # a folder without permission, a full disk
             lines = [f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"]
         case _:
-            lines = str(error).splitlines()
+            lines = str(error).split("\n")
     log = [f"  {line}" for line in error.last_lines] if isinstance(error, ChildDied) else []
-    return "\n".join([*log, *(f"error: {line}" for line in lines), ""])
+    return visible_lines("\n".join([*log, *(f"error: {line}" for line in lines), ""]))
 
 
 def _usage(error: Exception) -> str:

@@ -10,10 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
+from pernodedrop.visible import log_to_stderr
 from service.cli.exit_codes import ExitCode, Failure
 from service.cli.session import settings_here
 from service.ports import LOOPBACK, is_free
-from service.settings import CONTROLLER_PORT, DASHBOARD_PORT, Settings
+from service.settings import CONTROLLER_PORT, DASHBOARD_PORT, Settings, without_key
 
 BURST = 20_000  # objects between collections: the longest page of a list needs some ten thousand, and drops them
 
@@ -49,24 +50,25 @@ def dashboard(host: Host = LOOPBACK, port: Port = DASHBOARD_PORT, inherited: Inh
 )
 def worker(context: typer.Context) -> None:
     """Train runs from the queue of DATABASE_URL until asked to stop; `pernodedrop worker --help` lists its options."""
-    os.execv(sys.executable, [sys.executable, "-m", "workers", *context.args])  # noqa: S606
+    os.execve(sys.executable, [sys.executable, "-m", "workers", *context.args], without_key(os.environ))  # noqa: S606
 
 
 def _serve(create_app: Callable[[Settings], Any], host: str, port: int, inherited: int | None) -> None:
-    import uvicorn
+    from service.web.connections import raise_file_limit
+    from service.web.serving import server_of
 
     os.environ["TZ"] = "UTC"  # Optuna stores naive local times
     time.tzset()
     settings = settings_here(host=host)
+    log_to_stderr()
     try:
         app = create_app(settings)
     except ValueError as error:
         raise Failure(str(error), ExitCode.WRONG) from error
     if inherited is None and not is_free(port, host):
         raise Failure(f"port {port} of {host} is taken: choose another with --port")
-    config = uvicorn.Config(
-        app, host=host, port=port, server_header=False, access_log=False, timeout_graceful_shutdown=5
-    )
+    raise_file_limit()
+    server = server_of(app, host=host, port=port, proxies=settings.trusted_proxies)
     gc.freeze()  # all that is loaded by now stays, so no collection scans it again
     gc.set_threshold(BURST)
-    uvicorn.Server(config).run(None if inherited is None else [socket.socket(fileno=inherited)])
+    server.run(None if inherited is None else [socket.socket(fileno=inherited)])

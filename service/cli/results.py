@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pernodedrop.visible import visible
 from search_spaces.variants import VARIANT_PARAMETERS
 from service.api.models import RankingRow, StudyDetail, TrialOut, WinnerOut
 from service.cli.views import measured, setting
@@ -68,4 +69,4 @@ def _why_not(client: Client, study: StudyDetail) -> str:
     if not study.counts.failed:
         return ""
     first = client.trials(study.name, "failed", limit=1).trials
-    return f"; the first failure: {first[0].reason}" if first else ""
+    return f"; the first failure: {visible(first[0].reason or '')}" if first else ""

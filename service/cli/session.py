@@ -1,8 +1,14 @@
 """Helpers of all commands: the environment's settings, a client, a console."""
 
-import typer
-from rich.console import Console
+from collections.abc import Iterable
+from typing import Any
 
+import typer
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
+
+from pernodedrop.visible import visible_lines
 from service.cli.exit_codes import ExitCode, Failure
 from service.client import Client
 from service.ports import LOOPBACK
@@ -27,12 +33,23 @@ def client_here() -> Client:
 
 def console_here() -> Console:
     """Return a console on standard output that never reads names and messages as markup."""
-    console = Console(markup=False, highlight=False, emoji=False)
+    console = EscapingConsole(markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
         console.width = LOG_WIDTH
     return console
 
 
+class EscapingConsole(Console):
+    """A console whose own controls alone reach the terminal: it escapes those of every text that it shows."""
+
+    def render_str(self, text: str, **options: Any) -> Text:  # before widths are measured
+        return super().render_str(visible_lines(text), **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):  # whatever came as a Text
+            yield segment if segment.control else Segment(visible_lines(segment.text), segment.style)
+
+
 def say(text: str) -> None:
     """Print a line on standard output."""
-    typer.echo(text)
+    typer.echo(visible_lines(text))

@@ -6,6 +6,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from pernodedrop.visible import visible
 from service.api.models import StudyOut
 from service.cli.results import show_results
 from service.cli.session import client_here, console_here, say
@@ -106,7 +107,7 @@ def delete(
     with client_here() as client:
         study = client.study(name)
         if not yes:
-            typer.confirm(f"delete {name} with its {study.budget.finished} finished trials?", abort=True)
+            typer.confirm(f"delete {visible(name)} with its {study.budget.finished} finished trials?", abort=True)
         client.delete(name)
     say(f"deleted {name}")
 

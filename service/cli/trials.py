@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from pernodedrop.visible import visible
 from service.api.models import AttemptOut, TrialDetail
 from service.cli.session import client_here, console_here, say
 from service.cli.studies import StudyName
@@ -48,7 +49,7 @@ def facts_table(shown: TrialDetail) -> Table:
     lines = {
         "run": named(shown),
         "state": shown.state,
-        "reason": shown.reason,
+        "reason": visible(shown.reason or ""),
         "variant": shown.variant,
         "value": values and f"{values} (epoch {shown.best_epoch})",
         "epochs": f"{shown.epoch or 0} of {shown.epochs}",
@@ -69,5 +70,5 @@ def history_table(history: Sequence[AttemptOut]) -> Table:
         table.add_column(heading)
     for one in history:
         times = [f"{at:%Y-%m-%d %H:%M:%S}" if at else "-" for at in (one.started_at, one.ended_at)]
-        table.add_row(str(one.number), *times, one.worker or "-", one.state, one.reason or "-")
+        table.add_row(str(one.number), *times, one.worker or "-", one.state, visible(one.reason or "-"))
     return table

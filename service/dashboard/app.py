@@ -11,10 +11,12 @@ from service.dashboard import routes
 from service.dashboard.errors import handlers
 from service.dashboard.login import Login, LoginRequired
 from service.dashboard.optuna_pages import optuna_pages
+from service.dashboard.session import Sessions
 from service.settings import Settings
 from service.web.headers import ResponseHeaders
 from service.web.incidents import Incidents
 from service.web.opening import open_database
+from service.web.reports import Reports
 from service.web.security import LoopbackOnly, refuse_open_door
 
 DATABASE_CONNECTIONS = 4
@@ -35,6 +37,7 @@ def create_app(settings: Settings) -> Starlette:
     """
     refuse_open_door(settings.host, settings.api_key)
     database = open_database(settings, DATABASE_CONNECTIONS)
+    sessions = Sessions()
 
     @asynccontextmanager
     async def closing(_: Starlette) -> AsyncIterator[None]:
@@ -42,21 +45,23 @@ def create_app(settings: Settings) -> Starlette:
         database.close()
 
     app = Starlette(
-        routes=[*_our_routes(settings), Mount("/", optuna_pages(database))],
+        routes=[*_our_routes(settings, sessions), Mount("/", optuna_pages(database))],
         middleware=[
             Middleware(ResponseHeaders, headers=HEADERS, policy=POLICY),
             Middleware(Incidents),
-            Middleware(LoginRequired, settings.api_key) if settings.api_key else Middleware(LoopbackOnly),
+            Middleware(LoginRequired, sessions) if settings.api_key else Middleware(LoopbackOnly),
         ],
         exception_handlers=handlers(),
         lifespan=closing,
     )
+    app.router.redirect_slashes = False  # a redirect would name whatever host the caller named
     app.state.database = database
+    app.state.reports = Reports(database)
     app.state.with_login = bool(settings.api_key)
     return app
 
 
-def _our_routes(settings: Settings) -> list[BaseRoute]:
+def _our_routes(settings: Settings, sessions: Sessions) -> list[BaseRoute]:
     ours: list[BaseRoute] = [
         Route("/", routes.home),
         Route("/health", routes.health),
@@ -65,7 +70,7 @@ def _our_routes(settings: Settings) -> list[BaseRoute]:
         Route("/studies/{name}", routes.study),
     ]
     if settings.api_key:
-        login = Login(settings.api_key, https=settings.dashboard_url.startswith("https:"))
+        login = Login(settings.api_key, sessions, https=settings.dashboard_url.startswith("https:"))
         ours += [
             Route("/login", login.form),
             Route("/login", login.enter, methods=["POST"]),

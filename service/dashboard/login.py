@@ -9,9 +9,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.dashboard import pages, session
-from service.dashboard.throttle import Throttle
 from service.web.bodies import bounded_body
-from service.web.security import same_secret
+from service.web.keys import KeyCheck, TooManyWrongKeys, WrongKey
 
 COOKIE = "pernodedrop_session"
 HOME = "/studies"
@@ -22,10 +21,10 @@ OPEN_PATHS = frozenset({"/login", "/health", "/style.css"})
 class Login:
     """The routes `/login` and `/logout` for one API key."""
 
-    def __init__(self, api_key: str, https: bool) -> None:
-        self._api_key = api_key
+    def __init__(self, api_key: str, sessions: session.Sessions, https: bool) -> None:
+        self._key = KeyCheck(api_key)
+        self._sessions = sessions
         self._https = https
-        self._throttle = Throttle()
 
     async def form(self, request: Request) -> Response:
         return pages.login(_local_path(request.query_params.get("next")))
@@ -34,18 +33,16 @@ class Login:
         """Check the key of the form and set the cookie."""
         form = parse_qs((await bounded_body(request, MAX_FORM_BYTES)).decode("utf-8", "replace"))
         target = _local_path(form.get("next", [None])[0])
-        sender, now = request.client.host if request.client else "", time.monotonic()
-        wait = self._throttle.wait_s(sender, now)
-        if wait > 0:
-            return pages.login(target, f"Too many wrong keys. Try again in {wait:.0f} s.", 429, int(wait) + 1)
-        if not same_secret(form.get("key", [""])[0].encode(), self._api_key.encode()):
-            self._throttle.failed(sender, now)
+        try:
+            self._key.admit(form.get("key", [""])[0].encode(), request)
+        except TooManyWrongKeys as error:
+            return pages.login(target, f"Too many wrong keys. Try again in {error.wait_s} s.", 429, error.wait_s)
+        except WrongKey:
             return pages.login(target, "This is not the key of this dashboard.", 401)
-        self._throttle.succeeded(sender)
         response = RedirectResponse(target, status_code=303)
         response.set_cookie(
             COOKIE,
-            session.issued(self._api_key, time.time()),
+            self._sessions.open(time.time()),
             max_age=session.LIFETIME_S,
             httponly=True,
             samesite="strict",
@@ -53,24 +50,26 @@ class Login:
         )
         return response
 
-    async def leave(self, _: Request) -> Response:
+    async def leave(self, request: Request) -> Response:
+        """End the session here, so that a copy of its cookie opens nothing either."""
+        self._sessions.close(request.cookies.get(COOKIE, ""))
         response = RedirectResponse("/login", status_code=303)
         response.delete_cookie(COOKIE, httponly=True, samesite="strict")
         return response
 
 
 class LoginRequired:
-    """ASGI middleware that requires a valid cookie outside the login."""
+    """ASGI middleware that requires the cookie of an open session outside the login."""
 
-    def __init__(self, app: ASGIApp, api_key: str) -> None:
+    def __init__(self, app: ASGIApp, sessions: session.Sessions) -> None:
         self.app = app
-        self.api_key = api_key
+        self.sessions = sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" or scope["path"] in OPEN_PATHS:
             return await self.app(scope, receive, send)
         connection = HTTPConnection(scope)
-        if session.is_valid(connection.cookies.get(COOKIE, ""), self.api_key, time.time()):
+        if self.sessions.is_open(connection.cookies.get(COOKIE, ""), time.time()):
             return await self.app(scope, receive, send)
         return await _to_login(connection)(scope, receive, send)
 

@@ -6,13 +6,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from service.dashboard import pages
-from service.reports import html_report
 from service.reports.markup import element, stylesheet
 from service.storage.database.database import Database
 from service.storage.fleet import workers
 from service.storage.records import StudyRecord
 from service.storage.studies import studies
-from service.web.report import results_of
+from service.web.reports import Reports, page_of
 
 PAGE = 50  # studies
 LAST_OFFSET = 2**31 - 1
@@ -53,7 +52,8 @@ def study_list(request: Request) -> Response:
 def study(request: Request) -> Response:
     database: Database = request.app.state.database
     record = studies.get(database, request.path_params["name"])
-    page = _with_links(html_report(results_of(database, record)), record)
+    reports: Reports = request.app.state.reports
+    page = _with_links(reports.made(record.name, "report", page_of).decode(), record)
     return HTMLResponse(page, headers={"Cache-Control": "no-store"})
 
 

@@ -1,26 +1,38 @@
-"""The content of the login cookie: an expiry, signed with a key that is derived from the API key."""
+"""Who has logged in: each login is a random token, known to this process until its logout or its end."""
 
 import hashlib
-import hmac
+import secrets
+from collections import OrderedDict
 
 LIFETIME_S = 12 * 3600
+MOST_SESSIONS = 10_000  # open at once; the oldest ends first
 
 
-def issued(api_key: str, now: float) -> str:
-    """Return a token that is valid for `LIFETIME_S` from `now` (s since the epoch), under this API key only."""
-    expiry = str(int(now) + LIFETIME_S)
-    return f"{expiry}.{_signature(api_key, expiry)}"
+class Sessions:
+    """The open sessions. Times are seconds since the epoch. A new process knows none, so all log in again."""
+
+    def __init__(self) -> None:
+        self._ends: OrderedDict[bytes, float] = OrderedDict()  # by the token's digest, the first to end first
+
+    def open(self, now: float) -> str:
+        """Begin a session and return its token, which is valid for `LIFETIME_S` from `now`."""
+        for digest in [digest for digest, end in self._ends.items() if end <= now]:
+            del self._ends[digest]
+        if len(self._ends) >= MOST_SESSIONS:
+            self._ends.popitem(last=False)
+        token = secrets.token_urlsafe(32)
+        self._ends[_digest(token)] = now + LIFETIME_S
+        return token
+
+    def is_open(self, token: str, now: float) -> bool:
+        """Whether a session of this token was begun and has not ended."""
+        return now < self._ends.get(_digest(token), 0.0)
+
+    def close(self, token: str) -> None:
+        """End the session, whoever else holds its token."""
+        self._ends.pop(_digest(token), None)
 
 
-def is_valid(token: str, api_key: str, now: float) -> bool:
-    """Whether the token was issued for this API key and has not expired."""
-    expiry, _, signature = token.partition(".")
-    if not hmac.compare_digest(signature.encode(), _signature(api_key, expiry).encode()):
-        return False
-    return now < int(expiry)
-
-
-def _signature(api_key: str, expiry: str) -> str:
-    # In two steps, so that nothing else that is ever signed with the API key is valid as a session.
-    signing_key = hmac.digest(api_key.encode(), b"pernodedrop dashboard session", hashlib.sha256)
-    return hmac.new(signing_key, expiry.encode(), hashlib.sha256).hexdigest()
+def _digest(token: str) -> bytes:
+    """What is kept of a token: looking it up takes as long for every wrong one."""
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pernodedrop.visible import visible_lines
+
 VOID = frozenset({"meta", "link", "br", "hr", "img", "input"})
 
 
@@ -19,10 +21,10 @@ Content = Html | str | int | float | None
 
 
 def text(content: Content) -> Html:
-    """The content as markup: `Html` unchanged, None as nothing, everything else escaped."""
+    """The content as markup: `Html` unchanged, None as nothing, everything else escaped, invisible controls too."""
     if isinstance(content, Html):
         return content
-    return Html("" if content is None else html.escape(str(content)))
+    return Html("" if content is None else html.escape(visible_lines(str(content).expandtabs(1))))
 
 
 def join(contents: Iterable[Content], separator: str = "") -> Html:

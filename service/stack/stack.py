@@ -2,9 +2,10 @@
 
 import os
 import signal
+import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Self
@@ -14,10 +15,11 @@ import httpx
 from pernodedrop.installation import need
 from service.client import DIRECT, Client
 from service.ports import LOOPBACK, listening
-from service.settings import CONTROLLER_PORT, DASHBOARD_PORT, Settings
+from service.settings import CONTROLLER_PORT, DASHBOARD_PORT, Settings, without_key
 from service.stack.child import Child
+from service.stack.logs import LogFolder
 from service.stack.workers import TendedWorker
-from service.storage.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from service.storage.embedded import EmbeddedPostgres, EmbeddedPostgresError, NoRoom
 
 READY_SECONDS = 90.0  # a busy machine takes long to import everything
 WORKER_GRACE = 5.0  # s in which a stopping worker may still end its run
@@ -41,22 +43,36 @@ class Stack:
     ) -> None:
         need("a worker", "worker", "sklearn")  # a worker starts without it, and then every trial fails
         self.settings = settings
-        self.logs = settings.home / "logs"
+        self._logs = LogFolder(settings.home)
         self._sockets = {"controller": listening(controller_port), "dashboard": listening(dashboard_port)}
         self.url, self.dashboard_url = (
             f"http://{LOOPBACK}:{listener.getsockname()[1]}" for listener in self._sockets.values()
         )
         self._worker_count = workers
-        self._worker_options = ("--threads", str(threads), "--slots", slots, "--grace", str(WORKER_GRACE))
+        self._worker_options = (
+            "--supervised",
+            "--threads",
+            str(threads),
+            "--slots",
+            slots,
+            "--grace",
+            str(WORKER_GRACE),
+        )
         self._say = say
         self._postgres = None if settings.database_url else EmbeddedPostgres(settings.home / "postgres")
         self._database_url = settings.database_url or ""
         self._checked = 0.0
+        self._lacks_room = False
         self._servers: list[Child] = []
         self._workers: list[TendedWorker] = []
 
     def client(self) -> Client:
         return Client(self.url, self.settings.api_key)
+
+    @property
+    def logs(self) -> Path:
+        """The folder of this stack's logs."""
+        return self._logs.path
 
     @property
     def data(self) -> str:
@@ -91,9 +107,23 @@ class Stack:
         for worker in self._workers:
             worker.tend()
         if self._postgres is not None and time.monotonic() - self._checked > DATABASE_CHECK:
-            if self._postgres.start() != self._database_url:  # its port was taken, or its folder is gone
-                raise EmbeddedPostgresError("Postgres started again at another address: start the service again")
+            self._tend(self._postgres)
             self._checked = time.monotonic()
+
+    def _tend(self, postgres: EmbeddedPostgres) -> None:
+        """Start Postgres again if it has died; where its disk is full, say so once, and go on when there is room."""
+        try:
+            url = postgres.start()
+        except NoRoom as error:
+            if not self._lacks_room:
+                self._say(f"Postgres has stopped: {error}; the service waits and then goes on by itself")
+            self._lacks_room = True
+            return
+        if url != self._database_url:  # its port was taken, or its folder is gone
+            raise EmbeddedPostgresError("Postgres started again at another address: start the service again")
+        if self._lacks_room:
+            self._say("Postgres runs again")
+        self._lacks_room = False
 
     def stop(self) -> None:
         """Stop workers, then servers, then Postgres. A second Ctrl-C hands running trials back at once."""
@@ -114,6 +144,7 @@ class Stack:
             if self._postgres is not None:
                 self._postgres.release()
         finally:
+            self._logs.release()
             for listener in self._sockets.values():
                 listener.close()
             for number, handler in usual.items():
@@ -127,13 +158,16 @@ class Stack:
         if self._postgres is not None:
             self._database_url = self._postgres.start()
         initialise(self._database_url)
-        self.logs.mkdir(parents=True, exist_ok=True)
+        self.settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # one that is there stays as it is
+        self._logs.claim()
+        environment = self._environment()
         self._servers = [
-            self._child(name, "service.cli", name, "--socket", str(listener.fileno()), sockets=[listener.fileno()])
+            self._child(name, environment, "service.cli", name, "--socket", str(listener.fileno()), listener=listener)
             for name, listener in self._sockets.items()
         ]
+        keyless = without_key(environment)  # what a study's task may read, and has no use for
         self._workers = [
-            TendedWorker(self._child(f"worker-{number}", "workers", *self._worker_options), self._say)
+            TendedWorker(self._child(f"worker-{number}", keyless, "workers", *self._worker_options), self._say)
             for number in range(1, self._worker_count + 1)
         ]
         for server in self._servers:
@@ -152,12 +186,11 @@ class Stack:
                     raise late.died()
                 time.sleep(0.1)
 
-    def _child(self, name: str, module: str, *arguments: str, sockets: Sequence[int] = ()) -> Child:
-        command = [sys.executable, "-m", module, *arguments]
-        return Child(name, command, self._environment(), self._log(name), sockets)
-
-    def _log(self, name: str) -> Path:
-        return self.logs / f"{name}.log"
+    def _child(
+        self, name: str, environment: Mapping[str, str], *arguments: str, listener: socket.socket | None = None
+    ) -> Child:
+        sockets = [] if listener is None else [listener.fileno()]
+        return Child(name, [sys.executable, "-m", *arguments], environment, self.logs / f"{name}.log", sockets)
 
     def _environment(self) -> dict[str, str]:
         """Our environment with the addresses of this stack; it passes the API key, which no command line shows."""

@@ -1,12 +1,15 @@
 """A worker that is started again when it dies, but not when it leaves: one bad process should not end a study."""
 
+import signal
 import time
 from collections.abc import Callable
 
 from service.stack.child import Child
 
-LEFT = 0  # the exit status of a worker that was asked to leave, over REST or by a signal
-PAUSES = (1.0, 2.0, 4.0, 8.0)  # s before each new start; then the stack gives up the worker
+LEFT = 0  # the exit status of a worker that was asked to leave over REST
+# A worker that ends so was ended by others: by a signal, which it heeds with status 4, or by one that cannot be heeded.
+BY_OTHERS = (4, *(-number for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)))
+PAUSES = (1.0, 2.0, 4.0, 8.0)  # s before each new start; then the stack gives up a worker that ends by itself
 PROVEN_SECONDS = 60.0  # a worker that lived so long may die as often as a new one
 
 
@@ -21,10 +24,10 @@ class TendedWorker:
         self._has_left = False
 
     def tend(self) -> None:
-        """Start the worker again if it has died and its pause is over; one that was asked to leave stays away.
+        """Start the worker again if it has ended and its pause is over; one that was asked to leave stays away.
 
         Raises:
-            ChildDied: it has died too often.
+            ChildDied: it has ended by itself too often.
         """
         if self._due is not None:
             if time.monotonic() >= self._due:
@@ -39,9 +42,9 @@ class TendedWorker:
             return
         if self.child.age > PROVEN_SECONDS:
             self._deaths = 0
-        if self._deaths == len(PAUSES):
+        if self._deaths >= len(PAUSES) and self.child.status not in BY_OTHERS:
             raise self.child.died()
-        pause = PAUSES[self._deaths]
+        pause = PAUSES[min(self._deaths, len(PAUSES) - 1)]
         self._deaths += 1
         self._due = time.monotonic() + pause
         self._say(f"{self.child.name} ended with status {self.child.status}, starting it again in {pause:g} s")

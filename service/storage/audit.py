@@ -16,7 +16,9 @@ import sqlalchemy as sa
 from search_spaces import StudyShape
 from search_spaces.part import by_name
 from search_spaces.pruners import PRUNERS
-from service.storage.database.database import Database
+from service.storage.database.database import STRUCK_S, Database
+from service.storage.database.patience import patiently
+from service.storage.database.plainly import plainly
 
 MOST = 1000  # findings of a rule: a longer list would not help
 
@@ -36,7 +38,7 @@ class Finding:
 
 
 _COUNTED = """
-    SELECT s.name, s.definition, count(r.id) FILTER (WHERE r.stage = 'search') AS runs
+    SELECT s.name, s.definition, s.to_come + s.dropped + count(r.id) FILTER (WHERE r.stage = 'search') AS runs
     FROM fleet.studies s LEFT JOIN fleet.runs r ON r.study_id = s.id GROUP BY s.id
 """
 
@@ -51,6 +53,38 @@ _RULES = {
     "a finished study has no open runs": """
         SELECT s.name, r.id, r.state FROM fleet.studies s JOIN fleet.runs r ON r.study_id = s.id
         WHERE s.finished_at IS NOT NULL AND r.state IN ('waiting', 'running')
+        UNION ALL
+        SELECT name, NULL, format('%s to come', to_come) FROM fleet.studies
+        WHERE finished_at IS NOT NULL AND to_come <> 0
+    """,
+    "a run belongs to a study, or to one that was deleted": """
+        SELECT format('study number %s', study_id), id, state FROM fleet.runs r
+        WHERE NOT EXISTS (SELECT FROM fleet.studies WHERE id = r.study_id)
+            AND NOT EXISTS (SELECT FROM fleet.deleted_studies d WHERE d.study_id = r.study_id)
+    """,
+    # Device time is a sum of floats, added up in another order.
+    "the counts are those of the runs": """
+        WITH present AS (
+            SELECT study_id, stage, state, count(*) AS runs, sum(spent_s) AS spent_s
+            FROM fleet.runs GROUP BY study_id, stage, state),
+        noted AS (
+            SELECT c.study_id, c.stage, n.state, sum(n.runs) AS runs
+            FROM fleet.run_counts c CROSS JOIN LATERAL (VALUES ('waiting', c.waiting), ('running', c.running),
+                ('complete', c.complete), ('pruned', c.pruned), ('failed', c.failed), ('cancelled', c.cancelled)
+            ) n (state, runs) GROUP BY c.study_id, c.stage, n.state)
+        SELECT s.name, NULL, format('%s %s runs of the %s, the counts say %s',
+            compared.present, compared.state, compared.stage, compared.noted)
+        FROM (
+            SELECT study_id, stage, state, coalesce(p.runs, 0) AS present, coalesce(n.runs, 0) AS noted
+            FROM present p FULL JOIN noted n USING (study_id, stage, state)) compared
+        JOIN fleet.studies s ON s.id = compared.study_id WHERE compared.present <> compared.noted
+        UNION ALL
+        SELECT s.name, NULL, format('%s s spent in the %s, the counts say %s', p.spent_s, p.stage, n.spent_s)
+        FROM (SELECT study_id, stage, sum(spent_s) AS spent_s FROM present GROUP BY study_id, stage) p
+        JOIN fleet.studies s ON s.id = p.study_id
+        LEFT JOIN (SELECT study_id, stage, sum(spent_s) AS spent_s FROM fleet.run_counts GROUP BY study_id, stage) n
+            ON (n.study_id, n.stage) = (p.study_id, p.stage)
+        WHERE (abs(p.spent_s - n.spent_s) <= 1e-6 * greatest(1, p.spent_s)) IS NOT TRUE
     """,
     "a run goes a legal path": """
         SELECT s.name, h.run_id, format('%s, token %s, attempts %s -> %s, token %s, attempts %s',
@@ -176,7 +210,16 @@ _RULES = {
 
 
 def audit(db: Database) -> list[Finding]:
-    """Return everything that breaks a rule, at most `MOST` findings a rule; none if all is well."""
+    """Return everything that breaks a rule, at most `MOST` findings a rule; none if all is well.
+
+    Raises:
+        DatabaseUnreachable, DatabaseRefuses: see `plainly`.
+    """
+    with plainly():
+        return patiently(lambda: _audited(db), seconds=STRUCK_S)
+
+
+def _audited(db: Database) -> list[Finding]:
     with db.engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
         return list(findings(connection))
 

@@ -69,7 +69,11 @@ class LeaseLost(StorageError):
 
 
 class DatabaseUnreachable(StorageError):
-    """The database does not answer."""
+    """The database does not answer, or cannot serve anybody at the moment."""
+
+
+class DatabaseRefuses(StorageError):
+    """The database answers and refuses what it was asked."""
 
 
 class SchemaOutdated(StorageError):

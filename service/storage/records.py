@@ -1,19 +1,27 @@
 """The frozen records that the storage returns. Times are timezone-aware and in UTC."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from search_spaces import StudyShape
 from service.storage.states import RunState, Stage, StudyState
 
 
-@dataclass(frozen=True)
+@lru_cache(maxsize=1024)  # more than the longest page
+def parsed_definition(text: str) -> StudyShape:
+    """Return the definition, cached since it is read far more often than written, and without today's rules."""
+    return StudyShape.model_validate(json.loads(text))
+
+
+@dataclass(frozen=True, slots=True)
 class TrialRecord:
     """One run of a study and, for a run of the search, the Optuna trial that it became."""
 
-    run_id: int
+    run_id: int  # 0 while, or because, the run has no row: see service.storage.runs.supply
     number: int | None  # Optuna's trial number
     state: RunState
     params: Mapping[str, Any]
@@ -50,9 +58,13 @@ class StudyRecord:
     device_time_s: float = 0.0  # total time for which workers held the search's runs
     confirmation: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(RunState, 0))  # its runs by state
     winner: TrialRecord | None = None  # the best run of the confirmation, once all of them have ended
+    to_come: int = 0  # waiting runs that have no rows yet
+    dropped: int = 0  # cancelled runs that never had rows
+    closing: str | None = None  # why no further run of the search began, where a limit or a stop ended it
+    cancels: bool = False  # whether rows that wait are still to be cancelled: they are counted as cancelled
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CurvePoint:
     """One number of a learning curve."""
 
@@ -79,9 +91,20 @@ class WorkerRecord:
     trial: int | None
 
 
+@dataclass
+class Written:
+    """How many writes of a holder are known to be committed."""
+
+    count: int = 0
+
+
 @dataclass(frozen=True)
 class Lease:
-    """The right to work on a run until `lease_until` passes; `token` grows with every new holder."""
+    """The right to work on a run until `lease_until` passes.
+
+    `token` grows with every new holder and gives their order. `claim` is random, and `written` counts what this holder
+    has written: a database that was set back to an earlier state has another claim or fewer writes.
+    """
 
     run_id: int
     study_id: int
@@ -90,5 +113,9 @@ class Lease:
     attempts: int
     trial_id: int | None  # the Optuna trial of an earlier holder
     trial_number: int | None
+    claim: str
+    definition: StudyShape
+    optuna_study_id: int
     stage: Stage = Stage.SEARCH
     params: Mapping[str, Any] | None = None  # None until suggested; a confirmation's run is created with them
+    written: Written = field(default_factory=Written, compare=False)

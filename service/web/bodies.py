@@ -1,5 +1,6 @@
-"""Request bodies, read up to a limit: a body without a length is counted while it arrives."""
+"""Request bodies, read up to a limit: a body without a length is counted while it arrives, and may not take long."""
 
+import asyncio
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -9,12 +10,15 @@ from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
-from starlette.concurrency import run_in_threadpool
+
+from service.web.lanes import Lane
 
 T = TypeVar("T")
 Model = TypeVar("Model", bound=BaseModel)
 
 MAX_BODY_BYTES = 1024 * 1024
+LONGEST_S = 20.0  # from the first to the last byte
+PARSING = Lane("definitions", width=4, room=128)  # many rules may take a while, and other requests go on meanwhile
 
 
 class BodyTooLarge(Exception):
@@ -24,30 +28,51 @@ class BodyTooLarge(Exception):
         super().__init__(f"the body must be at most {limit} bytes: send a smaller definition")
 
 
+class BodyTooSlow(Exception):
+    """The body did not arrive within the limit."""
+
+    def __init__(self) -> None:
+        super().__init__(f"the body must arrive within {LONGEST_S:g} s: send it again on a faster connection")
+
+
 class NotJson(Exception):
     """The body is not a JSON object."""
 
 
 async def bounded_body(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
-    """Return the whole body; raises `BodyTooLarge` as soon as more than `limit` bytes are announced or seen."""
+    """Return the whole body.
+
+    Raises:
+        BodyTooLarge: more than `limit` bytes are announced or seen; it is raised at once.
+        BodyTooSlow: the rest has not arrived after `LONGEST_S`.
+    """
     announced = request.headers.get("content-length", "0")
     if announced.isdecimal() and int(announced) > limit:
         raise BodyTooLarge(limit)
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise BodyTooLarge(limit)
+    try:
+        async with asyncio.timeout(LONGEST_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limit:
+                    raise BodyTooLarge(limit)
+    except TimeoutError:
+        raise BodyTooSlow from None
     return bytes(body)
 
 
-async def json_object(request: Request) -> dict[str, Any]:
-    """Return the body as a JSON object; raises `NotJson` with the place of the first fault, or `BodyTooLarge`."""
+async def json_body(request: Request) -> bytes:
+    """Return the body of a request that says it is JSON; raises `NotJson` otherwise, or as `bounded_body`."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise NotJson(f"the body must be sent as Content-Type application/json, got {media_type[:100]!r}")
+    return await bounded_body(request)
+
+
+def json_object(text: bytes) -> dict[str, Any]:
+    """Return the JSON object of the text; raises `NotJson` with the place of the first fault."""
     try:
-        body = json.loads(await bounded_body(request), parse_float=_finite, parse_constant=_finite)
+        body = json.loads(text, parse_float=_finite, parse_constant=_finite)
         json.dumps(body, ensure_ascii=False).encode()  # half of a surrogate pair is a ValueError here
     except RecursionError:
         raise NotJson("the body is nested too deeply: a study definition needs a few levels") from None
@@ -77,7 +102,8 @@ class JsonBody(Generic[T]):
         self.description = {"required": True, "content": {"application/json": content}}
 
     async def __call__(self, request: Request) -> T:
-        return await run_in_threadpool(self._parse, await json_object(request))  # many rules may take a while
+        text = await json_body(request)
+        return await PARSING.run(lambda: self._parse(json_object(text)))
 
 
 class BodyRoute(APIRoute):

@@ -1,14 +1,15 @@
 """The exceptions that are reported to clients, and their words: one table for the API and the dashboard."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-import optuna
 import psycopg2.errorcodes
 import sqlalchemy.exc
 
 from pernodedrop.installation import MissingPackage
 from search_spaces import UnknownPreset
+from service.storage.database.connections import is_full
+from service.storage.database.sqlstates import DATABASE_ERRORS, Remedy, trouble_of
 from service.storage.errors import (
     DatabaseUnreachable,
     IllegalTransition,
@@ -21,8 +22,10 @@ from service.storage.errors import (
     UnknownTrial,
     UnknownWorker,
 )
-from service.web.bodies import BodyTooLarge, NotJson
-from service.web.security import WrongKey
+from service.web.bodies import BodyTooLarge, BodyTooSlow, NotJson
+from service.web.keys import TooManyWrongKeys, WrongKey
+from service.web.lanes import Busy
+from service.web.reports import ReportsBusy
 
 
 class NoCompleteTrial(Exception):
@@ -52,12 +55,16 @@ class Fault:
 
 RETRY_AFTER = {"Retry-After": "5"}  # s
 NO_DATABASE = Fault(503, "database_unreachable", "the database does not answer: try again shortly", RETRY_AFTER)
+BUSY = Fault(
+    503, "busy", "the server is busy: every connection to the database is in use, try again shortly", RETRY_AFTER
+)
 NO_TABLES = Fault(503, "schema_outdated", "the database has no tables yet: run `pernodedrop db init`", RETRY_AFTER)
 
 # Exceptions whose own text is the message.
 _SPOKEN: Mapping[type[Exception], tuple[int, str, Mapping[str, str]]] = {
     NotJson: (400, "invalid_json", {}),
     WrongKey: (401, "wrong_key", {"WWW-Authenticate": 'ApiKey realm="pernodedrop"'}),
+    BodyTooSlow: (408, "body_too_slow", {"Connection": "close"}),
     UnknownStudy: (404, "unknown_study", {}),
     UnknownTrial: (404, "unknown_trial", {}),
     UnknownWorker: (404, "unknown_worker", {}),
@@ -70,15 +77,16 @@ _SPOKEN: Mapping[type[Exception], tuple[int, str, Mapping[str, str]]] = {
     NotConfirmable: (409, "not_confirmable", {}),
     TrialEnded: (409, "trial_ended", {}),
     BodyTooLarge: (413, "body_too_large", {"Connection": "close"}),
+    TooManyWrongKeys: (429, "too_many_wrong_keys", {}),
     MissingPackage: (501, "missing_package", {}),
     SchemaOutdated: (503, "schema_outdated", RETRY_AFTER),
+    Busy: (503, "busy", RETRY_AFTER),
+    ReportsBusy: (503, "busy", RETRY_AFTER),
 }
 # Exceptions whose text names hosts and statements, which only the log may show.
 _UNSPOKEN: tuple[type[Exception], ...] = (
     DatabaseUnreachable,
-    sqlalchemy.exc.DBAPIError,
-    sqlalchemy.exc.TimeoutError,
-    optuna.exceptions.StorageInternalError,
+    *DATABASE_ERRORS,
 )
 KINDS: tuple[type[Exception], ...] = (*_SPOKEN, *_UNSPOKEN)
 
@@ -88,18 +96,19 @@ def fault_of(error: Exception) -> Fault:
     for kind in type(error).__mro__:
         if kind in _SPOKEN:
             status, name, headers = _SPOKEN[kind]
+            if isinstance(error, TooManyWrongKeys):
+                headers = {"Retry-After": str(error.wait_s)}
             return Fault(status, name, str(error), headers)
-    if isinstance(error, sqlalchemy.exc.DBAPIError):
-        return _fault_of_driver(error)
-    return NO_DATABASE
+    if isinstance(error, sqlalchemy.exc.TimeoutError) or is_full(error):
+        return BUSY  # of our own connections, or of the server's
+    return NO_DATABASE if isinstance(error, DatabaseUnreachable) else _fault_of_database(error)
 
 
-def _fault_of_driver(error: sqlalchemy.exc.DBAPIError) -> Fault:
-    """Return the fault of a lost connection or missing tables; a wrong statement is a bug and is raised."""
-    lost = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError)
-    if isinstance(error, lost) or error.connection_invalidated:
-        return NO_DATABASE
-    code = getattr(error.orig, "pgcode", None)
-    if code in (psycopg2.errorcodes.UNDEFINED_TABLE, psycopg2.errorcodes.INVALID_SCHEMA_NAME):
+def _fault_of_database(error: Exception) -> Fault:
+    """Return the fault of what passes by itself or need not happen again; a wrong statement is a bug and is raised."""
+    trouble = trouble_of(error)
+    if trouble is None or trouble.remedy not in (Remedy.WAIT, Remedy.AGAIN):
+        raise error
+    if trouble.code in (psycopg2.errorcodes.UNDEFINED_TABLE, psycopg2.errorcodes.INVALID_SCHEMA_NAME):
         return NO_TABLES
-    raise error
+    return replace(NO_DATABASE, message=f"the database {trouble.state}: try again shortly")

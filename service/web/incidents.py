@@ -3,6 +3,7 @@
 import logging
 import secrets
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,6 +28,8 @@ class Incidents:
 
         try:
             await self.app(scope, receive, watched_send)
+        except ClientDisconnect:
+            return None  # nobody is left to tell, and nothing of ours went wrong
         except Exception:
             if started:
                 raise
@@ -34,4 +37,4 @@ class Incidents:
             logger.exception("incident %s in %s %s", incident, scope["method"], scope["path"])
             message = f"a fault of ours, incident {incident}: the server's log says more"
             response = JSONResponse({"error": "internal_error", "message": message}, status_code=500)
-            await response(scope, receive, send)
+            return await response(scope, receive, send)

@@ -4,10 +4,12 @@ from service.settings import Settings
 from service.storage.database.database import Database
 
 
-def open_database(settings: Settings, connections: int) -> Database:
-    """Open the settings' database for so many requests at once; it connects at the first of them.
+def open_database(settings: Settings, connections: int, *, lasting: bool = True) -> Database:
+    """Open the settings' database with `connections` (and two more) at most; it connects at the first request.
+
+    Connections that are not `lasting` are closed after a minute without use.
 
     Raises:
         ValueError: `database_url` is missing or no Postgres URL.
     """
-    return Database.open(settings.require_database(), connections, lasting=True)
+    return Database.open(settings.require_database(), connections, lasting=lasting)

@@ -1,39 +1,29 @@
 """Access to the servers: callers have the key, or without a key they are on this machine."""
 
-import hashlib
-import hmac
-from collections.abc import Callable
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from fastapi import Security
-from fastapi.security import APIKeyHeader
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from service.web.keys import SHORTEST
+
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
-key_header = APIKeyHeader(
-    name="X-API-Key",
-    scheme_name="ApiKey",
-    description="The header holds the value of PERNODEDROP_API_KEY; a controller without a key does not need it.",
-    auto_error=False,
-)
-
-
-class WrongKey(Exception):
-    """The header X-API-Key is missing or wrong: send the value of PERNODEDROP_API_KEY."""
-
-    def __str__(self) -> str:
-        return str(self.__doc__)
-
 
 def refuse_open_door(host: str, api_key: str | None) -> None:
-    """Raise ValueError unless there is a key or only this machine can call."""
-    if not api_key and not is_loopback(host):
+    """Raise ValueError unless there is a key of `SHORTEST` characters or only this machine can call."""
+    if is_loopback(host):
+        return
+    if not api_key:
         raise ValueError(f"listening on {host!r} needs an API key: set PERNODEDROP_API_KEY, or listen on 127.0.0.1")
+    if len(api_key) < SHORTEST:
+        raise ValueError(
+            f"listening on {host!r} needs an API key of at least {SHORTEST} characters, got {len(api_key)}: "
+            "set PERNODEDROP_API_KEY to what `openssl rand -hex 32` prints, or listen on 127.0.0.1"
+        )
 
 
 def is_loopback(host: str) -> bool:
@@ -44,24 +34,6 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def same_secret(given: bytes, expected: bytes) -> bool:
-    """Compare in a time that reveals neither where the two differ nor how long the expected one is."""
-    return hmac.compare_digest(hashlib.sha256(given).digest(), hashlib.sha256(expected).digest())
-
-
-def key_check(expected: str | None) -> Callable[..., None]:
-    """A FastAPI dependency that raises `WrongKey` unless the request has the expected key."""
-
-    def require_key(given: str | None = Security(key_header)) -> None:
-        if expected is None:
-            return
-        # Header values arrive decoded as latin-1: encoding them back gives the bytes that were sent.
-        if given is None or not same_secret(given.encode("latin-1"), expected.encode()):
-            raise WrongKey
-
-    return require_key
 
 
 def url_host(authority: str) -> str:
@@ -76,7 +48,8 @@ def url_host(authority: str) -> str:
 class LoopbackOnly:
     """ASGI middleware for a server without a key: refuses what a foreign web page makes a browser send.
 
-    A page that re-binds its name to 127.0.0.1 shows in `Host`; a form it posts here shows in `Origin`.
+    A page that re-binds its name to 127.0.0.1 shows in `Host`; a form it posts here shows in `Origin`; what it embeds
+    or fetches from here shows in `Sec-Fetch-Site`. A link to here that somebody follows is none of these.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -103,4 +76,13 @@ def foreign(method: str, headers: Headers) -> str | None:
     origin = headers.get("origin")
     if method not in SAFE_METHODS and origin not in (None, f"http://{host}", f"https://{host}"):
         return f"a page of {str(origin)[:100]!r} may not change anything here: set PERNODEDROP_API_KEY"
+    site = headers.get("sec-fetch-site", "none")
+    if site not in ("none", "same-origin") and not _follows_link(method, headers):
+        return f"a page of another site may not read anything here, got Sec-Fetch-Site {site[:20]!r}"
     return None
+
+
+def _follows_link(method: str, headers: Headers) -> bool:
+    """Whether a browser shows the answer as a page of its own, so that the page with the link cannot read it."""
+    wanted = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest"))
+    return method in SAFE_METHODS and wanted == ("navigate", "document")

@@ -7,6 +7,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from search_spaces.task_modules import TaskModules
 from service.api.app import create_app
 from service.storage.database.database import Database
 from service.storage.database.tables import SCHEMA
@@ -162,3 +163,21 @@ def test_a_bug_is_an_incident_for_the_client_and_a_traceback_for_the_log(
     (record,) = [record for record in caplog.records if incident in record.getMessage()]
     assert record.exc_info is not None
     assert "created_at" in str(record.exc_info[1])
+
+
+def test_a_task_of_a_module_that_is_not_allowed_is_refused(database_url: str) -> None:
+    settings = settings_for(database_url, task_modules=TaskModules(("mylab.tasks",)))
+    with served(create_app(settings)) as address:
+        answers = {
+            name: httpx.post(f"{address}/v1/studies", json=definition_data(task={"name": name, "epochs": 1}))
+            for name in ("os:system", "mylab.tasks:Tumours")
+        }
+    assert answers["mylab.tasks:Tumours"].status_code == 201
+    assert answers["os:system"].status_code == 422
+    assert answers["os:system"].json()["problems"] == [
+        {
+            "path": "task.name",
+            "message": "task.name module 'os' is not allowed here (allowed: mylab.tasks): "
+            "add it to PERNODEDROP_TASK_MODULES or use another task",
+        }
+    ]

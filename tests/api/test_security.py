@@ -6,7 +6,9 @@ import httpx
 import pytest
 
 from service.api.app import create_app
-from service.web.security import same_secret, url_host
+from service.dashboard import create_app as create_dashboard
+from service.web.keys import SHORTEST, same_secret
+from service.web.security import url_host
 from tests.api.configuring import NO_DATABASE, settings_for
 from tests.api.fleet import definition_data
 from tests.api.serving import served
@@ -22,8 +24,8 @@ def guarded(database_url: str) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture(scope="module")
-def lonely_guarded() -> Iterator[httpx.Client]:
+@pytest.fixture
+def lonely_guarded() -> Iterator[httpx.Client]:  # for each key, since a wrong one makes the next one wait
     """The same without a database, which a client without a key never reaches."""
     with (
         served(create_app(settings_for(NO_DATABASE, api_key=KEY))) as address,
@@ -65,6 +67,16 @@ def test_an_open_address_without_a_key_is_refused(host: str) -> None:
     create_app(settings_for(NO_DATABASE, host=host, api_key=KEY))
 
 
+def test_beyond_loopback_a_short_key_is_refused() -> None:
+    short = "k" * (SHORTEST - 1)
+    for make in (create_app, create_dashboard):
+        with pytest.raises(ValueError, match="at least 16 characters, got 15: set PERNODEDROP_API_KEY to") as refused:
+            make(settings_for(NO_DATABASE, host="0.0.0.0", api_key=short))
+        assert short not in str(refused.value)
+        make(settings_for(NO_DATABASE, host="0.0.0.0", api_key=f"{short}k"))
+        make(settings_for(NO_DATABASE, api_key="k"))
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "localhost", "::1"])
 def test_loopback_needs_no_key(host: str) -> None:
     create_app(settings_for(NO_DATABASE, host=host))
@@ -101,6 +113,34 @@ def test_a_foreign_page_may_not_read(lonely_api: httpx.Client) -> None:
         "/v1/studies", headers={"Origin": "https://evil.org", "Access-Control-Request-Method": "GET"}
     )
     assert "Access-Control-Allow-Origin" not in response.headers
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "elsewhere"])
+def test_a_foreign_page_may_neither_embed_nor_fetch_anything(lonely_api: httpx.Client, site: str) -> None:
+    with served(create_dashboard(settings_for(NO_DATABASE))) as pages:
+        for address in ("/v1/presets", "/v1/health", "/docs", f"{pages}/health", f"{pages}/style.css"):
+            for how in ({"no-cors", "script"}, {"cors", "empty"}, {"navigate", "iframe"}):
+                mode, kind = sorted(how, key=["no-cors", "cors", "navigate"].count, reverse=True)
+                headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": kind}
+                response = lonely_api.get(address, headers=headers)
+                assert response.status_code == 400, (address, headers)
+                assert response.json()["error"] == "foreign_request"
+
+
+def test_links_and_our_own_pages_are_answered(lonely_api: httpx.Client) -> None:
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    for headers in (link, {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}, {"Sec-Fetch-Site": "none"}):
+        assert lonely_api.get("/v1/presets", headers=headers).status_code == 200
+    assert lonely_api.post("/v1/studies", json={}, headers=link).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/v1/studies/", "/v1/health/", "/v1/studies/none/trials/", "/docs/", "//evil.org"])
+def test_no_answer_repeats_the_host_it_was_asked_under(path: str) -> None:
+    for make in (create_app, create_dashboard):
+        with served(make(settings_for(NO_DATABASE, api_key=KEY))) as address:
+            response = httpx.get(f"{address}{path}", headers={"Host": "evil.example.org", "Accept": "text/html"})
+        assert response.status_code in {303, 404}
+        assert "evil.example" not in f"{response.text} {response.headers}"
 
 
 def test_every_response_forbids_guessing_framing_and_caching(lonely_api: httpx.Client) -> None:

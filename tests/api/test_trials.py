@@ -53,6 +53,22 @@ def test_waiting_runs_have_no_number_yet(api: httpx.Client) -> None:
     assert api.get("/v1/studies/digits-1/best").json()["error"] == "no_complete_trial"
 
 
+def test_the_later_runs_of_a_long_study_have_no_id_until_they_are_next(api: httpx.Client) -> None:
+    created = api.post("/v1/studies", json=definition_data(trials=999_999)).json()
+    assert (created["counts"]["waiting"], created["budget"]["trials"]) == (999_999, 999_999)
+    path = "/v1/studies/digits-1/trials"
+    page = api.get(path, params={"offset": 999_997}).json()
+    assert page["total"] == 999_999
+    assert [(trial["run"], trial["state"]) for trial in page["trials"]] == [(None, "waiting")] * 2
+    assert api.get(path, params={"limit": 1}).json()["trials"][0]["run"] > 0
+    stopped = api.post("/v1/studies/digits-1/stop").json()
+    assert (stopped["counts"]["cancelled"], stopped["finished_at"] is not None) == (999_999, True)
+    [last] = api.get(path, params={"state": "cancelled", "offset": 999_998}).json()["trials"]
+    assert (last["run"], last["reason"]) == (None, "study stopped")
+    assert api.delete("/v1/studies/digits-1").status_code == 204
+    assert api.post("/v1/studies", json=definition_data(trials=1)).status_code == 201
+
+
 def test_the_best_is_the_lowest_loss(worked: httpx.Client) -> None:
     complete = worked.get("/v1/studies/digits-1/trials", params={"state": "complete"}).json()["trials"]
     best = worked.get("/v1/studies/digits-1/best").json()

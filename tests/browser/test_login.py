@@ -1,6 +1,5 @@
 """The door of the dashboard, as HTTP shows it."""
 
-import time
 from collections.abc import Iterator
 from urllib.parse import urlencode
 
@@ -9,7 +8,6 @@ import pytest
 
 from service.dashboard import create_app, session
 from service.dashboard.login import COOKIE
-from service.dashboard.throttle import LONGEST_WAIT_S, MOST_SENDERS, Throttle
 from tests.api.configuring import NO_DATABASE, settings_for
 from tests.api.serving import served
 from tests.browser.conftest import KEY
@@ -74,7 +72,8 @@ def test_a_wrong_key_is_refused(visitor: httpx.Client, key: str) -> None:
     assert visitor.get("/studies").status_code == 303
 
 
-def test_guessing_is_slowed(visitor: httpx.Client) -> None:
+def test_guessing_is_slowed(visitor: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.web.keys.monotonic", lambda: 1000.0)
     assert log_in(visitor, "wrong").status_code == 401
     refused = log_in(visitor)  # even the right key waits its turn
     assert refused.status_code == 429
@@ -99,42 +98,40 @@ def test_the_logout_takes_the_cookie_back(visitor: httpx.Client) -> None:
     assert visitor.get("/studies").status_code == 303
 
 
+def test_a_copy_of_the_cookie_opens_nothing_after_the_logout(visitor: httpx.Client) -> None:
+    log_in(visitor)
+    copied = {"Cookie": f"{COOKIE}={visitor.cookies[COOKIE]}"}
+    assert visitor.post("/logout").status_code == 303
+    assert visitor.get("/studies", headers=copied).status_code == 303
+    program = visitor.get("/api/studies", headers={**copied, "Accept": "application/json"})
+    assert program.status_code == 401
+
+
 @pytest.mark.parametrize("token", ["", ".", "9999999999.", "9999999999.00", "x.y", "ü.ü"])
 def test_a_forged_cookie_is_worth_nothing(visitor: httpx.Client, token: str) -> None:
     response = visitor.get("/studies", headers={"Cookie": f"{COOKIE}={token}".encode()})
     assert response.status_code == 303
 
 
-def test_a_session_ends_and_belongs_to_its_key() -> None:
-    now = time.time()
-    token = session.issued(KEY, now)
-    assert session.is_valid(token, KEY, now)
-    assert session.is_valid(token, KEY, now + session.LIFETIME_S - 1)
-    assert not session.is_valid(token, KEY, now + session.LIFETIME_S)
-    assert not session.is_valid(token, KEY + "x", now)
-    expiry, _, signature = token.partition(".")
-    assert not session.is_valid(f"{int(expiry) + 1}.{signature}", KEY, now)
+def test_a_session_has_an_end_and_a_logout() -> None:
+    sessions, now = session.Sessions(), 1e9
+    token, other = sessions.open(now), sessions.open(now)
+    assert token != other
+    assert sessions.is_open(token, now + session.LIFETIME_S - 1)
+    assert not sessions.is_open(token, now + session.LIFETIME_S)
+    assert not sessions.is_open(f"{token}x", now)
+    assert not session.Sessions().is_open(token, now)
+    sessions.close(token)
+    sessions.close("none")
+    assert not sessions.is_open(token, now)
+    assert sessions.is_open(other, now)
 
 
-def test_every_wrong_key_doubles_the_wait_of_its_sender_alone() -> None:
-    throttle = Throttle()
-    waits = []
-    for _ in range(10):
-        throttle.failed("a", 0.0)
-        waits.append(throttle.wait_s("a", 0.0))
-    assert waits == [1, 2, 4, 8, 16, 32, *[LONGEST_WAIT_S] * 4]
-    assert throttle.wait_s("a", LONGEST_WAIT_S) == 0
-    assert throttle.wait_s("b", 0.0) == 0
-    throttle.succeeded("a")
-    assert throttle.wait_s("a", 0.0) == 0
-
-
-def test_the_throttle_forgets_the_longest_silent_sender() -> None:
-    throttle = Throttle()
-    for sender in range(MOST_SENDERS + 1):
-        throttle.failed(str(sender), 0.0)
-    assert throttle.wait_s("0", 0.0) == 0
-    assert throttle.wait_s("1", 0.0) == 1
+def test_the_oldest_of_too_many_sessions_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "MOST_SESSIONS", 3)
+    sessions = session.Sessions()
+    tokens = [sessions.open(float(second)) for second in range(4)]
+    assert [sessions.is_open(token, 4.0) for token in tokens] == [False, True, True, True]
 
 
 def test_an_open_address_without_a_key_is_refused() -> None:

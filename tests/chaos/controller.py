@@ -64,6 +64,23 @@ class Controller:
             )
 
 
+def submit(url: str, definition: dict[str, Any]) -> None:
+    """Submit a study over HTTP, however long the controller or its database is away."""
+    deadline = time.monotonic() + READY_S
+    while True:
+        try:
+            with Client(url, timeout=10) as client:
+                client.submit(definition)
+        except Unreachable:
+            assert time.monotonic() < deadline, f"{definition['name']} cannot be submitted"
+            time.sleep(PAUSE_S)
+            continue
+        except Refused as refusal:
+            if refusal.status != CONFLICT:  # the answer to an earlier try was lost
+                raise
+        return
+
+
 class Customer(Background):
     """Keeps about `ahead` runs open by submitting one study after another over HTTP."""
 

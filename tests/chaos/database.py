@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -13,6 +14,20 @@ import sqlalchemy as sa
 
 from service.storage.database.database import initialise
 from service.storage.embedded import EmbeddedPostgres
+from service.storage.embedded.binaries import install_for
+
+RESTORES = 5  # attempts
+_REFUSE_ONCE = """
+    DROP TRIGGER IF EXISTS refusal ON fleet.curves;
+    DROP SEQUENCE IF EXISTS refusals;
+    CREATE SEQUENCE refusals;
+    GRANT USAGE ON SEQUENCE refusals TO PUBLIC;
+    CREATE OR REPLACE FUNCTION refusal() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF nextval('refusals') = 1 THEN RAISE EXCEPTION 'refused once' USING errcode = '{code}'; END IF;
+        RETURN new;
+    END $$;
+    CREATE TRIGGER refusal BEFORE INSERT ON fleet.curves FOR EACH ROW EXECUTE FUNCTION refusal();
+"""
 
 
 class Server:
@@ -58,6 +73,56 @@ class Server:
                 time.sleep(seconds)
             finally:
                 _send(family, signal.SIGCONT)
+
+    def be_read_only(self, seconds: float) -> None:
+        """Take no write for `seconds`, from anybody."""
+        with self._mishap:
+            self._as_owner("ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
+            try:
+                time.sleep(seconds)
+            finally:
+                self._as_owner("ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()")
+
+    def refuse_once(self, code: str) -> None:
+        """Raise this SQLSTATE where the next epoch is recorded, once: a sequence counts on in a failed transaction."""
+        with self._mishap:
+            self._as_owner(_REFUSE_ONCE.format(code=code), database=sa.make_url(self.url).database)
+
+    def dump(self) -> Path:
+        """A dump of the database as it is now."""
+        with self._mishap:
+            file = self._folder.parent / f"dump-{time.monotonic_ns()}"
+            self._run("pg_dump", "--format=custom", "--file", str(file))
+            return file
+
+    def restore(self, dump: Path) -> None:
+        """Set the database back to a dump, while everybody goes on."""
+        with self._mishap:
+            for attempt in range(RESTORES):  # it may deadlock with those who are at work
+                try:
+                    self._run("pg_restore", "--clean", "--if-exists", "--single-transaction", str(dump))
+                except subprocess.CalledProcessError as error:
+                    if attempt == RESTORES - 1:
+                        raise RuntimeError(error.stderr) from error
+                else:
+                    return
+
+    def _run(self, program: str, *arguments: str) -> None:
+        address = sa.make_url(self._embedded.owner_url()).set(database=sa.make_url(self.url).database)
+        command = [program, *arguments, "--host", address.host or "", "--port", str(address.port)]
+        command += ["--username", address.username or "", "--dbname", address.database or ""]
+        command[0] = str(install_for(self._folder / "data") / "bin" / program)
+        environment = {**os.environ, "PGPASSWORD": address.password or ""}
+        subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+
+    def _as_owner(self, *statements: str, database: str | None = None) -> None:
+        owner = sa.make_url(self._embedded.owner_url())
+        engine = sa.create_engine(owner.set(database=database or owner.database), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(sa.text("SET default_transaction_read_only = off"))
+            for statement in statements:
+                connection.execute(sa.text(statement))
+        engine.dispose()
 
     @property
     def _postmaster(self) -> psutil.Process:

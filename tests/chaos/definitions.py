@@ -4,6 +4,9 @@ a confirmation, one poison."""
 from collections.abc import Iterator
 from typing import Any
 
+from tests.chaos.misbehaviour import ENDS, LEFT_PROCESSES, LEFT_STATE
+from tests.chaos.schedule import Fault, Kind
+
 RETRIES = 10
 PAUSE_S = 0.4  # in an epoch: trials of some ten seconds, so that most faults strike in the middle of one
 POISON = "kills its worker"
@@ -93,6 +96,24 @@ def definitions(seed: int) -> Iterator[dict[str, Any]]:
             number += 1
             sampler = {**parts["sampler"], "seed": seed % 2**32}
             yield {**parts, "name": f"{kind}-{number}", "sampler": sampler, "retries": RETRIES}
+
+
+MISBEHAVING = "misbehaving"
+_MODES = {Kind.LEAVE_STATE: LEFT_STATE, Kind.LEAVE_PROCESS: LEFT_PROCESSES, Kind.END_PROCESS: ENDS}
+
+
+def misbehaving(fault: Fault) -> dict[str, Any]:
+    """Four trials of a task that does to its process what the fault says, for the next workers that are free."""
+    mode = fault.among(tuple(_MODES[fault.kind]))
+    return {
+        "name": f"{MISBEHAVING}-{fault.at:.2f}-{mode}",
+        "task": {"name": "tests.chaos.tasks:Misbehaving", "epochs": 3, "options": {"pause": 0.1, "mode": mode}},
+        "search_space": {"drop_rate": _VARIANTS["drop_rate"]},
+        "sampler": {"name": "random"},
+        "budget": {"trials": 4},
+        "priority": 100,
+        "retries": 0,
+    }
 
 
 def poison(seed: int) -> dict[str, Any]:

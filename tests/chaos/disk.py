@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import random
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -36,6 +38,14 @@ class Disk:
             self._fill_up(seconds)
         else:
             self._replace(seconds)
+
+    def flip(self, runs: Sequence[int], draw: random.Random) -> None:
+        """Flip one bit in each checkpoint of the runs, whose worker is gone."""
+        for file in (file for run in runs for file in self.folder.glob(f"run-{run}/*.pt")):
+            with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+                content = bytearray(file.read_bytes())
+                content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
+                file.write_bytes(content)
 
     def left(self) -> list[str]:
         """The runs that still have checkpoints."""

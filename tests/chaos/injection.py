@@ -1,19 +1,27 @@
 """From a schedule to faults that happen."""
 
+import random
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.chaos.controller import Controller
+from tests.chaos.controller import Controller, submit
 from tests.chaos.database import Server
+from tests.chaos.definitions import misbehaving
 from tests.chaos.disk import Disk
 from tests.chaos.fleet import Fleet
+from tests.chaos.observer import Observer
 from tests.chaos.proxy import Network, Weather
-from tests.chaos.schedule import Fault, Kind
+from tests.chaos.schedule import MISBEHAVIOUR, Fault, Kind
 
 DAY_S = 86_400.0
+# Of every class that a healthy server raises now and then, and of some that a sick one does.
+CODES = (
+    *("0A000", "22P02", "23505", "25006", "25P03", "40001", "40P01", "42501", "53100", "53200", "53300"),
+    *("54000", "55P03", "57014", "57P01", "57P02", "58030", "58P01", "XX000", "XX001"),
+)
 
 Act = Callable[[Fault], None]
 
@@ -56,6 +64,32 @@ def particular(controller: Controller, disk: Disk, clocks: Sequence[Path]) -> di
         Kind.RESTART_CONTROLLER: lambda fault: controller.restart(fault.seconds),
         Kind.FILL_DISK: lambda fault: disk.fill(fault.seconds),
         Kind.JUMP_CLOCK: lambda fault: _write(clocks[_place(fault)], str(fault.amount * DAY_S)),
+        **dict.fromkeys(MISBEHAVIOUR, lambda fault: submit(controller.url, misbehaving(fault))),
+    }
+
+
+def treacherous(fleet: Fleet, server: Server, disk: Disk, observer: Observer) -> dict[Kind, Act]:
+    """What goes on with wrong words or data instead of being away."""
+
+    def flip(fault: Fault) -> None:
+        runs = observer.in_training(fleet.pids(_place(fault)))
+        fleet.kill(_place(fault))
+        disk.flip(runs, random.Random(fault.amount))
+
+    def restore(fault: Fault) -> None:
+        dump = server.dump()
+        time.sleep(fault.seconds)
+        observer.pause()
+        try:
+            server.restore(dump)
+        finally:
+            observer.forget()
+
+    return {
+        Kind.REFUSE_ONCE: lambda fault: server.refuse_once(fault.among(CODES)),
+        Kind.READ_ONLY: lambda fault: server.be_read_only(fault.seconds),
+        Kind.RESTORE_DUMP: restore,
+        Kind.FLIP_BIT: flip,
     }
 
 

@@ -1,12 +1,13 @@
 """What faults cost: every run's progress, looked at a few times a second past the broken network."""
 
+import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
 from service.storage.database.database import Database
-from service.storage.database.patience import AWAY
+from service.storage.database.sqlstates import DATABASE_ERRORS
 from tests.chaos.background import Background
 
 LOOK_S = 0.25
@@ -56,6 +57,7 @@ class Observer(Background):
         super().__init__(LOOK_S)
         self._db = Database.open(url)
         self._seen: dict[int, list[Sight]] = {}
+        self._paused = threading.Event()
 
     def __exit__(self, *error: object) -> None:
         super().__exit__(*error)
@@ -85,11 +87,24 @@ class Observer(Background):
                 return Cost(len(runs), lost, None)
         return Cost(len(runs), lost, recovered - since)
 
+    def pause(self) -> None:
+        """Look at nothing until `forget`."""
+        self._paused.set()
+
+    def forget(self) -> None:
+        """Begin anew: the database was set back. What was seen before counts as recovered."""
+        now = time.monotonic()
+        for sights in self._seen.values():
+            sights.append(replace(sights[-1], at=now, state="set back"))
+        self._paused.clear()
+
     def turn(self) -> None:
+        if self._paused.is_set():
+            return
         try:
             with self._db.engine.connect() as connection:
                 rows = connection.execute(_SEEN).all()
-        except AWAY:
+        except DATABASE_ERRORS:
             return
         now = time.monotonic()
         for row in rows:

@@ -1,12 +1,13 @@
 """What a run of the schedule came to: the problems, and the tables."""
 
 from tests.chaos import table
-from tests.chaos.definitions import POISON
+from tests.chaos.definitions import MISBEHAVING, POISON
 from tests.chaos.fleet import Exit
 from tests.chaos.survival import Survival
 
 DATABASE_AWAY = 3  # exit code of a worker that starts while the database is away
 KILLED = -9
+NO_REASON = ("exit code 0", "None")  # of a run's failure
 NO_TRIAL_PROCESS = "no trial process could be started"  # its trial process was killed while it came up
 
 
@@ -17,7 +18,8 @@ def problems_of(outcome: Survival) -> list[str]:
         *outcome.broken,
         *outcome.surprises,
         *(f"study {name} has not finished" for name in outcome.unfinished),
-        *(f"lost: {failure}" for failure in outcome.failures if not failure.startswith("poison ")),
+        *(f"lost: {failure}" for failure in outcome.failures if not failure.startswith(("poison ", MISBEHAVING))),
+        *(f"no reason: {failure}" for failure in outcome.failures if failure.endswith(NO_REASON)),
         *([] if sum(failure.startswith("poison ") for failure in outcome.failures) == 1 else [f"no {POISON!r} failed"]),
         *map(str, outcome.findings),
         *outcome.unconfirmed,
@@ -49,7 +51,7 @@ def report(outcome: Survival, again: str) -> str:
         "runs of confirmations": outcome.confirmations,
         "of these with more than one holder": outcome.moved,
         "resumed and complete": outcome.resumed,
-        "of these trained again without interruption": outcome.compared,
+        "trained again without interruption": outcome.compared,
         "of these different in any bit": len(outcome.different),
         "findings of the audit": len(outcome.findings),
         "runs whose checkpoints were left behind": len(outcome.checkpoints_left),

@@ -1,8 +1,12 @@
 """What goes wrong, and when: a function of the seed alone."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
+
+T = TypeVar("T")
 
 GAP_S = 4.0  # between two faults, on average
 LEASE_S = 3.0  # of the workers under test
@@ -18,12 +22,19 @@ class Kind(StrEnum):
     DRAIN = "SIGTERM, a replacement starts"
     CRASH_DATABASE = "Postgres: immediate stop, restart"
     FREEZE_DATABASE = "Postgres: SIGSTOP, SIGCONT"
+    REFUSE_ONCE = "Postgres: an error raised once"
+    READ_ONLY = "Postgres: read-only for a while"
     STALL = "network: stalls, delivers late"
     RESET = "network: connections reset and refused"
     SWALLOW = "network: answers lost, then reset"
     RESTART_CONTROLLER = "SIGKILL of the controller, restart"
     FILL_DISK = "disk of the checkpoints full"
     JUMP_CLOCK = "a worker's time.time jumps up to a day"
+    LEAVE_STATE = "a task leaves process-wide state behind"
+    LEAVE_PROCESS = "a task leaves processes behind"
+    END_PROCESS = "a task ends its process"
+    RESTORE_DUMP = "Postgres: an earlier dump restored"
+    FLIP_BIT = "a bit of a checkpoint flips, SIGKILL of its worker"
 
 
 # How often each kind comes in a deck; decks are shuffled, so that a short run has met every kind as well.
@@ -34,13 +45,21 @@ DECK = {
     Kind.DRAIN: 3,
     Kind.CRASH_DATABASE: 1,
     Kind.FREEZE_DATABASE: 1,
+    Kind.REFUSE_ONCE: 3,
+    Kind.READ_ONLY: 1,
     Kind.STALL: 3,
     Kind.RESET: 2,
     Kind.SWALLOW: 2,
     Kind.RESTART_CONTROLLER: 1,
     Kind.FILL_DISK: 1,
     Kind.JUMP_CLOCK: 1,
+    Kind.LEAVE_STATE: 2,
+    Kind.LEAVE_PROCESS: 1,
+    Kind.END_PROCESS: 1,
+    Kind.RESTORE_DUMP: 1,
+    Kind.FLIP_BIT: 2,
 }
+MISBEHAVIOUR = (Kind.LEAVE_STATE, Kind.LEAVE_PROCESS, Kind.END_PROCESS)  # of a task
 NETWORK = (Kind.STALL, Kind.RESET, Kind.SWALLOW)
 
 # What also befalls a program that is a loop around `study.optimize`; killing its trial is killing it.
@@ -59,11 +78,15 @@ class Fault:
     kind: Kind
     worker: int | None  # None: all of them
     seconds: float
-    amount: float  # in [-1, 1]: how far a clock jumps
+    amount: float  # in [-1, 1]: how far a clock jumps, or which of a kind it is
+
+    def among(self, choices: Sequence[T]) -> T:
+        """The one of the choices that this fault is."""
+        return choices[min(int((self.amount + 1) / 2 * len(choices)), len(choices) - 1)]
 
     def __str__(self) -> str:
         whom = "all" if self.worker is None else f"worker {self.worker}"
-        return f"{self.at:7.1f} s  {self.kind:42}  {whom}  {self.seconds:.1f} s"
+        return f"{self.at:7.1f} s  {self.kind:50}  {whom}  {self.seconds:.1f} s"
 
 
 def schedule(seed: int, seconds: float, workers: int) -> list[Fault]:

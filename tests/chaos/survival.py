@@ -19,19 +19,22 @@ from tests.chaos import uninterrupted
 from tests.chaos.confirmations import unconfirmed
 from tests.chaos.controller import Controller, Customer
 from tests.chaos.database import Server
-from tests.chaos.definitions import definitions, poison
+from tests.chaos.definitions import MISBEHAVING, definitions, poison
 from tests.chaos.disk import Disk
 from tests.chaos.fleet import ROOT, Exit, Fleet, Place
 from tests.chaos.ground import ground
-from tests.chaos.injection import Injected, Injector, general, particular
+from tests.chaos.injection import Injected, Injector, general, particular, treacherous
 from tests.chaos.observer import Cost, Observer
 from tests.chaos.proxy import Network
-from tests.chaos.schedule import LEASE_S, NETWORK, Fault, Kind
+from tests.chaos.schedule import LEASE_S, MISBEHAVIOUR, NETWORK, Fault, Kind
 
 AHEAD = 3  # open runs for every worker
 SETTLE_S = 600.0  # for what is open at the end of the schedule
-SAMPLE = 12  # resumed trials that are trained again without interruption
-EVERYWHERE = (Kind.CRASH_DATABASE, Kind.FREEZE_DATABASE, Kind.FILL_DISK)
+EVERYWHERE = (
+    *(Kind.CRASH_DATABASE, Kind.FREEZE_DATABASE, Kind.FILL_DISK),
+    *(Kind.REFUSE_ONCE, Kind.READ_ONLY),
+)
+ELSEWHERE = (Kind.RESTART_CONTROLLER, Kind.RESTORE_DUMP, *MISBEHAVIOUR)
 
 
 @dataclass
@@ -79,12 +82,16 @@ def survive(faults: list[Fault], seed: int, workers: int) -> Survival:
                 def struck(fault: Fault) -> list[int]:
                     if fault.kind in EVERYWHERE or (fault.kind in NETWORK and fault.worker is None):
                         return observer.in_training()
-                    if fault.kind is Kind.RESTART_CONTROLLER or fault.worker is None:
+                    if fault.kind in ELSEWHERE or fault.worker is None:
                         return []
                     return observer.in_training(fleet.pids(fault.worker))
 
                 _until_all_train(observer, workers)
-                acts = {**general(fleet, network, server), **particular(controller, disk, clocks)}
+                acts = {
+                    **general(fleet, network, server),
+                    **particular(controller, disk, clocks),
+                    **treacherous(fleet, server, disk, observer),
+                }
                 injector = Injector(acts, struck)
                 injector.run(faults)
             _wait_for_the_rest(customer)
@@ -179,15 +186,15 @@ def _counted(db: Database) -> dict[str, object]:
 
 
 def _compared(db: Database, folder: Path) -> dict[str, object]:
-    """Train a sample of the resumed runs again, spread evenly over all of them."""
-    resumed = [pair for pair in _complete(db) if "resumed_after_epoch" in pair[1].facts]
-    sample = resumed[:: max(1, len(resumed) // SAMPLE)][:SAMPLE]
+    """Train every complete run of the innocent studies again."""
+    innocent = [(study, trial) for study, trial in _complete(db) if not study.name.startswith(MISBEHAVING)]
     different = [
         f"{study.name} run {trial.run_id}"
-        for study, trial in sample
+        for study, trial in innocent
         if uninterrupted.stored(db, trial) != uninterrupted.trained(study, trial, folder)
     ]
-    return {"resumed": len(resumed), "compared": len(sample), "different": different}
+    resumed = sum("resumed_after_epoch" in trial.facts for _, trial in innocent)
+    return {"resumed": resumed, "compared": len(innocent), "different": different}
 
 
 def _complete(db: Database) -> Iterator[tuple[StudyRecord, TrialRecord]]:

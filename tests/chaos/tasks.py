@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from search_spaces import TaskSpec, TrialConfig
+from tests.chaos.misbehaviour import MODES
 from workers.tasks import Splits, Task
 from workers.tasks.digits import Digits
 
@@ -46,3 +47,16 @@ class PacedLine(Task):
     def metrics(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         time.sleep(float(self.spec.options["pause"]) / 2)
         return {"error": (outputs - targets).abs().mean()}
+
+
+class Misbehaving(PacedLine):
+    """Does to its process, at the end of its first epoch, what `options.mode` says."""
+
+    _is_done = False
+
+    def metrics(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        figures = super().metrics(outputs, targets)
+        if not self._is_done:
+            self._is_done = True
+            MODES[str(self.spec.options["mode"])]()
+        return figures

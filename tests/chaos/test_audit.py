@@ -19,6 +19,10 @@ PLANTED = {
     "a study has as many runs as its budget": ("DELETE FROM fleet.runs WHERE ordinal = 4", None, "4 runs, budget 5"),
     "no gaps in the queue": ("UPDATE fleet.runs SET ordinal = 7 WHERE ordinal = 0", None, "the last is number 7"),
     "a finished study has no open runs": ("UPDATE fleet.runs SET state = 'waiting' WHERE ordinal = 1", 1, "waiting"),
+    "the counts are those of the runs": (
+        "UPDATE fleet.run_counts SET pruned = pruned + 1 WHERE ctid = (SELECT min(ctid) FROM fleet.run_counts)",
+        None, "1 pruned runs of the search, the counts say 2",
+    ),
     "a run goes a legal path": (
         "UPDATE fleet.runs SET token = token + 2 WHERE ordinal = 1", 1, "token 1, attempts 1 -> complete, token 3",
     ),
@@ -48,6 +52,11 @@ PLANTED = {
 }  # fmt: skip
 
 MORE = [
+    ("a finished study has no open runs", "UPDATE fleet.studies SET to_come = 1"),
+    ("a study has as many runs as its budget", "UPDATE fleet.studies SET dropped = 1"),
+    ("a run belongs to a study, or to one that was deleted", "UPDATE fleet.runs SET study_id = 0 WHERE ordinal = 4"),
+    ("the counts are those of the runs", "DELETE FROM fleet.run_counts"),
+    ("the counts are those of the runs", "UPDATE fleet.run_counts SET spent_s = spent_s + 1"),
     ("a run goes a legal path", "UPDATE fleet.runs SET state = 'pruned' WHERE ordinal = 1"),  # ended twice
     ("a run goes a legal path", "UPDATE fleet.run_history SET attempts = 0 WHERE state = 'complete'"),
     ("a run stands where its history ends", "DELETE FROM fleet.run_history WHERE state = 'complete'"),

@@ -9,6 +9,7 @@ import pytest
 
 from service.stack import ChildDied
 from service.stack.child import Child
+from service.stack.logs import LogFolder
 from service.stack.workers import PAUSES, TendedWorker
 
 
@@ -40,6 +41,21 @@ def test_an_earlier_log_is_set_aside_and_a_restart_appends(tmp_path: Path) -> No
         one.end_by(time.monotonic() + 60)
     assert (tmp_path / "child.log.1").read_text() == "earlier\n"
     assert (tmp_path / "child.log").read_text() == "now\nnow\n"
+
+
+def test_each_stack_of_a_home_has_logs_of_its_own(tmp_path: Path) -> None:
+    stacks = [LogFolder(tmp_path) for _ in range(3)]
+    for stack in stacks:
+        stack.claim()
+    assert [stack.path.name for stack in stacks] == ["logs", "logs-2", "logs-3"]
+    assert {stack.path.stat().st_mode & 0o777 for stack in stacks} == {0o700}
+    stacks[1].release()
+    stacks[1].release()
+    following = LogFolder(tmp_path)
+    following.claim()
+    assert following.path == tmp_path / "logs-2"
+    for stack in (*stacks, following):
+        stack.release()
 
 
 def test_a_stubborn_child_and_its_own_children_are_killed(tmp_path: Path) -> None:
@@ -92,6 +108,19 @@ def test_a_dying_worker_is_started_again_and_given_up_in_the_end(
     assert len(said) == len(PAUSES)
     assert "status 9, starting it again" in said[0]
     assert (tmp_path / "child.log").read_text().count("started") == len(PAUSES) + 1
+
+
+@pytest.mark.parametrize("end", ["raise SystemExit(4)", "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"])
+def test_a_worker_that_a_signal_ended_is_never_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setattr("service.stack.workers.PAUSES", (0.0,))
+    said: list[str] = []
+    worker = TendedWorker(child(tmp_path, end), said.append)
+    worker.child.start()
+    while len(said) < 4:
+        worker.tend()
+    worker.child.end_by(time.monotonic() + 60)
 
 
 def test_a_worker_that_left_in_order_stays_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,7 +69,7 @@ def test_a_wrong_override_is_wrong_usage(override: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("a: [1,\nb: 2", r"study.yaml, line \d is no YAML"),
+        ("a: [1,\nb: 2", r"study.yaml cannot be read as YAML: line \d: "),
         ("- a\n- b", "must hold a mapping .* got list"),
         ("", "must hold a mapping .* got NoneType"),
         ("#" * (LARGEST_FILE + 1), "larger than 1 MiB"),

@@ -2,11 +2,14 @@
 
 import os
 import signal
+import stat
 from pathlib import Path
 from subprocess import Popen
 
 import httpx
+import psutil
 
+from service.stack.logs import LogFolder
 from tests.cli.conftest import Start
 
 SMALL = ("--set", "budget.trials=3", "--set", "task.epochs=2", "--set", "task.train_size=200", "--workers", "1")
@@ -48,8 +51,17 @@ def test_an_interrupted_run_is_continued_to_its_answer(home: Path, start: Start)
 
 
 def test_serve_answers_behind_its_key_until_it_is_told_to_stop(home: Path, start: Start) -> None:
+    other = LogFolder(home)  # of a second stack on the same home, whose logs are left alone
+    other.claim()
+    (other.path / "controller.log").write_text("the other's")
     stack = start("serve", "--workers", "1", PERNODEDROP_API_KEY="the key")
     said = read_until(stack, "Ctrl-C stops it")
+    assert f"logs       {home / 'logs-2'}" in said
+    assert (other.path / "controller.log").read_text() == "the other's"
+    assert {path.stat().st_mode & 0o077 for path in (home / "logs-2").glob("*.log")} == {0}
+    environments = {child.cmdline()[2]: child.environ() for child in psutil.Process(stack.pid).children()}
+    assert environments["service.cli"]["PERNODEDROP_API_KEY"] == "the key"
+    assert "PERNODEDROP_API_KEY" not in environments["workers"]
     addresses = dict(line.split(maxsplit=1) for line in said.splitlines() if line.startswith(("API  ", "dashboard  ")))
     api, dashboard = addresses["API"], addresses["dashboard"]
     assert httpx.get(f"{api}/studies").status_code == 401
@@ -57,8 +69,12 @@ def test_serve_answers_behind_its_key_until_it_is_told_to_stop(home: Path, start
     assert httpx.get(dashboard, headers={"Accept": "text/html"}, follow_redirects=True).url.path == "/login"
     assert "the key" not in said
     assert serves(home)
+    logs = home / "logs"
+    assert stat.S_IMODE(logs.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(log.stat().st_mode) for log in logs.iterdir()} == {0o600}
     stack.send_signal(signal.SIGTERM)
     rest = stack.communicate()[0]
+    other.release()
     assert stack.returncode == 0, rest
     assert not serves(home)
 

@@ -40,3 +40,31 @@ def test_a_key_of_several_lines_is_refused() -> None:
     with pytest.raises(ValueError, match="PERNODEDROP_API_KEY must be printable") as caught:
         Settings.from_environment({"PERNODEDROP_API_KEY": "one\ntwo"})
     assert "one" not in str(caught.value)
+
+
+def test_the_proxies_are_a_list_of_addresses_and_networks() -> None:
+    settings = Settings.from_environment({"PERNODEDROP_TRUSTED_PROXIES": "10.0.0.5, 172.18.0.0/16,2001:db8::1"})
+    assert settings.trusted_proxies == ("10.0.0.5", "172.18.0.0/16", "2001:db8::1")
+    assert Settings.from_environment({}).trusted_proxies == ()
+
+
+@pytest.mark.parametrize("text", ["*", "proxy.example.org", "10.0.0.5, *", "0.0.0.0/0", "::/0", "10.0.0.1/8"])
+def test_not_everybody_can_be_a_proxy(text: str) -> None:
+    with pytest.raises(ValueError, match=r"PERNODEDROP_TRUSTED_PROXIES must list the addresses or networks"):
+        Settings.from_environment({"PERNODEDROP_TRUSTED_PROXIES": text})
+
+
+def test_the_modules_of_own_tasks_are_a_list_or_all_or_none() -> None:
+    def refused(text: str | None, task: str) -> bool:
+        environment = {} if text is None else {"PERNODEDROP_TASK_MODULES": text}
+        return Settings.from_environment(environment).task_modules.refusal(task) is not None
+
+    for text in (None, "", " "):
+        assert not refused(text, "anything.at.all:Task")
+    assert refused("-", "mylab.tasks:Task")
+    for task in ("mylab.tasks:Task", "mylab.tasks.small:Task", "other:Task", "digits"):
+        assert not refused("mylab.tasks, other", task)
+    for task in ("mylab:Task", "mylab.tasks2:Task", "others:Task", "os:system"):
+        assert refused("mylab.tasks, other", task)
+    with pytest.raises(ValueError, match=r"PERNODEDROP_TASK_MODULES must list modules such as .*, got 'my-lab'"):
+        Settings.from_environment({"PERNODEDROP_TASK_MODULES": "my-lab"})

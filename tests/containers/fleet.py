@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from .base_images import PYTHON_IMAGE, REPOSITORY
+from .base_images import POSTGRES_IMAGE, PYTHON_IMAGE, REPOSITORY
 from .commands import CommandFailed
 from .engine import Engine
 
@@ -34,7 +34,7 @@ class Fleet:
             "PERNODEDROP_TAG": project,
         }
         if engine.stands_in:
-            self._settings["PYTHON_IMAGE"] = PYTHON_IMAGE
+            self._settings |= {"PYTHON_IMAGE": PYTHON_IMAGE, "POSTGRES_IMAGE": POSTGRES_IMAGE}
         self._env_file = folder / "fleet.env"
 
     def compose(self, *arguments: str, files: tuple[Path, ...] = (COMPOSE_FILE,), **changed: str) -> str:

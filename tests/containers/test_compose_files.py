@@ -42,12 +42,38 @@ def test_secrets_go_to_those_who_need_them(project: Fleet) -> None:
     assert {name for name, variables in environments.items() if "POSTGRES_PASSWORD" in variables} == {"db"}
 
 
+@pytest.mark.parametrize("offline", [True, False])
+def test_workers_have_no_way_out_unless_they_are_let_out(project: Fleet, offline: bool) -> None:
+    changed = {} if offline else {"PERNODEDROP_WORKERS_OFFLINE": "false"}
+    found = json.loads(project.compose("config", "--format", "json", **changed))
+    networks = found["services"]["worker"]["networks"]
+    assert {name: found["networks"][name].get("internal", False) for name in networks} == {
+        "database": True, "workers": offline,
+    }  # fmt: skip
+
+
+def test_every_container_has_limits(project: Fleet) -> None:
+    for name, service in services(project).items():
+        assert int(service["mem_limit"]) > 0, name
+        assert service["pids_limit"] > 0, name
+
+
+def test_the_list_of_task_modules_reaches_controller_and_workers(project: Fleet) -> None:
+    found = json.loads(project.compose("config", "--format", "json", PERNODEDROP_TASK_MODULES="mylab"))["services"]
+    for name in ("controller", "worker"):
+        assert found[name]["environment"]["PERNODEDROP_TASK_MODULES"] == "mylab"
+
+
 def test_the_gpu_overlay_reserves_gpus_for_workers_and_builds_cuda(project: Fleet) -> None:
     found = merged(project)["services"]
     assert found["worker"]["build"]["args"]["TORCH_INDEX_URL"] == ""
     assert found["worker"]["image"] == f"pernodedrop-worker-cuda:{project.project}"
     assert {found[name]["image"] for name in PROGRAM if name != "worker"} == {f"pernodedrop:{project.project}"}
-    reserving = {name: service for name, service in found.items() if "resources" in service.get("deploy", {})}
+    reserving = {
+        name: service
+        for name, service in found.items()
+        if "reservations" in service.get("deploy", {}).get("resources", {})
+    }
     assert set(reserving) == {"worker"}
     (device,) = reserving["worker"]["deploy"]["resources"]["reservations"]["devices"]
     assert (device["driver"], device["capabilities"], device["count"]) == ("nvidia", ["gpu"], -1)  # -1: all
@@ -65,5 +91,14 @@ def test_the_gpu_overlay_leaves_the_rest_as_it_is(project: Fleet) -> None:
     assert found["worker"]["command"].pop() == "auto"  # slots: a GPU bears several trials
     assert plain["worker"]["command"].pop() == "1"
     for name in PROGRAM:
-        for key in ("command", "environment", "healthcheck", "ports", "cap_drop", "security_opt", "volumes"):
+        for key in (
+            "command",
+            "environment",
+            "healthcheck",
+            "ports",
+            "cap_drop",
+            "security_opt",
+            "volumes",
+            "networks",
+        ):
             assert found[name].get(key) == plain[name].get(key), (name, key)

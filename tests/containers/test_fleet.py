@@ -1,5 +1,6 @@
 """The unchanged compose file at work: who may ask, who trains, and what a restart of the database costs."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,10 @@ def settled(study: dict[str, Any]) -> int:
 def test_no_key_no_answer(fleet: Fleet) -> None:
     assert fleet.ask("/v1/health").status_code == 200
     assert fleet.ask("/v1/studies").status_code == 401
-    assert fleet.ask("/v1/studies", key="not-the-key").status_code == 401
     assert fleet.ask("/v1/studies", "POST", body=STUDY).status_code == 401
     assert fleet.ask("/v1/studies", key=fleet.key).json() == {"studies": [], "total": 0}
+    assert fleet.ask("/v1/studies", key="not-the-key").status_code == 401
+    time.sleep(1)  # for which it makes its address wait
 
 
 def test_the_dashboard_lets_in_who_has_the_key(fleet: Fleet) -> None:
@@ -96,6 +98,8 @@ def test_a_container_can_do_no_more_than_it_must(fleet: Fleet, service: str) -> 
     assert not host["CapAdd"]
     assert host["SecurityOpt"] == ["no-new-privileges:true"]
     assert not host["Privileged"]
+    assert host["PidsLimit"] > 0
+    assert host["Memory"] > 0
 
 
 def test_a_worker_writes_to_its_volume_and_nowhere_else(fleet: Fleet) -> None:
@@ -111,6 +115,17 @@ def test_the_database_has_no_way_out_and_no_way_in(fleet: Fleet) -> None:
     (network,) = database["NetworkSettings"]["Networks"]
     assert fleet.engine.docker("network", "inspect", "--format", "{{.Internal}}", network).strip() == "true"
     assert not any(database["NetworkSettings"]["Ports"].values())
+
+
+def test_a_worker_has_no_way_out(fleet: Fleet) -> None:
+    (worker,) = fleet.containers("worker")
+    networks = worker["NetworkSettings"]["Networks"]
+    assert len(networks) == 2
+    for network in networks:
+        assert fleet.engine.docker("network", "inspect", "--format", "{{.Internal}}", network).strip() == "true"
+    with pytest.raises(CommandFailed, match="Network is unreachable"):
+        script = "import socket; socket.create_connection(('192.0.2.1', 80), timeout=5)"
+        fleet.engine.docker("exec", worker["Id"], "python", "-c", script)
 
 
 def test_four_workers_share_a_study_that_a_restart_of_the_database_does_not_harm(fleet: Fleet) -> None:

@@ -183,6 +183,17 @@ def test_release_without_a_start_does_nothing(home: Path, owner: Owner) -> None:
     assert not (home / "postgres").exists()
 
 
+def test_a_new_home_is_closed_to_others(home: Path, owner: Owner) -> None:
+    server = EmbeddedPostgres(home / "deeper/home/postgres")
+    server.start()
+    server.release()
+    mode = stat.S_IMODE((home / "deeper/home").stat().st_mode)
+    assert mode == (0o710 if os.geteuid() == 0 else 0o700)
+    assert (home / "deeper/home").stat().st_uid == os.geteuid()
+    if os.geteuid() == 0:  # the server's account may pass through, and nobody else
+        assert (home / "deeper/home").stat().st_gid == account_for(home / "deeper/home/postgres").gid
+
+
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root hands the server to another account")
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from pernodedrop.installation import MissingPackage
 from service.reports import Results
-from service.reports.exports import TABLES, TableName, csv_of, parquet_of
+from service.reports.exports import TABLES, Column, TableName, csv_of, parquet_of
 from service.reports.exports.table import mixed_column
 from service.storage.states import RunState, Stage
 from tests.reports.samples import curve_of, params_of, searched, study_of, trial_of
@@ -110,3 +110,14 @@ def test_without_pyarrow_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "pyarrow", None)  # what an import of it meets where it is not installed
     with pytest.raises(MissingPackage, match=r"^Parquet needs pyarrow.*: pip install 'pernodedrop\[export\]'$"):
         parquet_of(TABLES["records"](RESULTS))
+
+
+def test_a_spreadsheet_computes_no_text() -> None:
+    formulas = ["=1+1", "+A1", "-A1", "@x", "\tx", "\rx", "\uff1d1", "'=1", "-"]
+    others = ["-0.5", "+1e-3", "plain", "'quoted'", "a\rb", None]
+    texts = [*formulas, *others]
+    written = list(csv.reader(io.StringIO(csv_of({"=name": Column("text", texts)}).decode(), newline="")))
+    cells = [row[0] if row else "" for row in written]
+    assert cells == ["'=name", *(f"'{text}" for text in formulas), *(text or "" for text in others)]
+    numbers = csv_of({"value": Column("float", [-0.5, 1e-9, None]), "count": Column("int", [-1, 2, 3])})
+    assert numbers.decode().splitlines() == ["value,count", "-0.5,-1", "1e-09,2", ",3"]

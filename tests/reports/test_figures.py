@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from service.reports.charts.chart import MOST_POINTS, points, thinned
+from service.reports.charts.chart import MOST_POINTS, thinned, thinning
 from service.reports.charts.critical_difference import critical_difference_figure
 from service.reports.charts.look import COLOURS, look_of
 from service.reports.charts.record_bars import record_bars_figure
@@ -25,7 +25,7 @@ from tests.reports.test_drawing import texts
 def test_history_keeps_the_best_so_far() -> None:
     trials = [trial_of(number, [value]) for number, value in enumerate([0.5, 0.6, 0.3, 0.4])]
     so_far, marks = history_figure(Results(study_of(trials), trials, {}))["data"]
-    assert so_far["y"] == [0.5, 0.5, 0.3, 0.3]
+    assert (so_far["x"], so_far["y"]) == ([0, 2, 3], [0.5, 0.3, 0.3])  # where it changes, and its end
     assert sorted(marks["x"]) == [0, 1, 2, 3]
 
 
@@ -126,12 +126,15 @@ def test_every_variant_looks_different() -> None:
     assert len({look_of(variant) for variant in variants}) == len(variants)
 
 
-def test_points_are_thinned_evenly() -> None:
-    assert list(thinned(3)) == [0, 1, 2]
-    kept = thinned(10 * MOST_POINTS)
-    assert (len(kept), kept[:2], kept[-1]) == (MOST_POINTS, [0, 10], 10 * (MOST_POINTS - 1))
-    many = list(range(10 * MOST_POINTS))
-    assert len(points("dropout", many, [float(i) for i in many], [""] * len(many))["x"]) == MOST_POINTS
+def test_a_figure_draws_a_bounded_number_of_trials_evenly_and_the_best_of_each_variant() -> None:
+    few = {"dropout": [1, 2, 3], "none": [4]}
+    assert thinned(few) == few
+    assert thinning(few) == ""
+    many = {"dropout": list(range(9 * MOST_POINTS)), "dropconnect": list(range(MOST_POINTS)), "none": [7]}
+    kept = thinned(many)
+    assert (kept["dropout"][:2], kept["dropconnect"][0], kept["none"]) == ([0, 10], 0, [7])
+    assert MOST_POINTS <= sum(map(len, kept.values())) <= MOST_POINTS + len(many)
+    assert f"Of {10 * MOST_POINTS + 1:,} trials" in thinning(many)
 
 
 def test_critical_difference_diagram_places_every_variant_at_its_rank() -> None:

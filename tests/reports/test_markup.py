@@ -35,10 +35,15 @@ def read(markup: str) -> Reader:
     return reader
 
 
-@given(st.text(alphabet=st.characters(exclude_characters="\r\0", exclude_categories=["Cs"])))
+@given(st.text(alphabet=st.characters(exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp"], include_characters="\n")))
 def test_text_and_attributes_come_out_as_they_went_in(words: str) -> None:
     page = read(element("p", words, title=words))
     assert (page.tags, page.attributes, page.data) == (["p"], [("title", words)], words)
+
+
+def test_controls_and_formats_of_a_text_are_shown_as_python_writes_them() -> None:
+    assert read(element("p", "a\x1b\u202e\x85\tb\r\nc")).data == "a\\x1b\\u202e\\x85 b\r\nc"
+    assert plain("a\x1b\u202e") == "a\\x1b\\u202e"
 
 
 def test_markup_is_not_escaped_twice() -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from service.reports import records_table
+from service.reports.found.epochs import epochs_of
 from service.reports.paper import TABLES, published_epoch_seconds, published_mean_ranks, published_records
 from service.storage.records import CurvePoint
 from service.storage.states import RunState
@@ -16,7 +17,7 @@ def test_the_best_epochs_of_each_variant_best_first() -> None:
         trial_of(2, None, state=RunState.FAILED),
     ]
     curves = {100: curve_of(0.3, 8), 101: curve_of(0.2, 8), 102: curve_of(0.1, 1)}
-    rows = records_table(study_of(trials), trials, curves, top=2)
+    rows = records_table(study_of(trials), trials, epochs_of(curves), top=2)
     assert [(row.variant, row.drop_rate, row.epoch) for row in rows] == [
         ("dropconnect", 0.1, 8),
         ("dropconnect", 0.1, 7),
@@ -25,14 +26,14 @@ def test_the_best_epochs_of_each_variant_best_first() -> None:
     ]
     assert rows[0].val_loss == pytest.approx(0.2)
     assert rows[0].train_loss == pytest.approx(0.1)
-    assert len(records_table(study_of(trials), trials, curves, top=None)) == 16
+    assert len(records_table(study_of(trials), trials, epochs_of(curves), top=None)) == 16
 
 
 def test_seeds_are_averaged_and_broken_epochs_left_out() -> None:
     trials = [trial_of(0, [0.3], params={"regularizer": "none"})]
     points = [CurvePoint(1, 0, "val", "loss", 0.2), CurvePoint(1, 1, "val", "loss", 0.4)]
     points.append(CurvePoint(2, 0, "val", "loss", float("nan")))
-    (row,) = records_table(study_of(trials), trials, {100: points})
+    (row,) = records_table(study_of(trials), trials, epochs_of({100: points}))
     assert row.val_loss == pytest.approx(0.3)
     assert row.drop_rate is row.train_loss is None
 
@@ -42,7 +43,7 @@ def test_a_fixed_rate_is_the_rate() -> None:
     study = study_of(
         trials, search_space={"units": {"type": "categorical", "choices": [8, 16]}}, fixed={"drop_rate": 0.4}
     )
-    assert records_table(study, trials, {100: curve_of(0.3, 1)})[0].drop_rate == 0.4
+    assert records_table(study, trials, epochs_of({100: curve_of(0.3, 1)}))[0].drop_rate == 0.4
 
 
 @pytest.mark.parametrize("task", TABLES)

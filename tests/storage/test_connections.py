@@ -11,7 +11,8 @@ from optuna.exceptions import StorageInternalError
 from search_spaces import StudyDefinition
 from service.storage.database import connections
 from service.storage.database.database import Database
-from service.storage.database.patience import AWAY, patiently
+from service.storage.database.patience import patiently
+from service.storage.database.sqlstates import DATABASE_ERRORS, Remedy, trouble_of
 from service.storage.errors import SchemaOutdated
 from service.storage.studies import studies
 
@@ -129,20 +130,22 @@ def test_a_server_that_stays_full_is_away(limited: str, monkeypatch: pytest.Monk
         second.engine.dispose()
         first.ping()  # in the place of the other
         monkeypatch.setattr(connections, "FULL_S", 0.1)
-        with pytest.raises(AWAY, match="too many connections"):
+        with pytest.raises(DATABASE_ERRORS, match="too many connections"):
             second.ping()
         with pytest.raises(StorageInternalError) as refused:
             second.optuna.get_all_studies()
-        assert isinstance(refused.value, AWAY)
+        trouble = trouble_of(refused.value)
+        assert trouble is not None
+        assert trouble.remedy is Remedy.WAIT
         threading.Timer(0.3, first.close).start()
         assert patiently(second.optuna.get_all_studies) == []
 
 
 @pytest.fixture
-def limited(postgres_url: str, database_url: str) -> Iterator[str]:
+def limited(postgres_url: str, superuser_url: str, database_url: str) -> Iterator[str]:
     """The URL of the test's database for a role that may connect once."""
     server = sa.create_engine(postgres_url, isolation_level="AUTOCOMMIT")
-    inside = sa.create_engine(database_url, isolation_level="AUTOCOMMIT")
+    inside = sa.create_engine(superuser_url, isolation_level="AUTOCOMMIT")
     role = f"{sa.make_url(database_url).database}_role"
     with inside.connect() as connection:
         connection.execute(sa.text(f"CREATE ROLE {role} LOGIN PASSWORD 'secret' CONNECTION LIMIT 1"))

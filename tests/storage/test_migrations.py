@@ -4,6 +4,7 @@ import optuna
 import sqlalchemy as sa
 from alembic import command
 
+from service.storage.audit import audit
 from service.storage.database import database as storage
 from service.storage.database.database import Database, initialise
 from service.storage.fleet import workers
@@ -35,6 +36,12 @@ def test_the_second_version_fills_in_parameters_and_values(empty_database_url: s
         db.check()
         study = studies.get(db, "old")
         assert (study.state, study.priority, study.device_time_s) == (StudyState.RUNNING, 0, 0.0)
+        assert {state: runs for state, runs in study.counts.items() if runs} == dict.fromkeys(
+            ("complete", "pruned", "failed", "waiting"), 1
+        )
+        assert study.best is not None
+        assert study.best.number == 0
+        assert [finding for finding in audit(db) if "counts" in finding.rule or "budget" in finding.rule] == []
         records = trials.page(db, study)
         assert [record.values for record in records] == [[0.25], [0.5], None, None]
         with db.engine.connect() as connection:

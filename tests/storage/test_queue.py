@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from search_spaces import StudyDefinition
 from service.storage.database.database import Database
-from service.storage.errors import LeaseLost
+from service.storage.errors import LeaseLost, UnknownWorker
 from service.storage.fleet import workers
 from service.storage.records import CurvePoint
 from service.storage.runs import claiming, holding
@@ -222,7 +222,7 @@ def test_deleting_a_study_ends_its_leases(db: Database, worker: str) -> None:
 
 def test_an_unknown_worker_leases_nothing(db: Database, definition: StudyDefinition) -> None:
     studies.create(db, definition)
-    with pytest.raises(sa.exc.IntegrityError):
+    with pytest.raises(UnknownWorker):
         claiming.claim(db, str(uuid.uuid4()), 60)
     assert studies.get(db, "storage").counts["waiting"] == 4
 

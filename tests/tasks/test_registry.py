@@ -83,3 +83,16 @@ def test_what_cannot_be_a_task_is_said_in_one_line(modules: Path, name: str, mes
 def test_a_built_in_task_refuses_options_it_does_not_have() -> None:
     with pytest.raises(InvalidOptions, match=r"task\.options\.colour is unknown to digits"):
         load_task(TaskSpec(name="digits", options={"colour": True}), Path())
+
+
+def test_a_module_that_is_not_allowed_is_not_even_imported(modules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERNODEDROP_TASK_MODULES", "user_tasks")
+    assert load_task(TaskSpec(name="user_tasks:Complete"), Path()).spec.name == "user_tasks:Complete"
+    assert load_task(TaskSpec(name="digits"), Path()).spec.name == "digits"
+    message = (
+        "task module 'raising_tasks' is not allowed here (allowed: user_tasks): "
+        "add it to PERNODEDROP_TASK_MODULES or use another task"
+    )
+    with pytest.raises(UnknownTask, match=f"^{re.escape(message)}$"):
+        load_task(TaskSpec(name="raising_tasks:Complete"), Path())
+    assert "raising_tasks" not in sys.modules

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from search_spaces import TrialConfig
 from workers.tasks import Splits, Task
+from workers.trial.family import ancestors
 
 
 class Line(Task):
@@ -50,12 +51,14 @@ class Troubled(Line):
 
 
 class Poison(Line):
-    """Takes its worker along where the dimension `dose` is 3."""
+    """Sends the signal `options.signal` to its worker where the dimension `dose` is 3."""
 
     def build(self, config: TrialConfig) -> nn.Module:
         if config.extra["dose"] == 3:
-            os.kill(os.getppid(), signal.SIGKILL)
-            time.sleep(60)  # its agent's death ends this process, too
+            # Above it are its template, the keeper and the nursery.
+            _, _, _, _, worker, *_ = ancestors(os.getpid())
+            os.kill(worker, int(self.spec.options["signal"]))  # type: ignore[arg-type]
+            time.sleep(60)  # its worker ends this process, or the worker's death does
         return super().build(config)
 
 
@@ -93,3 +96,10 @@ class Tested(Line):
     def load(self, device: torch.device) -> Splits:
         x = torch.linspace(-1, 1, 32, device=device).unsqueeze(1)
         return Splits(x, 2 * x, x, 2 * x, test_x=x, test_y=2 * x + 0.25)
+
+
+class Wordy(Line):
+    """Has a metric whose name has `options.letters` letters."""
+
+    def metrics(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        return {"a" * int(self.spec.options["letters"]): torch.tensor(1.0)}

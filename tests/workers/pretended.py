@@ -78,5 +78,7 @@ def _files() -> Iterator[Path]:
 
 
 if __name__ == "__main__":
+    from tests.workers.pretended import Pretended as Importable  # trial processes find it under this name
+
     listed = os.environ.get("GPUS", "").split()
-    sys.exit(main(make_slots=partial(Slots, opener=Pretended, list_gpus=lambda: listed, measured_s=0.5)))
+    sys.exit(main(make_slots=partial(Slots, opener=Importable, list_gpus=lambda: listed, measured_s=0.5)))

@@ -14,7 +14,9 @@ from service.storage.database.database import Database
 from service.storage.states import RunState
 from service.storage.studies import curves, studies
 from tests.workers.conftest import StartWorker, finished, only_trial, own_study, until
-from workers.trial.checkpoints import CheckpointRoot, CheckpointStore
+from workers.tasks import load_task
+from workers.trial.checkpoints import CheckpointRoot, CheckpointStore, Fingerprint, unsealed
+from workers.trial.fingerprint import fingerprint_of
 from workers.trial.messages import EpochDone, Finished, Order, Report, Started, Stop, Stopped
 from workers.trial.orders import train
 
@@ -91,6 +93,12 @@ def test_a_killed_trial_is_carried_on_from_its_last_checkpoint(tmp_path: Path) -
     assert figures(resumed) == figures(whole)
 
 
+def store_of(of: Order) -> CheckpointStore:
+    assert of.checkpoints is not None
+    fingerprint = fingerprint_of(of, load_task(of.task, of.data_folder), torch.device("cpu"))
+    return CheckpointStore(of.checkpoints, of.run_id, of.token, fingerprint)
+
+
 @pytest.mark.parametrize("part", ["model", "optimizer", "noise"])
 def test_a_checkpoint_that_does_not_fit_the_code_any_more_is_left(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, part: str
@@ -98,15 +106,15 @@ def test_a_checkpoint_that_does_not_fit_the_code_any_more_is_left(
     whole = list(reports(order(TrialConfig(), tmp_path / "whole")))
     list(reports(order(TrialConfig(), tmp_path), leave_after=3))
     [path] = tmp_path.glob("checkpoints/run-7/*.pt")
-    kept = torch.load(path, weights_only=True)
-    training = kept["state"]["training"]
+    state = unsealed(path.read_bytes())["state"]
+    training = state["training"]
     if part == "model":  # layers have other names in a new release
         training["model"] = {f"backbone.{name}": weight for name, weight in training["model"].items()}
     elif part == "optimizer":
         training["optimizer"]["param_groups"][0]["params"].pop()
     else:
         del training["noise"]
-    torch.save(kept, path)
+    store_of(order(TrialConfig(), tmp_path)).save(state)
     begun = list(reports(order(TrialConfig(), tmp_path, token=2)))
     assert isinstance(begun[0], Started)
     assert "resumed_after_epoch" not in begun[0].facts
@@ -117,7 +125,7 @@ def test_a_checkpoint_that_does_not_fit_the_code_any_more_is_left(
 
 
 def store(folder: Path, token: int, fingerprint: str = "digits", database: str = HERE) -> CheckpointStore:
-    return CheckpointStore(CheckpointRoot(str(folder), database), 7, token, fingerprint)
+    return CheckpointStore(CheckpointRoot(str(folder), database), 7, token, Fingerprint(fingerprint))
 
 
 def test_the_newest_holders_checkpoint_is_read_and_a_torn_one_passed_over(tmp_path: Path) -> None:
@@ -131,11 +139,22 @@ def test_the_newest_holders_checkpoint_is_read_and_a_torn_one_passed_over(tmp_pa
     assert store(tmp_path, 3, "cifar10").load() is None
 
 
-def test_another_databases_checkpoint_of_the_same_training_serves_where_there_is_no_other(tmp_path: Path) -> None:
-    assert store(tmp_path, 4, database="ff-5").save({"database": "another"})
-    assert store(tmp_path, 2).load() == {"database": "another"}  # ours, before it was moved
+def test_another_databases_checkpoint_is_used_only_when_told_to_and_where_there_is_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = CheckpointStore(CheckpointRoot(str(tmp_path), HERE, ("ee-5", "ff-5")), 7, 2, Fingerprint("digits"))
+    assert store(tmp_path, 4, database="dd-5").save({"database": "a third"})
+    assert store(tmp_path, 3, "cifar10", database="ff-5").save({"database": "something else was trained"})
+    assert told.load() is None
+    assert store(tmp_path, 2, database="ff-5").save({"database": "another"})
+    assert store(tmp_path, 2, "cifar10").load() is None
+    caplog.clear()
+    assert store(tmp_path, 2).load() is None
+    [warning] = [record.getMessage() for record in caplog.records]
+    assert "start the workers with --adopt-checkpoints " in warning
+    assert told.load() == {"database": "another"}
     assert store(tmp_path, 1).save({"database": "ours"})
-    assert store(tmp_path, 2).load() == {"database": "ours"}
+    assert told.load() == {"database": "ours"}
 
 
 def test_a_folder_that_cannot_be_written_does_not_stop_a_training(tmp_path: Path) -> None:

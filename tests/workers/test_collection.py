@@ -12,7 +12,7 @@ from service.storage.states import RunState
 from service.storage.studies import cancellation, studies
 from tests.storage.queueing import claimed, nothing
 from tests.workers.conftest import StartWorker, own_study, until
-from workers.trial.checkpoints import CheckpointRoot, CheckpointStore
+from workers.trial.checkpoints import CheckpointRoot, CheckpointStore, Fingerprint
 from workers.trial.collection import collect, discard
 
 
@@ -22,7 +22,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def keep(root: CheckpointRoot, run_id: int, token: int = 1) -> None:
-    assert CheckpointStore(root, run_id, token, "fingerprint").save({"epoch": 1})
+    assert CheckpointStore(root, run_id, token, Fingerprint("same")).save({"epoch": 1})
 
 
 def kept(url: str) -> list[str]:
@@ -82,7 +82,8 @@ def test_a_place_that_holds_nothing_of_ours_asks_the_database_nothing(tmp_path: 
 def test_a_torn_draft_goes_with_the_rest_and_the_folder_with_the_last(tmp_path: Path) -> None:
     root = CheckpointRoot(str(tmp_path), "1f-16384")
     keep(root, 7)
-    (tmp_path / "run-7" / "00000002-1f-16384.pt.draft").write_bytes(b"torn")
+    (tmp_path / "run-7" / "00000002-1f-16384.pt.draft").write_bytes(b"torn")  # of an earlier release
+    (tmp_path / "run-7" / "00000002-1f-16384.pt.0f3a.draft").write_bytes(b"torn")
     collect(root, lambda runs: set())
     assert list(tmp_path.iterdir()) == []
 

@@ -149,20 +149,20 @@ def test_only_a_run_of_the_search_becomes_a_trial_of_optunas(db: Database) -> No
     lease = claiming.claim(db, workers.register(db, "here", 1, "cpu"), 60)
     assert lease is not None
     confirming = replace(lease, stage=Stage.CONFIRMATION)
-    assert isinstance(assignment_of(db, confirming, study.definition, study.optuna_study_id), ConfirmationRun)
+    assert isinstance(assignment_of(db, confirming), ConfirmationRun)
     assert db.optuna.get_n_trials(study.optuna_study_id) == 0
     for token in (1, 2):  # the second holder has the first one's trial
-        found = assignment_of(db, replace(lease, token=token), study.definition, study.optuna_study_id)
+        found = assignment_of(db, replace(lease, token=token))
         assert isinstance(found, SearchTrial)
     assert db.optuna.get_n_trials(study.optuna_study_id) == 1
 
 
 def test_a_study_without_confirmation_has_no_run_that_confirms(db: Database) -> None:
-    study = studies.create(db, own_study("plain"))
+    studies.create(db, own_study("plain"))
     lease = claiming.claim(db, workers.register(db, "here", 1, "cpu"), 60)
     assert lease is not None
     with pytest.raises(ValueError, match="of a study without confirmation"):
-        assignment_of(db, replace(lease, stage=Stage.CONFIRMATION), study.definition, study.optuna_study_id)
+        assignment_of(db, replace(lease, stage=Stage.CONFIRMATION))
 
 
 def order(folder: Path, token: int = 1) -> Order:

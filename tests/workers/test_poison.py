@@ -2,25 +2,32 @@
 
 import signal
 
+from search_spaces import StudyDefinition
 from service.storage.database.database import Database
 from service.storage.runs import history
 from service.storage.states import RunState
 from service.storage.studies import studies, trials
 from tests.workers.conftest import StartWorker, finished, own_study, until
+from workers.__main__ import SIGNALLED
 
 RETRIES = 1
 
 
-def test_a_poisonous_configuration_is_quarantined(db: Database, start_worker: StartWorker) -> None:
-    definition = own_study(
+def poison(number: int) -> StudyDefinition:
+    """A study of six runs, one of which sends this signal to its worker."""
+    return own_study(
         "poison",
         "Poison",
+        options={"signal": number},
         search_space={"dose": {"type": "int", "low": 1, "high": 6}},
         sampler={"name": "grid", "seed": 1},
         budget={},
         retries=RETRIES,
     )
-    study = studies.create(db, definition)
+
+
+def test_a_poisonous_configuration_is_quarantined(db: Database, start_worker: StartWorker) -> None:
+    study = studies.create(db, poison(signal.SIGKILL))
     fleet = [start_worker("--lease", "1") for _ in range(RETRIES + 1)]
     until(lambda: all(worker.poll() == -signal.SIGKILL for worker in fleet))
     start_worker("--lease", "1")
@@ -37,6 +44,21 @@ def test_a_poisonous_configuration_is_quarantined(db: Database, start_worker: St
     assert [attempt.state for attempt in told] == ["lost"] * RETRIES + ["failed"]
     # Who ends the run notes it first, and tells Optuna then.
     until(lambda: _told(db, study.optuna_study_id) == ["COMPLETE"] * 5 + ["FAIL"])
+
+
+def test_a_trial_that_asks_its_worker_to_leave_fails_and_the_worker_stays(
+    db: Database, start_worker: StartWorker
+) -> None:
+    study = studies.create(db, poison(signal.SIGTERM))
+    worker = start_worker("--supervised")
+    until(finished(db, "poison"))
+    ended = {record.params["dose"]: record for record in trials.page(db, study)}
+    poisonous = ended.pop(3)
+    assert {record.state for record in ended.values()} == {RunState.COMPLETE}
+    assert (poisonous.state, poisonous.attempts) == (RunState.FAILED, RETRIES + 1)
+    assert poisonous.reason == "the trial process sent SIGTERM to its worker (attempt 2, retries used up)"
+    worker.terminate()
+    assert worker.wait(60) == SIGNALLED
 
 
 def _told(db: Database, optuna_study_id: int) -> list[str]:

@@ -205,7 +205,7 @@ def _claimed(db: Database) -> Lease:
 
 def _begun(db: Database, definition: StudyDefinition, study: StudyRecord, lease: Lease, loss: float) -> SearchTrial:
     """The lease's trial after an epoch."""
-    trial = SearchTrial(db, lease, definition, study.optuna_study_id)
+    trial = SearchTrial(db, lease)
     trial.adopt()
     trial.prepare()
     report = trial.take_in(EpochDone(0, 1, {"val_loss": loss}))

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Sequence
 
 from service.storage.database.database import Database
-from service.storage.database.patience import AWAY, first_line
+from service.storage.database.sqlstates import DATABASE_ERRORS, told
 from service.storage.fleet import slots
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class GpuSlots:
             self._gpu = self._take([gpus[int(ordinal or 0)]])
 
     def hold(self, count: int) -> None:
-        """Hold `count` slots from now on; call it repeatedly. While the database is away it changes nothing."""
+        """Hold `count` slots from now on; call it repeatedly. While the database cannot take it, it changes nothing."""
         if self._gpu is None:
             return
         try:
@@ -48,13 +48,13 @@ class GpuSlots:
                 del self._holders[count:]
             if time.monotonic() > self._renew_at:
                 self._renew(self._gpu)
-        except AWAY as error:
-            log.debug("slots on %s cannot be renewed yet: %s", self._gpu, first_line(error))
+        except DATABASE_ERRORS as error:
+            log.debug("slots on %s cannot be renewed yet: %s", self._gpu, told(error))
 
     def release(self) -> None:
         """Give all slots back; while the database is away their leases expire."""
         if self._holders:
-            with contextlib.suppress(*AWAY):
+            with contextlib.suppress(*DATABASE_ERRORS):
                 slots.release(self._db, self._holders)
             self._holders.clear()
 

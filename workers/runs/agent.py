@@ -10,15 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from search_spaces import StudyShape
 from service.storage.database.database import Database
-from service.storage.database.patience import AWAY, first_line, patiently
+from service.storage.database.patience import patiently
+from service.storage.database.sqlstates import DATABASE_ERRORS, told, trouble_of
 from service.storage.errors import LeaseLost, UnknownWorker
 from service.storage.fleet import ownership
 from service.storage.records import Lease
 from service.storage.runs import claiming, holding
 from service.storage.states import RunState, Stage
-from service.storage.studies import studies
 from workers.device.seat import Seat
 from workers.runs.confirmation_run import ConfirmationRun
 from workers.runs.execution import Execution
@@ -48,6 +47,7 @@ class Options:
     grace: float = 20.0
     exit_when_idle: bool = False
     checkpoints: str | None = None  # a folder or an fsspec URL that other workers see as well
+    adopts: tuple[str, ...] = ()  # databases whose checkpoints of the same training are used as well
     checkpoint_every: float = 30.0
 
 
@@ -76,6 +76,7 @@ class Agent:
 
         Raises:
             TrialProcessDied: the device cannot be used at all.
+            One of DATABASE_ERRORS: the database refuses even to register this worker.
         """
         try:
             if not self._take_seat():
@@ -84,15 +85,19 @@ class Agent:
             rounds = self._patiently(self._begun)
             self._serve(rounds)
             rounds.leave()
-        except AWAY as error:
-            log.warning("left while the database was away: %s", first_line(error))
+        except DATABASE_ERRORS as error:
+            if not (self.is_draining() or self._retires):
+                raise
+            log.warning("left without a word: %s", told(error))
         finally:
             self._seat.clear()
 
     def _begun(self) -> Rounds:
         """Make this worker known to the database."""
         url = self._options.checkpoints
-        checkpoints = None if url is None else CheckpointRoot(url, ownership.database_id(self._db))
+        checkpoints = (
+            None if url is None else CheckpointRoot(url, ownership.database_id(self._db), self._options.adopts)
+        )
         return Rounds(self._db, self._options.lease, self._seat.process.device, checkpoints, self._heed)
 
     def _serve(self, rounds: Rounds) -> None:
@@ -105,11 +110,13 @@ class Agent:
                 if lease is None and self._options.exit_when_idle:
                     rounds.sweep()
                     return
-            except AWAY as error:  # not an empty queue
-                self._wait_out(error)
-                continue
             except UnknownWorker:  # after a silent day, or the database was restored to an earlier state
                 self._patiently(rounds.register_again)
+                continue
+            except Exception as error:
+                if trouble_of(error) is None:
+                    raise
+                self._wait_out(error, rounds)  # not an empty queue
                 continue
             if lease is not None:
                 self._work(lease, rounds)
@@ -137,11 +144,12 @@ class Agent:
         rounds.look()
         return None if self.is_draining() else claiming.claim(self._db, rounds.worker_id, self._options.lease)
 
-    def _wait_out(self, error: Exception) -> None:
-        """Wait for the database, and then a little more: the leases of others' runs may have ended meanwhile, and those
-        workers should renew them first."""
-        log.warning("the database does not answer, waiting for it: %s", first_line(error))
-        self._patiently(self._db.ping)
+    def _wait_out(self, error: Exception, rounds: Rounds) -> None:
+        """Wait until the database can be written to, and then a little more: the leases of others' runs may have ended
+        meanwhile, and those workers should renew them first."""
+        log.warning("no run can be claimed: %s", told(error))
+        with contextlib.suppress(UnknownWorker, *DATABASE_ERRORS):  # whatever it says, the next claim is tried
+            self._patiently(rounds.check_in)
         self._rest(min(self._options.lease / 3, 5 * AGAIN_S))
 
     def _take_seat(self, run_id: int | None = None, unless: Callable[[], bool] = lambda: False) -> bool:
@@ -154,7 +162,7 @@ class Agent:
 
     def _wait_outside(self, rounds: Rounds) -> None:
         """Show a sign of life while another slot has the device to itself."""
-        with contextlib.suppress(UnknownWorker, *AWAY):
+        with contextlib.suppress(UnknownWorker, *DATABASE_ERRORS):
             rounds.look()
         self._rest(NAP_S)
 
@@ -169,15 +177,17 @@ class Agent:
                     self._settle(hand_back)
         except LeaseLost as lost:
             log.warning("%s", lost)
+            self._db.doubt()
             self._restart_process()
-        except AWAY as error:
-            log.warning("run %d is handed back: %s", lease.run_id, first_line(error))
-            self._restart_process()
-            self._settle(hand_back)  # the outage does not count as an attempt
         except TrialProcessDied:  # no new process starts: the device is at fault, not the run
             self._settle(hand_back)
             raise
         except Exception as error:  # for example a study whose Optuna tables are gone: the worker continues with others
+            if trouble_of(error) is not None:
+                log.warning("run %d is handed back: %s", lease.run_id, told(error))
+                self._settle(hand_back)  # the outage does not count as an attempt
+                self._restart_process()
+                return
             log.exception("run %d cannot be worked on", lease.run_id)
             reason = f"{type(error).__name__}: {error}"
             fail = partial(holding.finish, self._db, lease, RunState.FAILED, reason=reason)
@@ -188,23 +198,17 @@ class Agent:
 
     def _settle(self, write: Callable[[], None]) -> None:
         """Record the outcome of a run that is not trained to its end here; other workers do so if it is lost."""
-        with contextlib.suppress(LeaseLost, *AWAY):
+        with contextlib.suppress(LeaseLost, *DATABASE_ERRORS):
             self._patiently(write)
 
     def _patiently(self, call: Callable[[], T]) -> T:
         return patiently(call, seconds=float("inf"), give_up=self.is_draining)
 
     def _execute(self, lease: Lease, renewal: Renewal, checkpoints: CheckpointRoot | None) -> None:
-        found = studies.definition_of(self._db, lease.study_id)
-        if found is None:
-            raise LeaseLost(lease.run_id, lease.token)
-        definition, optuna_study_id = found
-        assignment = assignment_of(self._db, lease, definition, optuna_study_id)
         execution = Execution(
             self._db,
             lease,
-            definition,
-            assignment,
+            lambda again: assignment_of(self._db, lease, again=again),
             renewal=renewal,
             leave_by=lambda: self._leave_by,
             wants_solitude=lambda: self._seat.wants_solitude(lease.run_id),
@@ -223,14 +227,14 @@ class Agent:
             self._seat.replace()
 
 
-def assignment_of(
-    db: Database, lease: Lease, definition: StudyShape, optuna_study_id: int
-) -> SearchTrial | ConfirmationRun:
-    """Return what the run is for, by its stage; `definition` and `optuna_study_id` are its study's.
+def assignment_of(db: Database, lease: Lease, *, again: bool = False) -> SearchTrial | ConfirmationRun:
+    """Return what the run is for, by its stage.
+
+    `again` is for a call after one that failed: it may have asked for the trial.
 
     Raises:
         LeaseLost: another worker holds the run by now, or its study was deleted.
     """
     if lease.stage is Stage.CONFIRMATION:
-        return ConfirmationRun(db, lease, definition)
-    return SearchTrial(db, lease, definition, optuna_study_id)
+        return ConfirmationRun(db, lease)
+    return SearchTrial(db, lease, again=again)

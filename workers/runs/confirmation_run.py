@@ -1,6 +1,6 @@
 """A confirmation run. It is not a trial of Optuna: the sampler must not learn from it."""
 
-from search_spaces import Objective, StudyShape, TrialConfig, recorded_params
+from search_spaces import Objective, TrialConfig, recorded_params
 from service.storage.database.database import Database
 from service.storage.records import Lease
 from service.storage.runs import holding
@@ -12,7 +12,8 @@ from workers.trial.progress import Progress
 class ConfirmationRun:
     """Trains a configuration that the search has found again, with new seeds, and tests it."""
 
-    def __init__(self, db: Database, lease: Lease, definition: StudyShape) -> None:
+    def __init__(self, db: Database, lease: Lease) -> None:
+        definition = lease.definition
         if definition.confirmation is None:
             raise ValueError(f"run {lease.run_id} is to confirm a configuration of a study without confirmation")
         self._db, self._lease, self._definition = db, lease, definition

@@ -8,10 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from search_spaces import StudyShape, TrialConfig
-from search_spaces.objective import with_objectives
+from search_spaces import TrialConfig
+from search_spaces.objective import unusable_name, with_objectives
 from service.storage.database.database import Database
-from service.storage.database.patience import AWAY, patiently
+from service.storage.database.patience import patiently
+from service.storage.database.sqlstates import Remedy, Trouble, trouble_of
 from service.storage.errors import LeaseLost
 from service.storage.records import CurvePoint, Lease
 from service.storage.runs import holding
@@ -36,15 +37,14 @@ class Execution:
     """Trains a run and records its progress, always under the lease's token.
 
     It handles lease, process, clock, drain and curves, equally for every run. The assignment decides what is trained
-    and receives the results.
+    and receives the results; `assign` makes it, and is told whether an earlier call has failed.
     """
 
     def __init__(
         self,
         db: Database,
         lease: Lease,
-        definition: StudyShape,
-        assignment: Assignment,
+        assign: Callable[[bool], Assignment],
         *,
         renewal: Renewal,
         leave_by: Callable[[], float],
@@ -53,7 +53,9 @@ class Execution:
         checkpoints: CheckpointRoot | None = None,
         checkpoint_every: float = 30.0,
     ) -> None:
-        self._db, self._lease, self._definition, self._assignment = db, lease, definition, assignment
+        self._db, self._lease, self._assign = db, lease, assign
+        self._assigned: Assignment | None = None
+        self._fails_to_begin = False
         self._renewal, self._leave_by, self._data_folder = renewal, leave_by, data_folder
         self._wants_solitude = wants_solitude
         self._checkpoints, self._checkpoint_every = checkpoints, checkpoint_every
@@ -64,24 +66,33 @@ class Execution:
 
         Raises:
             LeaseLost: another worker holds the run by now, or its study was deleted.
-            One of AWAY: the database has not answered for long; the caller hands the run back.
+            An error with a `Trouble`: the database cannot serve anybody; the caller hands the run back.
         """
-        if (ended := self._assignment.adopt()) is not None:
-            self._finish(ended, lambda: None)
-            return ended
         started = time.monotonic()
         try:
-            outcome = self._train(process, self._assignment.prepare())
-        except (LeaseLost, *AWAY):
+            begun = self._while_wanted(self._begin)
+            if isinstance(begun, Ended):
+                self._finish(begun, lambda: None)
+                return begun
+            outcome = self._train(process, begun)
+        except LeaseLost:
             raise
-        except Exception as error:  # a sampler's or our own: one run's failure must not end the worker
-            log.exception("run %d failed outside its training", self._lease.run_id)
+        except Exception as error:
+            trouble = trouble_of(error)
+            if self._assigned is None and trouble is None:
+                raise
+            if trouble is not None and (trouble.remedy is Remedy.WAIT or self._is_unwanted()):
+                raise
             self.healthy = False
-            outcome = Ended(RunState.FAILED, f"{type(error).__name__}: {error}")
+            if trouble is None:  # a sampler's or our own: one run's failure must not end the worker
+                log.exception("run %d failed outside its training", self._lease.run_id)
+                outcome = Ended(RunState.FAILED, f"{type(error).__name__}: {error}")
+            else:
+                outcome = self._refused(trouble)
         self._end(outcome)
         log.info(
             "%s run %d: %s in %.1f s%s",
-            self._definition.name,
+            self._lease.definition.name,
             self._lease.ordinal,
             outcome.state if isinstance(outcome, Ended) else "handed back",
             time.monotonic() - started,
@@ -89,16 +100,43 @@ class Execution:
         )
         return outcome
 
+    def _begin(self) -> Ended | TrialConfig:
+        """Return what to train, or how the run has ended before.
+
+        It may be called again: a sampler is made anew, so that it draws the same.
+        """
+        again, self._fails_to_begin = self._fails_to_begin, True
+        self._assigned = assignment = self._assign(again)
+        return assignment.adopt() or assignment.prepare()
+
+    @property
+    def _assignment(self) -> Assignment:
+        assert self._assigned is not None, "_begin comes first"
+        return self._assigned
+
+    def _is_unwanted(self) -> bool:
+        """Return whether there is nothing left to wait for: the run is lost or stopped, or the worker leaves."""
+        return self._renewal.is_over() or time.monotonic() > self._leave_by()
+
+    def _while_wanted(self, call: Callable[[], T]) -> T:
+        return patiently(call, give_up=self._is_unwanted)
+
     def _patiently(self, call: Callable[[], T]) -> T:
         return patiently(call, give_up=lambda: time.monotonic() > self._leave_by())
+
+    def _refused(self, trouble: Trouble) -> Outcome:
+        """Return how the work ends when the database goes on refusing it: that is not the trial's fault, unless its
+        figures cannot be stored."""
+        reason = f"the database {trouble.state}: {trouble.line}"
+        return Ended(RunState.FAILED, reason) if trouble.remedy is Remedy.INPUT else self._died(reason)
 
     def _train(self, process: TrialProcess, config: TrialConfig) -> Outcome:
         try:
             process.order(
                 Order(
-                    task=self._definition.task,
+                    task=self._lease.definition.task,
                     config=config,
-                    study_seed=self._definition.seed,
+                    study_seed=self._lease.definition.seed,
                     repeats=len(self._assignment.seeds),
                     first_seed=self._assignment.seeds.start,
                     tested_by=self._assignment.tested_by,
@@ -117,14 +155,14 @@ class Execution:
             return self._died(str(death))
 
     def _follow(self, process: TrialProcess) -> Outcome:
-        timeout = self._definition.budget.trial_timeout
+        timeout = self._lease.definition.budget.trial_timeout
         deadline = time.monotonic() + timeout if timeout is not None else float("inf")
         while True:
             if early := self._called_off(deadline):
                 return self._leave(process, early)
             match process.listen(LISTEN_S):
                 case Started(facts):
-                    self._patiently(lambda facts=facts: holding.note_facts(self._db, self._lease, facts))  # type: ignore[misc]
+                    self._while_wanted(lambda facts=facts: holding.note_facts(self._db, self._lease, facts))  # type: ignore[misc]
                 case EpochDone() as epoch:
                     if early := self._take_in(epoch):
                         return self._leave(process, early)
@@ -138,7 +176,7 @@ class Execution:
 
     def _died(self, reason: str) -> Outcome:
         """Use up an attempt, as a lost worker does: the trial need not be the cause."""
-        if self._lease.attempts <= self._definition.retries:
+        if self._lease.attempts <= self._lease.definition.retries:
             return HandedBack(reason, attempted=True)
         return Ended(RunState.FAILED, f"{reason} (attempt {self._lease.attempts}, retries used up)")
 
@@ -161,25 +199,27 @@ class Execution:
         if self._must_leave():
             return HandedBack()
         if time.monotonic() > deadline:
-            seconds = self._definition.budget.trial_timeout
+            seconds = self._lease.definition.budget.trial_timeout
             return Ended(RunState.FAILED, f"trial_timeout: not done after {seconds:g} s")
         return None
 
     def _take_in(self, done: EpochDone) -> Ended | None:
         """Record the epoch; return how the run has ended if it is to end here."""
-        done = replace(done, metrics=with_objectives(done.metrics, self._definition.objectives))
+        if flaw := unusable_name(done.metrics):
+            return Ended(RunState.FAILED, flaw)
+        done = replace(done, metrics=with_objectives(done.metrics, self._lease.definition.objectives))
         try:
             report = self._assignment.take_in(done)
         except UnusableObjective as error:
             return Ended(RunState.FAILED, str(error))
         points = [_point(done, name, number) for name, number in done.metrics.items()]
-        self._patiently(lambda: holding.record_epoch(self._db, self._lease, self._total(done), points, report))
+        self._while_wanted(lambda: holding.record_epoch(self._db, self._lease, self._total(done), points, report))
         if report is None:
             return None
-        return Ended(RunState.PRUNED) if self._patiently(lambda: self._assignment.is_hopeless(report)) else None
+        return Ended(RunState.PRUNED) if self._while_wanted(lambda: self._assignment.is_hopeless(report)) else None
 
     def _total(self, done: EpochDone) -> int:
-        return done.repeat * self._definition.task.epochs + done.epoch
+        return done.repeat * self._lease.definition.task.epochs + done.epoch
 
     def _leave(self, process: TrialProcess, outcome: Outcome) -> Outcome:
         """Stop the trial process at the end of its epoch; it is not healthy if that takes too long."""
@@ -199,13 +239,14 @@ class Execution:
             case HandedBack(reason, attempted):
                 self._patiently(lambda: holding.hand_back(self._db, self._lease, reason, attempted=attempted))
             case Ended() as ended:
-                self._finish(ended, lambda: self._assignment.tell(ended))
+                self._finish(ended, lambda: None if self._assigned is None else self._assigned.tell(ended))
 
     def _finish(self, ended: Ended, tell: Callable[[], None]) -> None:
-        progress = self._assignment.progress
-        values = progress.values if ended.state is RunState.COMPLETE else None
+        progress = None if self._assigned is None else self._assigned.progress
+        values = progress.values if progress and ended.state is RunState.COMPLETE else None
+        best_epoch = progress.best_epoch if progress else None
         end = partial(holding.finish, self._db, self._lease, ended.state, reason=ended.reason)
-        self._patiently(lambda: end(best_epoch=progress.best_epoch, values=values or None, tell=tell))
+        self._patiently(lambda: end(best_epoch=best_epoch, values=values or None, tell=tell))
         if self._checkpoints is not None:
             discard(self._checkpoints, self._lease.run_id)
 

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from service.storage.database.database import Database
-from service.storage.database.patience import first_line
+from service.storage.database.sqlstates import told
 from service.storage.errors import LeaseLost, UnknownWorker
 from service.storage.fleet import workers
 from service.storage.records import Lease
@@ -74,7 +74,7 @@ class Renewal:
                 return
             except Exception as error:  # any error: if the thread ended, the run would be lost silently
                 if not away:
-                    log.warning("run %d cannot be renewed yet: %s", self._lease.run_id, first_line(error))
+                    log.warning("run %d cannot be renewed yet: %s", self._lease.run_id, told(error))
                 away, due = True, time.monotonic() + min(AGAIN_S, usual)
                 continue
             away, due = False, time.monotonic() + usual

@@ -59,6 +59,14 @@ class Rounds:
             self._heed(workers.may_stay(self._db, self.worker_id))
             self._look_at = time.monotonic() + LOOK_S
 
+    def check_in(self) -> None:
+        """Show a sign of life.
+
+        Raises:
+            UnknownWorker: the database has forgotten this worker.
+        """
+        self._heed(workers.check_in(self._db, self.worker_id))
+
     def sweep(self) -> None:
         """Requeue runs of lost workers, show a sign of life, and from time to time remove checkpoints that no run
         needs.
@@ -67,7 +75,7 @@ class Rounds:
             UnknownWorker: the database has forgotten this worker.
         """
         expire(self._db)
-        self._heed(workers.check_in(self._db, self.worker_id))
+        self.check_in()
         self._sweep_at = time.monotonic() + self._sweep_every
         if self.checkpoints is not None and time.monotonic() > self._collect_at:
             collect(self.checkpoints, lambda runs: ownership.open_among(self._db, runs))

@@ -24,16 +24,17 @@ _SETTLED = {TrialState.COMPLETE: RunState.COMPLETE, TrialState.PRUNED: RunState.
 class SearchTrial:
     """Optuna suggests what to train, receives the epochs, prunes hopeless trials and receives the result."""
 
-    def __init__(self, db: Database, lease: Lease, definition: StudyShape, optuna_study_id: int) -> None:
-        """Find the trial that an earlier holder of the run has asked for, or ask for one.
+    def __init__(self, db: Database, lease: Lease, *, again: bool = False) -> None:
+        """Find the trial that an earlier holder of the run, or with `again` this one, has asked for, or ask for one.
 
         Raises:
             LeaseLost: another worker holds the run by now.
         """
-        self._db, self._lease, self._definition = db, lease, definition
+        self._db, self._lease, self._definition = db, lease, lease.definition
+        definition = lease.definition
         sampler = build_sampler(definition, _sampler_seed(definition, lease.ordinal))
-        self._study = optuna_trials.load_study(db, optuna_study_id, sampler, build_pruner(definition))
-        self._trial_id = asking.ask(db, self._study, lease, fixed_params(definition, lease.ordinal))
+        self._study = optuna_trials.load_study(db, lease.optuna_study_id, sampler, build_pruner(definition))
+        self._trial_id = asking.ask(db, self._study, lease, fixed_params(definition, lease.ordinal), again=again)
         self._decided: frozenset[int] = frozenset()  # steps that an earlier holder has shown the pruner
         self.progress = Progress(definition.objectives)
         self.seeds = range(definition.repeats)

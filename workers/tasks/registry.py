@@ -2,11 +2,13 @@
 
 import importlib
 import inspect
+import os
 from functools import lru_cache
 from pathlib import Path
 
 from pernodedrop.installation import need
 from search_spaces import BUILT_IN_TASKS, TaskSpec
+from search_spaces.task_modules import TaskModules
 from workers.tasks.base import Task
 from workers.tasks.errors import UnknownTask
 
@@ -19,7 +21,7 @@ def load_task(spec: TaskSpec, data_folder: Path) -> Task:
     The task of an equal spec is the one returned before, with its data loaded.
 
     Raises:
-        UnknownTask: no such name, module or class, or the class is no usable Task.
+        UnknownTask: no such name, module or class, its module is not allowed here, or the class is no usable Task.
         InvalidOptions: the task refuses its options.
         MissingPackage: the library that reads its data is not installed.
     """
@@ -30,6 +32,9 @@ def load_task(spec: TaskSpec, data_folder: Path) -> Task:
 def _task(spec_json: str, data_folder: Path) -> Task:
     spec = TaskSpec.model_validate_json(spec_json)
     if not spec.is_built_in:
+        refusal = TaskModules.from_environment(os.environ).refusal(spec.name)
+        if refusal is not None:
+            raise UnknownTask(f"task {refusal}")
         return _class(spec.name)(spec, data_folder)
     if spec.name not in BUILT_IN_TASKS:
         names = ", ".join(BUILT_IN_TASKS)
@@ -44,8 +49,10 @@ def _class(path: str) -> type[Task]:
     module_name, _, class_name = path.partition(":")
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # whatever a user's module raises while it is imported
+    except (Exception, SystemExit) as error:  # whatever a user's module raises while it is imported
         reason = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, SystemExit):
+            reason = f"it exits: {reason}"
         raise UnknownTask(
             f"task module {module_name!r} cannot be imported ({reason}): install it where the worker runs"
         ) from error

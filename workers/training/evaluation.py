@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from pernodedrop.passes import Passes
 from workers.tasks.base import Task
 from workers.tasks.seams import Inputs
+from workers.training.figures import figures_of
 from workers.training.precision import computing, widened
 
 CPU_SAMPLES, GPU_SAMPLES = 64, 4096  # at once
@@ -30,7 +31,7 @@ def evaluate(task: Task, model: nn.Module, x: Inputs, y: Tensor, passes: Passes 
     if passes is not None:
         of_one = {f"{name}_{passes.one}": figure for name, figure in figures.items()}
         figures = figures_of(task, task.combined(torch.stack(several)), y) | of_one
-    values = torch.stack([figure.double() for figure in figures.values()]).tolist()  # one wait for all
+    values = torch.stack([figure.to(y.device) for figure in figures.values()]).tolist()  # one wait for all
     return dict(zip(figures, values, strict=True))
 
 
@@ -57,11 +58,6 @@ def cut(model: nn.Module, modules: Sequence[nn.Module]) -> tuple[nn.Module, nn.M
             if any(module in modules for module in child.modules()):
                 return model[:place], model[place:]
     return nn.Identity(), model
-
-
-def figures_of(task: Task, outputs: Tensor, y: Tensor) -> dict[str, Tensor]:
-    """Loss and metrics, on the outputs' device."""
-    return {"loss": task.loss(outputs, y), **task.metrics(outputs, y)}
 
 
 def evaluation_batch(x: Inputs) -> int:

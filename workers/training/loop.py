@@ -14,6 +14,7 @@ from workers.tasks.base import Task
 from workers.tasks.seams import Inputs
 from workers.training.evaluation import evaluate
 from workers.training.facts import facts_of
+from workers.training.fitting import require_fit
 from workers.training.losses import NonFiniteLoss, mean_step_loss
 from workers.training.memory import keep_freed_memory, peak_memory, reset_peak_memory
 from workers.training.model import model_of, passes_of
@@ -79,6 +80,7 @@ class Training:
 
         Raises:
             NonFiniteLoss: a training or validation loss is nan or infinite.
+            UnusableFigure: the task returned a loss or a metric that is no number.
         """
         while self._done < self._epochs:
             with self._noise.active():
@@ -118,7 +120,12 @@ class Training:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue where `state` was taken; the rest equals the uninterrupted training's, on a CPU bit for bit."""
+        """Continue where `state` was taken; the rest equals the uninterrupted training's, on a CPU bit for bit.
+
+        Raises:
+            ValueError, or any error of torch: it is no state of such a training; this one must not be used any more.
+        """
+        require_fit(state, self.state_dict(), self._steps.optimizer)
         self.model.load_state_dict(state["model"])
         self._steps.optimizer.load_state_dict(state["optimizer"])
         self._order.set_state(state["order"])

@@ -8,6 +8,7 @@ import torch
 
 # Parameters of glibc's mallopt(3).
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+PEAK = "train_peak_bytes"  # a metric on GPUs
 MOST_KEPT = 2**30  # bytes at the end of the heap; free memory beyond them goes back to the system
 
 
@@ -36,4 +37,4 @@ def peak_memory(device: torch.device) -> dict[str, float]:
     """train_peak_bytes, the most that tensors have held on a GPU since the reset; nothing elsewhere."""
     if device.type != "cuda":
         return {}
-    return {"train_peak_bytes": float(torch.cuda.max_memory_allocated(device))}
+    return {PEAK: float(torch.cuda.max_memory_allocated(device))}

@@ -11,6 +11,7 @@ from workers.tasks.base import Task
 from workers.tasks.seams import Inputs, Seams
 from workers.training import schedules
 from workers.training.augmentations import AUGMENTATIONS, Augmentation
+from workers.training.figures import step_loss
 from workers.training.optimizers import clip_gradient, optimizer_of, set_in_groups
 from workers.training.precision import computing, widened
 
@@ -45,7 +46,7 @@ class Steps:
         """Take step `number`, from 0, of `steps` in the whole training; returns the batch's loss."""
         for set_number, schedule in self._schedules:
             set_number(schedule(number / steps))
-        loss = self._loss(x if self._augmentation is None else self._augmentation(x), y)  # type: ignore[arg-type]
+        loss = step_loss(self._loss(x if self._augmentation is None else self._augmentation(x), y), self._task)  # type: ignore[arg-type]
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         if self._seams.gradient_noise is not None:

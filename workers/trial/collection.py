@@ -1,24 +1,25 @@
 """Removes the checkpoints of ended runs: at once by the worker that ended the run, else later by any worker."""
 
-import contextlib
 import logging
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
 
+from service.storage.states import storable
 from workers.trial.checkpoints import CheckpointRoot
+from workers.trial.places import Place
 
 log = logging.getLogger(__name__)
+
+_FOLDER = re.compile(r"run-(\d{1,18})")
 
 
 def discard(root: CheckpointRoot, run_id: int) -> None:
     """Remove the checkpoints of a run that has ended."""
     try:
-        files, path = root.opened()
-        _remove(files, _ours(root, files.glob(f"{path}/run-{run_id}/*")).get(run_id, []))
+        place, folder = root.opened(), f"run-{run_id}"
+        _remove(place, folder, _ours(root, place.names(folder)))
     except Exception as error:  # stores raise any error, and the run has ended already
-        log.warning("the checkpoints of run %d could not be removed: %s", run_id, error)
+        log.warning("the checkpoints of run %d could not be removed: %s", run_id, storable(str(error)))
 
 
 def collect(root: CheckpointRoot, open_among: Callable[[Collection[int]], Collection[int]]) -> None:
@@ -29,37 +30,31 @@ def collect(root: CheckpointRoot, open_among: Callable[[Collection[int]], Collec
     may write once more; the next collection removes that. Other databases' checkpoints stay.
     """
     try:
-        files, path = root.opened()
-        found = _ours(root, files.glob(f"{path}/run-*/*"))
+        place = root.opened()
+        found = {
+            int(match[1]): ours
+            for folder, names in place.all_names().items()
+            if (match := _FOLDER.fullmatch(folder)) and (ours := _ours(root, names))
+        }
     except Exception as error:
-        log.warning("the checkpoints at %s cannot be listed: %s", root.url, error)
+        log.warning("the checkpoints at %s cannot be listed: %s", root.url, storable(str(error)))
         return
     if not found:
         return
     for run_id in found.keys() - set(open_among(found)):
         try:
-            _remove(files, found[run_id])
+            _remove(place, f"run-{run_id}", found[run_id])
             log.info("run %d has ended without its holder, its checkpoints are removed", run_id)
         except Exception as error:
-            log.warning("the checkpoints of run %d could not be removed: %s", run_id, error)
+            log.warning("the checkpoints of run %d could not be removed: %s", run_id, storable(str(error)))
 
 
-def _ours(root: CheckpointRoot, paths: Sequence[str]) -> Mapping[int, list[str]]:
-    """This database's checkpoints among `paths`, by run, with the drafts of holders that died while they wrote."""
-    ours = re.compile(rf"/run-(\d{{1,18}})/\d+-{re.escape(root.database)}\.pt(\.draft)?$")
-    found: dict[int, list[str]] = {}
-    for path in paths:
-        if match := ours.search(path):
-            found.setdefault(int(match[1]), []).append(path)
-    return found
+def _ours(root: CheckpointRoot, names: Sequence[str]) -> list[str]:
+    """This database's checkpoints among `names`, with the drafts of holders that died while they wrote."""
+    ours = re.compile(rf"\d+-{re.escape(root.database)}\.pt(\.[0-9a-f]+)?(\.draft)?")
+    return [name for name in names if ours.fullmatch(name)]
 
 
-def _remove(files: Any, paths: Sequence[str]) -> None:
-    if not paths:
-        return
-    for path in paths:
-        with contextlib.suppress(FileNotFoundError):  # another worker has removed it
-            files.rm_file(path)
-    if "file" in files.protocol:
-        with contextlib.suppress(OSError):  # it also holds another database's
-            Path(paths[0]).parent.rmdir()
+def _remove(place: Place, folder: str, names: Sequence[str]) -> None:
+    if names:
+        place.remove(folder, names)

@@ -1,114 +1,263 @@
-"""The trial process: takes orders from its agent, trains, and reports.
+"""What a slot's processes do: the host trains one order after another, a template has each trained by a fork of itself.
 
-It is a separate process, so that an out-of-memory kill or a segfault ends one trial, never the worker. It serves
-trial after trial while it is healthy, so that it imports torch and loads the data once.
+All of them run below a keeper (`workers.trial.keeper`), which passes orders on and notices how they end.
 """
 
-import contextlib
-import ctypes
+import gc
+import json
 import os
+import random
 import signal
 import sys
+import threading
 import time
 import traceback
+from dataclasses import dataclass
+from multiprocessing import reduction
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from socket import socket
+from typing import TYPE_CHECKING, NoReturn, Self
 
-from workers.trial.devices import Device, OpenDevice
-from workers.trial.messages import EpochDone, Failed, Order, Ready, Stop, Unready
+from workers.trial import family
+from workers.trial.channel import Channel, ChannelClosed
+from workers.trial.devices import Cpu, Device, Reading
+from workers.trial.messages import EpochDone, Failed, Order, Report, Setup, Stop, packed, unpacked
 from workers.trial.out_of_memory import is_out_of_memory
 
 if TYPE_CHECKING:
     import torch
 
-AGENT_GONE = (EOFError, BrokenPipeError, ConnectionResetError)
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 READ_S = 1.0  # s, the least time between two readings of the device
+_DEEP = sys.getrecursionlimit()
+_exit, _limit_recursion = os._exit, sys.setrecursionlimit  # as they are before a task's code runs
+
+Stamps = dict[str, tuple[int, int]]  # of files: when they were changed, in ns, and their sizes
 
 
-def main(pipe: Connection, device: str, threads: int, open_device: OpenDevice) -> None:
-    """Serve orders until the agent closes the pipe. `device` is cpu, cuda:N or auto:N, the N-th GPU if torch can
-    use one, else the CPU."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # both may reach the whole process group; the agent decides
-        signal.signal(number, signal.SIG_IGN)
-    _die_with_the_agent()
-    _go_first_when_memory_runs_out()
-    # Huge pages for torch's allocations: an epoch of rcv1, whose first layer has 48 million weights, took a third.
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    try:
+@dataclass(frozen=True)
+class Prepared:
+    """The files that a template's modules came from."""
+
+    stamps: Stamps
+
+    @classmethod
+    def of(cls, modules: set[str]) -> Self:
+        """The files of these modules, as they are."""
+        files = {getattr(sys.modules.get(name), "__file__", None) for name in modules}
+        return cls({file: _stamp(file) for file in files if isinstance(file, str)})
+
+    @classmethod
+    def said(cls, data: bytes) -> Self:
+        """What a template says of itself; nothing where it cannot be read."""
         try:
-            chosen = _prepare(device, threads)
-            opened = open_device(chosen)
-        except Exception as error:
-            pipe.send(Unready(_reason(error), is_out_of_memory(error)))
-            raise
-        pipe.send(Ready(str(chosen)))
-        while True:
-            order = pipe.recv()
-            if isinstance(order, Order):  # a Stop that arrives after the end of its trial is stale
-                _serve(pipe, order, chosen, opened)
-    except AGENT_GONE:
-        os._exit(0)  # the agent is gone
+            return cls({str(file): (int(time_), int(size)) for file, (time_, size) in json.loads(data).items()})
+        except (AttributeError, TypeError, ValueError):
+            return cls({})
+
+    def to_say(self) -> bytes:
+        return json.dumps(self.stamps).encode()
+
+    def is_current(self) -> bool:
+        """Return whether none of the files was changed since."""
+        return all(_stamp(file) == stamp for file, stamp in self.stamps.items())
 
 
-def _die_with_the_agent() -> None:
-    """Ask the kernel for SIGKILL when the agent dies, so that a long epoch does not keep holding the device."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def _stamp(file: str) -> tuple[int, int]:
+    try:
+        found = Path(file).stat()
+    except OSError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size
 
 
-def _go_first_when_memory_runs_out() -> None:
-    """Let the kernel end a trial rather than its agent, or the database beside it."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("500")
+class Reporter:
+    """A trial's line to its agent, for one order."""
+
+    def __init__(self, line: Connection) -> None:
+        """Wait for the next order.
+
+        Raises:
+            EOFError, OSError: there will be none, the keeper is gone.
+        """
+        self.order: Order = line.recv()
+        self._channel = Channel(socket(fileno=reduction.recv_handle(line)))
+
+    def send(self, report: Report | Reading) -> None:
+        self._channel.send(packed(report, self.order))
+
+    def stop_wanted(self) -> Stop | None:
+        message = self._channel.receive()
+        wish = None if message is None else unpacked(message, self.order)
+        return wish if isinstance(wish, Stop) else None
+
+    def inherited(self) -> None:
+        """Let this process speak, which was forked from the one that took the order."""
+        self._channel = self._channel.inherited()
+
+    def close(self) -> None:
+        self._channel.close()
 
 
-def _prepare(name: str, threads: int) -> "torch.device":
+def host(line: Connection, setup: Setup) -> NoReturn:
+    """Open the device and train orders of built-in tasks one after another, so that data are loaded once."""
     import torch
 
-    torch.set_num_threads(threads)
+    torch.set_num_threads(setup.threads)
+    try:
+        device = _device(setup.device)
+        opened = setup.open_device(device)
+        _open(device)
+    except Exception as error:
+        line.send_bytes(json.dumps({"reason": _reason(error), "out_of_memory": is_out_of_memory(error)}).encode())
+        raise
+    line.send_bytes(json.dumps([str(device), isinstance(opened, Cpu)]).encode())
+    while True:
+        try:
+            reporter = Reporter(line)
+        except (EOFError, OSError):
+            _exit(0)
+        _train(reporter, device, opened)
+        reporter.close()
+
+
+def template(line: Connection, setup: Setup) -> NoReturn:
+    """Prepare an own task at its first order, then fork a process for each. One that cannot be forked, because the task
+    has started threads or processes or has opened a GPU, trains its one order itself, and ends."""
+    is_prepared = False
+    while True:
+        try:
+            reporter = Reporter(line)
+        except (EOFError, OSError):
+            _exit(0)
+        if not is_prepared:
+            before = set(sys.modules)
+            try:
+                _prepare(reporter.order, setup)
+            except BaseException as error:
+                _fail(reporter, error)
+                _exit(0)
+            if not _can_be_forked():
+                _trial(reporter, setup)
+            is_prepared = True
+            gc.freeze()  # forks share these objects' memory until they write to it
+            line.send_bytes(Prepared.of(set(sys.modules) - before).to_say())
+        sys.stdout.flush()
+        parent = os.getpid()
+        if (pid := os.fork()) == 0:
+            line.close()
+            family.end_with(parent)
+            reporter.inherited()
+            _trial(reporter, setup)
+        reporter.close()
+        _, status = os.waitpid(pid, 0)
+        line.send_bytes(str(os.waitstatus_to_exitcode(status)).encode())
+
+
+def _prepare(order: Order, setup: Setup) -> None:
+    """What every trial of the task does first, and what does not depend on its settings: the same each time."""
+    from workers.tasks import load_task
+
+    _seed(0)
+    task = load_task(order.task, order.data_folder)
+    if setup.device == "cpu":
+        task.splits(_device("cpu"))
+
+
+def _can_be_forked() -> bool:
+    import torch
+
+    opened: bool = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    if opened or threading.active_count() > 1 or family.descendants(os.getpid()):
+        return False
+    tasks = Path("/proc/self/task")
+    return not tasks.exists() or len(list(tasks.iterdir())) == 1
+
+
+def _trial(reporter: Reporter, setup: Setup) -> NoReturn:
+    """Train an own task's order in this process, which is for nothing else."""
+    import torch
+
+    os.setsid()  # a signal to the group reaches this trial alone
+    os.register_at_fork(after_in_child=_hear_signals)
+    try:
+        if torch.get_num_threads() == 1:
+            torch.set_num_threads(setup.threads)
+        device = _device(setup.device)
+        opened = setup.open_device(device)
+        order = reporter.order
+        _seed((order.study_seed + order.first_seed) % 2**32)
+    except BaseException as error:
+        _fail(reporter, error)
+        _exit(0)
+    _train(reporter, device, opened)
+    _exit(0)
+
+
+def _seed(seed: int) -> None:
+    """Begin the random numbers of Python and numpy, which are a process's own otherwise. torch's follow the trial's."""
+    import numpy as np
+
+    random.seed(seed)
+    np.random.seed(seed)
+
+
+def _hear_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.default_int_handler)
+
+
+def _device(name: str) -> "torch.device":
+    import torch
+
     kind, _, ordinal = name.partition(":")
     if kind == "auto":
         name = f"cuda:{ordinal or 0}" if torch.cuda.is_available() else "cpu"
-    device = torch.device(name)
-    _warm_up(device)
-    return device
+    return torch.device(name)
 
 
-def _warm_up(device: "torch.device") -> None:
-    """Pay the cost of the first step before a run is leased: importing the optimizer alone takes a second."""
+def _open(device: "torch.device") -> None:
+    """Take the first step on the device, which opens it, before a run is leased."""
     import torch
-
-    import workers.trial.orders  # noqa: F401
 
     weight = torch.nn.Parameter(torch.ones(1, device=device))
     torch.autograd.backward(weight.square().sum())
     torch.optim.Adam([weight], fused=True).step()
 
 
-def _serve(pipe: Connection, order: Order, device: "torch.device", opened: Device) -> None:
+def _train(reporter: Reporter, device: "torch.device", opened: Device) -> None:
+    """Carry out the order. Only the line to the agent says that the agent is gone: a task may raise any error."""
     from workers.trial.orders import train
-
-    def stop_wanted() -> Stop | None:
-        message = pipe.recv() if pipe.poll() else None
-        return message if isinstance(message, Stop) else None
 
     read_at = time.monotonic()
     try:
         opened.begin()
-        for report in train(order, device, stop_wanted):
+        for report in train(reporter.order, device, reporter.stop_wanted):
             # Before the report: the agent stops listening after a trial's last one.
             if time.monotonic() >= read_at or not isinstance(report, EpochDone):
-                pipe.send(opened.read())
+                reading = opened.read()
+                if reading is not None:
+                    reporter.send(reading)
                 read_at = time.monotonic() + READ_S
-            pipe.send(report)
-    except AGENT_GONE:
-        raise
-    except Exception as error:
-        pipe.send(Failed(_reason(error), traceback.format_exc(), is_out_of_memory(error)))
+            reporter.send(report)
+    except ChannelClosed:
+        _exit(0)
+    except BaseException as error:
+        _fail(reporter, error)
 
 
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}"[:1000] if text else type(error).__name__
+def _fail(reporter: Reporter, error: BaseException) -> None:
+    _limit_recursion(_DEEP)  # the task may have left no room to say anything
+    try:
+        reporter.send(Failed(_reason(error), traceback.format_exc(), is_out_of_memory(error)))
+    except ChannelClosed:
+        _exit(0)
+
+
+def _reason(error: BaseException) -> str:
+    name = type(error).__name__
+    try:
+        text = " ".join(str(error).split())
+    except BaseException as second:
+        text = f"its text cannot be read ({type(second).__name__})"
+    return f"{name}: {text}"[:1000] if text else name

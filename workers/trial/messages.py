@@ -1,11 +1,18 @@
-"""The messages between an agent and its trial process, over a pipe."""
+"""The messages between an agent and its trial process.
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+Orders are pickled, by an agent that is trusted. Reports come from a process that has run a user's code: they are read
+as plain data, field by field, and belong to the run and the token that their order had.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from search_spaces import Objective, TaskSpec, TrialConfig
+from workers.trial.channel import Message
 from workers.trial.checkpoints import CheckpointRoot
+from workers.trial.devices import OpenDevice, Reading
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,27 +31,53 @@ class Order:
     checkpoints: CheckpointRoot | None = None  # None: a lost trial starts again
     checkpoint_every: float = 30.0  # s
 
+    @property
+    def address(self) -> tuple[int, int]:
+        """What every report on this order bears."""
+        return self.run_id, self.token
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a slot's trials run on.
+
+    `device` is cpu, cuda:N or auto:N, the N-th GPU if torch can use one, else the CPU.
+    """
+
+    device: str
+    threads: int
+    open_device: OpenDevice
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The device can be used; `keeper` is the process that says so."""
+
+    device: str
+    keeper: int
+
+
+@dataclass(frozen=True)
+class Unready:
+    """The device cannot be used, and the processes end."""
+
+    reason: str
+    out_of_memory: bool  # it may be usable once other processes hold less
+
+
+@dataclass(frozen=True)
+class Gone:
+    """The process that trained order `number` has ended, with all that it started; a `status` below 0 is a signal."""
+
+    number: int
+    status: int
+
 
 @dataclass(frozen=True)
 class Stop:
     """End the trial after the current epoch."""
 
     keep: bool = False  # write a checkpoint first: another worker will resume
-
-
-@dataclass(frozen=True)
-class Ready:
-    """The process runs and has its device."""
-
-    device: str
-
-
-@dataclass(frozen=True)
-class Unready:
-    """The process cannot use its device, and ends."""
-
-    reason: str
-    out_of_memory: bool  # it may start once other processes hold less
 
 
 @dataclass(frozen=True)
@@ -83,3 +116,50 @@ class Failed:
 
 
 Report = Started | EpochDone | Finished | Stopped | Failed
+
+
+def packed(report: Report | Reading | Stop, order: Order) -> Message:
+    """The report, or the wish to stop, as plain data that bear the order's run and token."""
+    return {"kind": type(report).__name__, "order": order.address, **asdict(report)}
+
+
+def unpacked(message: Message, order: Order) -> Report | Reading | Stop | None:
+    """What `packed` has packed; None for anything else, and for what another order's trial says."""
+    read = _READERS.get(str(message.get("kind")))
+    if read is None or message.get("order") != list(order.address):
+        return None
+    try:
+        return read(message)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError("no number")
+    return float(value)
+
+
+def _fact(value: Any) -> str | int | float:
+    if not isinstance(value, str | int | float):
+        raise TypeError("no fact")
+    return value
+
+
+def _reading(message: Message) -> Reading:
+    used = message["utilisation"]
+    total, free, held, peak = (int(message[name]) for name in ("total", "free", "held", "peak"))
+    return Reading(total, free, held, peak, None if used is None else _number(used))
+
+
+_READERS: Mapping[str, Callable[[Message], Report | Reading | Stop]] = {
+    "Started": lambda m: Started({str(name): _fact(fact) for name, fact in m["facts"].items()}),
+    "EpochDone": lambda m: EpochDone(
+        int(m["repeat"]), int(m["epoch"]), {str(name): _number(value) for name, value in m["metrics"].items()}
+    ),
+    "Finished": lambda _: Finished(),
+    "Stopped": lambda _: Stopped(),
+    "Failed": lambda m: Failed(str(m["reason"]), str(m["traceback"]), bool(m["out_of_memory"])),
+    "Reading": _reading,
+    "Stop": lambda m: Stop(bool(m["keep"])),
+}

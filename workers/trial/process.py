@@ -1,16 +1,23 @@
-"""The agent's end of a trial process: starts it, gives orders, listens, and ends it."""
+"""The agent's end of a slot's trial processes: gives orders, listens, and ends them."""
 
-import multiprocessing
+import contextlib
+import os
 import signal
+import time
+import weakref
 from collections.abc import Callable
-from multiprocessing.connection import Connection
+from multiprocessing import reduction
+from multiprocessing.connection import wait
 
-from workers.trial import machine
-from workers.trial import main as trial_main
+from workers.trial import family, machine
+from workers.trial.channel import Channel, ChannelClosed
 from workers.trial.devices import OpenDevice, Reading, open_device
-from workers.trial.messages import Order, Ready, Report, Stop, Unready
+from workers.trial.messages import Gone, Order, Ready, Report, Setup, Stop, Unready, packed, unpacked
+from workers.trial.nursery import NURSERY
 
 START_S = 120  # s to import torch and open the device, on a cold and busy machine
+END_S = 15.0  # s in which a keeper ends the processes below it
+TOLD_S = 10.0  # s between the end of a trial's line and the news of how its process ended
 
 Watch = Callable[[Report | Reading], object]
 
@@ -24,10 +31,10 @@ class TrialProcessDied(RuntimeError):
 
 
 class TrialProcess:
-    """A running child process that carries out orders; `watch` is called with all that it sends.
+    """A slot's trial processes, one in training at a time; `watch` is called with all that it sends.
 
     Raises:
-        TrialProcessDied: the child did not start, for example because there is no such device.
+        TrialProcessDied: the device cannot be used, for example because there is none of that name.
     """
 
     def __init__(
@@ -35,33 +42,46 @@ class TrialProcess:
     ) -> None:
         self._watch = watch
         self._kills: int | None = None
-        context = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
-        self._pipe: Connection
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(
-            target=trial_main.main, args=(theirs, device, threads, opener), name="trial", daemon=True
-        )
-        self._process.start()
-        theirs.close()  # so that the child's death ends the pipe
+        self._number = 0  # of the order
+        self._order: Order | None = None
+        self._channel: Channel | None = None
+        self._accusation: str | None = None
+        self._has_ended = False
+        self._status: int | None = None  # how it has ended, if its keeper has told
+        self._unready: Unready | None = None
+        self._keeper: int | None = None
+        self._control = NURSERY.keeper(Setup(device, threads, opener))
         try:
-            ready = self._pipe.recv() if self._pipe.poll(START_S) else None
-        except EOFError:
+            ready = self._control.recv() if self._control.poll(START_S) else None
+        except (EOFError, OSError):
             ready = None
         if not isinstance(ready, Ready):
             self.kill()
-            why = ready if isinstance(ready, Unready) else Unready("see the log above", out_of_memory=False)
-            message = f"no trial process could be started on device {device!r}: {why.reason}"
-            raise TrialProcessDied(message, out_of_memory=why.out_of_memory)
-        self.device = ready.device
+            raise _unusable(device, ready if isinstance(ready, Unready) else None)
+        self.device, self._keeper = ready.device, ready.keeper
+        _living.add(self)
 
     def order(self, order: Order) -> None:
         """Begin a trial."""
         self._kills = machine.kills_for_memory()
-        self._send(order)
+        self._close_channel()
+        self._number += 1
+        self._order, self._accusation = order, None
+        self._has_ended, self._status = False, None
+        self._channel, theirs = Channel.pair()
+        with theirs:
+            try:
+                self._control.send((self._number, order))
+                reduction.send_handle(self._control, theirs.fileno(), 0)
+            except OSError:
+                raise self._death() from None
 
     def stop(self, *, keep: bool) -> None:
         """Ask the trial to end at its next epoch, with a checkpoint if `keep`."""
-        self._send(Stop(keep))
+        assert self._channel is not None
+        assert self._order is not None
+        with contextlib.suppress(ChannelClosed):  # `listen` says how it ended
+            self._channel.send(packed(Stop(keep), self._order))
 
     def listen(self, seconds: float) -> Report | None:
         """Return the next report, or None if none comes within `seconds`.
@@ -69,35 +89,69 @@ class TrialProcess:
         Raises:
             TrialProcessDied: the process is gone; the message says how it ended.
         """
+        assert self._channel is not None
+        assert self._order is not None
+        if self._accusation is not None:
+            raise TrialProcessDied(self._accusation)
         try:
-            heard = self._pipe.recv() if self._pipe.poll(seconds) else None
-        except (EOFError, ConnectionResetError):
+            message = self._channel.receive()
+            if message is None and self._has_ended:
+                raise ChannelClosed
+            if message is None and self._control in wait([self._channel.fileno(), self._control], seconds):
+                self._hear_the_keeper()
+            message = message or self._channel.receive()
+        except ChannelClosed:
             raise self._death() from None
-        if heard is None:
+        heard = None if message is None else unpacked(message, self._order)
+        if heard is None or isinstance(heard, Stop):
             return None
         self._watch(heard)
         return None if isinstance(heard, Reading) else heard
 
     def kill(self) -> None:
-        """Kill the process at once."""
-        self._process.kill()
-        self._process.join()
-        self._pipe.close()
+        """End the processes, and all that they started."""
+        _living.discard(self)
+        self._close_channel()
+        with contextlib.suppress(EOFError, OSError):
+            self._control.send(None)
+            while self._control.poll(END_S):
+                self._control.recv()  # up to its end
+            if self._keeper is not None:
+                os.kill(self._keeper, signal.SIGKILL)
+        self._control.close()
 
-    def _send(self, message: Order | Stop) -> None:
+    def _close_channel(self) -> None:
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
+    def _hear_the_keeper(self) -> None:
         try:
-            self._pipe.send(message)
-        except (BrokenPipeError, ConnectionResetError):
-            raise self._death() from None
+            told = self._control.recv()
+        except (EOFError, OSError):
+            self._has_ended = True
+            return
+        if isinstance(told, Unready):
+            self._has_ended, self._unready = True, told
+        if isinstance(told, Gone) and told.number == self._number:
+            self._has_ended, self._status = True, told.status
 
     def _death(self) -> TrialProcessDied:
-        self._process.join(10)
-        code = self._process.exitcode
+        until = time.monotonic() + TOLD_S
+        while not self._has_ended and self._control.poll(max(0.0, until - time.monotonic())):
+            self._hear_the_keeper()
+        if self._unready is not None:
+            return _unusable(self.device, self._unready)
+        code = self._status
+        if not self._has_ended:
+            return TrialProcessDied("the trial process closed its line to the worker")
+        if code is None:
+            return TrialProcessDied("the trial process was killed with the one that watches it")
         if code == -signal.SIGKILL:
             return self._killed()
-        if code is not None and code < 0:
+        if code < 0:
             return TrialProcessDied(f"the trial process died of signal {-code} ({signal.strsignal(-code)})")
-        return TrialProcessDied(f"the trial process ended with exit code {code}")
+        return TrialProcessDied(f"the trial process ended with exit code {code} before its trial was done")
 
     def _killed(self) -> TrialProcessDied:
         kills = machine.kills_for_memory()
@@ -107,3 +161,23 @@ class TrialProcess:
         out_of_memory = kills > self._kills
         cause = "the machine ran out of memory" if out_of_memory else "by somebody, not by the kernel for memory"
         return TrialProcessDied(f"the trial process was killed (signal 9): {cause}", out_of_memory=out_of_memory)
+
+
+def _unusable(device: str, unready: Unready | None) -> TrialProcessDied:
+    why = unready or Unready("see the log above", out_of_memory=False)
+    message = f"no trial process could be started on device {device!r}: {why.reason}"
+    return TrialProcessDied(message, out_of_memory=why.out_of_memory)
+
+
+_living: "weakref.WeakSet[TrialProcess]" = weakref.WeakSet()
+
+
+def accuse(sender: int, number: int) -> bool:
+    """Hold a signal to this worker against the trial that sent it, whose process counts as dead; returns False if no
+    trial, nor a process that one has started, is the sender, as far as that is known."""
+    above = set(family.ancestors(sender))
+    for process in list(_living):
+        if process._keeper in above:
+            process._accusation = f"the trial process sent {signal.Signals(number).name} to its worker"
+            return True
+    return False

@@ -1,13 +1,16 @@
 """Charts as plotly's plain data: the page's own program draws them, in the colours of the reader's theme."""
 
 import html
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+from pernodedrop.visible import visible_lines
 from service.reports.charts.look import look_of
 from service.reports.markup import Html, element, json_block
 
+T = TypeVar("T")
 Trace = dict[str, Any]
 Figure = dict[str, Any]
 Span = tuple[float, float, float]  # a mean with the bounds of its interval
@@ -16,7 +19,7 @@ HEIGHT, STANDOFF = 400, 10  # px
 GREY = "#7d8590"  # of everything that is not a variant
 BAND = 0.16  # opacity
 ABOVE = {"orientation": "h", "y": 1, "yanchor": "bottom", "font": {"size": 12}}  # a legend above the axes
-MOST_POINTS = 4000  # in a trace: more make a page slow and a picture no clearer
+MOST_POINTS = 6000  # in a figure: more make a page slow and a picture no clearer
 
 
 @dataclass(frozen=True)
@@ -62,15 +65,15 @@ def shown(charts: Iterable[Chart]) -> list[Html]:
 
 def points(variant: str, xs: Sequence[Any], ys: Sequence[float], notes: Sequence[str]) -> Trace:
     """One mark per trial, in its variant's look, with a note that shows on hovering."""
-    look, kept = look_of(variant), thinned(len(xs))
+    look = look_of(variant)
     return {
         "type": "scatter",
         "mode": "markers",
         "name": plain(variant),
         "legendgroup": plain(variant),
-        "x": [xs[i] for i in kept],
-        "y": [ys[i] for i in kept],
-        "text": [plain(notes[i]) for i in kept],
+        "x": list(xs),
+        "y": list(ys),
+        "text": [plain(note) for note in notes],
         "hovertemplate": "%{text}<extra></extra>",
         "marker": {"color": look.colour, "symbol": look.symbol, "size": 8, "opacity": 0.85},
     }
@@ -147,13 +150,29 @@ def axis(title: str, **more: Any) -> dict[str, Any]:
     return {"title": {"text": plain(title), "standoff": STANDOFF}, "automargin": True, "ticklabelstandoff": 4} | more
 
 
-def thinned(count: int) -> Sequence[int]:
-    """The indices of the points to draw: all `count`, or MOST_POINTS of them evenly spaced."""
+def thinned(groups: Mapping[str, Sequence[T]]) -> dict[str, list[T]]:
+    """Those of each variant's marks that a figure draws: all, or MOST_POINTS evenly spaced, the first included."""
+    count = sum(map(len, groups.values()))
+    share = min(1.0, MOST_POINTS / max(1, count))
+    return {variant: [marks[i] for i in _spaced(len(marks), share)] for variant, marks in groups.items()}
+
+
+def thinning(groups: Mapping[str, Sequence[object]]) -> str:
+    """The sentence that says which of the trials, the best first, are drawn; "" where all are."""
+    count = sum(map(len, groups.values()))
     if count <= MOST_POINTS:
-        return range(count)
-    return [i * count // MOST_POINTS for i in range(MOST_POINTS)]
+        return ""
+    drawn = sum(map(len, thinned(groups).values()))
+    return (
+        f" Of {count:,} trials {drawn:,} are drawn, evenly spaced in the ranking of their variant, the best included."
+    )
+
+
+def _spaced(count: int, share: float) -> list[int]:
+    kept = min(count, math.ceil(count * share))
+    return [i * count // kept for i in range(kept)]
 
 
 def plain(words: str) -> str:
     """Escape text for a chart: plotly interprets some HTML in any text, and none may come from a study."""
-    return html.escape(words, quote=False)
+    return html.escape(visible_lines(words.expandtabs(1)), quote=False)

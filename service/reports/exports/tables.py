@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from service.reports.exports.table import Column, Kind, Table, mixed_column
-from service.reports.found.epochs import mean_epochs
-from service.reports.found.records import TRAINED, Record, rate_of, records_table
+from service.reports.found.records import TRAINED, Record, places, rate_of, records_table
 from service.reports.found.results import Results
-from service.storage.records import CurvePoint, TrialRecord
+from service.storage.records import TrialRecord
 
 TableName = Literal["records", "curves", "paper_table"]
 FIRST = ("val_accuracy", "val_loss", "train_loss", "train_accuracy")  # metrics, as the paper's tables have them
@@ -20,35 +22,48 @@ def record_table(results: Results) -> Table:
 
     Metrics are means over the run's seeds; its parameters follow.
     """
-    epochs = [(trial, epoch) for trial in _trained(results) for epoch in mean_epochs(_points(results, trial))]
-    metrics = _in_order({name for _, epoch in epochs for name in epoch.metrics})
-    parameters = sorted({name for trial in _trained(results) for name in trial.params})
+    trials, epochs = _trained(results), results.epochs.means
+    place = places(epochs.run, [trial.run_id for trial in trials])
+    rows = np.flatnonzero(place >= 0)
+    rows = rows[np.argsort(place[rows], kind="stable")]
+    at = place[rows]
+    metrics = {name: np.where(epochs.measured(name)[rows], rows, -1) for name in _in_order(epochs.names)}
+    trained = np.unique(at)
+    parameters = sorted({name for trial in trials for name in trial.params})
     return {
-        **_whose([trial for trial, _ in epochs]),
-        "state": Column("text", [str(trial.state) for trial, _ in epochs]),
-        "drop_rate": Column("float", [rate_of(results.study, trial) for trial, _ in epochs]),
-        "epoch": Column("int", [epoch.number for _, epoch in epochs]),
-        **{name: Column("float", [epoch.metrics.get(name) for _, epoch in epochs]) for name in metrics},
-        **{f"params_{name}": mixed_column(trial.params.get(name) for trial, _ in epochs) for name in parameters},
+        **_whose(trials, at),
+        "state": Column("text", [str(trial.state) for trial in trials], at),
+        "drop_rate": Column("float", [rate_of(results.study, trial) for trial in trials], at),
+        "epoch": Column("int", epochs.epoch[rows]),
+        **{name: Column("float", epochs.column(name), there) for name, there in metrics.items() if (there >= 0).any()},
+        **{f"params_{name}": _setting(trials, name, trained, at) for name in parameters},
     }
 
 
 def curve_table(results: Results) -> Table:
     """Every point of every learning curve of complete and pruned runs, one seed at a time."""
-    points = [(trial, point) for trial in _trained(results) for point in _points(results, trial)]
+    trials, epochs = _trained(results), results.epochs
+    place = places(epochs.run, [trial.run_id for trial in trials])
+    row, name, value = epochs.cells
+    pairs = [name.partition("_")[::2] for name in epochs.names]
+    rank = np.empty(len(pairs), np.int64)
+    rank[sorted(range(len(pairs)), key=pairs.__getitem__)] = range(len(pairs))
+    kept = np.flatnonzero(place[row] >= 0)
+    kept = kept[np.lexsort((rank[name[kept]], row[kept], place[row[kept]]))]
+    row, named = row[kept], name[kept].astype(np.int64)
     return {
-        **_whose([trial for trial, _ in points]),
-        "repeat": Column("int", [point.repeat for _, point in points]),
-        "epoch": Column("int", [point.epoch for _, point in points]),
-        "split": Column("text", [point.split for _, point in points]),
-        "metric": Column("text", [point.metric for _, point in points]),
-        "value": Column("float", [point.value for _, point in points]),
+        **_whose(trials, place[row]),
+        "repeat": Column("int", epochs.repeat[row]),
+        "epoch": Column("int", epochs.epoch[row]),
+        "split": Column("text", [split for split, _ in pairs], named),
+        "metric": Column("text", [metric for _, metric in pairs], named),
+        "value": Column("float", value[kept]),
     }
 
 
 def paper_table(results: Results) -> Table:
     """The paper's tables I to III: the best records of each variant, by validation loss."""
-    rows = records_table(results.study, results.trials, results.curves)
+    rows = records_table(results.study, results.trials, results.epochs)
     return {
         field.name: Column(KINDS.get(field.name, "float"), [getattr(row, field.name) for row in rows])
         for field in fields(Record)
@@ -66,18 +81,22 @@ def _trained(results: Results) -> list[TrialRecord]:
     return [trial for trial in (*results.trials, *results.confirmations) if trial.state in TRAINED]
 
 
-def _whose(trials: Sequence[TrialRecord]) -> Table:
+def _whose(trials: Sequence[TrialRecord], at: NDArray[np.int64]) -> Table:
     """The columns that identify a row's run; a run of the confirmation has no trial number."""
     return {
-        "run": Column("int", [trial.run_id for trial in trials]),
-        "trial": Column("int", [trial.number for trial in trials]),
-        "stage": Column("text", [str(trial.stage) for trial in trials]),
-        "variant": Column("text", [trial.variant for trial in trials]),
+        "run": Column("int", [trial.run_id for trial in trials], at),
+        "trial": Column("int", [trial.number for trial in trials], at),
+        "stage": Column("text", [str(trial.stage) for trial in trials], at),
+        "variant": Column("text", [trial.variant for trial in trials], at),
     }
 
 
-def _points(results: Results, trial: TrialRecord) -> Sequence[CurvePoint]:
-    return results.curves.get(trial.run_id, ())
+def _setting(trials: Sequence[TrialRecord], name: str, trained: NDArray[np.int64], at: NDArray[np.int64]) -> Column:
+    """A parameter; only the trials of the table's rows decide what kind it is."""
+    values: list[Any] = [None] * len(trials)
+    for place in trained.tolist():
+        values[place] = trials[place].params.get(name)
+    return mixed_column(values, at)
 
 
 def _in_order(names: Iterable[str]) -> list[str]:

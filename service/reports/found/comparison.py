@@ -6,8 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from search_spaces.objective import best_epoch
-from service.reports.found.epochs import by_repeat
 from service.reports.found.results import Results
 from service.reports.statistics import Friedman, PairedDifference, choose, choosing_seeds, friedman, paired_difference
 from service.storage.records import TrialRecord
@@ -98,10 +96,7 @@ def differences_to_the_first(comparison: Comparison) -> Differences:
 
 def values_by_repeat(results: Results, trial: TrialRecord) -> list[float]:
     """The first objective at the best epoch of every repeat that has one; the trial's value is their mean."""
-    objective = results.objective
-    repeats = by_repeat(results.curves.get(trial.run_id, ())).values()
-    best = (best_epoch(epochs, objective) for epochs in repeats)
-    return [epoch.metrics[objective.metric] for epoch in best if epoch is not None]
+    return results.best_values.of(trial.run_id)
 
 
 def _repeated(results: Results, variant: str) -> list[tuple[TrialRecord, list[float]]]:

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from search_spaces.objective import TEST, Objective, best_epoch, split_of
-from service.reports.found.epochs import Epoch, by_repeat
+from service.reports.found.epochs import Epoch
 from service.reports.found.results import Results
 from service.reports.statistics import AllPairs, Interval, PairedDifference, mean_interval
 from service.storage.records import TrialRecord
@@ -97,6 +97,6 @@ def _seeds(results: Results) -> int:
 
 def _at_the_best(results: Results, trial: TrialRecord, objective: Objective) -> list[Epoch]:
     """Each repeat's best epoch by the objective; the test split has no part in it."""
-    repeats = by_repeat(results.curves.get(trial.run_id, ())).values()
+    repeats = results.epochs.of(trial.run_id).values()
     best = (best_epoch(epochs, objective) for epochs in repeats)
     return [epoch for epoch in best if epoch is not None]

@@ -17,6 +17,7 @@ from search_spaces import CategoricalDimension, FloatDimension, IntDimension, St
 from service.storage.records import TrialRecord
 
 FEWEST_TRIALS = 10
+MOST_TRIALS = 2_000
 FEWEST_BEST = 5  # trials among the best: PED-ANOVA fits a density to them
 BEST_SHARE = 0.1  # of the trials, unless that is fewer than FEWEST_BEST
 
@@ -24,12 +25,14 @@ BEST_SHARE = 0.1  # of the trials, unless that is fewer than FEWEST_BEST
 def importances(definition: StudyShape, complete: Sequence[TrialRecord]) -> dict[str, float]:
     """Each parameter's share in the sum of importances for the first objective, the largest first.
 
+    `complete` are the trials, the best first; of more than MOST_TRIALS so many are weighed, evenly spaced.
     Only parameters with two values or more count; {} if there are none, or if nothing tells the best from the rest.
     Source: Watanabe et al. 2023, PED-ANOVA (arXiv:2304.10255), with Optuna's treatment of conditional parameters.
     """
     spaces = _distributions(definition, complete)
     if not spaces or len(complete) < FEWEST_TRIALS:
         return {}
+    complete = spaced(complete)
     study = _study_in_memory(StudyDirection[definition.objectives[0].direction.upper()])
     study.add_trials([_frozen(trial, spaces) for trial in complete])
     best = min(0.5, max(BEST_SHARE, FEWEST_BEST / len(complete)))
@@ -40,6 +43,14 @@ def importances(definition: StudyShape, complete: Sequence[TrialRecord]) -> dict
     if total <= 0.0:
         return {}
     return {name: weight / total for name, weight in sorted(weights.items(), key=lambda item: -item[1])}
+
+
+def spaced(best_first: Sequence[TrialRecord]) -> Sequence[TrialRecord]:
+    """Those that are weighed."""
+    count = len(best_first)
+    if count <= MOST_TRIALS:
+        return best_first
+    return [best_first[i * count // MOST_TRIALS] for i in range(MOST_TRIALS)]
 
 
 def _distributions(definition: StudyShape, complete: Sequence[TrialRecord]) -> dict[str, BaseDistribution]:

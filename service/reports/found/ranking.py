@@ -1,7 +1,8 @@
 """The variants of a study, the best first."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,26 +28,36 @@ class RankingRow:
     best_number: int | None
 
 
-def ranking(study: StudyRecord, trials: Sequence[TrialRecord]) -> list[RankingRow]:
+def ranking(
+    study: StudyRecord, trials: Sequence[TrialRecord], best_first: Sequence[TrialRecord] | None = None
+) -> list[RankingRow]:
     """Rank the variants by their best complete trial.
 
     With several objectives a trial comes before every trial of a later non-dominated front, and within a front
-    the first objective decides.
+    the first objective decides. `best_first` is `in_order` of the same trials, where that is known.
     """
-    best_first = in_order(study, trials)
+    best_first = in_order(study, trials) if best_first is None else best_first
     variants = {trial.variant for trial in trials if trial.variant}
-    reached = {variant: [t for t in best_first if t.variant == variant] for variant in variants}
+    reached = {variant: list[TrialRecord]() for variant in variants} | by_variant(best_first)
     place = {trial.run_id: place for place, trial in enumerate(best_first)}
     last = len(best_first)
 
     def rank_key(variant: str) -> tuple[int, str]:
         return (place[reached[variant][0].run_id] if reached[variant] else last, variant)
 
-    pruned = [trial.variant for trial in trials if trial.state is RunState.PRUNED]
+    pruned = Counter(trial.variant for trial in trials if trial.state is RunState.PRUNED)
     return [
-        _row(rank, variant, reached[variant], pruned.count(variant))
+        _row(rank, variant, reached[variant], pruned[variant])
         for rank, variant in enumerate(sorted(variants, key=rank_key), start=1)
     ]
+
+
+def by_variant(trials: Iterable[TrialRecord]) -> dict[str, list[TrialRecord]]:
+    """The trials of every variant, in their order."""
+    found: dict[str, list[TrialRecord]] = {}
+    for trial in trials:
+        found.setdefault(trial.variant, []).append(trial)
+    return found
 
 
 def in_order(study: StudyRecord, trials: Sequence[TrialRecord]) -> list[TrialRecord]:

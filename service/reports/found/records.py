@@ -1,14 +1,17 @@
 """The paper's kind of result: a record is a (variant, rate, epoch) with the model's metrics there."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.reports.found.epochs import mean_epochs
-from service.storage.records import CurvePoint, StudyRecord, TrialRecord
+import numpy as np
+from numpy.typing import NDArray
+
+from service.reports.found.epochs import Epochs
+from service.storage.records import StudyRecord, TrialRecord
 from service.storage.states import RunState
 
 TOP = 3  # records of each variant in the paper's tables
+OTHERS = ("val_accuracy", "train_loss", "train_accuracy")
 TRAINED = (RunState.COMPLETE, RunState.PRUNED)
 
 
@@ -26,40 +29,42 @@ class Record:
 
 
 def records_table(
-    study: StudyRecord,
-    trials: Sequence[TrialRecord],
-    curves: Mapping[int, Sequence[CurvePoint]],
-    top: int | None = TOP,
+    study: StudyRecord, trials: Sequence[TrialRecord], epochs: Epochs, top: int | None = TOP
 ) -> list[Record]:
     """Every variant's `top` records by validation loss (None: all), all sorted from the best."""
-    by_variant: dict[str, list[Record]] = {}
-    for trial in trials:
-        if trial.state in TRAINED:
-            by_variant.setdefault(trial.variant, []).extend(_records(study, trial, curves.get(trial.run_id, ())))
-    kept = (sorted(records, key=_place)[:top] for records in by_variant.values())
-    return sorted((record for records in kept for record in records), key=_place)
+    means, trained = epochs.means, [trial for trial in trials if trial.state in TRAINED]
+    losses = means.column("val_loss")
+    place = places(means.run, [trial.run_id for trial in trained])
+    number = {variant: number for number, variant in enumerate({trial.variant: None for trial in trained})}
+    of_trial = np.array([number[trial.variant] for trial in trained] + [-1])  # the last: runs that were not trained
+    variant = np.where(np.isfinite(losses), of_trial[place], -1)
+    others = {name: (means.column(name), means.measured(name)) for name in OTHERS}
+    found: list[Record] = []
+    for one in number.values():
+        rows = np.flatnonzero(variant == one)
+        best = rows[np.lexsort((place[rows], means.epoch[rows], losses[rows]))][:top]
+        for row in best.tolist():
+            measured = {name: float(column[row]) if there[row] else None for name, (column, there) in others.items()}
+            trial = trained[place[row]]
+            rate = rate_of(study, trial)
+            found.append(Record(trial.variant, rate, int(means.epoch[row]), val_loss=float(losses[row]), **measured))
+    return sorted(found, key=_place)
+
+
+def places(runs: NDArray[np.int64], known: Sequence[int]) -> NDArray[np.int64]:
+    """The place of every run among the known ones; -1 for another."""
+    if not known:
+        return np.full(len(runs), -1)
+    ids = np.array(known)
+    order = np.argsort(ids)
+    at = order[np.searchsorted(ids, runs, sorter=order).clip(max=len(ids) - 1)]
+    return np.where(ids[at] == runs, at, -1)
 
 
 def rate_of(study: StudyRecord, trial: TrialRecord) -> float | None:
     """The rate that the trial was trained at, searched or fixed; None where the variant has none."""
     rate = trial.params.get("drop_rate", study.definition.fixed.get("drop_rate"))
     return None if rate is None or trial.variant == "none" else float(rate)
-
-
-def _records(study: StudyRecord, trial: TrialRecord, points: Sequence[CurvePoint]) -> list[Record]:
-    return [
-        Record(
-            variant=trial.variant,
-            drop_rate=rate_of(study, trial),
-            epoch=epoch.number,
-            val_accuracy=epoch.metrics.get("val_accuracy"),
-            val_loss=epoch.metrics["val_loss"],
-            train_loss=epoch.metrics.get("train_loss"),
-            train_accuracy=epoch.metrics.get("train_accuracy"),
-        )
-        for epoch in mean_epochs(points)
-        if math.isfinite(epoch.metrics.get("val_loss", math.nan))
-    ]
 
 
 def _place(record: Record) -> tuple[float, str, int]:

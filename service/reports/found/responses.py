@@ -13,6 +13,8 @@ from service.reports.statistics import Interval, mean_interval
 from service.storage.records import TrialRecord
 
 RATE = "drop_rate"
+MOST_RATES = 500  # that have a mean each
+DIGITS = 2
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,23 @@ def responses(results: Results, variant: str) -> list[Response]:
     """The variant's responses, by rising rate.
 
     Every seed's value is the mean over the trials at the rate, so that their other settings do not count as luck.
+    A study with more than MOST_RATES rates has them rounded: `grouping` says so.
     """
+    digits = DIGITS if grouping(results) else None
     by_rate: dict[float, list[TrialRecord]] = defaultdict(list)
     for trial in results.complete_of(variant):
         if RATE in trial.params:
-            by_rate[float(trial.params[RATE])].append(trial)
+            rate = float(trial.params[RATE])
+            by_rate[rate if digits is None else round(rate, digits)].append(trial)
     return [_response(results, rate, by_rate[rate]) for rate in sorted(by_rate)]
+
+
+def grouping(results: Results) -> str:
+    """The sentence that says how rates were put together; "" where each stands for itself."""
+    rates = {trial.params.get(RATE) for trial in results.best_first} - {None}
+    if len(rates) <= MOST_RATES:
+        return ""
+    return f" Means are taken over rates rounded to {10**-DIGITS:g}, because {len(rates):,} rates were tried."
 
 
 def methods(several: Iterable[Response]) -> list[str]:

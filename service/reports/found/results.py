@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from search_spaces import Objective
-from service.reports.found.epochs import Epoch, mean_epochs
-from service.reports.found.ranking import RankingRow, in_order, ranking
+from service.reports.found.epochs import Best, Epoch, Epochs, epochs_of
+from service.reports.found.ranking import RankingRow, by_variant, in_order, ranking
 from service.storage.records import CurvePoint, StudyRecord, TrialRecord
 from service.storage.states import RunState
+from service.storage.studies.columns import CurveColumns
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,10 @@ class Results:
 
     study: StudyRecord
     trials: Sequence[TrialRecord]
-    curves: Mapping[int, Sequence[CurvePoint]]  # by run id; runs without one may be missing
+    curves: Mapping[int, Sequence[CurvePoint]] | CurveColumns  # by run id; runs without one may be missing
     confirmations: Sequence[TrialRecord] = ()
+    every_trial: int = 1  # only each such one of the search's queue is here, and the best ones
+    every_curve: int = 1  # only each such one of them has its curve here, and the best ones
 
     @property
     def objective(self) -> Objective:
@@ -33,13 +36,23 @@ class Results:
         return self.objective.maximizes
 
     @cached_property
+    def epochs(self) -> Epochs:
+        """What every epoch of every run measured."""
+        return epochs_of(self.curves)
+
+    @cached_property
+    def best_values(self) -> Best:
+        """The first objective at the best epoch of every training."""
+        return self.epochs.best(self.objective)
+
+    @cached_property
     def best_first(self) -> list[TrialRecord]:
         """The complete trials with finite values, the best first."""
         return in_order(self.study, self.trials)
 
     @cached_property
     def ranking(self) -> list[RankingRow]:
-        return ranking(self.study, self.trials)
+        return ranking(self.study, self.trials, self.best_first)
 
     @property
     def variants(self) -> list[str]:
@@ -53,14 +66,23 @@ class Results:
 
     def complete_of(self, variant: str) -> list[TrialRecord]:
         """The variant's complete trials, the best first."""
-        return [trial for trial in self.best_first if trial.variant == variant]
+        return self._complete.get(variant, [])
+
+    @property
+    def complete(self) -> Mapping[str, list[TrialRecord]]:
+        """The complete trials of every compared variant, in the order of the ranking, the best first."""
+        return {variant: self.complete_of(variant) for variant in self.compared}
+
+    @cached_property
+    def _complete(self) -> Mapping[str, list[TrialRecord]]:
+        return by_variant(self.best_first)
 
     def count(self, state: RunState) -> int:
         return self.study.counts.get(state, 0)
 
     def mean_epochs(self, trial: TrialRecord) -> list[Epoch]:
         """The trial's epochs, each the mean over its repeats."""
-        return mean_epochs(self.curves.get(trial.run_id, ()))
+        return self.epochs.mean_of(trial.run_id)
 
 
 def value_of(trial: TrialRecord) -> float:

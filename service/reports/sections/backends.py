@@ -1,7 +1,7 @@
 """The backends and devices that ran: results are comparable only within one backend."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from service.reports.charts.look import look_of
@@ -28,8 +28,12 @@ def backends(results: Results) -> Html | None:
     if not ran:
         return None
     place = {variant: place for place, variant in enumerate(results.variants)}
+    sizes: dict[str, set[int]] = {}
+    for trial in results.trials:
+        if "parameters" in trial.facts:
+            sizes.setdefault(trial.variant, set()).add(trial.facts["parameters"])
     rows = [
-        (tag(variant, look_of(variant).colour), backend, device, _sizes(results, variant), f"{count:,}")
+        (tag(variant, look_of(variant).colour), backend, device, _range(sizes.get(variant, ())), f"{count:,}")
         for (variant, backend, device), count in sorted(
             ran.items(), key=lambda item: (place.get(item[0][0], -1), item[0])
         )
@@ -43,11 +47,10 @@ def _fact(facts: Mapping[str, Any], name: str) -> str:
     return str(facts.get(name) or DASH)
 
 
-def _sizes(results: Results, variant: str) -> str:
-    sizes = sorted({t.facts["parameters"] for t in results.trials if t.variant == variant and "parameters" in t.facts})
+def _range(sizes: Collection[int]) -> str:
     if not sizes:
         return DASH
-    return f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}"
+    return f"{min(sizes):,}" if len(sizes) == 1 else f"{min(sizes):,} to {max(sizes):,}"
 
 
 def _meaning(used: Iterable[str]) -> str:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import fmean, stdev
+
+import numpy as np
 
 from service.reports.charts.look import look_of
-from service.reports.found.epochs import by_repeat
+from service.reports.found.ranking import by_variant
 from service.reports.found.results import Results
 from service.reports.markup import Html, table
 from service.reports.paper import published_epoch_seconds
@@ -77,15 +78,18 @@ def _relative(seconds: Mapping[str, float], variant: str) -> str:
 
 def epoch_times(results: Results) -> list[EpochTime]:
     """Every variant's epoch time, the quickest first."""
-    seconds: dict[str, list[float]] = {}
-    for trial in results.trials:
-        if trial.state in WITH_EPOCHS:
-            for epochs in by_repeat(results.curves.get(trial.run_id, ())).values():
-                measured = [epoch.metrics[SECONDS] for epoch in epochs if SECONDS in epoch.metrics]
-                seconds.setdefault(trial.variant, []).extend(measured[1:] or measured)
-    times = [
-        EpochTime(variant, fmean(several), stdev(several) if len(several) > 1 else None, len(several))
-        for variant, several in seconds.items()
-        if several
-    ]
+    epochs = results.epochs
+    timed = np.flatnonzero(epochs.measured(SECONDS))
+    training = epochs.trained()[timed]
+    is_first = np.diff(training, prepend=-1) != 0
+    is_only = is_first & (np.diff(training, append=-1) != 0)
+    counted = timed[~is_first | is_only]
+    runs, seconds = epochs.run[counted], epochs.column(SECONDS)[counted]
+    of_variant = by_variant(trial for trial in results.trials if trial.state in WITH_EPOCHS)
+    times = []
+    for variant, trials in of_variant.items():
+        own = seconds[np.isin(runs, [trial.run_id for trial in trials])]
+        if len(own):
+            deviation = float(own.std(ddof=1)) if len(own) > 1 else None
+            times.append(EpochTime(variant, float(own.mean()), deviation, len(own)))
     return sorted(times, key=lambda time: time.mean)

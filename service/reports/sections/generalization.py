@@ -1,7 +1,7 @@
 """Validation against training loss at the end of the epoch: which models learn, and which overfit."""
 
 from search_spaces.objective import Objective, best_epoch
-from service.reports.charts.chart import GREY, Chart, Figure, Trace, figure, points, shown
+from service.reports.charts.chart import GREY, Chart, Figure, Trace, figure, points, shown, thinned, thinning
 from service.reports.found.results import Results
 from service.reports.markup import Html
 from service.reports.sections.section import section
@@ -25,6 +25,7 @@ def generalization_charts(results: Results) -> list[Chart]:
         "Every complete trial at its epoch of lowest validation loss. The training loss is that of the whole training "
         "set, measured without noise at the end of the epoch. A model above the dotted line does worse on "
         "validation data than on training data: the further above, the more it overfits."
+        f"{thinning(results.complete)}"
     )
     return [Chart("generalization", caption, drawn)]
 
@@ -32,9 +33,9 @@ def generalization_charts(results: Results) -> list[Chart]:
 def generalization_figure(results: Results) -> Figure:
     traces: list[Trace] = []
     losses: list[float] = []
-    for variant in results.compared:
+    for variant, trials in thinned(results.complete).items():
         marks = []
-        for trial in results.complete_of(variant):
+        for trial in trials:
             epoch = best_epoch(results.mean_epochs(trial), LEAST_LOSS)
             if epoch is not None and "train_loss" in epoch.metrics:
                 train, validation = epoch.metrics["train_loss"], epoch.metrics["val_loss"]

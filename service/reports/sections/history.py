@@ -2,7 +2,7 @@
 
 from itertools import accumulate
 
-from service.reports.charts.chart import GREY, Chart, Figure, figure, line, points, shown
+from service.reports.charts.chart import GREY, Chart, Figure, figure, line, points, shown, thinned, thinning
 from service.reports.found.ranking import costs_of
 from service.reports.found.results import Results, value_of
 from service.reports.markup import Html
@@ -22,11 +22,11 @@ def history_charts(results: Results) -> list[Chart]:
     better = "higher" if results.maximize else "lower"
     caption = (
         f"Every complete trial's {results.objective.metric} in the order of the search, and the best so far; "
-        f"{better} is better."
+        f"{better} is better.{thinning(results.complete)}"
     )
     drawn = [Chart("history", caption, history_figure(results))]
     if len(results.study.definition.objectives) > 1:
-        front = "Complete trials by two objectives; the line is the Pareto front."
+        front = f"Complete trials by two objectives; the line is the Pareto front.{thinning(results.complete)}"
         drawn.append(Chart("pareto_front", front, front_figure(results)))
     return drawn
 
@@ -34,16 +34,12 @@ def history_charts(results: Results) -> list[Chart]:
 def history_figure(results: Results) -> Figure:
     in_time = sorted(results.best_first, key=lambda trial: trial.number or 0)
     best = list(accumulate(map(value_of, in_time), max if results.maximize else min))
-    so_far = line("best so far", [trial.number for trial in in_time], best, hoverinfo="skip")
+    steps = [i for i in range(len(best)) if i in (0, len(best) - 1) or best[i] != best[i - 1]]
+    so_far = line("best so far", [in_time[i].number for i in steps], [best[i] for i in steps], hoverinfo="skip")
     so_far["line"] = {"width": 2, "shape": "hv", "color": GREY}
     marks = [
-        points(
-            variant,
-            [trial.number for trial in results.complete_of(variant)],
-            [value_of(trial) for trial in results.complete_of(variant)],
-            [described(trial) for trial in results.complete_of(variant)],
-        )
-        for variant in results.compared
+        points(variant, [trial.number for trial in trials], list(map(value_of, trials)), list(map(described, trials)))
+        for variant, trials in thinned(results.complete).items()
     ]
     return figure([so_far, *marks], x="trial", y=results.objective.metric)
 
@@ -54,11 +50,11 @@ def front_figure(results: Results) -> Figure:
     marks = [
         points(
             variant,
-            [value_of(trial) for trial in results.complete_of(variant)],
-            [(trial.values or [])[1] for trial in results.complete_of(variant)],
-            [described(trial) for trial in results.complete_of(variant)],
+            list(map(value_of, trials)),
+            [(trial.values or [])[1] for trial in trials],
+            list(map(described, trials)),
         )
-        for variant in results.compared
+        for variant, trials in thinned(results.complete).items()
     ]
     front = [(trial.values or [])[:2] for trial in _front(results)]
     joined = line("Pareto front", [x for x, _ in front], [y for _, y in front], hoverinfo="skip")

@@ -1,7 +1,7 @@
 """The parameters that decide whether a trial is among the best."""
 
 from service.reports.charts.chart import Chart, Figure, figure, plain, shown
-from service.reports.found.importance import FEWEST_TRIALS, importances
+from service.reports.found.importance import FEWEST_TRIALS, importances, spaced
 from service.reports.found.results import Results
 from service.reports.markup import Html, element
 from service.reports.sections.section import section
@@ -35,6 +35,9 @@ def importance_charts(results: Results) -> list[Chart]:
         "trials (PED-ANOVA, as shares of the sum). This is a hint, not a proof: few trials and a "
         "sampler's preferences blur it."
     )
+    weighed, of = len(spaced(results.best_first)), len(results.best_first)
+    if weighed < of:
+        caption += f" Of {of:,} trials {weighed:,} are weighed, evenly spaced in the ranking."
     return [Chart("importance", caption, importance_figure(shares))]
 
 

@@ -20,11 +20,11 @@ PROVES_NOTHING = (
 
 def paper(results: Results) -> Html | None:
     """The paper's ranking, if two variants or more have enough records."""
-    everything = records_table(results.study, results.trials, results.curves, top=None)
-    enough = [variant for variant, count in Counter(r.variant for r in everything).items() if count >= RECORDS]
+    best = records_table(results.study, results.trials, results.epochs, top=RECORDS)
+    enough = [variant for variant, count in Counter(r.variant for r in best).items() if count == RECORDS]
     if len(enough) < 2:
         return None
-    ranked = paper_protocol({v: [record.val_loss for record in everything if record.variant == v] for v in enough})
+    ranked = paper_protocol({v: [record.val_loss for record in best if record.variant == v] for v in enough})
     test = ranked.test
     intro = (
         f"The {RECORDS} best records of each variant, ranked jointly by validation loss. Friedman's test with the i-th "

@@ -1,8 +1,8 @@
 """The objective as a function of the drop rate."""
 
-from service.reports.charts.chart import Chart, Figure, Trace, figure, line, points, shown
+from service.reports.charts.chart import Chart, Figure, Trace, figure, line, points, shown, thinned, thinning
 from service.reports.charts.panels import Panel, panels_figure
-from service.reports.found.responses import RATE, Response, methods, responses
+from service.reports.found.responses import RATE, Response, grouping, methods, responses
 from service.reports.found.results import Results, value_of
 from service.reports.markup import Html
 from service.reports.sections.history import described
@@ -33,7 +33,7 @@ def rate_charts(results: Results) -> list[Chart]:
     metric = results.objective.metric
     everything = (
         f"{metric} of every complete trial by its drop rate. A line joins a variant's means at each rate; its other "
-        "settings vary from trial to trial."
+        f"settings vary from trial to trial.{grouping(results)}{thinning(_rated(results))}"
     )
     drawn = [Chart("rate_response", everything, rate_figure(results, answered))]
     curves = {v: several for v, several in answered.items() if len(several) >= LINE_FROM}
@@ -43,19 +43,24 @@ def rate_charts(results: Results) -> list[Chart]:
     by_itself = (
         f"Mean {metric} at each drop rate, a panel for every variant with the others in grey. The band is the 95% "
         f"interval of the mean over {plural(results.study.definition.repeats, 'seed')} ({listing(used)}); seeds are "
-        "shared, so bands that overlap may still belong to variants that differ under every seed."
+        f"shared, so bands that overlap may still belong to variants that differ under every seed.{grouping(results)}"
     )
     return [*drawn, Chart("rate_intervals", by_itself, interval_figure(metric, curves))]
 
 
 def rate_figure(results: Results, answered: dict[str, list[Response]]) -> Figure:
     traces: list[Trace] = []
+    drawn = thinned(_rated(results))
     for variant, several in answered.items():
-        trials = [trial for trial in results.complete_of(variant) if RATE in trial.params]
-        traces.append(_marks(variant, trials))
+        traces.append(_marks(variant, drawn[variant]))
         if len(several) >= LINE_FROM:
             traces.append(_means(variant, several, showlegend=False, opacity=0.5))
     return figure(traces, x="drop rate", y=results.objective.metric)
+
+
+def _rated(results: Results) -> dict[str, list[TrialRecord]]:
+    """The complete trials with a rate, by variant."""
+    return {v: [trial for trial in trials if RATE in trial.params] for v, trials in results.complete.items()}
 
 
 def interval_figure(metric: str, curves: dict[str, list[Response]]) -> Figure:

@@ -16,7 +16,7 @@ READING = "Solid bars are validation, pale ones the whole training set, measured
 
 
 def records(results: Results) -> Html | None:
-    ours = records_table(results.study, results.trials, results.curves)
+    ours = records_table(results.study, results.trials, results.epochs)
     if not ours:
         return None
     intro = (
@@ -38,7 +38,7 @@ def records(results: Results) -> Html | None:
 
 def record_charts(results: Results) -> list[Chart]:
     """The bar plot of our records, and of the paper's if it has the task."""
-    ours = records_table(results.study, results.trials, results.curves)
+    ours = records_table(results.study, results.trials, results.epochs)
     if not ours:
         return []
     drawn = [Chart("records", f"The best records of each variant. {READING}", record_bars_figure(ours))]

@@ -23,7 +23,24 @@ def head(results: Results) -> Html:
         element("p", study.definition.description) if study.definition.description else None,
         _asked(results),
         _tiles(results),
+        *(element("p", sentence, class_="note") for sentence in _partly(results)),
     )
+
+
+def _partly(results: Results) -> list[str]:
+    """The sentences that say what of a very large study the report was made from."""
+    said = []
+    if results.every_trial > 1:
+        said.append(
+            f"This study is so large that one of {results.every_trial} trials was read, and the best ones: counts of "
+            "trials below the tiles are of those."
+        )
+    if results.every_curve > 1:
+        said.append(
+            f"The learning curves of one of {results.every_curve} trials were read, and those of the best: what is "
+            "said of single epochs, seeds and seconds is of those."
+        )
+    return said
 
 
 def definition(results: Results) -> Html:

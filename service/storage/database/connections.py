@@ -51,6 +51,11 @@ def engine_options(url: str, pool_size: int) -> dict[str, Any]:
     }
 
 
+def is_full(error: Exception) -> bool:
+    """Whether the server refused a connection because it has as many as it allows."""
+    return any(sign in str(error) for sign in _FULL)
+
+
 class IdleConnections:
     """Closes an engine's idle connections some time after it opened the first; they are opened again when needed.
 
@@ -124,7 +129,7 @@ def _connect(url: str) -> Any:
         try:
             return psycopg2.connect(**_SETTINGS | dict(arguments))
         except psycopg2.OperationalError as error:
-            if time.monotonic() + pause > deadline or not any(sign in str(error) for sign in _FULL):
+            if time.monotonic() + pause > deadline or not is_full(error):
                 raise
         time.sleep(pause * random.uniform(0.5, 1.5))
         pause = min(pause * 2, _LONGEST_S)

@@ -12,17 +12,20 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from optuna.storages import BaseStorage, RDBStorage
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError
 
 from service.storage.database.connections import IdleConnections, engine_options
+from service.storage.database.incarnation import INCARNATION
+from service.storage.database.patience import patiently
+from service.storage.database.plainly import plainly
 from service.storage.database.tables import SCHEMA
-from service.storage.errors import DatabaseUnreachable, SchemaOutdated, StorageError
-from service.storage.optuna.storage import SharedStorage
+from service.storage.errors import SchemaOutdated, StorageError
+from service.storage.optuna.storage import SharedStorage, read_again
 
 DRIVER = "postgresql+psycopg2"
 _ACCEPTED = ("postgres", "postgresql", DRIVER)
-_REFUSED = "authentication failed"  # of a password; psycopg2 does not pass on the SQLSTATE (28P01)
 _INITIALISE_LOCK = 0x9E20DE  # any constant: one program initialises at a time
+STRUCK_S = 5.0  # s for which a command that was cut off is repeated
 
 
 def normalise_url(text: str) -> str:
@@ -52,6 +55,7 @@ class Database:
         self._idle_connections = None if lasting else IdleConnections(self.engine)
         self._storages: tuple[BaseStorage, SharedStorage] | None = None  # Optuna's cache around ours, and ours
         self._storage_lock = threading.Lock()
+        self._incarnation: str | None = None  # of the database that Optuna's cache was read from
 
     @classmethod
     def open(cls, url: str, pool_size: int = 2, *, lasting: bool = False) -> Self:
@@ -84,6 +88,26 @@ class Database:
                 self._storages = optuna.storages.get_storage(storage), storage
             return self._storages
 
+    def heed(self, incarnation: str) -> None:
+        """Read Optuna's cached trials again unless they were read from this incarnation of the database.
+
+        After a dump was restored, trials of the same ids may be others, or be in training again.
+        """
+        with self._storage_lock:
+            if incarnation != self._incarnation and self._storages is not None:
+                read_again(self._storages[0])
+            self._incarnation = incarnation
+
+    def keep_up(self) -> None:
+        """Do what `heed` does with the incarnation that answers now."""
+        with self.engine.connect() as connection:
+            incarnation: str = connection.execute(sa.text(f"SELECT {INCARNATION}")).scalar_one()
+        self.heed(incarnation)
+
+    def doubt(self) -> None:
+        """Let the next `heed` read again in any case: the database has not what it should have."""
+        self._incarnation = None
+
     def is_crowded(self) -> bool:
         """Whether the server is short of connections, so that work that can wait should not open one."""
         return self._idle_connections is not None and self._idle_connections.is_crowded
@@ -93,13 +117,11 @@ class Database:
 
         Raises:
             DatabaseUnreachable: it does not answer, or refuses this user.
+            DatabaseRefuses: it answers with another error.
             SchemaOutdated: `pernodedrop db init` has not run, or another version ran it.
         """
-        try:
-            with self.engine.connect() as connection:
-                current = _revision(connection)
-        except OperationalError as error:
-            raise _unreachable(error) from error
+        with plainly(), self.engine.connect() as connection:
+            current = _revision(connection)
         head = _head()
         if current != head:
             raise SchemaOutdated(
@@ -136,32 +158,22 @@ def initialise(url: str) -> None:
 
     Raises:
         DatabaseUnreachable: no database answers at `url`.
-        StorageError: the database was made by a newer version of this program.
+        DatabaseRefuses: it refuses to create the tables.
+        StorageError: the database was made by a newer version of this program, or does not say by which.
     """
-    with Database(url) as db:
-        try:
-            with db.engine.connect() as connection:
-                # A session lock, held across the transactions of both schemas: first use of an empty
-                # database by several storages at once is a race in Optuna.
-                connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": _INITIALISE_LOCK})
-                connection.commit()
-                try:
-                    _upgrade_ours(connection)
-                    _upgrade_optuna(db)
-                finally:
-                    connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": _INITIALISE_LOCK})
-                    connection.commit()
-        except OperationalError as error:
-            raise _unreachable(error) from error
+    with Database(url) as db, plainly():
+        db.ping()
+        patiently(lambda: _initialise(db), seconds=STRUCK_S)
 
 
-def _unreachable(error: OperationalError) -> DatabaseUnreachable:
-    reason = str(error.orig).strip().splitlines()[0]
-    if _REFUSED in reason:
-        return DatabaseUnreachable(
-            f"the database refuses this user ({reason}): check the password in DATABASE_URL or PGPASSWORD"
-        )
-    return DatabaseUnreachable(f"the database does not answer ({reason}): is it running?")
+def _initialise(db: Database) -> None:
+    with db.engine.connect() as connection:
+        # A session lock, held across the transactions of both schemas, and until `db` closes its connections: first
+        # use of an empty database by several storages at once is a race in Optuna.
+        connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": _INITIALISE_LOCK})
+        connection.commit()
+        _upgrade_ours(connection)
+        _upgrade_optuna(db)
 
 
 def _alembic() -> Config:
@@ -186,6 +198,11 @@ def _upgrade_ours(connection: sa.Connection) -> None:
     current = _revision(connection)
     if current is not None and current not in known:
         raise StorageError(f"the database's schema {current} is newer than this program: upgrade the program")
+    if current is None and connection.execute(sa.text(f"SELECT to_regclass('{SCHEMA}.runs')")).scalar() is not None:
+        raise StorageError(
+            f"{SCHEMA}.alembic_version is empty, so the version of the tables beside it is unknown: restore it from a "
+            f"backup, or, if this release made them, INSERT INTO {SCHEMA}.alembic_version VALUES ('{_head()}')"
+        )
     config = _alembic()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

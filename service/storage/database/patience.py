@@ -1,4 +1,4 @@
-"""Waits while the database is away."""
+"""Waits while the database is away, and tries again what may succeed then."""
 
 import logging
 import random
@@ -6,39 +6,43 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from optuna.exceptions import StorageInternalError
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from service.storage.database.sqlstates import Remedy, told, trouble_of
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-AWAY = (OperationalError, InterfaceError, PoolTimeout, StorageInternalError)
+AGAIN_S = 20.0  # s for which a call is repeated after an error that need not happen again
+INPUT_S = 1.0  # s for which it is repeated after one that says that the values cannot be stored
 _FIRST_S, _LONGEST_S = 0.1, 2.0
 
 
 def patiently(call: Callable[[], T], *, seconds: float = 600, give_up: Callable[[], bool] = lambda: False) -> T:
-    """Return `call()`, called again with growing, jittered pauses while the database does not answer.
+    """Return `call()`, called again with growing, jittered pauses as the error's remedy says.
 
-    `call` must be safe to repeat: a commit whose answer was lost may have happened.
+    For `seconds` while the database can serve nobody, for `AGAIN_S` after an error that need not happen again, for
+    `INPUT_S` where the values cannot be stored; and once more at least. `call` must be safe to repeat: a commit whose
+    answer was lost may have happened.
 
     Raises:
-        The database's error once `seconds` have passed or `give_up()` holds; any other error of `call` at once.
+        The database's error when that time is up or `give_up()` holds; any other error of `call` at once.
     """
-    pause, deadline = _FIRST_S, time.monotonic() + seconds
+    again = min(seconds, AGAIN_S)
+    patience = {Remedy.WAIT: seconds, Remedy.AGAIN: again, Remedy.OURS: again, Remedy.INPUT: INPUT_S}
+    since: dict[Remedy, float] = {}
+    pause = _FIRST_S
     while True:
         try:
             return call()
-        except AWAY as error:
-            if time.monotonic() + pause > deadline or give_up():
+        except Exception as error:
+            trouble = trouble_of(error)
+            if trouble is None or give_up():
                 raise
-            if pause == _FIRST_S:
-                log.warning("the database does not answer, waiting for it: %s", first_line(error))
+            is_first = trouble.remedy not in since
+            began = since.setdefault(trouble.remedy, time.monotonic())
+            if not is_first and time.monotonic() + pause > began + patience[trouble.remedy]:
+                raise
+            if is_first:
+                log.warning("%s; trying again", told(error))
             time.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(pause * 1.7, _LONGEST_S)
-
-
-def first_line(error: Exception) -> str:
-    """The first line of a database error, without the statement and the link to SQLAlchemy's manual."""
-    return str(error).strip().splitlines()[0]

@@ -6,6 +6,8 @@ The schema must not be named like a likely database user: Postgres looks into "$
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
+from service.storage.states import RunState
+
 SCHEMA = "fleet"
 
 metadata = sa.MetaData(schema=SCHEMA)
@@ -25,6 +27,19 @@ studies = sa.Table(
     sa.Column("finished_at", _Instant),
     sa.Column("priority", sa.Integer, nullable=False, server_default="0"),
     sa.Column("stage", sa.Text, nullable=False, server_default="search"),  # search, confirmation
+    # A long search has rows for its next runs only; its runs are those with rows, those to come and those dropped.
+    sa.Column("to_come", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("dropped", sa.Integer, nullable=False, server_default="0"),  # cancelled before they had rows
+    sa.Column("closing", sa.Text),  # why no further run of the search begins; those that wait are being cancelled
+    sa.Index("studies_to_come", "id", postgresql_where=sa.text("to_come > 0")),
+)
+
+# Deleted studies, of which runs or Optuna trials are left: they are removed in batches.
+deleted_studies = sa.Table(
+    "deleted_studies",
+    metadata,
+    sa.Column("study_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("optuna_study_id", sa.Integer, nullable=False),
 )
 
 workers = sa.Table(
@@ -44,10 +59,12 @@ runs = sa.Table(
     "runs",
     metadata,
     sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
-    sa.Column("study_id", sa.BigInteger, sa.ForeignKey(studies.c.id, ondelete="CASCADE"), nullable=False),
+    sa.Column("study_id", sa.BigInteger, nullable=False),  # no foreign key: a deleted study's runs go in batches
     sa.Column("ordinal", sa.Integer, nullable=False),
     sa.Column("state", sa.Text, nullable=False, server_default="waiting"),
     sa.Column("token", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("claim", UUID(as_uuid=False)),  # drawn at random for every holder: no restored dump repeats it
+    sa.Column("writes", sa.Integer, nullable=False, server_default="0"),  # by its present holder
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("worker_id", UUID(as_uuid=False), sa.ForeignKey(workers.c.id, ondelete="SET NULL")),
     sa.Column("lease_until", _Instant),
@@ -68,7 +85,37 @@ runs = sa.Table(
     # The two questions of every claim, answered without looking at finished runs.
     sa.Index("runs_waiting", "study_id", "id", postgresql_where=sa.text("state = 'waiting'")),
     sa.Index("runs_leased", "study_id", "lease_until", postgresql_where=sa.text("state = 'running'")),
+    sa.Index(  # the best of a study, without looking at the others
+        "runs_best",
+        "study_id",
+        "stage",
+        sa.text("(values[1])"),
+        "trial_number",
+        "ordinal",
+        postgresql_where=sa.text("state = 'complete'"),
+    ),
+    sa.Index(  # the last to end
+        "runs_ended",
+        "study_id",
+        "finished_at",
+        "id",
+        postgresql_where=sa.text("stage = 'search' AND state IN ('complete', 'pruned', 'failed')"),
+    ),
+    sa.Index("runs_confirming", "study_id", "ordinal", postgresql_where=sa.text("stage = 'confirmation'")),
+    sa.Index("runs_numbered", "study_id", "trial_number", postgresql_where=sa.text("trial_number IS NOT NULL")),
     sa.Index("runs_worker", "worker_id"),  # finds what a worker holds unknowingly, and whether any run still names it
+)
+
+# How many runs of a study are in each state, and their device time: sums over its rows. Triggers append a row for every
+# change, so that no two writers wait for each other, and `runs.counting` adds rows up from time to time.
+run_counts = sa.Table(
+    "run_counts",
+    metadata,
+    sa.Column("study_id", sa.BigInteger, nullable=False),
+    sa.Column("stage", sa.Text, nullable=False),
+    *(sa.Column(state, sa.Integer, nullable=False) for state in RunState),
+    sa.Column("spent_s", sa.Double, nullable=False),  # without the time of present leases
+    sa.Index("run_counts_study", "study_id"),
 )
 
 # A trigger writes a row for every change of a run's state or token; audits read them.

@@ -16,6 +16,10 @@ class EmbeddedPostgresError(RuntimeError):
     """The embedded Postgres cannot run; the message is one line that names the cause and the remedy."""
 
 
+class NoRoom(EmbeddedPostgresError):
+    """The disk of the embedded Postgres is full; it runs again when there is room."""
+
+
 @dataclass(frozen=True)
 class Account:
     """The user that owns the folder and runs every Postgres program."""
@@ -103,7 +107,10 @@ def closed_parent(path: Path, account: Account) -> Path | None:
 
 
 def prepare_folder(folder: Path, account: Account) -> None:
-    """Create `folder` for `account` alone (mode 0700); folders above it are created open, never changed.
+    """Create `folder` for `account` alone (mode 0700), and the one above it for whoever runs this.
+
+    What is there above it is never changed. Where root hands the folder to another account, that account may pass
+    through the one above (mode 0710, its group).
 
     Raises:
         EmbeddedPostgresError: an existing folder above is closed to the account.
@@ -111,7 +118,9 @@ def prepare_folder(folder: Path, account: Account) -> None:
     for parent in reversed(folder.parents):
         if not parent.exists():
             parent.mkdir(exist_ok=True)
-            if not account.is_ours:
+            if parent == folder.parent:
+                _close(parent, account)
+            elif not account.is_ours:
                 parent.chmod(0o755)  # ours and empty: root's umask may have closed it
     closed = None if account.is_ours else closed_parent(folder, account)
     if closed is not None:
@@ -124,6 +133,14 @@ def prepare_folder(folder: Path, account: Account) -> None:
         raise EmbeddedPostgresError(f"{folder} holds other files: Postgres needs an empty folder of its own")
     account.own(folder)
     folder.chmod(0o700)
+
+
+def _close(home: Path, account: Account) -> None:
+    if account.is_ours:
+        home.chmod(0o700)
+    else:
+        os.chown(home, -1, account.gid)
+        home.chmod(0o710)
 
 
 def _name_of(uid: int) -> str:

@@ -1,5 +1,6 @@
 """The embedded server: created at its first start, shared by its owners, stopped by the last of them."""
 
+import errno
 import hashlib
 import os
 import secrets
@@ -13,21 +14,23 @@ from typing import Self
 import psycopg2
 
 from service.ports import LOOPBACK, any_free, preferred_or_free
-from service.storage.embedded import processes
-from service.storage.embedded.account import Account, EmbeddedPostgresError, account_for, prepare_folder
+from service.storage.embedded import processes, roles
+from service.storage.embedded.account import Account, EmbeddedPostgresError, NoRoom, account_for, prepare_folder
 from service.storage.embedded.binaries import install_for, reachable
 from service.storage.embedded.ownership import Ownership
+from service.storage.embedded.roles import NAME, OWNER
 
-NAME = "pernodedrop"  # of the role and of the database
 START_SECONDS = 120  # recovery after a crash included
 LAUNCHES = 3
+ROOM = 2**25  # bytes that a start needs: two segments of the write-ahead log
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class EmbeddedPostgres:
     """One server per folder, whatever the number of owners (threads, processes, users' shells).
 
     `start` reuses a running server, also one whose owner was killed; `release` stops it when no other
-    owner is left. The folder keeps the data, the password (mode 0600), the port and the log.
+    owner is left. The folder keeps the data, both roles' passwords (mode 0600), the port and the log.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -38,12 +41,14 @@ class EmbeddedPostgres:
         self._ownership = Ownership(self._folder)
         self._account: Account | None = None
         self._programs = Path()
+        self._port = 0
 
     def start(self) -> str:
         """Make sure the server runs, become one of its owners, return the URL of its database.
 
         Raises:
             EmbeddedPostgresError: the server cannot run here; the message is one line with the remedy.
+            NoRoom: it cannot run until there is room on its disk.
         """
         self._account = account_for(self._folder)
         prepare_folder(self._folder, self._account)
@@ -53,12 +58,31 @@ class EmbeddedPostgres:
                 install = reachable(install_for(self._data), self._account, self._folder.parent)
                 self._programs = install / "bin"
                 password = self._password()
+                owner = self._owner_password()
                 if not self._data.exists():
                     self._create_data()
-                return f"postgresql+psycopg2://{NAME}:{password}@{LOOPBACK}:{self._serve(password)}/{NAME}"
-            except BaseException:
+                self._port = self._serve(password, owner)
+                return _url(NAME, password, self._port, NAME)
+            except BaseException as error:
                 self._give_up()
+                if isinstance(error, EmbeddedPostgresError | OSError) and self._is_full(error):
+                    raise NoRoom(f"the disk of {self._data} is full: make room there") from error
                 raise
+
+    def _is_full(self, error: BaseException) -> bool:
+        """Return whether the disk is full: the log may have had no room to say so."""
+        if isinstance(error, OSError):
+            return error.errno in _FULL
+        disks = [folder for folder in (self._folder, self._data / "pg_wal") if folder.exists()]
+        said = any(os.strerror(number) in str(error) for number in _FULL)
+        return said or any(shutil.disk_usage(disk).free < ROOM for disk in disks)
+
+    def owner_url(self) -> str:
+        """Return the URL of the started server's maintenance database for the superuser that owns it.
+
+        The service never needs it.
+        """
+        return _url(OWNER, self._owner_password(), self._port, "postgres")
 
     def release(self) -> None:
         """Stop being an owner; the last owner stops the server. Without a start it does nothing."""
@@ -93,6 +117,18 @@ class EmbeddedPostgres:
                 f"or move {self._data} away to start empty"
             )
         file.unlink(missing_ok=True)  # from a first start that failed early
+        return self._new_password(file)
+
+    def _owner_password(self) -> str:
+        """The superuser's password; a server that an earlier release made gets one here."""
+        file = self._folder / "owner-password"
+        text = file.read_text().strip() if file.exists() else ""
+        if text:
+            return text
+        file.unlink(missing_ok=True)
+        return self._new_password(file)
+
+    def _new_password(self, file: Path) -> str:
         password = secrets.token_hex(24)
         with open(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as stream:  # noqa: PTH123
             stream.write(password)
@@ -104,20 +140,20 @@ class EmbeddedPostgres:
         unfinished = self._folder / "data.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         failure = self._run(
-            *("initdb", "-D", str(unfinished), "-U", NAME, "-E", "UTF8", "--no-locale", "--no-instructions"),
-            *("--auth=scram-sha-256", f"--pwfile={self._folder / 'password'}"),
+            *("initdb", "-D", str(unfinished), "-U", OWNER, "-E", "UTF8", "--no-locale", "--no-instructions"),
+            *("--auth=scram-sha-256", f"--pwfile={self._folder / 'owner-password'}"),
         )
         if failure is not None:
             raise EmbeddedPostgresError(f"initdb failed in {self._folder}: {failure}")
         unfinished.rename(self._data)
 
-    def _serve(self, password: str) -> int:
+    def _serve(self, password: str, owner_password: str) -> int:
         """Return the port of a server that answers and has our database."""
         end = time.monotonic() + START_SECONDS
         while True:
             port = self._running_port() or self._launch()
             try:
-                _ensure_database(port, password)
+                roles.settle(port, password, owner_password)
             except psycopg2.OperationalError as error:  # still recovering, or already stopping
                 reason = str(error).strip().splitlines()[-1]
                 if "password authentication failed" in reason:
@@ -155,7 +191,8 @@ class EmbeddedPostgres:
                 *("-w", "-t", str(START_SECONDS), "start"),
             )
             if failure is None:
-                port_file.write_text(f"{port}\n")
+                if port != kept:
+                    port_file.write_text(f"{port}\n")
                 return port
         fatal = [line for line in self._log_lines() if "FATAL" in line][-1:] or [str(failure)]
         raise EmbeddedPostgresError(f"the embedded Postgres does not start: {fatal[0]}; see {self._log}")
@@ -189,15 +226,5 @@ class EmbeddedPostgres:
         return self._account
 
 
-def _ensure_database(port: int, password: str) -> None:
-    connection = psycopg2.connect(
-        host=LOOPBACK, port=port, user=NAME, password=password, dbname="postgres", connect_timeout=10
-    )
-    try:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (NAME,))
-            if cursor.fetchone() is None:
-                cursor.execute(f"CREATE DATABASE {NAME}")
-    finally:
-        connection.close()
+def _url(role: str, password: str, port: int, database: str) -> str:
+    return f"postgresql+psycopg2://{role}:{password}@{LOOPBACK}:{port}/{database}"

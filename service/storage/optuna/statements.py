@@ -50,16 +50,21 @@ def left_behind(connection: sa.Connection) -> list[tuple[int, str]]:
     return [(row[0], row[1]) for row in connection.execute(_LEFT_BEHIND, {"key": RUN})]
 
 
-def delete_trials(connection: sa.Connection, optuna_study_id: int) -> None:
-    """Delete an Optuna study's trials, and first lock out workers that are adding to them.
+def rename_study(connection: sa.Connection, optuna_study_id: int, name: str) -> None:
+    """Give an Optuna study another name, if it is still there."""
+    renamed = sa.text("UPDATE studies SET study_name = :name WHERE study_id = :study")
+    connection.execute(renamed, {"name": name, "study": optuna_study_id})
+
+
+def delete_trials(connection: sa.Connection, optuna_study_id: int, most: int) -> int:
+    """Delete at most so many of an Optuna study's trials, and return their number.
 
     Optuna's own deletion loads every object, which takes most of a minute for 10,000 trials, and fails silently when
-    a worker adds a parameter meanwhile.
+    a worker adds a parameter meanwhile. This first locks out workers that are adding to these trials.
     """
-    study = {"study": optuna_study_id}
-    connection.execute(sa.text("SELECT FROM studies WHERE study_id = :study FOR UPDATE"), study)
-    connection.execute(sa.text("SELECT FROM trials WHERE study_id = :study FOR UPDATE"), study)
+    chosen = "SELECT trial_id FROM trials WHERE study_id = :study ORDER BY trial_id LIMIT :most FOR UPDATE"
+    trials = connection.execute(sa.text(chosen), {"study": optuna_study_id, "most": most}).scalars().all()
     for part in _PARTS:
-        of_study = "(SELECT trial_id FROM trials WHERE study_id = :study)"
-        connection.execute(sa.text(f"DELETE FROM trial_{part} WHERE trial_id IN {of_study}"), study)
-    connection.execute(sa.text("DELETE FROM trials WHERE study_id = :study"), study)
+        connection.execute(sa.text(f"DELETE FROM trial_{part} WHERE trial_id = ANY (:trials)"), {"trials": trials})
+    connection.execute(sa.text("DELETE FROM trials WHERE trial_id = ANY (:trials)"), {"trials": trials})
+    return len(trials)

@@ -1,11 +1,13 @@
 """Optuna's storage on our engine: it shares connections, joins transactions on request, and reads quickly."""
 
+import contextlib
 from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
-from optuna.storages import RDBStorage
+from optuna.storages import BaseStorage, RDBStorage
+from optuna.storages._cached_storage import _CachedStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import orm
 
@@ -62,3 +64,19 @@ class SharedStorage(RDBStorage):
         if not trials:
             self.get_study_name_from_id(study_id)  # raises what Optuna raises when there is no such study
         return trials if states is None else [trial for trial in trials if trial.state in states]
+
+
+def read_again(cache: BaseStorage) -> None:
+    """Replace the trials in a storage's cache with what the database has now.
+
+    All at once and in place: other threads are using the storage.
+    """
+    assert isinstance(cache, _CachedStorage)
+    with cache._lock:
+        fresh = _CachedStorage(cache._backend)
+        for study_id in cache._studies:
+            with contextlib.suppress(KeyError):  # there is no such study any more
+                fresh._read_trials_from_remote_storage(study_id)
+        cache._studies = {study_id: info for study_id, info in fresh._studies.items() if info.trials}
+        cache._trial_id_to_study_id_and_number = fresh._trial_id_to_study_id_and_number
+        cache._study_id_and_number_to_trial_id = fresh._study_id_and_number_to_trial_id

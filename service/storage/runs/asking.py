@@ -14,15 +14,24 @@ from service.storage.runs.holding import under_lease
 T = TypeVar("T")
 
 
-def ask(db: Database, study: optuna.Study, lease: Lease, fixed_params: Mapping[str, Any] | None = None) -> int:
+def ask(
+    db: Database,
+    study: optuna.Study,
+    lease: Lease,
+    fixed_params: Mapping[str, Any] | None = None,
+    *,
+    again: bool = False,
+) -> int:
     """Return the id of the run's trial: the one an earlier holder asked for, or a new one.
+
+    `again` is for a call after one that failed: its answer may have been lost.
 
     Raises:
         LeaseLost: the run has another holder by now; the trial of a stale holder would never end.
     """
     optuna_study_id = trials.id_of(study)
     trial_id = lease.trial_id
-    if trial_id is None and lease.token > 1:
+    if trial_id is None and (lease.token > 1 or again):
         with db.engine.connect() as connection:
             trial_id = statements.trial_of_run(connection, optuna_study_id, lease.run_id)
     if trial_id is None:

@@ -1,20 +1,30 @@
 """Gives a worker its next run: first one that was begun and lost its holder, then the next that waits."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import sqlalchemy as sa
+from psycopg2.errors import ForeignKeyViolation
+from sqlalchemy.exc import IntegrityError
 
 from service.storage.database.database import Database
-from service.storage.records import Lease
-from service.storage.runs.expressions import SPENT_S
+from service.storage.database.incarnation import INCARNATION
+from service.storage.errors import UnknownWorker
+from service.storage.records import Lease, parsed_definition
+from service.storage.runs import supply
+from service.storage.runs.expressions import SPENT_S, WHOLE
 from service.storage.states import Stage
 
+STUDY = "(SELECT {} FROM fleet.studies WHERE id = runs.study_id)"
 _LEASED = f"""
-    UPDATE fleet.runs SET state = 'running', token = token + 1,
+    UPDATE fleet.runs SET state = 'running', token = token + 1, claim = gen_random_uuid(), writes = 0,
         attempts = attempts + CASE WHEN worker_id = :worker THEN 0 ELSE 1 END,
         worker_id = :worker, lease_until = now() + make_interval(secs => :seconds), reason = NULL,
         spent_s = {SPENT_S}, leased_at = now(), started_at = coalesce(runs.started_at, now())
-    FROM next WHERE runs.id = next.id
+    FROM next WHERE runs.id = next.id AND {WHOLE}
     RETURNING runs.id AS run_id, runs.study_id, ordinal, token, attempts, trial_id, trial_number, stage, params,
-        next.first
+        claim::text, next.first, {INCARNATION} AS incarnation, {STUDY.format("definition::text")} AS definition,
+        {STUDY.format("optuna_study_id")} AS optuna_study_id
 """
 
 # First a run that this worker holds without knowing, since the answer to its claim was lost or the database
@@ -44,7 +54,7 @@ _TAKE = sa.text(
                 (SELECT count(*) FROM fleet.runs WHERE study_id = studies.id AND state = 'running') AS running
             FROM fleet.studies
             WHERE state = 'running' AND finished_at IS NULL
-                AND (stage <> 'search' OR coalesce(now() < started_at
+                AND (stage <> 'search' OR closing IS NULL AND coalesce(now() < started_at
                     + make_interval(secs => (definition->'budget'->>'wall_time')::float), true))
             ORDER BY priority DESC, running, id) s CROSS JOIN LATERAL (
             SELECT id FROM fleet.runs WHERE study_id = s.id AND state = 'waiting'
@@ -69,8 +79,36 @@ def claim(db: Database, worker_id: str, seconds: float) -> Lease | None:
     Simultaneous claims do not see each other: among studies of one priority the shares may differ by as many runs
     as there are such claims. A worker holds one run at a time; claiming again before it has ended returns the same
     run with a new token.
+
+    Raises:
+        UnknownWorker: no worker has this id; an older state of the database was restored.
     """
     values = {"worker": worker_id, "seconds": seconds}
+    lease = _claim(db, values)
+    if lease is not None:
+        supply.after_claim(db, lease)
+    elif supply.fill_empty(db):
+        lease = _claim(db, values)
+    return lease
+
+
+def _claim(db: Database, values: Mapping[str, object]) -> Lease | None:
+    try:
+        row = _claimed(db, values)
+    except IntegrityError as error:
+        if isinstance(error.orig, ForeignKeyViolation):
+            raise UnknownWorker(str(values["worker"])) from error
+        raise
+    if row is None:
+        return None
+    db.heed(row.pop("incarnation"))
+    if row["definition"] is None:  # the study was deleted just now
+        return None
+    return Lease(**{**row, "stage": Stage(row["stage"]), "definition": parsed_definition(row["definition"])})
+
+
+def _claimed(db: Database, values: Mapping[str, object]) -> dict[str, Any] | None:
+    """Return the claimed run's row, committed."""
     with db.engine.begin() as connection:
         row = connection.execute(_ADOPT, values).one_or_none() or connection.execute(_TAKE, values).one_or_none()
         if row is None:
@@ -78,4 +116,4 @@ def claim(db: Database, worker_id: str, seconds: float) -> Lease | None:
         lease = dict(row._mapping)
         if lease.pop("first"):
             connection.execute(_BEGIN, {"id": row.study_id})
-    return Lease(**{**lease, "stage": Stage(row.stage)})
+    return lease

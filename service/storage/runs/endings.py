@@ -1,5 +1,6 @@
 """Ends runs and, with the last of them, their study."""
 
+import time
 from collections.abc import Sequence
 
 import sqlalchemy as sa
@@ -7,8 +8,11 @@ import sqlalchemy as sa
 from service.storage.database.database import Database
 from service.storage.optuna.statements import VALUES
 from service.storage.runs import confirmation, limits
-from service.storage.runs.expressions import SPENT_S
+from service.storage.runs.expressions import SPENT_S, WHOLE
 from service.storage.states import RunState, storable
+
+CANCEL_S = 2.0  # s for which a caller cancels runs: enough for all that wait in any study but those of old databases
+BATCH = 100  # runs that one transaction cancels: some 10 ms
 
 # The values are always those that Optuna was told; a run without a trial has its own.
 _END = sa.text(
@@ -20,25 +24,43 @@ _END = sa.text(
     """
 )
 
+# The decision that no further run begins: claims heed it at once, and what waits is cancelled afterwards.
+_CLOSE = sa.text(
+    """
+    UPDATE fleet.studies SET closing = :reason, dropped = dropped + to_come, to_come = 0
+    WHERE id = :study AND (closing IS NULL OR to_come > 0)
+    """
+)
+# A run that is being claimed at this moment is not waited for: it ends as one in training does. The study is not
+# locked, and may have been extended or be confirmed by now: the runs that this added are not cancelled.
 _CANCEL_WAITING = sa.text(
     """
     UPDATE fleet.runs SET state = 'cancelled', finished_at = now(), reason = :reason
-    WHERE study_id = :study AND state = 'waiting'
+    WHERE id = ANY (ARRAY(SELECT id FROM fleet.runs WHERE study_id = :study AND state = 'waiting'
+        ORDER BY id LIMIT :batch FOR UPDATE SKIP LOCKED))
+        AND EXISTS (SELECT FROM fleet.studies WHERE id = :study
+            AND (state = 'stopped' OR stage = 'search' AND closing IS NOT NULL))
     """
 )
 
 _HAS = "EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND state = '{}')"
 
-# Studies whose end is due: no run is open, or the waiting ones may not begin.
+# Studies whose end is due: no run is open, or the waiting ones may not begin; of some that is still to be asked.
 _DUE = sa.text(
     f"""
-    SELECT s.id FROM fleet.studies s WHERE s.finished_at IS NULL AND s.id = coalesce(:study, s.id)
-        AND CASE WHEN {_HAS.format("waiting")} THEN ({limits.REASON}) IS NOT NULL
-            ELSE NOT {_HAS.format("running")} END
+    SELECT s.id, o.waits AND ({limits.AT_ONCE}) IS NULL AS is_to_be_asked
+    FROM fleet.studies s CROSS JOIN LATERAL (SELECT s.to_come > 0 OR {_HAS.format("waiting")} AS waits) o
+    WHERE s.finished_at IS NULL AND s.id = coalesce(:study, s.id) AND {WHOLE} AND CASE
+        WHEN o.waits THEN ({limits.AT_ONCE}) IS NOT NULL OR {limits.HAS_OTHERS}
+        ELSE NOT {_HAS.format("running")} END
     """
 )
 _LOCK = sa.text("SELECT 1 FROM fleet.studies WHERE id = :study AND finished_at IS NULL FOR UPDATE")
-_OPEN = sa.text(f"SELECT {_HAS.format('waiting')} OR {_HAS.format('running')} FROM fleet.studies s WHERE id = :study")
+_OPEN = sa.text(
+    f"""
+    SELECT s.to_come > 0 OR {_HAS.format("waiting")} OR {_HAS.format("running")} FROM fleet.studies s WHERE id = :study
+    """
+)
 _FINISH = sa.text("UPDATE fleet.studies SET finished_at = now() WHERE id = :study")
 
 
@@ -56,25 +78,63 @@ def end_run(
     connection.execute(_END, {"run": run_id, **ending, "values": values and list(values)})
 
 
-def close_finished_studies(db: Database, study_id: int | None = None) -> int:
-    """Cancel what waits in studies that were stopped or reached a limit, confirm or finish those without open runs,
-    and return how many runs were cancelled.
+def close(connection: sa.Connection, study_id: int, reason: str) -> None:
+    """Let no further run of the study's search begin; the caller has locked the study.
 
-    Call it after the commit that ended a run: the last of two that end at once sees both.
+    Claims heed it from its commit on. `close_finished_studies` cancels the runs that wait.
     """
+    connection.execute(_CLOSE, {"study": study_id, "reason": reason})
+
+
+def close_finished_studies(db: Database, study_id: int | None = None, seconds: float = CANCEL_S) -> int:
+    """Cancel what waits in studies that were stopped or reached a limit, confirm or finish those without open runs,
+    and return how many runs were cancelled, not counting those that had no rows.
+
+    After about so many `seconds` the rest is left to the next call, of anybody. Call it after the commit that ended a
+    run: the last of two that end at once sees both.
+    """
+    until = time.monotonic() + seconds
     with db.engine.connect() as connection:
-        due = connection.execute(_DUE, {"study": study_id}).scalars().all()
-    return sum(_close(db, study) for study in due)
+        due = [
+            row.id
+            for row in connection.execute(_DUE, {"study": study_id}).all()
+            if not row.is_to_be_asked or limits.reached(connection, row.id) is not None
+        ]
+    return sum(_close(db, study, until) for study in due)
 
 
-def _close(db: Database, study_id: int) -> int:
+def _close(db: Database, study_id: int, until: float) -> int:
     """Do what `close_finished_studies` does for one study, checked again under a lock on it."""
     study = {"study": study_id}
     with db.engine.begin() as connection:
         if connection.execute(_LOCK, study).one_or_none() is None:
             return 0
         reason = limits.reached(connection, study_id)
-        cancelled = 0 if reason is None else connection.execute(_CANCEL_WAITING, {**study, "reason": reason}).rowcount
-        if not connection.execute(_OPEN, study).scalar_one() and not confirmation.schedule(connection, study_id):
-            connection.execute(_FINISH, study)
+        if reason is None:
+            _finish(connection, study_id)
+            return 0
+        close(connection, study_id, reason)
+    cancelled = _cancel_waiting(db, study_id, reason, until)
+    with db.engine.begin() as connection:
+        if connection.execute(_LOCK, study).one_or_none() is not None:
+            _finish(connection, study_id)
     return cancelled
+
+
+def _finish(connection: sa.Connection, study_id: int) -> None:
+    """Confirm or finish the study, which the caller has locked, if no run is open."""
+    study = {"study": study_id}
+    if not connection.execute(_OPEN, study).scalar_one() and not confirmation.schedule(connection, study_id):
+        connection.execute(_FINISH, study)
+
+
+def _cancel_waiting(db: Database, study_id: int, reason: str, until: float) -> int:
+    """Cancel the study's waiting runs in short transactions, and return how many."""
+    values = {"study": study_id, "reason": reason, "batch": BATCH}
+    cancelled = 0
+    while True:
+        with db.engine.begin() as connection:
+            batch = connection.execute(_CANCEL_WAITING, values).rowcount
+        cancelled += batch
+        if batch < BATCH or time.monotonic() > until:
+            return cancelled

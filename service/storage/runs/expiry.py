@@ -8,11 +8,13 @@ from optuna.trial import FrozenTrial
 
 from service.storage.database.database import Database
 from service.storage.optuna import infeasible, statements, trials
-from service.storage.runs import history
+from service.storage.runs import counting, history, removal
 from service.storage.runs.endings import close_finished_studies, end_run
-from service.storage.runs.expressions import METRIC, SIGN
+from service.storage.runs.expressions import METRIC, SIGN, WHOLE
 from service.storage.runs.history import Attempt
 from service.storage.states import STUDY_STOPPED, AttemptState, RunState
+
+SWEEP_S = 0.0  # s: a worker's next claim waits for one batch of each
 
 _LOST = sa.text(
     f"""
@@ -20,7 +22,7 @@ _LOST = sa.text(
     JOIN fleet.studies s ON s.id = r.study_id
     WHERE r.state = 'running' AND r.lease_until < now()
         AND pg_postmaster_start_time() < now() - interval '5 seconds'
-        AND (s.state = 'stopped' OR r.attempts > (s.definition->>'retries')::int)
+        AND (s.state = 'stopped' OR r.attempts > (s.definition->>'retries')::int) AND {WHOLE}
     LIMIT 1 FOR UPDATE OF r SKIP LOCKED
     """
 )
@@ -42,17 +44,30 @@ def expire(db: Database) -> int:
 
     These are runs whose leases ended once more than their study's `retries`, runs of stopped studies whose holder
     died, and waiting runs of studies that were stopped or reached a limit. A run whose trial has ended in Optuna ends
-    in the same way, and Optuna trials that ended runs left behind fail. Any worker may call this at any time.
+    in the same way, and Optuna trials that ended runs left behind fail. `tidy` does a piece of
+    its work. Any worker may call this at any time.
     """
+    db.keep_up()
     ended = 0
     while _end_a_lost_run(db):
         ended += 1
-    ended += close_finished_studies(db)
+    ended += tidy(db, SWEEP_S)[0]
     with db.engine.connect() as connection:
         behind = statements.left_behind(connection)
     for trial_id, reason in behind:
         trials.fail(db, trial_id, reason)
     return ended
+
+
+def tidy(db: Database, seconds: float) -> tuple[int, bool]:
+    """Cancel what waits in studies that were stopped or reached a limit, add counts up, and remove what deleted studies
+    left; return how many runs were cancelled, and whether anything may be left to do.
+
+    Where much is left, each of the three takes about so many seconds. Anybody may call this at any time.
+    """
+    cancelled = close_finished_studies(db, seconds=seconds)
+    are_left = [counting.fold(db, seconds), removal.remove(db, seconds)]
+    return cancelled, cancelled > 0 or any(are_left)
 
 
 def _end_a_lost_run(db: Database) -> bool:

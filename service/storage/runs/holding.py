@@ -1,4 +1,8 @@
-"""The writes of a run's holder, always under its token."""
+"""The writes of a run's holder, always under its token and its claim.
+
+Each of them is counted in the run's row and, once it is committed, in the lease. A database that was set back to an
+earlier state, by a restored dump or otherwise, lacks some of them, and refuses the holder.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -11,16 +15,18 @@ from service.storage.errors import LeaseLost
 from service.storage.optuna.statements import REPORT
 from service.storage.records import CurvePoint, Lease
 from service.storage.runs.endings import close_finished_studies, end_run
-from service.storage.runs.expressions import SPENT_S
+from service.storage.runs.expressions import HELD, SPENT_S, WHOLE
 from service.storage.states import RunState, StudyState, storable
 
 T = TypeVar("T")
 
+_HELD = f"{HELD.format('runs')} AND runs.state = 'running' AND {WHOLE}"
+
 _EPOCH = sa.text(
     f"""
     WITH held AS (
-        UPDATE fleet.runs SET epoch = :epoch WHERE id = :run AND token = :token AND state = 'running'
-        RETURNING id, trial_id),
+        UPDATE fleet.runs SET epoch = :epoch, writes = writes + 1 WHERE {_HELD}
+        RETURNING id, trial_id, writes),
     written AS (
         INSERT INTO fleet.curves (run_id, repeat, epoch, split, metric, value)
         SELECT held.id, p.repeat, p.epoch, p.split, p.metric, p.value FROM held, unnest(
@@ -29,14 +35,14 @@ _EPOCH = sa.text(
         ) AS p (repeat, epoch, split, metric, value)
         ON CONFLICT (run_id, repeat, epoch, split, metric) DO UPDATE SET value = excluded.value),
     reported AS ({REPORT})
-    SELECT count(*) FROM held
+    SELECT writes FROM held
     """
 )
 
 _RENEW = sa.text(
-    """
+    f"""
     UPDATE fleet.runs r SET lease_until = now() + make_interval(secs => :seconds)
-    FROM fleet.studies s WHERE s.id = r.study_id AND r.id = :run AND r.token = :token AND r.state = 'running'
+    FROM fleet.studies s WHERE s.id = r.study_id AND {HELD.format("r")} AND r.state = 'running'
     RETURNING s.state
     """
 )
@@ -45,7 +51,7 @@ _HAND_BACK = sa.text(
     f"""
     UPDATE fleet.runs SET state = 'waiting', attempts = attempts - :forgiven, worker_id = NULL, reason = :reason,
         spent_s = {SPENT_S}, leased_at = NULL, lease_until = NULL
-    WHERE id = :run AND token = :token AND state = 'running'
+    WHERE {_HELD}
     """
 )
 
@@ -71,9 +77,10 @@ def under_lease(db: Database, lease: Lease, call: Callable[[], T]) -> T:
         LeaseLost: as for `renew`; `call` was not made.
     """
     with db.transaction() as connection:
-        if not _is_held(connection, lease):
-            raise LeaseLost(lease.run_id, lease.token)
-        return call()
+        writes = _update(connection, lease)
+        done = call()
+    lease.written.count = writes
+    return done
 
 
 def attach(
@@ -88,8 +95,10 @@ def attach(
     """
     suggested = {} if params is None else {"params": dict(params)}
     with db.engine.begin() as connection:
-        _update(connection, lease, trial_id=trial_id, trial_number=trial_number, epoch=0, facts={}, **suggested)
+        note = {"trial_id": trial_id, "trial_number": trial_number, "epoch": 0, "facts": {}, **suggested}
+        writes = _update(connection, lease, **note)
         connection.execute(curves.delete().where(curves.c.run_id == lease.run_id))
+    lease.written.count = writes
 
 
 def note_facts(db: Database, lease: Lease, facts: Mapping[str, Any]) -> None:
@@ -99,7 +108,8 @@ def note_facts(db: Database, lease: Lease, facts: Mapping[str, Any]) -> None:
         LeaseLost: as for `renew`.
     """
     with db.engine.begin() as connection:
-        _update(connection, lease, facts=dict(facts))
+        writes = _update(connection, lease, facts=dict(facts))
+    lease.written.count = writes
 
 
 def record_epoch(
@@ -125,9 +135,10 @@ def record_epoch(
         "reported": reported,
     }
     with db.engine.begin() as connection:
-        held = connection.execute(_EPOCH, {**_key(lease), "epoch": epoch, **columns}).scalar_one()
-    if not held:
+        writes = connection.execute(_EPOCH, {**_key(lease), "epoch": epoch, **columns}).scalar_one_or_none()
+    if writes is None:
         raise LeaseLost(lease.run_id, lease.token)
+    lease.written.count = writes
 
 
 def finish(
@@ -176,27 +187,32 @@ def hand_back(db: Database, lease: Lease, reason: str | None = None, *, attempte
 
 
 def _is_held(connection: sa.Connection, lease: Lease) -> bool:
-    """Whether this holder still has the run; it cannot be taken over until the transaction ends."""
-    held = "SELECT 1 FROM fleet.runs WHERE id = :run AND token = :token AND state = 'running' FOR UPDATE"
+    """Whether this holder still has the run; it cannot be taken over until the transaction ends.
+
+    For a transaction that changes the run afterwards. A second change of a row in one transaction would lock its study,
+    which a deletion locks before the run.
+    """
+    held = f"SELECT 1 FROM fleet.runs WHERE {_HELD} FOR UPDATE"
     return connection.execute(sa.text(held), _key(lease)).one_or_none() is not None
 
 
 def _refuse_unless_brought_to(connection: sa.Connection, lease: Lease, state: RunState) -> None:
     """Raise LeaseLost unless an earlier call, whose answer was lost, has brought the run to this state."""
-    done = "SELECT 1 FROM fleet.runs WHERE id = :run AND token = :token AND state = :state"
+    done = f"SELECT 1 FROM fleet.runs WHERE {HELD.format('runs')} AND state = :state"
     if connection.execute(sa.text(done), {**_key(lease), "state": state}).one_or_none() is None:
         raise LeaseLost(lease.run_id, lease.token)
 
 
-def _key(lease: Lease) -> dict[str, int]:
-    return {"run": lease.run_id, "token": lease.token}
+def _key(lease: Lease) -> dict[str, object]:
+    return {"run": lease.run_id, "token": lease.token, "claim": lease.claim, "writes": lease.written.count}
 
 
-def _update(connection: sa.Connection, lease: Lease, **values: object) -> None:
-    changed = connection.execute(
-        runs.update()
-        .where(runs.c.id == lease.run_id, runs.c.token == lease.token, runs.c.state == "running")
-        .values(**values)
-    )
-    if changed.rowcount == 0:
+def _update(connection: sa.Connection, lease: Lease, **values: object) -> int:
+    """Change the run's row and return the number of this write; the run cannot be taken over until the transaction
+    ends."""
+    held = runs.update().where(sa.text(_HELD).bindparams(**_key(lease)))
+    changed = connection.execute(held.values(**values, writes=runs.c.writes + 1).returning(runs.c.writes))
+    writes: int | None = changed.scalar_one_or_none()
+    if writes is None:
         raise LeaseLost(lease.run_id, lease.token)
+    return writes

@@ -9,7 +9,7 @@ from search_spaces.budget import MOST_TRIALS
 from service.storage.database.database import Database
 from service.storage.errors import NotConfirmable, NotExtendable, UnknownStudy
 from service.storage.records import StudyRecord
-from service.storage.runs import confirmation, limits
+from service.storage.runs import confirmation, limits, supply
 from service.storage.studies import studies
 
 _LOCK = sa.text("SELECT id, state, stage, finished_at, definition FROM fleet.studies WHERE name = :name FOR UPDATE")
@@ -22,18 +22,11 @@ _OPEN_AGAIN = """
 """
 _EXTEND = sa.text(
     f"""
-    UPDATE fleet.studies SET {_OPEN_AGAIN}, stage = 'search',
+    UPDATE fleet.studies SET {_OPEN_AGAIN}, stage = 'search', closing = NULL, to_come = to_come + :more,
         definition = jsonb_set(definition, '{{budget,trials}}', to_jsonb(cast(:trials AS int)))
     WHERE id = :study
     """
 )
-_ADD = sa.text(
-    """
-    INSERT INTO fleet.runs (study_id, ordinal) SELECT :study, last + n FROM generate_series(1, :trials) n,
-        (SELECT max(ordinal) AS last FROM fleet.runs WHERE study_id = :study) present
-    """
-)
-
 _CONFIRM = sa.text(
     f"""
     UPDATE fleet.studies SET {_OPEN_AGAIN},
@@ -65,11 +58,11 @@ def extend(db: Database, name: str, trials: int) -> StudyRecord:
         total = row.definition["budget"]["trials"] + trials
         if total > MOST_TRIALS:
             raise NotExtendable(name, f"budget.trials must be at most {MOST_TRIALS}, got {total}")
-        connection.execute(_EXTEND, {"study": row.id, "trials": total})
+        connection.execute(_EXTEND, {"study": row.id, "trials": total, "more": trials})
         reason = limits.reached(connection, row.id)
         if reason is not None:
             raise NotExtendable(name, f"{reason}: submit it under another name with a larger budget")
-        connection.execute(_ADD, {"study": row.id, "trials": trials})
+        supply.fill(connection, row.id)
     return studies.get(db, name)
 
 

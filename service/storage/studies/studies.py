@@ -1,9 +1,7 @@
 """Studies: created as a whole or not at all, listed, paused, stopped, deleted."""
 
 import contextlib
-import json
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, Literal
 
 import optuna
@@ -15,18 +13,20 @@ from search_spaces import StudyDefinition, StudyShape
 from service.storage.database.database import Database
 from service.storage.database.tables import studies
 from service.storage.errors import IllegalTransition, StudyExists, UnknownStudy
-from service.storage.optuna.statements import delete_trials
-from service.storage.records import StudyRecord, TrialRecord
-from service.storage.runs.endings import close_finished_studies
-from service.storage.runs.expressions import SIGN, SPENT_S
-from service.storage.states import RunState, Stage, StudyState
+from service.storage.records import StudyRecord, TrialRecord, parsed_definition
+from service.storage.runs import counting, removal, supply
+from service.storage.runs.endings import close, close_finished_studies
+from service.storage.runs.expressions import HELD_IN_SEARCH_S, SIGN
+from service.storage.states import STUDY_STOPPED, RunState, Stage, StudyState
 from service.storage.studies import trials
+
+REMOVE_S = 2.0  # s for which a caller who deletes a study removes what it leaves
 
 Intention = Literal["running", "paused", "stopped"]
 
 
 def create(db: Database, definition: StudyDefinition) -> StudyRecord:
-    """Create the study, its Optuna study and its queue of `definition.trials` runs.
+    """Create the study, its Optuna study and its queue of `definition.trials` runs, the first of them with rows.
 
     Our transaction encloses Optuna's: a study is visible only as a whole. A crash in between leaves at most an empty
     Optuna study, which the next study of its name replaces.
@@ -50,13 +50,11 @@ def create(db: Database, definition: StudyDefinition) -> StudyRecord:
                     optuna_study_id=optuna_study_id,
                     definition=definition.model_dump(mode="json"),
                     priority=definition.priority,
+                    to_come=definition.trials,
                 )
                 .returning(studies.c.id)
             ).scalar_one()
-            connection.execute(
-                sa.text("INSERT INTO fleet.runs (study_id, ordinal) SELECT :study, generate_series(0, :last)"),
-                {"study": study_id, "last": definition.trials - 1},
-            )
+            supply.fill(connection, study_id)
         except BaseException:
             with contextlib.suppress(Exception):  # the first error is the one to report
                 db.optuna.delete_study(optuna_study_id)
@@ -76,14 +74,6 @@ def get(db: Database, name: str) -> StudyRecord:
     return found[0]
 
 
-def definition_of(db: Database, study_id: int) -> tuple[StudyShape, int] | None:
-    """Return the study's definition and the id of its Optuna study, or None if it was deleted."""
-    columns = (studies.c.definition.cast(sa.Text).label("definition"), studies.c.optuna_study_id)
-    with db.engine.connect() as connection:
-        row = connection.execute(sa.select(*columns).where(studies.c.id == study_id)).one_or_none()
-    return None if row is None else (_parsed(row.definition), row.optuna_study_id)
-
-
 def count(db: Database) -> int:
     """Return the number of studies."""
     with db.engine.connect() as connection:
@@ -96,7 +86,8 @@ def page(db: Database, limit: int = 100, offset: int = 0) -> list[StudyRecord]:
 
 
 def set_state(db: Database, name: str, state: Intention) -> StudyRecord:
-    """Pause, resume or stop the study. Stopping is for good, and cancels what waits.
+    """Pause, resume or stop the study. Stopping is for good, and cancels what waits: its record says so at once, and
+    what is not cancelled within seconds is cancelled afterwards.
 
     Raises:
         UnknownStudy: there is none of this name.
@@ -110,6 +101,8 @@ def set_state(db: Database, name: str, state: Intention) -> StudyRecord:
             if row.state == "stopped" or row.finished_at is not None:
                 raise IllegalTransition(name, _state(row), state)
             connection.execute(studies.update().where(studies.c.id == row.id).values(state=state))
+            if state == "stopped":
+                close(connection, row.id, STUDY_STOPPED)
     if state == "stopped":
         close_finished_studies(db, row.id)  # cancels what waits
     return get(db, name)
@@ -131,18 +124,15 @@ def set_priority(db: Database, name: str, priority: int) -> StudyRecord:
 def delete(db: Database, name: str) -> None:
     """Delete the study with its runs, curves and Optuna trials; its workers notice and take other runs.
 
+    It is gone at once, and its name is free. What of a large study is not removed within seconds is removed afterwards.
+
     Raises:
         UnknownStudy: there is none of this name.
     """
     with db.engine.begin() as connection:
-        optuna_study_id = connection.execute(
-            studies.delete().where(studies.c.name == name).returning(studies.c.optuna_study_id)
-        ).scalar_one_or_none()
-        if optuna_study_id is None:
+        if not removal.delete(connection, name):
             raise UnknownStudy(name)
-        delete_trials(connection, optuna_study_id)
-    with contextlib.suppress(KeyError):  # somebody deleted it in Optuna's dashboard
-        db.optuna.delete_study(optuna_study_id)  # the rest of it, and its cache
+    removal.remove(db, REMOVE_S)
 
 
 def _create_in_optuna(db: Database, definition: StudyDefinition) -> int:
@@ -171,73 +161,77 @@ def _state(row: sa.Row[tuple[object, ...]]) -> StudyState:
     return StudyState(row.state)
 
 
-@lru_cache(maxsize=1024)  # more than the longest page
-def _parsed(text: str) -> StudyShape:
-    """Return the definition, cached since it is read far more often than written, and without today's rules."""
-    return StudyShape.model_validate(json.loads(text))
-
-
-# The number, the device time and the best of every study's runs, by stage and state. Arrays are compared element by
-# element: the lowest cost comes first, then the earlier run; the id is the last element.
-_WITH_RUNS = """
-    WITH page AS MATERIALIZED (
-        SELECT *, {sign} AS sign FROM fleet.studies {which})
-    SELECT id, name, optuna_study_id, cast(definition AS text) AS definition, state, priority, created_at, started_at,
-        finished_at, by_state
+# The best run of a stage of the study `page`: the lowest cost comes first, then the earlier run.
+_BEST = """
+    CASE page.sign WHEN 1 THEN (SELECT id FROM fleet.runs WHERE {which} AND values[1] IS NOT NULL
+            ORDER BY values[1], trial_number, ordinal LIMIT 1)
+        ELSE (SELECT id FROM fleet.runs
+            WHERE {which} AND values[1] = (SELECT max(values[1]) FROM fleet.runs WHERE {which})
+            ORDER BY trial_number, ordinal LIMIT 1) END
+"""
+_OF_STAGE = "study_id = page.id AND stage = '{}' AND state = 'complete'"
+_WITH_RUNS = f"""
+    WITH page AS MATERIALIZED (SELECT *, {SIGN.format("definition")} AS sign FROM fleet.studies {{which}})
+    SELECT counted.*, id, name, optuna_study_id, cast(definition AS text) AS definition, state, priority, created_at,
+        started_at, finished_at, stage, to_come, dropped, closing,
+        CASE WHEN search_running > 0 THEN {HELD_IN_SEARCH_S.format("page.id")} ELSE 0 END AS held_s,
+        CASE WHEN search_complete > 0 THEN {_BEST.format(which=_OF_STAGE.format(Stage.SEARCH))} END AS best,
+        CASE WHEN confirmation_complete > 0 AND finished_at IS NOT NULL AND state <> 'stopped'
+            THEN {_BEST.format(which=_OF_STAGE.format(Stage.CONFIRMATION))} END AS winner
     FROM page CROSS JOIN LATERAL (
-        SELECT json_agg(json_build_array(stage, state, runs, spent_s, best[4])) AS by_state FROM (
-            SELECT stage, state, count(*) AS runs, sum({spent_s}) AS spent_s, min(
-                ARRAY[values[1] * page.sign, trial_number, ordinal, id]) FILTER (WHERE values[1] IS NOT NULL) AS best
-            FROM fleet.runs WHERE study_id = page.id GROUP BY stage, state) grouped) summed
+        SELECT {counting.BY_STAGE} FROM fleet.run_counts WHERE study_id = page.id) counted
     ORDER BY id DESC
 """
-_NO_RUNS = {state.value: 0 for state in RunState}
+
+
+_STATES = [state.value for state in RunState]
 
 
 def _records(db: Database, which: str, **values: object) -> list[StudyRecord]:
     """The studies that the clauses `which` select: one statement for them, one for their best runs."""
-    statement = sa.text(_WITH_RUNS.format(which=which, spent_s=SPENT_S, sign=SIGN.format("definition")))
     with db.engine.connect() as connection:
-        rows = [_Row(row) for row in connection.execute(statement, values).all()]
-        named = {run_id: row.definition for row in rows for run_id in (row.best, row.winner) if run_id is not None}
+        rows = connection.execute(sa.text(_WITH_RUNS.format(which=which)), values).all()
+        definitions = [parsed_definition(row.definition) for row in rows]
+        named = {
+            run_id: definition
+            for row, definition in zip(rows, definitions, strict=True)
+            for run_id in (row.best, row.winner)
+            if run_id is not None
+        }
         runs = trials.by_id(connection, named)
-    return [row.record(runs) for row in rows]
+    return [_record(row, definition, runs) for row, definition in zip(rows, definitions, strict=True)]
 
 
-class _Row:
-    """A row of `_WITH_RUNS`, which names the runs that belong to the study's record."""
-
-    def __init__(self, row: sa.Row[Any]) -> None:
-        self._row = row
-        self._counts = {stage.value: dict(_NO_RUNS) for stage in Stage}
-        self._spent_s = 0.0
-        best: dict[str, int | None] = {}
-        for stage, state, runs, spent_s, best_run in row.by_state or ():  # NULL for a study without runs
-            self._counts[stage][state] = runs
-            if stage == Stage.SEARCH:
-                self._spent_s += spent_s
-            if state == RunState.COMPLETE:
-                best[stage] = best_run
-        self.definition = _parsed(row.definition)
-        self._state = _state(row)
-        self.best = best.get(Stage.SEARCH)
-        self.winner = best.get(Stage.CONFIRMATION) if self._state is StudyState.COMPLETE else None
-
-    def record(self, runs: Mapping[int, TrialRecord]) -> StudyRecord:
-        """The study's record, with its best runs from `runs`; a run that has just been deleted is missing there."""
-        return StudyRecord(
-            id=self._row.id,
-            name=self._row.name,
-            definition=self.definition,
-            state=self._state,
-            created_at=self._row.created_at,
-            started_at=self._row.started_at,
-            finished_at=self._row.finished_at,
-            counts=self._counts[Stage.SEARCH],
-            best=None if self.best is None else runs.get(self.best),
-            optuna_study_id=self._row.optuna_study_id,
-            priority=self._row.priority,
-            device_time_s=self._spent_s,
-            confirmation=self._counts[Stage.CONFIRMATION],
-            winner=None if self.winner is None else runs.get(self.winner),
-        )
+def _record(row: sa.Row[Any], definition: StudyShape, runs: Mapping[int, TrialRecord]) -> StudyRecord:
+    """The study's record, with its best runs from `runs`; a run that has just been deleted is missing there."""
+    numbers = iter(row)  # as `counting.BY_STAGE` has them
+    search = dict(zip(_STATES, numbers, strict=False))
+    spent_s = next(numbers)
+    confirmation = dict(zip(_STATES, numbers, strict=False))
+    search[RunState.WAITING] += row.to_come
+    search[RunState.CANCELLED] += row.dropped
+    cancels = row.state == "stopped" or (row.closing is not None and row.stage == Stage.SEARCH)
+    if cancels:
+        for counts in (search, confirmation):
+            counts[RunState.CANCELLED] += counts[RunState.WAITING]
+            counts[RunState.WAITING] = 0
+    return StudyRecord(
+        id=row.id,
+        name=row.name,
+        definition=definition,
+        state=_state(row),
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        counts=search,
+        best=runs.get(row.best),
+        optuna_study_id=row.optuna_study_id,
+        priority=row.priority,
+        device_time_s=spent_s + row.held_s,
+        confirmation=confirmation,
+        winner=runs.get(row.winner),
+        to_come=row.to_come,
+        dropped=row.dropped,
+        closing=row.closing,
+        cancels=cancels,
+    )

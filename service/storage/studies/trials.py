@@ -1,6 +1,8 @@
 """Trials for people: the runs of a study with their parameters and results."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from sys import intern
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +13,8 @@ from service.storage.database.tables import runs, workers
 from service.storage.errors import UnknownTrial
 from service.storage.records import StudyRecord, TrialRecord
 from service.storage.states import BEGUN_STATES, RunState, Stage
+
+PIECE = 5_000  # rows that are fetched at once where all are read
 
 _BY_ID = sa.text(
     """
@@ -31,26 +35,44 @@ def page(
     *,
     stage: Stage | None = None,
 ) -> list[TrialRecord]:
-    """Return a page of the study's runs in the order of its queue, or only those of one state or stage."""
-    query = _runs_of(study.id).order_by(runs.c.ordinal).limit(limit).offset(offset)
+    """Return a page of the study's runs in the order of its queue, or only those of one state or stage.
+
+    Runs of the search that have no rows stand behind the others, with the `run_id` 0.
+    """
+    query = _runs_of(study.id).order_by(runs.c.ordinal).limit(limit)
+    is_whole = state is None and stage is None  # the whole queue has no gaps
+    query = query.where(runs.c.ordinal >= offset) if is_whole else query.offset(offset)
     if state is not None:
-        query = query.where(runs.c.state == state)
+        query = query.where(runs.c.state.in_(_stored_as(study, state)))
     if stage is not None:
         query = query.where(runs.c.stage == stage)
-    return _all(db, query, study.definition)
+    rows = _all(db, query, study)
+    return rows if stage is Stage.CONFIRMATION else [*rows, *_without_rows(study, state, limit, offset)]
 
 
-def begun(db: Database, study: StudyRecord) -> list[TrialRecord]:
-    """Return every run of the search that was begun and not cancelled, by trial number, and those without one last."""
+def begun(db: Database, study: StudyRecord, every: int = 1, best: int = 0) -> list[TrialRecord]:
+    """Return every run of the search that was begun and not cancelled, by trial number, and those without one last.
+
+    Or every `every`-th of the queue, and the `best` best ones by the first objective.
+    """
     wanted = (runs.c.stage == Stage.SEARCH, runs.c.state.in_(BEGUN_STATES))
     query = _runs_of(study.id).where(*wanted).order_by(runs.c.trial_number.nulls_last(), runs.c.ordinal)
-    return _all(db, query, study.definition)
+    if every > 1:
+        value = runs.c["values"][1]
+        cost = -value if study.definition.objectives[0].maximizes else value
+        ended = (runs.c.study_id == study.id, runs.c.stage == Stage.SEARCH, runs.c.state == RunState.COMPLETE)
+        first = sa.select(runs.c.id).where(*ended).order_by(cost).limit(best)
+        query = query.where(sa.or_(runs.c.ordinal % every == 0, runs.c.id.in_(first)))
+    shared: dict[str, Mapping[str, Any]] = {}
+    with db.engine.connect() as connection:
+        rows = connection.execute(query, execution_options={"yield_per": PIECE})
+        return [_shown(study, _record(row, study.definition, shared)) for row in rows]
 
 
 def confirming(db: Database, study: StudyRecord) -> list[TrialRecord]:
     """Return every run of the study's confirmation, by place."""
     query = _runs_of(study.id).where(runs.c.stage == Stage.CONFIRMATION).order_by(runs.c.ordinal)
-    return _all(db, query, study.definition)
+    return _all(db, query, study)
 
 
 def get(db: Database, study: StudyRecord, number: int, stage: Stage = Stage.SEARCH) -> TrialRecord:
@@ -65,7 +87,7 @@ def get(db: Database, study: StudyRecord, number: int, stage: Stage = Stage.SEAR
         row = connection.execute(query.where(numbered == number).limit(1)).one_or_none()
     if row is None:
         raise UnknownTrial(study.name, stage.called(number))
-    return _record(row, study.definition)
+    return _shown(study, _record(row, study.definition))
 
 
 def by_id(connection: sa.Connection, definitions: Mapping[int, StudyShape]) -> dict[int, TrialRecord]:
@@ -84,12 +106,62 @@ def _runs_of(study_id: int) -> sa.Select[Any]:
     return joined.outerjoin(placed, placed.c.id == runs.c.id).where(runs.c.study_id == study_id)
 
 
-def _all(db: Database, query: sa.Select[Any], definition: StudyShape) -> list[TrialRecord]:
+def _all(db: Database, query: sa.Select[Any], study: StudyRecord) -> list[TrialRecord]:
     with db.engine.connect() as connection:
-        return [_record(row, definition) for row in connection.execute(query).all()]
+        return [_shown(study, _record(row, study.definition)) for row in connection.execute(query).all()]
 
 
-def _record(row: sa.Row[Any], definition: StudyShape) -> TrialRecord:
+def _stored_as(study: StudyRecord, state: RunState) -> Collection[RunState]:
+    """The states in which rows have runs that are shown in this one: what is to be cancelled is shown as cancelled."""
+    if not study.cancels:
+        return [state]
+    return {RunState.CANCELLED: [RunState.CANCELLED, RunState.WAITING], RunState.WAITING: []}.get(state, [state])
+
+
+def _shown(study: StudyRecord, run: TrialRecord) -> TrialRecord:
+    if run.state is RunState.WAITING and study.cancels:
+        return replace(run, state=RunState.CANCELLED, reason=study.closing)
+    return run
+
+
+def _without_rows(study: StudyRecord, state: RunState | None, limit: int, offset: int) -> list[TrialRecord]:
+    """The runs of the search on this page that have no rows."""
+    numbers = {RunState.CANCELLED: study.dropped, RunState.WAITING: study.to_come}
+    states = [(one, number) for one, number in numbers.items() if state in (None, one)]
+    counts = (study.counts, study.confirmation)
+    total = sum(sum(by_state.values()) if state is None else by_state[state] for by_state in counts)
+    begin = total - sum(number for _, number in states)  # those with rows come first
+    found: list[TrialRecord] = []
+    for one, number in states:
+        places = range(max(begin, offset), min(begin + number, offset + limit))
+        found.extend([_rowless(one, study.closing if one is RunState.CANCELLED else None)] * len(places))
+        begin += number
+    return found
+
+
+def _rowless(state: RunState, reason: str | None) -> TrialRecord:
+    return TrialRecord(
+        run_id=0,
+        number=None,
+        state=state,
+        params={},
+        variant="",
+        values=None,
+        best_epoch=None,
+        epoch=0,
+        attempts=0,
+        reason=reason,
+        worker=None,
+        started_at=None,
+        finished_at=None,
+        duration_s=None,
+    )
+
+
+def _record(
+    row: sa.Row[Any], definition: StudyShape, shared: dict[str, Mapping[str, Any]] | None = None
+) -> TrialRecord:
+    """The row's run; runs of equal facts share one mapping of them if `shared` is given."""
     params = {} if row.params is None else recorded_params(definition, row.params)
     duration = None
     if row.started_at is not None and row.finished_at is not None:
@@ -99,17 +171,17 @@ def _record(row: sa.Row[Any], definition: StudyShape) -> TrialRecord:
         number=row.trial_number,
         state=RunState(row.state),
         params=params,
-        variant=variant_of(params) if params else "",
+        variant=intern(variant_of(params)) if params else "",
         values=row._mapping["values"],
         best_epoch=row.best_epoch,
         epoch=row.epoch,
         attempts=row.attempts,
         reason=row.reason,
-        worker=None if row.host is None else f"{row.host}:{row.pid}",
+        worker=None if row.host is None else intern(f"{row.host}:{row.pid}"),
         started_at=row.started_at,
         finished_at=row.finished_at,
         duration_s=duration,
-        facts=row.facts,
+        facts=row.facts if shared is None else shared.setdefault(repr(row.facts), row.facts),
         stage=Stage(row.stage),
         place=row.place,
     )

@@ -1,0 +1,79 @@
+"""Text as a terminal or a log may show it, and the logs of our processes, which show it so.
+
+A terminal obeys ESC and the controls of Unicode: an exception's text could clear the screen, hide a line or write one
+of ours. So every process escapes where text leaves it, and nothing needs to ask where the text came from.
+"""
+
+import logging
+import re
+import sys
+import threading
+import traceback
+import warnings
+from types import TracebackType
+
+# Unicode's categories Cc (controls), Cf (formats: bidirectional marks, joiners, tags), Cs (halves of a pair), Zl and
+# Zp (separators of lines and paragraphs). tests/cli/test_escapes.py compares the list with Python's Unicode database.
+_CONTROLS = (
+    "\x00-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u2064\u2066-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f"
+)
+_IN_A_LINE = re.compile(f"[{_CONTROLS}]")
+_IN_LINES = re.compile(f"(?!\r?\n)[{_CONTROLS}]")
+FORMAT = "%(asctime)s %(levelname)s %(message)s"
+INDENT = "    "
+
+
+def visible(text: str) -> str:
+    r"""The text in one line, with every control and format character as Python writes it: \n, \x1b, \u202e."""
+    return _IN_A_LINE.sub(_written, text)
+
+
+def visible_lines(text: str) -> str:
+    """The same for a text of several lines: their ends stay."""
+    return _IN_LINES.sub(_written, text)
+
+
+def _written(match: re.Match[str]) -> str:
+    return match.group().encode("unicode_escape").decode("ascii")
+
+
+class LogFormatter(logging.Formatter):
+    """A record begins at the margin and its further lines are indented, so that no text can look like a record."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible_lines(super().format(record)).replace("\n", f"\n{INDENT}")
+
+
+def log_to_stderr(level: int | str = logging.INFO) -> None:
+    """Send the records of this process to standard error, escaped; those of Optuna too, which has its own handler."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(LogFormatter(FORMAT))
+    logging.basicConfig(level=level, handlers=[handler])
+    optuna = logging.getLogger("optuna")
+    optuna.handlers.clear()
+    optuna.propagate = True
+
+
+def escape_the_rest() -> None:
+    """Escape what Python writes to standard error by itself: exceptions that nobody caught, warnings, stray records."""
+    sys.excepthook = _tell
+    threading.excepthook = lambda caught: _tell(caught.exc_type, caught.exc_value, caught.exc_traceback)
+    warnings.formatwarning = _warning
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(LogFormatter())
+
+
+_plain_warning = warnings.formatwarning
+
+
+def _warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    return visible_lines(_plain_warning(message, category, filename, lineno, line))
+
+
+def _tell(kind: type[BaseException], error: BaseException | None, where: TracebackType | None) -> None:
+    if not issubclass(kind, SystemExit):
+        sys.stderr.write(visible_lines("".join(traceback.format_exception(kind, error, where))))

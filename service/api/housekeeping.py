@@ -1,0 +1,44 @@
+"""The controller's own work on the storage, beside requests: what stopped and deleted studies leave behind."""
+
+import logging
+import threading
+from typing import Self
+
+from service.storage.database.database import Database
+from service.storage.database.sqlstates import told, trouble_of
+from service.storage.errors import StorageError
+from service.storage.runs.expiry import tidy
+
+log = logging.getLogger(__name__)
+
+BURST_S = 0.2  # s of work, and as long a pause while more is left, so that requests and workers have the database
+LOOK_S = 5.0  # s between two looks when nothing was left
+
+
+class Housekeeping:
+    """Tidies up in a thread of its own, from `with` to the end of it. Workers do the same, but there may be none."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="housekeeping", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        is_more_left = False
+        while not self._done.wait(BURST_S if is_more_left else LOOK_S):
+            try:
+                _, is_more_left = tidy(self._db, BURST_S)
+            except Exception as error:
+                is_more_left = False
+                if trouble_of(error) is None and not isinstance(error, StorageError):
+                    log.exception("tidying up failed, and is tried again")
+                else:
+                    log.debug("nothing was tidied up: %s", told(error))

@@ -1,0 +1,40 @@
+"""The folder of one stack's logs, which no other stack of the same home writes to or moves."""
+
+import fcntl
+import itertools
+from pathlib import Path
+from typing import IO
+
+
+class LogFolder:
+    """`home/logs`, or `home/logs-2` and so on while other stacks of this home use the ones before.
+
+    The claim is a locked file, so that the kernel drops it with a stack that was killed. Logs may hold what a task
+    prints: the folder is for its owner alone.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.path = home / "logs"
+        self._home = home
+        self._claim: IO[bytes] | None = None
+
+    def claim(self) -> None:
+        """Make `path` the first folder that no other stack uses, until `release`."""
+        for number in itertools.count(1):
+            path = self._home / ("logs" if number == 1 else f"logs-{number}")
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.chmod(0o700)  # an earlier release made it readable for all
+            claim = (path / "in-use.lock").open("ab")
+            try:
+                fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                claim.close()
+                continue
+            self.path, self._claim = path, claim
+            return
+
+    def release(self) -> None:
+        """Leave the folder to the next stack."""
+        if self._claim is not None:
+            self._claim.close()
+            self._claim = None

@@ -1,0 +1,52 @@
+"""What a task says in an exception cannot forge a record of the worker's log."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from search_spaces import TrialConfig, parse_definition
+from service.storage.database.database import Database
+from service.storage.states import RunState
+from service.storage.studies import studies
+from tests.workers.conftest import ROOT, only_trial
+from tests.workers.own_tasks import Line
+
+EVIL = "\x1b[2J\x9b2J\x85\u202e\n2026-01-01 00:00:00,000 INFO forged"
+
+
+class Forging(Line):
+    """Raises an exception with controls in its text."""
+
+    def build(self, config: TrialConfig) -> nn.Module:
+        raise ValueError(EVIL + "\r" + str(torch.__version__))
+
+
+def test_controls_of_an_exception_are_escaped_and_its_lines_are_indented(
+    db: Database, database_url: str, tmp_path: Path
+) -> None:
+    data = {
+        "name": "forging",
+        "task": {"name": f"{__name__}:Forging", "epochs": 1},
+        "search_space": {"learning_rate": {"type": "float", "low": 0.001, "high": 0.1}},
+        "budget": {"trials": 1},
+    }
+    study = studies.create(db, parse_definition(data))
+    done = subprocess.run(
+        [sys.executable, "-m", "workers", "--device", "cpu", "--exit-when-idle"],
+        cwd=ROOT,
+        env={**os.environ, "DATABASE_URL": database_url, "PERNODEDROP_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert only_trial(db, study).state is RunState.FAILED
+    log = done.stderr + done.stdout
+    assert r"\x1b[2J\x9b2J\x85\u202e" in log
+    assert not set(log) & set("\x1b\x9b\x85\u202e\r")
+    assert any(line.endswith("INFO forged") or "INFO forged" in line for line in log.split("\n"))
+    assert not [line for line in log.split("\n") if line.startswith("2026-01-01 00:00:00,000")]

@@ -1,0 +1,72 @@
+"""What a task's own words are worth: its losses and metrics as numbers, or a sentence that says what to return."""
+
+from collections.abc import Iterable, Mapping
+from numbers import Real
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from workers.tasks.base import Task
+
+
+class UnusableFigure(TypeError):
+    """A task's loss or metric is no number, or its metrics are not those of the first epoch."""
+
+
+def figures_of(task: Task, outputs: Tensor, y: Tensor) -> dict[str, Tensor]:
+    """Loss and metrics of outputs (N, ...) for targets y (N, ...): real scalars in double precision, on any device.
+
+    Raises:
+        UnusableFigure: the task returned something else.
+    """
+    metrics: Any = task.metrics(outputs, y)
+    if not (isinstance(metrics, Mapping) and all(isinstance(name, str) and name for name in metrics)):
+        raise UnusableFigure(f"metrics of task {task.spec.name} must return numbers by name, got {_described(metrics)}")
+    loss = _scalar(task.loss(outputs, y), f"the loss of task {task.spec.name}")
+    return {
+        "loss": loss,
+        **{name: _scalar(value, f"metric {name!r} of task {task.spec.name}") for name, value in metrics.items()},
+    }
+
+
+def step_loss(loss: Any, task: Task) -> Tensor:
+    """The loss of a batch, from which gradients flow.
+
+    Raises:
+        UnusableFigure: the task or its seams returned something else.
+    """
+    if isinstance(loss, Tensor) and loss.ndim == 0 and not loss.is_complex():
+        return loss
+    raise UnusableFigure(
+        f"the loss of task {task.spec.name} must be a real scalar tensor, for its gradient, got {_described(loss)}"
+    )
+
+
+def check_names(names: Iterable[str], first: Iterable[str], repeat: int, epoch: int) -> None:
+    """Check that an epoch's metrics have the names of the first epoch.
+
+    Raises:
+        UnusableFigure: they do not; the message names the epoch and the metrics.
+    """
+    new, missing = sorted(set(names) - set(first)), sorted(set(first) - set(names))
+    changes = [f"{word} {', '.join(changed)}" for word, changed in (("without", missing), ("with", new)) if changed]
+    if changes:
+        raise UnusableFigure(
+            f"epoch {epoch} of repeat {repeat + 1} came {' and '.join(changes)}, unlike the first epoch: "
+            "metrics must return the same names each time"
+        )
+
+
+def _scalar(value: Any, what: str) -> Tensor:
+    if isinstance(value, Tensor) and value.numel() == 1 and not value.is_complex():
+        return value.detach().reshape(()).double()
+    if isinstance(value, Real):
+        return torch.tensor(float(value), dtype=torch.float64, device="cpu")
+    raise UnusableFigure(f"{what} must be a real number or a tensor of one, got {_described(value)}")
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return f"a tensor of {str(value.dtype).removeprefix('torch.')} and shape {tuple(value.shape)}"
+    return "None" if value is None else type(value).__name__

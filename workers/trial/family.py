@@ -1,0 +1,117 @@
+"""Processes and their descendants: what a trial started ends with it, and what it inherits is clean."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
+_PATIENCE_S = 10.0  # for processes that the kernel does not end at once, for example in the middle of a disk's answer
+_SECRET = ("DATABASE_URL", "PERNODEDROP_API_KEY")
+_SECRET_PREFIXES = ("PG", "POSTGRES_")  # libpq's variables, and those that containers give to a database
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def environment_of_trials(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without the database's password and the API key, for processes that may be forked later.
+
+    Libraries begin on one thread: a pool of threads does not survive a fork. For the same reason, to ask whether there
+    is a GPU must not open it.
+    """
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if name not in _SECRET and not name.startswith(_SECRET_PREFIXES)
+    }
+    kept |= dict.fromkeys(_ONE_THREAD, "1")
+    # Huge pages for torch's allocations: an epoch of rcv1, whose first layer has 48 million weights, took a third.
+    kept.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    return kept | {"PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
+
+
+def end_with(parent: int) -> None:
+    """End when the process `parent`, which has forked this one, dies. Linux only; elsewhere a closed line tells."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent dies, so that `end_descendants` finds it. Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def go_first_when_memory_runs_out() -> None:
+    """Let the kernel end a trial rather than its agent, or the database beside it."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
+
+
+def close_all_but(*kept: int) -> None:
+    """Close every file of this process but these and the standard streams."""
+    first = 3
+    for number in sorted(kept):
+        os.closerange(first, number)
+        first = number + 1
+    os.closerange(first, 1 << 16)
+
+
+def ancestors(pid: int) -> Iterator[int]:
+    """The process and those above it, as far as they are known; nothing for one that is gone."""
+    parents = {child: parent for child, parent, _ in _processes()}
+    while pid in parents:
+        yield pid
+        pid = parents[pid]
+
+
+def descendants(pid: int, but_below: Collection[int] = ()) -> set[int]:
+    """The processes below this one that live, and its children that it has not reaped; those of `but_below` with all
+    below them are left out."""
+    children: dict[int, list[int]] = {}
+    for child, parent, lives in _processes():  # read once: a process that is forked between two looks has no place
+        if lives or parent == pid:
+            children.setdefault(parent, []).append(child)
+    found: set[int] = set()
+    level = [pid]
+    while level:
+        level = [
+            child
+            for parent in level
+            for child in children.get(parent, [])
+            if child not in found and child not in but_below
+        ]
+        found.update(level)
+    return found
+
+
+def end_descendants(kept: Collection[int] = (), *, with_theirs: bool = False) -> None:
+    """Kill all processes below this one but `kept`, or those and all below them, and wait until none is left.
+
+    An orphan must have been adopted to be found.
+    """
+    deadline = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < deadline:
+        doomed = descendants(os.getpid(), kept if with_theirs else ()) - set(kept)
+        if not doomed:
+            return
+        for pid in doomed:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(OSError):  # no child of this process: its own parent reaps it
+                os.waitpid(pid, os.WNOHANG)
+        time.sleep(0.001)
+
+
+def _processes() -> Iterator[tuple[int, int, bool]]:
+    """Every process, its parent, and whether it lives; none where there is no /proc."""
+    for folder in Path("/proc").iterdir() if sys.platform == "linux" else ():
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError):
+                state, parent, *_ = (folder / "stat").read_text().rpartition(")")[2].split()
+                yield int(folder.name), int(parent), state not in "ZX"

@@ -1,0 +1,51 @@
+"""What a trial trains, in one number: a checkpoint is only for the very same training."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import fields
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
+
+from workers.tasks import Inputs, Task
+from workers.tasks.code import code_of
+from workers.trial.checkpoints import Fingerprint
+from workers.trial.messages import Order
+
+FORMAT = 1  # of checkpoints; raise it when their content changes its meaning under the same names
+_CHUNK = 2**24  # numbers that are read at once, so that a GPU's data need little memory here
+
+_digests: WeakKeyDictionary[Task, dict[torch.device, str]] = WeakKeyDictionary()
+
+
+def fingerprint_of(order: Order, task: Task, device: torch.device) -> Fingerprint:
+    """The fingerprint of an order that is carried out with this task on this device."""
+    seeds = (order.study_seed, order.first_seed, order.repeats)
+    # Masksembles was once judged by one mask a sample: those figures must not be mixed with these.
+    judged = ("by all masks",) if order.config.regularizer == "masksembles" else ()
+    trained = repr((FORMAT, order.task, order.config, *seeds, order.tested_by, *judged))
+    ordered = hashlib.sha256(trained.encode()).hexdigest()
+    return Fingerprint(ordered, code_of(type(task)), lambda: _data_of(task, device))
+
+
+def _data_of(task: Task, device: torch.device) -> str:
+    known = _digests.setdefault(task, {})
+    if device not in known:
+        splits = task.splits(device)
+        digest = hashlib.blake2b(digest_size=32)
+        for field in fields(splits):
+            for tensor in _tensors(getattr(splits, field.name)):
+                digest.update(repr((field.name, tuple(tensor.shape), tensor.dtype)).encode())
+                dense = tensor.detach() if tensor.layout is torch.strided else tensor.detach().to_dense()
+                for part in torch.split(dense.reshape(-1), _CHUNK):
+                    digest.update(part.cpu().view(torch.uint8).numpy().data)
+        known[device] = digest.hexdigest()
+    return known[device]
+
+
+def _tensors(inputs: Inputs | None) -> Iterator[Tensor]:
+    if isinstance(inputs, Tensor):
+        yield inputs
+    elif inputs is not None:
+        yield from (inputs.columns, inputs.values, inputs.offsets)

@@ -1,0 +1,134 @@
+"""Where trial processes come from: one process a worker, which has loaded torch, and which every other is forked from.
+
+It begins with a clean environment, has one thread and opens no device, so that a fork of it is as good as a new process
+and is there at once. The worker's end of it is `keeper`; `main` is the process itself.
+"""
+
+import gc
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from multiprocessing import reduction
+from multiprocessing.connection import Connection, wait
+
+from workers.trial import family
+from workers.trial.messages import Setup
+
+_BEGIN = "import sys; sys.path[:] = {path!r}; from workers.trial.nursery import main; main({number})"
+
+
+class Nursery:
+    """This worker's process for forking, started at its first use and again if it has died."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: Connection | None = None
+
+    def keeper(self, setup: Setup) -> Connection:
+        """Have a slot's keeper forked; returns the connection to it, see `workers.trial.keeper`."""
+        ours, theirs = socket.socketpair()
+        with self._lock, theirs:
+            if self._process is None or self._process.poll() is not None:
+                self._start()
+            try:
+                self._ask(setup, theirs)
+            except OSError:  # it has died just now
+                self._start()
+                self._ask(setup, theirs)
+        return Connection(ours.detach())
+
+    def close(self) -> None:
+        """End the process, once the keepers have ended what is below them."""
+        if self._control is not None and self._process is not None:
+            self._control.close()
+            self._process.wait()
+
+    def _ask(self, setup: Setup, theirs: socket.socket) -> None:
+        assert self._control is not None
+        self._control.send(setup)
+        reduction.send_handle(self._control, theirs.fileno(), 0)
+
+    def _start(self) -> None:
+        if self._control is not None:
+            self._control.close()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            command = _BEGIN.format(path=sys.path, number=theirs.fileno())
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", command],
+                env=family.environment_of_trials(os.environ),
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,  # Ctrl-C reaches the worker alone, which decides
+            )
+        self._control = Connection(ours.detach())
+
+
+NURSERY = Nursery()
+
+
+def main(number: int) -> None:
+    """Fork a keeper whenever the worker asks for one on the socket `number`, until it is gone."""
+    from workers.trial.keeper import Keeper
+
+    hear_no_signals()
+    family.adopt_orphans()
+    control = Connection(number)
+    _warm_up()
+    gc.collect()
+    gc.freeze()  # forks share these objects' memory until they write to it
+    keepers: set[int] = set()
+    while True:
+        wait([control], 1.0 if keepers else None)
+        keepers = _still_there(keepers)
+        if not control.poll():
+            continue
+        try:
+            setup, handle = control.recv(), reduction.recv_handle(control)
+        except (EOFError, OSError):
+            break
+        sys.stdout.flush()
+        if (pid := os.fork()) == 0:
+            family.close_all_but(handle)
+            Keeper(Connection(handle), setup).run()
+            os._exit(0)
+        os.close(handle)
+        keepers.add(pid)
+    while keepers:  # each notices by itself that the worker is gone, and ends its trial
+        wait([], 0.05)
+        keepers = _still_there(keepers)
+    family.end_descendants()
+    os._exit(0)
+
+
+def hear_no_signals() -> None:
+    """Let SIGINT and SIGTERM pass, which may reach a whole control group: the worker decides.
+
+    Programs that a task starts have them as usual.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
+def _still_there(keepers: set[int]) -> set[int]:
+    """Reap the keepers that have ended; where one was killed, end what it has left behind."""
+    gone = {pid for pid in keepers if os.waitpid(pid, os.WNOHANG)[0]}
+    if gone:
+        family.end_descendants(keepers - gone, with_theirs=True)
+    return keepers - gone
+
+
+def _warm_up() -> None:
+    """Pay for a first training: what is imported and compiled in it takes seconds."""
+    import torch
+
+    torch.set_num_threads(1)
+    from search_spaces import TrialConfig
+    from workers.trial.warming import warm
+
+    warm(TrialConfig(regularizer="none"))

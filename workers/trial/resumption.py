@@ -1,0 +1,62 @@
+"""From a training to its checkpoint's content, and back."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from service.storage.states import storable
+from workers.training import Training
+from workers.trial.checkpoints import CheckpointStore
+from workers.trial.messages import EpochDone, Order
+from workers.trial.out_of_memory import is_out_of_memory
+
+log = logging.getLogger(__name__)
+
+Begun = tuple[int, list[EpochDone], Training]  # the repeat in training, the epochs so far, the repeat's training
+
+
+def state_of(repeat: int, history: Sequence[EpochDone], training: Training) -> dict[str, Any]:
+    """What a checkpoint holds."""
+    epochs = [(done.repeat, done.epoch, dict(done.metrics)) for done in history]
+    return {"repeat": repeat, "history": epochs, "training": training.state_dict()}
+
+
+def resumed(store: CheckpointStore | None, order: Order, training_of: Callable[[int], Training]) -> Begun | None:
+    """The point that an earlier holder reached; None, with a warning, if it left no checkpoint that fits."""
+    kept = store.load() if store else None
+    if kept is None:
+        return None
+    try:
+        repeat, history = _progress(kept, order)
+    except Exception as error:  # whatever a damaged one leads to
+        _warn(order, error)
+        return None
+    training = training_of(repeat)
+    try:
+        training.load_state_dict(kept["training"])
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        _warn(order, error)
+        return None
+    return repeat, history, training
+
+
+def _warn(order: Order, error: Exception) -> None:
+    unfit = "its checkpoint does not fit this version of the program"
+    log.warning("run %d starts anew: %s: %s", order.run_id, unfit, storable(f"{type(error).__name__}: {error}"))
+
+
+def _progress(kept: dict[str, Any], order: Order) -> tuple[int, list[EpochDone]]:
+    """The repeat and the epochs so far, which must be all up to the one that the training has reached."""
+    repeat, last, epochs = kept["repeat"], kept["training"]["epoch"], order.task.epochs
+    if type(repeat) is not int or type(last) is not int or not (0 <= repeat < order.repeats and 1 <= last <= epochs):
+        raise ValueError(f"it is of repeat {repeat} and epoch {last}")
+    history = [EpochDone(*done) for done in kept["history"]]
+    reached = repeat * epochs + last
+    if [(done.repeat, done.epoch - 1) for done in history] != [divmod(number, epochs) for number in range(reached)]:
+        raise ValueError("its history has not every epoch")
+    for done in history:
+        if not all(isinstance(name, str) and isinstance(value, int | float) for name, value in done.metrics.items()):
+            raise ValueError(f"its history has metrics that are no numbers: {done.metrics}")
+    return repeat, history
