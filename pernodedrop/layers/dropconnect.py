@@ -7,9 +7,10 @@ from torch import Tensor, nn
 
 from pernodedrop.functional import dropconnect_average, dropconnect_linear
 from pernodedrop.laws import check_drop_rate
+from pernodedrop.layers.noisy import Noisy, leaf
 
 
-class DropConnectLinear(nn.Linear):
+class DropConnectLinear(Noisy, nn.Linear):
     """`nn.Linear` with W * r / (1 - p), r ~ Bernoulli(1 - p), in training; dense in evaluation.
 
     Input (..., I), output (..., J). The bias is never dropped. Source: Wan et al. 2013.
@@ -33,9 +34,11 @@ class DropConnectLinear(nn.Linear):
         super().__init__(in_features, out_features, bias, device=device, dtype=dtype)
         self.drop_rate = drop_rate
         self.generator = generator
+        self.add_switch()
 
+    @leaf
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Linear's own name
-        if not self.training:
+        if not self.draws:
             return nn.functional.linear(input, self.weight, self.bias)
         return dropconnect_linear(input, self.weight, self.bias, self.drop_rate, generator=self.generator)
 

@@ -6,8 +6,10 @@ from torch import Tensor, nn
 from pernodedrop.backends.choice import check_backend
 from pernodedrop.functional import stirred_linear
 from pernodedrop.laws import CustomStir, Stir, check_mean
+from pernodedrop.layers.noisy import leaf
 from pernodedrop.layers.stirred import Stirred
 from pernodedrop.names import MASK_MODES, MaskMode
+from pernodedrop.nested import on_padded
 
 
 class PerNodeDropLinear(Stirred, nn.Linear):
@@ -58,20 +60,32 @@ class PerNodeDropLinear(Stirred, nn.Linear):
         self.register_buffer("mask", None)
         if mask_mode == "fixed":
             self.reset_mask()
+        else:
+            self.add_switch()
+
+    def reset_parameters(self) -> None:
+        """Draw the weights again, and a fixed mask."""
+        super().reset_parameters()
+        if getattr(self, "mask", None) is not None:
+            self.reset_mask()
 
     def reset_mask(self) -> None:
         """Draw the fixed mask again."""
         weight = self.weight
         self.mask = self.stir.draw(weight.shape, generator=self.generator, dtype=weight.dtype, device=weight.device)
 
+    @leaf
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Linear's own name
         if self.mask is not None:
             self.backend_used = "mask"
             return nn.functional.linear(input, self.weight * self.mask, self.bias)
-        if not self.training:
+        if not self.draws:
             return nn.functional.linear(input, self.weight, self.bias)
+        return on_padded(self._stirred, input)
+
+    def _stirred(self, x: Tensor) -> Tensor:
         output, self.backend_used = stirred_linear(
-            input,
+            x,
             self.weight,
             self.bias,
             self.stir,
