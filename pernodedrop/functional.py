@@ -198,8 +198,9 @@ def _samples_and_positions(x: Tensor, share_time: bool) -> tuple[int, int]:
 
 def _check_numbers(x: Tensor, *others: Tensor) -> None:
     """Raises RuntimeError, as torch's own layers do, where they would not compute with these tensors together."""
-    if x.layout != torch.strided:
-        raise RuntimeError(f"x must be dense, got layout {x.layout}: call x.to_dense()")
+    if x.layout != torch.strided or x.is_nested:
+        kind = "a nested tensor" if x.is_nested else f"layout {x.layout}"
+        raise RuntimeError(f"x must be one dense tensor, got {kind}: pad it, or call x.to_dense()")
     if x.dtype not in _NUMBERS:
         raise RuntimeError(f"x must be floating point of 16 bits at least or complex, got {x.dtype}: call x.float()")
     for other in others:

@@ -60,9 +60,10 @@ def in_this_pass(generator: torch.Generator) -> torch.Generator:
         generator = _noted(generator, *repeated)
     elif is_backward:
         raise RuntimeError(_REFUSAL)
-    state = generator.get_state() if begun else None
-    for token in begun:
-        _NOTES.setdefault(token, _Notes()).draws.append((generator, state))
+    if begun:
+        drawn = generator, generator.get_state()
+        for token in begun:
+            _NOTES.setdefault(token, _Notes()).draws.append(drawn)
     return generator
 
 

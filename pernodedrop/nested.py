@@ -20,7 +20,7 @@ def on_padded(call: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         return torch.nested.as_nested_tensor([y[sample, :length] for sample, length in enumerate(lengths)])
     if x._ragged_idx != 1 or x.lengths() is not None:  # type: ignore[attr-defined]
         raise RuntimeError("a nested tensor must be contiguous and ragged in its second dimension: call x.contiguous()")
-    offsets: Tensor = x.offsets()
+    offsets: Tensor = x.offsets()  # type: ignore[attr-defined]
     y = call(torch.nested.to_padded_tensor(x, 0.0))
     present = torch.arange(y.shape[1], device=y.device) < offsets.diff().unsqueeze(1)
     return torch.nested.nested_tensor_from_jagged(y[present], offsets)

@@ -20,7 +20,7 @@ INSTALLED = frozenset(device for device, compiler in _COMPILERS.items() if find_
 
 
 def is_available(x: Tensor) -> bool:
-    """Return whether a kernel computes with this tensor, a real one: numba's on cpu; Triton's on cuda, not in float64."""
+    """Return whether a kernel computes with this real tensor: numba's on cpu; Triton's on cuda, not in float64."""
     device = x.device.type
     if x.is_complex() or (device == "cuda" and x.dtype == torch.float64):
         return False
@@ -43,8 +43,8 @@ def _tried(device: str) -> bool:
     except Exception as error:  # a compiler's failures have no common class
         reason = (str(error).strip().splitlines() or [""])[0]
         warn_once(
-            f"the kernel does not run on {device!r} ({type(error).__name__}: {reason}): backend 'mask' runs instead, which "
-            f"is slow; see that {_COMPILERS[device]} works here (numba's cache: NUMBA_CACHE_DIR names a folder to write)"
+            f"the kernel does not run on {device!r} ({type(error).__name__}: {reason}): backend 'mask' runs instead, "
+            f"which is slow; mend {_COMPILERS[device]} (NUMBA_CACHE_DIR names a folder that numba may write to)"
         )
         return False
     return True
@@ -88,7 +88,7 @@ class Kernel(Backend):
 
     def suits(self, x: Tensor, weight: Tensor, law: Law) -> bool:
         lowering = law.lowering()
-        if lowering is None:
+        if lowering is None or x.is_complex() or x.is_meta:
             return False
         if lowering.is_gaussian and x.shape[1] >= min(weight.shape):
             # The mask is no larger than x or the output, and keeping normals costs less than drawing them twice.

@@ -5,6 +5,7 @@ every derivative of any order is one of the two operators again, at the same fac
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -23,7 +24,7 @@ def stirred_product(x: Tensor, weight: Tensor, seed: Tensor, factors: Tensor) ->
     if torch.compiler.is_compiling():
         product: Tensor = _product(x, weight, seed, factors)
     else:
-        product = _Product.apply(x, weight, seed, factors)
+        product = _apply(_Product, x, weight, seed, factors)
     return product
 
 
@@ -129,19 +130,19 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, seed, law = ctx.saved_tensors
-        grad_x, grad_weight = _Gradients.apply(grad, x, weight, seed, law)
+        grad_x, grad_weight = _apply(_Gradients, grad, x, weight, seed, law)
         return grad_x, grad_weight, None, None
 
     @staticmethod
     def jvp(ctx: Any, of_x: Tensor | None, of_weight: Tensor | None, *_: None) -> Tensor:
         x, weight, seed, law = ctx.saved_tensors
-        along_x = None if of_x is None else _Product.apply(of_x, weight, seed, law)
-        along_weight = None if of_weight is None else _Product.apply(x, of_weight, seed, law)
+        along_x = None if of_x is None else _apply(_Product, of_x, weight, seed, law)
+        along_weight = None if of_weight is None else _apply(_Product, x, of_weight, seed, law)
         return _sum(along_x, along_weight)
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Tensor) -> tuple[Tensor, int]:
-        (stacked,) = _mapped(lambda *each: (_Product.apply(*each),), info.batch_size, in_dims, inputs)
+        (stacked,) = _mapped(lambda *each: (_apply(_Product, *each),), info.batch_size, in_dims, inputs)
         return stacked, 0
 
 
@@ -161,8 +162,8 @@ class _Gradients(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, u: Tensor, v: Tensor) -> tuple[Tensor | None, ...]:
         grad, x, weight, seed, law = ctx.saved_tensors
-        of_grad = _Product.apply(u, weight, seed, law) + _Product.apply(x, v, seed, law)
-        of_x, of_weight = _Gradients.apply(grad, u, v, seed, law)
+        of_grad = _apply(_Product, u, weight, seed, law) + _apply(_Product, x, v, seed, law)
+        of_x, of_weight = _apply(_Gradients, grad, u, v, seed, law)
         return of_grad, of_x, of_weight, None, None
 
     @staticmethod
@@ -171,15 +172,19 @@ class _Gradients(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         """grad_x is linear in grad and the weight, grad_weight in grad and x."""
         grad, x, weight, seed, law = ctx.saved_tensors
-        along = [] if of_grad is None else [_Gradients.apply(of_grad, x, weight, seed, law)]
+        along = [] if of_grad is None else [_apply(_Gradients, of_grad, x, weight, seed, law)]
         of_x = torch.zeros_like(x) if of_x is None else of_x
         of_weight = torch.zeros_like(weight) if of_weight is None else of_weight
-        along.append(_Gradients.apply(grad, of_x, of_weight, seed, law))
+        along.append(_apply(_Gradients, grad, of_x, of_weight, seed, law))
         return _sum(*(each[0] for each in along)), _sum(*(each[1] for each in along))
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Tensor) -> tuple[tuple[Tensor, ...], tuple[int, int]]:
-        return _mapped(_Gradients.apply, info.batch_size, in_dims, inputs), (0, 0)
+        return _mapped(partial(_apply, _Gradients), info.batch_size, in_dims, inputs), (0, 0)
+
+
+def _apply(function: type[torch.autograd.Function], *inputs: Tensor) -> Any:
+    return function.apply(*inputs)  # type: ignore[no-untyped-call]
 
 
 def _sum(*terms: Tensor | None) -> Tensor:

@@ -11,7 +11,8 @@ from pernodedrop.layers.noisy import Noisy, leaf
 class DropBlock2d(Noisy):
     """DropBlock (Ghiasi, Lin and Le 2018, arXiv:1810.12890) in training, the identity in evaluation.
 
-    Input and output (B, C, H, W), (C, H, W) or with more leading dimensions; blocks of `block_size` pixels a side, drawn for every map.
+    Input and output (B, C, H, W), (C, H, W) or with more leading dimensions; blocks of `block_size` pixels a side,
+    drawn for every map.
 
     Raises:
         ValueError: drop_rate outside [0, 1), block_size below 1, or a map smaller than a block.

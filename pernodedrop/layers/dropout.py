@@ -4,10 +4,10 @@ import torch
 from torch import Tensor, nn
 
 from pernodedrop.laws import check_drop_rate
-from pernodedrop.layers.noisy import leaf
+from pernodedrop.layers.noisy import Unscriptable, leaf
 
 
-class Dropout(nn.Dropout):
+class Dropout(Unscriptable, nn.Dropout):
     """`nn.Dropout`, which it equals to the last bit; compiled, another rate needs no other graph.
 
     A compiled `nn.Dropout` is compiled again for every rate `p`, and from torch's eighth on it runs uncompiled. Here

@@ -3,14 +3,14 @@
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from pernodedrop.layers.noisy import leaf
+from pernodedrop.layers.noisy import Unscriptable, leaf
 from pernodedrop.masksembles import MASKS, effective_drop_rate, generate_masks
 from pernodedrop.nested import on_padded
 
 
-class Masksembles(nn.Module):
+class Masksembles(Unscriptable):
     """x * mask_g for the samples of chunk g, in training and evaluation alike, without rescaling.
 
     Input (B, ...) with `features` at `feature_dim`, output of the same shape. A batch that is no multiple of
@@ -62,7 +62,7 @@ class Masksembles(nn.Module):
         if "drop_rate" in state:  # a layer pickled by an earlier release
             state = state | {"_drop_rate": state["drop_rate"], "generator": None}
             del state["drop_rate"]
-        super().__setstate__(state)
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
 
     @leaf
     def forward(self, x: Tensor) -> Tensor:

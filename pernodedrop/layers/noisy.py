@@ -29,7 +29,14 @@ def leaf(forward: Callable[Concatenate[Layer, Args], Tensor]) -> Callable[Concat
                 return traced  # type: ignore[no-any-return]
         return forward(self, *args, **kwargs)
 
-    return called
+    return called  # type: ignore[return-value]
+
+
+class Unscriptable(nn.Module):
+    """A layer that torch.jit.script cannot compile, and says so in one line."""
+
+    def __prepare_scriptable__(self) -> "Unscriptable":
+        raise RuntimeError(f"torch.jit.script cannot compile {type(self).__name__}: use torch.compile or torch.export")
 
 
 class DropoutSwitch(nn.Dropout):
@@ -46,7 +53,7 @@ class DropoutSwitch(nn.Dropout):
         self._layer = (layer,)  # in a tuple: no submodule
 
     @property
-    def p(self) -> float:  # type: ignore[override]
+    def p(self) -> float:
         """The layer's drop rate; raises as the layer where it cannot be set."""
         return self._layer[0].drop_rate
 
@@ -64,7 +71,7 @@ class DropoutSwitch(nn.Dropout):
         return input
 
 
-class Noisy(nn.Module):
+class Noisy(Unscriptable):
     """A layer that draws noise in training, by a generator of its own where it has one.
 
     A deep copy has another generator, so that it draws other noise. It may share one with the copies of layers that
@@ -110,16 +117,16 @@ class Noisy(nn.Module):
             memo[id(self.generator)] = copied(self.generator, memo)
         twin = type(self).__new__(type(self))
         memo[id(self)] = twin
-        twin.__setstate__(copy.deepcopy(self.__getstate__(), memo))
+        twin.__setstate__(copy.deepcopy(self.__getstate__(), memo))  # type: ignore[no-untyped-call]
         return twin
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         rate = state.pop("drop_rate", None)  # a layer pickled by an earlier release
-        super().__setstate__(state)
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
         if rate is not None:
             self._drop_rate = rate
         if SWITCH not in self._modules and getattr(self, "mask", None) is None:
             self.add_switch()
 
     def __repr__(self) -> str:
-        return f"{self._get_name()}({self.extra_repr()})"  # without the switch
+        return f"{type(self).__name__}({self.extra_repr()})"  # without the switch
