@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pernodedrop.layers.pernode_conv import PerNodeDropConv2d
     from pernodedrop.layers.pernode_linear import PerNodeDropLinear
     from pernodedrop.masksembles import ensemble_predict
+    from pernodedrop.monte_carlo import mc_mode
     from pernodedrop.regularization import Regularization
 
 _HOMES = {
@@ -33,6 +34,7 @@ _HOMES = {
     "SharedNoiseLinear": "pernodedrop.layers.input_regularized",
     "Stir": "pernodedrop.laws",
     "ensemble_predict": "pernodedrop.masksembles",
+    "mc_mode": "pernodedrop.monte_carlo",
     "regularize": "pernodedrop.insertion",
     "regularized_linear": "pernodedrop.insertion",
 }
@@ -52,6 +54,7 @@ __all__ = [
     "ensemble_predict",
     "expected_loss",
     "functional",
+    "mc_mode",
     "regularize",
     "regularized_linear",
 ]

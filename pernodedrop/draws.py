@@ -1,23 +1,31 @@
-"""Random tensors; floats are drawn in place, since torch.randn traces no symbolic shape beside a generator."""
+"""Random tensors from a generator; None stands for torch's default one."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from pernodedrop.generators import in_this_pass
+
 
 def normal(
     shape: Sequence[int], generator: torch.Generator | None, *, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
     """N(0, 1)."""
-    return torch.empty(shape, dtype=dtype, device=device).normal_(generator=generator)
+    if generator is None:
+        return torch.randn(shape, dtype=dtype, device=device)
+    return torch.randn(shape, generator=in_this_pass(generator), dtype=dtype, device=device)
 
 
 def uniform(shape: Sequence[int], generator: torch.Generator | None, *, device: torch.device) -> Tensor:
     """U[0, 1) in single precision."""
-    return torch.empty(shape, dtype=torch.float32, device=device).uniform_(generator=generator)
+    if generator is None:
+        return torch.rand(shape, dtype=torch.float32, device=device)
+    return torch.rand(shape, generator=in_this_pass(generator), dtype=torch.float32, device=device)
 
 
 def seed(generator: torch.Generator | None, *, device: torch.device) -> Tensor:
     """One int64 on the device, so that nothing waits for a GPU."""
+    if generator is not None:
+        generator = in_this_pass(generator)
     return torch.randint(1 << 62, (1,), generator=generator, device=device)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from pernodedrop import draws
+from pernodedrop.backends.reparameterized import squarable
 from pernodedrop.names import REGULARIZERS
 from pernodedrop.regularizers import Regularizer
 
@@ -53,14 +54,16 @@ def explicit_penalty(
         raise ValueError(f"explicit_penalty covers {covered}, got {regularizer!r}")
     _check(layers, variance, method, samples)
     shared = kind.noise == "shared"
-    total = inputs.new_zeros((), dtype=layers[0].weight.dtype)
-    for seen in _watch(model, inputs, loss, layers):
-        if method == "exact":
-            total = total + _trace(seen, shared, create_graph)
-            continue
-        for _ in range(samples):
-            signed = _signed(seen, shared, generator)
-            total = total + _quadratic_form(seen, signed, create_graph) / samples
+    total = squarable(inputs.new_zeros((), dtype=layers[0].weight.dtype))
+    watched = _watch(model, inputs, loss, layers)
+    with torch.autocast(inputs.device.type, enabled=False):  # which would square in half precision
+        for seen in watched:
+            if method == "exact":
+                total = total + _trace(seen, shared, create_graph)
+                continue
+            for _ in range(samples):
+                signed = _signed(seen, shared, generator)
+                total = total + _quadratic_form(seen, signed, create_graph) / samples
     return 0.5 * variance * total
 
 
@@ -131,7 +134,7 @@ def _watch(
         value, [met[layer][1] for layer in layers], create_graph=True, materialize_grads=True
     )
     return [
-        _Seen(met[layer][0], _weight(layer), met[layer][1], gradient)
+        _Seen(met[layer][0].to(squarable(layer.weight).dtype), squarable(_weight(layer)), met[layer][1], gradient)
         for layer, gradient in zip(layers, gradients, strict=True)
     ]
 
@@ -144,12 +147,13 @@ def _weight(layer: nn.Linear) -> Tensor:
 def _trace(seen: _Seen, shared: bool, create_graph: bool) -> Tensor:
     """sum_b tr(H_b C_b), C_b = diag((x_b^2)(W^2)^T) for each unit's own noise, W diag(x_b^2) W^T for shared noise."""
     x, weight, shift, _ = seen
-    total = shift.new_zeros(())
+    total = squarable(shift).new_zeros(())
     for unit in range(weight.shape[0]):
         one = torch.zeros_like(shift)
         one[:, unit] = 1.0
         row = seen.hessian_product(one, create_graph)
         covariance = (x * x * weight[unit]) @ weight.T  # B, J
+        row = squarable(row)
         total = total + (row * covariance if shared else row[:, unit] * covariance[:, unit]).sum()
     return total
 
@@ -159,7 +163,7 @@ def _signed(seen: _Seen, shared: bool, generator: torch.Generator | None) -> Ten
     x, weight, shift, _ = seen
     if shared:
         return (x * _signs(x, generator)) @ weight.T
-    return ((x * x) @ (weight * weight).T).sqrt() * _signs(shift, generator)
+    return ((x * x) @ (weight * weight).T).sqrt() * squarable(_signs(shift, generator))
 
 
 def _signs(like: Tensor, generator: torch.Generator | None) -> Tensor:
@@ -168,4 +172,5 @@ def _signs(like: Tensor, generator: torch.Generator | None) -> Tensor:
 
 
 def _quadratic_form(seen: _Seen, direction: Tensor, create_graph: bool) -> Tensor:
-    return (seen.hessian_product(direction, create_graph) * direction).sum()
+    product = seen.hessian_product(direction.to(seen.gradient.dtype), create_graph)
+    return (squarable(product) * direction).sum()

@@ -5,10 +5,12 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from pernodedrop import draws
+from pernodedrop import autocast, draws
 from pernodedrop.backends import reparameterized
 from pernodedrop.backends.choice import chosen_backend
 from pernodedrop.laws import CustomStir, Law, Stir, check_drop_rate, noise_variance
+
+_NUMBERS = (torch.float32, torch.bfloat16, torch.float16, torch.float64, torch.complex64, torch.complex128)
 
 __all__ = [
     "drop_block",
@@ -82,8 +84,9 @@ def stirred_linear(
         raise ValueError(f"x must end in {weight.shape[1]} features, got shape {tuple(x.shape)}")
     if stir.is_dense:
         return nn.functional.linear(x, weight, bias), None
-    x, weight = _autocast(x), _autocast(weight)
-    bias = None if bias is None else _autocast(bias)
+    x, weight = autocast.cast(x), autocast.cast(weight)
+    bias = None if bias is None else autocast.cast(bias)
+    _check_numbers(x, weight, weight if bias is None else bias)
     samples, positions = _samples_and_positions(x, share_time)
     rows = x.reshape(samples, positions, x.shape[-1])
     ran = chosen_backend(backend, rows, weight, stir)
@@ -98,9 +101,10 @@ def gaussian_dropout(x: Tensor, drop_rate: float = 0.5, *, generator: torch.Gene
         ValueError: drop_rate outside [0, 1).
     """
     check_drop_rate(drop_rate)
+    _check_numbers(x)
     if drop_rate == 0.0:
         return x
-    noise = draws.normal(x.shape, generator, dtype=x.dtype, device=x.device)
+    noise = draws.normal(x.shape, generator, dtype=x.dtype.to_real() if x.is_complex() else x.dtype, device=x.device)
     return x * noise.mul_(noise_variance(drop_rate) ** 0.5).add_(1.0)
 
 
@@ -145,38 +149,44 @@ def dropconnect_average(
     if samples < 1:
         raise ValueError(f"samples must be at least 1, got {samples}")
     mean = nn.functional.linear(x, weight, bias)
-    square = nn.functional.linear(x * x, weight * weight)
-    total = torch.zeros_like(mean)
+    square = reparameterized.squared_product(autocast.cast(x), autocast.cast(weight))
+    is_half = mean.dtype in (torch.float16, torch.bfloat16)
+    total = torch.zeros_like(mean, dtype=torch.float32 if is_half else mean.dtype)
     for _ in range(samples):
         drawn = reparameterized.with_deviation(mean, square, noise_variance(drop_rate), generator)
         total = total + activation(drawn)
-    return total / samples
+    return (total / samples).to(mean.dtype)
 
 
 def drop_block(
     x: Tensor, drop_rate: float = 0.1, block_size: int = 7, *, generator: torch.Generator | None = None
 ) -> Tensor:
-    """Zeroes squares of x (B, C, H, W) and rescales by the share of pixels kept, over the whole batch.
+    """Zeroes squares of x (..., H, W) and rescales by the share of pixels kept, over the whole of x.
 
+    Every map draws its own squares; x is (B, C, H, W), without a batch (C, H, W), or has more leading dimensions.
     Corners are drawn where a whole block fits, at the rate that drops a share `drop_rate` of all pixels if no
     blocks overlapped. Source: DropBlock (arXiv:1810.12890), algorithm 1.
 
     Raises:
-        ValueError: drop_rate outside [0, 1) or a map smaller than a block.
+        ValueError: drop_rate outside [0, 1), x without maps, or a map smaller than a block.
     """
     check_drop_rate(drop_rate)
+    _check_numbers(x)
     if drop_rate == 0.0:
         return x
+    if x.dim() < 3:
+        raise ValueError(f"x must hold maps (B, C, H, W) or (C, H, W), got shape {tuple(x.shape)}")
     height, width = x.shape[-2:]
     if min(height, width) < block_size:
         raise ValueError(f"block_size must be at most the map's side, got {block_size} for {height} x {width}")
     corners = (height - block_size + 1, width - block_size + 1)
     rate = drop_rate * height * width / (block_size**2 * corners[0] * corners[1])
-    drawn = draws.uniform((*x.shape[:2], *corners), generator, device=x.device) < rate
-    border = [block_size - 1] * 4
-    blocks = nn.functional.max_pool2d(nn.functional.pad(drawn.to(x.dtype), border), block_size, stride=1)
-    kept = 1.0 - blocks
-    return x * kept * (kept.numel() / kept.sum().clamp(min=1.0))
+    drawn = draws.uniform((*x.shape[:-2], *corners), generator, device=x.device) < rate
+    counted = torch.float64 if x.dtype == torch.float64 else torch.float32  # half precision counts no map's pixels
+    padded = nn.functional.pad(drawn.to(counted), [block_size - 1] * 4).flatten(0, -3).unsqueeze(1)
+    blocks = nn.functional.max_pool2d(padded, block_size, stride=1)
+    kept = (1.0 - blocks).reshape(x.shape)
+    return x * kept.to(x.dtype) * (kept.numel() / kept.sum().clamp(min=1.0))
 
 
 def _samples_and_positions(x: Tensor, share_time: bool) -> tuple[int, int]:
@@ -186,9 +196,13 @@ def _samples_and_positions(x: Tensor, share_time: bool) -> tuple[int, int]:
     return leading.numel(), 1
 
 
-def _autocast(tensor: Tensor) -> Tensor:
-    """The tensor in the type that torch's own linear would compute in: kernels do not see autocast."""
-    device = tensor.device.type
-    if tensor.dtype == torch.float64 or not torch.is_autocast_enabled(device):
-        return tensor
-    return tensor.to(torch.get_autocast_dtype(device))
+def _check_numbers(x: Tensor, *others: Tensor) -> None:
+    """Raises RuntimeError, as torch's own layers do, where they would not compute with these tensors together."""
+    if x.layout != torch.strided or x.is_nested:
+        kind = "a nested tensor" if x.is_nested else f"layout {x.layout}"
+        raise RuntimeError(f"x must be one dense tensor, got {kind}: pad it, or call x.to_dense()")
+    if x.dtype not in _NUMBERS:
+        raise RuntimeError(f"x must be floating point of 16 bits at least or complex, got {x.dtype}: call x.float()")
+    for other in others:
+        if other.dtype != x.dtype:
+            raise RuntimeError(f"x, weight and bias must have one dtype, got {x.dtype} and {other.dtype}: convert one")

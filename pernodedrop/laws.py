@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from pernodedrop import draws
+from pernodedrop.generators import in_this_pass
 from pernodedrop.names import LAWS
 
 _CHECK_DRAWS = 1 << 16
@@ -102,11 +103,13 @@ class Law(abc.ABC):
         dtype: torch.dtype | None = None,
         device: torch.device | str | None = None,
     ) -> Tensor:
-        """Independent factors of the given shape."""
+        """Independent factors of the given shape; real numbers in a complex type too."""
         dtype = dtype or torch.get_default_dtype()
         device = torch.device(device if device is not None else torch.get_default_device())
         if self.is_dense:
             return torch.ones(shape, dtype=dtype, device=device)
+        if dtype.is_complex:
+            return self.sample(shape, generator=generator, dtype=dtype.to_real(), device=device).to(dtype)
         return self.sample(shape, generator=generator, dtype=dtype, device=device)
 
 
@@ -236,6 +239,7 @@ class Custom(Law):
         self, shape: Sequence[int], *, generator: torch.Generator | None, dtype: torch.dtype, device: torch.device
     ) -> Tensor:
         assert self.call is not None
+        generator = None if generator is None else in_this_pass(generator)
         return self.call(shape, generator=generator, dtype=dtype, device=device)
 
 

@@ -60,7 +60,7 @@ def generate_masks(
     scale = scale_of(drop_rate)
     ones = max(1, round(features * (1.0 - effective_drop_rate(drop_rate, masks))))
     for _ in range(_DRAWS):
-        keys = torch.rand(masks, math.ceil(ones * scale) + features, generator=generator)
+        keys = torch.rand(masks, math.ceil(ones * scale) + features, generator=generator, device="cpu")
         found = _masks_of_width(features, ones, keys)
         if found is not None:
             return found
@@ -147,5 +147,5 @@ def _masks_of_width(features: int, ones: int, keys: Tensor) -> Tensor | None:
 
 
 def _placed(ones: int, keys: Tensor) -> Tensor:
-    placed = torch.zeros(keys.shape).scatter_(1, keys.topk(ones, largest=False).indices, 1.0)
+    placed = torch.zeros_like(keys).scatter_(1, keys.topk(ones, largest=False).indices, 1.0)
     return placed[:, placed.any(0)]

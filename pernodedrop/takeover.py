@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import nn
 
+from pernodedrop.layers.noisy import DropoutSwitch, Noisy, leaf
 from pernodedrop.layers.regularizing import Regularizing
 
 _OWN = frozenset(vars(nn.Linear(1, 1, device="meta")))  # what every dense layer keeps
@@ -84,6 +85,9 @@ class Takeover:
             (vars(layer)[held] if held else vars(layer)).update(gained)
             self._gained[held] = dict.fromkeys(gained)
         layer._non_persistent_buffers_set |= self._transient
+        for module in layer._modules.values():
+            if isinstance(module, DropoutSwitch) and isinstance(layer, Noisy):
+                module.belong_to(layer)
 
     def _check(self, layer: nn.Linear) -> None:
         below = _stack(layer)
@@ -173,7 +177,8 @@ def _joined(base: type[nn.Linear], kind: type[nn.Linear]) -> type[nn.Linear]:
         return _JOINED[base, kind]
     first, second = (kind, base) if getattr(kind, "acts_on_input", False) else (base, kind)
     name = f"{kind.__name__}_{base.__name__}"
-    own = {"__module__": __name__, "__reduce_ex__": _reduce, "_made_of": (base, kind)}
+    forward = leaf(first.forward)  # around both, else torch.fx would trace one and call it again within the other
+    own = {"__module__": __name__, "__reduce_ex__": _reduce, "_made_of": (base, kind), "forward": forward}
     return _JOINED.setdefault((base, kind), type(name, (first, second), own))
 
 

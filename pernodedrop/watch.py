@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, cast
 
 import torch
 from torch import Tensor, nn
+from torch.fx import Proxy
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
@@ -36,6 +37,10 @@ def _outside_the_graph(function: Callable[P, None]) -> Callable[P, None]:
     return disabled
 
 
+_TRACED = (
+    "torch.fx cannot trace a model that reads the weight of {name} instead of calling it, without freezing its noise: "
+    "name the module that holds it a leaf of your tracer"
+)
 _ITSELF = ""  # the name of a layer in the module that it is itself
 
 
@@ -194,7 +199,7 @@ class _Reader:
         if mode is not None:
             mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
         trained = any(cast(nn.Module, layer).training for _, layer in self.layers(holder))
-        if self.is_decided or output is None or not trained:
+        if self.is_decided or output is None or isinstance(output, Proxy) or not trained:
             return
         self.is_decided = True
         self.stop()
@@ -220,6 +225,8 @@ class _Reading(TorchFunctionMode):
         if func is nn.functional.linear:
             input, weight, bias = _linear(*args, **kwargs)  # noqa: A001 - torch's own name
             if (known := self._layers.get(id(weight))) is not None and known[1] not in _HERE.running:
+                if isinstance(input, Proxy):
+                    raise RuntimeError(_TRACED.format(name=known[0]))
                 self._reader.has_read = True
                 self._reader.watch.ran.add(known[0])
                 return known[1].product(input, weight, bias)

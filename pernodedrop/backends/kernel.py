@@ -1,6 +1,9 @@
 """Exact masks that are never stored: the product draws every factor, and backward draws it again."""
 
 import math
+import warnings
+from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 
 import torch
@@ -8,6 +11,7 @@ from torch import Tensor, nn
 
 from pernodedrop import draws
 from pernodedrop.backends.base import Backend, warn_once
+from pernodedrop.backends.factors import Factors
 from pernodedrop.backends.stirred_product import drawn, stirred_product
 from pernodedrop.laws import Law
 
@@ -16,9 +20,34 @@ INSTALLED = frozenset(device for device, compiler in _COMPILERS.items() if find_
 
 
 def is_available(x: Tensor) -> bool:
-    """Return whether a kernel computes with this tensor: numba's on cpu; Triton's on cuda, not in float64."""
+    """Return whether a kernel computes with this real tensor: numba's on cpu; Triton's on cuda, not in float64."""
     device = x.device.type
-    return device in INSTALLED and not (device == "cuda" and x.dtype == torch.float64)
+    if x.is_complex() or (device == "cuda" and x.dtype == torch.float64):
+        return False
+    return device in INSTALLED and _works(device)
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _works(device: str) -> bool:
+    return _tried(device)
+
+
+@cache
+def _tried(device: str) -> bool:
+    """Try the kernel once: an installed compiler may find no folder for its cache, another numpy, no C compiler, ..."""
+    x, seed = torch.ones(1, 1, 1, device=device), torch.zeros(1, dtype=torch.int64, device=device)
+    module = "pernodedrop.backends." + ("gpu" if device == "cuda" else device)
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of a compiler that is about to fail
+            import_module(module).product(x, x[0], seed, Factors(1, 1))
+    except Exception as error:  # a compiler's failures have no common class
+        reason = (str(error).strip().splitlines() or [""])[0]
+        warn_once(
+            f"the kernel does not run on {device!r} ({type(error).__name__}: {reason}): backend 'mask' runs instead, "
+            f"which is slow; mend {_COMPILERS[device]} (NUMBA_CACHE_DIR names a folder that numba may write to)"
+        )
+        return False
+    return True
 
 
 class Kernel(Backend):
@@ -49,6 +78,8 @@ class Kernel(Backend):
     def is_available(self, x: Tensor) -> bool:
         if is_available(x):
             return True
+        if x.device.type in INSTALLED and not _works(x.device.type):
+            return False  # which has been said
         warn_once(
             f"no kernel for {x.dtype} on {x.device.type!r} (numba serves cpu; triton cuda, without float64): "
             "backend 'mask' runs instead"
@@ -57,7 +88,7 @@ class Kernel(Backend):
 
     def suits(self, x: Tensor, weight: Tensor, law: Law) -> bool:
         lowering = law.lowering()
-        if lowering is None:
+        if lowering is None or x.is_complex() or x.is_meta:
             return False
         if lowering.is_gaussian and x.shape[1] >= min(weight.shape):
             # The mask is no larger than x or the output, and keeping normals costs less than drawing them twice.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pernodedrop.backends.base import Backend
-from pernodedrop.backends.reparameterized import with_deviation
+from pernodedrop.backends.reparameterized import are_squares_of_reals, squared_product, with_deviation
 from pernodedrop.laws import Law
 
 
@@ -20,10 +20,13 @@ class MomentMatched(Backend):
     shares_masks = False
 
     def linear(self, x: Tensor, weight: Tensor, law: Law, generator: torch.Generator | None) -> Tensor:
-        square = nn.functional.linear(x * x, weight * weight)
+        square = squared_product(x, weight)
         return with_deviation(nn.functional.linear(x, weight), square, law.variance, generator)
 
     def refusal(self, law: Law) -> str | None:
         if law.variance >= 0.0:  # nan is not; torch.compile traces a comparison
             return None
         return f"backend 'moment_matched' needs a known variance and knows no {law.name} stir: use 'mask' or 'auto'"
+
+    def is_available(self, x: Tensor) -> bool:
+        return are_squares_of_reals(x, self.name)

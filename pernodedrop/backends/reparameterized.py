@@ -5,12 +5,14 @@ Gaussian, and no two pre-activations share a connection, so the joint law of the
 gradient is the conditional mean of the mask's gradient given the output: the same mean, a smaller variance.
 """
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor, nn
 
-from pernodedrop import draws
+from pernodedrop import autocast, draws
 from pernodedrop.backends import kernel
-from pernodedrop.backends.base import Backend
+from pernodedrop.backends.base import Backend, warn_once
 from pernodedrop.backends.stirred_product import drawn, stirred_product
 from pernodedrop.laws import Law
 
@@ -30,9 +32,9 @@ class Reparameterized(Backend):
         assert lowering is not None and lowering.variance is not None  # refused otherwise
         mean = nn.functional.linear(x, weight)
         if lowering.probability is None:
-            square = nn.functional.linear(x * x, weight * weight)
+            square = squared_product(x, weight)
         else:
-            square = _noisy_square(x, weight, lowering.probability, generator)
+            square = _noisy_square(squarable(x), squarable(weight), lowering.probability, generator)
         return with_deviation(mean, square, lowering.variance, generator)
 
     def refusal(self, law: Law) -> str | None:
@@ -41,8 +43,37 @@ class Reparameterized(Backend):
             return None
         return f"backend 'reparameterized' needs Gaussian noise, got stir_type {law.name!r}: use 'kernel' or 'auto'"
 
+    def is_available(self, x: Tensor) -> bool:
+        return are_squares_of_reals(x, self.name)
+
     def suits(self, x: Tensor, weight: Tensor, law: Law) -> bool:
-        return x.shape[1] == 1 and self.refusal(law) is None
+        return x.shape[1] == 1 and not x.is_complex() and self.refusal(law) is None
+
+
+def are_squares_of_reals(x: Tensor, backend: str) -> bool:
+    """Return whether x is real; warns once where not: real noise on complex terms is no complex Gaussian."""
+    if x.is_complex():
+        warn_once(f"backend {backend!r} computes no complex numbers: backend 'mask' runs instead")
+    return not x.is_complex()
+
+
+def squarable(tensor: Tensor) -> Tensor:
+    """The tensor in single precision where it is in half: there the square of 300 is infinite and that of 1e-4 is 0."""
+    return tensor.float() if tensor.dtype == torch.float16 else tensor
+
+
+def squared_product(x: Tensor, weight: Tensor) -> Tensor:
+    """(x * x)(W * W)^T for x (..., I) and weight (J, I), in a type that holds squares."""
+    x, weight = squarable(x), squarable(weight)
+    with _uncast(x):
+        return nn.functional.linear(x * x, weight * weight)
+
+
+def _uncast(x: Tensor) -> AbstractContextManager[object]:
+    """In it autocast leaves x alone; it would cast single precision, which `squarable` has chosen, to half."""
+    if x.dtype != torch.float32 or not autocast.is_on(x):
+        return nullcontext()
+    return torch.autocast(x.device.type, enabled=False)
 
 
 def with_deviation(mean: Tensor, square: Tensor, variance: float, generator: torch.Generator | None) -> Tensor:
@@ -50,7 +81,7 @@ def with_deviation(mean: Tensor, square: Tensor, variance: float, generator: tor
     noise = draws.normal(mean.shape, generator, dtype=mean.dtype, device=mean.device)
     positive = square > 0
     deviation = torch.sqrt(variance * torch.where(positive, square, 1.0))
-    return mean + noise * torch.where(positive, deviation, 0.0)
+    return mean + noise * torch.where(positive, deviation, 0.0).to(mean.dtype)
 
 
 def _noisy_square(x: Tensor, weight: Tensor, probability: float, generator: torch.Generator | None) -> Tensor:
@@ -60,4 +91,5 @@ def _noisy_square(x: Tensor, weight: Tensor, probability: float, generator: torc
         return stirred_product(x * x, weight * weight, seed, factors)
     shape = (x.shape[0], *weight.shape)
     noisy = draws.uniform(shape, generator, device=x.device) < probability
-    return torch.bmm(x * x, (noisy * (weight * weight)).transpose(1, 2))
+    with _uncast(x):
+        return torch.bmm(x * x, (noisy * (weight * weight)).transpose(1, 2))

@@ -4,6 +4,8 @@ p(x, W)_btj = sum_i x_bti m_bji W_ji is linear in x and in W, and so are its gra
 every derivative of any order is one of the two operators again, at the same factors m.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,7 +21,10 @@ def stirred_product(x: Tensor, weight: Tensor, seed: Tensor, factors: Tensor) ->
 
     x (B, T, I) and weight (J, I) give (B, T, J); equal seeds (one int64) and shapes give equal factors.
     """
-    product: Tensor = _product(x, weight, seed, factors)
+    if torch.compiler.is_compiling():
+        product: Tensor = _product(x, weight, seed, factors)
+    else:
+        product = _apply(_Product, x, weight, seed, factors)
     return product
 
 
@@ -107,3 +112,92 @@ def _differentiate_gradients(ctx: Any, u: Tensor, v: Tensor) -> tuple[Tensor | N
 
 _product.register_autograd(_differentiate_product, setup_context=_save_product)
 _gradients.register_autograd(_differentiate_gradients, setup_context=_save_gradients)
+
+
+class _Product(torch.autograd.Function):
+    """`_product` outside compiled models: with a forward-mode derivative, and mapped by `torch.func.vmap`."""
+
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, seed: Tensor, law: Tensor) -> Tensor:
+        product: Tensor = _product(x, weight, seed, law)
+        return product
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, seed, law = ctx.saved_tensors
+        grad_x, grad_weight = _apply(_Gradients, grad, x, weight, seed, law)
+        return grad_x, grad_weight, None, None
+
+    @staticmethod
+    def jvp(ctx: Any, of_x: Tensor | None, of_weight: Tensor | None, *_: None) -> Tensor:
+        x, weight, seed, law = ctx.saved_tensors
+        along_x = None if of_x is None else _apply(_Product, of_x, weight, seed, law)
+        along_weight = None if of_weight is None else _apply(_Product, x, of_weight, seed, law)
+        return _sum(along_x, along_weight)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Tensor) -> tuple[Tensor, int]:
+        (stacked,) = _mapped(lambda *each: (_apply(_Product, *each),), info.batch_size, in_dims, inputs)
+        return stacked, 0
+
+
+class _Gradients(torch.autograd.Function):
+    """`_gradients` in the same way."""
+
+    @staticmethod
+    def forward(grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, law: Tensor) -> tuple[Tensor, Tensor]:
+        gradients: tuple[Tensor, Tensor] = _gradients(grad, x, weight, seed, law)
+        return gradients
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, u: Tensor, v: Tensor) -> tuple[Tensor | None, ...]:
+        grad, x, weight, seed, law = ctx.saved_tensors
+        of_grad = _apply(_Product, u, weight, seed, law) + _apply(_Product, x, v, seed, law)
+        of_x, of_weight = _apply(_Gradients, grad, u, v, seed, law)
+        return of_grad, of_x, of_weight, None, None
+
+    @staticmethod
+    def jvp(
+        ctx: Any, of_grad: Tensor | None, of_x: Tensor | None, of_weight: Tensor | None, *_: None
+    ) -> tuple[Tensor, Tensor]:
+        """grad_x is linear in grad and the weight, grad_weight in grad and x."""
+        grad, x, weight, seed, law = ctx.saved_tensors
+        along = [] if of_grad is None else [_apply(_Gradients, of_grad, x, weight, seed, law)]
+        of_x = torch.zeros_like(x) if of_x is None else of_x
+        of_weight = torch.zeros_like(weight) if of_weight is None else of_weight
+        along.append(_apply(_Gradients, grad, of_x, of_weight, seed, law))
+        return _sum(*(each[0] for each in along)), _sum(*(each[1] for each in along))
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Tensor) -> tuple[tuple[Tensor, ...], tuple[int, int]]:
+        return _mapped(partial(_apply, _Gradients), info.batch_size, in_dims, inputs), (0, 0)
+
+
+def _apply(function: type[torch.autograd.Function], *inputs: Tensor) -> Any:
+    return function.apply(*inputs)  # type: ignore[no-untyped-call]
+
+
+def _sum(*terms: Tensor | None) -> Tensor:
+    given = [term for term in terms if term is not None]
+    return given[0] if len(given) == 1 else given[0] + given[1]
+
+
+def _mapped(
+    call: Callable[..., tuple[Tensor, ...]], size: int, in_dims: tuple[int | None, ...], inputs: tuple[Tensor, ...]
+) -> tuple[Tensor, ...]:
+    """The call for one entry of the mapped axis after the other, each by its own seed; stacked along axis 0."""
+    chosen = [
+        call(*(each if dim is None else each.select(dim, at) for each, dim in zip(inputs, in_dims, strict=True)))
+        for at in range(max(size, 1))
+    ]
+    return tuple(torch.stack(outputs)[:size] for outputs in zip(*chosen, strict=True))

@@ -1,16 +1,18 @@
 """DropBlock2d: contiguous squares of feature maps are dropped together."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pernodedrop.functional import drop_block
 from pernodedrop.laws import check_drop_rate
+from pernodedrop.layers.noisy import Noisy, leaf
 
 
-class DropBlock2d(nn.Module):
+class DropBlock2d(Noisy):
     """DropBlock (Ghiasi, Lin and Le 2018, arXiv:1810.12890) in training, the identity in evaluation.
 
-    Input and output (B, C, H, W); blocks of `block_size` pixels a side, drawn per sample and channel.
+    Input and output (B, C, H, W), (C, H, W) or with more leading dimensions; blocks of `block_size` pixels a side,
+    drawn for every map.
 
     Raises:
         ValueError: drop_rate outside [0, 1), block_size below 1, or a map smaller than a block.
@@ -26,9 +28,11 @@ class DropBlock2d(nn.Module):
         self.drop_rate = drop_rate
         self.block_size = block_size
         self.generator = generator
+        self.add_switch()
 
+    @leaf
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training:
+        if not self.draws:
             return x
         return drop_block(x, self.drop_rate, self.block_size, generator=self.generator)
 

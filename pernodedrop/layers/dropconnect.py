@@ -7,10 +7,11 @@ from torch import Tensor, nn
 
 from pernodedrop.functional import dropconnect_average, dropconnect_linear
 from pernodedrop.laws import check_drop_rate
+from pernodedrop.layers.noisy import Noisy, leaf
 from pernodedrop.layers.regularizing import Regularizing, must_be_called, watched
 
 
-class DropConnectLinear(Regularizing, nn.Linear):
+class DropConnectLinear(Noisy, Regularizing, nn.Linear):
     """`nn.Linear` with W * r / (1 - p), r ~ Bernoulli(1 - p), in training; dense in evaluation.
 
     Input (..., I), output (..., J). The bias is never dropped. Source: Wan et al. 2013.
@@ -34,18 +35,20 @@ class DropConnectLinear(Regularizing, nn.Linear):
         super().__init__(in_features, out_features, bias, device=device, dtype=dtype)
         self.drop_rate = drop_rate
         self.generator = generator
+        self.add_switch()
         must_be_called(self)
 
     @property
     def is_active(self) -> bool:
-        return self.training
+        return self.draws
 
+    @leaf
     @watched
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Linear's own name
         return self.product(input, self.weight, self.bias)
 
     def product(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: A002 - nn.Linear's own
-        if not self.training:
+        if not self.draws:
             return nn.functional.linear(input, weight, bias)
         return dropconnect_linear(input, weight, bias, self.drop_rate, generator=self.generator)
 

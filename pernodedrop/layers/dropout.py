@@ -3,8 +3,11 @@
 import torch
 from torch import Tensor, nn
 
+from pernodedrop.laws import check_drop_rate
+from pernodedrop.layers.noisy import Unscriptable, leaf
 
-class Dropout(nn.Dropout):
+
+class Dropout(Unscriptable, nn.Dropout):
     """`nn.Dropout`, which it equals to the last bit; compiled, another rate needs no other graph.
 
     A compiled `nn.Dropout` is compiled again for every rate `p`, and from torch's eighth on it runs uncompiled. Here
@@ -12,6 +15,17 @@ class Dropout(nn.Dropout):
     same law.
     """
 
+    @property
+    def drop_rate(self) -> float:
+        """The rate `p`; raises ValueError where it is set outside [0, 1)."""
+        return self.p
+
+    @drop_rate.setter
+    def drop_rate(self, rate: float) -> None:
+        check_drop_rate(rate)
+        self.p = rate
+
+    @leaf
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Dropout's own name
         if not (self.training and torch.compiler.is_compiling()):
             return super().forward(input)

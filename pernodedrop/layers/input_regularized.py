@@ -4,10 +4,11 @@ import torch
 from torch import Tensor, nn
 
 from pernodedrop.layers.masksembles import Masksembles
+from pernodedrop.layers.noisy import Unscriptable, leaf
 from pernodedrop.layers.regularizing import Regularizing, must_be_called, watched
 
 
-class InputRegularizedLinear(Regularizing, nn.Linear):
+class InputRegularizedLinear(Unscriptable, Regularizing, nn.Linear):
     """`nn.Linear` of `regularizer(x)`: what `regularize` makes of a dense layer."""
 
     acts_on_input = True
@@ -30,6 +31,7 @@ class InputRegularizedLinear(Regularizing, nn.Linear):
     def is_active(self) -> bool:
         return any(module.training or isinstance(module, Masksembles) for module in self.modules())
 
+    @leaf
     @watched
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Linear's own name
         return super().forward(self.regularizer(input))

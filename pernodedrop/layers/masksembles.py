@@ -1,13 +1,17 @@
 """Masksembles: each contiguous chunk of the batch gets one of a few fixed masks over the features."""
 
-import torch
-from torch import Tensor, nn
+from typing import Any
 
+import torch
+from torch import Tensor
+
+from pernodedrop.layers.noisy import Unscriptable, leaf
 from pernodedrop.layers.regularizing import must_be_called
 from pernodedrop.masksembles import MASKS, effective_drop_rate, generate_masks
+from pernodedrop.nested import on_padded
 
 
-class Masksembles(nn.Module):
+class Masksembles(Unscriptable):
     """x * mask_g for the samples of chunk g, in training and evaluation alike, without rescaling.
 
     Input (B, ...) with `features` at `feature_dim`, output of the same shape. A batch that is no multiple of
@@ -36,15 +40,40 @@ class Masksembles(nn.Module):
         drawn = generate_masks(features, drop_rate, masks, generator=generator)
         super().__init__()
         self.features = features
-        self.drop_rate = drop_rate
+        self._drop_rate = drop_rate
         self.feature_dim = feature_dim
         self.batch_dim = batch_dim
         self.only: int | None = None  # the one mask for every sample; None: each chunk has its own
         self.effective_drop_rate = effective_drop_rate(drop_rate, masks)
         self.register_buffer("masks", drawn.to(device=device, dtype=dtype or torch.get_default_dtype()))
+        self.generator = generator
         must_be_called(self)
 
+    @property
+    def drop_rate(self) -> float:
+        """The drop rate that the masks were drawn at; raises ValueError where another is set."""
+        return self._drop_rate
+
+    @drop_rate.setter
+    def drop_rate(self, rate: float) -> None:
+        raise ValueError(f"Masksembles draws its masks once: its drop rate must stay, got {rate}")
+
+    def reset_parameters(self) -> None:
+        """Draw the masks again, into the memory where they lie."""
+        drawn = generate_masks(self.features, self.drop_rate, self.masks.shape[0], generator=self.generator)
+        self.masks.copy_(drawn)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "drop_rate" in state:  # a layer pickled by an earlier release
+            state = state | {"_drop_rate": state["drop_rate"], "generator": None}
+            del state["drop_rate"]
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+
+    @leaf
     def forward(self, x: Tensor) -> Tensor:
+        return on_padded(self._masked, x)
+
+    def _masked(self, x: Tensor) -> Tensor:
         if x.dim() < 2 or x.shape[self.feature_dim] != self.features:
             raise ValueError(
                 f"x must be a batch with {self.features} features at dimension {self.feature_dim}, "

@@ -1,11 +1,14 @@
 """PerNodeDropConv2d: a convolution with a separate mask for every sample and output channel."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
 from pernodedrop.backends.choice import check_backend
 from pernodedrop.functional import stirred_linear
 from pernodedrop.laws import CustomStir, Stir, check_mean
+from pernodedrop.layers.noisy import leaf
 from pernodedrop.layers.stirred import Stirred
 
 
@@ -16,7 +19,7 @@ class PerNodeDropConv2d(Stirred, nn.Conv2d):
     evaluation. Computed as PerNodeDropLinear over unfolded patches, so memory grows by B * L * C * kh * kw for L
     positions. One group and zero padding only. `backend_used` as in PerNodeDropLinear.
 
-    Input (B, C, H, W), output (B, O, H', W').
+    Input (B, C, H, W), output (B, O, H', W'), or without the batch.
 
     Raises:
         ValueError: a rate, fraction or name outside its range, or a callable whose mean is not 1.
@@ -28,7 +31,7 @@ class PerNodeDropConv2d(Stirred, nn.Conv2d):
         out_channels: int,
         kernel_size: int | tuple[int, int],
         stride: int | tuple[int, int] = 1,
-        padding: int | tuple[int, int] = 0,
+        padding: int | tuple[int, int] | Literal["same", "valid"] = 0,
         *,
         dilation: int | tuple[int, int] = 1,
         bias: bool = True,
@@ -59,13 +62,24 @@ class PerNodeDropConv2d(Stirred, nn.Conv2d):
         self.backend: str = backend
         self.backend_used: str | None = None
         self.generator = generator
+        self.add_switch()
 
+    @leaf
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Conv2d's own name
-        if not self.training or self.stir.is_dense:
+        if not self.draws or self.stir.is_dense:
             return super().forward(input)
-        padding = self.padding
-        assert not isinstance(padding, str)
-        patches = nn.functional.unfold(input, self.kernel_size, self.dilation, padding, self.stride)  # B, C kh kw, L
+        if input.dim() == 3:
+            return self._stirred(input.unsqueeze(0)).squeeze(0)
+        return self._stirred(input)
+
+    def _stirred(self, x: Tensor) -> Tensor:
+        if x.is_nested or x.dim() != 4:
+            kind = "a nested tensor" if x.is_nested else f"shape {tuple(x.shape)}"
+            raise ValueError(f"x must be (B, C, H, W) or (C, H, W), got {kind}")
+        sides = [self.dilation[axis] * (self.kernel_size[axis] - 1) for axis in (0, 1)]  # a kernel reaches so far
+        borders = self._borders(sides)
+        x = nn.functional.pad(x, borders) if any(borders) else x
+        patches = _patches(x, self.kernel_size, self.dilation, self.stride)  # B, C kh kw, L
         output, self.backend_used = stirred_linear(
             patches.transpose(1, 2),
             self.weight.flatten(1),
@@ -75,14 +89,24 @@ class PerNodeDropConv2d(Stirred, nn.Conv2d):
             backend=self.backend,
             generator=self.generator,
         )
-        height, width = (
-            (input.shape[2 + axis] + 2 * padding[axis] - self.dilation[axis] * (self.kernel_size[axis] - 1) - 1)
-            // self.stride[axis]
-            + 1
-            for axis in (0, 1)
-        )
-        return output.transpose(1, 2).reshape(-1, self.out_channels, height, width)
+        height, width = ((x.shape[2 + axis] - sides[axis] - 1) // self.stride[axis] + 1 for axis in (0, 1))
+        return output.transpose(1, 2).reshape(x.shape[0], self.out_channels, height, width)
+
+    def _borders(self, sides: list[int]) -> list[int]:
+        """Zeros in front of and behind the columns, then the rows."""
+        if self.padding == "same":
+            return [zeros for side in reversed(sides) for zeros in (side // 2, side - side // 2)]
+        if isinstance(self.padding, str):  # "valid"
+            return [0] * 4
+        return [zeros for zeros in reversed(self.padding) for _ in range(2)]
 
     def extra_repr(self) -> str:
         shape = super().extra_repr()  # type: ignore[no-untyped-call]
         return f"{shape}, {self.stir.describe()}"
+
+
+def _patches(x: Tensor, size: tuple[int, ...], dilation: tuple[int, ...], stride: tuple[int, ...]) -> Tensor:
+    """`unfold`, which knows real numbers only."""
+    if x.is_complex():
+        return torch.complex(_patches(x.real, size, dilation, stride), _patches(x.imag, size, dilation, stride))
+    return nn.functional.unfold(x, size, dilation, 0, stride)

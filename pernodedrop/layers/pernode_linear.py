@@ -6,9 +6,11 @@ from torch import Tensor, nn
 from pernodedrop.backends.choice import check_backend
 from pernodedrop.functional import stirred_linear
 from pernodedrop.laws import CustomStir, Stir, check_mean
+from pernodedrop.layers.noisy import leaf
 from pernodedrop.layers.regularizing import Regularizing, must_be_called, watched
 from pernodedrop.layers.stirred import Stirred
 from pernodedrop.names import MASK_MODES, MaskMode
+from pernodedrop.nested import on_padded
 
 
 class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
@@ -62,7 +64,15 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
         self.register_buffer("mask", None)
         if mask_mode == "fixed":
             self.reset_mask()
+        else:
+            self.add_switch()
         must_be_called(self)
+
+    def reset_parameters(self) -> None:
+        """Draw the weights again, and a fixed mask."""
+        super().reset_parameters()
+        if getattr(self, "mask", None) is not None:
+            self.reset_mask()
 
     def reset_mask(self) -> None:
         """Draw the fixed mask again."""
@@ -71,8 +81,9 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
 
     @property
     def is_active(self) -> bool:
-        return self.training or self.mask is not None
+        return self.draws or self.mask is not None
 
+    @leaf
     @watched
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Linear's own name
         return self.product(input, self.weight, self.bias)
@@ -81,11 +92,15 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
         if self.mask is not None:
             self.backend_used = "mask"
             return nn.functional.linear(input, weight * self.mask, bias)
-        if not self.training:
+        if not self.draws:
             return nn.functional.linear(input, weight, bias)
-        first = self.batch_dim != 0 and self.share_time and input.dim() > 2  # the samples come first below
+        batch_dim = 0 if input.is_nested else self.batch_dim
+        return on_padded(lambda x: self._stirred(x, weight, bias, batch_dim), input)
+
+    def _stirred(self, x: Tensor, weight: Tensor, bias: Tensor | None, batch_dim: int) -> Tensor:
+        first = batch_dim != 0 and self.share_time and x.dim() > 2  # the samples come first below
         output, self.backend_used = stirred_linear(
-            input.movedim(self.batch_dim, 0) if first else input,
+            x.movedim(batch_dim, 0) if first else x,
             weight,
             bias,
             self.stir,
@@ -93,7 +108,7 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
             backend=self.backend,
             generator=self.generator,
         )
-        return output.movedim(0, self.batch_dim) if first else output
+        return output.movedim(0, batch_dim) if first else output
 
     def extra_repr(self) -> str:
         parts = [super().extra_repr(), self.stir.describe(), f"mask_mode={self.mask_mode}", f"backend={self.backend}"]

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_module_registration_hook
+from torch.utils.hooks import RemovableHandle
 
 
 class Watcher(Protocol):
@@ -54,12 +55,17 @@ def watched(forward: Callable[[Any, Tensor], Tensor]) -> Callable[[Any, Tensor],
     return told
 
 
-def must_be_called(module: nn.Module) -> None:
+def must_be_called(module: nn.Module) -> RemovableHandle:
     """Keep torch's fused inference from reading the module's weights, or passing it over, instead of calling it.
 
     nn.TransformerEncoderLayer calls its parts one by one as soon as one of them has a hook.
     """
-    module.register_forward_pre_hook(_stand)
+    return module.register_forward_pre_hook(_stand)
+
+
+def has_hooks(module: nn.Module) -> bool:
+    """Whether anybody else's hooks run when the module is called."""
+    return bool(module._forward_hooks) or any(hook is not _stand for hook in module._forward_pre_hooks.values())
 
 
 def reads_out_proj(module: nn.Module) -> bool:

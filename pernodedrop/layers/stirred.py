@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from pernodedrop.laws import Law
+from pernodedrop.layers.noisy import Noisy
 
 
-class Stirred:
+class Stirred(Noisy):
     """A layer whose connections are stirred by a law, at a rate that may be set between two steps."""
 
     stir: Law

@@ -94,12 +94,20 @@ def test_bias_is_never_masked() -> None:
     assert PerNodeDropLinear(12, 5, bias=False)(torch.zeros(4, 12)).abs().max() == 0
 
 
-def test_copies_draw_alike() -> None:
-    layer = PerNodeDropLinear(12, 5, generator=torch.Generator().manual_seed(3))
-    twin = copy.deepcopy(layer)
-    x = torch.randn(4, 12)
-    assert torch.equal(layer(x), twin(x))
-    assert twin.weight is not layer.weight
+def test_copies_draw_other_noise_that_follows_from_the_seed() -> None:
+    def drawn() -> list[Tensor]:
+        generator = torch.Generator().manual_seed(3)
+        model = nn.Sequential(PerNodeDropLinear(12, 5, generator=generator), GaussianDropout(generator=generator))
+        copies = [model, copy.deepcopy(model), copy.deepcopy(model)]
+        assert all(twin[0].generator is twin[1].generator for twin in copies)
+        assert copies[1][0].weight is not model[0].weight
+        return [twin(torch.ones(4, 12)) for twin in copies]
+
+    torch.manual_seed(1)
+    first = drawn()
+    assert len({str(y.tolist()) for y in first}) == 3
+    torch.manual_seed(1)
+    assert all(torch.equal(a, b) for a, b in zip(first, drawn(), strict=True))
 
 
 def test_custom_stir() -> None:

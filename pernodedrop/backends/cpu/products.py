@@ -109,6 +109,78 @@ def add_gradients(operands: Any, grad_x: Any, grad_weight: Any, source: Any, spa
 
 
 @compiled
+def add_gradient_x(operands: Any, grad_x: Any, source: Any, spans: Any) -> None:
+    """grad_x (B, T, I) += sum_j g_btj m_bji W_ji for the `spans` of samples, units' blocks and connections' parts.
+
+    A span of samples starts with a run.
+    """
+    grad, x, weight = operands
+    tile, key, drawn = source
+    samples, blocks, parts = spans
+    positions, connections = x.shape[1], x.shape[2]
+    units = weight.shape[0]
+    rows, chunks, unit_tiles, tiles = tiling(units, connections)
+    flat_grad_x = grad_x.reshape(-1)
+    scratch = np.empty(WORDS, np.uint64), np.empty(2 * WORDS, np.uint64)
+    packed = np.empty((rows, chunks * LANES), x.dtype)
+    flat_packed = packed.reshape(-1)
+    for part in range(parts[0], parts[1]):
+        first = part * chunks * LANES
+        present = min(chunks, (connections - first) // LANES)
+        for block in range(blocks[0], blocks[1]):
+            present_rows = min(rows, units - block * rows)
+            gather(weight, packed, block * rows, first)
+            for sample in range(samples[0], samples[1]):
+                if sample % RUN == 0:
+                    seed_generators(scratch, key + uint64((sample // RUN * unit_tiles + block) * tiles + part))
+                fill(tile, scratch, drawn)
+                for position in range(positions):
+                    at_x = (sample * positions + position) * connections + first
+                    for chunk in range(present):
+                        sum_ = load(flat_grad_x, at_x + chunk * LANES)
+                        for row in range(present_rows):
+                            at = row * chunks + chunk
+                            g = splat(grad[sample, position, block * rows + row])
+                            sum_ = add_stirred(tile, at, g, load(flat_packed, at * LANES), sum_)
+                        store(flat_grad_x, at_x + chunk * LANES, sum_)
+
+
+@compiled
+def add_gradient_weight(operands: Any, grad_weight: Any, source: Any, spans: Any) -> None:
+    """grad_weight (J, I) = sum_bt g_btj m_bji x_bti for the `spans` of units' blocks and connections' parts."""
+    grad, x, _ = operands
+    tile, key, drawn = source
+    blocks, parts = spans
+    samples, positions, connections = x.shape
+    units = grad_weight.shape[0]
+    rows, chunks, unit_tiles, tiles = tiling(units, connections)
+    flat_x = x.reshape(-1)
+    scratch = np.empty(WORDS, np.uint64), np.empty(2 * WORDS, np.uint64)
+    packed_grad = np.empty((rows, chunks * LANES), x.dtype)
+    flat_packed_grad = packed_grad.reshape(-1)
+    for part in range(parts[0], parts[1]):
+        first = part * chunks * LANES
+        present = min(chunks, (connections - first) // LANES)
+        for block in range(blocks[0], blocks[1]):
+            present_rows = min(rows, units - block * rows)
+            packed_grad[:] = 0
+            for sample in range(samples):
+                if sample % RUN == 0:
+                    seed_generators(scratch, key + uint64((sample // RUN * unit_tiles + block) * tiles + part))
+                fill(tile, scratch, drawn)
+                for position in range(positions):
+                    at_x = (sample * positions + position) * connections + first
+                    for chunk in range(present):
+                        a = load(flat_x, at_x + chunk * LANES)
+                        for row in range(present_rows):
+                            at = row * chunks + chunk
+                            g = splat(grad[sample, position, block * rows + row])
+                            grown = add_stirred(tile, at, g, a, load(flat_packed_grad, at * LANES))
+                            store(flat_packed_grad, at * LANES, grown)
+            scatter(packed_grad, grad_weight, block * rows, first)
+
+
+@compiled
 def gather(weight: Any, packed: Any, unit: int, connection: int) -> None:
     """Copies a piece of the weight side by side: rows a power of two apart would push each other out of the cache."""
     for row in range(min(packed.shape[0], weight.shape[0] - unit)):

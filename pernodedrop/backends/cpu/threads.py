@@ -6,13 +6,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pernodedrop.backends.cpu.products import RUN, add_gradients, add_product, tiling
+from pernodedrop.backends.cpu.products import (
+    RUN,
+    add_gradient_weight,
+    add_gradient_x,
+    add_gradients,
+    add_product,
+    tiling,
+)
 from pernodedrop.backends.cpu.team import each
 from pernodedrop.backends.cpu.tiles import DRAWS
 from pernodedrop.backends.factors import Factors
 
 Array = NDArray[Any]
 Span = tuple[int, int]
+COPIES = 4  # of the input that backward may sum in at once
 
 
 def product(x: Array, weight: Array, seed: int, factors: Factors) -> Array:
@@ -33,11 +41,16 @@ def product(x: Array, weight: Array, seed: int, factors: Factors) -> Array:
 
 
 def gradients(grad: Array, x: Array, weight: Array, seed: int, factors: Factors) -> tuple[Array, Array]:
-    """The gradients of `product` in x and weight, given grad (B, T, J)."""
+    """The gradients of `product` in x and weight, given grad (B, T, J).
+
+    The sums take the memory of at most COPIES + 1 inputs, whatever the number of threads.
+    """
     threads = torch.get_num_threads()
     _, _, unit_tiles, tiles = tiling(*weight.shape)
     parts = spans(tiles, threads)
     blocks = spans(unit_tiles, threads // len(parts))
+    if len(blocks) > COPIES:
+        return _gradients_in_turn((grad, x, weight), seed, factors, threads)
     # threads that share connections differ in units: each sums a separate input gradient
     grad_x = np.zeros((len(blocks), *x.shape), x.dtype)
     grad_weight = np.zeros_like(weight)
@@ -48,6 +61,32 @@ def gradients(grad: Array, x: Array, weight: Array, seed: int, factors: Factors)
         add_gradients((grad, x, weight), grad_x[own], grad_weight, _source(x, seed, factors), spans)
 
     each(work, [(own, p) for own in range(len(blocks)) for p in parts])
+    return (grad_x[0] if len(blocks) == 1 else grad_x.sum(0)), grad_weight
+
+
+def _gradients_in_turn(
+    operands: tuple[Array, Array, Array], seed: int, factors: Factors, threads: int
+) -> tuple[Array, Array]:
+    """One gradient after the other, each shared by its own entries: every factor is drawn twice."""
+    _, x, weight = operands
+    _, _, unit_tiles, tiles = tiling(*weight.shape)
+    parts = spans(tiles, threads)
+    grad_weight = np.zeros_like(weight)
+
+    def work_weight(span: tuple[Span, Span]) -> None:
+        add_gradient_weight(operands, grad_weight, _source(x, seed, factors), span)
+
+    each(work_weight, [(b, p) for b in spans(unit_tiles, threads // len(parts)) for p in parts])
+    runs = spans(-(-x.shape[0] // RUN), threads // len(parts))
+    blocks = spans(unit_tiles, min(threads // (len(parts) * len(runs)), COPIES))
+    grad_x = np.zeros((len(blocks), *x.shape), x.dtype)
+
+    def work_x(piece: tuple[int, Span, Span]) -> None:
+        own, (first, stop), connections = piece
+        samples = first * RUN, min(stop * RUN, x.shape[0])
+        add_gradient_x(operands, grad_x[own], _source(x, seed, factors), (samples, blocks[own], connections))
+
+    each(work_x, [(own, r, p) for own in range(len(blocks)) for r in runs for p in parts])
     return (grad_x[0] if len(blocks) == 1 else grad_x.sum(0)), grad_weight
 
 

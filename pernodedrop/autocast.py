@@ -1,0 +1,18 @@
+"""torch's autocast, which kernels do not see."""
+
+import torch
+from torch import Tensor
+
+_WITHOUT = ("meta",)  # devices for which torch has no autocast
+
+
+def is_on(tensor: Tensor) -> bool:
+    """Return whether autocast casts on the tensor's device."""
+    return tensor.device.type not in _WITHOUT and torch.is_autocast_enabled(tensor.device.type)
+
+
+def cast(tensor: Tensor) -> Tensor:
+    """The tensor in the type that torch's own linear would compute in: double precision and integers stay."""
+    if not tensor.is_floating_point() or tensor.dtype == torch.float64 or not is_on(tensor):
+        return tensor
+    return tensor.to(torch.get_autocast_dtype(tensor.device.type))

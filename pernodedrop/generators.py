@@ -1,0 +1,153 @@
+"""Explicit generators where torch looks after its default ones only: checkpoints, copies and workers that load data.
+
+`torch.utils.checkpoint` restores the states of torch's default generators before it computes a forward pass again. Here
+every draw from an explicit generator notes the generator's state in the checkpoints that it lies in, and draws from the
+noted state when one of them computes it again.
+"""
+
+import copy
+import hashlib
+import sys
+from dataclasses import dataclass, field
+from types import CodeType, FrameType
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
+from torch.utils import checkpoint
+from torch.utils.data import get_worker_info
+
+_REFUSAL = (
+    "an explicit generator draws while a backward pass runs, outside what torch.utils.checkpoint computes again: "
+    "use torch's default generator, whose state checkpoints restore"
+)
+_CHANGED = (
+    "a checkpoint computed its forward pass again with other draws than before: "
+    "let the checkpointed function draw the same in both, or use torch's default generator"
+)
+
+
+@dataclass
+class _Notes:
+    """The draws of one checkpoint in their order, and how far each of its repetitions has come."""
+
+    draws: list[tuple[torch.Generator, Tensor]] = field(default_factory=list)
+    at: dict[object, int] = field(default_factory=dict)
+
+
+_NOTES: WeakKeyDictionary[Any, _Notes] = WeakKeyDictionary()  # by what lives as long as the checkpoint's graph
+_COPIES: WeakKeyDictionary[torch.Generator, int] = WeakKeyDictionary()
+_OF_WORKER: WeakKeyDictionary[torch.Generator, torch.Generator] = WeakKeyDictionary()
+
+
+def in_this_pass(generator: torch.Generator) -> torch.Generator:
+    """The generator to draw from: the given one, or one in its earlier state where a checkpoint computes again.
+
+    In a process that loads data it is a separate one for each worker.
+
+    Raises:
+        RuntimeError: a backward pass runs, and it is not known which forward pass is computed again.
+    """
+    info = get_worker_info()
+    if info is not None:
+        generator = _of_worker(generator, info.seed)
+    is_backward = torch._C._current_graph_task_id() != -1
+    if not is_backward and torch.is_grad_enabled() and not _saves_by_hooks():
+        return generator  # nothing computes this pass again
+    begun, repeated = _checkpoints(sys._getframe(1))
+    if repeated is not None:
+        generator = _noted(generator, *repeated)
+    elif is_backward:
+        raise RuntimeError(_REFUSAL)
+    if begun:
+        drawn = generator, generator.get_state()
+        for token in begun:
+            _NOTES.setdefault(token, _Notes()).draws.append(drawn)
+    return generator
+
+
+def copied(generator: torch.Generator, memo: dict[int, Any]) -> torch.Generator:
+    """The generator of a deep copy: it draws other numbers than the given one and than any other copy.
+
+    It follows from the generator's state and from how many copies there were, so that a program that is run again
+    draws the same; the given generator does not move. `memo` is that of `copy.deepcopy`.
+    """
+    known = memo.get(id(generator))
+    if known is None:
+        known = copy.deepcopy(generator, memo)
+    if torch.equal(known.get_state(), generator.get_state()):  # as the one deep copy that memo has may have moved on
+        _COPIES[generator] = _COPIES.get(generator, 0) + 1
+        known.manual_seed(_split(generator, f"copy {_COPIES[generator]}"))
+    made: torch.Generator = known
+    return made
+
+
+def _of_worker(generator: torch.Generator, seed: int) -> torch.Generator:
+    if generator not in _OF_WORKER:
+        own = torch.Generator(generator.device)
+        _OF_WORKER[generator] = own.manual_seed(_split(generator, f"worker {seed}"))
+    return _OF_WORKER[generator]
+
+
+def _split(generator: torch.Generator, name: str) -> int:
+    """A seed below 2^63 that follows from the generator's state and the name."""
+    state = generator.get_state().numpy().tobytes()
+    return int.from_bytes(hashlib.blake2b(state + name.encode(), digest_size=8).digest(), "big") >> 1
+
+
+def _noted(generator: torch.Generator, token: object, run: object) -> torch.Generator:
+    notes = _NOTES.get(token, _Notes())
+    place = notes.at.get(run, 0)
+    notes.at[run] = place + 1
+    if place >= len(notes.draws) or notes.draws[place][0].device != generator.device:
+        raise RuntimeError(_CHANGED)
+    again = torch.Generator(generator.device)
+    again.set_state(notes.draws[place][1])
+    return again
+
+
+def _saves_by_hooks() -> bool:
+    return torch._C._autograd._top_saved_tensors_default_hooks(True) is not None
+
+
+def _checkpoints(frame: FrameType | None) -> tuple[list[object], tuple[object, object] | None]:
+    """The checkpoints around a call from the innermost on: those computed for the first time, up to one repeated.
+
+    Each is told by an object that lives as long as its graph; the repeated one with a name of the repetition.
+    """
+    begun: list[object] = []
+    while frame is not None:
+        code = frame.f_code
+        if code is _FORWARD:
+            begun.append(frame.f_locals["ctx"])
+        elif code is _CHECKPOINT and "gen" in frame.f_locals:
+            started = frame.f_locals["gen"].gi_frame
+            begun += [] if started is None else [started.f_locals["new_frame"]]
+        elif code is _BACKWARD:
+            return begun, (frame.f_locals["ctx"], torch._C._current_graph_task_id())
+        elif code is _UNPACK:
+            return begun, (frame.f_locals["frame"], frame.f_locals["gid"])
+        frame = frame.f_back
+    return begun, None
+
+
+def _inner(code: CodeType, name: str) -> CodeType | None:
+    found = (const for const in code.co_consts if isinstance(const, CodeType) and const.co_name == name)
+    return next(found, None)
+
+
+def _code(name: str) -> CodeType | None:
+    """The code of a function of torch's checkpoints; None where this release has no such function."""
+    found: Any = checkpoint
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    while hasattr(found, "__wrapped__"):
+        found = found.__wrapped__
+    return getattr(found, "__code__", None)
+
+
+_FORWARD, _BACKWARD = _code("CheckpointFunction.forward"), _code("CheckpointFunction.backward")
+_CHECKPOINT = _code("checkpoint")
+_hook = _code("_checkpoint_hook.__init__")
+_UNPACK = None if _hook is None else _inner(_hook, "unpack_hook")

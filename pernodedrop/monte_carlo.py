@@ -1,0 +1,44 @@
+"""Monte Carlo predictions: the noise of training in a model that otherwise evaluates."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from torch import nn
+from torch.nn.modules.dropout import _DropoutNd
+
+from pernodedrop.layers.noisy import DropoutSwitch, Noisy
+from pernodedrop.layers.regularizing import must_be_called
+
+
+@contextmanager
+def mc_mode(model: nn.Module) -> Iterator[None]:
+    """Within it the model's dropout layers, torch's and the family's, draw noise; all other modules evaluate.
+
+    Every call of the model is then one Monte Carlo sample. Afterwards each module has its own mode again. Fixed masks
+    and Masksembles do not draw: see `ensemble_predict`. Noise that a module draws by itself, as the attention of
+    nn.MultiheadAttention and nn.LSTM between its layers do, stays off.
+
+    Raises:
+        ValueError: no layer of the model draws noise, so that all samples would be equal.
+    """
+    modules = list(model.modules())
+    drawing = [each for each in modules if isinstance(each, Noisy | _DropoutNd) and not isinstance(each, DropoutSwitch)]
+    if not any(getattr(each, "mask", None) is None for each in drawing):
+        raise ValueError(f"mc_mode needs a layer that draws noise, and {type(model).__name__} has none")
+    modes = [(module, module.training) for module in modules]
+    switches = [module for module in modules if isinstance(module, DropoutSwitch)]
+    alone = [switch for switch in switches if switch.is_alone]
+    called = [must_be_called(layer) for layer in drawing]
+    model.eval()
+    for layer in (*switches, *(each for each in drawing if not isinstance(each, Noisy))):
+        layer.train()
+    try:
+        yield
+    finally:
+        for hook in called:
+            hook.remove()
+        model.eval()
+        for module, mode in modes:
+            module.training = mode
+        for switch in alone:
+            switch.is_alone = True

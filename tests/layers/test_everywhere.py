@@ -1,0 +1,25 @@
+"""Every layer of the family in everybody's model: right, or refused in one line; docs/layers.md has the table."""
+
+import pytest
+
+from tests.layers.everywhere import BEGIN, CASES, END, LAYERS, PAGE, outcome, table
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*torch.jit.script. is deprecated:DeprecationWarning",  # torch.func.jvp calls it
+    "ignore:.*wrong for masks shared over time:RuntimeWarning",
+    "ignore:no kernel for:RuntimeWarning",
+)
+_OUTCOMES: dict[tuple[str, str], str] = {}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_case(case: str) -> None:
+    for layer in LAYERS:
+        _OUTCOMES[layer, case] = outcome(layer, case)
+
+
+def test_the_table_in_docs_is_this_one() -> None:
+    found = {(layer, case): _OUTCOMES.get((layer, case)) for layer in LAYERS for case in CASES}
+    outcomes = {key: outcome(*key) if said is None else said for key, said in found.items()}
+    written = PAGE.read_text().partition(BEGIN)[2].partition(END)[0]
+    assert BEGIN + written + END == table(outcomes), "run `python -m tests.layers.everywhere`"
