@@ -52,6 +52,10 @@ def _quantized_shape(probability: Tensor, normal: bool) -> Tensor:
 
 @torch.library.custom_op(OPERATOR, mutates_args=(), device_types="cpu")
 def _product(x: Tensor, weight: Tensor, seed: Tensor, law: Tensor) -> Tensor:
+    return _on_cpu(x, weight, seed, law)
+
+
+def _on_cpu(x: Tensor, weight: Tensor, seed: Tensor, law: Tensor) -> Tensor:
     from pernodedrop.backends import cpu  # numba is imported when a kernel runs
 
     return cpu.product(x, weight, seed, Factors.from_tensor(law))
@@ -59,6 +63,10 @@ def _product(x: Tensor, weight: Tensor, seed: Tensor, law: Tensor) -> Tensor:
 
 @torch.library.custom_op(f"{OPERATOR}_gradients", mutates_args=(), device_types="cpu")
 def _gradients(grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, law: Tensor) -> tuple[Tensor, Tensor]:
+    return _gradients_on_cpu(grad, x, weight, seed, law)
+
+
+def _gradients_on_cpu(grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, law: Tensor) -> tuple[Tensor, Tensor]:
     from pernodedrop.backends import cpu
 
     return cpu.gradients(grad, x, weight, seed, Factors.from_tensor(law))
@@ -119,7 +127,7 @@ class _Product(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, weight: Tensor, seed: Tensor, law: Tensor) -> Tensor:
-        product: Tensor = _product(x, weight, seed, law)
+        product: Tensor = _on_cpu(x, weight, seed, law) if _is_plain(x, weight) else _product(x, weight, seed, law)
         return product
 
     @staticmethod
@@ -151,7 +159,8 @@ class _Gradients(torch.autograd.Function):
 
     @staticmethod
     def forward(grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, law: Tensor) -> tuple[Tensor, Tensor]:
-        gradients: tuple[Tensor, Tensor] = _gradients(grad, x, weight, seed, law)
+        run = _gradients_on_cpu if _is_plain(grad, x, weight) else _gradients
+        gradients: tuple[Tensor, Tensor] = run(grad, x, weight, seed, law)
         return gradients
 
     @staticmethod
@@ -185,6 +194,13 @@ class _Gradients(torch.autograd.Function):
 
 def _apply(function: type[torch.autograd.Function], *inputs: Tensor) -> Any:
     return function.apply(*inputs)  # type: ignore[no-untyped-call]
+
+
+def _is_plain(*tensors: Tensor) -> bool:
+    """Return whether the CPU's kernel may run at once: the operators' dispatch costs as much as a small layer."""
+    if torch._C._len_torch_dispatch_stack():
+        return False
+    return all(type(each) in (Tensor, torch.nn.Parameter) and each.device.type == "cpu" for each in tensors)
 
 
 def _sum(*terms: Tensor | None) -> Tensor:
