@@ -186,9 +186,10 @@ class _Reader:
             self._pop(holder, inputs, output)
 
     @_outside_the_graph
-    def _push(self, holder: nn.Module, _inputs: object) -> None:
+    def _push(self, holder: nn.Module, inputs: object) -> None:
         layers = self.layers(holder)
-        mode = _Reading(self, layers) if any(layer.is_active for _, layer in layers) else None
+        is_wanted = any(layer.is_active for _, layer in layers) and not _are_nested(inputs)
+        mode = _Reading(self, layers) if is_wanted else None
         _HERE.modes.append(mode)
         if mode is not None:
             mode.__enter__()  # type: ignore[no-untyped-call]
@@ -235,6 +236,11 @@ class _Reading(TorchFunctionMode):
                 if id(value) in self._layers:
                     self._reader.watch.read.add(self._layers[id(value)][0])
         return func(*args, **kwargs)
+
+
+def _are_nested(inputs: object) -> bool:
+    """Whether nn.TransformerEncoder has left out the padding: its attention refuses any function mode then."""
+    return isinstance(inputs, tuple) and any(isinstance(x, Tensor) and x.is_nested for x in inputs)
 
 
 def _linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor | None]:  # noqa: A002
