@@ -55,6 +55,20 @@ class _Local(threading.local):
 _HERE = _Local()
 
 
+class _Hooks:
+    """Hooks to be removed together. A copy leaves those whose module is gone, which torch's handles cannot."""
+
+    def __init__(self, *handles: RemovableHandle) -> None:
+        self._handles = handles
+
+    def remove(self) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_handles": tuple(each for each in self._handles if each.hooks_dict_ref() is not None)}
+
+
 class Watch:
     """The first training forward of a model that was regularized; nothing is left of it afterwards.
 
@@ -66,7 +80,7 @@ class Watch:
         self.read: set[str] = set()  # whose weights some function met
         self._layers = dict(layers)
         self._model = type(model).__name__
-        self._end: RemovableHandle = model.register_forward_hook(self._ended)
+        self._end = _Hooks(model.register_forward_hook(self._ended))
         self._told = {name: _Told(self, name, layer) for name, layer in layers.items()}
         holders: dict[str, dict[str, str]] = {}
         for name, layer in layers.items():
@@ -119,11 +133,11 @@ class _Told:
 
     def __init__(self, watch: Watch, name: str, layer: nn.Linear) -> None:
         self._watch, self._name, self._layer = watch, name, layer
-        self._hook: RemovableHandle | None = None
         if isinstance(layer, Regularizing):
+            self._hooks = _Hooks()
             layer.watcher = self
         else:
-            self._hook = layer.register_forward_pre_hook(self._met)
+            self._hooks = _Hooks(layer.register_forward_pre_hook(self._met))
 
     def ran(self) -> None:
         self._watch.ran.add(self._name)
@@ -143,8 +157,7 @@ class _Told:
     def stop(self) -> None:
         if vars(self._layer).get("watcher") is self:
             del self._layer.watcher
-        if self._hook is not None:
-            self._hook.remove()
+        self._hooks.remove()
 
     def _met(self, _layer: nn.Module, _inputs: object) -> None:
         self._watch.ran.add(self._name)
@@ -161,8 +174,7 @@ class _Reader:
 
     def stop(self) -> None:
         self.is_on = False
-        for hook in self._hooks:
-            hook.remove()
+        self._hooks.remove()
 
     def layers(self, holder: nn.Module) -> list[tuple[str, Regularizing]]:
         """The regularized layers in the holder, or in its copy on another device, by their names in the model."""
@@ -172,10 +184,10 @@ class _Reader:
 
     def _start(self, holder: nn.Module, enter: Callable[..., None], leave: Callable[..., None]) -> None:
         self.is_on = True
-        self._hooks: list[RemovableHandle] = [
+        self._hooks = _Hooks(
             holder.register_forward_pre_hook(enter, prepend=True),
             holder.register_forward_hook(leave, always_call=True),
-        ]
+        )
 
     def _enter(self, holder: nn.Module, inputs: object) -> None:
         if not torch.compiler.is_compiling():
@@ -200,7 +212,7 @@ class _Reader:
         if mode is not None:
             mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
         trained = any(cast(nn.Module, layer).training for _, layer in self.layers(holder))
-        if self.is_decided or output is None or isinstance(output, Proxy) or not trained:
+        if self.is_decided or output is None or _is_traced(output) or not trained:
             return
         self.is_decided = True
         self.stop()
@@ -226,7 +238,7 @@ class _Reading(TorchFunctionMode):
         if func is nn.functional.linear:
             input, weight, bias = _linear(*args, **kwargs)  # noqa: A001 - torch's own name
             if (known := self._layers.get(id(weight))) is not None and known[1] not in _HERE.running:
-                if isinstance(input, Proxy):
+                if _is_traced(input):
                     raise RuntimeError(_TRACED.format(name=known[0]))
                 self._reader.has_read = True
                 self._reader.watch.ran.add(known[0])
@@ -236,6 +248,10 @@ class _Reading(TorchFunctionMode):
                 if id(value) in self._layers:
                     self._reader.watch.read.add(self._layers[id(value)][0])
         return func(*args, **kwargs)
+
+
+def _is_traced(value: object) -> bool:
+    return isinstance(value, Proxy)
 
 
 def _are_nested(inputs: object) -> bool:

@@ -64,8 +64,9 @@ def must_be_called(module: nn.Module) -> RemovableHandle:
 
 
 def has_hooks(module: nn.Module) -> bool:
-    """Whether anybody else's hooks run when the module is called."""
-    return bool(module._forward_hooks) or any(hook is not _stand for hook in module._forward_pre_hooks.values())
+    """Whether hooks that are not this package's run when the module is called."""
+    hooks = (*module._forward_pre_hooks.values(), *module._forward_hooks.values())
+    return any(not (getattr(hook, "__module__", None) or "").startswith("pernodedrop.") for hook in hooks)
 
 
 def reads_out_proj(module: nn.Module) -> bool:

@@ -23,6 +23,7 @@ from pernodedrop import (
     PerNodeDropConv2d,
     PerNodeDropLinear,
     mc_mode,
+    regularize,
 )
 from pernodedrop.layers.dropout import Dropout
 
@@ -33,6 +34,22 @@ BEGIN, END = "<!-- written by tests/layers/everywhere.py -->", "<!-- end -->"
 
 def _linear(**settings: object) -> Build:
     return lambda **more: PerNodeDropLinear(16, 8, bias=False, **settings, **more)
+
+
+class Doubled(nn.Linear):
+    """A dense layer of somebody's own."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 2.0 * super().forward(x)
+
+
+def _regularized(regularizer: str) -> Build:
+    def build(generator: torch.Generator | None = None, device: str | None = None) -> nn.Module:
+        model = nn.Sequential(Doubled(16, 8, bias=False, device=device))
+        regularize(model, regularizer, where=Doubled, generator=generator)
+        return model[0]
+
+    return build
 
 
 LAYERS: dict[str, tuple[Build, tuple[int, ...]]] = {
@@ -49,8 +66,12 @@ LAYERS: dict[str, tuple[Build, tuple[int, ...]]] = {
     "DropBlock2d": (lambda device=None, **more: DropBlock2d(0.3, 3, **more), (4, 2, 6, 6)),
     "Dropout": (lambda device=None, generator=None: Dropout(0.5), (12, 16)),
     "Masksembles": (lambda **more: Masksembles(16, **more), (12, 16)),
+    "regularize, pernodedrop": (_regularized("pernodedrop"), (12, 16)),
+    "regularize, dropconnect": (_regularized("dropconnect"), (12, 16)),
+    "regularize, gaussian_dropout": (_regularized("gaussian_dropout"), (12, 16)),
+    "regularize, masksembles": (_regularized("masksembles"), (12, 16)),
 }
-FIXED = ("PerNodeDropLinear, fixed mask", "Masksembles")  # draw once, when they are built
+FIXED = ("PerNodeDropLinear, fixed mask", "Masksembles", "regularize, masksembles")  # draw once, when they are built
 
 
 class Case:
@@ -106,8 +127,9 @@ def to_empty(case: Case) -> None:
     layer = case.layer(device="meta").to_empty(device="cpu")
     for tensor in (*layer.parameters(), *layer.buffers()):
         tensor.detach().fill_(float("nan"))
-    if hasattr(layer, "reset_parameters"):
-        layer.reset_parameters()
+    for module in layer.modules():
+        if hasattr(module, "reset_parameters"):
+            module.reset_parameters()
     assert bool(layer(case.x()).isfinite().all())
 
 
