@@ -237,7 +237,7 @@ class _Reading(TorchFunctionMode):
         kwargs = kwargs or {}
         if func is nn.functional.linear:
             input, weight, bias = _linear(*args, **kwargs)  # noqa: A001 - torch's own name
-            if (known := self._layers.get(id(weight))) is not None and known[1] not in _HERE.running:
+            if (known := self._layers.get(id(_met(weight)))) is not None and known[1] not in _HERE.running:
                 if _is_traced(input):
                     raise RuntimeError(_TRACED.format(name=known[0]))
                 self._reader.has_read = True
@@ -252,6 +252,15 @@ class _Reading(TorchFunctionMode):
 
 def _is_traced(value: object) -> bool:
     return isinstance(value, Proxy)
+
+
+def _met(value: Any) -> object:
+    """The value, or the model's tensor for which torch.fx lets another object stand."""
+    if not isinstance(value, Proxy) or value.node.op != "get_attr":
+        return value
+    path, _, name = str(value.node.target).rpartition(".")
+    root: nn.Module = value.tracer.root  # type: ignore[attr-defined]
+    return root.get_submodule(path)._parameters.get(name)
 
 
 def _are_nested(inputs: object) -> bool:

@@ -145,5 +145,5 @@ class Noisy(Unscriptable):
 
     def __repr__(self) -> str:
         if [*self._modules] != [SWITCH]:
-            return super().__repr__()  # type: ignore[no-any-return]
+            return super().__repr__()
         return f"{type(self).__name__}({self.extra_repr()})"  # without the switch

@@ -1,4 +1,4 @@
-"""What holds for every layer of the family in everybody's model: layers and cases, and the table of both in docs.
+"""What holds for every layer of the family in everybody's model: cases, and the table of layers and cases in docs.
 
     python -m tests.layers.everywhere    # writes the table into docs/layers.md
 
@@ -15,85 +15,11 @@ import torch
 from torch import Tensor, fx, nn
 from torch.utils.checkpoint import checkpoint
 
-from pernodedrop import (
-    DropBlock2d,
-    DropConnectLinear,
-    GaussianDropout,
-    Masksembles,
-    PerNodeDropConv2d,
-    PerNodeDropLinear,
-    mc_mode,
-    regularize,
-)
-from pernodedrop.layers.dropout import Dropout
+from pernodedrop import mc_mode
+from tests.layers.subjects import LAYERS, Case, seeded
 
-Build = Callable[..., nn.Module]
 PAGE = Path(__file__).parents[2] / "docs" / "layers.md"
 BEGIN, END = "<!-- written by tests/layers/everywhere.py -->", "<!-- end -->"
-
-
-def _linear(**settings: object) -> Build:
-    return lambda **more: PerNodeDropLinear(16, 8, bias=False, **settings, **more)
-
-
-class Doubled(nn.Linear):
-    """A dense layer of somebody's own."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return 2.0 * super().forward(x)
-
-
-def _regularized(regularizer: str) -> Build:
-    def build(generator: torch.Generator | None = None, device: str | None = None) -> nn.Module:
-        model = nn.Sequential(Doubled(16, 8, bias=False, device=device))
-        regularize(model, regularizer, where=Doubled, generator=generator)
-        return model[0]
-
-    return build
-
-
-LAYERS: dict[str, tuple[Build, tuple[int, ...]]] = {
-    "PerNodeDropLinear, bernoulli": (_linear(), (12, 16)),
-    "PerNodeDropLinear, gaussian": (_linear(stir_type="gaussian"), (12, 16)),
-    "PerNodeDropLinear, partial gaussian": (_linear(stir_type="partial_gaussian", noisy_fraction=0.5), (12, 16)),
-    "PerNodeDropLinear, fixed mask": (_linear(mask_mode="fixed"), (12, 16)),
-    "PerNodeDropLinear, backend mask": (_linear(backend="mask"), (12, 16)),
-    "PerNodeDropLinear, backend flipout": (_linear(backend="flipout"), (12, 16)),
-    "PerNodeDropLinear, backend moment_matched": (_linear(backend="moment_matched"), (12, 16)),
-    "PerNodeDropConv2d": (lambda **more: PerNodeDropConv2d(2, 3, 3, bias=False, **more), (4, 2, 6, 6)),
-    "DropConnectLinear": (lambda **more: DropConnectLinear(16, 8, bias=False, **more), (12, 16)),
-    "GaussianDropout": (lambda device=None, **more: GaussianDropout(**more), (12, 16)),
-    "DropBlock2d": (lambda device=None, **more: DropBlock2d(0.3, 3, **more), (4, 2, 6, 6)),
-    "Dropout": (lambda device=None, generator=None: Dropout(0.5), (12, 16)),
-    "Masksembles": (lambda **more: Masksembles(16, **more), (12, 16)),
-    "regularize, pernodedrop": (_regularized("pernodedrop"), (12, 16)),
-    "regularize, dropconnect": (_regularized("dropconnect"), (12, 16)),
-    "regularize, gaussian_dropout": (_regularized("gaussian_dropout"), (12, 16)),
-    "regularize, masksembles": (_regularized("masksembles"), (12, 16)),
-}
-FIXED = ("PerNodeDropLinear, fixed mask", "Masksembles", "regularize, masksembles")  # draw once, when they are built
-
-
-class Case:
-    """One layer, which is built anew as often as a case asks."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.build, self.shape = LAYERS[name]
-        self.draws = name not in FIXED
-
-    def layer(self, **more: object) -> nn.Module:
-        torch.manual_seed(1)
-        return self.build(**more)
-
-    def x(self, **more: object) -> Tensor:
-        torch.manual_seed(2)
-        return torch.randn(self.shape, **more)
-
-
-def seeded(call: Callable[..., Tensor], *args: Tensor) -> Tensor:
-    torch.manual_seed(3)
-    return call(*args)
 
 
 def checkpointed(case: Case, use_reentrant: bool) -> None:

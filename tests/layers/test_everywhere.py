@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.layers.everywhere import BEGIN, CASES, END, LAYERS, PAGE, outcome, table
+from tests.layers.everywhere import BEGIN, CASES, END, PAGE, outcome, table
+from tests.layers.subjects import LAYERS
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*torch.jit.script. is deprecated:DeprecationWarning",  # torch.func.jvp calls it

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from pernodedrop import DropConnectLinear
 from search_spaces import Precision, TaskSpec, TrialConfig
 from tests.tasks.trainings import VARIANTS, curves, few_digits_of, figures, regularized, training
 from workers.tasks import InvalidOptions, Task, load_task
@@ -76,7 +77,7 @@ def test_noise_is_in_training_alone(backbone: str) -> None:
 )
 def test_has_its_slots(backbone: str, slots: int) -> None:
     model = build(backbone, TrialConfig(regularizer="dropconnect"))
-    assert sum(type(module).__name__ == "DropConnectLinear" for module in model.modules()) == slots
+    assert sum(isinstance(module, DropConnectLinear) for module in model.modules()) == slots
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,8 @@ def _numbers_of(optimizer: Optimizer) -> dict[str, Any]:
     """What such an optimizer remembers of a parameter after its first step: of one with a single weight."""
     weight = torch.nn.Parameter(torch.zeros(1))
     weight.grad = torch.zeros(1)
-    probe = type(optimizer)([weight], **optimizer.defaults)
+    kind: type[Any] = type(optimizer)
+    probe = kind([{**optimizer.defaults, "params": [weight]}])  # not every default is an argument: AdamW's
     probe.step()
     return dict(probe.state[weight])
 
