@@ -16,7 +16,7 @@ serve: .venv/ready ## start the stack and leave it running until Ctrl-C
 	$(BIN)/pernodedrop serve
 
 test: .venv/dev .venv/triton ## the whole suite, on a real Postgres of its own
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not containers and not chaos"
+	$(BIN)/pytest -n 2 --dist loadgroup --durations=10 -m "not containers and not chaos"
 
 lint: .venv/dev ## style, types, import rules
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from search_spaces.part import Part
+from search_spaces.scalars import WholeNumber
 
 
 class Confirmation(Part):
@@ -13,9 +14,9 @@ class Confirmation(Part):
     the winner.
     """
 
-    top: int = Field(
+    top: WholeNumber = Field(
         default=1, ge=1, le=100, description="This many of each variant's best configurations are confirmed."
     )
-    repeats: int = Field(
+    repeats: WholeNumber = Field(
         default=5, ge=2, le=100, description="Each configuration is trained with this many fresh seeds."
     )

@@ -1,14 +1,15 @@
 """Studies: submit, list, show, prioritize, extend, confirm, pause, resume, stop, delete."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from search_spaces import Confirmation, InvalidDefinition, StudyDefinition, parse_definition
 from search_spaces.budget import MOST_TRIALS
 from search_spaces.part import Part
 from search_spaces.problems import Problem
+from search_spaces.scalars import WholeNumber
 from search_spaces.shape import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from service.api.dependencies import CreationsOf, DatabaseOf, Limit, Offset, SettingsOf, StudyName
 from service.api.errors import documented
@@ -22,12 +23,6 @@ from service.web.report import winner_of
 router = APIRouter(prefix="/studies", tags=["studies"], route_class=BodyRoute)
 
 
-def _whole(value: Any) -> Any:
-    """Return the integer that 3.0 is in JSON."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-WholeNumber = Annotated[int, BeforeValidator(_whole)]
 SubmittedDefinition = Annotated[StudyDefinition, Depends(JsonBody(parse_definition, DEFINITION_CONTENT))]
 
 

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from service.stack.logs import for_the_owner
+
 SHOWN_LINES = 8
 PR_SET_PDEATHSIG = 1
 
@@ -46,7 +48,7 @@ class Child:
         if not self._began and self.log.exists():
             self.log.replace(self.log.with_name(f"{self.log.name}.1"))
         self._began = True
-        with open(self.log, "ab", opener=_for_the_owner) as output:
+        with open(self.log, "ab", opener=for_the_owner) as output:
             self._process = subprocess.Popen(
                 self._command,
                 env=self._environment,
@@ -96,10 +98,6 @@ class Child:
         """Return the error for this child, with the end of its log."""
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return ChildDied(self.name, self.status, self.log, lines[-SHOWN_LINES:])
-
-
-def _for_the_owner(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _ends_with(parent: int) -> Callable[[], None] | None:

@@ -2,8 +2,14 @@
 
 import fcntl
 import itertools
+import os
 from pathlib import Path
 from typing import IO
+
+
+def for_the_owner(path: str, flags: int) -> int:
+    """An `opener` for `open`: a file that is new is for its owner alone."""
+    return os.open(path, flags, 0o600)
 
 
 class LogFolder:
@@ -24,7 +30,7 @@ class LogFolder:
             path = self._home / ("logs" if number == 1 else f"logs-{number}")
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.chmod(0o700)  # an earlier release made it readable for all
-            claim = (path / "in-use.lock").open("ab")
+            claim = open(path / "in-use.lock", "ab", opener=for_the_owner)  # noqa: SIM115
             try:
                 fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -75,8 +75,8 @@ class Fleet(Background):
         self._send(place, signal.SIGTERM)
 
     def kill_trial(self, place: int) -> None:
-        """Kill the worker's trial process; one without is killed itself."""
-        trials = [child for child in _family(self.pid(place)) if "spawn_main" in _command(child)]
+        """Kill one of the processes that train below the worker, which have none below them; without one, itself."""
+        trials = [child for child in _family(self.pid(place))[1:] if _trains(child)]
         for trial in trials:
             _signal(trial, signal.SIGKILL)
         if not trials:
@@ -151,11 +151,12 @@ def _family(pid: int | None) -> list[psutil.Process]:
         return []
 
 
-def _command(process: psutil.Process) -> str:
+def _trains(process: psutil.Process) -> bool:
+    """Whether none is below it, as the ones that only watch have."""
     try:
-        return " ".join(process.cmdline())
+        return not process.children()
     except psutil.Error:
-        return ""
+        return False
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:

@@ -13,6 +13,7 @@ from search_spaces import TaskSpec, TrialConfig
 from tests.chaos.misbehaviour import MODES
 from workers.tasks import Splits, Task
 from workers.tasks.digits import Digits
+from workers.trial.family import ancestors
 
 
 class PacedDigits(Digits):
@@ -37,7 +38,8 @@ class PacedLine(Task):
 
     def build(self, config: TrialConfig) -> nn.Module:
         if config.extra.get("trouble") == "kills its worker":
-            os.kill(os.getppid(), signal.SIGKILL)
+            _, _, _, _, worker, *_ = ancestors(os.getpid())  # above its template, the keeper and the nursery
+            os.kill(worker, signal.SIGKILL)
             os.kill(os.getpid(), signal.SIGKILL)
         return nn.Sequential(OrderedDict(hidden=nn.Linear(1, 8), slot=nn.Linear(8, 1)))
 

@@ -69,7 +69,7 @@ def test_serve_answers_behind_its_key_until_it_is_told_to_stop(home: Path, start
     assert httpx.get(dashboard, headers={"Accept": "text/html"}, follow_redirects=True).url.path == "/login"
     assert "the key" not in said
     assert serves(home)
-    logs = home / "logs"
+    logs = home / "logs-2"
     assert stat.S_IMODE(logs.stat().st_mode) == 0o700
     assert {stat.S_IMODE(log.stat().st_mode) for log in logs.iterdir()} == {0o600}
     stack.send_signal(signal.SIGTERM)

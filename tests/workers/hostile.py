@@ -136,9 +136,13 @@ class Starts(Plain):
                 time.sleep(600)
             os._exit(0)
         if mode == "goes on" and os.fork() == 0:
-            self._note(os.getpid())  # and falls through into the training loop, which speaks of its epochs
+            self._note(os.getpid())
+            return  # into the training loop, which speaks of its epochs
         if mode == "parent":
             os.kill(os.getppid(), signal.SIGTERM)
+            return
+        while not Path(str(self.spec.options["note"])).exists():
+            time.sleep(0.01)
 
     def _note(self, pid: int) -> None:
         with Path(str(self.spec.options["note"])).open("a") as file:

@@ -19,6 +19,7 @@ from service.storage.studies import curves, studies, trials
 from tests.workers.conftest import StartWorker, finished, only_trial, own_study, until
 from workers.runs.assignment import Ended
 from workers.runs.search_trial import SearchTrial
+from workers.trial.family import descendants
 from workers.trial.messages import EpochDone
 
 
@@ -172,8 +173,7 @@ def test_a_killed_trial_process_is_a_lost_attempt(db: Database, start_worker: St
     study = long_study(db)
     worker = start_worker("--checkpoint-every", "0.01")
     until(lambda: only_trial(db, study).epoch >= 2)
-    [process] = [child for child in psutil.Process(worker.pid).children() if "spawn_main" in str(child.cmdline())]
-    process.kill()
+    os.kill(max(descendants(worker.pid)), signal.SIGKILL)  # the youngest
     until(finished(db, "long"))
     trial = only_trial(db, study)
     assert (trial.state, trial.attempts, trial.number) == (RunState.COMPLETE, 2, 0)
