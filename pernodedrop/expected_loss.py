@@ -18,6 +18,7 @@ from pernodedrop import draws
 from pernodedrop.backends.reparameterized import squarable
 from pernodedrop.names import REGULARIZERS
 from pernodedrop.regularizers import Regularizer
+from pernodedrop.takeover import computes_its_own
 
 Method = Literal["exact", "hutchinson"]
 
@@ -79,6 +80,8 @@ def _check(layers: Sequence[nn.Linear], variance: float, method: str, samples: i
     for place, layer in enumerate(layers):
         if not isinstance(layer, nn.Linear):
             raise ValueError(f"layers must be of nn.Linear, got {type(layer).__name__} at place {place}")
+        if computes_its_own(layer):
+            raise ValueError(f"layers must compute as nn.Linear, got a {type(layer).__name__} at place {place}")
         if any(layer is other for other in layers[:place]):
             raise ValueError(f"layers must name each layer once, got one again at place {place}")
 

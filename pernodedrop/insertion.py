@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from pernodedrop.laws import CustomStir
-from pernodedrop.layers.regularizing import Regularizing, must_be_called
+from pernodedrop.layers.regularizing import Regularizing, must_be_called, stand
 from pernodedrop.names import REGULARIZERS, MaskMode
 from pernodedrop.passes import Passes
 from pernodedrop.regularization import Regularization
@@ -14,6 +14,8 @@ from pernodedrop.regularizers import Regularizer, Size
 from pernodedrop.takeover import Takeover
 from pernodedrop.watch import Watch
 from pernodedrop.where import Where, batch_dims, chosen_layers
+
+_stand = stand  # its name in models that earlier releases have pickled
 
 
 class Regularized:

@@ -154,6 +154,13 @@ def has_own_forward(layer: nn.Linear) -> bool:
     return within or "forward" in vars(layer)
 
 
+def computes_its_own(layer: nn.Linear) -> bool:
+    """Whether the layer computes something else than nn.Linear, but for a regularizer of ours."""
+    regularized = isinstance(layer, Regularizing)
+    base = getattr(type(layer), "_made_of", (nn.Linear if regularized else type(layer), None))[0]
+    return base.forward is not nn.Linear.forward or "forward" in vars(layer)
+
+
 def _of_base(kind: type[Any], change: Callable[[type[Any]], type[Any]], *, rebuild: bool = True) -> type[Any]:
     """The class with its base changed where torch has parametrized it, else the class itself changed."""
     bases = kind.__bases__

@@ -54,6 +54,8 @@ class SharedOverPositions(nn.Module):
     Input (B, T, F), or (T, B, F) with `batch_dim` 1.
     """
 
+    batch_dim: int = 0  # of a module that an earlier release has pickled
+
     def __init__(self, regularizer: nn.Module, batch_dim: int = 0) -> None:
         super().__init__()
         self.regularizer = regularizer

@@ -24,6 +24,8 @@ class Masksembles(Unscriptable):
     """
 
     masks: Tensor
+    batch_dim: int = 0  # of a layer that an earlier release has pickled, as the next
+    only: int | None = None  # the one mask for every sample; None: each chunk has its own
 
     def __init__(
         self,
@@ -43,7 +45,6 @@ class Masksembles(Unscriptable):
         self._drop_rate = drop_rate
         self.feature_dim = feature_dim
         self.batch_dim = batch_dim
-        self.only: int | None = None  # the one mask for every sample; None: each chunk has its own
         self.effective_drop_rate = effective_drop_rate(drop_rate, masks)
         self.register_buffer("masks", drawn.to(device=device, dtype=dtype or torch.get_default_dtype()))
         self.generator = generator

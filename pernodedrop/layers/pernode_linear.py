@@ -29,6 +29,7 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
     """
 
     mask: Tensor | None
+    batch_dim: int = 0  # of a layer that an earlier release has pickled
 
     def __init__(
         self,

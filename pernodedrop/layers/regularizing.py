@@ -60,7 +60,7 @@ def must_be_called(module: nn.Module) -> RemovableHandle:
 
     nn.TransformerEncoderLayer calls its parts one by one as soon as one of them has a hook.
     """
-    return module.register_forward_pre_hook(_stand)
+    return module.register_forward_pre_hook(stand)
 
 
 def has_hooks(module: nn.Module) -> bool:
@@ -74,8 +74,8 @@ def reads_out_proj(module: nn.Module) -> bool:
     return isinstance(module, nn.MultiheadAttention) and type(module).forward == nn.MultiheadAttention.forward
 
 
-def _stand(_module: nn.Module, _inputs: tuple[Any, ...]) -> None:
-    return None
+def stand(_module: nn.Module, _inputs: tuple[Any, ...]) -> None:
+    """A hook that does nothing but be there."""
 
 
 def _refuse_out_proj(module: nn.Module, name: str, child: nn.Module | None) -> None:

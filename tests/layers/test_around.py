@@ -2,12 +2,14 @@
 
 import copy
 import gc
+import pickle
 
 import pytest
 import torch
 from torch import Tensor, fx, nn
 
-from pernodedrop import GaussianDropout, PerNodeDropLinear, mc_mode, regularize
+from pernodedrop import GaussianDropout, Masksembles, PerNodeDropLinear, mc_mode, regularize
+from pernodedrop.expected_loss import explicit_penalty
 from tests.layers.subjects import Doubled
 
 NOISY = ["gaussian_dropout", "dropconnect", "pernodedrop"]
@@ -120,3 +122,25 @@ def test_padding_that_torch_leaves_out_reaches_the_layers() -> None:
     with torch.no_grad():
         y = encoder(x, src_key_padding_mask=padding)
     torch.testing.assert_close(y[:, :4], encoder(x, src_key_padding_mask=padding)[:, :4])
+
+
+def test_a_model_that_an_earlier_release_has_pickled_runs() -> None:
+    x = torch.ones(4, 2, 8)
+    for layer in (PerNodeDropLinear(8, 8), Masksembles(8)):
+        state = layer.__getstate__()
+        for later in ("batch_dim", "only"):
+            state.pop(later, None)
+        state["_modules"] = {}
+        old = type(layer).__new__(type(layer))
+        old.__setstate__(state)
+        assert torch.equal(old.eval()(x), layer.eval()(x))
+        assert not torch.equal(old.train()(x), x)
+    assert pickle.loads(b"cpernodedrop.insertion\n_stand\n.")(layer, ()) is None
+
+
+def test_a_layer_that_computes_something_else_has_no_penalty() -> None:
+    model, x = nn.Sequential(Doubled(8, 8)), torch.randn(4, 8)
+    for name in ("Doubled", "PerNodeDropLinear_Doubled"):
+        with pytest.raises(ValueError, match=f"layers must compute as nn.Linear, got a {name} at place 0"):
+            explicit_penalty(model, x, torch.sum, layers=[model[0]], regularizer="pernodedrop", variance=0.1)
+        regularize(model, where=Doubled)
