@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from pernodedrop import draws
+from pernodedrop.compiling import constant
 from pernodedrop.generators import in_this_pass
 from pernodedrop.names import LAWS
 
@@ -259,7 +260,7 @@ def Stir(  # noqa: N802 - it stands for the class of the law that it returns
     return law.of(drop_rate, noisy_fraction)
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@constant
 def _law_named(name: str) -> type[Law]:
     """The first use of a name imports its law, which `torch.compile` cannot trace."""
     law: type[Law] = LAWS.named(name)

@@ -12,6 +12,8 @@ import pytest
 import sqlalchemy as sa
 
 os.environ["TZ"] = "UTC"
+if not Path("/proc/driver/nvidia").exists():
+    os.environ.setdefault("TRITON_INTERPRET", "1")  # read when triton is first imported, by torch's compiler perhaps
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 

@@ -1,6 +1,5 @@
 """Trial processes with what they tell of their device, ended with the block that started them."""
 
-import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -10,6 +9,7 @@ import torch
 
 from benchmarks.gpu.conducting import name_of
 from workers.trial.devices import Reading
+from workers.trial.family import descendants
 from workers.trial.process import TrialProcess
 
 MOST = 16
@@ -49,11 +49,9 @@ class Processes:
             processes.threads.shutdown(cancel_futures=True)
 
     def alone(self) -> Watched:
-        """Start one while nobody else does."""
-        before = {child.pid for child in multiprocessing.active_children()}
+        """Start one; its `pid` is that of the process in which it trains built-in tasks."""
         watched = self.threads.submit(self._start).result()
-        [pid] = {child.pid for child in multiprocessing.active_children()} - before
-        watched.pid = pid or 0
+        [watched.pid] = descendants(watched.process._keeper or 0)
         return watched
 
     def at_once(self, count: int) -> list[Watched]:

@@ -12,6 +12,7 @@ from pernodedrop.backends.kernel import Kernel
 from pernodedrop.backends.mask import Mask
 from pernodedrop.backends.moment_matched import MomentMatched
 from pernodedrop.backends.reparameterized import Reparameterized
+from pernodedrop.compiling import constant
 from pernodedrop.laws import Law
 from pernodedrop.registry import Registry
 
@@ -61,7 +62,7 @@ def _fastest_exact(x: Tensor, weight: Tensor, law: Law) -> Backend:
     return next(backend for backend in BACKENDS.values() if backend.suits(x, weight, law))
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@constant
 def _find_all() -> int:
     """Import those of other distributions, which `torch.compile` cannot trace."""
     return len(list(BACKENDS.values()))

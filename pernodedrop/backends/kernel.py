@@ -13,6 +13,7 @@ from pernodedrop import draws
 from pernodedrop.backends.base import Backend, warn_once
 from pernodedrop.backends.factors import Factors
 from pernodedrop.backends.stirred_product import drawn, stirred_product
+from pernodedrop.compiling import constant
 from pernodedrop.laws import Law
 
 _COMPILERS = {"cpu": "numba", "cuda": "triton"}
@@ -27,7 +28,7 @@ def is_available(x: Tensor) -> bool:
     return device in INSTALLED and _works(device)
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@constant
 def _works(device: str) -> bool:
     return _tried(device)
 

@@ -18,6 +18,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 MAX_BODY_BYTES = 1024 * 1024
 LONGEST_S = 20.0  # from the first to the last byte
+DROPPED_S, DROPPED_BYTES = 2.0, 8 * MAX_BODY_BYTES  # of a body that is too large
 PARSING = Lane("definitions", width=4, room=128)  # many rules may take a while, and other requests go on meanwhile
 
 
@@ -43,21 +44,33 @@ async def bounded_body(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
     """Return the whole body.
 
     Raises:
-        BodyTooLarge: more than `limit` bytes are announced or seen; it is raised at once.
+        BodyTooLarge: more than `limit` bytes are announced or seen. A client that is sending them reads the answer when
+            it is done: what it still sends is dropped, up to `DROPPED_BYTES` and `DROPPED_S`. Closing at once would
+            reset the connection, and the answer with it.
         BodyTooSlow: the rest has not arrived after `LONGEST_S`.
     """
     announced = request.headers.get("content-length", "0")
-    if announced.isdecimal() and int(announced) > limit:
+    is_too_large = announced.isdecimal() and int(announced) > limit
+    if is_too_large and "expect" in request.headers:  # it waits for our word, and sends nothing
         raise BodyTooLarge(limit)
-    body = bytearray()
+    body, dropped, now = bytearray(), 0, asyncio.get_running_loop().time
     try:
-        async with asyncio.timeout(LONGEST_S):
+        async with asyncio.timeout(DROPPED_S if is_too_large else LONGEST_S) as deadline:
             async for chunk in request.stream():
+                if is_too_large:
+                    dropped += len(chunk)
+                    if dropped > DROPPED_BYTES:
+                        break
+                    continue
                 body += chunk
                 if len(body) > limit:
-                    raise BodyTooLarge(limit)
+                    is_too_large = True
+                    deadline.reschedule(now() + DROPPED_S)
     except TimeoutError:
-        raise BodyTooSlow from None
+        if not is_too_large:
+            raise BodyTooSlow from None
+    if is_too_large:
+        raise BodyTooLarge(limit)
     return bytes(body)
 
 
