@@ -13,6 +13,7 @@ from benchmarks.gpu.findings import Findings, NotHere
 from benchmarks.gpu.processes import Processes, Watched
 from benchmarks.gpu.setting import Setting
 from workers.trial.devices import CONTEXT
+from workers.trial.keeper import is_built_in
 from workers.trial.messages import Order
 
 TABLE = "Memory of a trial process"
@@ -51,6 +52,8 @@ class Comparison:
 
     def of_trial(self, name: str, order: Order, until: float) -> None:
         """Train it; raises where the last reading, which came with the trial's end, says less than there is."""
+        if self._setting.device.type == "cpu" and not is_built_in(order):
+            raise NotHere("on a CPU the process of an own task's trial ends with it, before it can be looked at")
         self._watched.readings.clear()
         trained(self._watched.process, order, until)
         truth, reading = self.truth(), self._watched.readings[-1]

@@ -19,7 +19,7 @@ from service.storage.studies.extent import mark_of
 from service.web.report import results_of
 
 AT_ONCE = 2  # of different studies; of one study one
-WAITING = 8  # further requests, each of which holds one of the server's threads
+WAITING = 20  # further requests, each of which holds one of the server's 40 threads
 WAIT_S = 30.0
 KEPT_BYTES = 64 << 20  # compressed
 LASTING_S = 60.0  # s for which the elapsed time of a study that goes on may be old
