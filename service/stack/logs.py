@@ -42,5 +42,6 @@ class LogFolder:
     def release(self) -> None:
         """Leave the folder to the next stack."""
         if self._claim is not None:
+            fcntl.flock(self._claim, fcntl.LOCK_UN)  # closing leaves it to a child that is just being started
             self._claim.close()
             self._claim = None

@@ -6,11 +6,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import sqlalchemy as sa
 
-from service.storage.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from service.storage.embedded import EmbeddedPostgres, EmbeddedPostgresError, roles
 from service.storage.embedded.account import UNPRIVILEGED_NAMES, account_for
 from service.storage.embedded.binaries import installs
 
@@ -91,6 +92,44 @@ def test_the_last_owner_stops_the_server(owner: Owner) -> None:
     assert answers(url)
     two.release()
     assert not answers(url)
+
+
+def test_an_owner_whose_check_is_interrupted_stays_one(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = owner()
+    url = server.start()
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(roles, "settle", interrupt)
+        server.start()
+    assert answers(url)  # whoever uses it is stopped first
+    server.release()
+    assert not answers(url)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # a lock that another thread holds is not ours
+def test_a_program_that_is_just_being_started_is_no_owner(owner: Owner) -> None:
+    server = owner()
+    url = server.start()
+    (has_begun, begin), (go_on, go) = os.pipe(), os.pipe()
+
+    def between_fork_and_program() -> None:
+        os.write(begin, b"x")
+        os.read(go_on, 1)
+
+    program = Thread(target=subprocess.run, args=(["true"],), kwargs={"preexec_fn": between_fork_and_program})
+    program.start()
+    try:
+        os.read(has_begun, 1)
+        server.release()
+        assert not answers(url)
+    finally:
+        os.write(go, b"x")
+        program.join()
+        for end in (has_begun, begin, go_on, go):
+            os.close(end)
 
 
 def test_the_server_of_a_killed_owner_is_reused_and_then_stopped(home: Path, owner: Owner) -> None:

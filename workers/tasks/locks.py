@@ -11,4 +11,7 @@ def alone(lock: Path) -> Iterator[None]:
     """Let only one process at a time into the block; the system releases the lock of one that dies."""
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        try:
+            yield
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)  # closing leaves it to a process that was forked meanwhile

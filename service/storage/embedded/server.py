@@ -46,6 +46,9 @@ class EmbeddedPostgres:
     def start(self) -> str:
         """Make sure the server runs, become one of its owners, return the URL of its database.
 
+        Called again by an owner, it starts a server that has died; where that fails, or is interrupted, the owner
+        stays one, so that its `release` stops what runs.
+
         Raises:
             EmbeddedPostgresError: the server cannot run here; the message is one line with the remedy.
             NoRoom: it cannot run until there is room on its disk.
@@ -53,10 +56,11 @@ class EmbeddedPostgres:
         self._account = account_for(self._folder)
         prepare_folder(self._folder, self._account)
         with self._ownership.turn():
-            self._ownership.take()
+            is_new = self._ownership.take()
             try:
-                install = reachable(install_for(self._data), self._account, self._folder.parent)
-                self._programs = install / "bin"
+                if is_new:
+                    install = reachable(install_for(self._data), self._account, self._folder.parent)
+                    self._programs = install / "bin"
                 password = self._password()
                 owner = self._owner_password()
                 if not self._data.exists():
@@ -64,7 +68,8 @@ class EmbeddedPostgres:
                 self._port = self._serve(password, owner)
                 return _url(NAME, password, self._port, NAME)
             except BaseException as error:
-                self._give_up()
+                if is_new:
+                    self._give_up()
                 if isinstance(error, EmbeddedPostgresError | OSError) and self._is_full(error):
                     raise NoRoom(f"the disk of {self._data} is full: make room there") from error
                 raise
