@@ -151,14 +151,23 @@ def database() -> Iterator[Database]:
         folder.chmod(0o755)  # the server runs as another user when this runs as root
         embedded = EmbeddedPostgres(folder / "postgres")
         undo.callback(embedded.release)
-        url = sa.make_url(os.environ.get("DATABASE_URL") or embedded.start())
-        server = sa.create_engine(url.set(drivername="postgresql+psycopg2"), isolation_level="AUTOCOMMIT")
-        undo.callback(server.dispose)
-        _execute(server, f"CREATE DATABASE {NAME}")
-        undo.callback(_execute, server, f"DROP DATABASE {NAME} WITH (FORCE)")
-        own = url.set(database=NAME).render_as_string(hide_password=False)
+        given = os.environ.get("DATABASE_URL")
+        own = embedded.start() if given is None else undo.enter_context(_made_on(given))
         initialise(own)
         yield undo.enter_context(Database.open(own))
+
+
+@contextlib.contextmanager
+def _made_on(given: str) -> Iterator[str]:
+    """The URL of a database of our own on a server that is there."""
+    url = sa.make_url(given)
+    server = sa.create_engine(url.set(drivername="postgresql+psycopg2"), isolation_level="AUTOCOMMIT")
+    _execute(server, f"CREATE DATABASE {NAME}")
+    try:
+        yield url.set(database=NAME).render_as_string(hide_password=False)
+    finally:
+        _execute(server, f"DROP DATABASE {NAME} WITH (FORCE)")
+        server.dispose()
 
 
 def _execute(server: sa.Engine, statement: str) -> None:

@@ -34,8 +34,10 @@ import sqlalchemy as sa
 from benchmarks.server import cpu_seconds, started
 from search_spaces import parse_definition
 from service.storage.database.database import Database
+from service.storage.runs import counting
 from service.storage.studies import studies
 
+FOLD_S = 60.0  # of counters at a time
 START_S = 60.0  # for a controller to come up
 SPACE = {
     "regularizer": {"type": "categorical", "choices": ["dropout", "pernodedrop"]},
@@ -77,6 +79,8 @@ def fill(url: str, count: int, runs: int) -> None:
         with db.engine.begin() as connection:
             connection.execute(sa.text(_END_ALL))
             connection.execute(sa.text("UPDATE fleet.studies SET started_at = created_at, finished_at = now()"))
+        while counting.fold(db, FOLD_S):  # as the controller does by itself within seconds
+            pass
         with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(sa.text("VACUUM ANALYZE"))  # as the server does by itself after a while
 

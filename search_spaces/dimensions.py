@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any, Literal, overload
 
 from pydantic import BeforeValidator, Field
@@ -51,7 +52,7 @@ class FloatDimension(DimensionPart):
         """Return the value as the grid has it: samplers add up steps in binary, and 3 * 0.1 is not 0.3."""
         if self.step is None or self.low == self.high:
             return value
-        return Steps(self.low, self.high, self.step)[round((value - self.low) / self.step)]
+        return _steps(self.low, self.high, self.step)[round((value - self.low) / self.step)]
 
     @property
     def values(self) -> Sequence[float] | None:
@@ -89,6 +90,12 @@ class CategoricalDimension(DimensionPart):
 
 
 Dimension = Annotated[FloatDimension | IntDimension | CategoricalDimension, Field(discriminator="type")]
+
+
+@lru_cache(1024)
+def _steps(low: float, high: float, step: float) -> "Steps":
+    """A list of studies settles thousands of values on the same grids."""
+    return Steps(low, high, step)
 
 
 class Steps(Sequence[float]):

@@ -40,7 +40,7 @@ def resolved(definition: StudyShape, answer: Callable[[str, Dimension], Value | 
     for name in definition.order:
         dimension = definition.search_space[name]
         parameter = dimension.parameter or name
-        value = answer(parameter, dimension) if is_active(dimension, values) else None
+        value = answer(parameter, dimension) if not dimension.when or is_active(dimension, values) else None
         if value is not None:
             values[name] = params[parameter] = settled(dimension, value)
     return params

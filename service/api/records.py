@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, Literal
 
 from search_spaces import StudyShape
 from service.api.models import (
@@ -75,7 +76,7 @@ def _study_fields(study: StudyRecord, dashboard_url: str) -> dict[str, Any]:
         "state": study.state,
         "task": definition.task.name,
         "priority": study.priority,
-        "objectives": [ObjectiveOut.model_validate(o, from_attributes=True) for o in definition.objectives],
+        "objectives": [_objective_out(objective.metric, objective.direction) for objective in definition.objectives],
         "created_at": study.created_at,
         "finished_at": study.finished_at,
         "counts": CountsOut.model_validate(dict(study.counts)),
@@ -92,6 +93,11 @@ def _study_fields(study: StudyRecord, dashboard_url: str) -> dict[str, Any]:
         "best": None if study.best is None else trial_out(study.best, definition),
         "links": LinksOut(self=path, report=f"{path}/report", dashboard=f"{dashboard_url}/studies/{study.name}"),
     }
+
+
+@lru_cache(256)
+def _objective_out(metric: str, direction: Literal["minimize", "maximize"]) -> ObjectiveOut:
+    return ObjectiveOut(metric=metric, direction=direction)
 
 
 def _trial_fields(trial: TrialRecord, definition: StudyShape) -> Mapping[str, Any]:
