@@ -92,7 +92,7 @@ def rows_of(shape: str, batch: int, timed: dict[str, Timing], peaks: dict[str, f
             fastest=min(timing.rounds),
             ratio=statistics.median(a / b for a, b in zip(timing.rounds, base, strict=True)),
             peak_mib=peaks[name],
-            peak_ratio=None if base_peak is None else peaks[name] / base_peak,
+            peak_ratio=peaks[name] / base_peak if base_peak else None,  # 0 where the step is too small to be seen
         )
         for name, timing in timed.items()
     ]

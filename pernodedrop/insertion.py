@@ -1,5 +1,6 @@
 """Regularizers put into a finished model and taken out again, or built into a layer of a new one."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -8,6 +9,7 @@ from torch import nn
 from pernodedrop.laws import CustomStir
 from pernodedrop.layers.regularizing import Regularizing, must_be_called, stand
 from pernodedrop.names import REGULARIZERS, MaskMode
+from pernodedrop.objectives import Objective
 from pernodedrop.passes import Passes
 from pernodedrop.regularization import Regularization
 from pernodedrop.regularizers import Regularizer, Size
@@ -21,9 +23,12 @@ _stand = stand  # its name in models that earlier releases have pickled
 class Regularized:
     """What `regularize` changed: `layers` by name, and `undo()` to make them what they were."""
 
-    def __init__(self, model: nn.Module, layers: dict[str, nn.Linear], regularizer: Regularizer) -> None:
+    def __init__(
+        self, model: nn.Module, layers: dict[str, nn.Linear], regularizer: Regularizer, settings: Regularization
+    ) -> None:
         self.layers = layers
         self.regularizer = regularizer
+        self._settings = settings
         self._model = model
         self._takeovers: dict[nn.Linear, Takeover] = {}
         self._watch: Watch | None = None
@@ -42,6 +47,11 @@ class Regularized:
     def passes(self) -> Passes | None:
         """The forward passes that make one prediction of the model; None: one, as it stands."""
         return self.regularizer.passes(list(self.layers.values())) if self.layers else None
+
+    @property
+    def objective(self) -> Objective | None:
+        """What a training step has to minimize; None: the loss of one forward pass."""
+        return self.regularizer.objective(list(self.layers.values()), self._settings) if self.layers else None
 
     def undo(self, *, merge: bool = True) -> None:
         """Make the layers what they were, wherever they stand now; what they learned and gained meanwhile stays.
@@ -98,6 +108,7 @@ def regularize(
     share_time: bool = True,
     batch_dim: int | None = None,
     backend: str = "auto",
+    options: Mapping[str, float | str] | None = None,
     generator: torch.Generator | None = None,
 ) -> Regularized:
     """Regularizes chosen dense layers of a model in place: they stay the same modules with the same parameters.
@@ -108,6 +119,8 @@ def regularize(
     The output projection of nn.MultiheadAttention is never chosen: torch reads its weights and never calls it.
     `batch_dim` says where the samples lie in inputs (B, T, I), 0 or 1; None asks torch's attentions and recurrences
     around a layer for their `batch_first`, and is 0 where there are none.
+    `options` are the regularizer's own settings, for example {"noise": "dropout"} (docs/methods.md lists them). A
+    regularizer whose handle has an `objective` needs it in the training step.
     `generator` feeds every draw but that of "dropout", which is torch's own and follows torch's seed.
     A warning names the layers that did not run in the first training forward of the model. See docs/layers.md.
 
@@ -116,7 +129,7 @@ def regularize(
             regularizer; the model is unchanged then.
     """
     settings = Regularization(
-        regularizer, drop_rate, stir_type, mask_mode, noisy_fraction, share_time, backend, batch_dim
+        regularizer, drop_rate, stir_type, mask_mode, noisy_fraction, share_time, backend, batch_dim, options or {}
     )
     return put_in(model, settings, where, generator=generator)
 
@@ -139,7 +152,7 @@ def put_in(
             made[linear] = regularizer.made_for(linear, replace(settings, batch_dim=at), generator)
             if not isinstance(made[linear], Regularizing):
                 must_be_called(made[linear])
-    changed = Regularized(model, chosen, regularizer)
+    changed = Regularized(model, chosen, regularizer, settings)
     if made:
         changed._put_in(made)
     return changed

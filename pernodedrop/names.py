@@ -31,5 +31,6 @@ REGULARIZERS: Registry[Any] = Registry(  # of subclasses of regularizers.Regular
         "dropconnect": "pernodedrop.regularizers:DropConnect",
         "masksembles": "pernodedrop.regularizers:Masksembles",
         "pernodedrop": "pernodedrop.regularizers:PerNodeDrop",
+        "r_drop": "pernodedrop.methods.r_drop:RDrop",
     },
 )

@@ -1,6 +1,8 @@
 """How a layer is regularized, in one value: from a study's parameters to the layer itself."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 
 from pernodedrop.laws import CustomStir, check_drop_rate
 from pernodedrop.names import REGULARIZERS, MaskMode
@@ -11,8 +13,8 @@ class Regularization:
     """A regularizer and its settings. A regularizer without a stir type, mask mode, ... ignores these.
 
     Raises:
-        ValueError: an unknown regularizer, a drop rate outside [0, 1) or another batch_dim. A regularizer checks
-            its own settings itself.
+        ValueError: an unknown regularizer or option, a drop rate outside [0, 1) or another batch_dim. A regularizer
+            checks its own settings itself.
     """
 
     regularizer: str = "pernodedrop"
@@ -23,9 +25,16 @@ class Regularization:
     share_time: bool = True  # PerNodeDrop: one mask for all positions of a sample
     backend: str = "auto"
     batch_dim: int | None = None  # of the samples in (B, T, I): 0 or 1; None: as torch's modules around tell, or 0
+    options: Mapping[str, float | str] = field(default_factory=dict, hash=False)  # of the regularizer; see its class
 
     def __post_init__(self) -> None:
         REGULARIZERS.check(self.regularizer)
         check_drop_rate(self.drop_rate)
         if self.batch_dim not in (None, 0, 1):
             raise ValueError(f"batch_dim must be 0, 1 or None, got {self.batch_dim!r}")
+        known = REGULARIZERS[self.regularizer].options if self.options else ()
+        for name in self.options:
+            if name not in known:
+                close = get_close_matches(name, known, n=1)
+                remedy = f"did you mean {close[0]}?" if close else f"it has {', '.join(known) or 'none'}"
+                raise ValueError(f"{name!r} is no option of {self.regularizer}: {remedy}")

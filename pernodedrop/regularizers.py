@@ -5,9 +5,9 @@ To add one, write a class in a new file and a line in `pernodedrop.names.REGULAR
 
 import abc
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import nn
@@ -18,6 +18,7 @@ from pernodedrop.layers.dropconnect import DropConnectLinear
 from pernodedrop.layers.input_regularized import InputRegularizedLinear, SharedNoiseLinear, SharedOverPositions
 from pernodedrop.layers.pernode_linear import PerNodeDropLinear
 from pernodedrop.merging import merge_factors
+from pernodedrop.objectives import Objective
 from pernodedrop.passes import Passes
 from pernodedrop.regularization import Regularization
 from pernodedrop.takeover import is_lazy
@@ -36,6 +37,7 @@ class Regularizer(abc.ABC):
 
     noise: ClassVar[Literal["own", "shared"] | None]  # each unit has its own factors, or all units share an input's;
     # None: no law of small noise is known for it, so that it has no explicit penalty
+    options: ClassVar[Mapping[str, float | str]] = {}  # its own settings by name, with their defaults
     merges: ClassVar[bool] = True  # whether plain layers can predict as the regularized ones do in evaluation
 
     @abc.abstractmethod
@@ -90,6 +92,14 @@ class Regularizer(abc.ABC):
     def passes(self, layers: Sequence[nn.Linear]) -> Passes | None:
         """The forward passes that make one prediction by these layers; None: one, as it stands."""
         return None
+
+    def objective(self, layers: Sequence[nn.Linear], settings: Regularization) -> Objective | None:
+        """What a training step minimizes with these layers; None: the loss of one forward pass, as it stands."""
+        return None
+
+    def option(self, settings: Regularization, name: str) -> Any:
+        """The chosen value of one of the `options`, or its default."""
+        return settings.options.get(name, self.options[name])
 
     def slot(self, size: Size, settings: Regularization, generator: torch.Generator | None) -> nn.Module:
         """A new dense layer with the regularizer in it, or in front of it."""

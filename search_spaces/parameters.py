@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from math import inf
 from typing import Any
 
@@ -26,7 +27,9 @@ class OneOf:
         """Return what is wrong with the value, as "must be ..., got ...", or None."""
         if isinstance(value, str) and value in self.names:
             return None
-        return f"must be {listed(self.names)}, got {shown(value)}"
+        close = get_close_matches(value, self.names, n=1) if isinstance(value, str) else []
+        hint = f": did you mean {shown(close[0])}?" if close else ""
+        return f"must be {listed(self.names)}, got {shown(value)}{hint}"
 
 
 @dataclass(frozen=True)
@@ -103,4 +106,23 @@ PARAMETERS: Mapping[str, Domain] = {
     "augmentation": OneOf(AUGMENTATIONS),
     "drop_rate_schedule": OneOf(DROP_RATE_SCHEDULES),
     "drop_rate_share": Within(above=0, most=1),
+}
+
+
+@dataclass(frozen=True)
+class Option:
+    """A setting that some regularizers have; an own task may have a parameter of the same name for itself.
+
+    Trials with different values of an option with a `label` are of different variants: "{}" stands for the value.
+    """
+
+    domain: Domain
+    of: frozenset[str]  # regularizers
+    label: str = ""
+
+
+# The class of a regularizer has the defaults, in its `options`.
+OPTIONS: Mapping[str, Option] = {
+    "noise": Option(OneOf(("dropout", "gaussian_dropout", "dropconnect", "pernodedrop")), frozenset({"r_drop"}), "{}"),
+    "alpha": Option(Within(least=0), frozenset({"r_drop"})),
 }

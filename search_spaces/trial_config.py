@@ -6,7 +6,7 @@ from typing import Any
 
 from pernodedrop.names import MaskMode
 from search_spaces.dimensions import Value
-from search_spaces.parameters import PARAMETERS
+from search_spaces.parameters import OPTIONS, PARAMETERS
 
 
 @dataclass(frozen=True, repr=False)
@@ -26,8 +26,8 @@ class TrialConfig:
     activation: str = "relu"
     learning_rate: float = 0.001
     batch_size: int = 128
-    # Parameters of an own task. Chosen parameters of the recipe below are here too: own tasks had parameters of these
-    # names before there was a recipe.
+    # Parameters of an own task, options of the regularizer, and chosen parameters of the recipe below: own tasks had
+    # parameters of these names before there was a recipe.
     extra: Mapping[str, Value] = field(default_factory=dict, hash=False)
 
     # The recipe of the training. Its defaults are what every training did before, so that old studies stay the same.
@@ -94,9 +94,13 @@ RECIPE: Mapping[str, Any] = {each.name: each.default for each in fields(TrialCon
 
 
 def variant_of(params: Mapping[str, Any]) -> str:
-    """The regularizer, and for pernodedrop its stir type and mask mode: "pernodedrop-gaussian-fixed"."""
+    """The regularizer, for pernodedrop with its stir type and mask mode, and the options that tell variants apart.
+
+    For example "pernodedrop-gaussian-fixed".
+    """
     regularizer = str(params.get("regularizer", TrialConfig.regularizer))
-    if regularizer != "pernodedrop":
-        return regularizer
-    stir_type = params.get("stir_type", TrialConfig.stir_type)
-    return f"{regularizer}-{stir_type}-{params.get('mask_mode', TrialConfig.mask_mode)}"
+    parts = [regularizer]
+    if regularizer == "pernodedrop":
+        parts += [str(params.get(name, getattr(TrialConfig, name))) for name in ("stir_type", "mask_mode")]
+    telling = ((name, option) for name, option in OPTIONS.items() if option.label and regularizer in option.of)
+    return "-".join([*parts, *(option.label.format(params[name]) for name, option in telling if name in params)])

@@ -6,10 +6,16 @@ from search_spaces.conditions import Space, in_order
 from search_spaces.dimensions import Dimension, Value
 from search_spaces.grids import Params, boxes
 from search_spaces.narrowing import CannotNarrow, narrowed, searchable
+from search_spaces.parameters import OPTIONS
 from search_spaces.problems import listed
 from search_spaces.trial_config import variant_of
 
-VARIANT_PARAMETERS = ("regularizer", "stir_type", "mask_mode")
+VARIANT_PARAMETERS = (
+    "regularizer",
+    "stir_type",
+    "mask_mode",
+    *(name for name, option in OPTIONS.items() if option.label),
+)
 
 
 def variants_of(space: Space, fixed: Mapping[str, Value]) -> dict[str, Params]:

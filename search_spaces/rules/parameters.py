@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from search_spaces.dimensions import CategoricalDimension, Dimension, Value
-from search_spaces.parameters import PARAMETERS
+from search_spaces.parameters import OPTIONS, PARAMETERS, Domain
 from search_spaces.problems import Problem, listed, shown
 from search_spaces.shape import StudyShape
 from search_spaces.task import BUILT_IN_TASKS
@@ -22,25 +22,38 @@ def parameters_are_known(definition: StudyShape) -> Iterator[Problem]:
     if not definition.task.is_built_in:
         return  # an own task reads any further parameter from TrialConfig.extra
     for path, parameter in targets(definition):
-        if parameter not in PARAMETERS:
-            close = get_close_matches(parameter, PARAMETERS, n=1)
-            remedy = f"did you mean {close[0]}?" if close else f"known are {', '.join(PARAMETERS)}"
+        if parameter not in PARAMETERS and parameter not in OPTIONS:
+            known = [*PARAMETERS, *(option for option in OPTIONS if takes(definition, option))]
+            close = get_close_matches(parameter, [*PARAMETERS, *OPTIONS], n=1)
+            remedy = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
             yield Problem.at(path, f"is no parameter of the built-in tasks: {remedy}")
 
 
 def values_lie_in_their_domains(definition: StudyShape) -> Iterator[Problem]:
     for path, parameter, value in stated_values(definition):
-        refusal = PARAMETERS[parameter].refusal(value) if parameter in PARAMETERS else None
+        domain = domain_of(definition, parameter)
+        refusal = None if domain is None else domain.refusal(value)
         if refusal is not None:
             yield Problem.at(path, refusal)
 
 
 def types_suit_their_parameters(definition: StudyShape) -> Iterator[Problem]:
     for name, dimension in definition.search_space.items():
-        domain = PARAMETERS.get(dimension.parameter or name)
+        domain = domain_of(definition, dimension.parameter or name)
         if domain is not None and dimension.type not in domain.types:
             rule = f"must be {listed(domain.types)}, got {shown(dimension.type)}"
             yield Problem.at(f"search_space.{name}.type", rule)
+
+
+def options_have_their_regularizer(definition: StudyShape) -> Iterator[Problem]:
+    if not definition.task.is_built_in:
+        return
+    for path, parameter in targets(definition):
+        if parameter in OPTIONS and not takes(definition, parameter):
+            rule = (
+                f"is a setting of {listed(sorted(OPTIONS[parameter].of))}, which the study does not search: remove it"
+            )
+            yield Problem.at(path, rule)
 
 
 def custom_stir_needs_own_task(definition: StudyShape) -> Iterator[Problem]:
@@ -59,6 +72,24 @@ def nothing_is_fixed_and_searched(definition: StudyShape) -> Iterator[Problem]:
             yield Problem.at(f"fixed.{fixed}", rule)
 
 
+def domain_of(definition: StudyShape, parameter: str) -> Domain | None:
+    """The values that the parameter may have in this study; None: any, it is an own task's."""
+    if parameter in OPTIONS and takes(definition, parameter):
+        return OPTIONS[parameter].domain
+    return PARAMETERS.get(parameter)
+
+
+def takes(definition: StudyShape, option: str) -> bool:
+    """Whether a regularizer of the study has this option."""
+    searched = (
+        dimension.choices
+        for name, dimension in definition.search_space.items()
+        if (dimension.parameter or name) == "regularizer" and isinstance(dimension, CategoricalDimension)
+    )
+    chosen = {definition.fixed.get("regularizer"), *(choice for choices in searched for choice in choices)}
+    return not OPTIONS[option].of.isdisjoint(chosen)
+
+
 def targets(definition: StudyShape) -> Iterator[tuple[str, str]]:
     """Every place that sets a parameter: its path and the parameter."""
     for name, dimension in definition.search_space.items():
@@ -71,7 +102,7 @@ def targets(definition: StudyShape) -> Iterator[tuple[str, str]]:
 def stated_values(definition: StudyShape) -> Iterator[tuple[str, str, Value]]:
     """Every value written for a parameter: its path, the parameter, the value."""
     for name, dimension in definition.search_space.items():
-        domain = PARAMETERS.get(dimension.parameter or name)
+        domain = domain_of(definition, dimension.parameter or name)
         if domain is None or dimension.type in domain.types:
             for part, value in extremes(dimension):
                 yield f"search_space.{name}.{part}", dimension.parameter or name, value
@@ -91,6 +122,7 @@ RULES = (
     parameters_are_known,
     types_suit_their_parameters,
     values_lie_in_their_domains,
+    options_have_their_regularizer,
     custom_stir_needs_own_task,
     nothing_is_fixed_and_searched,
 )

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from pernodedrop.names import REGULARIZERS
 from search_spaces import InvalidDefinition, parse_definition
+from search_spaces.problems import listed
 from tests.search_spaces.broken_shapes import SHAPES
 from tests.search_spaces.studies import categorical, own, raw, real, space, whole
 
@@ -73,8 +75,7 @@ PARAMETERS = [
     (space(batch_size=categorical(0)), "search_space.batch_size.choices[0] must be at least 1, got 0"),
     (
         space(regularizer=categorical("dropuot")),
-        'search_space.regularizer.choices[0] must be "none", "dropout", '
-        '"gaussian_dropout", "dropconnect", "masksembles" or "pernodedrop", got "dropuot"',
+        f'search_space.regularizer.choices[0] must be {listed(REGULARIZERS)}, got "dropuot": did you mean "dropout"?',
     ),
     (
         space(mask_mode=categorical("static")),

@@ -9,6 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from pernodedrop.objectives import Outputs
 from search_spaces import TaskSpec, TrialConfig
 from workers.tasks.metrics import single_label
 from workers.tasks.seams import Inputs, Seams
@@ -96,6 +97,15 @@ class Task(abc.ABC):
     def can_combine(self) -> bool:
         """Return whether `combined` is defined for the task's outputs."""
         return self._has_the_default_loss or type(self).combined is not Task.combined
+
+    @property
+    def outputs(self) -> Outputs | None:
+        """What the outputs are to the loss; None where a loss of its own does not say.
+
+        "softmax" for logits of one class of several, "sigmoid" for a logit of every label, "squared" for numbers. A
+        task may set `outputs = "squared"`. The regularizers that replace dropout by a formula need it.
+        """
+        return "softmax" if self._has_the_default_loss else None
 
     @property
     def _has_the_default_loss(self) -> bool:

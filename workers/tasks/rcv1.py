@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pernodedrop.objectives import Outputs
 from search_spaces import TaskSpec, TrialConfig
 from workers.tasks.backbones import backbone_option, text_backbone
 from workers.tasks.base import Splits, Task
@@ -53,6 +54,11 @@ class Rcv1(Task):
             test_x=SparseRows.from_scipy(test.words, device),
             test_y=y(_targets(test, topics)),
         )
+
+    @property
+    def outputs(self) -> Outputs:
+        """A logit for every topic."""
+        return "sigmoid"
 
     def build(self, config: TrialConfig) -> nn.Module:
         return text_backbone(WORDS, CHOSEN, config)

@@ -70,7 +70,7 @@ class Training:
         self._order = torch.Generator().manual_seed(order)
         self._noise = Randomness(noise, device)
         seams = task.seams(config)
-        self._steps = Steps(task, config, seams, self.model, regularized)
+        self._steps = Steps(task, config, seams, self.model, regularized, samples=len(self._splits.train_x))
         self._passes = passes_of(task, seams, regularized)
         self._in_epoch = -(-len(self._splits.train_x) // config.batch_size)  # steps
         self._done = 0

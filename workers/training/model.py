@@ -6,6 +6,7 @@ from torch import nn
 
 from pernodedrop import Regularization, Regularized
 from pernodedrop.insertion import is_plain, put_in
+from pernodedrop.names import REGULARIZERS
 from pernodedrop.passes import Passes
 from search_spaces import TrialConfig
 from workers.tasks.base import Task
@@ -51,13 +52,15 @@ def passes_of(task: Task, seams: Seams, regularized: Regularized | None) -> Pass
 
 
 def regularization_of(config: TrialConfig) -> Regularization:
-    """The regularization that a trial's parameters describe."""
+    """The regularization that a trial's parameters describe; its options are among the extra ones."""
+    known = REGULARIZERS.named(config.regularizer).options
     return Regularization(
         config.regularizer,
         config.drop_rate,
         stir_type=config.stir_type,
         mask_mode=config.mask_mode,
         noisy_fraction=config.noisy_fraction,
+        options={name: value for name, value in config.extra.items() if name in known},
     )
 
 

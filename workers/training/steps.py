@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from pernodedrop import Regularized
+from pernodedrop.objectives import Step
 from search_spaces import TrialConfig
 from workers.tasks.base import Task
 from workers.tasks.seams import Inputs, Seams
@@ -32,9 +33,17 @@ class Steps:
         seams: Seams,
         model: nn.Module,
         regularized: Regularized | None,
+        *,
+        samples: int,
     ) -> None:
         self._task, self._config, self._seams, self._model = task, config, seams, model
-        self._regularized = regularized
+        self._regularized, self._samples = regularized, samples
+        self._objective = None if regularized is None else regularized.objective
+        if self._objective is not None and seams.objective is not None:
+            raise ValueError(
+                f"the objective of task {task.spec.name} replaces that of {config.regularizer}, got both: "
+                "give the task a penalty instead, or search another regularizer"
+            )
         self.optimizer = optimizer_of(model, config)
         self._gradient_clip, self._label_smoothing = config.gradient_clip, config.label_smoothing
         self._augmentation = _augmentation(task, config)
@@ -46,7 +55,9 @@ class Steps:
         """Take step `number`, from 0, of `steps` in the whole training; returns the batch's loss."""
         for set_number, schedule in self._schedules:
             set_number(schedule(number / steps))
-        loss = step_loss(self._loss(x if self._augmentation is None else self._augmentation(x), y), self._task)  # type: ignore[arg-type]
+        if self._augmentation is not None:
+            x = self._augmentation(x)  # type: ignore[arg-type]
+        loss = step_loss(self._loss(x, y, number / steps), self._task)
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         if self._seams.gradient_noise is not None:
@@ -56,13 +67,27 @@ class Steps:
         self.optimizer.step()
         return loss.detach()
 
-    def _loss(self, x: Inputs, y: Tensor) -> Tensor:
+    def _loss(self, x: Inputs, y: Tensor, done: float) -> Tensor:
         if self._seams.objective is not None:
             with computing(self._task.spec, y.device):
                 return self._seams.objective(self._model, x, y)
-        with computing(self._task.spec, y.device):
-            outputs = self._model(x)
-        outputs = widened(outputs)
+        if self._objective is None:
+            return self._loss_of(self._forward(x), x, y)
+        step = Step(
+            lambda: self._forward(x),
+            lambda outputs: self._loss_of(outputs, x, y),
+            self._task.outputs,
+            self._samples,
+            done,
+        )
+        return self._objective(step)
+
+    def _forward(self, x: Inputs) -> Tensor:
+        with computing(self._task.spec, x.device):
+            outputs: Tensor = self._model(x)
+        return widened(outputs)
+
+    def _loss_of(self, outputs: Tensor, x: Inputs, y: Tensor) -> Tensor:
         if self._label_smoothing > 0.0:
             loss = self._task.smoothed_loss(outputs, y, self._label_smoothing)
         else:

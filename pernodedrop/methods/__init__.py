@@ -1,0 +1,1 @@
+"""Regularizers beyond the compared family, one file each: see docs/methods.md."""
