@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from optuna.trial import TrialState
+from starlette.testclient import TestClient
 
+from service.dashboard.optuna_pages import optuna_pages
 from service.storage.audit import audit
 from service.storage.database.database import Database
 from service.storage.database.patience import patiently
@@ -121,7 +123,12 @@ def test_a_run_that_ended_since_is_trained_again_by_another_holder(db: Database,
     assert audit(db) == []
 
 
-@pytest.mark.parametrize("notices", ["claim", "sweep"])
+def looked_at(db: Database, study: int) -> bool:
+    """Show Optuna's page of the study."""
+    return TestClient(optuna_pages(db)).get(f"/api/studies/{study}", params={"after": 0}).is_success
+
+
+@pytest.mark.parametrize("notices", ["claim", "sweep", "page"])
 @pytest.mark.parametrize("restore", [over_the_old_one, into_emptied_tables], ids=lambda restore: restore.__name__)
 def test_what_optuna_was_told_since_is_forgotten(db: Database, set_back: Dump, restore: Restore, notices: str) -> None:
     study = studies.create(db, make_definition("s", trials=3)).optuna_study_id
@@ -133,7 +140,13 @@ def test_what_optuna_was_told_since_is_forgotten(db: Database, set_back: Dump, r
         db.optuna.set_trial_state_values(trial_id, TrialState.COMPLETE, [0.5])
     assert [told.state for told in db.optuna.get_all_trials(study)] == [TrialState.COMPLETE] * 3
     set_to_the_dump(restore)
-    assert claimed(db) if notices == "claim" else expire(db) == 0
+    match notices:
+        case "claim":
+            assert claimed(db)
+        case "sweep":
+            assert expire(db) == 0
+        case _:
+            assert looked_at(db, study)
     assert [told.state for told in db.optuna.get_all_trials(study)] == [TrialState.RUNNING] * 2
     assert db.optuna.get_trial(ids[0]).state is TrialState.RUNNING
     assert optuna_trials.create(db, study, 4) == ids[2]  # another trial of the same id
