@@ -4,6 +4,7 @@ p(x, W)_btj = sum_i x_bti m_bji W_ji is linear in x and in W, and so are its gra
 every derivative of any order is one of the two operators again, at the same factors m.
 """
 
+import inspect
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -190,6 +191,11 @@ class _Gradients(torch.autograd.Function):
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Tensor) -> tuple[tuple[Tensor, ...], tuple[int, int]]:
         return _mapped(partial(_apply, _Gradients), info.batch_size, in_dims, inputs), (0, 0)
+
+
+# `apply` binds its arguments to the signature, and finding that out anew would cost as much as a small product.
+_Product.forward.__signature__ = inspect.signature(_Product.forward)  # type: ignore[attr-defined]
+_Gradients.forward.__signature__ = inspect.signature(_Gradients.forward)  # type: ignore[attr-defined]
 
 
 def _apply(function: type[torch.autograd.Function], *inputs: Tensor) -> Any:
