@@ -6,6 +6,9 @@ import signal
 SIGNALS = {signal.SIGTERM, signal.SIGINT}
 if __name__ == "__main__":  # threads that libraries start while they are imported must leave these to ours
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    from workers.secret import hide_secrets
+
+    hide_secrets()
 
 import argparse
 import os

@@ -1,5 +1,7 @@
 """A worker that is asked over REST to leave does what SIGTERM makes it do."""
 
+from pathlib import Path
+
 from service.storage.database.database import Database
 from service.storage.fleet import workers
 from service.storage.runs import history
@@ -25,10 +27,15 @@ def test_a_worker_in_training_hands_its_run_back_and_leaves(db: Database, start_
     assert trial.facts["resumed_after_epoch"] >= reached.epoch  # no epoch was trained twice
 
 
-def test_an_idle_worker_leaves(db: Database, start_worker: StartWorker) -> None:
+def test_an_idle_worker_leaves_and_shows_others_no_secret(
+    db: Database, database_url: str, start_worker: StartWorker
+) -> None:
     worker = start_worker()
     until(lambda: len(workers.alive(db)) == 1)
     [record] = workers.alive(db)
+    assert record.pid == worker.pid
+    shown = Path(f"/proc/{worker.pid}/environ")  # readable for every process of the user, a trial's too
+    assert not shown.exists() or (b"PATH=" in shown.read_bytes() and database_url.encode() not in shown.read_bytes())
     workers.drain(db, record.id)
     assert worker.wait(60) == 0
     assert workers.alive(db) == []

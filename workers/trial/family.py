@@ -22,15 +22,16 @@ def environment_of_trials(environment: Mapping[str, str]) -> dict[str, str]:
     Libraries begin on one thread: a pool of threads does not survive a fork. For the same reason, to ask whether there
     is a GPU must not open it.
     """
-    kept = {
-        name: value
-        for name, value in environment.items()
-        if name not in _SECRET and not name.startswith(_SECRET_PREFIXES)
-    }
+    kept = {name: value for name, value in environment.items() if not is_secret(name)}
     kept |= dict.fromkeys(_ONE_THREAD, "1")
     # Huge pages for torch's allocations: an epoch of rcv1, whose first layer has 48 million weights, took a third.
     kept.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     return kept | {"PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
+
+
+def is_secret(name: str) -> bool:
+    """Whether the variable of this name is not for trials."""
+    return name in _SECRET or name.startswith(_SECRET_PREFIXES)
 
 
 def end_with(parent: int) -> None:
