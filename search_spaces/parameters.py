@@ -106,6 +106,8 @@ PARAMETERS: Mapping[str, Domain] = {
     "augmentation": OneOf(AUGMENTATIONS),
     "drop_rate_schedule": OneOf(DROP_RATE_SCHEDULES),
     "drop_rate_share": Within(above=0, most=1),
+    "mask_noise_pairs": WholeWithin(0, 10_000),
+    "masked_loss_draws": WholeWithin(0, 10_000),
 }
 
 
