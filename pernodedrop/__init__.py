@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pernodedrop import expected_loss, functional
+    from pernodedrop.holding import held_noise
     from pernodedrop.insertion import Regularized, regularize, regularized_linear
     from pernodedrop.laws import Law, Stir
     from pernodedrop.layers.dropblock import DropBlock2d
@@ -34,6 +35,7 @@ _HOMES = {
     "SharedNoiseLinear": "pernodedrop.layers.input_regularized",
     "Stir": "pernodedrop.laws",
     "ensemble_predict": "pernodedrop.masksembles",
+    "held_noise": "pernodedrop.holding",
     "mc_mode": "pernodedrop.monte_carlo",
     "regularize": "pernodedrop.insertion",
     "regularized_linear": "pernodedrop.insertion",
@@ -54,6 +56,7 @@ __all__ = [
     "ensemble_predict",
     "expected_loss",
     "functional",
+    "held_noise",
     "mc_mode",
     "regularize",
     "regularized_linear",

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from pernodedrop import autocast, draws
 from pernodedrop.backends import reparameterized
 from pernodedrop.backends.choice import chosen_backend
+from pernodedrop.grouping import by_mask, check_groups
 from pernodedrop.laws import CustomStir, Law, Stir, check_drop_rate, noise_variance
 
 _NUMBERS = (torch.float32, torch.bfloat16, torch.float16, torch.float64, torch.complex64, torch.complex128)
@@ -50,6 +51,7 @@ def pernode_linear(
     stir_type: str | CustomStir = "bernoulli",
     noisy_fraction: float = 1.0,
     share_time: bool = True,
+    mask_groups: int | None = None,
     backend: str = "auto",
     generator: torch.Generator | None = None,
 ) -> Tensor:
@@ -58,6 +60,9 @@ def pernode_linear(
     x is (I,), (B, I) or (B, ..., I); weight (J, I); bias (J,); the result has x's leading dimensions and J.
     Between the first and the last dimension lie positions (time): they share their sample's mask, or with
     `share_time=False` each has its own. Source: PerNodeDrop (arXiv:2512.12663), the dynamic mask.
+    `mask_groups` cuts the batch into so many contiguous groups, whose sizes differ by at most one, and the samples of a
+    group share their mask (with `share_time=False` position by position): 1 is DropConnect. None, or at least B, gives
+    each sample its own.
     `torch.compile` traces no explicit `generator`, here as in torch's own random functions.
 
     Raises:
@@ -65,7 +70,10 @@ def pernode_linear(
             compute this noise.
     """
     stir = Stir(drop_rate, stir_type, noisy_fraction)
-    output, _ = stirred_linear(x, weight, bias, stir, share_time=share_time, backend=backend, generator=generator)
+    check_groups(mask_groups)
+    output, _ = stirred_linear(
+        x, weight, bias, stir, share_time=share_time, mask_groups=mask_groups, backend=backend, generator=generator
+    )
     return output
 
 
@@ -76,6 +84,7 @@ def stirred_linear(
     stir: Law,
     *,
     share_time: bool,
+    mask_groups: int | None,
     backend: str,
     generator: torch.Generator | None,
 ) -> tuple[Tensor, str | None]:
@@ -87,10 +96,9 @@ def stirred_linear(
     x, weight = autocast.cast(x), autocast.cast(weight)
     bias = None if bias is None else autocast.cast(bias)
     _check_numbers(x, weight, weight if bias is None else bias)
-    samples, positions = _samples_and_positions(x, share_time)
-    rows = x.reshape(samples, positions, x.shape[-1])
+    rows, back = by_mask(x, share_time=share_time, groups=mask_groups)
     ran = chosen_backend(backend, rows, weight, stir)
-    y = ran.linear(rows, weight, stir, generator).reshape(*x.shape[:-1], weight.shape[0])
+    y = back(ran.linear(rows, weight, stir, generator))
     return (y if bias is None else y + bias), ran.name
 
 
@@ -187,13 +195,6 @@ def drop_block(
     blocks = nn.functional.max_pool2d(padded, block_size, stride=1)
     kept = (1.0 - blocks).reshape(x.shape)
     return x * kept.to(x.dtype) * (kept.numel() / kept.sum().clamp(min=1.0))
-
-
-def _samples_and_positions(x: Tensor, share_time: bool) -> tuple[int, int]:
-    leading = x.shape[:-1]
-    if share_time and leading:
-        return leading[0], leading[1:].numel()
-    return leading.numel(), 1
 
 
 def _check_numbers(x: Tensor, *others: Tensor) -> None:

@@ -22,8 +22,8 @@ def mc_mode(model: nn.Module) -> Iterator[None]:
         ValueError: no layer of the model draws noise, so that all samples would be equal.
     """
     modules = list(model.modules())
-    drawing = [each for each in modules if isinstance(each, Noisy | _DropoutNd) and not isinstance(each, DropoutSwitch)]
-    if not any(getattr(each, "mask", None) is None for each in drawing):
+    drawing = dropout_layers(model)
+    if not draws_noise(model):
         raise ValueError(f"mc_mode needs a layer that draws noise, and {type(model).__name__} has none")
     modes = [(module, module.training) for module in modules]
     switches = [module for module in modules if isinstance(module, DropoutSwitch)]
@@ -42,3 +42,14 @@ def mc_mode(model: nn.Module) -> Iterator[None]:
             module.training = mode
         for switch in alone:
             switch.is_alone = True
+
+
+def draws_noise(model: nn.Module) -> bool:
+    """Whether a layer of the model draws noise in `mc_mode`."""
+    return any(getattr(layer, "mask", None) is None for layer in dropout_layers(model))
+
+
+def dropout_layers(model: nn.Module) -> list[nn.Module]:
+    """The layers of the model that draw noise in training, torch's and the family's."""
+    kinds = Noisy | _DropoutNd
+    return [each for each in model.modules() if isinstance(each, kinds) and not isinstance(each, DropoutSwitch)]

@@ -37,7 +37,7 @@ class Regularizer(abc.ABC):
 
     noise: ClassVar[Literal["own", "shared"] | None]  # each unit has its own factors, or all units share an input's;
     # None: no law of small noise is known for it, so that it has no explicit penalty
-    options: ClassVar[Mapping[str, float | str]] = {}  # its own settings by name, with their defaults
+    options: ClassVar[Mapping[str, float | str | None]] = {}  # its own settings by name, with their defaults
     merges: ClassVar[bool] = True  # whether plain layers can predict as the regularized ones do in evaluation
 
     @abc.abstractmethod
@@ -121,9 +121,14 @@ class NoRegularizer(Regularizer):
 
 
 class PerNodeDrop(Regularizer):
-    """A separate mask for every sample and unit (arXiv:2512.12663)."""
+    """A separate mask for every sample and unit (arXiv:2512.12663), or for every group of samples.
+
+    The option `groups` cuts the batch: 1 is DropConnect, which here shares its mask over the positions as PerNodeDrop
+    does; None gives each sample its own. See `functional.pernode_linear`.
+    """
 
     noise = "own"
+    options: ClassVar[Mapping[str, float | str | None]] = {"groups": None}
 
     def layer(
         self, size: Size, settings: Regularization, generator: torch.Generator | None, device: torch.device | None
@@ -135,6 +140,7 @@ class PerNodeDrop(Regularizer):
             mask_mode=settings.mask_mode,
             noisy_fraction=settings.noisy_fraction,
             share_time=settings.share_time,
+            mask_groups=self.option(settings, "groups"),
             batch_dim=settings.batch_dim or 0,
             backend=settings.backend,
             generator=generator,

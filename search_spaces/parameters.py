@@ -106,6 +106,8 @@ PARAMETERS: Mapping[str, Domain] = {
     "augmentation": OneOf(AUGMENTATIONS),
     "drop_rate_schedule": OneOf(DROP_RATE_SCHEDULES),
     "drop_rate_share": Within(above=0, most=1),
+    "mask_noise_pairs": WholeWithin(0, 10_000),
+    "masked_loss_draws": WholeWithin(0, 10_000),
 }
 
 
@@ -125,4 +127,5 @@ class Option:
 OPTIONS: Mapping[str, Option] = {
     "noise": Option(OneOf(("dropout", "gaussian_dropout", "dropconnect", "pernodedrop")), frozenset({"r_drop"}), "{}"),
     "alpha": Option(Within(least=0), frozenset({"r_drop"})),
+    "groups": Option(WholeWithin(1, 1_048_576), frozenset({"pernodedrop"}), "groups{}"),
 }

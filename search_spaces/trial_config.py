@@ -43,6 +43,9 @@ class TrialConfig:
     augmentation: str = "none"
     drop_rate_schedule: str = "constant"
     drop_rate_share: float = 0.5  # of the steps, in (0, 1]; annealed, early and late only
+    # Measured at the end of every epoch; 0 measures nothing.
+    mask_noise_pairs: int = 0  # pairs of passes for train_mask_noise
+    masked_loss_draws: int = 0  # draws of every sample's noise for train_masked_loss
 
     def __post_init__(self) -> None:
         for name, domain in PARAMETERS.items():

@@ -2,12 +2,15 @@
 
 import abc
 import warnings
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from pernodedrop.laws import Law
+
+# Beside the masks' own: the same, less or more of it, or that of an approximation, whose law no mask has.
+GradientNoise = Literal["full", "less", "more", "approximate"]
 
 _WARNED: set[str] = set()
 
@@ -17,6 +20,7 @@ class Backend(abc.ABC):
 
     name: ClassVar[str]
     shares_masks: ClassVar[bool] = True  # whether the positions of a sample can have one mask
+    gradient_noise: ClassVar[GradientNoise | None] = None  # of a step on many samples; None: not known
 
     @abc.abstractmethod
     def linear(self, x: Tensor, weight: Tensor, law: Law, generator: torch.Generator | None) -> Tensor:

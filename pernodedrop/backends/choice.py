@@ -49,9 +49,9 @@ def chosen_backend(backend: str, x: Tensor, weight: Tensor, law: Law) -> Backend
         return _fastest_exact(x, weight, law)
     asked = BACKENDS[backend]
     if not asked.shares_masks and x.shape[1] > 1:
-        # positions of one sample share their mask, and these backends would draw it independently
+        # positions of one sample or group share their mask, and these backends would draw it independently
         exact = _fastest_exact(x, weight, law)
-        warn_once(f"backend {backend!r} is wrong for masks shared over time: {exact.name!r} runs instead")
+        warn_once(f"backend {backend!r} is wrong for masks shared over time or in groups: {exact.name!r} runs instead")
         return exact
     return asked if asked.is_available(x) else REFERENCE
 

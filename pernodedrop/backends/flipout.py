@@ -16,6 +16,7 @@ class Flipout(Backend):
     """
 
     name = "flipout"
+    gradient_noise = "more"
 
     def linear(self, x: Tensor, weight: Tensor, law: Law, generator: torch.Generator | None) -> Tensor:
         noise = law.draw(weight.shape, generator=generator, dtype=weight.dtype, device=x.device) - 1.0

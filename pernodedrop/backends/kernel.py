@@ -59,6 +59,7 @@ class Kernel(Backend):
     """
 
     name = "kernel"
+    gradient_noise = "full"
 
     def linear(self, x: Tensor, weight: Tensor, law: Law, generator: torch.Generator | None) -> Tensor:
         lowering = law.lowering()

@@ -11,6 +11,7 @@ class Mask(Backend):
     """Every factor in memory: B * J * I numbers. Computes every law."""
 
     name = "mask"
+    gradient_noise = "full"
 
     def linear(self, x: Tensor, weight: Tensor, law: Law, generator: torch.Generator | None) -> Tensor:
         shape = (x.shape[0], *weight.shape)

@@ -18,6 +18,7 @@ class MomentMatched(Backend):
 
     name = "moment_matched"
     shares_masks = False
+    gradient_noise = "approximate"
 
     def linear(self, x: Tensor, weight: Tensor, law: Law, generator: torch.Generator | None) -> Tensor:
         square = squared_product(x, weight)

@@ -26,6 +26,7 @@ class Reparameterized(Backend):
 
     name = "reparameterized"
     shares_masks = False
+    gradient_noise = "less"
 
     def linear(self, x: Tensor, weight: Tensor, law: Law, generator: torch.Generator | None) -> Tensor:
         lowering = law.lowering()

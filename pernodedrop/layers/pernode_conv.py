@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from pernodedrop.backends.choice import check_backend
 from pernodedrop.functional import stirred_linear
+from pernodedrop.grouping import check_groups
 from pernodedrop.laws import CustomStir, Stir, check_mean
 from pernodedrop.layers.noisy import leaf
 from pernodedrop.layers.stirred import Stirred
@@ -17,12 +18,12 @@ class PerNodeDropConv2d(Stirred, nn.Conv2d):
 
     In training y_bo = sum_ckl x_b * (m_bockl W_ockl) + bias, with one mask for all positions of an image; dense in
     evaluation. Computed as PerNodeDropLinear over unfolded patches, so memory grows by B * L * C * kh * kw for L
-    positions. One group and zero padding only. `backend_used` as in PerNodeDropLinear.
+    positions. One group of channels and zero padding only. `mask_groups` and `backend_used` as in PerNodeDropLinear.
 
     Input (B, C, H, W), output (B, O, H', W'), or without the batch.
 
     Raises:
-        ValueError: a rate, fraction or name outside its range, or a callable whose mean is not 1.
+        ValueError: a rate, fraction, number or name outside its range, or a callable whose mean is not 1.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class PerNodeDropConv2d(Stirred, nn.Conv2d):
         drop_rate: float = 0.5,
         stir_type: str | CustomStir = "bernoulli",
         noisy_fraction: float = 1.0,
+        mask_groups: int | None = None,
         backend: str = "auto",
         generator: torch.Generator | None = None,
         device: torch.device | str | None = None,
@@ -45,6 +47,7 @@ class PerNodeDropConv2d(Stirred, nn.Conv2d):
     ) -> None:
         stir = Stir(drop_rate, stir_type, noisy_fraction)
         check_backend(backend, stir)
+        check_groups(mask_groups)
         if callable(stir_type):
             check_mean(stir_type)
         super().__init__(
@@ -59,6 +62,7 @@ class PerNodeDropConv2d(Stirred, nn.Conv2d):
             dtype=dtype,
         )
         self.stir = stir
+        self.mask_groups = mask_groups
         self.backend: str = backend
         self.backend_used: str | None = None
         self.generator = generator
@@ -86,6 +90,7 @@ class PerNodeDropConv2d(Stirred, nn.Conv2d):
             self.bias,
             self.stir,
             share_time=True,
+            mask_groups=self.mask_groups,
             backend=self.backend,
             generator=self.generator,
         )
@@ -102,7 +107,8 @@ class PerNodeDropConv2d(Stirred, nn.Conv2d):
 
     def extra_repr(self) -> str:
         shape = super().extra_repr()  # type: ignore[no-untyped-call]
-        return f"{shape}, {self.stir.describe()}"
+        described = f"{shape}, {self.stir.describe()}"
+        return described if self.mask_groups is None else f"{described}, mask_groups={self.mask_groups}"
 
 
 def _patches(x: Tensor, size: tuple[int, ...], dilation: tuple[int, ...], stride: tuple[int, ...]) -> Tensor:

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from pernodedrop.backends.choice import check_backend
 from pernodedrop.functional import stirred_linear
+from pernodedrop.grouping import check_groups
 from pernodedrop.laws import CustomStir, Stir, check_mean
 from pernodedrop.layers.noisy import leaf
 from pernodedrop.layers.regularizing import Regularizing, must_be_called, watched
@@ -18,14 +19,15 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
 
     With mask_mode "dynamic" each sample and unit draws its mask anew in training and evaluation is dense;
     with "fixed" one (J, I) mask is drawn here, kept in the state dict and applied in training and evaluation.
-    Input (B, ..., I), output (B, ..., J); see `functional.pernode_linear` for `share_time`. `backend_used`
-    names what the last training forward ran, None before it and where the layer is dense. The samples lie at
-    `batch_dim` of inputs with three or more dimensions, for example at 1 in (T, B, I).
+    Input (B, ..., I), output (B, ..., J); see `functional.pernode_linear` for `share_time` and `mask_groups`.
+    `backend_used` names what the last training forward ran, None before it and where the layer is dense. The samples
+    lie at `batch_dim` of inputs with three or more dimensions, for example at 1 in (T, B, I).
 
     Source: PerNodeDrop (arXiv:2512.12663).
 
     Raises:
-        ValueError: a rate, fraction or name outside its range, or a callable whose mean is not 1.
+        ValueError: a rate, fraction, number or name outside its range, a callable whose mean is not 1, or groups with
+            a fixed mask.
     """
 
     mask: Tensor | None
@@ -42,6 +44,7 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
         mask_mode: MaskMode = "dynamic",
         noisy_fraction: float = 1.0,
         share_time: bool = True,
+        mask_groups: int | None = None,
         batch_dim: int = 0,
         backend: str = "auto",
         generator: torch.Generator | None = None,
@@ -52,12 +55,16 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
         check_backend(backend, stir)
         if mask_mode not in MASK_MODES:
             raise ValueError(f"mask_mode must be one of {', '.join(MASK_MODES)}, got {mask_mode!r}")
+        check_groups(mask_groups)
+        if mask_groups is not None and mask_mode == "fixed":
+            raise ValueError(f"mask_groups must be None for a fixed mask, which all samples share, got {mask_groups}")
         if callable(stir_type):
             check_mean(stir_type)
         super().__init__(in_features, out_features, bias, device=device, dtype=dtype)
         self.stir = stir
         self.mask_mode = mask_mode
         self.share_time = share_time
+        self.mask_groups = mask_groups
         self.batch_dim = batch_dim
         self.backend: str = backend
         self.backend_used: str | None = None
@@ -99,13 +106,15 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
         return on_padded(lambda x: self._stirred(x, weight, bias, batch_dim), input)
 
     def _stirred(self, x: Tensor, weight: Tensor, bias: Tensor | None, batch_dim: int) -> Tensor:
-        first = batch_dim != 0 and self.share_time and x.dim() > 2  # the samples come first below
+        # The samples come first below, where it matters.
+        first = batch_dim != 0 and (self.share_time or self.mask_groups is not None) and x.dim() > 2
         output, self.backend_used = stirred_linear(
             x.movedim(batch_dim, 0) if first else x,
             weight,
             bias,
             self.stir,
             share_time=self.share_time,
+            mask_groups=self.mask_groups,
             backend=self.backend,
             generator=self.generator,
         )
@@ -113,4 +122,5 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
 
     def extra_repr(self) -> str:
         parts = [super().extra_repr(), self.stir.describe(), f"mask_mode={self.mask_mode}", f"backend={self.backend}"]
-        return ", ".join(parts if self.share_time else [*parts, "share_time=False"])
+        parts += [] if self.share_time else ["share_time=False"]
+        return ", ".join(parts if self.mask_groups is None else [*parts, f"mask_groups={self.mask_groups}"])

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from pernodedrop.backends.base import GradientNoise
+from pernodedrop.backends.choice import BACKENDS
 from pernodedrop.laws import Law
 from pernodedrop.layers.noisy import Noisy
 
@@ -10,6 +12,15 @@ class Stirred(Noisy):
     """A layer whose connections are stirred by a law, at a rate that may be set between two steps."""
 
     stir: Law
+    backend_used: str | None
+    mask_groups: int | None = None  # of the batch, the samples of each with one mask; None: each sample its own
+
+    @property
+    def gradient_noise(self) -> GradientNoise | None:
+        """The gradient's noise by the backend that ran last, beside the masks' own; None where no mask was drawn."""
+        if self.backend_used is None or getattr(self, "mask", None) is not None:
+            return None
+        return BACKENDS[self.backend_used].gradient_noise
 
     @property
     def drop_rate(self) -> float:

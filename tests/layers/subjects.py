@@ -45,6 +45,7 @@ LAYERS: dict[str, tuple[Build, tuple[int, ...]]] = {
     "PerNodeDropLinear, partial gaussian": (_linear(stir_type="partial_gaussian", noisy_fraction=0.5), (12, 16)),
     "PerNodeDropLinear, fixed mask": (_linear(mask_mode="fixed"), (12, 16)),
     "PerNodeDropLinear, backend mask": (_linear(backend="mask"), (12, 16)),
+    "PerNodeDropLinear, 5 mask groups": (_linear(mask_groups=5), (12, 16)),
     "PerNodeDropLinear, backend flipout": (_linear(backend="flipout"), (12, 16)),
     "PerNodeDropLinear, backend moment_matched": (_linear(backend="moment_matched"), (12, 16)),
     "PerNodeDropConv2d": (lambda **more: PerNodeDropConv2d(2, 3, 3, bias=False, **more), (4, 2, 6, 6)),

@@ -46,7 +46,7 @@ def test_without_a_compiler_the_mask_runs_and_says_so_once(monkeypatch: pytest.M
 @pytest.mark.parametrize("backend", ["reparameterized", "moment_matched"])
 def test_shared_masks_are_not_reparameterized(backend: str) -> None:
     layer = PerNodeDropLinear(8, 4, stir_type="gaussian", backend=backend)
-    with pytest.warns(RuntimeWarning, match="wrong for masks shared over time: 'kernel' runs instead"):
+    with pytest.warns(RuntimeWarning, match="wrong for masks shared over time or in groups: 'kernel' runs instead"):
         layer(torch.randn(4, 3, 8))
     assert layer.backend_used == "kernel"
     layer.share_time = False

@@ -7,7 +7,7 @@ from tests.layers.subjects import LAYERS
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*torch.jit.script. is deprecated:DeprecationWarning",  # torch.func.jvp calls it
-    "ignore:.*wrong for masks shared over time:RuntimeWarning",
+    "ignore:.*wrong for masks shared over time or in groups:RuntimeWarning",
     "ignore:no kernel for:RuntimeWarning",
 )
 _OUTCOMES: dict[tuple[str, str], str] = {}

@@ -73,7 +73,7 @@ def test_noise_is_in_training_alone(backbone: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("backbone", "slots"), [("paper", 1), ("resnet", 1), ("transformer", 2), ("lstm", 2), ("gru", 2)]
+    ("backbone", "slots"), [("paper", 1), ("resnet", 1), ("transformer", 2), ("lstm", 2), ("gru", 2), ("mlp", 2)]
 )
 def test_has_its_slots(backbone: str, slots: int) -> None:
     model = build(backbone, TrialConfig(regularizer="dropconnect"))
@@ -127,7 +127,11 @@ def test_a_pernodedrop_mask_is_shared_by_the_tokens_of_a_sample() -> None:
 
 @pytest.mark.parametrize(
     ("task", "offered"),
-    [("cifar10", "paper, resnet, transformer"), ("rcv1", "paper"), ("digits", "paper, resnet, transformer, lstm, gru")],
+    [
+        ("cifar10", "paper, resnet, transformer, mlp"),
+        ("rcv1", "paper"),
+        ("digits", "paper, resnet, transformer, lstm, gru, mlp"),
+    ],
 )
 @pytest.mark.parametrize("wrong", ["vgg", 3, True])
 def test_a_backbone_that_the_task_has_not_is_refused_in_one_line(task: str, offered: str, wrong: str | int) -> None:

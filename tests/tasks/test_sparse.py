@@ -7,7 +7,7 @@ from scipy.sparse import csr_array, random_array
 from torch import nn
 
 from workers.tasks import SparseLinear, SparseRows
-from workers.training.loop import batches
+from workers.training.batches import batches
 
 CPU = torch.device("cpu")
 

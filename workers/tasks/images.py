@@ -35,7 +35,7 @@ class ImageTask(Task):
 
     SHAPE: ClassVar[tuple[int, int, int]]  # channels, height, width
     CLASSES: ClassVar[int]
-    BACKBONES: ClassVar[tuple[str, ...]] = ("paper", "resnet", "transformer")
+    BACKBONES: ClassVar[tuple[str, ...]] = ("paper", "resnet", "transformer", "mlp")
     FILTERS: ClassVar[tuple[int, int]] = FILTERS  # of the paper's backbone
     TOKENS: ClassVar[type[Tokens]] = Patches  # of the backbones for sequences
 

@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import nn
 
-from pernodedrop.layers import ChoosesBackend, RoundsDropRate
+from pernodedrop.layers import ChoosesBackend, HasGradientNoise, RoundsDropRate
 from workers.tasks.seams import Inputs
 
 Facts = dict[str, str | int | float]
@@ -25,6 +25,9 @@ def facts_of(model: nn.Module, batch: Inputs) -> Facts:
         "torch": str(torch.__version__),
         **_device_facts(batch.device),
     }
+    told = (module.gradient_noise for module in probe.modules() if isinstance(module, HasGradientNoise))
+    noises = sorted({noise for noise in told if noise is not None})
+    facts |= {"gradient_noise": "+".join(noises)} if noises else {}
     rates = [module.effective_drop_rate for module in model.modules() if isinstance(module, RoundsDropRate)]
     return facts | ({"effective_drop_rate": rates[0]} if rates else {})
 

@@ -12,12 +12,14 @@ from torch import Tensor, nn
 from search_spaces import TrialConfig
 from workers.tasks.base import Task
 from workers.tasks.seams import Inputs
+from workers.training.batches import batches
 from workers.training.evaluation import evaluate
 from workers.training.facts import facts_of
 from workers.training.fitting import require_fit
 from workers.training.losses import NonFiniteLoss, mean_step_loss
 from workers.training.memory import keep_freed_memory, peak_memory, reset_peak_memory
 from workers.training.model import model_of, passes_of
+from workers.training.noise import NoiseMeter
 from workers.training.precision import computing
 from workers.training.randomness import Randomness
 from workers.training.seeds import streams
@@ -30,8 +32,8 @@ class Epoch:
 
     `metrics` by "<split>_<metric>": train_loss, train_accuracy, val_loss, val_accuracy, ... of the model in
     evaluation mode over the whole split; train_step_loss, the mean loss of the steps with their noise;
-    train_gradient_norm, the length of the last step's gradient; train_seconds, the time of the steps alone; and
-    on a GPU train_peak_bytes, the most memory that tensors have held since the training began.
+    train_gradient_norm, the length of the last step's gradient; train_seconds, the time of the steps alone; on a GPU
+    train_peak_bytes, the most memory that tensors have held since the training began; and those of `NoiseMeter`.
     """
 
     number: int  # from 1
@@ -71,6 +73,7 @@ class Training:
         self._noise = Randomness(noise, device)
         seams = task.seams(config)
         self._steps = Steps(task, config, seams, self.model, regularized, samples=len(self._splits.train_x))
+        self._noise_meter = NoiseMeter(task, config, self.model, self._steps, self._splits, self._order)
         self._passes = passes_of(task, seams, regularized)
         self._in_epoch = -(-len(self._splits.train_x) // config.batch_size)  # steps
         self._done = 0
@@ -109,6 +112,10 @@ class Training:
         with Randomness(self._test_seed, self._device).active():
             return self._evaluation("test", x, y, f"the test after epoch {self._done}")
 
+    def noise(self, *, pairs: int, draws: int) -> dict[str, float]:
+        """The figures of `NoiseMeter` for the model as it is now, between two epochs; changes no later epoch."""
+        return self._noise_meter(self._done / self._epochs, pairs=pairs, draws=draws)
+
     def state_dict(self) -> dict[str, Any]:
         """Model, optimizer, epochs done and random states; call it between two epochs."""
         return {
@@ -139,6 +146,8 @@ class Training:
         data = self._splits
         metrics |= self._evaluation("train", data.train_x, data.train_y, f"epoch {number}")
         metrics |= self._evaluation("val", data.val_x, data.val_y, f"epoch {number}")
+        pairs, draws = self._config.mask_noise_pairs, self._config.masked_loss_draws
+        metrics |= self._noise_meter(number / self._epochs, pairs=pairs, draws=draws)
         metrics |= peak_memory(self._device)
         return Epoch(number, metrics, perf_counter() - started)
 
@@ -161,18 +170,6 @@ class Training:
             sizes.append(len(y))
         step_loss = mean_step_loss(losses, sizes, number, self._config.learning_rate)
         return {"train_step_loss": step_loss, "train_gradient_norm": _gradient_norm(self.model).item()}
-
-
-def batches(x: Inputs, y: Tensor, order: Tensor, size: int) -> Iterator[tuple[Inputs, Tensor]]:
-    """Pairs of inputs and targets, `size` samples at a time in the order (N,), the last fewer."""
-    order = order.to(y.device)
-    if isinstance(x, Tensor):
-        for part in torch.split(order, size):
-            yield x[part], y[part]
-    else:
-        # The number of entries of a sparse batch must be known before it can be gathered. Gathering all rows at once
-        # waits for the device once an epoch, and cutting the batches from them needs no wait.
-        yield from zip(x[order].split(size), torch.split(y[order], size), strict=True)
 
 
 def _gradient_norm(model: nn.Module) -> Tensor:

@@ -1,6 +1,6 @@
 """The steps of a training: the work on one batch, by the trial's recipe and the task's seams."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -66,6 +66,15 @@ class Steps:
             clip_gradient(self._model, self._gradient_clip)
         self.optimizer.step()
         return loss.detach()
+
+    def gradient(self, x: Inputs, y: Tensor, done: float) -> Sequence[Tensor]:
+        """The gradient of a batch's loss with fresh noise, in every parameter that learns; changes no step.
+
+        The batch is taken as it is, and what a seam or the optimizer adds later is not in it.
+        """
+        loss = step_loss(self._loss(x, y, done), self._task)
+        learning = [parameter for parameter in self._model.parameters() if parameter.requires_grad]
+        return torch.autograd.grad(loss, learning, allow_unused=True, materialize_grads=True)
 
     def _loss(self, x: Inputs, y: Tensor, done: float) -> Tensor:
         if self._seams.objective is not None:

@@ -16,8 +16,14 @@ MEANINGS = {
     "mask": "mask: every mask entry is drawn and held in memory",
     "kernel": "kernel: the same masks, drawn inside the computation and not held",
     "reparameterized": "reparameterized: the noise of the outputs is drawn; same distribution, less gradient noise",
-    "flipout": "flipout: samples share the size of their noise but not its sign",
+    "flipout": "flipout: samples share the size of their noise but not its sign; more gradient noise",
     "moment_matched": "moment_matched: a Gaussian approximates the noise",
+}
+
+NOISES = {  # of a backend, beside that of the masks which it stands for
+    "less": "less of it than their masks have",
+    "more": "more of it than their masks have",
+    "approximate": "that of a Gaussian instead of their masks'",
 }
 
 
@@ -40,7 +46,23 @@ def backends(results: Results) -> Html | None:
     ]
     header = ["Variant", "Backend", "Device", "Trainable parameters", "Trials"]
     meaning = _meaning(backend for _, backend, _ in ran)
-    return section("What ran", table(header, rows, words=3), note(meaning) if meaning else None)
+    told = [note(text) for text in (meaning, _other_noise(results)) if text]
+    return section("What ran", table(header, rows, words=3), *told)
+
+
+def _other_noise(results: Results) -> str:
+    """Say which variants trained with another gradient noise than their masks', where variants are compared."""
+    found: dict[str, set[str]] = {}
+    for trial in results.trials:
+        for noise in str(trial.facts.get("gradient_noise", "full")).split("+"):
+            found.setdefault(noise, set()).add(trial.variant)
+    parts = [f"{', '.join(sorted(found[noise]))} with {words}" for noise, words in NOISES.items() if noise in found]
+    if not parts or len(results.variants) < 2:
+        return ""
+    return (
+        "The noise of the gradient regularizes as well (Wei, Kakade and Ma 2020). Trained were "
+        f"{'; '.join(parts)}: a difference to other variants is not one of the masks alone."
+    )
 
 
 def _fact(facts: Mapping[str, Any], name: str) -> str:

@@ -6,13 +6,14 @@ from torch import nn
 
 from search_spaces import TaskSpec, TrialConfig
 from workers.tasks.backbones.convolutional import FILTERS, convolutional
+from workers.tasks.backbones.dense import dense
 from workers.tasks.backbones.recurrent import recurrent
 from workers.tasks.backbones.residual import residual
 from workers.tasks.backbones.tokens import Tokens
 from workers.tasks.backbones.transformer import transformer
 from workers.tasks.options import name_option
 
-BACKBONES = ("paper", "resnet", "transformer", "lstm", "gru")
+BACKBONES = ("paper", "resnet", "transformer", "lstm", "gru", "mlp")
 
 
 def backbone_option(spec: TaskSpec, offered: Sequence[str]) -> str:
@@ -42,6 +43,8 @@ def build_backbone(
             return convolutional(shape, classes, config, filters)
         case "resnet":
             return residual(shape, classes, config)
+        case "mlp":
+            return dense(shape, classes, config)
         case "transformer":
             return transformer(tokens(shape), classes, config)
         case _:
