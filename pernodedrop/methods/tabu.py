@@ -55,7 +55,7 @@ class TabuLinear(NoisyLinear):
         self.reset_own()
 
     @property
-    def share(self) -> float:
+    def effective_drop_rate(self) -> float:
         """The share of the forwards in which an input is dropped, at a constant drop rate."""
         return self.drop_rate / (1.0 + self.drop_rate * self.tenure)
 
@@ -64,13 +64,14 @@ class TabuLinear(NoisyLinear):
         if self.waits.is_meta:
             return
         self.waits.zero_()
-        self.chances.fill_(self.share)
-        if self.share > 0.0:
-            past = draws.uniform(self.waits.shape, self.generator, device=self.waits.device) / self.share
+        share = self.effective_drop_rate
+        self.chances.fill_(share)
+        if share > 0.0:
+            past = draws.uniform(self.waits.shape, self.generator, device=self.waits.device) / share
             self.waits.copy_(torch.where(past < self.tenure, past.floor() + 1.0, 0.0))
 
     def noisy(self, x: Tensor, weight: Tensor, bias: Tensor | None, rows: tuple[int, ...]) -> Tensor:
-        dropped, chance = self._next() if self.training else (self._dropped(self.share), self.share)
+        dropped, chance = self._next() if self.training else self._independent()
         factors = (~dropped / (1.0 - chance)).to(x.dtype)
         return nn.functional.linear(x * factors, weight, bias)
 
@@ -83,6 +84,10 @@ class TabuLinear(NoisyLinear):
             self.waits.copy_(torch.where(dropped, self.tenure, (waits - 1).clamp(min=0)))
             self.chances.copy_(torch.cat([chance.unsqueeze(0), chances[:-1]]))
         return dropped, chance
+
+    def _independent(self) -> tuple[Tensor, float]:
+        share = self.effective_drop_rate
+        return self._dropped(share), share
 
     def _dropped(self, rate: float) -> Tensor:
         if rate == 0.0:

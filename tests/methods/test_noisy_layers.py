@@ -13,8 +13,9 @@ from pernodedrop import SharedNoiseLinear, mc_mode, regularize
 from pernodedrop.layers.regularizing import noise_parameters
 from pernodedrop.names import REGULARIZERS
 from pernodedrop.objectives import Step
-from search_spaces import TrialConfig
+from search_spaces import TrialConfig, parse_definition
 from search_spaces.parameters import OPTIONS
+from tests.search_spaces.studies import categorical, space
 from tests.tasks.test_slots import Circles
 from tests.tasks.trainings import curves, figures, training
 from workers.training.optimizers import optimizer_of
@@ -262,6 +263,17 @@ def test_a_study_may_search_all_its_settings(name: str) -> None:
     options = REGULARIZERS[name].options
     assert {option for option, known in OPTIONS.items() if name in known.of} == set(options)
     assert all(OPTIONS[option].domain.refusal(default) is None for option, default in options.items())
+
+
+def test_variants_are_told_apart_by_what_shares_an_alpha() -> None:
+    parse_definition(
+        space(
+            regularizer=categorical("none", "variational_dropout"),
+            alpha_per=categorical("layer", "weight", when={"regularizer": "variational_dropout"}),
+        )
+    )
+    chosen = {"regularizer": "variational_dropout", "alpha_per": "unit"}
+    assert TrialConfig.from_params(chosen).variant == "variational_dropout-unit"
 
 
 @pytest.mark.parametrize("name", ["variational_dropout", "sparse_variational_dropout", "concrete_dropout"])

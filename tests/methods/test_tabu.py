@@ -9,9 +9,12 @@ from torch import Tensor
 
 from pernodedrop import mc_mode
 from pernodedrop.methods.tabu import TabuLinear
+from search_spaces import TrialConfig
 from tests.layers.everywhere import checkpointed
 from tests.layers.evidence import assert_mean
 from tests.methods.laws import seeded
+from tests.tasks.test_slots import Circles
+from tests.tasks.trainings import training
 
 UNITS = 40_000
 
@@ -68,7 +71,7 @@ def test_monte_carlo_masks_are_independent_and_leave_the_state_alone() -> None:
     torch.nn.init.zeros_(layer.bias)
     before = copy.deepcopy(layer.state_dict())
     with torch.no_grad(), mc_mode(layer):
-        y = torch.stack([layer(torch.ones(2)) for _ in range(4000)])
+        y = torch.stack([layer(torch.ones(2)) for _ in range(2000)])
     assert_mean(y, 1.0)
     assert_mean((y == 0).double(), 1 / 3)
     assert_mean((y[1:, 0] == 0).double() * (y[:-1, 0] == 0), 1 / 9)
@@ -93,13 +96,27 @@ def test_a_checkpoint_computes_the_same_masks_again(use_reentrant: bool) -> None
     assert torch.equal(plain.waits, again.waits)  # two passes moved it on, not four
 
 
-def test_a_compiled_layer_moves_on_as_the_layer_does() -> None:
+def test_a_compiled_layer_moves_on_as_the_layer_does_whatever_its_rate() -> None:
     torch._dynamo.reset()
+    graphs = []
+
+    def counted(graph: torch.fx.GraphModule, _: object) -> object:
+        graphs.append(graph)
+        return graph.forward
+
     layer, x = TabuLinear(16, 8), torch.randn(4, 16)
-    compiled = torch.compile(copy.deepcopy(layer), fullgraph=True, backend="eager")
-    for _ in range(2):
+    twin = copy.deepcopy(layer)
+    compiled = torch.compile(twin, fullgraph=True, backend=counted)
+    for rate in (0.5, 0.4, 0.3, 0.2, 0.6):
+        layer.drop_rate = twin.drop_rate = rate
         torch.manual_seed(3)
         y = layer(x)
         torch.manual_seed(3)
         assert torch.equal(compiled(x), y)
-    assert torch.equal(compiled.waits, layer.waits)
+    assert torch.equal(twin.waits, layer.waits)
+    assert len(graphs) == 2  # the first rate as a constant, and any rate
+
+
+def test_the_share_is_a_fact_of_the_training() -> None:
+    run = training(Circles(), TrialConfig("tabu", drop_rate=0.4, units=12, extra={"tenure": 2}))
+    assert run.facts["effective_drop_rate"] == pytest.approx(0.4 / 1.8)

@@ -90,7 +90,7 @@ def test_the_fits_of_the_divergence_are_as_close_as_they_are_said_to_be() -> Non
     off = (fit - (exact - exact_divergence(torch.zeros(1)))[below]).abs()
     assert float(off[log_alpha[below] > -2.2].max()) < 0.006
     assert float(off.max()) == pytest.approx(0.037, abs=0.001)
-    assert fit[-1].item() == 0.0
+    assert fit[-1].item() == pytest.approx(0.0, abs=1e-12)
     assert bool((fit.diff() < 0).all())  # it falls in alpha, so the noise is not driven out
     assert bool((found.diff() < 0).all())
     for divergence in (kingma.divergence, sparse.divergence):
@@ -157,6 +157,28 @@ def test_weights_that_the_noise_drowns_are_0_in_evaluation_and_in_the_merged_mod
     handle.merge()
     torch.testing.assert_close(model(x), y)
     assert (model[0].weight[0] == 0).tolist() == [not each for each in kept]
+
+
+def test_inputs_that_say_nothing_drown_in_noise() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(300, 8)
+    y = (2.0 * x[:, 0] - x[:, 1] + 0.3 * torch.randn(300)).unsqueeze(1)
+    model = nn.Sequential(nn.Linear(8, 1))
+    handle = regularize(model, "sparse_variational_dropout", options={"initial_log_variance": -4.0})
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    objective = handle.objective
+    assert objective is not None
+    for step in range(400):
+        found = Step(
+            lambda: model(x), lambda outputs: (outputs - y).square().mean() / (2 * 0.3**2), "squared", 300, step / 400
+        )
+        optimizer.zero_grad()
+        objective(found).backward()
+        optimizer.step()
+    log_alpha = model[0].log_alpha_of(model[0].weight)[0].detach()
+    assert log_alpha[2:].min() > log_alpha[:2].max() + 5.0
+    assert bool((log_alpha[2:] > sparse.PRUNED).any())
+    torch.testing.assert_close(model[0].weight[0, :2].detach(), torch.tensor([2.0, -1.0]), rtol=0.0, atol=0.1)
 
 
 def test_a_weight_of_0_has_finite_gradients() -> None:
