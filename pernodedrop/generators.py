@@ -34,6 +34,8 @@ class _Notes:
 
     draws: list[tuple[torch.Generator, Tensor]] = field(default_factory=list)
     at: dict[object, int] = field(default_factory=dict)
+    states: list[tuple[Tensor, ...]] = field(default_factory=list)  # of masks that remember
+    states_at: dict[object, int] = field(default_factory=dict)
 
 
 _NOTES: WeakKeyDictionary[Any, _Notes] = WeakKeyDictionary()  # by what lives as long as the checkpoint's graph
@@ -52,9 +54,9 @@ def in_this_pass(generator: torch.Generator) -> torch.Generator:
     info = get_worker_info()
     if info is not None:
         generator = _of_worker(generator, info.seed)
-    is_backward = torch._C._current_graph_task_id() != -1
-    if not is_backward and torch.is_grad_enabled() and not _saves_by_hooks():
-        return generator  # nothing computes this pass again
+    is_backward = _is_backward()
+    if _is_once(is_backward):
+        return generator
     begun, repeated = _checkpoints(sys._getframe(1))
     if repeated is not None:
         generator = _noted(generator, *repeated)
@@ -65,6 +67,32 @@ def in_this_pass(generator: torch.Generator) -> torch.Generator:
         for token in begun:
             _NOTES.setdefault(token, _Notes()).draws.append(drawn)
     return generator
+
+
+def state_of_this_pass(*state: Tensor) -> tuple[tuple[Tensor, ...], bool]:
+    """The state that masks follow from, and whether they move it on: as it is, or as it was before the pass that a
+    checkpoint computes again, which has moved it on already.
+
+    Raises:
+        RuntimeError: as `in_this_pass`.
+    """
+    is_backward = not torch.compiler.is_compiling() and _is_backward()
+    if torch.compiler.is_compiling() or _is_once(is_backward):
+        return state, True
+    begun, repeated = _checkpoints(sys._getframe(1))
+    if repeated is not None:
+        notes, run = _NOTES.get(repeated[0], _Notes()), repeated[1]
+        place = notes.states_at.get(run, 0)
+        notes.states_at[run] = place + 1
+        if place >= len(notes.states):
+            raise RuntimeError(_CHANGED)
+        state = notes.states[place]
+    elif is_backward:
+        raise RuntimeError(_REFUSAL)
+    kept = tuple(part.clone() for part in state)
+    for token in begun:
+        _NOTES.setdefault(token, _Notes()).states.append(kept)
+    return kept, repeated is None
 
 
 def copied(generator: torch.Generator, memo: dict[int, Any]) -> torch.Generator:
@@ -105,6 +133,15 @@ def _noted(generator: torch.Generator, token: object, run: object) -> torch.Gene
     again = torch.Generator(generator.device)
     again.set_state(notes.draws[place][1])
     return again
+
+
+def _is_backward() -> bool:
+    return torch._C._current_graph_task_id() != -1
+
+
+def _is_once(is_backward: bool) -> bool:
+    """Whether nothing computes this pass again."""
+    return not is_backward and torch.is_grad_enabled() and not _saves_by_hooks()
 
 
 def _saves_by_hooks() -> bool:

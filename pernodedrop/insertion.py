@@ -68,11 +68,12 @@ class Regularized:
         """`undo` where plain layers can predict just as the regularized model does in evaluation: to export it.
 
         Raises:
-            ValueError: as `undo`, and where the model evaluates by several masks.
+            ValueError: as `undo`, and where no plain layers predict so.
         """
-        if not self.regularizer.merges and self.passes is not None:
-            name = type(self.regularizer).__name__
-            raise ValueError(f"{name} evaluates by several masks, which no one weight computes: keep it, or undo()")
+        layers = [layer for layer, takeover in self._takeovers.items() if takeover.is_on(layer)]
+        refusal = self.regularizer.refusal_to_merge(layers) if layers else None
+        if refusal is not None:
+            raise ValueError(refusal)
         self._take_out(self.regularizer.merges)
 
     def _take_out(self, merging: bool) -> None:
@@ -120,7 +121,8 @@ def regularize(
     `batch_dim` says where the samples lie in inputs (B, T, I), 0 or 1; None asks torch's attentions and recurrences
     around a layer for their `batch_first`, and is 0 where there are none.
     `options` are the regularizer's own settings, for example {"noise": "dropout"} (docs/methods.md lists them). A
-    regularizer whose handle has an `objective` needs it in the training step.
+    regularizer whose handle has an `objective` needs it in the training step. One that learns its noise adds parameters
+    to the layers: make the optimizer afterwards.
     `generator` feeds every draw but that of "dropout", which is torch's own and follows torch's seed.
     A warning names the layers that did not run in the first training forward of the model. See docs/layers.md.
 
@@ -170,7 +172,7 @@ def regularized_linear(
     backend: str = "auto",
     generator: torch.Generator | None = None,
 ) -> nn.Module:
-    """A new dense layer (I to J features) with its regularizer; every variant has the same parameters.
+    """A new dense layer (I to J features) with its regularizer; every variant has the same weights.
 
     In a model that is built for comparisons, use `regularize` when all weights are drawn: here a fixed mask is drawn
     with the layer, and the weights of later layers are other ones for it.

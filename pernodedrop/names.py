@@ -32,5 +32,12 @@ REGULARIZERS: Registry[Any] = Registry(  # of subclasses of regularizers.Regular
         "masksembles": "pernodedrop.regularizers:Masksembles",
         "pernodedrop": "pernodedrop.regularizers:PerNodeDrop",
         "r_drop": "pernodedrop.methods.r_drop:RDrop",
+        "shakeout": "pernodedrop.methods.shakeout:Shakeout",
+        "standout": "pernodedrop.methods.standout:Standout",
+        "ninr": "pernodedrop.methods.ninr:Ninr",
+        "tabu": "pernodedrop.methods.tabu:Tabu",
+        "variational_dropout": "pernodedrop.methods.variational_dropout:VariationalDropout",
+        "sparse_variational_dropout": "pernodedrop.methods.sparse_variational_dropout:SparseVariationalDropout",
+        "concrete_dropout": "pernodedrop.methods.concrete_dropout:ConcreteDropout",
     },
 )

@@ -33,7 +33,7 @@ class Size(NamedTuple):
 
 
 class Regularizer(abc.ABC):
-    """A way to regularize a dense layer; it has the dense layer's parameters and no others."""
+    """A way to regularize a dense layer, which keeps its parameters; a learned noise has its own beside them."""
 
     noise: ClassVar[Literal["own", "shared"] | None]  # each unit has its own factors, or all units share an input's;
     # None: no law of small noise is known for it, so that it has no explicit penalty
@@ -77,6 +77,12 @@ class Regularizer(abc.ABC):
             ValueError: the weight cannot hold that.
         """
         return
+
+    def refusal_to_merge(self, layers: Sequence[nn.Linear]) -> str | None:
+        """Why no plain layers predict as these do in evaluation; None: they can."""
+        if self.merges or self.passes(layers) is None:
+            return None
+        return f"{type(self).__name__} evaluates by several masks, which no one weight computes: keep it, or undo()"
 
     def set_drop_rate(self, layer: nn.Linear, rate: float) -> None:
         """Draw with another rate from the layer's next forward pass on.

@@ -15,7 +15,8 @@ from pernodedrop.layers.noisy import DropoutSwitch, Noisy, leaf
 from pernodedrop.layers.regularizing import Regularizing
 
 _OWN = frozenset(vars(nn.Linear(1, 1, device="meta")))  # what every dense layer keeps
-_HELD = ("_buffers", "_modules", "_forward_pre_hooks")  # what a regularized layer adds to
+_HELD = ("_parameters", "_buffers", "_modules", "_forward_pre_hooks")  # what a regularized layer adds to
+_SHARED = ("weight", "bias")
 _STACK = "_takeovers"  # of a layer, the latest last
 
 
@@ -30,7 +31,7 @@ class Takeover:
         self._name = name
         self._kind = type(made)
         self._gained: dict[str, dict[str, Any]] = {"": {k: v for k, v in vars(made).items() if k not in _OWN}}
-        self._gained |= {held: dict(vars(made)[held]) for held in _HELD}
+        self._gained |= {held: {k: v for k, v in vars(made)[held].items() if k not in _SHARED} for held in _HELD}
         self._transient = made._non_persistent_buffers_set
         self._bases: list[type[nn.Linear]] = []  # what the layer may be made of, once it is no lazy one any more too
         self._check(layer)
@@ -106,7 +107,7 @@ class Takeover:
             )
 
     def _names(self) -> set[str]:
-        return {*self._gained[""], *self._gained["_buffers"], *self._gained["_modules"]}
+        return {name for held in ("", "_parameters", "_buffers", "_modules") for name in self._gained[held]}
 
     def _joined(self, base: type[nn.Linear]) -> type[nn.Linear]:
         try:

@@ -225,7 +225,8 @@ class _Reading(TorchFunctionMode):
 
     def __init__(self, reader: _Reader, layers: list[tuple[str, Regularizing]]) -> None:
         self._reader = reader
-        self._layers = {id(_weight_of(layer)): (name, layer) for name, layer in layers}
+        self._weights = [_weight_of(layer) for _, layer in layers]  # held, else a later tensor may have the id of one
+        self._layers = {id(weight): layer for weight, layer in zip(self._weights, layers, strict=True)}
 
     def __torch_function__(
         self,

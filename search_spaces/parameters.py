@@ -126,6 +126,17 @@ class Option:
 # The class of a regularizer has the defaults, in its `options`.
 OPTIONS: Mapping[str, Option] = {
     "noise": Option(OneOf(("dropout", "gaussian_dropout", "dropconnect", "pernodedrop")), frozenset({"r_drop"}), "{}"),
-    "alpha": Option(Within(least=0), frozenset({"r_drop"})),
     "groups": Option(WholeWithin(1, 1_048_576), frozenset({"pernodedrop"}), "groups{}"),
+    "alpha": Option(Within(least=0), frozenset({"r_drop", "standout"})),
+    "beta": Option(Within(), frozenset({"standout"})),
+    "c": Option(Within(least=0), frozenset({"shakeout"})),
+    "sigma": Option(Within(least=0), frozenset({"ninr"})),
+    "initial_scale": Option(Within(least=0), frozenset({"ninr"})),
+    "tenure": Option(WholeWithin(1, 1_000_000), frozenset({"tabu"})),
+    "alpha_per": Option(OneOf(("layer", "unit", "weight")), frozenset({"variational_dropout"}), "{}"),
+    "initial_log_variance": Option(Within(), frozenset({"sparse_variational_dropout"})),
+    "kl_warmup": Option(Within(least=0, most=1), frozenset({"sparse_variational_dropout"})),
+    "temperature": Option(Within(above=0), frozenset({"concrete_dropout"})),
+    "length_scale": Option(Within(least=0), frozenset({"concrete_dropout"})),
+    "tau": Option(Within(above=0), frozenset({"concrete_dropout"})),
 }

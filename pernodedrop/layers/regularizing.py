@@ -27,6 +27,7 @@ class Regularizing:
     """A dense layer with a regularizer in it, as a base beside nn.Linear."""
 
     acts_on_input: ClassVar[bool] = False  # in front of a forward of the layer's own class, not within it
+    own: ClassVar[tuple[str, ...]] = ()  # names of the parameters and buffers beside a dense layer's, if any
     watcher: Watcher | None = None  # as long as somebody has to know that the layer runs
 
     @property
@@ -53,6 +54,13 @@ def watched(forward: Callable[[Any, Tensor], Tensor]) -> Callable[[Any, Tensor],
             return forward(self, input)
 
     return told
+
+
+def noise_parameters(model: nn.Module) -> list[nn.Parameter]:
+    """The parameters that regularizers have brought: of the noise that they learn, not of what the model computes."""
+    layers = [module for module in model.modules() if isinstance(module, Regularizing)]
+    held = (layer._parameters.get(name) for layer in layers for name in layer.own)
+    return [parameter for parameter in held if parameter is not None]
 
 
 def must_be_called(module: nn.Module) -> RemovableHandle:

@@ -58,8 +58,15 @@ LAYERS: dict[str, tuple[Build, tuple[int, ...]]] = {
     "regularize, dropconnect": (_regularized("dropconnect"), (12, 16)),
     "regularize, gaussian_dropout": (_regularized("gaussian_dropout"), (12, 16)),
     "regularize, masksembles": (_regularized("masksembles"), (12, 16)),
+    "regularize, shakeout": (_regularized("shakeout"), (12, 16)),
+    "regularize, standout": (_regularized("standout"), (12, 16)),
+    "regularize, ninr": (_regularized("ninr"), (12, 16)),
+    "regularize, variational_dropout": (_regularized("variational_dropout"), (12, 16)),
+    "regularize, sparse_variational_dropout": (_regularized("sparse_variational_dropout"), (12, 16)),
+    "regularize, concrete_dropout": (_regularized("concrete_dropout"), (12, 16)),
 }
 FIXED = ("PerNodeDropLinear, fixed mask", "Masksembles", "regularize, masksembles")  # draw once, when they are built
+AFFINE = ("regularize, ninr",)  # not homogeneous in the input
 
 
 class Case:
@@ -69,6 +76,7 @@ class Case:
         self.name = name
         self.build, self.shape = LAYERS[name]
         self.draws = name not in FIXED
+        self.is_affine = name in AFFINE
 
     def layer(self, **more: object) -> nn.Module:
         torch.manual_seed(1)

@@ -190,3 +190,15 @@ def test_fused_inference_calls_layers_that_were_set_by_hand(training: bool) -> N
         slow = encoder(x).detach()
         with torch.no_grad():
             torch.testing.assert_close(encoder(x), slow)
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:FutureWarning")
+def test_a_weight_that_is_made_anew_is_not_taken_for_one_that_is_gone() -> None:
+    """A new weight at the place in memory of another layer's old one; so it was in one of a hundred forwards."""
+    for _ in range(200):
+        model = nn.Sequential(nn.Linear(16, 16), nn.Linear(16, 4)).eval()
+        for layer in model:
+            nn.utils.weight_norm(layer)
+        regularize(model, mask_mode="fixed", drop_rate=0.3)
+        for _ in range(4):
+            assert model(torch.ones(2, 16)).shape == (2, 4)

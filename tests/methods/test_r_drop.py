@@ -89,7 +89,7 @@ def test_a_study_searches_a_methods_options() -> None:
     with pytest.raises(InvalidDefinition, match=r"search_space.alpha.low must be at least 0, got -1.0"):
         parse_definition(space(**{**variants, "alpha": real(-1.0, 5.0)}))
     with pytest.raises(
-        InvalidDefinition, match='alpha is a setting of "r_drop", which the study does not search: remove it'
+        InvalidDefinition, match=r'alpha is a setting of "r_drop".*, which the study does not search: remove it'
     ):
         parse_definition(space(regularizer=categorical("dropout", "none"), alpha=real(0.1, 5.0)))
     assert TrialConfig.from_params({"regularizer": "r_drop", "alpha": 2.0, "noise": "pernodedrop"}).variant == (

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
+from pernodedrop.layers.regularizing import noise_parameters
 from search_spaces import TrialConfig
 
 Parameters = Iterable[nn.Parameter] | list[dict[str, Any]]
@@ -28,15 +29,17 @@ def optimizer_of(model: nn.Module, config: TrialConfig) -> Optimizer:
     """The trial's optimizer for the model's parameters.
 
     adam and sgd add weight decay to the gradient, adamw decouples it. By default it does not apply to biases and the
-    parameters of normalizations, which have one dimension.
+    parameters of normalizations, which have one dimension, nor to those of a regularizer's noise.
     """
     build = OPTIMIZERS[config.optimizer]
     if config.weight_decay == 0.0:
         return build(model.parameters(), config)
     decayed: list[nn.Parameter] = []
     left: list[nn.Parameter] = []
+    noise = {id(parameter) for parameter in noise_parameters(model)}
     for parameter in model.parameters():
-        (decayed if config.weight_decay_on == "all" or parameter.dim() > 1 else left).append(parameter)
+        is_weight = parameter.dim() > 1 and id(parameter) not in noise
+        (decayed if config.weight_decay_on == "all" or is_weight else left).append(parameter)
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": left, "weight_decay": 0.0}]
     return build([group for group in groups if group["params"]], config)
 
