@@ -32,5 +32,9 @@ REGULARIZERS: Registry[Any] = Registry(  # of subclasses of regularizers.Regular
         "masksembles": "pernodedrop.regularizers:Masksembles",
         "pernodedrop": "pernodedrop.regularizers:PerNodeDrop",
         "r_drop": "pernodedrop.methods.r_drop:RDrop",
+        "explicit": "pernodedrop.methods.analytic:Explicit",
+        "implicit": "pernodedrop.methods.analytic:Implicit",
+        "explicit_implicit": "pernodedrop.methods.analytic:ExplicitImplicit",
+        "averaged": "pernodedrop.methods.averaged:Averaged",
     },
 )

@@ -123,6 +123,13 @@ class Option:
 
 # The class of a regularizer has the defaults, in its `options`.
 OPTIONS: Mapping[str, Option] = {
-    "noise": Option(OneOf(("dropout", "gaussian_dropout", "dropconnect", "pernodedrop")), frozenset({"r_drop"}), "{}"),
+    "noise": Option(
+        OneOf(("dropout", "gaussian_dropout", "dropconnect", "pernodedrop")),
+        frozenset({"r_drop", "explicit", "implicit", "explicit_implicit", "averaged"}),
+        "{}",
+    ),
     "alpha": Option(Within(least=0), frozenset({"r_drop"})),
+    "form": Option(OneOf(("label", "jvp")), frozenset({"explicit", "explicit_implicit"}), "{}"),
+    "masks": Option(WholeWithin(1, 256), frozenset({"averaged"}), "k{}"),
+    "added_noise": Option(OneOf(("none", "masks", "approximate")), frozenset({"averaged"}), "added_{}"),
 }
