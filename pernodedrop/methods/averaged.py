@@ -28,8 +28,8 @@ class Averaged(Around):
 
     The expected loss is that of one mask, and the covariance of the masks' noise in the gradient is divided by k.
     `added_noise` restores it: "masks" adds sqrt(1 - 1/k) (g' - g'') / sqrt(2), g' and g'' the gradients of two further
-    passes; "approximate" adds sqrt(1 - 1/k) times the implicit effect of a dense pass. The loss of a step is the mean of
-    the k passes all the same. A step keeps the graph of one pass at a time. One mask is the noise itself.
+    passes; "approximate" adds sqrt(1 - 1/k) times the implicit effect of a dense pass. The loss of a step is the mean
+    of the k passes all the same. A step keeps the graph of one pass at a time. One mask is the noise itself.
 
     Raises:
         ValueError: k is no whole number in [1, 256], the noise or what is added is unknown, or the masks are fixed.

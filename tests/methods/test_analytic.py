@@ -114,7 +114,6 @@ def test_a_layer_that_is_called_twice_draws_twice() -> None:
         found = []
         for model in (shared, apart):
             handle = regularize(model, "explicit_implicit", where="layers.*", options={"noise": noise})
-            model(x)  # until then products with this weight are watched for who has read it
             torch.manual_seed(1)
             value = handle.objective(step_of(model, x))
             value.backward()
