@@ -92,9 +92,9 @@ class Analytic(Regularizer):
 class Explicit(Analytic):
     """Adds R, what the noise adds to the expected loss.
 
-    `form` "label" estimates R by labels that the model itself draws, as Wei et al. do; "jvp" by random directions, with
-    less variance where predictions are confident. Both are unbiased, for R and for its gradient with the loss's Hessian
-    in the outputs held constant.
+    `form` "label" estimates R by labels that the model itself draws, as Wei et al. do; "jvp" by random directions. They
+    vary less for many classes or confident predictions, and cost more. Both are unbiased, for R and for its gradient
+    with the loss's Hessian in the outputs held constant.
 
     Raises:
         ValueError: the form is unknown, the task does not say what its outputs are, or its loss is not of that form.
@@ -110,7 +110,7 @@ class Explicit(Analytic):
         return super().objective(layers, settings)
 
     def terms(self, step: Step, settings: Regularization, z: Tensor, loss: Tensor, calls: Sequence[Call]) -> Tensor:
-        outputs = step.require_outputs(self.name)
+        outputs, z = step.require_outputs(self.name), effects.wide(z)
         if not self._is_checked:
             curvature.check_fit(step, z, outputs, self.name)
         if self.option(settings, "form") == "jvp":

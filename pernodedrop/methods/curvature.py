@@ -25,7 +25,7 @@ def drawn_labels(z: Tensor, outputs: Outputs, generator: torch.Generator | None)
         case "softmax":
             below = z.softmax(-1).cumsum(-1)
             picked = below < draws.uniform((*z.shape[:-1], 1), generator, device=z.device)
-            return picked.sum(-1).clamp_max(z.shape[-1] - 1)  # where rounding leaves the last sum below 1
+            return picked.sum(-1).clamp(max=z.shape[-1] - 1)  # where rounding leaves the last sum below 1
         case "sigmoid":
             return (draws.uniform(z.shape, generator, device=z.device) < z.sigmoid()).to(z.dtype)
         case "squared":

@@ -34,20 +34,20 @@ def explicit_by_labels(z: Tensor, calls: Sequence[Call], labels: Tensor, outputs
     """
     total = z.new_zeros(())
     for call, score in _with_gradients(curvature.summed_loss(z, labels, outputs), calls):
-        total = total + call.noise.variance * _squares(call, _wide(score)).to(total.dtype)
+        total = total + call.noise.variance * _squares(call, wide(score)).to(total.dtype)
     return 0.5 * total / curvature.terms(z, outputs)
 
 
 def explicit_by_products(z: Tensor, calls: Sequence[Call], outputs: Outputs) -> Tensor:
     """R from one random direction at all places at once: u^T H u, u = J (direction), with H held constant.
 
-    A scalar, unbiased for R, with less variance than labels have where predictions are confident.
+    A scalar, unbiased for R.
     """
     cotangent = torch.zeros_like(z, requires_grad=True)  # J u is the derivative of <J^T c, u> in c
     along = z.new_zeros(())
     for call, pulled in _with_gradients(z, calls, cotangent):
         deviation = call.noise.variance**0.5
-        along = along + deviation * (_wide(pulled) * _direction(call)).sum().to(along.dtype)
+        along = along + deviation * (wide(pulled) * _direction(call)).sum().to(along.dtype)
     if not along.requires_grad:
         return along
     (u,) = torch.autograd.grad(along, cotangent, create_graph=True, materialize_grads=True)
@@ -62,7 +62,7 @@ def implicit(loss: Tensor, calls: Sequence[Call]) -> Tensor:
     """
     total = loss.new_zeros(())
     for call, slope in _with_gradients(loss, calls):
-        total = total + call.noise.variance**0.5 * (_wide(slope) * perturbation(call)).sum().to(total.dtype)
+        total = total + call.noise.variance**0.5 * (wide(slope) * perturbation(call)).sum().to(total.dtype)
     return total
 
 
@@ -74,11 +74,11 @@ def only_gradient(term: Tensor) -> Tensor:
 def perturbation(call: Call) -> Tensor:
     """What noise of fair signs adds at its place: to x (..., I), or to the pre-activations (..., J), by each factor."""
     noise = call.noise
-    x = _wide(call.x)
+    x = wide(call.x)
     if noise.on == "inputs":
         return _signed(call)
     assert call.weight is not None
-    weight = _wide(call.weight)
+    weight = wide(call.weight)
     if noise.on == "weights":
         return nn.functional.linear(x, weight * _signs(weight, weight.shape, noise.generator))
     first = noise.batch_dim != 0 and noise.shares_time and x.dim() > 2  # the samples come first below
@@ -101,7 +101,7 @@ def _with_gradients(of: Tensor, calls: Sequence[Call], cotangent: Tensor | None 
 
 def _squares(call: Call, score: Tensor) -> Tensor:
     """The mean square of <score, perturbation> over the signs, summed over the samples."""
-    noise, x = call.noise, _wide(call.x)
+    noise, x = call.noise, wide(call.x)
     shared = noise.shares_time and x.dim() > 2
     if noise.on == "inputs":
         product = x * score
@@ -110,7 +110,7 @@ def _squares(call: Call, score: Tensor) -> Tensor:
     if not shared:
         return (squared_product(x, call.weight) * score.square()).sum()
     rows, scores = (each.movedim(noise.batch_dim, 0).flatten(1, -2) for each in (x, score))
-    return (scores.mT @ rows * _wide(call.weight)).square().sum()  # B, J, I
+    return (scores.mT @ rows * wide(call.weight)).square().sum()  # B, J, I
 
 
 def _direction(call: Call) -> Tensor:
@@ -121,14 +121,14 @@ def _direction(call: Call) -> Tensor:
     if noise.shares_time and call.x.dim() > 2:
         return perturbation(call)
     assert call.weight is not None
-    square = squared_product(_wide(call.x), call.weight)
+    square = squared_product(wide(call.x), call.weight)
     positive = square > 0  # the root has no derivative at 0
     deviation = torch.where(positive, torch.where(positive, square, 1.0).sqrt(), 0.0)
     return deviation * _signs(square, square.shape, noise.generator)
 
 
 def _signed(call: Call) -> Tensor:
-    noise, x = call.noise, _wide(call.x)
+    noise, x = call.noise, wide(call.x)
     shape = list(x.shape)
     if noise.shares_time and x.dim() > 2:
         shape[1 - noise.batch_dim] = 1
@@ -140,6 +140,6 @@ def _signs(like: Tensor, shape: Sequence[int], generator: torch.Generator | None
     return torch.where(fair, -1.0, 1.0).to(like.dtype)
 
 
-def _wide(tensor: Tensor) -> Tensor:
+def wide(tensor: Tensor) -> Tensor:
     """At least single precision: half precision sums no squares."""
     return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor

@@ -57,8 +57,14 @@ LAYERS: dict[str, tuple[Build, tuple[int, ...]]] = {
     "regularize, dropconnect": (_regularized("dropconnect"), (12, 16)),
     "regularize, gaussian_dropout": (_regularized("gaussian_dropout"), (12, 16)),
     "regularize, masksembles": (_regularized("masksembles"), (12, 16)),
+    "regularize, explicit": (_regularized("explicit"), (12, 16)),
 }
-FIXED = ("PerNodeDropLinear, fixed mask", "Masksembles", "regularize, masksembles")  # draw once, when they are built
+FIXED = (  # draw once, when they are built, or not at all
+    "PerNodeDropLinear, fixed mask",
+    "Masksembles",
+    "regularize, masksembles",
+    "regularize, explicit",
+)
 
 
 class Case:
