@@ -94,7 +94,8 @@ class Explicit(Analytic):
 
     `form` "label" estimates R by labels that the model itself draws, as Wei et al. do; "jvp" by random directions. They
     vary less for many classes or confident predictions, and cost more. Both are unbiased, for R and for its gradient
-    with the loss's Hessian in the outputs held constant.
+    with the loss's Hessian in the outputs held constant. Where connections share their factors over time, "label" holds
+    B x I x J numbers and "jvp" does not.
 
     Raises:
         ValueError: the form is unknown, the task does not say what its outputs are, or its loss is not of that form.

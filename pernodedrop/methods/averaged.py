@@ -15,7 +15,7 @@ from pernodedrop.layers.pernode_linear import PerNodeDropLinear
 from pernodedrop.methods import effects
 from pernodedrop.methods.around import Around
 from pernodedrop.methods.observed import Call, Noise, Observation
-from pernodedrop.methods.twice import check_differentiable, differentiable_twice
+from pernodedrop.methods.twice import check_differentiable, differentiable_twice, leaves_of
 from pernodedrop.objectives import Objective, Step
 from pernodedrop.regularization import Regularization
 
@@ -40,7 +40,7 @@ class Averaged(Around):
 
     def objective(self, layers: Sequence[nn.Linear], settings: Regularization) -> Objective:
         masks, added = self.option(settings, "masks"), self.option(settings, "added_noise")
-        if isinstance(masks, bool) or masks != int(masks) or not 1 <= masks <= MOST_MASKS:
+        if masks not in range(1, MOST_MASKS + 1):
             raise ValueError(f"masks must be a whole number in [1, {MOST_MASKS}], got {masks!r}")
         if added not in ADDED:
             raise ValueError(f"added_noise must be one of {', '.join(ADDED)}, got {added!r}")
@@ -85,7 +85,7 @@ class _MeanGradient:
     def add(self, term: Tensor, weight: float) -> None:
         """Add weight times a term, a scalar; its graph is used up."""
         self._value = self._value + weight * term.detach()
-        leaves = _leaves(term)
+        leaves = leaves_of(term)
         gradients = torch.autograd.grad(weight * term, leaves, allow_unused=True)
         for leaf, gradient in zip(leaves, gradients, strict=True):
             if gradient is not None:
@@ -95,23 +95,8 @@ class _MeanGradient:
         """A scalar with the sum's value and gradient."""
         total = torch.as_tensor(self._value)
         for leaf, gradient in self._gradients.items():
-            total = total + effects.only_gradient((leaf * gradient).sum())
+            total = total + ((leaf - leaf.detach()) * gradient).sum()
         return total
-
-
-def _leaves(term: Tensor) -> list[Tensor]:
-    """The tensors that the backward pass of a term would give a gradient."""
-    waiting, met = [term.grad_fn], set()
-    found: dict[Tensor, None] = {}
-    while waiting:
-        node: Any = waiting.pop()
-        if node is None or node in met:
-            continue
-        met.add(node)
-        if node.name().endswith("AccumulateGrad"):
-            found[node.variable] = None
-        waiting += [following for following, _ in node.next_functions]
-    return list(found)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """The loss's Hessian H in a model's outputs: labels that the model draws itself, products, and whether it fits."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -29,7 +31,7 @@ def drawn_labels(z: Tensor, outputs: Outputs, generator: torch.Generator | None)
         case "sigmoid":
             return (draws.uniform(z.shape, generator, device=z.device) < z.sigmoid()).to(z.dtype)
         case "squared":
-            return z + 0.5**0.5 * draws.normal(z.shape, generator, dtype=z.dtype, device=z.device)
+            return z + math.sqrt(0.5) * draws.normal(z.shape, generator, dtype=z.dtype, device=z.device)
 
 
 def summed_loss(z: Tensor, labels: Tensor, outputs: Outputs) -> Tensor:

@@ -11,6 +11,7 @@ loss, s^2 C the covariance of its perturbation of h and J^T H J the Gauss-Newton
 A factor that all positions of a sample share multiplies their sum: the sum over time lies within the square.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -46,7 +47,7 @@ def explicit_by_products(z: Tensor, calls: Sequence[Call], outputs: Outputs) -> 
     cotangent = torch.zeros_like(z, requires_grad=True)  # J u is the derivative of <J^T c, u> in c
     along = z.new_zeros(())
     for call, pulled in _with_gradients(z, calls, cotangent):
-        deviation = call.noise.variance**0.5
+        deviation = math.sqrt(call.noise.variance)
         along = along + deviation * (wide(pulled) * _direction(call)).sum().to(along.dtype)
     if not along.requires_grad:
         return along
@@ -62,7 +63,7 @@ def implicit(loss: Tensor, calls: Sequence[Call]) -> Tensor:
     """
     total = loss.new_zeros(())
     for call, slope in _with_gradients(loss, calls):
-        total = total + call.noise.variance**0.5 * (wide(slope) * perturbation(call)).sum().to(total.dtype)
+        total = total + math.sqrt(call.noise.variance) * (wide(slope) * perturbation(call)).sum().to(total.dtype)
     return total
 
 

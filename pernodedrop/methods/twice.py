@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import Node
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
@@ -45,17 +46,31 @@ def check_differentiable(term: Tensor, name: str) -> None:
     """Walk the graph of a regularizer's term that has gradients in it.
 
     Raises:
-        ValueError: a function of the model has no second derivative.
+        ValueError: a function of the model has no second derivative; torch's own words name it where they can.
     """
+    if not any(node.name().rpartition("::")[2] in _WITHOUT for node in _nodes(term)):
+        return
+    try:
+        torch.autograd.grad(term, leaves_of(term), retain_graph=True, allow_unused=True)
+    except RuntimeError as error:
+        said = str(error).partition("\n")[0]
+        raise ValueError(
+            f"{name} needs second derivatives, and a function of the model has none ({said}): "
+            "replace the function, or search another regularizer"
+        ) from error
+
+
+def leaves_of(term: Tensor) -> list[Tensor]:
+    """The tensors to which the backward pass of a term would give a gradient."""
+    found = (getattr(node, "variable", None) for node in _nodes(term) if node.name().endswith("AccumulateGrad"))
+    return list(dict.fromkeys(leaf for leaf in found if isinstance(leaf, Tensor)))
+
+
+def _nodes(term: Tensor) -> Iterator[Node]:
     waiting, met = [term.grad_fn], set()
     while waiting:
         node = waiting.pop()
-        if node is None or node in met:
-            continue
-        met.add(node)
-        if node.name().rpartition("::")[2] in _WITHOUT:
-            raise ValueError(
-                f"{name} needs second derivatives, and a function of the model has none (a fused kernel, or a "
-                "torch.autograd.Function marked once_differentiable): replace it, or search another regularizer"
-            )
-        waiting += [following for following, _ in node.next_functions]
+        if node is not None and node not in met:
+            met.add(node)
+            yield node
+            waiting += [following for following, _ in node.next_functions]
