@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pernodedrop import regularize
+from pernodedrop import SharedNoiseLinear, regularize
 from pernodedrop.expected_loss import explicit_penalty
 from pernodedrop.methods import curvature, effects
 from pernodedrop.methods.observed import Call, observing
@@ -222,7 +222,7 @@ def over_all_signs(model: OverTime, x: Tensor, noise: str, shared: bool) -> Tens
 def test_positions_that_share_a_factor_are_summed_within_the_square(noise: str, shared: bool) -> None:
     model, x = OverTime().double(), torch.randn(1, 2, 2, dtype=torch.float64)
     if noise == "dropout" and shared:
-        model.dense.__class__ = shared_noise_linear()
+        model.dense.__class__ = SharedNoiseLinear
     expected = over_all_signs(model, x, noise, shared)
     other = over_all_signs(model, x, noise, not shared)
     settings = {"where": ["dense"], "share_time": shared}
@@ -236,12 +236,6 @@ def test_positions_that_share_a_factor_are_summed_within_the_square(noise: str, 
     model.batch_first = False
     turned = seen(model, noise, x.transpose(0, 1), batch_dim=1, **settings)
     torch.testing.assert_close(over_all_labels(*turned, "softmax"), expected, rtol=1e-12, atol=0.0)
-
-
-def shared_noise_linear() -> type[nn.Linear]:
-    from pernodedrop import SharedNoiseLinear
-
-    return SharedNoiseLinear
 
 
 @pytest.mark.parametrize("noise", ["dropout", "pernodedrop", "dropconnect"])
