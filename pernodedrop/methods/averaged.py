@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -101,30 +102,35 @@ class _MeanGradient:
 
 @contextmanager
 def _dense(layers: Sequence[nn.Linear]) -> Iterator[list[Call]]:
-    """The calls of regularized layers, which draw nothing within the context."""
+    """The calls of regularized layers, which draw nothing within the context, whoever computes their products."""
     observation = Observation()
     with ExitStack() as stack:
         for layer in dict.fromkeys(layers):
             if not layer.training:
                 continue
-            _observe(layer, _noise_of(layer), observation, stack)
-            for module in layer.modules():
-                stack.callback(setattr, module, "training", module.training)
-                module.training = False
+            noise = _noise_of(layer)
+            if isinstance(layer, InputRegularizedLinear):
+                stack.callback(setattr, layer, "regularizer", layer.regularizer)
+                layer.regularizer = _Entering(observation, noise)
+            else:
+                stack.callback(delattr, layer, "product")
+                vars(layer)["product"] = partial(_product, observation, noise)
         yield observation.calls
 
 
-def _observe(layer: nn.Linear, noise: Noise, observation: Observation, stack: ExitStack) -> None:
-    def entering(_layer: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return (observation.entering(noise, inputs[0]), *inputs[1:])
+class _Entering(nn.Module):
+    """Stands where a regularizer of the inputs stands."""
 
-    def leaving(_layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        return observation.leaving(noise, inputs[0], layer.weight, output)
+    def __init__(self, observation: Observation, noise: Noise) -> None:
+        super().__init__()
+        self._observation, self._noise = observation, noise
 
-    if noise.on == "inputs":
-        stack.callback(layer.register_forward_pre_hook(entering).remove)
-    else:
-        stack.callback(layer.register_forward_hook(leaving).remove)
+    def forward(self, x: Tensor) -> Tensor:
+        return self._observation.entering(self._noise, x)
+
+
+def _product(observation: Observation, noise: Noise, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    return observation.leaving(noise, x, weight, nn.functional.linear(x, weight, bias))
 
 
 def _noise_of(layer: nn.Linear) -> Noise:

@@ -94,6 +94,30 @@ def test_added_noise_leaves_the_loss_and_the_modes_of_the_layers() -> None:
         assert losses[0] == losses[1] == losses[2]
 
 
+@pytest.mark.parametrize("noise", NOISES)
+def test_approximate_noise_reaches_a_layer_that_is_read(noise: str) -> None:
+    """As the same layer when it is called: the same gradients from the same draws."""
+
+    class Model(nn.Sequential):
+        reads = False
+
+        def forward(self, x: Tensor) -> Tensor:
+            layer = self[0]
+            return nn.functional.linear(x, layer.weight, layer.bias) if self.reads else layer(x)
+
+    model, x = Model(nn.Linear(4, 3)), torch.randn(4, 4)
+    step = Step(lambda: model(x), lambda z: nn.functional.cross_entropy(z, CLASSES), "softmax", samples=4, done=0.0)
+    found = []
+    for model.reads in (False, True):
+        handle = regularize(model, "averaged", options={"masks": 2, "noise": noise, "added_noise": "approximate"})
+        model(x)
+        torch.manual_seed(2)
+        found.append(torch.autograd.grad(handle.objective(step), model[0].weight)[0])
+        handle.undo()
+        assert "product" not in vars(model[0])
+    torch.testing.assert_close(found[0], found[1])
+
+
 def test_what_it_cannot_do_is_refused() -> None:
     for options, said in (
         ({"masks": 0}, r"masks must be a whole number in \[1, 256\], got 0"),
