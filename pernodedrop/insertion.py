@@ -178,12 +178,17 @@ def regularized_linear(
     with the layer, and the weights of later layers are other ones for it.
 
     Raises:
-        ValueError: an unknown name, a rate outside its range, or a rate that Masksembles has no masks for.
+        ValueError: an unknown name, a rate outside its range, a rate that Masksembles has no masks for, or a
+            regularizer that acts in what a training step minimizes, which a layer alone cannot.
     """
     settings = Regularization(
         regularizer, drop_rate, stir_type, mask_mode, noisy_fraction, share_time=True, backend=backend
     )
     chosen: Regularizer = REGULARIZERS[regularizer]()
+    if type(chosen).objective is not Regularizer.objective:
+        raise ValueError(
+            f"{regularizer} acts in what a training step minimizes: use regularize(model, ...) and its objective"
+        )
     return chosen.slot(Size(in_features, out_features), settings, generator)
 
 

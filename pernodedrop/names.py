@@ -39,5 +39,9 @@ REGULARIZERS: Registry[Any] = Registry(  # of subclasses of regularizers.Regular
         "variational_dropout": "pernodedrop.methods.variational_dropout:VariationalDropout",
         "sparse_variational_dropout": "pernodedrop.methods.sparse_variational_dropout:SparseVariationalDropout",
         "concrete_dropout": "pernodedrop.methods.concrete_dropout:ConcreteDropout",
+        "explicit": "pernodedrop.methods.analytic:Explicit",
+        "implicit": "pernodedrop.methods.analytic:Implicit",
+        "explicit_implicit": "pernodedrop.methods.analytic:ExplicitImplicit",
+        "averaged": "pernodedrop.methods.averaged:Averaged",
     },
 )

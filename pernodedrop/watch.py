@@ -238,7 +238,7 @@ class _Reading(TorchFunctionMode):
         kwargs = kwargs or {}
         if func is nn.functional.linear:
             input, weight, bias = _linear(*args, **kwargs)  # noqa: A001 - torch's own name
-            if (known := self._layers.get(id(_met(weight)))) is not None and known[1] not in _HERE.running:
+            if (known := self._layers.get(id(_met(weight)))) is not None and not _is_running(_met(weight)):
                 if _is_traced(input):
                     raise RuntimeError(_TRACED.format(name=known[0]))
                 self._reader.has_read = True
@@ -249,6 +249,11 @@ class _Reading(TorchFunctionMode):
                 if id(value) in self._layers:
                     self._reader.watch.read.add(self._layers[id(value)][0])
         return func(*args, **kwargs)
+
+
+def _is_running(weight: object) -> bool:
+    """Whether a layer with this weight computes its own product; layers may be tied by one weight."""
+    return any(_weight_of(cast(Regularizing, layer)) is weight for layer in _HERE.running)
 
 
 def _is_traced(value: object) -> bool:

@@ -125,7 +125,11 @@ class Option:
 
 # The class of a regularizer has the defaults, in its `options`.
 OPTIONS: Mapping[str, Option] = {
-    "noise": Option(OneOf(("dropout", "gaussian_dropout", "dropconnect", "pernodedrop")), frozenset({"r_drop"}), "{}"),
+    "noise": Option(
+        OneOf(("dropout", "gaussian_dropout", "dropconnect", "pernodedrop")),
+        frozenset({"r_drop", "explicit", "implicit", "explicit_implicit", "averaged"}),
+        "{}",
+    ),
     "groups": Option(WholeWithin(1, 1_048_576), frozenset({"pernodedrop"}), "groups{}"),
     "alpha": Option(Within(least=0), frozenset({"r_drop", "standout"})),
     "beta": Option(Within(), frozenset({"standout"})),
@@ -139,4 +143,7 @@ OPTIONS: Mapping[str, Option] = {
     "temperature": Option(Within(above=0), frozenset({"concrete_dropout"})),
     "length_scale": Option(Within(least=0), frozenset({"concrete_dropout"})),
     "tau": Option(Within(above=0), frozenset({"concrete_dropout"})),
+    "form": Option(OneOf(("label", "jvp")), frozenset({"explicit", "explicit_implicit"}), "{}"),
+    "masks": Option(WholeWithin(1, 256), frozenset({"averaged"}), "k{}"),
+    "added_noise": Option(OneOf(("none", "masks", "approximate")), frozenset({"averaged"}), "added_{}"),
 }

@@ -86,14 +86,27 @@ class DropoutSwitch(nn.Dropout):
         return input
 
 
-class Noisy(Unscriptable):
-    """A layer that draws noise in training, by a generator of its own where it has one.
+class Drawing(Unscriptable):
+    """A layer for which random numbers are drawn, by a generator of its own where it has one.
 
-    A deep copy has another generator, so that it draws other noise. It may share one with the copies of layers that
+    A deep copy has another generator, so that it draws other numbers. It may share one with the copies of layers that
     shared it before.
     """
 
     generator: torch.Generator | None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Drawing":
+        if self.generator is not None:
+            memo[id(self.generator)] = copied(self.generator, memo)
+        twin = type(self).__new__(type(self))
+        memo[id(self)] = twin
+        twin.__setstate__(copy.deepcopy(self.__getstate__(), memo))  # type: ignore[no-untyped-call]
+        return twin
+
+
+class Noisy(Drawing):
+    """A layer that draws noise in training."""
+
     _drop_rate: float
 
     @property
@@ -126,14 +139,6 @@ class Noisy(Unscriptable):
         if isinstance(switch, DropoutSwitch):
             switch.is_alone = False
         return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Noisy":
-        if self.generator is not None:
-            memo[id(self.generator)] = copied(self.generator, memo)
-        twin = type(self).__new__(type(self))
-        memo[id(self)] = twin
-        twin.__setstate__(copy.deepcopy(self.__getstate__(), memo))  # type: ignore[no-untyped-call]
-        return twin
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         rate = state.pop("drop_rate", None)  # a layer pickled by an earlier release

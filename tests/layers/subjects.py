@@ -64,8 +64,14 @@ LAYERS: dict[str, tuple[Build, tuple[int, ...]]] = {
     "regularize, variational_dropout": (_regularized("variational_dropout"), (12, 16)),
     "regularize, sparse_variational_dropout": (_regularized("sparse_variational_dropout"), (12, 16)),
     "regularize, concrete_dropout": (_regularized("concrete_dropout"), (12, 16)),
+    "regularize, explicit": (_regularized("explicit"), (12, 16)),
 }
-FIXED = ("PerNodeDropLinear, fixed mask", "Masksembles", "regularize, masksembles")  # draw once, when they are built
+FIXED = (  # draw once, when they are built, or not at all
+    "PerNodeDropLinear, fixed mask",
+    "Masksembles",
+    "regularize, masksembles",
+    "regularize, explicit",
+)
 AFFINE = ("regularize, ninr",)  # not homogeneous in the input
 
 

@@ -101,6 +101,29 @@ def test_logistic_regression_by_enumeration(regularizer: str) -> None:
     assert errors[1] < 0.2 * errors[0]
 
 
+def test_a_small_rate_is_no_small_noise() -> None:
+    """By enumeration: removing an input counts in every order, so that the ratio of increase and penalty is not 1."""
+    x, layer = 2 * torch.randn(1, 3, dtype=torch.float64), nn.Linear(3, 1).double()
+    ratios = []
+    for rate in (1e-2, 1e-4):
+        penalty = explicit_penalty(
+            layer,
+            x,
+            lambda y: nn.functional.softplus(y).mean(),
+            layers=[layer],
+            regularizer="dropout",
+            variance=rate / (1 - rate),
+        )
+        increase = -nn.functional.softplus(layer(x)).sum()
+        for kept in itertools.product((0.0, 1.0), repeat=3):
+            chance = math.prod(1 - rate if one else rate for one in kept)
+            mask = torch.tensor(kept, dtype=torch.float64) / (1 - rate)
+            increase = increase + chance * nn.functional.softplus(layer(x * mask)).sum()
+        ratios.append(float((increase / penalty).detach()))
+    assert abs(ratios[1] - 1) > 0.02
+    assert ratios[0] == pytest.approx(ratios[1], abs=0.02)
+
+
 @pytest.mark.parametrize("regularizer", ["pernodedrop", "dropout"])
 def test_hutchinson_is_unbiased_on_a_small_net(regularizer: str) -> None:
     x = torch.randn(B, I, dtype=torch.float64)

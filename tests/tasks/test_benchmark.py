@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from benchmarks.plain_loop import Documents, collated, plain_epochs
-from pernodedrop.names import REGULARIZERS
+from benchmarks.trial import REGULARIZERS
 from search_spaces import TrialConfig
 from tests.tasks.trainings import CPU
 from workers.tasks import SparseRows, Task
@@ -27,7 +27,9 @@ def table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
 def test_prints_every_variant_beside_dropout_and_the_plain_loop(table: str) -> None:
     rows = [line for line in table.splitlines() if line.startswith("│")]
     assert len(rows) == 13
-    assert all(any(name in row for row in rows) for name in (*REGULARIZERS, "bfloat16", "plain DataLoader loop"))
+    assert all(
+        any(name in row for row in rows) for name in (*REGULARIZERS, "pernodedrop", "bfloat16", "plain DataLoader loop")
+    )
     (dropout,) = [row for row in rows if row.startswith("│ dropout  ")]
     assert [cell.strip() for cell in dropout.split("│")[-4:-2]] == ["1.000", "1.000"]
 
@@ -55,3 +57,17 @@ def test_documents_one_by_one_are_collated_to_the_same_batch() -> None:
     assert torch.equal(batch.columns, expected.columns)
     assert torch.equal(batch.values, expected.values)
     assert torch.equal(batch.offsets, expected.offsets)
+
+
+def test_prints_every_method_beside_dropout_and_none(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = SCRIPT.parent / "methods.py"
+    sizes = ["--epochs", "1", "--train-size", "32", "--val-size", "20", "--threads", "1", "--device", "cpu"]
+    monkeypatch.setattr(sys, "argv", [str(script), "--method", "explicit", "--noise", "dropout", *sizes])
+    runpy.run_path(str(script), run_name="__main__")
+    printed = capsys.readouterr().out
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in printed.splitlines() if line.startswith("│")]
+    assert [row[0] for row in rows] == ["dropout", "none", "explicit-dropout", "explicit-dropout-jvp"]
+    assert (rows[0][2], rows[1][3]) == ("1.00", "1.00")
+    assert "'instructions': [" in printed
