@@ -125,4 +125,9 @@ class Option:
 OPTIONS: Mapping[str, Option] = {
     "noise": Option(OneOf(("dropout", "gaussian_dropout", "dropconnect", "pernodedrop")), frozenset({"r_drop"}), "{}"),
     "alpha": Option(Within(least=0), frozenset({"r_drop"})),
+    "layout": Option(OneOf(("maps", "sequence", "signal")), frozenset({"spatial_dropout"})),
+    "block_size": Option(WholeWithin(1, 1_024), frozenset({"drop_block"})),
+    "mode": Option(OneOf(("row", "batch", "original")), frozenset({"stochastic_depth"}), "{}"),
+    "z_cell": Option(Within(least=0, below=1), frozenset({"zoneout"})),
+    "eta": Option(Within(least=0), frozenset({"gradient_noise"})),
 }

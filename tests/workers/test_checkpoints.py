@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pernodedrop.names import LAWS, MASK_MODES, REGULARIZERS
+from pernodedrop.names import ELSEWHERE, LAWS, MASK_MODES, REGULARIZERS
 from search_spaces import TaskSpec, TrialConfig
 from service.storage.database.database import Database
 from service.storage.states import RunState
@@ -23,7 +23,7 @@ from workers.trial.orders import train
 EPOCHS, REPEATS = 2, 2
 HERE = "1f-16384"  # a database
 
-VARIANTS = [TrialConfig(regularizer=name) for name in REGULARIZERS if name != "pernodedrop"] + [
+VARIANTS = [TrialConfig(regularizer=name) for name in REGULARIZERS if name not in ("pernodedrop", *ELSEWHERE)] + [
     TrialConfig(regularizer="pernodedrop", stir_type=stir, mask_mode=mode, noisy_fraction=0.5)
     for stir, mode in itertools.product(LAWS, MASK_MODES)
     if stir != "custom"

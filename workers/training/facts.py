@@ -25,7 +25,7 @@ def facts_of(model: nn.Module, batch: Inputs) -> Facts:
         "torch": str(torch.__version__),
         **_device_facts(batch.device),
     }
-    rates = [module.effective_drop_rate for module in model.modules() if isinstance(module, RoundsDropRate)]
+    rates = [module.effective_drop_rate for module in probe.modules() if isinstance(module, RoundsDropRate)]
     return facts | ({"effective_drop_rate": rates[0]} if rates else {})
 
 

@@ -39,6 +39,7 @@ class Steps:
         self._task, self._config, self._seams, self._model = task, config, seams, model
         self._regularized, self._samples = regularized, samples
         self._objective = None if regularized is None else regularized.objective
+        self._gradient_noise = None if regularized is None else regularized.gradient_noise
         if self._objective is not None and seams.objective is not None:
             raise ValueError(
                 f"the objective of task {task.spec.name} replaces that of {config.regularizer}, got both: "
@@ -62,6 +63,9 @@ class Steps:
         torch.autograd.backward(loss)
         if self._seams.gradient_noise is not None:
             self._seams.gradient_noise(self._model, number)
+        if self._gradient_noise is not None:
+            groups = self.optimizer.param_groups
+            self._gradient_noise([parameter for group in groups for parameter in group["params"]], number)
         if self._gradient_clip > 0.0:
             clip_gradient(self._model, self._gradient_clip)
         self.optimizer.step()
