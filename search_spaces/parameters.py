@@ -10,7 +10,7 @@ from pernodedrop.names import LAWS, MASK_MODES, REGULARIZERS
 from search_spaces.problems import listed, shown
 
 OPTIMIZERS = ("adam", "adamw", "sgd", "nesterov")
-LEARNING_RATE_SCHEDULES = ("constant", "cosine", "one_cycle", "step")
+LEARNING_RATE_SCHEDULES = ("constant", "cosine", "one_cycle", "step", "snapshot")
 DROP_RATE_SCHEDULES = ("constant", "linear_up", "linear_down", "curriculum", "annealed", "early", "late")
 AUGMENTATIONS = ("none", "flip_crop")
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "identity")
@@ -101,6 +101,7 @@ PARAMETERS: Mapping[str, Domain] = {
     "weight_decay_on": OneOf(("weights", "all")),
     "learning_rate_schedule": OneOf(LEARNING_RATE_SCHEDULES),
     "warmup": Within(least=0, below=1),
+    "learning_rate_cycles": WholeWithin(1, 1_000),
     "gradient_clip": Within(least=0),
     "label_smoothing": Within(least=0, below=1),
     "augmentation": OneOf(AUGMENTATIONS),

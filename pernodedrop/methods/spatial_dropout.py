@@ -25,6 +25,7 @@ class SpatialDropout(Noisy, nn.Identity):
 
     Raises:
         ValueError: drop_rate outside [0, 1), an unknown layout, or inputs of another.
+        RuntimeError: a nested input.
     """
 
     def __init__(
@@ -41,6 +42,8 @@ class SpatialDropout(Noisy, nn.Identity):
 
     @leaf
     def forward(self, x: Tensor) -> Tensor:
+        if x.is_nested:
+            raise RuntimeError("x must be one dense tensor, got a nested tensor: pad it")
         if x.dim() < 4 if self.layout == "maps" else x.dim() != 3:
             raise ValueError(
                 f"x must be {_SHAPES[self.layout]} for the layout {self.layout!r}, got shape {tuple(x.shape)}: "

@@ -15,6 +15,8 @@ from pernodedrop import (
     regularize,
 )
 from pernodedrop.layers.dropout import Dropout
+from pernodedrop.methods.spatial_dropout import SpatialDropout
+from pernodedrop.methods.stochastic_depth import StochasticDepth
 
 Build = Callable[..., nn.Module]
 
@@ -57,6 +59,8 @@ LAYERS: dict[str, tuple[Build, tuple[int, ...]]] = {
     "regularize, dropconnect": (_regularized("dropconnect"), (12, 16)),
     "regularize, gaussian_dropout": (_regularized("gaussian_dropout"), (12, 16)),
     "regularize, masksembles": (_regularized("masksembles"), (12, 16)),
+    "SpatialDropout": (lambda device=None, **more: SpatialDropout(**more), (4, 8, 3, 3)),
+    "StochasticDepth": (lambda device=None, **more: StochasticDepth(**more), (12, 16)),
 }
 FIXED = ("PerNodeDropLinear, fixed mask", "Masksembles", "regularize, masksembles")  # draw once, when they are built
 
