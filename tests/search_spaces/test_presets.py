@@ -9,6 +9,9 @@ def test_the_presets_are_found() -> None:
     assert preset_names() == [
         "cifar10-pernodedrop",
         "cifar10-smoke",
+        "neighbours-cifar10",
+        "neighbours-digits",
+        "neighbours-digits-recurrent",
         "paper-table1-cifar10",
         "paper-table2-rcv1",
         "paper-table3-speech",
