@@ -84,7 +84,7 @@ def stirred_linear(
     stir: Law,
     *,
     share_time: bool,
-    mask_groups: int | None,
+    mask_groups: int | None = None,
     backend: str,
     generator: torch.Generator | None,
 ) -> tuple[Tensor, str | None]:

@@ -9,19 +9,23 @@ from torch import nn
 from pernodedrop.laws import CustomStir
 from pernodedrop.layers.regularizing import Regularizing, must_be_called, stand
 from pernodedrop.names import REGULARIZERS, MaskMode
-from pernodedrop.objectives import Objective
+from pernodedrop.objectives import GradientNoise, Objective
 from pernodedrop.passes import Passes
+from pernodedrop.places import GRADIENT
 from pernodedrop.regularization import Regularization
 from pernodedrop.regularizers import Regularizer, Size
 from pernodedrop.takeover import Takeover
 from pernodedrop.watch import Watch
-from pernodedrop.where import Where, batch_dims, chosen_layers
+from pernodedrop.where import Where, batch_dims, chosen_layers, kinds_of
 
 _stand = stand  # its name in models that earlier releases have pickled
 
 
 class Regularized:
-    """What `regularize` changed: `layers` by name, and `undo()` to make them what they were."""
+    """What `regularize` changed: `layers` by name, and `undo()` to make them what they were.
+
+    A regularizer that acts elsewhere than in dense layers has other modules there, and one of the gradient has none.
+    """
 
     def __init__(
         self, model: nn.Module, layers: dict[str, nn.Linear], regularizer: Regularizer, settings: Regularization
@@ -39,6 +43,8 @@ class Regularized:
         Raises:
             ValueError: the rate lies outside [0, 1), or the masks were drawn once for all.
         """
+        if self.regularizer.place == GRADIENT:
+            raise ValueError(f"{self._settings.regularizer} has no drop rate, got {rate}")
         for layer, takeover in self._takeovers.items():
             if takeover.is_on(layer):
                 self.regularizer.set_drop_rate(layer, rate)
@@ -52,6 +58,11 @@ class Regularized:
     def objective(self) -> Objective | None:
         """What a training step has to minimize; None: the loss of one forward pass."""
         return self.regularizer.objective(list(self.layers.values()), self._settings) if self.layers else None
+
+    @property
+    def gradient_noise(self) -> GradientNoise | None:
+        """What a training step has to do between its backward pass and the optimizer's step; None: nothing."""
+        return self.regularizer.gradient_noise(self._settings)
 
     def undo(self, *, merge: bool = True) -> None:
         """Make the layers what they were, wherever they stand now; what they learned and gained meanwhile stays.
@@ -68,12 +79,12 @@ class Regularized:
         """`undo` where plain layers can predict just as the regularized model does in evaluation: to export it.
 
         Raises:
-            ValueError: as `undo`, and where no plain layers predict so.
+            ValueError: as `undo`, and where the model evaluates by several masks, or otherwise than plain layers can.
         """
         layers = [layer for layer, takeover in self._takeovers.items() if takeover.is_on(layer)]
-        refusal = self.regularizer.refusal_to_merge(layers) if layers else None
-        if refusal is not None:
-            raise ValueError(refusal)
+        unmerged = self.regularizer.unmerged(layers) if layers else None
+        if unmerged is not None:
+            raise ValueError(f"{type(self.regularizer).__name__} evaluates {unmerged}: keep it, or undo()")
         self._take_out(self.regularizer.merges)
 
     def _take_out(self, merging: bool) -> None:
@@ -94,7 +105,8 @@ class Regularized:
             takeover.lay(layer)
             self.regularizer.settle(layer)
         self._takeovers = takeovers
-        self._watch = Watch(self._model, self.layers)
+        if self.regularizer.place == "slot":  # models read the weights of no other layers
+            self._watch = Watch(self._model, self.layers)
 
 
 def regularize(
@@ -114,7 +126,9 @@ def regularize(
 ) -> Regularized:
     """Regularizes chosen dense layers of a model in place: they stay the same modules with the same parameters.
 
-    `where` chooses: every plain nn.Linear (None), the plain ones whose qualified name matches a pattern such as
+    Some regularizers act elsewhere (see `pernodedrop.places`): `where` chooses among the nn.Identity modules of a
+    model, by default those named "map" or "branch", or among its nn.LSTM and nn.GRU, by default all.
+    Else `where` chooses: every plain nn.Linear (None), the plain ones whose qualified name matches a pattern such as
     "encoder.*.linear1" or a compiled regular expression, the layer of an exact name or number in nn.Sequential, a list
     of these, all of a subclass of nn.Linear, or those for which a predicate of (name, layer) holds.
     The output projection of nn.MultiheadAttention is never chosen: torch reads its weights and never calls it.
@@ -141,11 +155,13 @@ def put_in(
 ) -> Regularized:
     """`regularize` with its settings as one value."""
     regularizer: Regularizer = REGULARIZERS[settings.regularizer]()
-    chosen = chosen_layers(model, where)
-    if settings.regularizer == "none":
-        chosen = {}
-    elif not chosen:
-        raise ValueError(f"where={where!r} chooses no nn.Linear of {type(model).__name__}")
+    chosen: dict[str, nn.Linear] = {}
+    if regularizer.place != GRADIENT:
+        chosen = chosen_layers(model, where, regularizer.place)
+        if settings.regularizer == "none":
+            chosen = {}
+        elif not chosen:
+            raise ValueError(f"where={where!r} chooses no {kinds_of(regularizer.place)} of {type(model).__name__}")
     made: dict[nn.Linear, nn.Linear] = {}
     dims = batch_dims(model, chosen)
     for name, linear in chosen.items():
@@ -154,6 +170,7 @@ def put_in(
             made[linear] = regularizer.made_for(linear, replace(settings, batch_dim=at), generator)
             if not isinstance(made[linear], Regularizing):
                 must_be_called(made[linear])
+    regularizer.arrange(list(made.values()))
     changed = Regularized(model, chosen, regularizer, settings)
     if made:
         changed._put_in(made)

@@ -3,6 +3,7 @@
 To add one, write a class in a new file and a line here, or an entry point of another distribution.
 """
 
+from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 from pernodedrop.registry import Registry
@@ -43,5 +44,21 @@ REGULARIZERS: Registry[Any] = Registry(  # of subclasses of regularizers.Regular
         "implicit": "pernodedrop.methods.analytic:Implicit",
         "explicit_implicit": "pernodedrop.methods.analytic:ExplicitImplicit",
         "averaged": "pernodedrop.methods.averaged:Averaged",
+        "spatial_dropout": "pernodedrop.methods.spatial_dropout:SpatialDropoutRegularizer",
+        "drop_block": "pernodedrop.methods.drop_block:DropBlockRegularizer",
+        "stochastic_depth": "pernodedrop.methods.stochastic_depth:StochasticDepthRegularizer",
+        "zoneout": "pernodedrop.methods.zoneout:ZoneoutRegularizer",
+        "variational_rnn_dropout": "pernodedrop.methods.variational_rnn_dropout:VariationalRnnDropoutRegularizer",
+        "gradient_noise": "pernodedrop.methods.gradient_noise:GradientNoiseRegularizer",
     },
 )
+
+# Where the regularizers act that act elsewhere than in a dense layer: `place` of their classes, for who has no torch.
+ELSEWHERE: Mapping[str, str] = {
+    "spatial_dropout": "map",
+    "drop_block": "map",
+    "stochastic_depth": "branch",
+    "zoneout": "recurrence",
+    "variational_rnn_dropout": "recurrence",
+    "gradient_noise": "gradient",
+}

@@ -1,10 +1,10 @@
 """What a training step minimizes, where it is more than the loss of one forward pass."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from torch import Tensor
+from torch import Tensor, nn
 
 # What the outputs are to the loss: logits of one class of several, a logit of every label, or numbers whose squared
 # error counts.
@@ -37,3 +37,7 @@ class Step:
 
 # The scalar to minimize in a step; noise in the gradient is a term whose value is 0: term - term.detach().
 Objective = Callable[[Step], Tensor]
+
+# Changes the gradients that the optimizer's parameters hold, in the step of this number (from 0), after the backward
+# pass and before the optimizer's step. Draws from torch's global generator repeat with the training's seed.
+GradientNoise = Callable[[Sequence[nn.Parameter], int], None]

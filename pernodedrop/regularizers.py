@@ -18,7 +18,7 @@ from pernodedrop.layers.dropconnect import DropConnectLinear
 from pernodedrop.layers.input_regularized import InputRegularizedLinear, SharedNoiseLinear, SharedOverPositions
 from pernodedrop.layers.pernode_linear import PerNodeDropLinear
 from pernodedrop.merging import merge_factors
-from pernodedrop.objectives import Objective
+from pernodedrop.objectives import GradientNoise, Objective
 from pernodedrop.passes import Passes
 from pernodedrop.regularization import Regularization
 from pernodedrop.takeover import is_lazy
@@ -37,6 +37,7 @@ class Regularizer(abc.ABC):
 
     noise: ClassVar[Literal["own", "shared"] | None]  # each unit has its own factors, or all units share an input's;
     # None: no law of small noise is known for it, so that it has no explicit penalty
+    place: ClassVar[str] = "slot"  # where it acts: see pernodedrop.places
     options: ClassVar[Mapping[str, float | str | None]] = {}  # its own settings by name, with their defaults
     merges: ClassVar[bool] = True  # whether plain layers can predict as the regularized ones do in evaluation
 
@@ -70,6 +71,10 @@ class Regularizer(abc.ABC):
         """Draw what is drawn once, when a layer of a finished model has taken over what `made_for` made."""
         return
 
+    def arrange(self, made: Sequence[nn.Module]) -> None:
+        """Tell what was made for the layers of one model, in their order, what depends on the others."""
+        return
+
     def merge(self, model: nn.Module, name: str, layer: nn.Linear) -> None:
         """Change the weight of the model's layer so that the plain layer predicts as this one does in evaluation.
 
@@ -77,12 +82,6 @@ class Regularizer(abc.ABC):
             ValueError: the weight cannot hold that.
         """
         return
-
-    def refusal_to_merge(self, layers: Sequence[nn.Linear]) -> str | None:
-        """Why no plain layers predict as these do in evaluation; None: they can."""
-        if self.merges or self.passes(layers) is None:
-            return None
-        return f"{type(self).__name__} evaluates by several masks, which no one weight computes: keep it, or undo()"
 
     def set_drop_rate(self, layer: nn.Linear, rate: float) -> None:
         """Draw with another rate from the layer's next forward pass on.
@@ -99,8 +98,16 @@ class Regularizer(abc.ABC):
         """The forward passes that make one prediction by these layers; None: one, as it stands."""
         return None
 
+    def unmerged(self, layers: Sequence[nn.Linear]) -> str | None:
+        """How these layers evaluate where plain ones cannot predict as they do, in words; None: plain ones can."""
+        return None
+
     def objective(self, layers: Sequence[nn.Linear], settings: Regularization) -> Objective | None:
         """What a training step minimizes with these layers; None: the loss of one forward pass, as it stands."""
+        return None
+
+    def gradient_noise(self, settings: Regularization) -> GradientNoise | None:
+        """What is added to the gradient before the optimizer's step; None: nothing."""
         return None
 
     def option(self, settings: Regularization, name: str) -> Any:
@@ -261,6 +268,9 @@ class Masksembles(InputRegularizer):
 
     def needs_shape(self, settings: Regularization) -> bool:
         return True
+
+    def unmerged(self, layers: Sequence[nn.Linear]) -> str | None:
+        return None if self.passes(layers) is None else "by several masks, which no one weight computes"
 
     def passes(self, layers: Sequence[nn.Linear]) -> Passes | None:
         """One by each mask: a Masksembles model is the ensemble of its masks (Durasov et al. 2021, section 3)."""

@@ -6,7 +6,7 @@ the regularized layer keeps beside a dense layer's own.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import nn
@@ -15,6 +15,7 @@ from pernodedrop.layers.noisy import DropoutSwitch, Noisy, leaf
 from pernodedrop.layers.regularizing import Regularizing
 
 _OWN = frozenset(vars(nn.Linear(1, 1, device="meta")))  # what every dense layer keeps
+_OWN_OF_RECURRENCE = frozenset(vars(nn.LSTM(1, 1, device="meta")))
 _HELD = ("_parameters", "_buffers", "_modules", "_forward_pre_hooks")  # what a regularized layer adds to
 _SHARED = ("weight", "bias")
 _STACK = "_takeovers"  # of a layer, the latest last
@@ -27,11 +28,15 @@ class Takeover:
         ValueError: the layer has something of that name already, or a class that cannot be joined with another.
     """
 
-    def __init__(self, name: str, layer: nn.Linear, made: nn.Linear) -> None:
+    def __init__(self, name: str, layer: nn.Linear, made: nn.Module) -> None:
         self._name = name
-        self._kind = type(made)
-        self._gained: dict[str, dict[str, Any]] = {"": {k: v for k, v in vars(made).items() if k not in _OWN}}
-        self._gained |= {held: {k: v for k, v in vars(made)[held].items() if k not in _SHARED} for held in _HELD}
+        self._kind: type[Any] = type(made)
+        own: frozenset[str] = _OWN
+        shared: Sequence[str] = _SHARED
+        if isinstance(made, nn.RNNBase):
+            own, shared = _OWN_OF_RECURRENCE, made._flat_weights_names
+        self._gained: dict[str, dict[str, Any]] = {"": {k: v for k, v in vars(made).items() if k not in own}}
+        self._gained |= {held: {k: v for k, v in vars(made)[held].items() if k not in shared} for held in _HELD}
         self._transient = made._non_persistent_buffers_set
         self._bases: list[type[nn.Linear]] = []  # what the layer may be made of, once it is no lazy one any more too
         self._check(layer)
@@ -132,7 +137,10 @@ def check_whole(name: str, layer: nn.Linear) -> None:
     fsdp = sys.modules.get("torch.distributed.fsdp")
     held = fsdp is not None and isinstance(layer, fsdp.FSDPModule)
     parts = {type(parameter).__name__ for parameter in layer.parameters()} & {"DTensor", "FlatParameter"}
-    if held or parts or not (hasattr(layer, "weight") or nn.utils.parametrize.is_parametrized(layer)):
+    is_gone = isinstance(layer, nn.Linear) and not (
+        hasattr(layer, "weight") or nn.utils.parametrize.is_parametrized(layer)
+    )
+    if held or parts or is_gone:
         raise ValueError(
             f"layer {name!r} is sharded, and this process holds a part of it: change the model before it is sharded"
         )
@@ -179,7 +187,7 @@ _JOINED: dict[tuple[type[nn.Linear], type[nn.Linear]], type[nn.Linear]] = {}
 
 def _joined(base: type[nn.Linear], kind: type[nn.Linear]) -> type[nn.Linear]:
     """A dense layer of both classes: the regularizer acts in front of the base's own forward, or within it."""
-    if base is nn.Linear:
+    if base in kind.__mro__:
         return kind
     if (base, kind) in _JOINED:
         return _JOINED[base, kind]

@@ -1,21 +1,25 @@
-"""Which dense layers of a model are meant, and where their samples lie."""
+"""Which layers of a model are meant, and where their samples lie."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
+from typing import cast
 
 from torch import nn
 
 from pernodedrop.layers.regularizing import Regularizing
+from pernodedrop.places import KINDS, is_offered
 from pernodedrop.takeover import check_whole, own_class
 
 One = str | int | re.Pattern[str]
-Where = One | Iterable[One] | type[nn.Linear] | Callable[[str, nn.Linear], bool] | None
+Where = One | Iterable[One] | type[nn.Module] | Callable[[str, nn.Linear], bool] | None
 Holds = Callable[[str, nn.Linear], bool]
 
 
-def chosen_layers(model: nn.Module, where: Where) -> dict[str, nn.Linear]:
+def chosen_layers(model: nn.Module, where: Where, place: str = "slot") -> dict[str, nn.Linear]:
     """The dense layers of the model that `where` chooses, as `regularize` says, by their qualified names.
+
+    For another place it is the modules of its kinds that are chosen, whatever their type says here.
 
     Raises:
         ValueError: `where` is no choice, a name in it chooses nothing, or a layer cannot be regularized any more.
@@ -23,20 +27,25 @@ def chosen_layers(model: nn.Module, where: Where) -> dict[str, nn.Linear]:
     attentions = [module for module in model.modules() if isinstance(module, nn.MultiheadAttention)]
     never = {attention.out_proj for attention in attentions}
     layers = {
-        name: module
+        name: cast(nn.Linear, module)
         for name, module in model.named_modules(remove_duplicate=False)
-        if name and isinstance(module, nn.Linear) and module not in never
+        if name and isinstance(module, KINDS[place]) and module not in never
     }
     chosen: dict[str, nn.Linear] = {}
-    for one, holds in _choices(where):
+    for one, holds in _choices(where, place):
         found = {name: layer for name, layer in layers.items() if holds(name, layer)}
         if not found and one is not where:
-            raise ValueError(f"where: {one!r} chooses no nn.Linear of {type(model).__name__}")
+            raise ValueError(f"where: {one!r} chooses no {kinds_of(place)} of {type(model).__name__}")
         chosen |= found
     chosen = {name: layer for name, layer in layers.items() if name in chosen}  # in the model's order
     for name, layer in chosen.items():
         check_whole(name, layer)
     return chosen
+
+
+def kinds_of(place: str) -> str:
+    """The kinds of modules at such a place, in words."""
+    return " or ".join(f"nn.{kind.__name__}" for kind in KINDS[place])
 
 
 def batch_dims(model: nn.Module, names: Iterable[str]) -> dict[str, int]:
@@ -61,36 +70,38 @@ def _around(name: str) -> Iterator[str]:
         yield name
 
 
-def _choices(where: Where) -> list[tuple[object, Holds]]:
+def _choices(where: Where, place: str) -> list[tuple[object, Holds]]:
     """The parts of a choice, each with the layers for which it holds."""
     if isinstance(where, type):
-        if not issubclass(where, nn.Linear):
-            raise ValueError(f"where must be nn.Linear or a subclass of it, got {where.__name__}")
+        if not issubclass(where, KINDS[place]):
+            raise ValueError(f"where must be {kinds_of(place)} or a subclass of it, got {where.__name__}")
         return [(where, lambda _, layer: isinstance(layer, where))]
     if where is None:
-        return [(where, lambda _, layer: _is_plain(layer))]
+        unnamed = place in ("slot", "recurrence")  # of which any is meant; an nn.Identity may stand for anything
+        return [(where, lambda name, layer: _is_plain(layer, place) and (unnamed or is_offered(place, name)))]
     if isinstance(where, str | int | re.Pattern) and not isinstance(where, bool):
-        return [(where, _matching(where))]
+        return [(where, _matching(where, place))]
     if callable(where):
         return [(where, where)]
     if isinstance(where, list | tuple | set | frozenset):
         if wrong := [one for one in where if not isinstance(one, str | int | re.Pattern) or isinstance(one, bool)]:
             raise ValueError(f"where must list names, patterns or numbers, got {wrong[0]!r}")
-        return [(one, _matching(one)) for one in where]
+        return [(one, _matching(one, place)) for one in where]
     raise ValueError(
-        "where must be a name or pattern, a number in nn.Sequential, a list of these, a subclass of nn.Linear, "
-        f"a predicate of (name, layer) or None, got {where!r}"
+        "where must be a name or pattern, a number in nn.Sequential, a list of these, a subclass of "
+        f"{kinds_of(place)}, a predicate of (name, layer) or None, got {where!r}"
     )
 
 
-def _matching(one: One) -> Holds:
+def _matching(one: One, place: str) -> Holds:
     if isinstance(one, re.Pattern):
-        return lambda name, layer: _is_plain(layer) and one.fullmatch(name) is not None
+        return lambda name, layer: _is_plain(layer, place) and one.fullmatch(name) is not None
     pattern = str(one)
     return lambda name, layer: (
-        (_is_plain(layer) and fnmatchcase(name, pattern)) or (name == pattern and not isinstance(layer, Regularizing))
+        (_is_plain(layer, place) and fnmatchcase(name, pattern))
+        or (name == pattern and not isinstance(layer, Regularizing))
     )
 
 
-def _is_plain(layer: nn.Linear) -> bool:
-    return own_class(layer) in (nn.Linear, nn.LazyLinear)
+def _is_plain(layer: nn.Module, place: str) -> bool:
+    return own_class(layer) in (*KINDS[place], nn.LazyLinear)

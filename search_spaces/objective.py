@@ -14,6 +14,7 @@ LONGEST_NAME = 100  # characters of a metric's name without its split; an index 
 _NAME = re.compile(rf"\w[\w.@+%/ -]{{0,{LONGEST_NAME - 1}}}")
 TEST = "test"
 ONE_MASK = "_one_mask"  # suffix of a figure of one mask a sample, for a model that predicts by several
+SNAPSHOTS = "_snapshots"  # suffix of a figure of the mean prediction of a training's snapshots
 
 
 class Objective(Part):
@@ -95,8 +96,8 @@ def with_objectives(metrics: Mapping[str, float], objectives: Iterable[Objective
 
 
 def _measured(name: str, metrics: Mapping[str, float]) -> float | None:
-    """The metric, for a model that predicts in one pass also under the name of several: "val_loss_one_mask"."""
-    return metrics.get(name, metrics.get(name.removesuffix(ONE_MASK)))
+    """The metric; a model that predicts in one pass has it under the names of several too: "val_loss_one_mask"."""
+    return metrics.get(name, metrics.get(name.removesuffix(ONE_MASK).removesuffix(SNAPSHOTS)))
 
 
 def split_of(name: str) -> str:

@@ -10,7 +10,7 @@ from pernodedrop.names import LAWS, MASK_MODES, REGULARIZERS
 from search_spaces.problems import listed, shown
 
 OPTIMIZERS = ("adam", "adamw", "sgd", "nesterov")
-LEARNING_RATE_SCHEDULES = ("constant", "cosine", "one_cycle", "step")
+LEARNING_RATE_SCHEDULES = ("constant", "cosine", "one_cycle", "step", "snapshot")
 DROP_RATE_SCHEDULES = ("constant", "linear_up", "linear_down", "curriculum", "annealed", "early", "late")
 AUGMENTATIONS = ("none", "flip_crop")
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "identity")
@@ -101,6 +101,7 @@ PARAMETERS: Mapping[str, Domain] = {
     "weight_decay_on": OneOf(("weights", "all")),
     "learning_rate_schedule": OneOf(LEARNING_RATE_SCHEDULES),
     "warmup": Within(least=0, below=1),
+    "learning_rate_cycles": WholeWithin(1, 1_000),
     "gradient_clip": Within(least=0),
     "label_smoothing": Within(least=0, below=1),
     "augmentation": OneOf(AUGMENTATIONS),
@@ -146,4 +147,9 @@ OPTIONS: Mapping[str, Option] = {
     "form": Option(OneOf(("label", "jvp")), frozenset({"explicit", "explicit_implicit"}), "{}"),
     "masks": Option(WholeWithin(1, 256), frozenset({"averaged"}), "k{}"),
     "added_noise": Option(OneOf(("none", "masks", "approximate")), frozenset({"averaged"}), "added_{}"),
+    "layout": Option(OneOf(("maps", "sequence", "signal")), frozenset({"spatial_dropout"})),
+    "block_size": Option(WholeWithin(1, 1_024), frozenset({"drop_block"})),
+    "mode": Option(OneOf(("row", "batch", "original")), frozenset({"stochastic_depth"}), "{}"),
+    "z_cell": Option(Within(least=0, below=1), frozenset({"zoneout"})),
+    "eta": Option(Within(least=0), frozenset({"gradient_noise"})),
 }

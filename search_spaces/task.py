@@ -1,5 +1,6 @@
 """The task of a study: a data set with its backbone."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -45,6 +46,24 @@ BUILT_IN_TASKS: Registry[BuiltInTask] = Registry(
         "rcv1": BuiltInTask("workers.tasks.rcv1:Rcv1", Samples(2_000, 1_000), Samples(8_000), "sklearn"),
     },
 )
+
+# What the models of a task have beside slots, by the backbone that task.options names: see pernodedrop.places.
+Backbones = Mapping[str, tuple[str, ...]]
+DEFAULT_BACKBONE = "paper"
+_IMAGES: Backbones = {"paper": ("map",), "resnet": ("map", "branch"), "transformer": ("branch",)}
+_SEQUENCES: Backbones = {**_IMAGES, "lstm": ("recurrence",), "gru": ("recurrence",)}
+BACKBONES: Mapping[str, Backbones] = {
+    "digits": _SEQUENCES,
+    "cifar10": _IMAGES,
+    "speech_commands": _SEQUENCES,
+    "rcv1": {"paper": ()},
+}
+
+
+def backbones_with(task: str, place: str) -> list[str]:
+    """The backbones of the task of this name that have such a place; none where they are not known here."""
+    return [backbone for backbone, places in BACKBONES.get(task, {}).items() if place in places]
+
 
 Precision = Literal["float32", "bfloat16"]
 TASK_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*((\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*)?$"

@@ -38,6 +38,7 @@ class TrialConfig:
     weight_decay_on: str = "weights"  # matrices and filters; "all" adds biases and normalizations
     learning_rate_schedule: str = "constant"
     warmup: float = 0.0  # share of the steps, in [0, 1), in which the learning rate rises from 0
+    learning_rate_cycles: int = 5  # of the schedule snapshot only
     gradient_clip: float = 0.0  # the largest norm of a gradient that is left as it is; 0 is no limit
     label_smoothing: float = 0.0  # in [0, 1)
     augmentation: str = "none"

@@ -78,5 +78,5 @@ class Standout(NoisyLayer):
         alpha, beta = self.option(settings, "alpha"), self.option(settings, "beta")
         return StandoutLinear(*size, alpha=alpha, beta=beta, generator=generator, device=device)
 
-    def refusal_to_merge(self, layers: Sequence[nn.Linear]) -> str:
-        return "Standout evaluates by a probability of the input, which no weight computes: keep it, or undo()"
+    def unmerged(self, layers: Sequence[nn.Linear]) -> str:
+        return "by a probability of the input, which no weight computes"

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from difflib import get_close_matches
 
+from pernodedrop.names import ELSEWHERE
 from search_spaces.dimensions import CategoricalDimension, Dimension, Value
 from search_spaces.parameters import OPTIONS, PARAMETERS, Domain
 from search_spaces.problems import Problem, listed, shown
 from search_spaces.shape import StudyShape
-from search_spaces.task import BUILT_IN_TASKS
+from search_spaces.task import BACKBONES, BUILT_IN_TASKS, DEFAULT_BACKBONE, backbones_with
 
 
 def task_is_known(definition: StudyShape) -> Iterator[Problem]:
@@ -54,6 +55,21 @@ def options_have_their_regularizer(definition: StudyShape) -> Iterator[Problem]:
                 f"is a setting of {listed(sorted(OPTIONS[parameter].of))}, which the study does not search: remove it"
             )
             yield Problem.at(path, rule)
+
+
+def regularizers_have_their_place(definition: StudyShape) -> Iterator[Problem]:
+    task = definition.task
+    known = BACKBONES.get(task.name, {})
+    backbone = task.options.get("backbone", DEFAULT_BACKBONE)
+    if not isinstance(backbone, str) or backbone not in known:
+        return  # an own task's model, or no backbone at all: the worker says so
+    for path, parameter, value in stated_values(definition):
+        place = ELSEWHERE.get(str(value), "") if parameter == "regularizer" else ""
+        if place and place != "gradient" and place not in known[backbone]:
+            others = backbones_with(task.name, place)
+            remedy = f"set task.options.backbone to {listed(others)}" if others else "remove it"
+            rule = f"acts on a {place}, which {task.name} with the backbone {shown(backbone)} has not: {remedy}"
+            yield Problem.at(path, f"{rule}, got {shown(value)}")
 
 
 def custom_stir_needs_own_task(definition: StudyShape) -> Iterator[Problem]:
@@ -123,6 +139,7 @@ RULES = (
     types_suit_their_parameters,
     values_lie_in_their_domains,
     options_have_their_regularizer,
+    regularizers_have_their_place,
     custom_stir_needs_own_task,
     nothing_is_fixed_and_searched,
 )

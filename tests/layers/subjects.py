@@ -15,6 +15,8 @@ from pernodedrop import (
     regularize,
 )
 from pernodedrop.layers.dropout import Dropout
+from pernodedrop.methods.spatial_dropout import SpatialDropout
+from pernodedrop.methods.stochastic_depth import StochasticDepth
 
 Build = Callable[..., nn.Module]
 
@@ -65,6 +67,8 @@ LAYERS: dict[str, tuple[Build, tuple[int, ...]]] = {
     "regularize, sparse_variational_dropout": (_regularized("sparse_variational_dropout"), (12, 16)),
     "regularize, concrete_dropout": (_regularized("concrete_dropout"), (12, 16)),
     "regularize, explicit": (_regularized("explicit"), (12, 16)),
+    "SpatialDropout": (lambda device=None, **more: SpatialDropout(**more), (4, 8, 3, 3)),
+    "StochasticDepth": (lambda device=None, **more: StochasticDepth(**more), (12, 16)),
 }
 FIXED = (  # draw once, when they are built, or not at all
     "PerNodeDropLinear, fixed mask",

@@ -30,6 +30,7 @@ RECIPES = {
     "cosine": {"learning_rate_schedule": "cosine", "warmup": 0.2},
     "one_cycle": {"learning_rate_schedule": "one_cycle"},
     "step": {"learning_rate_schedule": "step"},
+    "snapshot": {"learning_rate_schedule": "snapshot", "learning_rate_cycles": 2},
     "clipped": {"gradient_clip": 0.05},
     "smoothed": {"label_smoothing": 0.1},
     "augmented": {"augmentation": "flip_crop"},
@@ -85,7 +86,7 @@ def test_learning_rates_are_those_of_torch(
 ) -> None:
     optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.4)
     theirs = build(optimizer)
-    schedule = schedules.learning_rate(TrialConfig(learning_rate=0.4, learning_rate_schedule=name))
+    schedule = schedules.learning_rate(TrialConfig(learning_rate=0.4, learning_rate_schedule=name), 40)
     assert schedule is not None
     for step in range(40):
         assert schedule(step / 40) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-9)
@@ -94,7 +95,9 @@ def test_learning_rates_are_those_of_torch(
 
 
 def test_one_cycle_has_the_ends_and_the_top_of_torchs() -> None:
-    schedule = schedules.learning_rate(TrialConfig(learning_rate=0.4, learning_rate_schedule="one_cycle", warmup=0.25))
+    schedule = schedules.learning_rate(
+        TrialConfig(learning_rate=0.4, learning_rate_schedule="one_cycle", warmup=0.25), 40
+    )
     assert schedule is not None
     found = [schedule(share) for share in (0.0, 0.25, 1.0)]
     assert found == pytest.approx([0.4 / 25, 0.4, 0.4 / 25 / 1e4])
@@ -102,7 +105,7 @@ def test_one_cycle_has_the_ends_and_the_top_of_torchs() -> None:
 
 
 def test_a_warm_up_rises_from_nothing_to_the_rate() -> None:
-    schedule = schedules.learning_rate(TrialConfig(learning_rate=0.4, warmup=0.2))
+    schedule = schedules.learning_rate(TrialConfig(learning_rate=0.4, warmup=0.2), 40)
     assert schedule is not None
     assert [schedule(share) for share in (0.0, 0.1, 0.2, 0.9)] == pytest.approx([0.0, 0.2, 0.4, 0.4])
 

@@ -35,6 +35,14 @@ def evaluate(task: Task, model: nn.Module, x: Inputs, y: Tensor, passes: Passes 
     return dict(zip(figures, values, strict=True))
 
 
+@torch.inference_mode()
+def prediction(task: Task, model: nn.Module, x: Inputs, passes: Passes | None = None) -> Tensor:
+    """The outputs (N, ...) by which the model is judged: of one pass, or of the mean of all `passes`."""
+    model.eval()
+    single, *several = outputs_of(task, model, x, passes)
+    return single if passes is None else task.combined(torch.stack(several))
+
+
 def outputs_of(task: Task, model: nn.Module, x: Inputs, passes: Passes | None = None) -> list[Tensor]:
     """The model's outputs (N, ...) for a whole split, in single precision: of one pass, then of each of `passes`."""
     front, rest = cut(model, () if passes is None else passes.modules)

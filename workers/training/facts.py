@@ -28,7 +28,7 @@ def facts_of(model: nn.Module, batch: Inputs) -> Facts:
     told = (module.gradient_noise for module in probe.modules() if isinstance(module, HasGradientNoise))
     noises = sorted({noise for noise in told if noise is not None})
     facts |= {"gradient_noise": "+".join(noises)} if noises else {}
-    rates = [module.effective_drop_rate for module in model.modules() if isinstance(module, RoundsDropRate)]
+    rates = [module.effective_drop_rate for module in probe.modules() if isinstance(module, RoundsDropRate)]
     return facts | ({"effective_drop_rate": rates[0]} if rates else {})
 
 

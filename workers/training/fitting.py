@@ -31,6 +31,8 @@ def require_fit(kept: Mapping[str, Any], own: Mapping[str, Any], optimizer: Opti
             of_parameter = isinstance(numbers[name], Tensor) and numbers[name].dim() > 0
             like = torch.empty_like(parameters[index], device="cpu") if of_parameter else numbers[name]
             _require_like(f"optimizer.state.{index}.{name}", value, like)
+    for snapshot in kept["snapshots"] if "snapshots" in own else ():
+        _require_like("snapshots", snapshot, own["model"])
     torch.Generator().set_state(kept["noise"]["cpu"])  # refuses numbers that are no state
 
 

@@ -23,6 +23,7 @@ from workers.training.noise import NoiseMeter
 from workers.training.precision import computing
 from workers.training.randomness import Randomness
 from workers.training.seeds import streams
+from workers.training.snapshots import Snapshots, snapshots_of
 from workers.training.steps import Steps
 
 
@@ -72,10 +73,13 @@ class Training:
         self._order = torch.Generator().manual_seed(order)
         self._noise = Randomness(noise, device)
         seams = task.seams(config)
-        self._steps = Steps(task, config, seams, self.model, regularized, samples=len(self._splits.train_x))
+        samples = len(self._splits.train_x)
+        self._in_epoch = -(-samples // config.batch_size)  # steps
+        self._all = self._in_epoch * epochs  # steps
+        self._steps = Steps(task, config, seams, self.model, regularized, samples=samples, steps=self._all)
         self._noise_meter = NoiseMeter(task, config, self.model, self._steps, self._splits, self._order)
         self._passes = passes_of(task, seams, regularized)
-        self._in_epoch = -(-len(self._splits.train_x) // config.batch_size)  # steps
+        self._snapshots: Snapshots | None = snapshots_of(task, config, self.model, self._all)
         self._done = 0
 
     def epochs(self) -> Iterator[Epoch]:
@@ -118,7 +122,8 @@ class Training:
 
     def state_dict(self) -> dict[str, Any]:
         """Model, optimizer, epochs done and random states; call it between two epochs."""
-        return {
+        kept = {} if self._snapshots is None else {"snapshots": self._snapshots.state()}
+        return kept | {
             "epoch": self._done,
             "model": self.model.state_dict(),
             "optimizer": self._steps.optimizer.state_dict(),
@@ -137,6 +142,8 @@ class Training:
         self._steps.optimizer.load_state_dict(state["optimizer"])
         self._order.set_state(state["order"])
         self._noise.load_state_dict(state["noise"])
+        if self._snapshots is not None:
+            self._snapshots.load(state["snapshots"], self._in_epoch * state["epoch"])
         self._done = state["epoch"]
 
     def _epoch(self, number: int) -> Epoch:
@@ -155,6 +162,8 @@ class Training:
         figures = evaluate(self._task, self.model, x, y, self._passes)
         if not math.isfinite(figures["loss"]):
             raise NonFiniteLoss(f"{split}_loss", figures["loss"], when, self._config.learning_rate)
+        if self._snapshots is not None:
+            figures |= self._snapshots.figures(x, y, self._passes)
         return {f"{split}_{name}": value for name, value in figures.items()}
 
     def _train(self, number: int) -> dict[str, float]:
@@ -166,7 +175,9 @@ class Training:
             batches(data.train_x, data.train_y, order, self._config.batch_size), self._in_epoch * self._done
         )
         for step, (x, y) in steps:
-            losses.append(self._steps(x, y, step, self._in_epoch * self._epochs))
+            losses.append(self._steps(x, y, step, self._all))
+            if self._snapshots is not None:
+                self._snapshots.after(step)
             sizes.append(len(y))
         step_loss = mean_step_loss(losses, sizes, number, self._config.learning_rate)
         return {"train_step_loss": step_loss, "train_gradient_norm": _gradient_norm(self.model).item()}

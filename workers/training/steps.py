@@ -20,7 +20,7 @@ Setter = Callable[[float], None]
 
 
 class Steps:
-    """Forward, loss, backward and the optimizer's step. Options that are not used cost nothing.
+    """Forward, loss, backward and the optimizer's step, one of `steps`. Options that are not used cost nothing.
 
     Raises:
         ValueError: the recipe or a seam asks for what the task, its model or its regularizer cannot do.
@@ -35,10 +35,12 @@ class Steps:
         regularized: Regularized | None,
         *,
         samples: int,
+        steps: int,
     ) -> None:
         self._task, self._config, self._seams, self._model = task, config, seams, model
-        self._regularized, self._samples = regularized, samples
+        self._regularized, self._samples, self._all = regularized, samples, steps
         self._objective = None if regularized is None else regularized.objective
+        self._gradient_noise = None if regularized is None else regularized.gradient_noise
         if self._objective is not None and seams.objective is not None:
             raise ValueError(
                 f"the objective of task {task.spec.name} replaces that of {config.regularizer}, got both: "
@@ -62,6 +64,9 @@ class Steps:
         torch.autograd.backward(loss)
         if self._seams.gradient_noise is not None:
             self._seams.gradient_noise(self._model, number)
+        if self._gradient_noise is not None:
+            groups = self.optimizer.param_groups
+            self._gradient_noise([parameter for group in groups for parameter in group["params"]], number)
         if self._gradient_clip > 0.0:
             clip_gradient(self._model, self._gradient_clip)
         self.optimizer.step()
@@ -105,7 +110,7 @@ class Steps:
 
     def _scheduled(self) -> dict[str, schedules.Schedule]:
         recipe = {
-            "learning_rate": schedules.learning_rate(self._config),
+            "learning_rate": schedules.learning_rate(self._config, self._all),
             "drop_rate": schedules.drop_rate(self._config),
         }
         return {name: schedule for name, schedule in recipe.items() if schedule} | dict(self._seams.schedules)

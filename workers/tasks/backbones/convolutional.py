@@ -18,13 +18,15 @@ def convolutional(
 ) -> nn.Sequential:
     """Images (B, C, H, W) of `shape` (C, H, W) to logits (B, classes).
 
-    Two blocks of 'same' convolution and pooling, the slot with `config.units` units and its activation, a dense
-    layer, the logits.
+    Two blocks of 'same' convolution and pooling, the place "map", the slot with `config.units` units and its
+    activation, a dense layer, the logits.
     """
     channels, height, width = shape
     first, second = filters
     flat = prod((second, height // 4, width // 4))
-    features = nn.Sequential(*_block(channels, first), *_block(first, second), nn.Flatten())
+    features = nn.Sequential(*_block(channels, first), *_block(first, second))
+    features.add_module("map", nn.Identity())  # names of layers before it and behind stay those of old checkpoints
+    features.add_module("6", nn.Flatten())
     # The images come in channels_last, which runs the convolutions twice as fast on a CPU.
     features.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stubs
     hidden = nn.Sequential(nn.Linear(config.units, HIDDEN), nn.ReLU())

@@ -15,8 +15,8 @@ MAP = 32  # pixels a side: the first convolution reduces larger images to about 
 def residual(shape: tuple[int, int, int], classes: int, config: TrialConfig) -> nn.Sequential:
     """Images (B, C, H, W) of `shape` (C, H, W) to logits (B, classes).
 
-    A convolution, three residual blocks at full, half and quarter size, the mean over the map, the slot with
-    `config.units` units and its activation, the logits.
+    A convolution, three residual blocks at full, half and quarter size, the place "map", the mean over the map, the
+    slot with `config.units` units and its activation, the logits. Each block has a place "branch".
     """
     first, second, third = CHANNELS
     stride = max(1, max(shape[1:]) // MAP)
@@ -27,9 +27,10 @@ def residual(shape: tuple[int, int, int], classes: int, config: TrialConfig) -> 
         ResidualBlock(first, first, stride=1),
         ResidualBlock(first, second, stride=2),
         ResidualBlock(second, third, stride=2),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
     )
+    features.add_module("map", nn.Identity())
+    features.add_module("6", nn.AdaptiveAvgPool2d(1))
+    features.add_module("7", nn.Flatten())
     features.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stubs
     slot, logits = nn.Linear(third, config.units), nn.Linear(config.units, classes)
     parts = OrderedDict(features=features, slot=slot, activation=activation(config), logits=logits)
@@ -48,6 +49,7 @@ class ResidualBlock(nn.Module):
             _convolution(filters, filters, 3, 1),
             nn.BatchNorm2d(filters),
         )
+        self.branch.add_module("branch", nn.Identity())
         self.shortcut: nn.Module = nn.Identity()
         if stride > 1 or channels != filters:
             self.shortcut = nn.Sequential(_convolution(channels, filters, 1, stride), nn.BatchNorm2d(filters))

@@ -19,6 +19,7 @@ def transformer(tokens: Tokens, classes: int, config: TrialConfig) -> nn.Sequent
     Tokens are embedded and get learned position vectors, two blocks follow, the mean over the tokens, the logits.
     In each block a feed-forward layer widens to `config.units` features and the slot narrows them again, which
     puts Dropout where transformers have it. PerNodeDrop draws one mask a sample, Dropout afresh for every token.
+    Both branches of a block end in a place "branch".
     """
     parts = OrderedDict(
         tokens=tokens,
@@ -50,11 +51,13 @@ class Block(nn.Module):
     def __init__(self, config: TrialConfig) -> None:
         super().__init__()
         self.attention = nn.Sequential(nn.LayerNorm(WIDTH), Attention())
+        self.attention.add_module("branch", nn.Identity())
         layers = OrderedDict(
             norm=nn.LayerNorm(WIDTH),
             wide=nn.Linear(WIDTH, config.units),
             activation=activation(config),
             slot=nn.Linear(config.units, WIDTH),
+            branch=nn.Identity(),
         )
         self.feed_forward = nn.Sequential(layers)
 

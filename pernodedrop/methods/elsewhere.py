@@ -1,0 +1,42 @@
+"""Regularizers that act elsewhere than in a dense layer."""
+
+import abc
+from typing import Any
+
+import torch
+from torch import nn
+
+from pernodedrop.laws import check_drop_rate
+from pernodedrop.layers.noisy import Noisy
+from pernodedrop.regularization import Regularization
+from pernodedrop.regularizers import Regularizer, Size
+
+
+class Elsewhere(Regularizer):
+    """The modules at the regularizer's `place` become noisy ones of a subclass of theirs; they have no new weights."""
+
+    noise = None
+
+    @abc.abstractmethod
+    def module(self, at: nn.Module, settings: Regularization, generator: torch.Generator | None) -> Noisy:
+        """What `at` is to become: a module of a subclass of its class, without weights of its own (device "meta").
+
+        Raises:
+            ValueError: the settings do not fit, or `at` is of another kind than the regularizer can change.
+        """
+
+    def made_for(self, linear: nn.Module, settings: Regularization, generator: torch.Generator | None) -> Any:
+        return self.module(linear, settings, generator)
+
+    def set_drop_rate(self, layer: nn.Module, rate: float) -> None:
+        assert isinstance(layer, Noisy)
+        layer.drop_rate = rate
+
+    def layer(
+        self, size: Size, settings: Regularization, generator: torch.Generator | None, device: torch.device | None
+    ) -> nn.Linear:
+        check_drop_rate(settings.drop_rate)
+        raise ValueError(
+            f"{settings.regularizer} acts on a {self.place} of a model, not in a dense layer: "
+            "put it into a finished model by regularize"
+        )

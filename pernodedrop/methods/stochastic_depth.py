@@ -1,0 +1,88 @@
+"""Stochastic depth: whole residual branches are dropped (Huang et al. 2016, arXiv:1603.09382)."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from pernodedrop import draws
+from pernodedrop.laws import check_drop_rate
+from pernodedrop.layers.noisy import Noisy, leaf
+from pernodedrop.methods.elsewhere import Elsewhere
+from pernodedrop.regularization import Regularization
+
+Mode = Literal["row", "batch", "original"]
+
+
+class StochasticDepth(Noisy, nn.Identity):
+    """Stands at the end of a residual branch, before the addition, and keeps it with probability 1 - `share` p.
+
+    mode "row": x * r / keep, one r ~ Bernoulli(keep) for each sample (timm's DropPath); "batch": one for all samples.
+    Both are the identity in evaluation. "original", as the authors have it: x * r with one r for all samples, and
+    x * keep in evaluation. Input (B, ...). `share` is l / L for the l-th of L branches, from 1.
+
+    Raises:
+        ValueError: drop_rate outside [0, 1) or an unknown mode.
+    """
+
+    def __init__(
+        self,
+        drop_rate: float = 0.5,
+        mode: Mode = "row",
+        *,
+        share: float = 1.0,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        check_drop_rate(drop_rate)
+        if mode not in get_args(Mode):
+            raise ValueError(f"mode must be one of {', '.join(get_args(Mode))}, got {mode!r}")
+        super().__init__()
+        self.drop_rate = drop_rate
+        self.mode = mode
+        self.share = share
+        self.generator = generator
+        self.add_switch()
+
+    @property
+    def keep(self) -> float:
+        """The probability of the branch, in (0, 1]."""
+        return 1.0 - self.share * self.drop_rate
+
+    @leaf
+    def forward(self, x: Tensor) -> Tensor:
+        keep = self.keep
+        if keep == 1.0:
+            return x
+        if not self.draws:
+            return x * keep if self.mode == "original" else x
+        shape = [1] * x.dim()
+        if self.mode == "row":
+            shape[0] = x.shape[0]
+        kept = (draws.uniform(shape, self.generator, device=x.device) < keep).to(x.dtype)
+        return x * (kept if self.mode == "original" else kept / keep)
+
+    def extra_repr(self) -> str:
+        return f"drop_rate={self.drop_rate}, mode={self.mode}, share={self.share:g}"
+
+
+class StochasticDepthRegularizer(Elsewhere):
+    """`StochasticDepth` at every "branch" of a model: the l-th of L is kept with probability 1 - (l / L) p.
+
+    With drop_rate_schedule linear_up it is ScheduledDropPath (Zoph et al. 2018, arXiv:1707.07012) of residual branches.
+    """
+
+    place = "branch"
+    options: ClassVar[Mapping[str, float | str]] = {"mode": "row"}
+
+    def module(self, at: nn.Module, settings: Regularization, generator: torch.Generator | None) -> Noisy:
+        return StochasticDepth(settings.drop_rate, self.option(settings, "mode"), generator=generator)
+
+    def unmerged(self, layers: Sequence[nn.Module]) -> str | None:
+        scaled = any(isinstance(at, StochasticDepth) and at.mode == "original" and at.keep < 1.0 for at in layers)
+        return "with its branches times their probability, which no nn.Identity computes" if scaled else None
+
+    def arrange(self, made: Sequence[nn.Module]) -> None:
+        for number, branch in enumerate(made, 1):
+            assert isinstance(branch, StochasticDepth)
+            branch.share = number / len(made)
