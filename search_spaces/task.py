@@ -50,7 +50,7 @@ BUILT_IN_TASKS: Registry[BuiltInTask] = Registry(
 # What the models of a task have beside slots, by the backbone that task.options names: see pernodedrop.places.
 Backbones = Mapping[str, tuple[str, ...]]
 DEFAULT_BACKBONE = "paper"
-_IMAGES: Backbones = {"paper": ("map",), "resnet": ("map", "branch"), "transformer": ("branch",)}
+_IMAGES: Backbones = {"paper": ("map",), "resnet": ("map", "branch"), "transformer": ("branch",), "mlp": ()}
 _SEQUENCES: Backbones = {**_IMAGES, "lstm": ("recurrence",), "gru": ("recurrence",)}
 BACKBONES: Mapping[str, Backbones] = {
     "digits": _SEQUENCES,

@@ -106,7 +106,7 @@ PARAMETERS = [
         "fixed.zzz is no parameter of the built-in tasks: known are regularizer, "
         "stir_type, mask_mode, drop_rate, noisy_fraction, units, activation, learning_rate, batch_size, optimizer, "
         "momentum, weight_decay, weight_decay_on, learning_rate_schedule, warmup, gradient_clip, label_smoothing, "
-        "augmentation, drop_rate_schedule, drop_rate_share",
+        "augmentation, drop_rate_schedule, drop_rate_share, mask_noise_pairs, masked_loss_draws",
     ),
     (
         space(rate=real(0, 0.5, parameter="droprate")),
