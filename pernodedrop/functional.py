@@ -86,7 +86,7 @@ def stirred_linear(
         return nn.functional.linear(x, weight, bias), None
     x, weight = autocast.cast(x), autocast.cast(weight)
     bias = None if bias is None else autocast.cast(bias)
-    _check_numbers(x, weight, weight if bias is None else bias)
+    check_numbers(x, weight, weight if bias is None else bias)
     samples, positions = _samples_and_positions(x, share_time)
     rows = x.reshape(samples, positions, x.shape[-1])
     ran = chosen_backend(backend, rows, weight, stir)
@@ -101,7 +101,7 @@ def gaussian_dropout(x: Tensor, drop_rate: float = 0.5, *, generator: torch.Gene
         ValueError: drop_rate outside [0, 1).
     """
     check_drop_rate(drop_rate)
-    _check_numbers(x)
+    check_numbers(x)
     if drop_rate == 0.0:
         return x
     noise = draws.normal(x.shape, generator, dtype=x.dtype.to_real() if x.is_complex() else x.dtype, device=x.device)
@@ -171,7 +171,7 @@ def drop_block(
         ValueError: drop_rate outside [0, 1), x without maps, or a map smaller than a block.
     """
     check_drop_rate(drop_rate)
-    _check_numbers(x)
+    check_numbers(x)
     if drop_rate == 0.0:
         return x
     if x.dim() < 3:
@@ -196,7 +196,7 @@ def _samples_and_positions(x: Tensor, share_time: bool) -> tuple[int, int]:
     return leading.numel(), 1
 
 
-def _check_numbers(x: Tensor, *others: Tensor) -> None:
+def check_numbers(x: Tensor, *others: Tensor) -> None:
     """Raises RuntimeError, as torch's own layers do, where they would not compute with these tensors together."""
     if x.layout != torch.strided or x.is_nested:
         kind = "a nested tensor" if x.is_nested else f"layout {x.layout}"

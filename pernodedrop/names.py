@@ -32,5 +32,6 @@ REGULARIZERS: Registry[Any] = Registry(  # of subclasses of regularizers.Regular
         "masksembles": "pernodedrop.regularizers:Masksembles",
         "pernodedrop": "pernodedrop.regularizers:PerNodeDrop",
         "r_drop": "pernodedrop.methods.r_drop:RDrop",
+        "block_dropout": "pernodedrop.methods.block_dropout:BlockDropout",
     },
 )

@@ -125,4 +125,5 @@ class Option:
 OPTIONS: Mapping[str, Option] = {
     "noise": Option(OneOf(("dropout", "gaussian_dropout", "dropconnect", "pernodedrop")), frozenset({"r_drop"}), "{}"),
     "alpha": Option(Within(least=0), frozenset({"r_drop"})),
+    "block_size": Option(WholeWithin(1, 65_536), frozenset({"block_dropout"})),
 }

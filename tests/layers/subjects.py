@@ -57,6 +57,7 @@ LAYERS: dict[str, tuple[Build, tuple[int, ...]]] = {
     "regularize, dropconnect": (_regularized("dropconnect"), (12, 16)),
     "regularize, gaussian_dropout": (_regularized("gaussian_dropout"), (12, 16)),
     "regularize, masksembles": (_regularized("masksembles"), (12, 16)),
+    "regularize, block_dropout": (_regularized("block_dropout"), (12, 16)),
 }
 FIXED = ("PerNodeDropLinear, fixed mask", "Masksembles", "regularize, masksembles")  # draw once, when they are built
 
