@@ -9,6 +9,7 @@ def test_the_presets_are_found() -> None:
     assert preset_names() == [
         "cifar10-pernodedrop",
         "cifar10-smoke",
+        "linear-networks",
         "paper-table1-cifar10",
         "paper-table2-rcv1",
         "paper-table3-speech",
