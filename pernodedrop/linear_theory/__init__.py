@@ -1,11 +1,11 @@
 """What masks do to a linear network y = U V^T x, exactly: penalties, norms, global minimizers, balance.
 
 Matrices are U (b, d), V (a, d), X (a, N) with a sample in each column, and Y (b, N); losses are sums of squared
-errors. Everything is computed in double precision. docs/linear-networks.md tells the story.
+errors. Norms and minimizers are computed in double precision. docs/linear-networks.md tells the story.
 
-Sources: Pal, Lane, Vidal and Haeffele, On the Regularization Properties of Structured Dropout, CVPR 2020 (Dropout and
-DropBlock over hidden units); Argyriou, Foygel and Srebro, Sparse Prediction with the k-Support Norm, NIPS 2012. What is
-said of PerNodeDrop's masks follows in the same way and is derived here.
+Sources: Pal, Lane, Vidal and Haeffele, On the Regularization Properties of Structured Dropout, CVPR 2020,
+arXiv:1910.14186 (Dropout and DropBlock over hidden units); Argyriou, Foygel and Srebro, Sparse Prediction with the
+k-Support Norm, NIPS 2012. What is said of PerNodeDrop's masks follows in the same way and is derived here.
 """
 
 from pernodedrop.linear_theory.connections import NotConverged, connection_matrix, minimize_by_connections

@@ -35,7 +35,7 @@ def mask_penalty(u: Tensor, v: Tensor, x: Tensor, mean: Tensor, covariance: Tens
 def block_penalty(u: Tensor, v: Tensor, x: Tensor, variance: float, block: int = 1) -> Tensor:
     """variance * sum_g |U_g V_g^T X|^2, g over blocks of neighbouring hidden units; a scalar.
 
-    Each block has one mask: DropBlock over hidden units, and with blocks of 1 Dropout (Pal et al. 2020, section 4).
+    Each block has one mask: DropBlock over hidden units, and with blocks of 1 Dropout (Pal et al. 2020).
 
     Raises:
         ValueError: shapes or a block that do not fit, or a variance below 0.
