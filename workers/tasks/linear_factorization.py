@@ -82,17 +82,18 @@ class LinearFactorization(Task):
         return {"r2": 1.0 - errors / squares}
 
     def model_metrics(self, model: nn.Module, inputs: Inputs) -> dict[str, Tensor]:
-        """How the product U V^T and its factors lie on the split's inputs X (columns, N).
+        """How the product U V^T and its factors lie on the training inputs X (columns, N), whatever the split.
 
         Of the singular values of U V^T X / sqrt(N): effective_rank, rank (those of at least 1 % of the largest) and
         nuclear_norm. Of the blocks U_g V_g^T X / sqrt(N), those of block_dropout or else single hidden units:
         penalty, the number of blocks times the sum of their squared norms, and imbalance, the standard deviation of
         their norms over the mean.
         """
-        assert isinstance(inputs, Tensor)
+        train_x = self.splits(inputs.device).train_x
+        assert isinstance(train_x, Tensor)
         first, second = (_weight(layer) for layer in model.modules() if isinstance(layer, nn.Linear))
         u, v = second, first.T
-        x = torch.linalg.qr(inputs.double(), mode="r").R.T / len(inputs) ** 0.5  # all depends on X X^T alone
+        x = torch.linalg.qr(train_x.double(), mode="r").R.T / len(train_x) ** 0.5  # all depends on X X^T alone
         block = next((module.block_size for module in model.modules() if isinstance(module, FeatureBlocks)), 1)
         values = torch.linalg.svdvals(u @ v.T @ x)
         norms = block_norms(u, v, x, block)
