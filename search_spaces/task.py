@@ -43,6 +43,9 @@ BUILT_IN_TASKS: Registry[BuiltInTask] = Registry(
         "speech_commands": BuiltInTask(
             "workers.tasks.speech_commands:SpeechCommands", Samples(500, 300), Samples(2_000), "librosa"
         ),
+        "linear_factorization": BuiltInTask(
+            "workers.tasks.linear_factorization:LinearFactorization", Samples(), Samples()
+        ),
         "rcv1": BuiltInTask("workers.tasks.rcv1:Rcv1", Samples(2_000, 1_000), Samples(8_000), "sklearn"),
     },
 )
