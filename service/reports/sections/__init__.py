@@ -15,6 +15,7 @@ from service.reports.sections.generalization import generalization, generalizati
 from service.reports.sections.history import history, history_charts
 from service.reports.sections.importance import importance, importance_charts
 from service.reports.sections.learning_curves import curve_charts, learning_curves
+from service.reports.sections.legend import legend
 from service.reports.sections.own_metrics import own_charts, own_metrics
 from service.reports.sections.paper import paper
 from service.reports.sections.ranked import best_configuration, ranked, verdict
@@ -35,6 +36,7 @@ PARTS = (
     Part(head),
     Part(ranked),
     Part(verdict),
+    Part(legend),
     Part(confirmation, confirmation_charts),
     Part(best_configuration),
     Part(rate_response, rate_charts),
