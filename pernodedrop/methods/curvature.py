@@ -67,7 +67,7 @@ def quadratic_form(z: Tensor, u: Tensor, outputs: Outputs) -> Tensor:
 
 
 def check_fit(step: Step, z: Tensor, outputs: Outputs, name: str) -> None:
-    """Compare the loss's Hessian in the outputs z, times one direction, with that of what the outputs are said to be.
+    """Compare the loss's Hessian in the outputs z, times one direction, with that of what they are said to be.
 
     Raises:
         ValueError: they differ, by their form or by a factor.
@@ -82,13 +82,12 @@ def check_fit(step: Step, z: Tensor, outputs: Outputs, name: str) -> None:
     expected = hessian_product(at, u, outputs) / terms(at, outputs)
     if (found - expected).norm() <= 0.01 * expected.norm() + 1e-6 / terms(at, outputs):
         return
-    remedy = "say the right `outputs`, take the mean, or search another regularizer"
     times = (found * expected).sum() / expected.square().sum()
     near = (found - times * expected).norm() <= 0.01 * found.norm()
-    differs = f"is {float(times):.4g} times as curved" if near and times != 0 else "is curved otherwise"
+    differs = f"{float(times):.4g} times as curved as" if near and times != 0 else "curved otherwise than"
     raise ValueError(
-        f'{name} takes the outputs for "{outputs}", and the loss {differs} in them than the mean over '
-        f"{_TERMS[outputs]} is: {remedy}"
+        f'{name} takes the outputs for "{outputs}", and in them the loss is {differs} the mean over {_TERMS[outputs]}: '
+        "let the task say the right `outputs`, take the mean as its loss, or search another regularizer"
     )
 
 
