@@ -65,8 +65,8 @@ class ConcreteDropoutLinear(RatelessLinear):
 
     def noisy(self, x: Tensor, weight: Tensor, bias: Tensor | None, rows: tuple[int, ...]) -> Tensor:
         logit = self.logit.to(at_least_single(x))
-        drawn = draws.uniform((*rows, x.shape[-1]), self.generator, device=x.device).to(logit.dtype).clamp(min=_TINY)
-        factors = (-(logit + drawn.logit()) / self.temperature).sigmoid() * (1.0 + logit.exp())  # 1 / (1 - p)
+        drawn = draws.uniform((*rows, x.shape[-1]), self.generator, device=x.device)
+        factors = smooth_factors(logit, drawn.to(logit.dtype), self.temperature)
         return nn.functional.linear(x * factors.to(x.dtype), weight, bias)
 
     def regularization(self, of_weights: float, of_rate: float) -> Tensor:
@@ -78,6 +78,12 @@ class ConcreteDropoutLinear(RatelessLinear):
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, drop_rate={self.initial_rate}, temperature={self.temperature}"
+
+
+def smooth_factors(logit: Tensor, drawn: Tensor, temperature: float) -> Tensor:
+    """z / (1 - p) of the shape of `drawn`, uniform numbers in [0, 1)."""
+    z = (-(logit + drawn.clamp(min=_TINY).logit()) / temperature).sigmoid()
+    return z * (1.0 + logit.exp())  # 1 / (1 - p)
 
 
 class ConcreteDropout(NoisyLayer):
