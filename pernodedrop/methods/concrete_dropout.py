@@ -13,8 +13,6 @@ from pernodedrop.objectives import Objective, Step
 from pernodedrop.regularization import Regularization
 from pernodedrop.regularizers import Size
 
-_TINY = 2.0**-25  # half a step of the uniform numbers, which may be 0
-
 
 class ConcreteDropoutLinear(RatelessLinear):
     """`nn.Linear` of x z / (1 - p), z = sigmoid(-(logit p + logit u) / temperature), u ~ U(0, 1) per sample and input.
@@ -81,8 +79,8 @@ class ConcreteDropoutLinear(RatelessLinear):
 
 
 def smooth_factors(logit: Tensor, drawn: Tensor, temperature: float) -> Tensor:
-    """z / (1 - p) of the shape of `drawn`, uniform numbers in [0, 1)."""
-    z = (-(logit + drawn.clamp(min=_TINY).logit()) / temperature).sigmoid()
+    """z / (1 - p) of the shape of `drawn`, uniform numbers in [0, 1): at 0, whose logit is infinite, z is 1."""
+    z = (-(logit + drawn.logit()) / temperature).sigmoid()
     return z * (1.0 + logit.exp())  # 1 / (1 - p)
 
 
