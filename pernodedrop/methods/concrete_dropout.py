@@ -19,8 +19,7 @@ class ConcreteDropoutLinear(RatelessLinear):
 
     p is learned from drop_rate on, as `logit`. The smooth mask varies less than dropout's p / (1 - p): by a tenth at
     temperature .1, by a third to a half at 2/3, where its mean is not 1 either, but .94 at p = .2 and 1.13 at p = .7.
-    Dense in evaluation.
-    Source: Gal, Hron and Kendall 2017, arXiv:1705.07832, equation 5.
+    Dense in evaluation. Source: Gal, Hron and Kendall 2017, arXiv:1705.07832.
 
     Raises:
         ValueError: drop_rate lies outside (0, 1), or the temperature is not above 0.
