@@ -112,7 +112,8 @@ class Takeover:
             )
 
     def _names(self) -> set[str]:
-        return {name for held in ("", "_parameters", "_buffers", "_modules") for name in self._gained[held]}
+        held = ("", "_parameters", "_buffers", "_modules")  # without parameters where an earlier release has pickled it
+        return {name for each in held for name in self._gained.get(each, ())}
 
     def _joined(self, base: type[nn.Linear]) -> type[nn.Linear]:
         try:

@@ -13,16 +13,13 @@ from pernodedrop.objectives import Objective, Step
 from pernodedrop.regularization import Regularization
 from pernodedrop.regularizers import Size
 
-_TINY = 2.0**-25  # half a step of the uniform numbers, which may be 0
-
 
 class ConcreteDropoutLinear(RatelessLinear):
     """`nn.Linear` of x z / (1 - p), z = sigmoid(-(logit p + logit u) / temperature), u ~ U(0, 1) per sample and input.
 
     p is learned from drop_rate on, as `logit`. The smooth mask varies less than dropout's p / (1 - p): by a tenth at
     temperature .1, by a third to a half at 2/3, where its mean is not 1 either, but .94 at p = .2 and 1.13 at p = .7.
-    Dense in evaluation.
-    Source: Gal, Hron and Kendall 2017, arXiv:1705.07832, equation 5.
+    Dense in evaluation. Source: Gal, Hron and Kendall 2017, arXiv:1705.07832.
 
     Raises:
         ValueError: drop_rate lies outside (0, 1), or the temperature is not above 0.
@@ -65,8 +62,8 @@ class ConcreteDropoutLinear(RatelessLinear):
 
     def noisy(self, x: Tensor, weight: Tensor, bias: Tensor | None, rows: tuple[int, ...]) -> Tensor:
         logit = self.logit.to(at_least_single(x))
-        drawn = draws.uniform((*rows, x.shape[-1]), self.generator, device=x.device).to(logit.dtype).clamp(min=_TINY)
-        factors = (-(logit + drawn.logit()) / self.temperature).sigmoid() * (1.0 + logit.exp())  # 1 / (1 - p)
+        drawn = draws.uniform((*rows, x.shape[-1]), self.generator, device=x.device)
+        factors = smooth_factors(logit, drawn.to(logit.dtype), self.temperature)
         return nn.functional.linear(x * factors.to(x.dtype), weight, bias)
 
     def regularization(self, of_weights: float, of_rate: float) -> Tensor:
@@ -78,6 +75,12 @@ class ConcreteDropoutLinear(RatelessLinear):
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, drop_rate={self.initial_rate}, temperature={self.temperature}"
+
+
+def smooth_factors(logit: Tensor, drawn: Tensor, temperature: float) -> Tensor:
+    """z / (1 - p) of the shape of `drawn`, uniform numbers in [0, 1): at 0, whose logit is infinite, z is 1."""
+    z = (-(logit + drawn.logit()) / temperature).sigmoid()
+    return z * (1.0 + logit.exp())  # 1 / (1 - p)
 
 
 class ConcreteDropout(NoisyLayer):

@@ -18,7 +18,7 @@ class ShakeoutLinear(NoisyLinear):
 
     The mean is the dense product and the variance p / (1 - p) sum_i x_i^2 (|W_ji| + c)^2, so a weight near 0 is as
     noisy as c: that drives it to 0. c = 0 is Dropout. The sign is that of the weight itself, so its derivative is 0;
-    the authors' code has that of a smooth tanh. Source: Kang, Li and Tao 2016 (AAAI) and 2018 (TPAMI).
+    the authors' code has that of a smooth tanh. Source: Kang, Li and Tao 2018, arXiv:1904.06593.
 
     Raises:
         ValueError: drop_rate outside [0, 1), or c negative or not finite.

@@ -21,8 +21,7 @@ _TINY = 1e-16  # beside a squared weight
 class SparseVariationalDropoutLinear(WeightNoiseLinear):
     """y ~ N(x W + b, sum_i alpha_ji x_i^2 W_ji^2), log alpha_ji = log_variance_ji - log W_ji^2, cut to [-8, 8].
 
-    In evaluation the weights of log alpha above 3 are 0. Source: Molchanov, Ashukha and Vetrov 2017, arXiv:1701.05369,
-    sections 4.2 to 4.4.
+    In evaluation the weights of log alpha above 3 are 0. Source: Molchanov, Ashukha and Vetrov 2017, arXiv:1701.05369.
 
     Raises:
         ValueError: the initial log variance is not finite.
@@ -74,7 +73,7 @@ class SparseVariationalDropoutLinear(WeightNoiseLinear):
 def divergence(log_alpha: Tensor) -> Tensor:
     """KL(N(w, alpha w^2) || the log-uniform prior) of one weight, 0 for infinite alpha; within .01 of the exact one.
 
-    Molchanov et al. 2017, equation 14.
+    A fit of Molchanov et al. 2017.
     """
     fit = 0.63576 * (1.0 - (1.87320 + 1.48695 * log_alpha).sigmoid())
     return fit + 0.5 * nn.functional.softplus(-log_alpha)

@@ -15,9 +15,9 @@ from pernodedrop.regularizers import Size
 class StandoutLinear(RatelessLinear):
     """(x W + b)_j r_j, r_j ~ Bernoulli(sigmoid(sum_i x_i (alpha W_ji + beta))); in evaluation times that probability.
 
-    It is not inverted: the mean of r is not 1. It acts in front of the activation, which is the authors' dropout of
-    hidden units for relu and whatever else commutes with factors 0 and 1. No gradient flows to the probability in
-    training, since the drawn r has none. Source: Ba and Frey 2013, section 3 and the tied weights of section 4.
+    It is not inverted: the mean of r is not 1. It acts in front of the activation f, which is the authors' dropout of
+    hidden units for relu; where only f(0) = 0, as for tanh, it is that in training alone. No gradient flows to the
+    probability in training, since the drawn r has none. Source: Ba and Frey 2013, with tied weights.
 
     Raises:
         ValueError: alpha is negative, or a number is not finite.

@@ -21,7 +21,7 @@ class VariationalDropoutLinear(WeightNoiseLinear):
 
     The mean weights predict. alpha starts from p / (1 - p), the variance of dropout's mask. It is kept at 1 at most by
     reflection, log alpha = -|log_alpha|: a parameter that was cut off there would not move any more. At a fixed alpha
-    it is PerNodeDrop with Gaussian noise. Source: Kingma, Salimans and Welling 2015, sections 3.1 to 3.3.
+    it is PerNodeDrop with Gaussian noise. Source: Kingma, Salimans and Welling 2015, arXiv:1506.02557.
 
     Raises:
         ValueError: drop_rate lies outside (0, .5], or the name of what shares an alpha is unknown.
@@ -70,8 +70,7 @@ class VariationalDropoutLinear(WeightNoiseLinear):
 def divergence(log_alpha: Tensor) -> Tensor:
     """KL(N(w, alpha w^2) || the log-uniform prior) of one weight, less its value at alpha = 1; for alpha <= 1.
 
-    Kingma et al. 2015, equation 14, a fit by a polynomial: within .006 for alpha above .11, within .037 below. It falls
-    in alpha.
+    Kingma et al. 2015, a fit by a polynomial: within .006 for alpha above .11, within .037 below. It falls in alpha.
     """
     alpha = log_alpha.exp()
     one, two, three = 1.16145124, -1.50204118, 0.58629921

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pernodedrop import regularize
-from pernodedrop.methods.concrete_dropout import ConcreteDropoutLinear
+from pernodedrop.methods.concrete_dropout import ConcreteDropoutLinear, smooth_factors
 from pernodedrop.objectives import Step
 from tests.layers.evidence import assert_covariance, assert_mean
 from tests.methods.laws import assert_formula, draws_of, seeded
@@ -98,6 +98,13 @@ class _Terms(nn.Module):
 
     def forward(self) -> Tensor:
         return self.layer.regularization(0.2, 0.7)
+
+
+def test_a_drawn_0_keeps_the_input() -> None:
+    logit = torch.zeros(1, requires_grad=True)
+    factors = smooth_factors(logit, torch.tensor([0.0, 1.0 - 2.0**-24]), 0.1)
+    assert factors.tolist() == pytest.approx([2.0, 0.0])
+    assert bool(torch.autograd.grad(factors.sum(), logit)[0].isfinite())
 
 
 def test_rates_near_0_and_1_stay_finite() -> None:

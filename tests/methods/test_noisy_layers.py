@@ -108,6 +108,19 @@ def test_undo_gives_the_layer_back_and_others_may_follow(name: str) -> None:
             regularize(nn.Sequential(taken), name, drop_rate=0.4)
 
 
+def test_a_layer_that_an_earlier_release_has_regularized_and_pickled_takes_another_regularizer() -> None:
+    model, x = nn.Sequential(nn.Linear(8, 8)), torch.randn(3, 8)
+    regularize(model)
+    model(x)
+    del vars(model[0])["_takeovers"][0]._gained["_parameters"]  # what it did not know
+    model = pickle.loads(pickle.dumps(model))
+    handle = regularize(model, "ninr", nn.Linear)
+    assert type(model[0]).__name__ == "NinrLinear"
+    handle.undo()
+    assert list(model.state_dict()) == ["0.weight", "0.bias"]
+    assert not torch.equal(model(x), model(x))
+
+
 @every
 def test_monte_carlo_predictions_draw_and_leave_the_model_as_it_was(name: str) -> None:
     model, x = nn.Sequential(nn.Linear(8, 8)).eval(), torch.randn(64, 8)

@@ -23,8 +23,8 @@ from workers.trial.orders import train
 EPOCHS, REPEATS = 2, 2
 HERE = "1f-16384"  # a database
 
-FAMILY = ("none", "dropout", "gaussian_dropout", "dropconnect", "masksembles", "tabu")  # tests/methods has the others
-VARIANTS = [TrialConfig(regularizer=name) for name in FAMILY] + [
+OTHERS = ("none", "dropout", "gaussian_dropout", "dropconnect", "masksembles", "r_drop", "tabu")  # more: tests/methods
+VARIANTS = [TrialConfig(regularizer=name) for name in OTHERS] + [
     TrialConfig(regularizer="pernodedrop", stir_type=stir, mask_mode=mode, noisy_fraction=0.5)
     for stir, mode in itertools.product(LAWS, MASK_MODES)
     if stir != "custom"
