@@ -95,7 +95,7 @@ def stirred_linear(
         return nn.functional.linear(x, weight, bias), None
     x, weight = autocast.cast(x), autocast.cast(weight)
     bias = None if bias is None else autocast.cast(bias)
-    _check_numbers(x, weight, weight if bias is None else bias)
+    check_numbers(x, weight, weight if bias is None else bias)
     rows, back = by_mask(x, share_time=share_time, groups=mask_groups)
     ran = chosen_backend(backend, rows, weight, stir)
     y = back(ran.linear(rows, weight, stir, generator))
@@ -109,7 +109,7 @@ def gaussian_dropout(x: Tensor, drop_rate: float = 0.5, *, generator: torch.Gene
         ValueError: drop_rate outside [0, 1).
     """
     check_drop_rate(drop_rate)
-    _check_numbers(x)
+    check_numbers(x)
     if drop_rate == 0.0:
         return x
     noise = draws.normal(x.shape, generator, dtype=x.dtype.to_real() if x.is_complex() else x.dtype, device=x.device)
@@ -179,7 +179,7 @@ def drop_block(
         ValueError: drop_rate outside [0, 1), x without maps, or a map smaller than a block.
     """
     check_drop_rate(drop_rate)
-    _check_numbers(x)
+    check_numbers(x)
     if drop_rate == 0.0:
         return x
     if x.dim() < 3:
@@ -197,7 +197,7 @@ def drop_block(
     return x * kept.to(x.dtype) * (kept.numel() / kept.sum().clamp(min=1.0))
 
 
-def _check_numbers(x: Tensor, *others: Tensor) -> None:
+def check_numbers(x: Tensor, *others: Tensor) -> None:
     """Raises RuntimeError, as torch's own layers do, where they would not compute with these tensors together."""
     if x.layout != torch.strided or x.is_nested:
         kind = "a nested tensor" if x.is_nested else f"layout {x.layout}"

@@ -33,6 +33,7 @@ REGULARIZERS: Registry[Any] = Registry(  # of subclasses of regularizers.Regular
         "masksembles": "pernodedrop.regularizers:Masksembles",
         "pernodedrop": "pernodedrop.regularizers:PerNodeDrop",
         "r_drop": "pernodedrop.methods.r_drop:RDrop",
+        "block_dropout": "pernodedrop.methods.block_dropout:BlockDropout",
         "shakeout": "pernodedrop.methods.shakeout:Shakeout",
         "standout": "pernodedrop.methods.standout:Standout",
         "ninr": "pernodedrop.methods.ninr:Ninr",

@@ -148,7 +148,7 @@ OPTIONS: Mapping[str, Option] = {
     "masks": Option(WholeWithin(1, 256), frozenset({"averaged"}), "k{}"),
     "added_noise": Option(OneOf(("none", "masks", "isotropic", "approximate")), frozenset({"averaged"}), "added_{}"),
     "layout": Option(OneOf(("maps", "sequence", "signal")), frozenset({"spatial_dropout"})),
-    "block_size": Option(WholeWithin(1, 1_024), frozenset({"drop_block"})),
+    "block_size": Option(WholeWithin(1, 65_536), frozenset({"drop_block", "block_dropout"})),
     "mode": Option(OneOf(("row", "batch", "original")), frozenset({"stochastic_depth"}), "{}"),
     "z_cell": Option(Within(least=0, below=1), frozenset({"zoneout"})),
     "eta": Option(Within(least=0), frozenset({"gradient_noise"})),

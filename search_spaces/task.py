@@ -43,6 +43,9 @@ BUILT_IN_TASKS: Registry[BuiltInTask] = Registry(
         "speech_commands": BuiltInTask(
             "workers.tasks.speech_commands:SpeechCommands", Samples(500, 300), Samples(2_000), "librosa"
         ),
+        "linear_factorization": BuiltInTask(
+            "workers.tasks.linear_factorization:LinearFactorization", Samples(), Samples()
+        ),
         "rcv1": BuiltInTask("workers.tasks.rcv1:Rcv1", Samples(2_000, 1_000), Samples(8_000), "sklearn"),
     },
 )
@@ -50,7 +53,7 @@ BUILT_IN_TASKS: Registry[BuiltInTask] = Registry(
 # What the models of a task have beside slots, by the backbone that task.options names: see pernodedrop.places.
 Backbones = Mapping[str, tuple[str, ...]]
 DEFAULT_BACKBONE = "paper"
-_IMAGES: Backbones = {"paper": ("map",), "resnet": ("map", "branch"), "transformer": ("branch",)}
+_IMAGES: Backbones = {"paper": ("map",), "resnet": ("map", "branch"), "transformer": ("branch",), "mlp": ()}
 _SEQUENCES: Backbones = {**_IMAGES, "lstm": ("recurrence",), "gru": ("recurrence",)}
 BACKBONES: Mapping[str, Backbones] = {
     "digits": _SEQUENCES,

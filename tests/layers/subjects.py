@@ -60,6 +60,7 @@ LAYERS: dict[str, tuple[Build, tuple[int, ...]]] = {
     "regularize, dropconnect": (_regularized("dropconnect"), (12, 16)),
     "regularize, gaussian_dropout": (_regularized("gaussian_dropout"), (12, 16)),
     "regularize, masksembles": (_regularized("masksembles"), (12, 16)),
+    "regularize, block_dropout": (_regularized("block_dropout"), (12, 16)),
     "regularize, shakeout": (_regularized("shakeout"), (12, 16)),
     "regularize, standout": (_regularized("standout"), (12, 16)),
     "regularize, ninr": (_regularized("ninr"), (12, 16)),

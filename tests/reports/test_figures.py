@@ -15,8 +15,10 @@ from service.reports.found.results import Results
 from service.reports.sections.generalization import generalization_figure
 from service.reports.sections.history import front_figure, history_figure
 from service.reports.sections.learning_curves import curves_figure
+from service.reports.sections.own_metrics import own_charts
 from service.reports.sections.rate_response import rate_charts
 from service.reports.statistics import mean_interval
+from service.storage.records import CurvePoint
 from service.storage.states import RunState
 from tests.reports.samples import curve_of, params_of, searched, study_of, trial_of
 from tests.reports.test_drawing import texts
@@ -75,6 +77,23 @@ def test_rate_response_has_an_interval_over_the_seeds() -> None:
     area, curve = by_variant.figure["data"]
     assert (curve["x"], curve["y"]) == ([0.1, 0.3, 0.5], pytest.approx([0.5, 0.3, 0.4]))
     assert max(area["y"]) == pytest.approx(expected.high)
+
+
+def test_what_a_task_alone_measures_has_its_own_charts() -> None:
+    rates = [0.1, 0.3, 0.5, 0.5]
+    trials = [trial_of(n, [0.3], params=params_of("dropout", drop_rate=rate)) for n, rate in enumerate(rates)]
+    curves = {trial.run_id: curve_of(0.3, 2) for trial in trials}
+    assert own_charts(Results(study_of(trials), trials, curves)) == []  # the usual figures
+    for trial, rank in zip(trials, (5.0, 4.0, 2.0, 3.0), strict=True):
+        curves[trial.run_id] += [CurvePoint(epoch, 0, "val", "rank", rank * epoch / 2) for epoch in (1, 2)]
+    (chart,) = own_charts(Results(study_of(trials), trials, curves))
+    marks, joined = chart.figure["data"]
+    assert (chart.name, chart.figure["layout"]["yaxis"]["title"]["text"]) == ("own_metric_1", "val_rank")
+    assert sorted(zip(marks["x"], marks["y"], strict=True)) == [(0.1, 5.0), (0.3, 4.0), (0.5, 2.0), (0.5, 3.0)]
+    assert (joined["x"], joined["y"]) == ([0.1, 0.3, 0.5], [5.0, 4.0, 2.5])
+    study = study_of(trials, objectives=[{"metric": "val_rank"}])
+    assert own_charts(Results(study, trials, curves)) == []  # the response to the rate shows it
+    assert own_charts(Results(study_of(trials[:1]), trials[:1], curves)) == []
 
 
 def test_record_bars_keep_a_variants_records_together() -> None:

@@ -10,6 +10,7 @@ def test_the_presets_are_found() -> None:
         "cifar10-pernodedrop",
         "cifar10-smoke",
         "implicit-effect",
+        "linear-networks",
         "neighbours-cifar10",
         "neighbours-digits",
         "neighbours-digits-recurrent",

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pernodedrop.names import REGULARIZERS
-from search_spaces import InvalidDefinition, parse_definition
+from search_spaces import BUILT_IN_TASKS, InvalidDefinition, parse_definition
 from search_spaces.problems import listed
 from tests.search_spaces.broken_shapes import SHAPES
 from tests.search_spaces.studies import categorical, own, raw, real, space, whole
@@ -54,7 +54,7 @@ RANGES = [
 PARAMETERS = [
     (
         raw(task={"name": "mnist"}),
-        'task.name must be one of digits, cifar10, speech_commands, rcv1, or an own package.module:Class, got "mnist"',
+        f'task.name must be one of {", ".join(BUILT_IN_TASKS)}, or an own package.module:Class, got "mnist"',
     ),
     (space(drop_rate=real(0, 1.2)), "search_space.drop_rate.high must be below 1, got 1.2"),
     (space(drop_rate=real(-0.1, 0.5)), "search_space.drop_rate.low must be at least 0, got -0.1"),
@@ -106,7 +106,7 @@ PARAMETERS = [
         "fixed.zzz is no parameter of the built-in tasks: known are regularizer, "
         "stir_type, mask_mode, drop_rate, noisy_fraction, units, activation, learning_rate, batch_size, optimizer, "
         "momentum, weight_decay, weight_decay_on, learning_rate_schedule, warmup, gradient_clip, label_smoothing, "
-        "augmentation, drop_rate_schedule, drop_rate_share",
+        "augmentation, drop_rate_schedule, drop_rate_share, mask_noise_pairs, masked_loss_draws",
     ),
     (
         space(rate=real(0, 0.5, parameter="droprate")),

@@ -15,6 +15,7 @@ from tests.tasks.trainings import CPU, curves, few_digits_of, figures, training
 from workers.tasks import Seams, Task
 from workers.tasks.rcv1 import Rcv1
 from workers.training.evaluation import outputs_of
+from workers.training.figures import UnusableFigure
 
 PLAIN = TrialConfig(units=12, batch_size=16)
 
@@ -210,3 +211,22 @@ def test_a_task_with_a_loss_of_its_own_is_judged_by_one_mask_until_it_says_more(
     several = curves(training(Said(), config))
     assert [epoch["val_loss"] for epoch in single] == [epoch["val_loss_one_mask"] for epoch in several]
     assert all(math.isfinite(epoch["val_loss"]) for epoch in several)
+
+
+def test_metrics_of_the_model_are_recorded_for_each_split() -> None:
+    class Measured(Circles):
+        def model_metrics(self, model: nn.Module, inputs: Tensor) -> dict[str, Tensor]:
+            assert not model.training
+            return {"largest": model(inputs).abs().max(), "samples": torch.tensor(len(inputs))}
+
+    found, plain = curves(training(Measured(), PLAIN)), curves(training(Circles(), PLAIN))
+    assert [(epoch["train_samples"], epoch["val_samples"]) for epoch in found] == [(64.0, 32.0)] * 2
+    assert found[0].keys() - plain[0].keys() == {"train_largest", "val_largest", "train_samples", "val_samples"}
+    assert [epoch["val_loss"] for epoch in found] == [epoch["val_loss"] for epoch in plain]
+
+    class Broken(Circles):
+        def model_metrics(self, model: nn.Module, inputs: Tensor) -> dict[str, Tensor]:
+            return [1.0]  # type: ignore[return-value]
+
+    with pytest.raises(UnusableFigure, match=r"model_metrics of task .* must return numbers by name, got list"):
+        curves(training(Broken(), PLAIN))

@@ -118,6 +118,13 @@ class Task(abc.ABC):
         """
         return single_label(outputs, targets)
 
+    def model_metrics(self, model: nn.Module, inputs: Inputs) -> dict[str, Tensor]:
+        """Scalars by name of the model itself, in evaluation mode, beside those of its outputs; by default none.
+
+        They are recorded for each split, whose inputs (N, ...) these are.
+        """
+        return {}
+
     def splits(self, device: torch.device) -> Splits:
         """The data on `device`, loaded at the first call and kept."""
         if device not in self._splits:

@@ -19,18 +19,30 @@ def check_options(spec: TaskSpec, known: Collection[str]) -> None:
         )
 
 
-def whole_option(spec: TaskSpec, name: str, *, default: Default, least: int) -> int | Default:
+def whole_option(spec: TaskSpec, name: str, *, default: Default, least: int, most: int = LARGEST) -> int | Default:
     """The option's whole number, or `default` where the study does not set it.
 
     Raises:
-        InvalidOptions: another type, or a value outside [least, 2**32).
+        InvalidOptions: another type, or a value outside [least, most].
     """
     if name not in spec.options:
         return default
     value = spec.options[name]
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST:
-        raise InvalidOptions(f"task.options.{name} must be a whole number from {least} to {LARGEST}, got {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise InvalidOptions(f"task.options.{name} must be a whole number from {least} to {most}, got {value!r}")
     return value
+
+
+def number_option(spec: TaskSpec, name: str, *, default: float, least: float, most: float) -> float:
+    """The option's number, or `default` where the study does not set it.
+
+    Raises:
+        InvalidOptions: another type, or a value outside [least, most].
+    """
+    value = spec.options.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise InvalidOptions(f"task.options.{name} must be a number from {least:g} to {most:g}, got {value!r}")
+    return float(value)
 
 
 def name_option(spec: TaskSpec, name: str, *, default: str, names: Sequence[str]) -> str:

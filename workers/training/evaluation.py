@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from pernodedrop.passes import Passes
 from workers.tasks.base import Task
 from workers.tasks.seams import Inputs
-from workers.training.figures import figures_of
+from workers.training.figures import figures_of, model_figures_of
 from workers.training.precision import computing, widened
 
 CPU_SAMPLES, GPU_SAMPLES = 64, 4096  # at once
@@ -31,6 +31,7 @@ def evaluate(task: Task, model: nn.Module, x: Inputs, y: Tensor, passes: Passes 
     if passes is not None:
         of_one = {f"{name}_{passes.one}": figure for name, figure in figures.items()}
         figures = figures_of(task, task.combined(torch.stack(several)), y) | of_one
+    figures |= model_figures_of(task, model, x)
     values = torch.stack([figure.to(y.device) for figure in figures.values()]).tolist()  # one wait for all
     return dict(zip(figures, values, strict=True))
 

@@ -5,9 +5,10 @@ from numbers import Real
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from workers.tasks.base import Task
+from workers.tasks.seams import Inputs
 
 
 class UnusableFigure(TypeError):
@@ -20,14 +21,17 @@ def figures_of(task: Task, outputs: Tensor, y: Tensor) -> dict[str, Tensor]:
     Raises:
         UnusableFigure: the task returned something else.
     """
-    metrics: Any = task.metrics(outputs, y)
-    if not (isinstance(metrics, Mapping) and all(isinstance(name, str) and name for name in metrics)):
-        raise UnusableFigure(f"metrics of task {task.spec.name} must return numbers by name, got {_described(metrics)}")
-    loss = _scalar(task.loss(outputs, y), f"the loss of task {task.spec.name}")
-    return {
-        "loss": loss,
-        **{name: _scalar(value, f"metric {name!r} of task {task.spec.name}") for name, value in metrics.items()},
-    }
+    metrics = _scalars(task.metrics(outputs, y), task, "metrics")
+    return {"loss": _scalar(task.loss(outputs, y), f"the loss of task {task.spec.name}"), **metrics}
+
+
+def model_figures_of(task: Task, model: nn.Module, x: Inputs) -> dict[str, Tensor]:
+    """The task's metrics of the model itself on inputs x (N, ...), as `figures_of`.
+
+    Raises:
+        UnusableFigure: the task returned something else.
+    """
+    return _scalars(task.model_metrics(model, x), task, "model_metrics")
 
 
 def step_loss(loss: Any, task: Task) -> Tensor:
@@ -56,6 +60,14 @@ def check_names(names: Iterable[str], first: Iterable[str], repeat: int, epoch: 
             f"epoch {epoch} of repeat {repeat + 1} came {' and '.join(changes)}, unlike the first epoch: "
             "metrics must return the same names each time"
         )
+
+
+def _scalars(metrics: Any, task: Task, method: str) -> dict[str, Tensor]:
+    if not (isinstance(metrics, Mapping) and all(isinstance(name, str) and name for name in metrics)):
+        raise UnusableFigure(
+            f"{method} of task {task.spec.name} must return numbers by name, got {_described(metrics)}"
+        )
+    return {name: _scalar(value, f"metric {name!r} of task {task.spec.name}") for name, value in metrics.items()}
 
 
 def _scalar(value: Any, what: str) -> Tensor:

@@ -118,7 +118,7 @@ class Training:
 
     def noise(self, *, pairs: int, draws: int) -> dict[str, float]:
         """The figures of `NoiseMeter` for the model as it is now, between two epochs; changes no later epoch."""
-        return self._noise_meter(self._done / self._epochs, pairs=pairs, draws=draws)
+        return self._noise_meter(self._share_done(self._done), pairs=pairs, draws=draws)
 
     def state_dict(self) -> dict[str, Any]:
         """Model, optimizer, epochs done and random states; call it between two epochs."""
@@ -154,7 +154,7 @@ class Training:
         metrics |= self._evaluation("train", data.train_x, data.train_y, f"epoch {number}")
         metrics |= self._evaluation("val", data.val_x, data.val_y, f"epoch {number}")
         pairs, draws = self._config.mask_noise_pairs, self._config.masked_loss_draws
-        metrics |= self._noise_meter(number / self._epochs, pairs=pairs, draws=draws)
+        metrics |= self._noise_meter(self._share_done(number), pairs=pairs, draws=draws)
         metrics |= peak_memory(self._device)
         return Epoch(number, metrics, perf_counter() - started)
 
@@ -165,6 +165,10 @@ class Training:
         if self._snapshots is not None:
             figures |= self._snapshots.figures(x, y, self._passes)
         return {f"{split}_{name}": value for name, value in figures.items()}
+
+    def _share_done(self, epochs: int) -> float:
+        """The share of the steps before the last one of so many epochs, in [0, 1)."""
+        return max(self._in_epoch * epochs - 1, 0) / (self._in_epoch * self._epochs)
 
     def _train(self, number: int) -> dict[str, float]:
         data = self._splits

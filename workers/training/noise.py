@@ -34,7 +34,7 @@ class NoiseMeter:
     order: torch.Generator  # of the training's batches, on the CPU
 
     def __call__(self, done: float, *, pairs: int, draws: int) -> dict[str, float]:
-        """The figures when a share `done` of the steps is taken; none for 0 pairs or draws.
+        """The figures after the step before which a share `done` of the steps was taken; none for 0 pairs or draws.
 
         train_mask_noise: tr Cov of a step's gradient over its noise, given the batch: |g - g'|^2 / 2 for two draws on
         one batch, the mean over so many random batches. It is unbiased, and 0 where there is no noise.

@@ -15,6 +15,7 @@ from service.reports.sections.generalization import generalization, generalizati
 from service.reports.sections.history import history, history_charts
 from service.reports.sections.importance import importance, importance_charts
 from service.reports.sections.learning_curves import curve_charts, learning_curves
+from service.reports.sections.own_metrics import own_charts, own_metrics
 from service.reports.sections.paper import paper
 from service.reports.sections.ranked import best_configuration, ranked, verdict
 from service.reports.sections.rate_response import rate_charts, rate_response
@@ -37,6 +38,7 @@ PARTS = (
     Part(confirmation, confirmation_charts),
     Part(best_configuration),
     Part(rate_response, rate_charts),
+    Part(own_metrics, own_charts),
     Part(learning_curves, curve_charts),
     Part(generalization, generalization_charts),
     Part(history, history_charts),
