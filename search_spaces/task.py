@@ -53,8 +53,9 @@ BUILT_IN_TASKS: Registry[BuiltInTask] = Registry(
 # What the models of a task have beside slots, by the backbone that task.options names: see pernodedrop.places.
 Backbones = Mapping[str, tuple[str, ...]]
 DEFAULT_BACKBONE = "paper"
-_IMAGES: Backbones = {"paper": ("map",), "resnet": ("map", "branch"), "transformer": ("branch",), "mlp": ()}
-_SEQUENCES: Backbones = {**_IMAGES, "lstm": ("recurrence",), "gru": ("recurrence",)}
+_SHARED: Backbones = {"paper": ("map",), "resnet": ("map", "branch"), "transformer": ("branch",)}
+_IMAGES: Backbones = {**_SHARED, "mlp": ()}
+_SEQUENCES: Backbones = {**_SHARED, "lstm": ("recurrence",), "gru": ("recurrence",), "mlp": ()}
 BACKBONES: Mapping[str, Backbones] = {
     "digits": _SEQUENCES,
     "cifar10": _IMAGES,

@@ -14,7 +14,7 @@ from pernodedrop.methods.spatial_dropout import SpatialDropout
 from pernodedrop.methods.zoneout import ZoneoutLSTM
 from pernodedrop.names import ELSEWHERE, REGULARIZERS
 from pernodedrop.places import GRADIENT, KINDS, offered
-from search_spaces import BUILT_IN_TASKS, InvalidDefinition, TaskSpec, TrialConfig, parse_definition
+from search_spaces import InvalidDefinition, TaskSpec, TrialConfig, parse_definition
 from search_spaces.task import BACKBONES
 from tests.search_spaces.studies import categorical, raw
 from tests.tasks.test_slots import Circles
@@ -56,7 +56,7 @@ def test_a_backbone_has_the_places_that_a_study_is_told_of(backbone: str) -> Non
     assert len(found["branch"]) == {"resnet": 3, "transformer": 4}.get(backbone, 0)
 
 
-@pytest.mark.parametrize("task", [name for name in BUILT_IN_TASKS if name not in BUILT_IN_TASKS.outside])
+@pytest.mark.parametrize("task", BACKBONES)
 def test_a_study_is_told_of_every_backbone_of_a_task(task: str) -> None:
     with pytest.raises(InvalidOptions, match=f"must be one of {', '.join(BACKBONES[task])}, got 'vgg'"):
         load_task(TaskSpec(name=task, options={"backbone": "vgg"}), Path())

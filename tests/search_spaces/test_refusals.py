@@ -6,6 +6,7 @@ import pytest
 
 from pernodedrop.names import REGULARIZERS
 from search_spaces import BUILT_IN_TASKS, InvalidDefinition, parse_definition
+from search_spaces.parameters import PARAMETERS as KNOWN
 from search_spaces.problems import listed
 from tests.search_spaces.broken_shapes import SHAPES
 from tests.search_spaces.studies import categorical, own, raw, real, space, whole
@@ -103,10 +104,7 @@ PARAMETERS = [
     ),
     (
         raw(fixed={"zzz": 0.9}),
-        "fixed.zzz is no parameter of the built-in tasks: known are regularizer, "
-        "stir_type, mask_mode, drop_rate, noisy_fraction, units, activation, learning_rate, batch_size, optimizer, "
-        "momentum, weight_decay, weight_decay_on, learning_rate_schedule, warmup, gradient_clip, label_smoothing, "
-        "augmentation, drop_rate_schedule, drop_rate_share, mask_noise_pairs, masked_loss_draws",
+        f"fixed.zzz is no parameter of the built-in tasks: known are {', '.join(KNOWN)}",
     ),
     (
         space(rate=real(0, 0.5, parameter="droprate")),
