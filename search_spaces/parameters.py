@@ -146,7 +146,7 @@ OPTIONS: Mapping[str, Option] = {
     "tau": Option(Within(above=0), frozenset({"concrete_dropout"})),
     "form": Option(OneOf(("label", "jvp")), frozenset({"explicit", "explicit_implicit"}), "{}"),
     "masks": Option(WholeWithin(1, 256), frozenset({"averaged"}), "k{}"),
-    "added_noise": Option(OneOf(("none", "masks", "approximate")), frozenset({"averaged"}), "added_{}"),
+    "added_noise": Option(OneOf(("none", "masks", "isotropic", "approximate")), frozenset({"averaged"}), "added_{}"),
     "layout": Option(OneOf(("maps", "sequence", "signal")), frozenset({"spatial_dropout"})),
     "block_size": Option(WholeWithin(1, 65_536), frozenset({"drop_block", "block_dropout"})),
     "mode": Option(OneOf(("row", "batch", "original")), frozenset({"stochastic_depth"}), "{}"),

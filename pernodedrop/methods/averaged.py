@@ -20,7 +20,7 @@ from pernodedrop.methods.twice import check_differentiable, differentiable_twice
 from pernodedrop.objectives import Objective, Step
 from pernodedrop.regularization import Regularization
 
-ADDED = ("none", "masks", "approximate")
+ADDED = ("none", "masks", "isotropic", "approximate")
 MOST_MASKS = 256
 
 
@@ -29,8 +29,9 @@ class Averaged(Around):
 
     The expected loss is that of one mask, and the covariance of the masks' noise in the gradient is divided by k.
     `added_noise` restores it: "masks" adds sqrt(1 - 1/k) (g' - g'') / sqrt(2), g' and g'' the gradients of two further
-    passes; "approximate" adds sqrt(1 - 1/k) times the implicit effect of a dense pass. The loss of a step is the mean
-    of the k passes all the same. A step keeps the graph of one pass at a time. One mask is the noise itself.
+    passes; "isotropic" adds Gaussian noise of that expected length, so of the same trace, alike in every direction;
+    "approximate" adds sqrt(1 - 1/k) times the implicit effect of a dense pass. The loss of a step is the mean of the k
+    passes all the same. A step keeps the graph of one pass at a time. One mask is the noise itself.
 
     Raises:
         ValueError: k is no whole number in [1, 256], the noise or what is added is unknown, or the masks are fixed.
@@ -58,6 +59,11 @@ class Averaged(Around):
             if added == "masks":
                 for sign in (1.0, -1.0):
                     mean.add(effects.only_gradient(step.loss(step.forward())), sign * share / math.sqrt(2.0))
+            elif added == "isotropic":
+                two = _MeanGradient()
+                for sign in (1.0, -1.0):
+                    two.add(effects.only_gradient(step.loss(step.forward())), sign * share / math.sqrt(2.0))
+                mean.add_of_size(two)
             elif added == "approximate":
                 mean.add(effects.only_gradient(self._approximate(step, layers)), share)
             return mean.loss()
@@ -91,6 +97,14 @@ class _MeanGradient:
         for leaf, gradient in zip(leaves, gradients, strict=True):
             if gradient is not None:
                 self._gradients[leaf] = self._gradients[leaf] + gradient if leaf in self._gradients else gradient
+
+    def add_of_size(self, other: "_MeanGradient") -> None:
+        """Add Gaussian noise to the gradient: its expected squared length is the other's, alike in every direction."""
+        numbers = sum(gradient.numel() for gradient in other._gradients.values())
+        squares = [gradient.square().sum() for gradient in other._gradients.values()]
+        deviation = (torch.stack(squares).sum() / numbers).sqrt()
+        for leaf, gradient in other._gradients.items():
+            self._gradients[leaf] = self._gradients[leaf] + deviation * torch.randn_like(gradient)
 
     def loss(self) -> Tensor:
         """A scalar with the sum's value and gradient."""

@@ -32,18 +32,18 @@ def gradients(noise: str, draws: int, **options: float | str) -> Tensor:
 @pytest.mark.parametrize("noise", NOISES)
 def test_one_mask_is_the_noise_itself(noise: str) -> None:
     plain = curves(training(Circles(), TrialConfig(noise, units=12, batch_size=16)))
-    for added in ("none", "masks", "approximate"):
+    for added in ("none", "masks", "isotropic", "approximate"):
         extra = {"noise": noise, "masks": 1, "added_noise": added}
         assert curves(training(Circles(), TrialConfig("averaged", units=12, batch_size=16, extra=extra))) == plain
 
 
 @pytest.mark.parametrize("noise", ["dropout", "dropconnect"])
 def test_k_masks_divide_the_noise_and_what_is_added_restores_it(noise: str) -> None:
-    """tr Cov is C, C / 4, C and nearly C, of 200 steps each, within five standard errors; the mean stays."""
+    """tr Cov is C, C / 4, C, C and nearly C, of 200 steps each, within five standard errors; the mean stays."""
     one = gradients(noise, 600, masks=1)
     traces = (one - one.mean(0)).square().sum(1)
     means = {}
-    for added, share in (("none", 0.25), ("masks", 1.0), ("approximate", 0.25)):
+    for added, share in (("none", 0.25), ("masks", 1.0), ("isotropic", 1.0), ("approximate", 0.25)):
         found = gradients(noise, 200, masks=4, added_noise=added)
         means[added] = (found - found.mean(0)).square().sum(1)
         error = (traces.var() / 600 + means[added].var() / 200 / share**2).sqrt()
@@ -52,6 +52,11 @@ def test_k_masks_divide_the_noise_and_what_is_added_restores_it(noise: str) -> N
             assert 0.8 < restored < 1.5  # to first order in the variance, .25
         else:
             assert abs(means[added].mean() / share - traces.mean()) < 5 * error
+        if added == "isotropic":  # every number has an equal part of what is restored
+            each, scatter = one.var(0), (one - one.mean(0)).square().std(0).max()
+            squares = (found - found.mean(0)).square()
+            assert_mean(squares, each / 4 + 0.75 * each.mean(), slack=5 * float(scatter) / 600**0.5)
+            assert each.max() > 3 * each.min()  # which the masks do not give
         assert_mean(found, one.mean(0), slack=5 * float(one.std(0).max()) / 600**0.5)
 
 
@@ -122,7 +127,7 @@ def test_what_it_cannot_do_is_refused() -> None:
     for options, said in (
         ({"masks": 0}, r"masks must be a whole number in \[1, 256\], got 0"),
         ({"masks": 2.5}, r"masks must be a whole number in \[1, 256\], got 2.5"),
-        ({"added_noise": "mask"}, "added_noise must be one of none, masks, approximate, got 'mask'"),
+        ({"added_noise": "mask"}, "added_noise must be one of none, masks, isotropic, approximate, got 'mask'"),
     ):
         with pytest.raises(ValueError, match=said):
             regularize(nn.Sequential(nn.Linear(4, 3)), "averaged", options=options).objective  # noqa: B018

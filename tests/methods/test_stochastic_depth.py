@@ -9,6 +9,7 @@ from pernodedrop.methods.stochastic_depth import Mode, StochasticDepth
 from search_spaces import TrialConfig
 from tests.layers.evidence import assert_mean
 from tests.methods.test_places import model
+from tests.tasks.trainings import few_digits_of, training
 from workers.tasks.backbones.residual import ResidualBlock
 from workers.tasks.backbones.transformer import Block
 
@@ -80,3 +81,13 @@ def test_what_no_plain_layer_computes_is_not_merged() -> None:
     regularize(deep, "stochastic_depth", drop_rate=0.3).merge()
     with pytest.raises(ValueError, match="mode must be one of row, batch, original, got 'column'"):
         regularize(deep, "stochastic_depth", options={"mode": "column"})
+
+
+def test_its_rate_rises_over_the_training_as_scheduled_drop_path_does() -> None:
+    config = TrialConfig("stochastic_depth", drop_rate=0.4, batch_size=35, drop_rate_schedule="linear_up")
+    run = training(few_digits_of("transformer"), config)
+    last = run.model.get_submodule("blocks.1.feed_forward.branch")
+    assert isinstance(last, StochasticDepth) and last.keep == 1.0
+    for _ in run.epochs():
+        pass
+    assert last.keep == pytest.approx(1 - 0.4 * 3 / 4)  # before the last of 4 steps
