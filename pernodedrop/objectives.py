@@ -16,7 +16,9 @@ class Step:
     """One step of a training, as a regularizer sees it.
 
     `forward` gives the model's outputs (B, ...) for the step's batch, in single precision, with fresh noise at each
-    call. `loss` maps such outputs to the mean loss over the batch, a scalar.
+    call. Only the first call of a step may move running statistics, such as batch normalization's: moved as often as
+    there are passes, they would be ahead of those of methods with one. `loss` maps such outputs to the mean loss over
+    the batch, a scalar.
     """
 
     forward: Callable[[], Tensor]

@@ -1,6 +1,7 @@
 """The steps of a training: the work on one batch, by the trial's recipe and the task's seams."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from workers.training.augmentations import AUGMENTATIONS, Augmentation
 from workers.training.figures import step_loss
 from workers.training.optimizers import clip_gradient, optimizer_of, set_in_groups
 from workers.training.precision import computing, widened
+from workers.training.statistics import kept, with_statistics
 
 Setter = Callable[[float], None]
 
@@ -46,6 +48,7 @@ class Steps:
                 f"the objective of task {task.spec.name} replaces that of {config.regularizer}, got both: "
                 "give the task a penalty instead, or search another regularizer"
             )
+        self._with_statistics = with_statistics(model)
         self.optimizer = optimizer_of(model, config)
         self._gradient_clip, self._label_smoothing = config.gradient_clip, config.label_smoothing
         self._augmentation = _augmentation(task, config)
@@ -87,8 +90,14 @@ class Steps:
                 return self._seams.objective(self._model, x, y)
         if self._objective is None:
             return self._loss_of(self._forward(x), x, y)
+        passes = iter([nullcontext()])  # the first, as in a step of one pass
+
+        def forward() -> Tensor:
+            with next(passes, None) or kept(self._with_statistics):
+                return self._forward(x)
+
         step = Step(
-            lambda: self._forward(x),
+            forward,
             lambda outputs: self._loss_of(outputs, x, y),
             self._task.outputs,
             self._samples,
