@@ -43,18 +43,18 @@ SLOTS: Mapping[str, dict[str, object]] = {
     "gaussian_dropout": {},
     "dropconnect": {},
     "pernodedrop, bernoulli": {"stir_type": "bernoulli"},
-    "pernodedrop, gaussian": {"stir_type": "gaussian"},
-    "pernodedrop, partial_gaussian": {"stir_type": "partial_gaussian", "noisy_fraction": 0.3},
+    "pernodedrop, gaussian": {"stir_type": "gaussian", "backend": "mask"},
+    "pernodedrop, partial_gaussian": {"stir_type": "partial_gaussian", "noisy_fraction": 0.3, "backend": "mask"},
     "pernodedrop, fixed": {"mask_mode": "fixed"},
     "pernodedrop, 2 groups": {"options": {"groups": 2}},
     "block_dropout": {"options": {"block_size": 2}},
-    "shakeout": {"options": {"c": 0.3}},
+    "shakeout": {"options": {"c": 0.1}},
     "concrete_dropout": {"options": {"temperature": 0.3}},
     "masksembles": {"drop_rate": 0.3},
 }
 
 
-def factors(layer: nn.Linear, samples: int) -> Tensor:
+def _factors(layer: nn.Linear, samples: int) -> Tensor:
     """What each weight is multiplied with for every sample: (B, J, I)."""
     found = []
     for place in range(INPUTS):
@@ -65,46 +65,44 @@ def factors(layer: nn.Linear, samples: int) -> Tensor:
     return torch.stack(found, -1).detach() / layer.weight.detach()
 
 
-def slot(name: str, settings: dict[str, object]) -> Tensor:
+def _factors_of(name: str, settings: dict[str, object]) -> Tensor:
     torch.manual_seed(2)
     model = nn.Sequential(nn.Linear(INPUTS, UNITS, bias=False))
     with torch.no_grad():  # of like sizes, so that quotients are exact enough to be shown
         model[0].weight.copy_(model[0].weight.sign() * (0.5 + torch.rand(UNITS, INPUTS)))
     regularize(model, name.partition(",")[0], **{"drop_rate": RATE, **settings})  # type: ignore[arg-type]
     samples = 4 if name == "masksembles" else SAMPLES
-    return factors(model.train()[0], samples)[:SAMPLES]
+    return _factors(model.train()[0], samples)[:SAMPLES]
 
 
 def masks() -> Figure:
     """A panel a method: below each other the samples of a batch, in each the units; the inputs run to the right."""
-    others: dict[str, tuple[Tensor, str, str]] = {name: (_of(name, s), "inputs", "") for name, s in SLOTS.items()}
+    shown: dict[str, tuple[Tensor, str]] = {name: (_slot(name, given), "inputs") for name, given in SLOTS.items()}
     torch.manual_seed(1)
     maps = torch.ones(SAMPLES, 3, 9, 9)
     for title, layer in {"spatial_dropout": SpatialDropout(RATE), "drop_block": DropBlock2d(RATE, 3)}.items():
         drawn = layer.train()(maps)
-        rows = torch.cat(
-            [torch.cat([nn.functional.pad(one, (0, 1), value=torch.nan) for one in each], -1) for each in drawn]
-        )
-        others[title] = (rows, "3 channels of a map", "")
+        samples = [torch.cat([nn.functional.pad(one, (0, 1), value=torch.nan) for one in each], -1) for each in drawn]
+        shown[title] = torch.cat(samples), "3 channels of a map"
     branches = [StochasticDepth(RATE, share=number / 14).train() for number in range(1, 15)]
     drawn = torch.stack([branch(torch.ones(15, 1)).squeeze(1) for branch in branches], -1)
-    others["stochastic_depth"] = (drawn, "branches, the first left", "")
+    shown["stochastic_depth"] = drawn, "branches, the first left"
     figure = Figure(figsize=(9.4, 8.4))
-    for axes, (title, (image, across, _)) in zip(figure.subplots(5, 3).flat, others.items(), strict=True):
-        shown = axes.imshow(image, cmap="RdBu_r", vmin=0.0, vmax=2.0, aspect="auto", interpolation="nearest")
+    for axes, (title, (image, across)) in zip(figure.subplots(5, 3).flat, shown.items(), strict=True):
+        drawing = axes.imshow(image, cmap="RdBu_r", vmin=0.0, vmax=2.0, aspect="auto", interpolation="nearest")
         axes.set_title(title, loc="left")
         axes.set_xlabel(across, fontsize=7.5)
         axes.set_xticks([])
         axes.set_yticks([])
     figure.subplots_adjust(left=0.01, right=0.93, top=0.97, bottom=0.03, hspace=0.45, wspace=0.06)
-    bar = figure.colorbar(shown, cax=figure.add_axes((0.95, 0.3, 0.012, 0.4)))
-    bar.set_label("factor (1: untouched)")
+    bar = figure.colorbar(drawing, cax=figure.add_axes((0.95, 0.3, 0.012, 0.4)))
+    bar.set_label("factor (1: untouched), cut off at 0 and 2")
     return figure
 
 
-def _of(name: str, settings: dict[str, object]) -> Tensor:
+def _slot(name: str, settings: dict[str, object]) -> Tensor:
     """The samples below each other, with a gap between them: (B (J + 1) - 1, I)."""
-    samples = [nn.functional.pad(one, (0, 0, 0, 1), value=torch.nan) for one in slot(name, settings)]
+    samples = [nn.functional.pad(one, (0, 0, 0, 1), value=torch.nan) for one in _factors_of(name, settings)]
     return torch.cat(samples)[:-1]
 
 
