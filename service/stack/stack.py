@@ -22,6 +22,7 @@ from service.stack.workers import TendedWorker
 from service.storage.embedded import EmbeddedPostgres, EmbeddedPostgresError, NoRoom
 
 READY_SECONDS = 90.0  # a busy machine takes long to import everything
+LOOK_SECONDS = 2.0  # for one answer: a server that has died never gives one, though its socket takes the question
 WORKER_GRACE = 5.0  # s in which a stopping worker may still end its run
 STOP_SECONDS = 20.0
 DATABASE_CHECK = 2.0  # s
@@ -178,7 +179,8 @@ class Stack:
 
     def _wait_until_ready(self) -> None:
         end = time.monotonic() + READY_SECONDS
-        with self.client() as client, httpx.Client(mounts=DIRECT) as browser:
+        asking = Client(self.url, self.settings.api_key, timeout=LOOK_SECONDS)
+        with asking as client, httpx.Client(mounts=DIRECT, timeout=LOOK_SECONDS) as browser:
             while not (client.ready() and _answers(browser, f"{self.dashboard_url}/health")):
                 self.check()
                 if time.monotonic() > end:

@@ -5,11 +5,14 @@ import pytest
 from tests.layers.everywhere import BEGIN, CASES, END, PAGE, outcome, table
 from tests.layers.subjects import LAYERS
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*torch.jit.script. is deprecated:DeprecationWarning",  # torch.func.jvp calls it
-    "ignore:.*wrong for masks shared over time or in groups:RuntimeWarning",
-    "ignore:no kernel for:RuntimeWarning",
-)
+pytestmark = [
+    pytest.mark.xdist_group("everywhere"),  # one process, which then has every outcome for the table
+    pytest.mark.filterwarnings(
+        "ignore:.*torch.jit.script. is deprecated:DeprecationWarning",  # torch.func.jvp calls it
+        "ignore:.*wrong for masks shared over time or in groups:RuntimeWarning",
+        "ignore:no kernel for:RuntimeWarning",
+    ),
+]
 _OUTCOMES: dict[tuple[str, str], str] = {}
 
 

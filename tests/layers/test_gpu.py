@@ -77,7 +77,7 @@ def test_normals_are_box_and_muller_s() -> None:
 @pytest.mark.parametrize("positions", [1, 3])
 def test_tiles_change_no_factor(factors: Factors, positions: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor do sums that are cut into parts: only the order of the additions differs."""
-    x, weight, g = normal(3, positions, 140), normal(18, 140), normal(3, positions, 18)
+    x, weight, g = normal(3, positions, 72), normal(18, 72), normal(3, positions, 18)
     outcomes = []
     for tile, programs in ((gpu.TILE, 1), (Tile(4, 32, 16, 8), 1), (Tile(2, 8, 64, 4), 1024)):
         monkeypatch.setattr(gpu, "PROGRAMS", programs)  # 1: no sum is cut
