@@ -93,9 +93,9 @@ class Explicit(Analytic):
     """Adds R, what the noise adds to the expected loss.
 
     `form` "label" estimates R by labels that the model itself draws, as Wei et al. do; "jvp" by random directions. They
-    vary less for many classes or confident predictions, and cost more. Both are unbiased, for R and for its gradient
-    with the loss's Hessian in the outputs held constant. Where connections share their factors over time, "label" holds
-    B x I x J numbers and "jvp" does not.
+    vary less for many classes or confident predictions, and cost little more. Both are unbiased, for R and for its
+    gradient with the loss's Hessian in the outputs held constant. Where connections share their factors over time,
+    "label" holds B x I x J numbers and "jvp" does not.
 
     Raises:
         ValueError: the form is unknown, the task does not say what its outputs are, or its loss is not of that form.
