@@ -46,7 +46,7 @@ SLOTS: Mapping[str, dict[str, object]] = {
     "pernodedrop, gaussian": {"stir_type": "gaussian", "backend": "mask"},
     "pernodedrop, partial_gaussian": {"stir_type": "partial_gaussian", "noisy_fraction": 0.3, "backend": "mask"},
     "pernodedrop, fixed": {"mask_mode": "fixed"},
-    "pernodedrop, 2 groups": {"options": {"groups": 2}},
+    "pernodedrop, 2 groups": {"options": {"mask_groups": 2}},
     "block_dropout": {"options": {"block_size": 2}},
     "shakeout": {"options": {"c": 0.1}},
     "concrete_dropout": {"options": {"temperature": 0.3}},

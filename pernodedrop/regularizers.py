@@ -136,12 +136,12 @@ class NoRegularizer(Regularizer):
 class PerNodeDrop(Regularizer):
     """A separate mask for every sample and unit (arXiv:2512.12663), or for every group of samples.
 
-    The option `groups` cuts the batch: 1 is DropConnect, which here shares its mask over the positions as PerNodeDrop
-    does; None gives each sample its own. See `functional.pernode_linear`.
+    The option `mask_groups` cuts the batch: 1 is DropConnect, which here shares its mask over the positions as
+    PerNodeDrop does; None gives each sample its own. See `functional.pernode_linear`.
     """
 
     noise = "own"
-    options: ClassVar[Mapping[str, float | str | None]] = {"groups": None}
+    options: ClassVar[Mapping[str, float | str | None]] = {"mask_groups": None}
 
     def layer(
         self, size: Size, settings: Regularization, generator: torch.Generator | None, device: torch.device | None
@@ -153,7 +153,7 @@ class PerNodeDrop(Regularizer):
             mask_mode=settings.mask_mode,
             noisy_fraction=settings.noisy_fraction,
             share_time=settings.share_time,
-            mask_groups=self.option(settings, "groups"),
+            mask_groups=self.option(settings, "mask_groups"),
             batch_dim=settings.batch_dim or 0,
             backend=settings.backend,
             generator=generator,

@@ -131,7 +131,7 @@ OPTIONS: Mapping[str, Option] = {
         frozenset({"r_drop", "explicit", "implicit", "explicit_implicit", "averaged"}),
         "{}",
     ),
-    "groups": Option(WholeWithin(1, 1_048_576), frozenset({"pernodedrop"}), "groups{}"),
+    "mask_groups": Option(WholeWithin(1, 1_048_576), frozenset({"pernodedrop"}), "groups{}"),
     "alpha": Option(Within(least=0), frozenset({"r_drop", "standout"})),
     "beta": Option(Within(), frozenset({"standout"})),
     "c": Option(Within(least=0), frozenset({"shakeout"})),
@@ -146,7 +146,9 @@ OPTIONS: Mapping[str, Option] = {
     "tau": Option(Within(above=0), frozenset({"concrete_dropout"})),
     "form": Option(OneOf(("label", "jvp")), frozenset({"explicit", "explicit_implicit"}), "{}"),
     "masks": Option(WholeWithin(1, 256), frozenset({"averaged"}), "k{}"),
-    "added_noise": Option(OneOf(("none", "masks", "isotropic", "approximate")), frozenset({"averaged"}), "added_{}"),
+    "added_noise": Option(
+        OneOf(("none", "masks", "shared_masks", "isotropic", "approximate")), frozenset({"averaged"}), "added_{}"
+    ),
     "layout": Option(OneOf(("maps", "sequence", "signal")), frozenset({"spatial_dropout"})),
     "block_size": Option(WholeWithin(1, 65_536), frozenset({"drop_block", "block_dropout"})),
     "mode": Option(OneOf(("row", "batch", "original")), frozenset({"stochastic_depth"}), "{}"),

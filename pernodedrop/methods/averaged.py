@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from typing import Any, ClassVar
 
@@ -20,7 +20,7 @@ from pernodedrop.methods.twice import check_differentiable, differentiable_twice
 from pernodedrop.objectives import Objective, Step
 from pernodedrop.regularization import Regularization
 
-ADDED = ("none", "masks", "isotropic", "approximate")
+ADDED = ("none", "masks", "shared_masks", "isotropic", "approximate")
 MOST_MASKS = 256
 
 
@@ -29,12 +29,14 @@ class Averaged(Around):
 
     The expected loss is that of one mask, and the covariance of the masks' noise in the gradient is divided by k.
     `added_noise` restores it: "masks" adds sqrt(1 - 1/k) (g' - g'') / sqrt(2), g' and g'' the gradients of two further
-    passes; "isotropic" adds Gaussian noise of that expected length, so of the same trace, alike in every direction;
+    passes; "shared_masks" does so with masks that the batch shares, which is DropConnect's noise (PerNodeDrop only);
+    "isotropic" adds Gaussian noise of that expected length, so of the same trace, alike in every direction;
     "approximate" adds sqrt(1 - 1/k) times the implicit effect of a dense pass. The loss of a step is the mean of the k
     passes all the same. A step keeps the graph of one pass at a time. One mask is the noise itself.
 
     Raises:
-        ValueError: k is no whole number in [1, 256], the noise or what is added is unknown, or the masks are fixed.
+        ValueError: k is no whole number in [1, 256], the noise or what is added is unknown, the masks are fixed, or
+            the noise has no masks that a batch could share.
     """
 
     options: ClassVar[Mapping[str, float | str]] = {**Around.options, "masks": 4, "added_noise": "none"}
@@ -48,6 +50,10 @@ class Averaged(Around):
             raise ValueError(f"added_noise must be one of {', '.join(ADDED)}, got {added!r}")
         if any(getattr(layer, "mask", None) is not None for layer in layers):
             raise ValueError('averaged needs masks that differ from pass to pass: say mask_mode "dynamic"')
+        if added == "shared_masks" and not all(isinstance(layer, PerNodeDropLinear) for layer in layers):
+            raise ValueError(
+                f'added_noise "shared_masks" needs noise "pernodedrop", got {self.option(settings, "noise")!r}'
+            )
         share = math.sqrt(1.0 - 1.0 / masks)
 
         def average(step: Step) -> Tensor:
@@ -56,9 +62,10 @@ class Averaged(Around):
             mean = _MeanGradient()
             for _ in range(int(masks)):
                 mean.add(step.loss(step.forward()), 1.0 / masks)
-            if added == "masks":
-                for sign in (1.0, -1.0):
-                    mean.add(effects.only_gradient(step.loss(step.forward())), sign * share / math.sqrt(2.0))
+            if added in ("masks", "shared_masks"):
+                with _one_group(layers) if added == "shared_masks" else nullcontext():
+                    for sign in (1.0, -1.0):
+                        mean.add(effects.only_gradient(step.loss(step.forward())), sign * share / math.sqrt(2.0))
             elif added == "isotropic":
                 two = _MeanGradient()
                 for sign in (1.0, -1.0):
@@ -112,6 +119,20 @@ class _MeanGradient:
         for leaf, gradient in self._gradients.items():
             total = total + ((leaf - leaf.detach()) * gradient).sum()
         return total
+
+
+@contextmanager
+def _one_group(layers: Sequence[nn.Linear]) -> Iterator[None]:
+    """The samples of a batch share their masks."""
+    stirred = [layer for layer in layers if isinstance(layer, PerNodeDropLinear)]
+    usual = [layer.mask_groups for layer in stirred]
+    try:
+        for layer in stirred:
+            layer.mask_groups = 1
+        yield
+    finally:
+        for layer, groups in zip(stirred, usual, strict=True):
+            layer.mask_groups = groups
 
 
 @contextmanager

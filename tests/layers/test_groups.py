@@ -161,17 +161,17 @@ def test_other_numbers_are_refused(groups: object) -> None:
 
 
 def test_a_study_searches_them_and_each_is_a_variant() -> None:
-    parse_definition(space(regularizer=categorical("pernodedrop"), groups=categorical(1, 4)))
-    with pytest.raises(InvalidDefinition, match=r"search_space.groups.choices\[0\] must be at least 1, got 0"):
-        parse_definition(space(regularizer=categorical("pernodedrop"), groups=categorical(0)))
-    config = TrialConfig.from_params({"regularizer": "pernodedrop", "groups": 4, "batch_size": 32, "units": 8})
+    parse_definition(space(regularizer=categorical("pernodedrop"), mask_groups=categorical(1, 4)))
+    with pytest.raises(InvalidDefinition, match=r"search_space.mask_groups.choices\[0\] must be at least 1, got 0"):
+        parse_definition(space(regularizer=categorical("pernodedrop"), mask_groups=categorical(0)))
+    config = TrialConfig.from_params({"regularizer": "pernodedrop", "mask_groups": 4, "batch_size": 32, "units": 8})
     assert config.variant == "pernodedrop-bernoulli-dynamic-groups4"
     task = few_digits_of("mlp")
     run = training(task, config)
     assert {layer.mask_groups for layer in run.model.modules() if isinstance(layer, PerNodeDropLinear)} == {4}
     assert run.facts["gradient_noise"] == "full"
-    own = {**config.as_params(), "groups": 32}
-    plain = {name: value for name, value in own.items() if name != "groups"}
+    own = {**config.as_params(), "mask_groups": 32}
+    plain = {name: value for name, value in own.items() if name != "mask_groups"}
     assert curves(training(task, TrialConfig.from_params(own))) == curves(
         training(task, TrialConfig.from_params(plain))
     )
@@ -179,7 +179,7 @@ def test_a_study_searches_them_and_each_is_a_variant() -> None:
 
 def test_regularize_takes_them() -> None:
     model = nn.Sequential(nn.Linear(FEATURES, UNITS))
-    handle = regularize(model, options={"groups": 2})
+    handle = regularize(model, options={"mask_groups": 2})
     assert sharing(model(torch.ones(4, FEATURES))) == [0, 0, 2, 2]
     assert "mask_groups=2" in repr(model)
     handle.undo()

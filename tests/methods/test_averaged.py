@@ -60,6 +60,19 @@ def test_k_masks_divide_the_noise_and_what_is_added_restores_it(noise: str) -> N
         assert_mean(found, one.mean(0), slack=5 * float(one.std(0).max()) / 600**0.5)
 
 
+def test_masks_that_the_batch_shares_add_dropconnects_noise() -> None:
+    """The trace is C_own / k + (1 - 1/k) C_shared, of DropConnect's own tests, within five standard errors."""
+    own, shared = (gradients(noise, 600, masks=1) for noise in ("pernodedrop", "dropconnect"))
+    found = gradients("pernodedrop", 400, masks=4, added_noise="shared_masks")
+    traces = [(each - each.mean(0)).square().sum(1) for each in (own, shared, found)]
+    expected = traces[0].mean() / 4 + 0.75 * traces[1].mean()
+    error = (traces[0].var() / 600 / 16 + traces[1].var() / 600 * 0.5625 + traces[2].var() / 400).sqrt()
+    assert abs(traces[2].mean() - expected) < 5 * error
+    assert expected - traces[0].mean() > 5 * error  # which further masks of its own would not reach
+    with pytest.raises(ValueError, match='added_noise "shared_masks" needs noise "pernodedrop", got \'dropout\''):
+        gradients("dropout", 1, added_noise="shared_masks")
+
+
 def test_the_mean_is_that_of_k_passes_and_only_one_graph_is_kept() -> None:
     model, x = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3)), torch.randn(4, 4)
     passes: list[weakref.ref[Tensor]] = []
@@ -127,7 +140,10 @@ def test_what_it_cannot_do_is_refused() -> None:
     for options, said in (
         ({"masks": 0}, r"masks must be a whole number in \[1, 256\], got 0"),
         ({"masks": 2.5}, r"masks must be a whole number in \[1, 256\], got 2.5"),
-        ({"added_noise": "mask"}, "added_noise must be one of none, masks, isotropic, approximate, got 'mask'"),
+        (
+            {"added_noise": "mask"},
+            "added_noise must be one of none, masks, shared_masks, isotropic, approximate, got 'mask'",
+        ),
     ):
         with pytest.raises(ValueError, match=said):
             regularize(nn.Sequential(nn.Linear(4, 3)), "averaged", options=options).objective  # noqa: B018

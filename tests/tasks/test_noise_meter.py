@@ -60,7 +60,7 @@ class OwnGenerators(Circles):
 @pytest.mark.parametrize(
     "task, config",
     [
-        (few_digits_of("mlp"), TrialConfig("pernodedrop", extra={"groups": 4})),
+        (few_digits_of("mlp"), TrialConfig("pernodedrop", extra={"mask_groups": 4})),
         (few_digits_of("resnet"), TrialConfig("dropout")),
         (few_digits_of("mlp"), TrialConfig("masksembles")),
         (few_digits_of("mlp"), TrialConfig("r_drop", drop_rate_schedule="linear_down")),
@@ -111,7 +111,7 @@ def predicted(run: Training) -> tuple[Tensor, Tensor]:
 
 def test_the_figures_are_those_of_the_formulas() -> None:
     """Within 15 and 4.5 %: four standard errors of the draws of Dropout, whose units share their noise."""
-    own, one, dropout = run_of("pernodedrop"), run_of("pernodedrop", groups=1), run_of("dropout")
+    own, one, dropout = run_of("pernodedrop"), run_of("pernodedrop", mask_groups=1), run_of("dropout")
     noise, loss = predicted(own)
     for run in (own, one, dropout):
         found = measured(run)
@@ -160,6 +160,10 @@ def test_the_experiment_of_the_preset_prints_every_arm(
     rows = [row.split(" | ") for row in capsys.readouterr().out.splitlines()]
     assert [row[1].rpartition("-")[2] for row in rows[2:]] == [
         "none",
-        *2 * ["groups1", "groups4", "groups16", "groups50"],
+        *2
+        * [
+            *("groups1", "groups4", "groups16", "groups50"),
+            *("k4", "added_none", "added_masks", "added_shared_masks", "added_isotropic", "k16"),
+        ],
     ]
     assert len({len(row) for row in rows}) == 1

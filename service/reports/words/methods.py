@@ -49,6 +49,7 @@ _PARTS: Mapping[str, str] = {
     r"groups(\d+)": r"A batch has \1 groups, and the samples of a group share their mask.",
     r"k(\d+)": r"\1 masks a step.",
     "added_masks": "The noise that the mean has lost is added again, from further masks.",
+    "added_shared_masks": "DropConnect's noise is added, from masks that the batch shares.",
     "added_isotropic": "Noise of the lost size is added again, alike in every direction.",
     "added_approximate": "The noise that the mean has lost is added again, by formula.",
     "added_none": "No noise is added.",
