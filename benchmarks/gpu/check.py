@@ -37,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.out = options.out.absolute()  # the parts' processes stand in the repository
     if options.inside:
         return _run_here(BY_NAME[options.inside], options)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with it ignored
     chosen = [part for part in PARTS if not options.part or part.name in options.part]
     reports: list[Report] = []
     status = 0

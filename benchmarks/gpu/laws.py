@@ -9,7 +9,7 @@ from benchmarks.gpu.contract import EVERY, Case, contracts
 from benchmarks.gpu.findings import Findings
 from benchmarks.gpu.setting import Setting
 
-DRAWS, FEW_DRAWS = 20_000, 250
+DRAWS, FEW_DRAWS = 20_000, 100
 
 
 def run(findings: Findings, setting: Setting) -> None:

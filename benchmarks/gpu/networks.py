@@ -63,7 +63,9 @@ def convolutional(
     channels, height, width = shape
     first, second = filters
     flat = prod((second, height // 4, width // 4))
-    features = nn.Sequential(*_block(channels, first), *_block(first, second), nn.Flatten())
+    features = nn.Sequential(*_block(channels, first), *_block(first, second))
+    features.add_module("map", nn.Identity())
+    features.add_module("6", nn.Flatten())
     features.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stubs
     hidden = nn.Sequential(nn.Linear(units, HIDDEN), nn.ReLU())
     logits = nn.Linear(HIDDEN, classes)

@@ -105,14 +105,17 @@ def test_a_slot_that_is_asked_to_leave_takes_the_others_along(db: Database, star
 def test_out_of_memory_beside_others_is_tried_again_alone(db: Database, start_pretended: StartPretended) -> None:
     start_pretended("--slots", "2")
     until(lambda: len(workers.alive(db)) == 2, PATIENCE_S)
-    sizes = [10, 20, 30, 97]  # the last one fits when no other process is there, not even an idle one
+    sizes = [10, 20, 30, 97]  # the last one fits when no other process is there, and then no other process does
     study = studies.create(db, sized("tight", sizes, epochs=4, options={"seconds": 0.2}))
     until(finished(db, "tight"), PATIENCE_S)
     records = {record.params["size"]: record for record in trials.page(db, study)}
     assert {record.state for record in records.values()} == {RunState.COMPLETE}
     assert {record.attempts for record in records.values()} == {1}
-    [note] = notes(db, records[97].run_id)
-    assert note == "ran out of memory beside other trials, to be tried alone: OutOfMemoryError: 97 of 100 bytes"
+    [note] = [note for record in records.values() for note in notes(db, record.run_id)]
+    reason = "ran out of memory beside other trials, to be tried alone: OutOfMemoryError:"
+    late, early = ("97 of 100 bytes", "5 of 100 bytes")  # whoever of the two came second
+    assert note in {f"{reason} {late}", f"{reason} {early}"}
+    assert notes(db, records[97].run_id) == ([note] if note.endswith(late) else [])
 
 
 def test_the_sampler_hears_of_what_fits_nowhere(db: Database, start_pretended: StartPretended) -> None:
