@@ -198,7 +198,8 @@ class Keeper:
                 self._heed(key)
             if child.trains is not None:
                 self._end(key)
-        self._sweep()
+        if self._templates():  # the host alone has nothing below it, and reading all processes costs some milliseconds
+            self._sweep()
 
     def _end(self, key: str, patience: float = 0.0) -> int:
         """End a child, and all below it; returns how it ended, 0 if there is none."""
