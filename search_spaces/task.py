@@ -61,6 +61,7 @@ BACKBONES: Mapping[str, Backbones] = {
     "cifar10": _IMAGES,
     "speech_commands": _SEQUENCES,
     "rcv1": {"paper": ()},
+    "linear_factorization": {},  # one network, with slots alone
 }
 
 

@@ -59,16 +59,18 @@ def options_have_their_regularizer(definition: StudyShape) -> Iterator[Problem]:
 
 def regularizers_have_their_place(definition: StudyShape) -> Iterator[Problem]:
     task = definition.task
-    known = BACKBONES.get(task.name, {})
+    known = BACKBONES.get(task.name)
     backbone = task.options.get("backbone", DEFAULT_BACKBONE)
-    if not isinstance(backbone, str) or backbone not in known:
+    if known is None or (known and (not isinstance(backbone, str) or backbone not in known)):
         return  # an own task's model, or no backbone at all: the worker says so
+    places = known[str(backbone)] if known else ()
+    model = f"{task.name} with the backbone {shown(backbone)}" if known else f"the model of {task.name}"
     for path, parameter, value in stated_values(definition):
         place = ELSEWHERE.get(str(value), "") if parameter == "regularizer" else ""
-        if place and place != "gradient" and place not in known[backbone]:
+        if place and place != "gradient" and place not in places:
             others = backbones_with(task.name, place)
             remedy = f"set task.options.backbone to {listed(others)}" if others else "remove it"
-            rule = f"acts on a {place}, which {task.name} with the backbone {shown(backbone)} has not: {remedy}"
+            rule = f"acts on a {place}, which {model} has not: {remedy}"
             yield Problem.at(path, f"{rule}, got {shown(value)}")
 
 
