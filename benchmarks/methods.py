@@ -26,11 +26,11 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import trial
 from benchmarks.gpu.machine import description
 from pernodedrop.names import REGULARIZERS
 from search_spaces import TaskSpec, TrialConfig
 from search_spaces.parameters import OPTIONS, OneOf
-from service.settings import Settings
 from workers.tasks import Task, load_task
 from workers.training import Training
 
@@ -66,24 +66,9 @@ def main() -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    parsed = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    cuda = torch.cuda.is_available()
+    parsed = trial.parser(__doc__, task="digits", val_size=100)
     parsed.add_argument("--method", action="append", choices=[*REGULARIZERS], help="repeatable (default: all)")
     parsed.add_argument("--noise", action="append", help="of the methods that take one (default: dropout, pernodedrop)")
-    for name, kind, default, text in (
-        ("--task", str, "digits", "a built-in task"),
-        ("--backbone", str, "paper", "one of the task's backbones"),
-        ("--epochs", int, 9, "epochs timed, after one that is not"),
-        ("--train-size", int, 1000, "training samples"),
-        ("--val-size", int, 100, "validation samples"),
-        ("--batch-size", int, 128, "samples a step"),
-        ("--units", int, 64, "units of the regularized layer"),
-        ("--drop-rate", float, 0.5, "drop rate of every method"),
-        ("--device", str, "cuda:0" if cuda else "cpu", "cpu or cuda:N"),
-        ("--threads", int, 0, "CPU threads, 0 for torch's choice"),
-        ("--data", Path, Settings.from_environment().data_folder, "data folder"),
-    ):
-        parsed.add_argument(name, type=kind, default=default, help=f"{text} (default: {default})")
     return parsed
 
 
@@ -99,7 +84,8 @@ def configurations(options: argparse.Namespace) -> list[TrialConfig]:
             chosen = {} if noise is None else {"noise": noise}
             variants = [chosen]
             for name, default in named.items():
-                domain = OPTIONS[name].domain if name in OPTIONS and name != "noise" else None
+                is_told = name in OPTIONS and OPTIONS[name].label and name != "noise"  # else its variants have one name
+                domain = OPTIONS[name].domain if is_told else None
                 others = [value for value in domain.names if value != default] if isinstance(domain, OneOf) else []
                 variants += [{**chosen, name: value} for value in others]
             found += [TrialConfig(regularizer, extra=extra, **common) for extra in variants]

@@ -70,15 +70,15 @@ def main() -> None:
     report(contestants, rounds[NOT_TIMED:], options)
 
 
-def parser() -> argparse.ArgumentParser:
-    parsed = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def parser(description: str | None = __doc__, *, task: str = "cifar10", val_size: int = 250) -> argparse.ArgumentParser:
+    parsed = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     cuda = torch.cuda.is_available()
     for name, kind, default, text in (
-        ("--task", str, "cifar10", "a built-in task"),
+        ("--task", str, task, "a built-in task"),
         ("--backbone", str, "paper", "one of the task's backbones"),
         ("--epochs", int, 9, "epochs timed, after one that is not"),
         ("--train-size", int, 1000, "training samples"),
-        ("--val-size", int, 250, "validation samples"),
+        ("--val-size", int, val_size, "validation samples"),
         ("--batch-size", int, 128, "samples a step"),
         ("--units", int, 64, "units of the regularized layer"),
         ("--drop-rate", float, 0.5, "drop rate of every variant"),
