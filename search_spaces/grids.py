@@ -77,19 +77,20 @@ def boxes(space: Space, fixed: Values) -> Iterator[Box]:
     parents = {parent for dimension in space.values() for parent in dimension.when}
     order, needs = in_order(space), own_needs(space)
     leaves = [name for name in order if name not in parents]
-    for values in _assignments([name for name in order if name in parents], space, needs, fixed):
+    for values in assignments([name for name in order if name in parents], space, needs, fixed):
         searched = {space[name].parameter or name: value for name, value in values.items() if name in space}
         active = [(name, space[name]) for name in leaves if holds(needs[name], values)]
         yield Box(searched, {leaf.parameter or name: leaf.values or () for name, leaf in active})
 
 
-def _assignments(names: list[str], space: Space, needs: Mapping[str, Needs], values: Values) -> Iterator[Values]:
+def assignments(names: list[str], space: Space, needs: Mapping[str, Needs], values: Values) -> Iterator[Values]:
+    """Every choice of values for the named dimensions, parents first, whose conditions hold; added to `values`."""
     if not names:
         yield values
         return
     name, *rest = names
     if not holds(needs[name], values):
-        yield from _assignments(rest, space, needs, values)
+        yield from assignments(rest, space, needs, values)
         return
     for value in space[name].values or ():
-        yield from _assignments(rest, space, needs, {**values, name: value})
+        yield from assignments(rest, space, needs, {**values, name: value})

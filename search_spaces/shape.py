@@ -12,6 +12,7 @@ from search_spaces.dimensions import MOST_DIMENSIONS, Dimension
 from search_spaces.grids import Grid, boxes
 from search_spaces.objective import Objective
 from search_spaces.part import Part
+from search_spaces.phases import Search
 from search_spaces.pruners import NoPruner, Pruner
 from search_spaces.samplers import Sampler, TpeSampler
 from search_spaces.scalars import MOST_SEED, ParameterName, Scalar, Seed
@@ -43,6 +44,12 @@ class StudyShape(Part):
     fixed: dict[ParameterName, Scalar] = Field(default={}, max_length=MOST_DIMENSIONS)
     sampler: Sampler = TpeSampler()
     pruner: Pruner = NoPruner()
+    search: Search = Field(
+        default="free",
+        description="How the trials are dealt to the variants. race: all get a share, then those that may still be the "
+        "best get the rest. fair: all get equal shares. In both, each variant has a sampler of its own, and is pruned "
+        "against itself only. free: one sampler chooses among all of them.",
+    )
     budget: Budget = Budget()
     priority: int = Field(
         default=0,
@@ -106,6 +113,11 @@ class StudyShape(Part):
         Only a study with the grid sampler has one: its dimensions are finite, and its combinations not too many.
         """
         return Grid(list(boxes(self.search_space, self.fixed)))
+
+    @property
+    def is_race(self) -> bool:
+        """Whether every variant has a search of its own, for its share of the trials."""
+        return self.search != "free" and not self.sampler.visits_grid
 
     @property
     def trials(self) -> int:

@@ -20,13 +20,19 @@ VARIANT_PARAMETERS = (
 
 def variants_of(space: Space, fixed: Mapping[str, Value]) -> dict[str, Params]:
     """Every variant (see `variant_of`) in the space, each with parameters that give it."""
+    needed = needed_dimensions(space)
+    part = {name: dimension for name, dimension in space.items() if name in needed}
+    points = [{**fixed, **box.point(index)} for box in boxes(part, fixed) for index in range(box.size)]
+    return {variant_of(point): point for point in points}
+
+
+def needed_dimensions(space: Space) -> set[str]:
+    """The dimensions that tell the space's variants apart, and those that they depend on."""
     needed = {name for name, dimension in space.items() if (dimension.parameter or name) in VARIANT_PARAMETERS}
     for name in reversed(in_order(space)):  # children first, so that parents' parents are found
         if name in needed:
             needed |= space[name].when.keys() & space.keys()
-    part = {name: dimension for name, dimension in space.items() if name in needed}
-    points = [{**fixed, **box.point(index)} for box in boxes(part, fixed) for index in range(box.size)]
-    return {variant_of(point): point for point in points}
+    return needed
 
 
 def with_variants(space: Space, fixed: Mapping[str, Value], wanted: Collection[str]) -> dict[str, Dimension]:

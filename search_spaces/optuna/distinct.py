@@ -8,6 +8,7 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
+from search_spaces.optuna.given import given_to
 from search_spaces.resolution import recorded_params
 from search_spaces.shape import StudyShape
 
@@ -43,7 +44,7 @@ class DistinctSampler(BaseSampler):
         # A list, since an ask mostly searches it once; making a set of 10,000 trials takes longer.
         known = [other.params for other in study._get_trials(deepcopy=False, states=KNOWN, use_cache=True)]
         for draw in range(1, DRAWS):
-            if self._asked(drawn) not in known:
+            if self._asked(drawn, trial) not in known:
                 break
             if draw < DRAWS // 2:
                 drawn = self._base.sample_relative(study, trial, search_space)
@@ -63,7 +64,7 @@ class DistinctSampler(BaseSampler):
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         self._base.after_trial(study, trial, state, values)
 
-    def _asked(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
-        """The part of the draw that a trial would ask for: the parameters whose conditions hold."""
-        active = recorded_params(self._definition, drawn)
+    def _asked(self, drawn: Mapping[str, Any], trial: FrozenTrial) -> dict[str, Any]:
+        """The part of the draw that the trial would ask for: the parameters whose conditions hold."""
+        active = recorded_params(self._definition, {**drawn, **given_to(trial)})
         return {name: value for name, value in drawn.items() if name in active}

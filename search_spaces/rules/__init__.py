@@ -25,7 +25,7 @@ def grid_is_finite_and_bounded(definition: StudyShape) -> Iterator[Problem]:
 STAGES = (
     (*ranges.RULES, *parameters.RULES, *conditions.RULES, *strategies.RULES),
     (*reachability.RULES, *alternatives.RULES),
-    (grid_is_finite_and_bounded,),
+    (grid_is_finite_and_bounded, strategies.race_has_a_trial_for_every_variant),
 )
 
 

@@ -7,6 +7,7 @@ from search_spaces.dimensions import CategoricalDimension, Dimension
 from search_spaces.part import by_name
 from search_spaces.problems import Problem, listed, shown
 from search_spaces.pruners import PRUNERS, PrunerPart
+from search_spaces.race import contenders
 from search_spaces.samplers import SAMPLERS, SamplerPart
 from search_spaces.samplers.sampler import Models
 from search_spaces.shape import StudyShape
@@ -88,6 +89,23 @@ def modelled(dimension: Dimension, models: Models, definition: StudyShape) -> bo
     return not single and is_unconditional(dimension, definition.fixed)
 
 
+def race_is_possible(definition: StudyShape) -> Iterator[Problem]:
+    if definition.search == "free":
+        return
+    if definition.sampler.visits_grid:
+        rule = "must be left out with the grid sampler, which trains every configuration"
+        yield Problem.at("search", f"{rule}, got {shown(definition.search)}")
+
+
+def race_has_a_trial_for_every_variant(definition: StudyShape) -> Iterator[Problem]:
+    if not definition.is_race:
+        return
+    variants, trials = len(contenders(definition)), definition.trials
+    if trials < variants:
+        rule = f"must be at least {variants}, one for each variant of the {definition.search}, got {trials}"
+        yield Problem.at("budget.trials", f"{rule}: raise it, or set search to free")
+
+
 RULES = (
     objectives_differ,
     sampler_takes_several_objectives,
@@ -98,4 +116,5 @@ RULES = (
     confirmation_needs_one_objective,
     trials_are_given,
     sampler_has_dimensions_to_model,
+    race_is_possible,
 )

@@ -1,12 +1,14 @@
 """A search run, which is a trial of Optuna."""
 
+from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from optuna.trial import Trial, TrialState
 
-from search_spaces import Objective, StudyShape, TrialConfig, fixed_params
-from search_spaces.optuna import build_pruner, build_sampler, suggest
+from search_spaces import Objective, StudyShape, TrialConfig
+from search_spaces.optuna import build_pruner, build_sampler, given_params, suggest
 from service.storage.database.database import Database
 from service.storage.optuna import infeasible
 from service.storage.optuna import trials as optuna_trials
@@ -34,11 +36,14 @@ class SearchTrial:
         definition = lease.definition
         sampler = build_sampler(definition, _sampler_seed(definition, lease.ordinal))
         self._study = optuna_trials.load_study(db, lease.optuna_study_id, sampler, build_pruner(definition))
-        self._trial_id = asking.ask(db, self._study, lease, fixed_params(definition, lease.ordinal), again=again)
+        self._trial_id = asking.ask(db, self._study, lease, self._given, again=again)
         self._decided: frozenset[int] = frozenset()  # steps that an earlier holder has shown the pruner
         self.progress = Progress(definition.objectives)
         self.seeds = range(definition.repeats)
         self.tested_by: Objective | None = None
+
+    def _given(self) -> Mapping[str, Any] | None:
+        return given_params(self._study, self._definition, self._lease.ordinal)
 
     @cached_property
     def _trial(self) -> Trial:

@@ -18,13 +18,14 @@ def ask(
     db: Database,
     study: optuna.Study,
     lease: Lease,
-    fixed_params: Mapping[str, Any] | None = None,
+    given: Callable[[], Mapping[str, Any] | None] = lambda: None,
     *,
     again: bool = False,
 ) -> int:
     """Return the id of the run's trial: the one an earlier holder asked for, or a new one.
 
-    `again` is for a call after one that failed: its answer may have been lost.
+    `given` returns the parameters that a new trial is given; the sampler draws the others. `again` is for a call after
+    one that failed: its answer may have been lost.
 
     Raises:
         LeaseLost: the run has another holder by now; the trial of a stale holder would never end.
@@ -35,7 +36,8 @@ def ask(
         with db.engine.connect() as connection:
             trial_id = statements.trial_of_run(connection, optuna_study_id, lease.run_id)
     if trial_id is None:
-        return under_lease(db, lease, lambda: trials.create(db, optuna_study_id, lease.run_id, fixed_params))
+        params = given()
+        return under_lease(db, lease, lambda: trials.create(db, optuna_study_id, lease.run_id, params))
     trials.refresh(db, optuna_study_id)
     return trial_id
 

@@ -1,0 +1,123 @@
+"""Every variant has a search of its own: its sampler and its pruner know its trials alone."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from optuna import Study
+from optuna.distributions import BaseDistribution
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial, TrialState
+
+from search_spaces.optuna.given import given_to
+from search_spaces.optuna.seen import seen
+from search_spaces.race import Standing, contenders, next_variant
+from search_spaces.resolution import fixed_params, recorded_params
+from search_spaces.shape import StudyShape
+from search_spaces.trial_config import variant_of
+
+FEWEST_COMPLETE = 2  # trials of a variant, before one of it is pruned
+
+
+class WithinVariant(BaseSampler):
+    """Draws what is left open of a trial whose variant is given, from the variant's own trials.
+
+    The dimensions that make the variant are hidden: they have one value there.
+    """
+
+    def __init__(self, base: BaseSampler, definition: StudyShape) -> None:
+        self._base, self._definition = base, definition
+
+    def reseed_rng(self) -> None:
+        self._base.reseed_rng()
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return self._base.infer_relative_search_space(self._own(study, trial), trial)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        return self._base.sample_relative(self._own(study, trial), trial, search_space)
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        return self._base.sample_independent(self._own(study, trial), trial, param_name, param_distribution)
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        self._base.before_trial(self._own(study, trial), trial)
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        self._base.after_trial(self._own(study, trial), trial, state, values)
+
+    def _own(self, study: Study, trial: FrozenTrial) -> Study:
+        given = given_to(trial)
+        variant = variant_of({**self._definition.fixed, **given})
+        tell = Telling(self._definition)
+        return seen(study, lambda trials: (_without(each, given) for each in trials if tell(each) == variant))
+
+
+class WithinVariantPruner(BasePruner):
+    """Judges a trial against those of its own variant, when two of them are complete: variants learn at different
+    speeds."""
+
+    def __init__(self, base: BasePruner, definition: StudyShape) -> None:
+        self._base, self._tell = base, Telling(definition)
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        variant = self._tell(trial)
+        own = seen(study, lambda trials: [each for each in trials if self._tell(each) == variant])
+        complete = own.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        return len(complete) >= FEWEST_COMPLETE and self._base.prune(own, trial)
+
+
+class Telling:
+    """Tells a trial's variant, from what it was given or has drawn; each kind of trial is worked out once."""
+
+    def __init__(self, definition: StudyShape) -> None:
+        self._definition = definition
+        self._known: dict[tuple[Any, ...], str] = {}
+        self._telling = sorted({name for each in contenders(definition) for point in each.points for name in point})
+
+    def __call__(self, trial: FrozenTrial) -> str:
+        values = {**given_to(trial), **trial.params}
+        kind = tuple(values.get(name) for name in self._telling)
+        if kind not in self._known:
+            self._known[kind] = variant_of(recorded_params(self._definition, values))
+        return self._known[kind]
+
+
+def given_params(study: Study, definition: StudyShape, ordinal: int) -> Mapping[str, Any] | None:
+    """The parameters that the trial of this run is given: all of them by a grid, its variant by a race; else None."""
+    if not definition.is_race:
+        return fixed_params(definition, ordinal)
+    tell = Telling(definition)
+    standings = _standings(study.get_trials(deepcopy=False), tell, definition)
+    entered = contenders(definition)
+    chosen = next_variant(definition.search, entered, standings, ordinal=ordinal, trials=definition.trials)
+    had = standings.get(chosen.variant, Standing()).trials
+    return chosen.points[had % len(chosen.points)]
+
+
+def _standings(trials: Iterable[FrozenTrial], tell: Telling, definition: StudyShape) -> dict[str, Standing]:
+    cost = definition.objectives[0].cost
+    found: dict[str, Standing] = {}
+    for trial in trials:
+        variant = tell(trial)
+        before = found.get(variant, Standing())
+        best = before.best
+        if trial.state is TrialState.COMPLETE and trial.values:
+            best = min(best, cost(trial.values[0]))
+        found[variant] = Standing(before.trials + 1, best)
+    return found
+
+
+def _without(trial: FrozenTrial, names: Mapping[str, Any]) -> FrozenTrial:
+    """The trial as if it had never had these parameters."""
+    if names.keys().isdisjoint(trial.params):
+        return trial
+    less = FrozenTrial.__new__(FrozenTrial)
+    less.__dict__.update(trial.__dict__)
+    less._params = {name: value for name, value in trial._params.items() if name not in names}
+    less._distributions = {name: each for name, each in trial._distributions.items() if name not in names}
+    return less

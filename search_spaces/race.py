@@ -1,0 +1,96 @@
+"""How a search deals its trials to its variants."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, inf
+
+from search_spaces.conditions import Space, in_order, own_needs
+from search_spaces.dimensions import Value
+from search_spaces.grids import Params, assignments, boxes
+from search_spaces.phases import PHASES
+from search_spaces.shape import StudyShape
+from search_spaces.trial_config import variant_of
+from search_spaces.variants import needed_dimensions
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A variant in a search: the assignments of its dimensions that give it, and the number of its configurations."""
+
+    variant: str
+    points: Sequence[Params]
+    size: float  # inf where a dimension is an interval
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a variant has had so far."""
+
+    trials: int = 0  # of any state
+    best: float = inf  # the least cost of its complete trials
+
+
+def contenders(definition: StudyShape) -> list[Contender]:
+    """The variants of a study, in the order of their names.
+
+    A variant that some fixed or conditional dimension can give in several ways has several points, which its trials
+    take in turn.
+    """
+    space, fixed = definition.search_space, definition.fixed
+    needed = needed_dimensions(space)
+    telling = {name: dimension for name, dimension in space.items() if name in needed}
+    rest = {name: dimension for name, dimension in space.items() if name not in needed}
+    needs = own_needs(space)
+    points: dict[str, list[Params]] = {}
+    sizes: dict[str, float] = {}
+    for values in assignments(in_order(telling), telling, needs, fixed):
+        point = {space[name].parameter or name: value for name, value in values.items() if name in telling}
+        variant = variant_of({**fixed, **point})
+        points.setdefault(variant, []).append(point)
+        sizes[variant] = sizes.get(variant, 0.0) + _size(rest, values)
+    return [Contender(variant, points[variant], sizes[variant]) for variant in sorted(points)]
+
+
+def next_variant(
+    search: str, entered: Sequence[Contender], standings: Mapping[str, Standing], *, ordinal: int, trials: int
+) -> Contender:
+    """The variant that the run of this number, from 0, of `trials` is for.
+
+    At first every variant gets its equal share, whatever the results. Each later phase keeps a share of the variants,
+    those with the best trials, and serves the one that has had the fewest. A variant whose configurations are all
+    trained steps aside, as long as another has some left.
+    """
+    first, *later = PHASES[search]
+    start = ceil(first[1] * trials)
+    if ordinal < start or not later:
+        return _in_turn(entered, ordinal)
+    share, end = later[0][0], float(start)
+    for kept, part in later:
+        share, end = kept, end + part * trials
+        if ordinal < end:
+            break
+    standing = {each.variant: standings.get(each.variant, Standing()) for each in entered}
+    ranked = sorted(entered, key=lambda each: standing[each.variant].best)
+    alive = ranked[: max(1, ceil(share * len(ranked)))]
+    open_ = [each for each in alive if standing[each.variant].trials < each.size]
+    open_ = open_ or [each for each in ranked if standing[each.variant].trials < each.size] or alive
+    return min(open_, key=lambda each: standing[each.variant].trials)
+
+
+def _in_turn(entered: Sequence[Contender], ordinal: int) -> Contender:
+    """One after another; a variant leaves the round when it has had all of its configurations."""
+    level = 0.0
+    while True:
+        active = [each for each in entered if each.size > level]
+        if not active:
+            return entered[ordinal % len(entered)]
+        round_end = min(each.size for each in active)
+        if ordinal < (round_end - level) * len(active):
+            return active[ordinal % len(active)]
+        ordinal -= int((round_end - level) * len(active))
+        level = round_end
+
+
+def _size(rest: Space, values: Mapping[str, Value]) -> float:
+    """The number of configurations of the other dimensions under these values; inf if one of them is an interval."""
+    return sum(box.size or inf for box in boxes(rest, values))

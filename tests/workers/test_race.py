@@ -1,0 +1,54 @@
+"""A race over the real queue: every run is dealt to a variant once, also where its holder dies."""
+
+from collections import Counter
+
+from search_spaces import StudyDefinition, parse_definition
+from service.storage.database.database import Database
+from service.storage.fleet import workers
+from service.storage.records import Lease
+from service.storage.runs import claiming, holding
+from service.storage.states import RunState
+from service.storage.studies import studies, trials
+from tests.search_spaces.studies import categorical, raw, real
+from workers.runs.assignment import Ended
+from workers.runs.search_trial import SearchTrial
+from workers.trial.messages import EpochDone
+
+COSTS = {"dropout": 1.0, "dropconnect": 2.0, "gaussian_dropout": 3.0, "none": 4.0}
+NOISY = ["dropout", "dropconnect", "gaussian_dropout"]
+
+
+def race() -> StudyDefinition:
+    space = {"regularizer": categorical(*COSTS), "drop_rate": real(0.0, 0.9, when={"regularizer": NOISY})}
+    task = {"name": "digits", "epochs": 1}
+    return parse_definition(raw(search="race", task=task, search_space=space, budget={"trials": 20}))
+
+
+def test_a_race_deals_the_runs_of_a_queue_and_a_lost_one_keeps_its_variant(db: Database) -> None:
+    study = studies.create(db, race())
+    worker = workers.register(db, "host", 1, "cpu")
+
+    def claimed() -> Lease:
+        lease = claiming.claim(db, worker, 60)
+        assert lease is not None
+        return lease
+
+    dealt = []
+    for ordinal in range(20):
+        lease = claimed()
+        trial = SearchTrial(db, lease)
+        config = trial.prepare()
+        if ordinal % 7 == 3:  # its worker leaves, and the next one takes the same trial over
+            holding.hand_back(db, lease)
+            lease = claimed()
+            trial = SearchTrial(db, lease)
+            assert trial.prepare() == config
+        value = COSTS[config.regularizer] + config.drop_rate / 10
+        trial.take_in(EpochDone(0, 1, {"val_loss": value}))
+        holding.finish(db, lease, RunState.COMPLETE, tell=lambda trial=trial: trial.tell(Ended(RunState.COMPLETE)))
+        dealt.append(config.regularizer)
+    assert Counter(dealt[:9]) == {"none": 1, "dropout": 3, "dropconnect": 3, "gaussian_dropout": 2}
+    assert Counter(dealt[9:14]) == {"dropout": 3, "dropconnect": 2}
+    assert set(dealt[14:]) == {"dropout"}
+    assert len(db.optuna.get_all_trials(study.optuna_study_id)) == 20
+    assert all(trial.state is RunState.COMPLETE for trial in trials.page(db, study))
