@@ -124,6 +124,13 @@ class Option:
     label: str = ""
 
 
+# The drop rates of regularizers that cannot have all of them, as their classes check.
+RATES: Mapping[str, Within] = {
+    "masksembles": Within(least=0, most=5 / 6),  # a scale 1 / (1 - p) of at most 6
+    "variational_dropout": Within(above=0, most=0.5),  # alpha = p / (1 - p) of at most 1
+    "concrete_dropout": Within(above=0, below=1),
+}
+
 # The class of a regularizer has the defaults, in its `options`.
 OPTIONS: Mapping[str, Option] = {
     "noise": Option(

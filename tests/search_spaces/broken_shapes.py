@@ -16,8 +16,8 @@ SHAPES: list[tuple[dict[Any, Any], str]] = [
     (raw(nam="x"), "nam is no known field: did you mean name?"),
     (
         raw(**{"a\nb": 1}),
-        '["a\\nb"] is no known field: known are schema_version, name, description, task, '
-        "objectives, search_space, fixed, sampler, pruner, search, budget, priority, seed, repeats, confirmation, retries",
+        '["a\\nb"] is no known field: known are schema_version, name, description, task, objectives, '
+        "search_space, fixed, sampler, pruner, search, budget, priority, seed, repeats, confirmation, retries",
     ),
     (raw() | {3: 4}, "definition must have text for its keys, got 3"),
     (raw(schema_version=2), "schema_version must be 1, got 2"),

@@ -1,0 +1,62 @@
+"""Drop rates that a regularizer cannot have are refused with the definition, and no others."""
+
+import pytest
+from torch import nn
+
+from pernodedrop import regularize
+from search_spaces import InvalidDefinition
+from search_spaces.parameters import RATES
+from tests.search_spaces.studies import categorical, real, study
+
+TRIED = (0.0, 1e-6, 0.3, 0.5, 0.5000001, 0.83, 0.834, 0.9, 0.999)
+
+
+@pytest.mark.parametrize("regularizer", RATES)
+@pytest.mark.parametrize("rate", TRIED)
+def test_the_table_says_what_the_layers_say(regularizer: str, rate: float) -> None:
+    """Both in one place would need torch, which the controller has not."""
+    model = nn.Sequential(nn.Linear(8, 256), nn.ReLU(), nn.Linear(256, 2))
+    try:
+        regularize(model, regularizer, lambda name, _: name == "2", drop_rate=rate)
+        built = True
+    except ValueError:
+        built = False
+    assert built == (RATES[regularizer].refusal(rate) is None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (
+            {"search_space": {"regularizer": categorical("dropout", "masksembles"), "drop_rate": real(0.1, 0.9)}},
+            "search_space.drop_rate.high must be at most 0.833333, got 0.9 for masksembles: give masksembles a range "
+            "of its own (parameter: drop_rate, when: {regularizer: ...})",
+        ),
+        (
+            {"fixed": {"regularizer": "variational_dropout"}, "search_space": {"drop_rate": categorical(0.2, 0.8)}},
+            "search_space.drop_rate.choices[1] must be at most 0.5, got 0.8 for variational_dropout: give "
+            "variational_dropout a range of its own (parameter: drop_rate, when: {regularizer: ...})",
+        ),
+        (
+            {
+                "fixed": {"drop_rate": 0.0},
+                "search_space": {"regularizer": categorical("none", "concrete_dropout")},
+            },
+            "fixed.drop_rate must be above 0, got 0.0 for concrete_dropout",
+        ),
+    ],
+)
+def test_a_rate_that_fails_in_every_trial_is_refused(changes: dict[str, object], line: str) -> None:
+    with pytest.raises(InvalidDefinition) as refused:
+        study(**changes)
+    assert str(refused.value) == line
+
+
+def test_a_range_that_never_meets_the_regularizer_is_taken() -> None:
+    study(
+        search_space={
+            "regularizer": categorical("dropout", "masksembles"),
+            "drop_rate": real(0.1, 0.9, when={"regularizer": "dropout"}),
+            "few": real(0.0, 0.8, parameter="drop_rate", when={"regularizer": "masksembles"}),
+        }
+    )
