@@ -124,8 +124,13 @@ class Option:
     label: str = ""
 
 
-# The drop rates of regularizers that cannot have all of them, as their classes check.
-RATES: Mapping[str, Within] = {
+# The drop rates of regularizers that cannot have all of them, as their classes check; None: it has none.
+RATES: Mapping[str, Within | None] = {
+    "none": None,
+    "standout": None,
+    "ninr": None,
+    "sparse_variational_dropout": None,
+    "gradient_noise": None,
     "masksembles": Within(least=0, most=5 / 6),  # a scale 1 / (1 - p) of at most 6
     "variational_dropout": Within(above=0, most=0.5),  # alpha = p / (1 - p) of at most 1
     "concrete_dropout": Within(above=0, below=1),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from math import ceil, inf
 
 from search_spaces.conditions import Space, in_order, own_needs
@@ -11,6 +12,9 @@ from search_spaces.phases import PHASES
 from search_spaces.shape import StudyShape
 from search_spaces.trial_config import variant_of
 from search_spaces.variants import needed_dimensions
+
+MOST_POINTS = 1_000
+MOST_BOXES = 100  # for each of the points
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ def contenders(definition: StudyShape) -> list[Contender]:
     """The variants of a study, in the order of their names.
 
     A variant that some fixed or conditional dimension can give in several ways has several points, which its trials
-    take in turn.
+    take in turn. There are none where there would be more than MOST_POINTS of these.
     """
     space, fixed = definition.search_space, definition.fixed
     needed = needed_dimensions(space)
@@ -43,7 +47,9 @@ def contenders(definition: StudyShape) -> list[Contender]:
     needs = own_needs(space)
     points: dict[str, list[Params]] = {}
     sizes: dict[str, float] = {}
-    for values in assignments(in_order(telling), telling, needs, fixed):
+    for number, values in enumerate(assignments(in_order(telling), telling, needs, fixed)):
+        if number == MOST_POINTS:
+            return []
         point = {space[name].parameter or name: value for name, value in values.items() if name in telling}
         variant = variant_of({**fixed, **point})
         points.setdefault(variant, []).append(point)
@@ -92,5 +98,6 @@ def _in_turn(entered: Sequence[Contender], ordinal: int) -> Contender:
 
 
 def _size(rest: Space, values: Mapping[str, Value]) -> float:
-    """The number of configurations of the other dimensions under these values; inf if one of them is an interval."""
-    return sum(box.size or inf for box in boxes(rest, values))
+    """The number of configurations of the other dimensions under these values; inf for an interval, and for many."""
+    sizes = [box.size or inf for box in islice(boxes(rest, values), MOST_BOXES + 1)]
+    return sum(sizes) if len(sizes) <= MOST_BOXES else inf

@@ -7,6 +7,7 @@ from search_spaces.definition import StudyDefinition
 from search_spaces.dimensions import Dimension
 from search_spaces.narrowing import CannotNarrow, numbers, shown, with_values
 from search_spaces.parsing import parse_definition
+from search_spaces.race import contenders
 from search_spaces.variants import variants_of, with_variants
 
 MARK = "-scaled"
@@ -58,6 +59,8 @@ def scaled(definition: StudyDefinition, scale: Scale) -> StudyDefinition:
     smaller = definition.model_copy(update=parts)
     budget = definition.budget.model_copy(update={"trials": _trials(smaller, scale.trials)})
     smaller = smaller.model_copy(update={"budget": budget})
+    if smaller.is_race and smaller.trials < len(contenders(smaller)):
+        smaller = smaller.model_copy(update={"search": "free"})
     left = "; ".join(_left(definition, smaller))
     if not left:
         return definition

@@ -17,6 +17,8 @@ def rates_suit_their_regularizers(definition: StudyShape) -> Iterator[Problem]:
         return  # an own task may use these names for layers of its own
     needs = all_needs(space)
     for regularizer, domain in RATES.items():
+        if domain is None:
+            continue
         for name, dimension in space.items():
             if (dimension.parameter or name) != "drop_rate" or not _meet(definition, needs, needs[name], regularizer):
                 continue

@@ -97,10 +97,19 @@ def race_is_possible(definition: StudyShape) -> Iterator[Problem]:
         yield Problem.at("search", f"{rule}, got {shown(definition.search)}")
 
 
+def race_needs_one_objective(definition: StudyShape) -> Iterator[Problem]:
+    if len(definition.objectives) > 1 and definition.search == "race":
+        yield Problem.at("search", 'must be fair or free with several objectives, got "race"')
+
+
 def race_has_a_trial_for_every_variant(definition: StudyShape) -> Iterator[Problem]:
     if not definition.is_race:
         return
     variants, trials = len(contenders(definition)), definition.trials
+    if not variants:
+        yield Problem.at(
+            "search", f'has too many variants to deal trials to, got "{definition.search}": set it to free'
+        )
     if trials < variants:
         rule = f"must be at least {variants}, one for each variant of the {definition.search}, got {trials}"
         yield Problem.at("budget.trials", f"{rule}: raise it, or set search to free")
@@ -117,4 +126,5 @@ RULES = (
     trials_are_given,
     sampler_has_dimensions_to_model,
     race_is_possible,
+    race_needs_one_objective,
 )

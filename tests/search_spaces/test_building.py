@@ -46,7 +46,7 @@ def searched(definition: StudyDefinition, seed: int, trials: int = 12) -> list[d
 
 @pytest.mark.parametrize(("options", "kind"), SAMPLERS)
 def test_a_sampler_is_built_by_name_and_searches(options: dict[str, Any], kind: type[samplers.BaseSampler]) -> None:
-    definition = study(search_space=SPACE, sampler=options)
+    definition = study(search_space=SPACE, sampler=options, search="free")
     assert type(build_sampler(definition, seed=1)) is kind
     one = searched(definition, seed=1)
     assert one == searched(definition, seed=1)
@@ -55,7 +55,7 @@ def test_a_sampler_is_built_by_name_and_searches(options: dict[str, Any], kind: 
 
 @pytest.mark.parametrize("name", ["tpe", "random", "cmaes", "nsgaii"])
 def test_processes_with_different_seeds_draw_differently(name: str) -> None:
-    definition = study(search_space=SPACE, sampler={"name": name})
+    definition = study(search_space=SPACE, sampler={"name": name}, search="free")
     assert searched(definition, seed=1) != searched(definition, seed=2)
 
 

@@ -6,11 +6,11 @@ from collections import Counter
 import optuna
 import pytest
 
-from search_spaces import InvalidDefinition, StudyDefinition, load_preset, parse_definition, preset_names
+from search_spaces import InvalidDefinition, StudyDefinition, StudyShape, load_preset, parse_definition, preset_names
 from search_spaces.optuna import build_pruner, build_sampler, given_params, suggest
 from search_spaces.optuna.within import WithinVariant, WithinVariantPruner
 from search_spaces.race import Contender, Standing, contenders, next_variant
-from tests.search_spaces.studies import categorical, real, study
+from tests.search_spaces.studies import categorical, own, real, study
 
 REGULARIZERS = categorical("none", "dropout", "dropconnect", "pernodedrop")
 RATE = real(0.0, 0.9, step=0.1, when={"regularizer": ["dropout", "dropconnect", "pernodedrop"]})
@@ -136,3 +136,63 @@ def test_a_race_that_cannot_be_run_is_refused(changes: dict[str, object], line: 
     with pytest.raises(InvalidDefinition) as refused:
         race(40, **changes)
     assert str(refused.value) == line
+
+
+@pytest.mark.parametrize(
+    ("changes", "search"),
+    [
+        ({}, "race"),
+        ({"search": "free"}, "free"),
+        ({"search_space": {"drop_rate": RATE | {"when": {}}}}, "free"),  # one variant
+        ({"budget": {"trials": 3}}, "free"),  # fewer trials than variants
+        ({"sampler": {"name": "grid"}, "budget": None}, "free"),
+        ({"objectives": [{"metric": "val_loss"}, {"metric": "val_ece"}], "sampler": {"name": "nsgaii"}}, "free"),
+    ],
+)
+def test_a_study_that_compares_variants_is_a_race(changes: dict[str, object], search: str) -> None:
+    definition = study(
+        **{"search_space": {"regularizer": REGULARIZERS, "drop_rate": RATE}, "budget": {"trials": 40}, **changes}
+    )
+    assert definition.search == search
+    assert StudyShape.model_validate(definition.model_dump(mode="json")).search == search
+
+
+def test_a_study_stored_before_there_were_races_stays_free() -> None:
+    stored = race(40).model_dump(mode="json")
+    del stored["search"]
+    assert not StudyShape.model_validate(stored).is_race
+
+
+def test_a_dimension_without_effect_is_not_drawn() -> None:
+    definition = study(
+        search_space={
+            "regularizer": categorical("none", "dropout", "standout", "pernodedrop"),
+            "stir_type": categorical("bernoulli", "gaussian"),
+            "drop_rate": real(0.0, 0.9, step=0.1),
+            "beta": categorical(0.0, 1.0),
+            "units": categorical(32, 64),
+        },
+        budget={"trials": 100},
+    )
+    assert {name: each.when for name, each in definition.search_space.items() if each.when} == {
+        "stir_type": {"regularizer": ("pernodedrop",)},
+        "drop_rate": {"regularizer": ("dropout", "pernodedrop")},
+        "beta": {"regularizer": ("standout",)},
+    }
+    sizes = {contender.variant: contender.size for contender in contenders(definition)}
+    assert sizes["none"] == 2
+    assert sizes["dropout"] == 20
+
+
+def test_an_own_task_gives_its_parameters_their_sense() -> None:
+    space = {"regularizer": categorical("none", "dropout"), "drop_rate": real(0.0, 0.9)}
+    definition = parse_definition(own(space, budget={"trials": 20}))
+    assert not any(dimension.when for dimension in definition.search_space.values())
+
+
+def test_a_study_of_ever_so_many_variants_is_no_race() -> None:
+    many = {f"part{number}": categorical(1, 2) for number in range(12)}
+    last = categorical("dropout", "none", when={name: [1] for name in many})
+    definition = parse_definition(own({**many, "regularizer": last}, budget={"trials": 10_000}))
+    assert contenders(definition) == []
+    assert definition.search == "free"

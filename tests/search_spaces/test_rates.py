@@ -11,7 +11,7 @@ from tests.search_spaces.studies import categorical, real, study
 TRIED = (0.0, 1e-6, 0.3, 0.5, 0.5000001, 0.83, 0.834, 0.9, 0.999)
 
 
-@pytest.mark.parametrize("regularizer", RATES)
+@pytest.mark.parametrize("regularizer", [name for name, domain in RATES.items() if domain is not None])
 @pytest.mark.parametrize("rate", TRIED)
 def test_the_table_says_what_the_layers_say(regularizer: str, rate: float) -> None:
     """Both in one place would need torch, which the controller has not."""
@@ -21,7 +21,9 @@ def test_the_table_says_what_the_layers_say(regularizer: str, rate: float) -> No
         built = True
     except ValueError:
         built = False
-    assert built == (RATES[regularizer].refusal(rate) is None)
+    domain = RATES[regularizer]
+    assert domain is not None
+    assert built == (domain.refusal(rate) is None)
 
 
 @pytest.mark.parametrize(
