@@ -9,6 +9,7 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 
 from search_spaces.optuna.distinct import DistinctSampler
+from search_spaces.optuna.ordered import OrderedPruner, OrderedSampler
 from search_spaces.optuna.within import WithinVariant, WithinVariantPruner
 from search_spaces.shape import StudyShape
 
@@ -19,7 +20,9 @@ def build_sampler(definition: StudyShape, seed: int) -> BaseSampler:
         sampler = definition.sampler.build(seed=seed, shared_seed=definition.search_seed)
     if definition.sampler.repeats_itself:
         sampler = DistinctSampler(sampler, definition, seed)
-    return WithinVariant(sampler, definition) if definition.is_race else sampler
+    if definition.is_race:
+        sampler = WithinVariant(sampler, definition)
+    return sampler if definition.sampler.lag is None else OrderedSampler(sampler, definition.sampler.lag)
 
 
 def build_pruner(definition: StudyShape) -> BasePruner:
@@ -27,7 +30,9 @@ def build_pruner(definition: StudyShape) -> BasePruner:
     objective, epochs, repeats = definition.objectives[0], definition.task.epochs, definition.repeats
     with experimental_parts_accepted():
         pruner = definition.pruner.build(objective=objective, epochs=epochs, repeats=repeats)
-    return WithinVariantPruner(pruner, definition) if definition.is_race else pruner
+    if definition.is_race:
+        pruner = WithinVariantPruner(pruner, definition)
+    return pruner if definition.sampler.lag is None else OrderedPruner(pruner, definition.sampler.lag)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A study of which only some trials are seen, by a sampler or a pruner."""
+"""A study of which a sampler or a pruner sees a part."""
 
 from collections.abc import Callable, Container, Iterable
 from copy import deepcopy as copied
@@ -9,15 +9,32 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 Selection = Callable[[list[FrozenTrial]], Iterable[FrozenTrial]]
+QMC = "qmc:"  # what the names of a study's attributes begin with where Optuna's QMC counts its draws
 
 
-def seen(study: Study, selection: Selection) -> Study:
-    """The same study with the trials that `selection` leaves of all; what is written to it is written to the study."""
-    return Study(study.study_name, _Selected(study._storage, selection), study.sampler, study.pruner)
+def seen(study: Study, selection: Selection, *, draws: int | None = None) -> Study:
+    """The same study with the trials that `selection` makes of all; what is written to it is written to the study.
+
+    `draws` is the number of draws before this one, for QMC, which counts them itself otherwise. Then the study has the
+    same name everywhere, by which Hyperband divides trials.
+    """
+    part = Study(
+        study.study_name, _Part(study._storage, study._study_id, selection, draws), study.sampler, study.pruner
+    )
+    if draws is not None:
+        part.study_name = "study"
+    return part
+
+
+def changed(trial: FrozenTrial, **attributes: Any) -> FrozenTrial:
+    """The trial with other attributes, by Optuna's own names for them; what it holds is shared, not copied."""
+    other = FrozenTrial.__new__(FrozenTrial)
+    other.__dict__.update(trial.__dict__, **attributes)
+    return other
 
 
 def _passed_on(name: str) -> Callable[..., Any]:
-    def method(self: "_Selected", *args: Any, **options: Any) -> Any:
+    def method(self: "_Part", *args: Any, **options: Any) -> Any:
         return getattr(self.whole, name)(*args, **options)
 
     return method
@@ -27,9 +44,12 @@ def _passed_on(name: str) -> Callable[..., Any]:
 _Whole = type("_Whole", (BaseStorage,), {name: _passed_on(name) for name in BaseStorage.__abstractmethods__})
 
 
-class _Selected(_Whole):  # type: ignore[valid-type, misc]
-    def __init__(self, whole: BaseStorage, selection: Selection) -> None:
-        self.whole, self._selection = whole, selection
+class _Part(_Whole):  # type: ignore[valid-type, misc]
+    def __init__(self, whole: BaseStorage, study_id: int, selection: Selection, draws: int | None) -> None:
+        self.whole, self._study_id, self._selection, self._draws = whole, study_id, selection, draws
+
+    def get_study_id_from_name(self, study_name: str) -> int:
+        return self._study_id
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
@@ -37,3 +57,18 @@ class _Selected(_Whole):  # type: ignore[valid-type, misc]
         trials = list(self._selection(self.whole.get_all_trials(study_id, deepcopy=False)))
         trials = trials if states is None else [trial for trial in trials if trial.state in states]
         return copied(trials) if deepcopy else trials
+
+    def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
+        attributes: dict[str, Any] = self.whole.get_study_system_attrs(study_id)
+        return attributes if self._draws is None else _Counted(attributes, self._draws)
+
+
+class _Counted(dict[str, Any]):
+    """Attributes by which QMC has made so many draws."""
+
+    def __init__(self, attributes: dict[str, Any], draws: int) -> None:
+        super().__init__(attributes)
+        self._draws = draws
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self._draws - 1 if name.startswith(QMC) else super().get(name, default)

@@ -10,7 +10,8 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from search_spaces.optuna.given import given_to
-from search_spaces.optuna.seen import seen
+from search_spaces.optuna.ordered import past
+from search_spaces.optuna.seen import changed, seen
 from search_spaces.race import Standing, contenders, next_variant
 from search_spaces.resolution import fixed_params, recorded_params
 from search_spaces.shape import StudyShape
@@ -92,7 +93,8 @@ def given_params(study: Study, definition: StudyShape, ordinal: int) -> Mapping[
     if not definition.is_race:
         return fixed_params(definition, ordinal)
     tell = Telling(definition)
-    standings = _standings(study.get_trials(deepcopy=False), tell, definition)
+    trials, lag = study.get_trials(deepcopy=False), definition.sampler.lag
+    standings = _standings(trials if lag is None else past(trials, ordinal, lag), tell, definition)
     entered = contenders(definition)
     chosen = next_variant(definition.search, entered, standings, ordinal=ordinal, trials=definition.trials)
     had = standings.get(chosen.variant, Standing()).trials
@@ -116,8 +118,5 @@ def _without(trial: FrozenTrial, names: Mapping[str, Any]) -> FrozenTrial:
     """The trial as if it had never had these parameters."""
     if names.keys().isdisjoint(trial.params):
         return trial
-    less = FrozenTrial.__new__(FrozenTrial)
-    less.__dict__.update(trial.__dict__)
-    less._params = {name: value for name, value in trial._params.items() if name not in names}
-    less._distributions = {name: each for name, each in trial._distributions.items() if name not in names}
-    return less
+    left = {name: value for name, value in trial.params.items() if name not in names}
+    return changed(trial, _params=left, _distributions={name: trial.distributions[name] for name in left})

@@ -89,6 +89,12 @@ def modelled(dimension: Dimension, models: Models, definition: StudyShape) -> bo
     return not single and is_unconditional(dimension, definition.fixed)
 
 
+def patience_needs_no_order(definition: StudyShape) -> Iterator[Problem]:
+    """Patience counts results as they come, which differs between fleets."""
+    if definition.budget.patience is not None and definition.sampler.lag is not None:
+        yield Problem.at("budget.patience", f"must be left out with sampler.lag, got {definition.budget.patience}")
+
+
 def race_is_possible(definition: StudyShape) -> Iterator[Problem]:
     if definition.search == "free":
         return
@@ -125,6 +131,7 @@ RULES = (
     confirmation_needs_one_objective,
     trials_are_given,
     sampler_has_dimensions_to_model,
+    patience_needs_no_order,
     race_is_possible,
     race_needs_one_objective,
 )

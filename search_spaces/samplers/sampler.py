@@ -32,6 +32,13 @@ class SamplerPart(Part):
     seed: Seed | None = Field(
         default=None, description="This seed decides the search's order; the default is the study's seed."
     )
+    lag: int | None = Field(
+        default=None,
+        ge=1,
+        le=10_000,
+        description="Run n begins when all runs below n - lag have ended, and follows from their results alone: the "
+        "same definition gives the same study, whatever the fleet. At most lag + 1 runs are trained at once.",
+    )
     name: str
 
     @classmethod
@@ -52,4 +59,4 @@ class SamplerPart(Part):
     @property
     def options(self) -> dict[str, Any]:
         """The options that only this sampler has, by name."""
-        return self.model_dump(exclude={"name", "seed"})
+        return self.model_dump(exclude={"name", "seed", "lag"})

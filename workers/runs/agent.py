@@ -107,6 +107,10 @@ class Agent:
                 continue
             try:
                 lease = self._next(rounds)
+                if lease is None and claiming.is_held_up(self._db):
+                    self._seat.idle()
+                    self._rest(min(self._options.poll, NAP_S))
+                    continue
                 if lease is None and self._options.exit_when_idle:
                     rounds.sweep()
                     return

@@ -11,6 +11,7 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from search_spaces.optuna.ordered import ORDINAL
 from service.storage.optuna.statements import FAIL_REASON, RUN
 from service.storage.states import storable
 
@@ -33,8 +34,16 @@ def id_of(study: optuna.Study) -> int:
     return study._study_id
 
 
-def create(db: Opened, optuna_study_id: int, run_id: int, fixed_params: Mapping[str, Any] | None = None) -> int:
-    """Create a running trial that is marked with its run, and return its id.
+def create(
+    db: Opened,
+    optuna_study_id: int,
+    run_id: int,
+    fixed_params: Mapping[str, Any] | None = None,
+    *,
+    ordinal: int | None = None,
+) -> int:
+    """Create a running trial that is marked with its run, in a search that has a lag also with the run's place, and
+    return its id.
 
     `study.ask()` cannot mark a trial in the transaction that creates it, so a worker that died in between would
     leave a trial without a run that never ends; a template can.
@@ -48,7 +57,7 @@ def create(db: Opened, optuna_study_id: int, run_id: int, fixed_params: Mapping[
         datetime_complete=None,
         params={},
         distributions={},
-        user_attrs={RUN: run_id},
+        user_attrs={RUN: run_id} | ({} if ordinal is None else {ORDINAL: ordinal}),
         system_attrs={"fixed_params": dict(fixed_params)} if fixed_params is not None else {},
         intermediate_values={},
     )

@@ -43,6 +43,15 @@ _ADOPT = sa.text(
     """
 )
 
+# Where the search has a lag, a run begins when all below it have been asked for, and all below n - lag have ended. One
+# that another claim has locked still waits.
+_IN_ORDER = """
+    (s.definition->'sampler'->>'lag' IS NULL OR s.stage <> 'search' OR NOT EXISTS (
+        SELECT FROM fleet.runs o WHERE o.study_id = s.id AND o.state IN ('waiting', 'running') AND o.id < r.id
+            AND (o.state = 'waiting' OR o.trial_id IS NULL
+                OR o.ordinal < r.ordinal - (s.definition->'sampler'->>'lag')::int)))
+"""
+
 # The highest priority first; among equals the study with the fewest running runs, then the oldest. The inner
 # query reads one index entry a study, however long the queue. The studies are ordered before the join: a sort
 # after it would lock a run of every study, and hide those runs from others.
@@ -50,17 +59,27 @@ _TAKE = sa.text(
     f"""
     WITH next AS (
         SELECT r.id, s.started_at IS NULL AS first FROM (
-            SELECT id, started_at, priority,
+            SELECT id, started_at, priority, stage, definition,
                 (SELECT count(*) FROM fleet.runs WHERE study_id = studies.id AND state = 'running') AS running
             FROM fleet.studies
             WHERE state = 'running' AND finished_at IS NULL
                 AND (stage <> 'search' OR closing IS NULL AND coalesce(now() < started_at
                     + make_interval(secs => (definition->'budget'->>'wall_time')::float), true))
             ORDER BY priority DESC, running, id) s CROSS JOIN LATERAL (
-            SELECT id FROM fleet.runs WHERE study_id = s.id AND state = 'waiting'
+            SELECT id, ordinal FROM fleet.runs WHERE study_id = s.id AND state = 'waiting'
             ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) r
+        WHERE {_IN_ORDER}
         ORDER BY s.priority DESC, s.running, s.id LIMIT 1)
     {_LEASED}
+    """
+)
+
+_HELD_UP = sa.text(
+    """
+    SELECT EXISTS (SELECT FROM fleet.studies s WHERE state = 'running' AND finished_at IS NULL AND stage = 'search'
+        AND closing IS NULL AND definition->'sampler'->>'lag' IS NOT NULL
+        AND EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND state = 'waiting')
+        AND EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND state = 'running'))
     """
 )
 
@@ -90,6 +109,12 @@ def claim(db: Database, worker_id: str, seconds: float) -> Lease | None:
     elif supply.fill_empty(db):
         lease = _claim(db, values)
     return lease
+
+
+def is_held_up(db: Database) -> bool:
+    """Whether a run waits for those before it, in a search that has a lag: it may begin at any moment."""
+    with db.engine.connect() as connection:
+        return bool(connection.execute(_HELD_UP).scalar_one())
 
 
 def _claim(db: Database, values: Mapping[str, object]) -> Lease | None:

@@ -1,0 +1,90 @@
+"""A search in the order of its queue: what is drawn follows from the runs before it, not from who was faster."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from optuna import Study
+from optuna.distributions import BaseDistribution
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial, TrialState
+
+from search_spaces.optuna.given import GIVEN
+from search_spaces.optuna.seen import changed, seen
+
+ORDINAL = "ordinal"  # the attribute of a trial with its run's place in the study, from 0
+
+
+class OrderedSampler(BaseSampler):
+    """Draws for run n from the results of the runs below n - lag, and from the parameters of those in between."""
+
+    def __init__(self, base: BaseSampler, lag: int) -> None:
+        self._base, self._lag = base, lag
+
+    def reseed_rng(self) -> None:
+        self._base.reseed_rng()
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return self._base.infer_relative_search_space(*ordered(study, trial, self._lag))
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        return self._base.sample_relative(*ordered(study, trial, self._lag), search_space)
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        return self._base.sample_independent(*ordered(study, trial, self._lag), param_name, param_distribution)
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        self._base.before_trial(*ordered(study, trial, self._lag))
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        self._base.after_trial(*ordered(study, trial, self._lag), state, values)
+
+
+class OrderedPruner(BasePruner):
+    """Judges run n by the curves of the runs below n - lag."""
+
+    def __init__(self, base: BasePruner, lag: int) -> None:
+        self._base, self._lag = base, lag
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        return self._base.prune(*ordered(study, trial, self._lag))
+
+
+def ordered(study: Study, trial: FrozenTrial, lag: int) -> tuple[Study, FrozenTrial]:
+    """The study as this trial may see it, and the trial with its run's place for a number."""
+    ordinal = trial.user_attrs[ORDINAL]
+    own = seen(study, lambda trials: past(trials, ordinal, lag), draws=ordinal)
+    return own, changed(trial, _number=ordinal)
+
+
+def past(trials: Iterable[FrozenTrial], ordinal: int, lag: int) -> list[FrozenTrial]:
+    """The trials as the run of this place may see them: in the order of their runs, the last `lag` as they began."""
+    placed = sorted((each for each in trials if each.user_attrs.get(ORDINAL, ordinal + 1) <= ordinal), key=_place)
+    return [_told(each) if ordinal - lag <= _place(each) < ordinal else _numbered(each) for each in placed]
+
+
+def _place(trial: FrozenTrial) -> int:
+    place: int = trial.user_attrs[ORDINAL]
+    return place
+
+
+def _numbered(trial: FrozenTrial) -> FrozenTrial:
+    return changed(trial, _number=_place(trial))
+
+
+def _told(trial: FrozenTrial) -> FrozenTrial:
+    """What was known of the trial when it began."""
+    given = {name: value for name, value in trial.system_attrs.items() if name == GIVEN}
+    return changed(
+        trial,
+        _number=_place(trial),
+        state=TrialState.RUNNING,
+        _values=None,
+        datetime_complete=None,
+        intermediate_values={},
+        _system_attrs=given,
+    )
