@@ -101,8 +101,9 @@ def joint_nll(
         raise ValueError(f"joint_nll needs groups of 1 to {inputs} inputs, as many as there are, got size {size}")
     device = "cpu" if generator is None else generator.device
     order = torch.randperm(inputs, generator=generator, device=device)[: inputs // size * size].to(outputs.device)
-    of_truth = _log_of_truth(outputs, targets, kind)[:, order].unflatten(1, (-1, size)).sum(-1)  # S, groups
-    return -_log_mean(of_truth).mean() / size
+    of_truth = _log_of_truth(outputs, targets, kind)[:, order]
+    together = of_truth.reshape(len(outputs), -1, size).sum(-1)  # S, groups
+    return -_log_mean(together).mean() / size
 
 
 def pass_correlation(outputs: Tensor, kind: Kind) -> Tensor:
@@ -130,7 +131,7 @@ def pass_correlation(outputs: Tensor, kind: Kind) -> Tensor:
 def _part_by_part(outputs: Tensor, figures: Callable[[Tensor], tuple[Tensor, ...]]) -> list[Tensor]:
     """The figures (N, ...) of outputs (S, N, C), computed for a part of the inputs at a time."""
     size = max(1, AT_ONCE // outputs[:, :1].numel()) if outputs.shape[1] else 1
-    parts = [figures(part) for part in outputs.split(size, dim=1)]
+    parts = [figures(part) for part in torch.split(outputs, size, dim=1)]
     return [torch.cat(column) for column in zip(*parts, strict=True)]
 
 
