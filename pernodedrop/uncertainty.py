@@ -149,10 +149,10 @@ def _uncertainty(outputs: Tensor, kind: Kind) -> tuple[Tensor, ...]:
     log_p = _log_probabilities(outputs, kind)  # S, N, decisions, outcomes
     log_mean = _log_mean(log_p)
     log_probabilities = log_mean[:, 0] if kind == "softmax" else log_mean[..., 1]
-    total, aleatoric = _entropy(log_mean), _mean_over_passes(log_p, _entropy)
+    total, aleatoric = _entropy(log_mean), _entropy(log_p).mean(0)
     if passes == 1:
         return log_probabilities, total, total, torch.zeros_like(total), torch.zeros_like(total)
-    one_out = _mean_over_passes(_log_mean_of_others(log_p), _entropy)
+    one_out = _entropy(_log_mean_of_others(log_p)).mean(0)
     agree = (log_p == log_p[0]).flatten(2).all(-1).all(0)  # else rounding would rank such inputs
     epistemic = torch.where(agree, 0.0, passes * total - (passes - 1) * one_out - aleatoric)
     return log_probabilities, total, aleatoric, epistemic, torch.where(agree, 0.0, total - aleatoric)
@@ -167,14 +167,9 @@ def _log_mean_of_others(log_p: Tensor) -> Tensor:
     return torch.logaddexp(before, after) - math.log(len(log_p) - 1)
 
 
-def _mean_over_passes(log_p: Tensor, figure: Callable[[Tensor], Tensor]) -> Tensor:
-    """The mean of a figure of each pass, one at a time: no copy of all of them is made."""
-    return torch.stack([figure(of_pass) for of_pass in log_p]).mean(0)
-
-
 def _entropy(log_p: Tensor) -> Tensor:
-    """The entropy (N,) of log-probabilities (N, decisions, outcomes), summed over the decisions."""
-    return -(log_p.exp() * log_p.clamp_min(_LEAST)).flatten(1).sum(-1)
+    """The entropy (...) of log-probabilities (..., decisions, outcomes), summed over the decisions."""
+    return -(log_p.exp() * log_p.clamp_min(_LEAST)).sum((-2, -1))
 
 
 def _log_mean(log_p: Tensor) -> Tensor:
