@@ -67,7 +67,7 @@ def test_the_pages_inputs_out_of_distribution_are_what_the_interface_asks_for(tu
     sets = names["out_of_distribution"](tumours, "noise", CPU)
     assert [(each.name, each.kind, each.level) for each in sets] == [(f"noise_{k}", "shift", k) for k in (1, 2, 3)]
     assert all(each.x.shape == tumours.splits(CPU).test_x.shape and len(each.y) == len(each.x) for each in sets)
-    with pytest.raises(ValueError, match="named 'fog': there is noise$"):
+    with pytest.raises(ValueError, match=r"named 'fog': there is noise$"):
         names["out_of_distribution"](tumours, "fog", CPU)
     with pytest.raises(ValueError, match=r"^task own_task:Tumours offers no inputs out of distribution, got 'noise'$"):
         tumours.out_of_distribution("noise", CPU)
