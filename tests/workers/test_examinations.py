@@ -2,7 +2,7 @@
 
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +16,10 @@ from service.storage.audit import audit, findings
 from service.storage.database.database import Database
 from service.storage.records import Examination, StudyRecord
 from service.storage.states import RunState, Stage
-from service.storage.studies import examinations, studies, trials
+from service.storage.studies import curves, examinations, studies, trials
 from tests.workers.conftest import StartWorker, finished, own_study, until
 from tests.workers.examining import exact, order, reports
+from tests.workers.test_checkpoints import figures
 from workers.runs.expected import Expected
 from workers.trial.channel import Message
 from workers.trial.examined import heard, told
@@ -71,7 +72,10 @@ def test_examinations_survive_the_death_of_the_trial_and_of_the_worker(
         evaluation=study.definition.evaluation,
         run_id=run.run_id,
     )
-    made = sorted(exact(list(reports(undisturbed))), key=lambda one: (one[1], one[3]))
+    whole = list(reports(undisturbed))
+    recorded_epochs = [(*key, _timeless(of)) for key, of in curves.epochs_of_run(db, run.run_id).items()]
+    assert recorded_epochs == [(repeat, epoch, _timeless(of)) for repeat, epoch, of in figures(whole)]
+    made = sorted(exact(whole), key=lambda one: (one[1], one[3]))
     stored = exact([Examined(one) for one in examinations.of_study(db, study.id)])
     assert [(one[1], one[3]) for one in stored] == [
         (repeat, name) for repeat in (0, 1) for name in ("far", "shift_1", "shift_2", "test")
@@ -90,6 +94,10 @@ def test_examinations_survive_the_death_of_the_trial_and_of_the_worker(
 def _trial_of(worker: int) -> psutil.Process:
     """The process that trains: the last one that was forked below the worker."""
     return max(psutil.Process(worker).children(recursive=True), key=lambda child: child.pid)
+
+
+def _timeless(metrics: Mapping[str, float]) -> dict[str, float]:
+    return {name: metrics[name] for name in sorted(metrics) if "seconds" not in name}
 
 
 def _audit_finds(db: Database, damage: str, words: str) -> None:

@@ -170,8 +170,9 @@ class Execution:
                     if early := self._take_in(epoch):
                         return self._leave(process, early)
                 case Examining(repeat, inputs):
-                    of_all = f"{repeat + 1} of {len(self._assignment.seeds)}"
-                    log.info("run %d: examining %s, repeat %s", self._lease.run_id, inputs, of_all)
+                    name, repeats = self._lease.definition.name, len(self._assignment.seeds)
+                    place = (name, self._lease.ordinal, inputs, repeat + 1, repeats)
+                    log.info("%s run %d: examining %s, repeat %d of %d", *place)
                 case Examined(examination):
                     if flaw := expected.refusal(examination, self._assignment.progress):
                         return self._leave(process, Ended(RunState.FAILED, flaw))
