@@ -141,7 +141,11 @@ def test_a_checkpoint_without_evaluation_has_the_fingerprint_that_it_always_had(
     ("task", "sets", "message"),
     [
         ("Classes", ("nowhere",), "offers no inputs out of distribution, got 'nowhere'"),
-        ("Renamed", ("far",), "must call its sets far or far_ and more letters, digits and _, got 'strange'"),
+        (
+            "Renamed",
+            ("far",),
+            "must call its sets far or far_ and more letters, digits and _, each otherwise, got 'strange'",
+        ),
         ("Numbers", (), "its property `outputs` does not say what they are: leave it out"),
     ],
 )

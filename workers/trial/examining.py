@@ -1,6 +1,6 @@
 """Examines a confirmation's models: the best of each repeat, on the test split and on sets out of distribution."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
@@ -40,7 +40,8 @@ class Examinations:
         training.check(self._examiner)
         if not self._order.task.is_built_in:  # what a built-in one offers, the study's rules know
             for name in self._evaluation.out_of_distribution:
-                self._offered(name)
+                for _ in self._offered(name):
+                    pass
 
     def of(self, repeat: int, training: Training) -> Iterator[Examining | Examined]:
         """Examine the repeat's best model on every set that is still missing; each set is announced before."""
@@ -58,21 +59,21 @@ class Examinations:
             for one in self._offered(name):
                 yield one.name, one.kind, one.level, one.x, one.y
 
-    def _offered(self, name: str) -> Sequence[InputSet]:
-        """The sets that the task has for this name, with names of theirs."""
-        offered, task = self._task.out_of_distribution(name, self._device), self._task.spec.name
-        names = [one.name for one in offered]
-        if not 1 <= len(set(names)) == len(names) <= MOST_OF_ONE:
-            rule = f"must give 1 to {MOST_OF_ONE} sets of different names"
-            raise ValueError(f"out_of_distribution({name!r}) of task {task} {rule}, got {names}")
+    def _offered(self, name: str) -> Iterator[InputSet]:
+        """The sets that the task has for this name, checked; a shift's levels are made one at a time."""
+        offered, known = self._task.out_of_distribution(name, self._device), set[str]()
+        where = f"out_of_distribution({name!r}) of task {self._task.spec.name}"
+        if not 1 <= len(offered) <= MOST_OF_ONE:
+            raise ValueError(f"{where} must give 1 to {MOST_OF_ONE} sets, got {len(offered)}")
         for one in offered:
-            if not (INPUTS.fullmatch(one.name) and is_set_of(one.name, name)):
-                rule = f"must call its sets {name} or {name}_ and more letters, digits and _"
-                raise ValueError(f"out_of_distribution({name!r}) of task {task} {rule}, got {one.name[:80]!r}")
+            if not (INPUTS.fullmatch(one.name) and is_set_of(one.name, name)) or one.name in known:
+                rule = f"must call its sets {name} or {name}_ and more letters, digits and _, each otherwise"
+                raise ValueError(f"{where} {rule}, got {one.name[:80]!r}")
             if one.kind not in KINDS[1:] or len(one.x) == 0:
-                rule = f"must hold inputs and be of kind {', '.join(KINDS[1:])}"
-                raise ValueError(f"set {one.name} of task {task} {rule}, got {len(one.x)} inputs of kind {one.kind!r}")
-        return offered
+                rule = f"must give inputs of kind {', '.join(KINDS[1:])}"
+                raise ValueError(f"{where} {rule}, got {len(one.x)} of kind {one.kind!r} in {one.name}")
+            known.add(one.name)
+            yield one
 
     def _examined(self, repeat: int, training: Training, one: Set) -> Examined:
         name, kind, level, x, y = one
