@@ -41,6 +41,7 @@ class SearchTrial:
         self.progress = Progress(definition.objectives)
         self.seeds = range(definition.repeats)
         self.tested_by: Objective | None = None
+        self.evaluation = definition.evaluation  # a task that cannot be examined fails now, not after the search
 
     def _given(self) -> Mapping[str, Any] | None:
         return given_params(self._study, self._definition, self._lease.ordinal)
