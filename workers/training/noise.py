@@ -1,13 +1,14 @@
 """What a regularizer's noise does to a training, measured beside it."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from pernodedrop.monte_carlo import draws_noise, mc_mode
+from pernodedrop.unchanged import unchanged
 from search_spaces import TrialConfig
 from workers.tasks.base import Splits, Task
 from workers.training.batches import batches
@@ -84,19 +85,3 @@ class NoiseMeter:
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         x, y = self.splits.train_x, self.splits.train_y
         return batches(x, y, torch.randperm(len(x), device="cpu"), self.config.batch_size)  # type: ignore[return-value]
-
-
-@contextmanager
-def unchanged(model: nn.Module) -> Iterator[None]:
-    """Restore afterwards what a forward pass in training mode changes: buffers, and the generators of layers."""
-    kept = [buffer.clone() for buffer in model.buffers()]
-    own = {getattr(module, "generator", None) for module in model.modules()}
-    generators = [(each, each.get_state()) for each in own if isinstance(each, torch.Generator)]
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            for buffer, value in zip(model.buffers(), kept, strict=True):
-                buffer.copy_(value)
-        for generator, state in generators:
-            generator.set_state(state)
