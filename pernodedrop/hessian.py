@@ -23,6 +23,7 @@ from pernodedrop.methods.twice import (
 from pernodedrop.unchanged import unchanged
 
 X = TypeVar("X")
+KEPT_BYTES = 2**29
 
 
 class Estimate(NamedTuple):
@@ -116,13 +117,13 @@ class Hessian(Generic[X]):
         """
         if vectors < 2:
             raise ValueError(f"vectors must be at least 2, for a standard error, got {vectors}")
-        signs = [torch.rand(self.size, generator=generator, device=generator.device) < 0.5 for _ in range(vectors)]
+        seeds = torch.randint(1 << 62, (vectors,), generator=generator, device=generator.device).tolist()
         weights = torch.cat([p.detach().reshape(-1) * float(p.dim() >= 2) for p in self.parameters])
-        found = torch.zeros(2, vectors, dtype=torch.float64, device=weights.device)
+        found = torch.zeros(2, vectors, dtype=torch.float64, device=self._device)
         with unchanged(self.model):
             for share, gradient in self._gradients():
-                for number, sign in enumerate(signs):
-                    v = torch.where(sign.to(weights.device), 1.0, -1.0).to(weights.dtype)
+                for number, seed in enumerate(seeds):  # drawn again for each batch: kept, they may need gigabytes
+                    v = self._signs(seed).to(weights.dtype)
                     for kind, u in enumerate((v, v * weights)):
                         found[kind, number] += share * (self._second(gradient, u) @ u.double())
         errors = found.std(1) / math.sqrt(vectors)
@@ -132,30 +133,42 @@ class Hessian(Generic[X]):
     def extremes(self, *, tolerance: float = 1e-3, most: int = 60, generator: torch.Generator) -> Extremes:
         """Both ends of the spectrum by Lanczos, until the top's residual is below `tolerance` times its value.
 
-        At most `most` products are taken, and two more for the residuals; as many vectors (P,) are kept. Unlike power
-        iteration this does not find a negative eigenvalue for the top where that is the largest in magnitude.
+        At most `most` products are taken, and two more for the residuals. So many vectors (P,) are kept, but no more
+        than 512 MiB of them, or four: then Lanczos starts again from the ends so far (thick restart, Wu and Simon
+        2000). Unlike power iteration it does not take a negative eigenvalue of the largest magnitude for the top.
+
+        Raises:
+            ValueError: `most` is below 1.
         """
-        basis = torch.empty(min(most, self.size), self.size, dtype=self.parameters[0].dtype, device=self._device)
-        drawn = torch.randn(self.size, dtype=torch.float64, generator=generator, device=generator.device)
-        new = drawn.to(self._device)
-        diagonal: list[float] = []
-        beside: list[float] = []
-        for step in range(len(basis)):
-            basis[step] = new / new.norm()
-            new = self.product(basis[step])
-            diagonal.append(float(new @ basis[step].double()))
-            known = basis[: step + 1]
+        if most < 1:
+            raise ValueError(f"most must be at least 1 product, got {most}")
+        dtype = self.parameters[0].dtype
+        room = min(most, self.size, max(4, KEPT_BYTES // (self.size * dtype.itemsize)))
+        basis = torch.empty(room, self.size, dtype=dtype, device=self._device)
+        within = torch.zeros(room, room, dtype=torch.float64, device="cpu")  # H in the basis, the lower half
+        start = torch.randn(self.size, dtype=torch.float64, generator=generator, device=generator.device)
+        new, held = start.to(self._device), 0
+        for products in range(1, most + 1):
+            basis[held] = new / new.norm()
+            new = self.product(basis[held])
+            held += 1
+            known = basis[:held]
             for _ in range(2):  # once is not enough against rounding errors
-                new = new - (known.T @ (known @ new.to(basis.dtype))).double()
-            values, vectors = _tridiagonal(diagonal, beside)
-            beside.append(float(new.norm()))
-            largest = float(values.abs().max())
-            if beside[-1] * abs(float(vectors[-1, -1])) <= tolerance * abs(float(values[-1])):
+                overlap = known @ new.to(dtype)
+                new = new - (known.T @ overlap).double()
+                within[held - 1, :held] += overlap.double().cpu()
+            values, vectors = torch.linalg.eigh(within[:held, :held])
+            beyond = float(new.norm())
+            is_found = beyond * abs(float(vectors[-1, -1])) <= tolerance * abs(float(values[-1]))
+            if is_found or held == self.size or beyond <= torch.finfo(dtype).eps * float(values.abs().max()):
                 break
-            if beside[-1] <= torch.finfo(basis.dtype).eps * largest:
-                break  # the vectors so far span an invariant space
+            if held == room and products < most:
+                basis[:2] = vectors[:, [0, -1]].T.to(basis) @ known
+                within.zero_()
+                within[0, 0], within[1, 1] = values[0], values[-1]
+                held = 2
         bottom, top = (self._rayleigh(basis, vectors[:, end]) for end in (0, -1))
-        return Extremes(top, bottom, len(diagonal))
+        return Extremes(top, bottom, products)
 
     @property
     def parameters(self) -> list[nn.Parameter]:
@@ -170,6 +183,12 @@ class Hessian(Generic[X]):
     @property
     def _device(self) -> torch.device:
         return self.parameters[0].device
+
+    def _signs(self, seed: int) -> Tensor:
+        """-1 and 1 (P,), the same on every device."""
+        drawn = torch.Generator("cpu").manual_seed(seed)
+        bits = torch.randint(0, 2, (self.size,), generator=drawn, dtype=torch.int8, device="cpu")
+        return (2 * bits - 1).to(self._device)
 
     def _zeros(self) -> Tensor:
         return torch.zeros(self.size, dtype=torch.float64, device=self._device)
@@ -205,7 +224,7 @@ class Hessian(Generic[X]):
         sizes = [parameter.numel() for parameter in self.parameters]
         pairs = [
             (part, piece.reshape(part.shape).to(part.dtype))
-            for part, piece in zip(gradient, u.split(sizes), strict=True)
+            for part, piece in zip(gradient, u.split(sizes), strict=True)  # type: ignore[no-untyped-call]
             if part.requires_grad
         ]
         if not pairs:  # the loss is linear
@@ -246,13 +265,3 @@ def gradient_moments(draw: Callable[[], Sequence[Tensor]], count: int) -> Gradie
 
 def _row(tensors: Sequence[Tensor]) -> Tensor:
     return torch.cat([tensor.detach().reshape(-1).double() for tensor in tensors])
-
-
-def _tridiagonal(diagonal: Sequence[float], beside: Sequence[float]) -> tuple[Tensor, Tensor]:
-    """The eigenvalues (k,), rising, and the eigenvectors (k, k) of a symmetric tridiagonal matrix."""
-    matrix = torch.diag(torch.tensor(diagonal, dtype=torch.float64))
-    if beside:
-        off = torch.tensor(beside, dtype=torch.float64)
-        matrix += torch.diag(off, 1) + torch.diag(off, -1)
-    values, vectors = torch.linalg.eigh(matrix)
-    return values, vectors

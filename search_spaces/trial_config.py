@@ -47,6 +47,10 @@ class TrialConfig:
     # Measured at the end of every epoch; 0 measures nothing.
     mask_noise_pairs: int = 0  # pairs of passes for train_mask_noise
     masked_loss_draws: int = 0  # draws of every sample's noise for train_masked_loss
+    # Measured after every so many epochs and after the last; 0 measures nothing.
+    curvature_every: int = 0
+    curvature_samples: int = 512  # of the training split, at the most
+    curvature_vectors: int = 20  # of random signs, and steps for train_gradient_noise
 
     def __post_init__(self) -> None:
         for name, domain in PARAMETERS.items():

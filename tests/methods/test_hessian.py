@@ -129,6 +129,17 @@ def test_both_ends_of_the_spectrum_are_found_to_their_residuals(dtype: torch.dty
         assert found.top.value == pytest.approx(eigsh(operator, 1, which="LA", v0=[1.0] * hessian.size)[0].item())
 
 
+def test_a_short_memory_starts_again_from_what_it_has_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pernodedrop.hessian.KEPT_BYTES", 0)
+    hessian = problem(network())
+    eigenvalues = torch.linalg.eigvalsh(explicit(hessian))
+    found = hessian.extremes(tolerance=1e-6, most=200, generator=seeded())
+    assert found.top.value == pytest.approx(eigenvalues[-1].item(), rel=1e-6)
+    assert found.top.residual <= 1.01e-6 * found.top.value
+    assert abs(found.bottom.value - eigenvalues[0]) <= found.bottom.residual
+    assert found.products < 200
+
+
 def test_the_top_is_the_largest_and_not_the_one_of_largest_magnitude() -> None:
     found = quadratic(-10.0, 3.0, 1.0, 0.5, 0.0).extremes(tolerance=1e-9, generator=seeded())
     assert (found.top.value, found.bottom.value) == (pytest.approx(3.0), pytest.approx(-10.0))
@@ -220,6 +231,8 @@ def test_a_module_without_a_second_derivative_is_named() -> None:
 def test_what_cannot_be_measured_is_refused() -> None:
     with pytest.raises(ValueError, match="vectors must be at least 2, for a standard error, got 1"):
         problem(network()).traces(1, generator=seeded())
+    with pytest.raises(ValueError, match="most must be at least 1 product, got 0"):
+        problem(network()).extremes(most=0, generator=seeded())
     with pytest.raises(ValueError, match="needs a batch and a parameter that learns, got 1 batches"):
         Hessian(nn.Flatten(), [(torch.zeros(1), torch.zeros(1))], nn.functional.mse_loss)
     with pytest.raises(ValueError, match="count must be at least 2, for a variance, got 1"):

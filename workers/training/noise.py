@@ -11,10 +11,10 @@ from pernodedrop.monte_carlo import draws_noise, mc_mode
 from pernodedrop.unchanged import unchanged
 from search_spaces import TrialConfig
 from workers.tasks.base import Splits, Task
-from workers.training.batches import batches
+from workers.training.batches import batches, random_batch
 from workers.training.figures import step_loss
 from workers.training.precision import computing, widened
-from workers.training.randomness import Randomness
+from workers.training.randomness import beside
 from workers.training.steps import Steps
 
 
@@ -45,10 +45,7 @@ class NoiseMeter:
         found: dict[str, float] = {}
         if not (pairs or draws):
             return found
-        twin = torch.Generator("cpu")
-        twin.set_state(self.order.get_state())
-        seed = int(torch.randint(1 << 62, (1,), generator=twin, device="cpu"))
-        with Randomness(seed, self.splits.train_y.device).active(), unchanged(self.model):
+        with beside(self.order, self.splits.train_y.device), unchanged(self.model):
             if pairs:
                 found["train_mask_noise"] = self._mask_noise(done, pairs)
             if draws:
@@ -59,7 +56,7 @@ class NoiseMeter:
         self.model.train()
         found = []
         for _ in range(pairs):
-            x, y = next(self._batches())
+            x, y = random_batch(self.splits.train_x, self.splits.train_y, self.config.batch_size)
             one, two = self.steps.gradient(x, y, done), self.steps.gradient(x, y, done)
             squares = [(a - b).double().square().sum() for a, b in zip(one, two, strict=True)]
             found.append(0.5 * torch.stack(squares).sum())
