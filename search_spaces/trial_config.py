@@ -1,6 +1,6 @@
 """The settings of one trial, typed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import Any
 
@@ -101,14 +101,18 @@ class TrialConfig:
 RECIPE: Mapping[str, Any] = {each.name: each.default for each in fields(TrialConfig) if each.kw_only}
 
 
-def variant_of(params: Mapping[str, Any]) -> str:
+def variant_of(params: Mapping[str, Any], telling: Iterable[str] = ()) -> str:
     """The regularizer, for pernodedrop with its stir type and mask mode, and the options that tell variants apart.
 
-    For example "pernodedrop-gaussian-fixed".
+    For example "pernodedrop-gaussian-fixed". Parameters of the recipe in `telling` tell variants apart as well, where
+    they have another value than their default: "dropout-linear_up" (see `search_spaces.variants.telling_in`).
     """
     regularizer = str(params.get("regularizer", TrialConfig.regularizer))
     parts = [regularizer]
     if regularizer == "pernodedrop":
         parts += [str(params.get(name, getattr(TrialConfig, name))) for name in ("stir_type", "mask_mode")]
-    telling = ((name, option) for name, option in OPTIONS.items() if option.label and regularizer in option.of)
-    return "-".join([*parts, *(option.label.format(params[name]) for name, option in telling if name in params)])
+    options = ((name, option) for name, option in OPTIONS.items() if option.label and regularizer in option.of)
+    parts += [option.label.format(params[name]) for name, option in options if name in params]
+    if regularizer != "none":
+        parts += [str(params[name]) for name in telling if params.get(name, RECIPE[name]) != RECIPE[name]]
+    return "-".join(parts)
