@@ -1,7 +1,7 @@
 """Monte Carlo predictions: the noise of training in a model that otherwise evaluates."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from pernodedrop.layers.noisy import DropoutSwitch, Noisy
 from pernodedrop.layers.regularizing import must_be_called
 from pernodedrop.passes import Passes, cut
+from pernodedrop.unchanged import modes_kept
 
 
 @contextmanager
@@ -23,27 +24,18 @@ def mc_mode(model: nn.Module) -> Iterator[None]:
     Raises:
         ValueError: no layer of the model draws noise, so that all samples would be equal.
     """
-    modules = list(model.modules())
     drawing = dropout_layers(model)
     if not draws_noise(model):
         raise ValueError(f"mc_mode needs a layer that draws noise, and {type(model).__name__} has none")
-    modes = [(module, module.training) for module in modules]
-    switches = [module for module in modules if isinstance(module, DropoutSwitch)]
-    alone = [switch for switch in switches if switch.is_alone]
-    called = [must_be_called(layer) for layer in drawing]
-    model.eval()
-    for layer in (*switches, *(each for each in drawing if not isinstance(each, Noisy))):
-        layer.train()
-    try:
-        yield
-    finally:
-        for hook in called:
-            hook.remove()
+    switches = [module for module in model.modules() if isinstance(module, DropoutSwitch)]
+    with ExitStack() as stack:
+        stack.enter_context(modes_kept(model))
+        for layer in drawing:
+            stack.callback(must_be_called(layer).remove)
         model.eval()
-        for module, mode in modes:
-            module.training = mode
-        for switch in alone:
-            switch.is_alone = True
+        for layer in (*switches, *(each for each in drawing if not isinstance(each, Noisy))):
+            layer.train()
+        yield
 
 
 def mc_passes(model: nn.Module, count: int) -> Passes | None:

@@ -109,6 +109,9 @@ PARAMETERS: Mapping[str, Domain] = {
     "drop_rate_share": Within(above=0, most=1),
     "mask_noise_pairs": WholeWithin(0, 10_000),
     "masked_loss_draws": WholeWithin(0, 10_000),
+    "curvature_every": WholeWithin(0, 1_000_000),
+    "curvature_samples": WholeWithin(2, 1_048_576),
+    "curvature_vectors": WholeWithin(2, 10_000),
 }
 
 

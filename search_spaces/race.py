@@ -11,7 +11,7 @@ from search_spaces.grids import Params, assignments, boxes
 from search_spaces.phases import PHASES
 from search_spaces.shape import StudyShape
 from search_spaces.trial_config import variant_of
-from search_spaces.variants import needed_dimensions
+from search_spaces.variants import needed_dimensions, telling_in
 
 MOST_POINTS = 1_000
 MOST_BOXES = 100  # for each of the points
@@ -41,7 +41,8 @@ def contenders(definition: StudyShape) -> list[Contender]:
     take in turn. There are none where there would be more than MOST_POINTS of these.
     """
     space, fixed = definition.search_space, definition.fixed
-    needed = needed_dimensions(space)
+    recipe = telling_in(space)
+    needed = needed_dimensions(space, recipe)
     telling = {name: dimension for name, dimension in space.items() if name in needed}
     rest = {name: dimension for name, dimension in space.items() if name not in needed}
     needs = own_needs(space)
@@ -51,7 +52,7 @@ def contenders(definition: StudyShape) -> list[Contender]:
         if number == MOST_POINTS:
             return []
         point = {space[name].parameter or name: value for name, value in values.items() if name in telling}
-        variant = variant_of({**fixed, **point})
+        variant = variant_of({**fixed, **point}, recipe)
         points.setdefault(variant, []).append(point)
         sizes[variant] = sizes.get(variant, 0.0) + _size(rest, values)
     return [Contender(variant, points[variant], sizes[variant]) for variant in sorted(points)]

@@ -1,6 +1,6 @@
 """The settings of one trial, typed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import Any
 
@@ -47,6 +47,10 @@ class TrialConfig:
     # Measured at the end of every epoch; 0 measures nothing.
     mask_noise_pairs: int = 0  # pairs of passes for train_mask_noise
     masked_loss_draws: int = 0  # draws of every sample's noise for train_masked_loss
+    # Measured after every so many epochs and after the last; 0 measures nothing.
+    curvature_every: int = 0
+    curvature_samples: int = 512  # of the training split, at the most
+    curvature_vectors: int = 20  # of random signs, and steps for train_gradient_noise
 
     def __post_init__(self) -> None:
         for name, domain in PARAMETERS.items():
@@ -97,14 +101,18 @@ class TrialConfig:
 RECIPE: Mapping[str, Any] = {each.name: each.default for each in fields(TrialConfig) if each.kw_only}
 
 
-def variant_of(params: Mapping[str, Any]) -> str:
+def variant_of(params: Mapping[str, Any], telling: Iterable[str] = ()) -> str:
     """The regularizer, for pernodedrop with its stir type and mask mode, and the options that tell variants apart.
 
-    For example "pernodedrop-gaussian-fixed".
+    For example "pernodedrop-gaussian-fixed". Parameters of the recipe in `telling` tell variants apart as well, where
+    they have another value than their default: "dropout-linear_up" (see `search_spaces.variants.telling_in`).
     """
     regularizer = str(params.get("regularizer", TrialConfig.regularizer))
     parts = [regularizer]
     if regularizer == "pernodedrop":
         parts += [str(params.get(name, getattr(TrialConfig, name))) for name in ("stir_type", "mask_mode")]
-    telling = ((name, option) for name, option in OPTIONS.items() if option.label and regularizer in option.of)
-    return "-".join([*parts, *(option.label.format(params[name]) for name, option in telling if name in params)])
+    options = ((name, option) for name, option in OPTIONS.items() if option.label and regularizer in option.of)
+    parts += [option.label.format(params[name]) for name, option in options if name in params]
+    if regularizer != "none":
+        parts += [str(params[name]) for name in telling if params.get(name, RECIPE[name]) != RECIPE[name]]
+    return "-".join(parts)

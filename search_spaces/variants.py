@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping
 from search_spaces.conditions import Space, in_order
 from search_spaces.dimensions import Dimension, Value
 from search_spaces.grids import Params, boxes
-from search_spaces.narrowing import CannotNarrow, narrowed, searchable
-from search_spaces.parameters import OPTIONS
+from search_spaces.narrowing import CannotNarrow, narrowed, searchable, setters
+from search_spaces.parameters import OPTIONS, PARAMETERS
 from search_spaces.problems import listed
 from search_spaces.trial_config import variant_of
 
@@ -18,17 +18,35 @@ VARIANT_PARAMETERS = (
 )
 
 
-def variants_of(space: Space, fixed: Mapping[str, Value]) -> dict[str, Params]:
-    """Every variant (see `variant_of`) in the space, each with parameters that give it."""
-    needed = needed_dimensions(space)
+SCHEDULE = "drop_rate_schedule"
+
+
+def telling_in(space: Space) -> tuple[str, ...]:
+    """The parameters of the recipe that tell the variants of this space apart: a drop-rate schedule if it has several.
+
+    A study that fixes its schedule compares regularizers under it, and their names say nothing of it.
+    """
+    values = {value for dimension in setters(space, SCHEDULE).values() for value in dimension.values or ()}
+    known = [value for value in values if PARAMETERS[SCHEDULE].refusal(value) is None]  # else an own task's
+    return (SCHEDULE,) if len(known) > 1 and len(known) == len(values) else ()
+
+
+def variants_of(space: Space, fixed: Mapping[str, Value], telling: Collection[str] | None = None) -> dict[str, Params]:
+    """Every variant (see `variant_of`) in the space, each with parameters that give it.
+
+    `telling` are those of `telling_in`, or of the space that this is a part of.
+    """
+    telling = telling_in(space) if telling is None else telling
+    needed = needed_dimensions(space, telling)
     part = {name: dimension for name, dimension in space.items() if name in needed}
     points = [{**fixed, **box.point(index)} for box in boxes(part, fixed) for index in range(box.size)]
-    return {variant_of(point): point for point in points}
+    return {variant_of(point, telling): point for point in points}
 
 
-def needed_dimensions(space: Space) -> set[str]:
-    """The dimensions that tell the space's variants apart, and those that they depend on."""
-    needed = {name for name, dimension in space.items() if (dimension.parameter or name) in VARIANT_PARAMETERS}
+def needed_dimensions(space: Space, telling: Collection[str]) -> set[str]:
+    """The dimensions that tell the space's variants apart (see `telling_in`), and those that they depend on."""
+    parameters = (*VARIANT_PARAMETERS, *telling)
+    needed = {name for name, dimension in space.items() if (dimension.parameter or name) in parameters}
     for name in reversed(in_order(space)):  # children first, so that parents' parents are found
         if name in needed:
             needed |= space[name].when.keys() & space.keys()
@@ -41,7 +59,8 @@ def with_variants(space: Space, fixed: Mapping[str, Value], wanted: Collection[s
     Raises:
         CannotNarrow: a name fits no variant, or no space has the wanted variants without others.
     """
-    found = variants_of(space, fixed)
+    telling = telling_in(space)
+    found = variants_of(space, fixed, telling)
     for name in wanted:
         if not any(fits(variant, name) for variant in found):
             raise CannotNarrow(f"variants must be of {listed(found)}, got {name!r}")
@@ -49,13 +68,13 @@ def with_variants(space: Space, fixed: Mapping[str, Value], wanted: Collection[s
     narrow: dict[str, Dimension] = {}
     for name, dimension in space.items():
         parameter = dimension.parameter or name
-        if parameter in VARIANT_PARAMETERS:
+        if parameter in (*VARIANT_PARAMETERS, *telling):
             less = narrowed(dimension, {point[parameter] for point in kept.values() if parameter in point})
             narrow |= {} if less is None else {name: less}
         else:
             narrow[name] = dimension
     narrow = searchable(narrow, fixed)
-    others = sorted(variants_of(narrow, fixed).keys() - kept.keys())
+    others = sorted(variants_of(narrow, fixed, telling).keys() - kept.keys())
     if others:
         raise CannotNarrow(f"variants {', '.join(wanted)} bring {', '.join(others)} with them: name these too")
     return narrow

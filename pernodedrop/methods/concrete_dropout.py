@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor, nn
 
 from pernodedrop import draws
-from pernodedrop.methods.noisy_linear import NoisyLayer, RatelessLinear, at_least_single, check_number
+from pernodedrop.methods.noisy_linear import Made, NoisyLayer, RatelessLinear, at_least_single, check_number
 from pernodedrop.objectives import Objective, Step
 from pernodedrop.regularization import Regularization
 from pernodedrop.regularizers import Size
@@ -36,16 +36,14 @@ class ConcreteDropoutLinear(RatelessLinear):
         *,
         drop_rate: float = 0.5,
         temperature: float = 0.1,
-        generator: torch.Generator | None = None,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
+        **made: Unpack[Made],
     ) -> None:
         if not 0.0 < drop_rate < 1.0:
             raise ValueError(f"drop_rate must lie in (0, 1) for concrete_dropout, which starts there, got {drop_rate}")
         check_number("temperature", temperature, above=0.0)
-        super().__init__(Size(in_features, out_features, bias), generator, device, dtype)
+        super().__init__(Size(in_features, out_features, bias), **made)
         self.initial_rate, self.temperature = drop_rate, temperature
-        self.logit = nn.Parameter(torch.empty(1, device=device, dtype=at_least_single(self.weight)))
+        self.logit = nn.Parameter(self.weight.new_empty(1, dtype=at_least_single(self.weight)))
         self.reset_own()
 
     def reset_own(self) -> None:

@@ -1,13 +1,13 @@
 """NINR: one noise a sample, which reaches every unit by a learned weight (Levi et al. 2022, arXiv:2210.15764)."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor, nn
 
 from pernodedrop import draws
-from pernodedrop.methods.noisy_linear import NoisyLayer, RatelessLinear, at_least_single, check_number
+from pernodedrop.methods.noisy_linear import Made, NoisyLayer, RatelessLinear, at_least_single, check_number
 from pernodedrop.regularization import Regularization
 from pernodedrop.regularizers import Size
 
@@ -34,15 +34,13 @@ class NinrLinear(RatelessLinear):
         *,
         sigma: float = 1.0,
         initial_scale: float = 0.1,
-        generator: torch.Generator | None = None,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
+        **made: Unpack[Made],
     ) -> None:
         check_number("sigma", sigma, least=0.0)
         check_number("initial_scale", initial_scale, least=0.0)
-        super().__init__(Size(in_features, out_features, bias), generator, device, dtype)
+        super().__init__(Size(in_features, out_features, bias), **made)
         self.sigma, self.initial_scale = sigma, initial_scale
-        self.noise_weight = nn.Parameter(torch.empty(out_features, device=device, dtype=at_least_single(self.weight)))
+        self.noise_weight = nn.Parameter(self.weight.new_empty(out_features, dtype=at_least_single(self.weight)))
         self.reset_own()
 
     def reset_own(self) -> None:

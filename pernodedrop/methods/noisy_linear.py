@@ -1,7 +1,7 @@
 """Dense layers with a noise, and perhaps parameters of that noise, of their own."""
 
 import math
-from typing import ClassVar
+from typing import ClassVar, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,14 @@ from pernodedrop.layers.regularizing import Regularizing, must_be_called, watche
 from pernodedrop.nested import on_padded
 from pernodedrop.regularization import Regularization
 from pernodedrop.regularizers import Regularizer, Size
+
+
+class Made(TypedDict, total=False):
+    """What the constructors of all these layers take beside nn.Linear's sizes and their own settings."""
+
+    generator: torch.Generator | None
+    device: torch.device | str | None
+    dtype: torch.dtype | None
 
 
 class NoisyLinear(Noisy, Regularizing, nn.Linear):
@@ -28,9 +36,10 @@ class NoisyLinear(Noisy, Regularizing, nn.Linear):
     def __init__(
         self,
         size: Size,
-        generator: torch.Generator | None,
-        device: torch.device | str | None,
-        dtype: torch.dtype | None,
+        *,
+        generator: torch.Generator | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__(*size, device=device, dtype=dtype)
         self.generator = generator

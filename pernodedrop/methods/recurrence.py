@@ -1,11 +1,12 @@
 """torch's LSTM and GRU computed step by step, so that noise can act within the steps."""
 
 import abc
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
+from pernodedrop.laws import check_drop_rate
 from pernodedrop.layers.noisy import Noisy, leaf
 from pernodedrop.methods.elsewhere import Elsewhere
 from pernodedrop.regularization import Regularization
@@ -46,10 +47,21 @@ class Unrolled(Noisy):
     Torch's own code runs while the noise does not act.
 
     Raises:
-        ValueError: an input is a PackedSequence.
+        ValueError: drop_rate outside [0, 1), or an input is a PackedSequence.
     """
 
-    is_lstm: ClassVar[bool]
+    def __init__(
+        self, *args: Any, drop_rate: float = 0.5, generator: torch.Generator | None = None, **settings: Any
+    ) -> None:
+        check_drop_rate(drop_rate)
+        super().__init__(*args, **settings)
+        self.drop_rate = drop_rate
+        self.generator = generator
+        self.add_switch()
+
+    @property
+    def is_lstm(self) -> bool:
+        return issubclass(type(self), nn.LSTM)
 
     @property
     @abc.abstractmethod
@@ -81,6 +93,9 @@ class Unrolled(Noisy):
         return outputs, (hidden, cells) if self.is_lstm else hidden
 
     forward: Any = _computed  # torch annotates its two recurrences differently
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, drop_rate={self.drop_rate}"
 
     def _layers(self, x: Tensor, hidden: Tensor | None, cells: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Outputs (T, B, D H) and the last states (L D, B, H) of L layers in D directions."""

@@ -1,14 +1,14 @@
 """Shakeout: dropout that also moves every weight by a constant along its sign (Kang, Li and Tao 2016)."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor, nn
 
 from pernodedrop import draws
 from pernodedrop.laws import check_drop_rate
-from pernodedrop.methods.noisy_linear import NoisyLayer, NoisyLinear, check_number
+from pernodedrop.methods.noisy_linear import Made, NoisyLayer, NoisyLinear, check_number
 from pernodedrop.regularization import Regularization
 from pernodedrop.regularizers import Size
 
@@ -32,13 +32,11 @@ class ShakeoutLinear(NoisyLinear):
         *,
         drop_rate: float = 0.5,
         c: float = 0.1,
-        generator: torch.Generator | None = None,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
+        **made: Unpack[Made],
     ) -> None:
         check_drop_rate(drop_rate)
         check_number("c", c, least=0.0)
-        super().__init__(Size(in_features, out_features, bias), generator, device, dtype)
+        super().__init__(Size(in_features, out_features, bias), **made)
         self.drop_rate = drop_rate
         self.c = c
 

@@ -1,13 +1,13 @@
 """Sparse variational dropout: a noise for every weight, and no weight where it wins (Molchanov et al. 2017)."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor, nn
 
 from pernodedrop.merging import merge_factors
-from pernodedrop.methods.noisy_linear import NoisyLayer, at_least_single, check_number
+from pernodedrop.methods.noisy_linear import Made, NoisyLayer, at_least_single, check_number
 from pernodedrop.methods.weight_noise import WeightNoiseLinear, with_divergence
 from pernodedrop.objectives import Objective
 from pernodedrop.regularization import Regularization
@@ -37,14 +37,12 @@ class SparseVariationalDropoutLinear(WeightNoiseLinear):
         bias: bool = True,
         *,
         initial_log_variance: float = -10.0,
-        generator: torch.Generator | None = None,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
+        **made: Unpack[Made],
     ) -> None:
         check_number("initial_log_variance", initial_log_variance)
-        super().__init__(Size(in_features, out_features, bias), generator, device, dtype)
+        super().__init__(Size(in_features, out_features, bias), **made)
         self.initial_log_variance = initial_log_variance
-        empty = torch.empty(out_features, in_features, device=device, dtype=at_least_single(self.weight))
+        empty = self.weight.new_empty(self.weight.shape, dtype=at_least_single(self.weight))
         self.log_variance = nn.Parameter(empty)
         self.reset_own()
 

@@ -1,13 +1,13 @@
 """Standout: every unit is kept with a probability that its own weights compute (Ba and Frey 2013)."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor, nn
 
 from pernodedrop import draws
-from pernodedrop.methods.noisy_linear import NoisyLayer, RatelessLinear, at_least_single, check_number
+from pernodedrop.methods.noisy_linear import Made, NoisyLayer, RatelessLinear, at_least_single, check_number
 from pernodedrop.regularization import Regularization
 from pernodedrop.regularizers import Size
 
@@ -33,13 +33,11 @@ class StandoutLinear(RatelessLinear):
         *,
         alpha: float = 1.0,
         beta: float = 0.0,
-        generator: torch.Generator | None = None,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
+        **made: Unpack[Made],
     ) -> None:
         check_number("alpha", alpha, least=0.0)
         check_number("beta", beta)
-        super().__init__(Size(in_features, out_features, bias), generator, device, dtype)
+        super().__init__(Size(in_features, out_features, bias), **made)
         self.alpha, self.beta = alpha, beta
 
     @property

@@ -1,7 +1,7 @@
 """Tabu dropout: a unit that was dropped is kept for a while (Ma et al. 2018; Hasan et al. 2022, arXiv:2501.00538)."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from pernodedrop import draws
 from pernodedrop.generators import state_of_this_pass
 from pernodedrop.laws import check_drop_rate
-from pernodedrop.methods.noisy_linear import NoisyLayer, NoisyLinear
+from pernodedrop.methods.noisy_linear import Made, NoisyLayer, NoisyLinear
 from pernodedrop.regularization import Regularization
 from pernodedrop.regularizers import Size
 
@@ -40,18 +40,16 @@ class TabuLinear(NoisyLinear):
         *,
         drop_rate: float = 0.5,
         tenure: int = 1,
-        generator: torch.Generator | None = None,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
+        **made: Unpack[Made],
     ) -> None:
         check_drop_rate(drop_rate)
         if isinstance(tenure, bool) or not isinstance(tenure, int) or tenure < 1:
             raise ValueError(f"tenure must be a whole number of at least 1, got {tenure!r}")
-        super().__init__(Size(in_features, out_features, bias), generator, device, dtype)
+        super().__init__(Size(in_features, out_features, bias), **made)
         self.drop_rate = drop_rate
         self.tenure = tenure
-        self.register_buffer("waits", torch.zeros(in_features, dtype=torch.int64, device=device))
-        self.register_buffer("chances", torch.zeros(tenure, dtype=torch.float32, device=device))
+        self.register_buffer("waits", torch.zeros(in_features, dtype=torch.int64, device=self.weight.device))
+        self.register_buffer("chances", torch.zeros(tenure, dtype=torch.float32, device=self.weight.device))
         self.reset_own()
 
     @property

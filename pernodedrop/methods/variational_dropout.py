@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor, nn
 
-from pernodedrop.methods.noisy_linear import NoisyLayer, at_least_single
+from pernodedrop.methods.noisy_linear import Made, NoisyLayer, at_least_single
 from pernodedrop.methods.weight_noise import WeightNoiseLinear, with_divergence
 from pernodedrop.objectives import Objective
 from pernodedrop.regularization import Regularization
@@ -38,19 +38,17 @@ class VariationalDropoutLinear(WeightNoiseLinear):
         *,
         drop_rate: float = 0.5,
         alpha_per: str = "layer",
-        generator: torch.Generator | None = None,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
+        **made: Unpack[Made],
     ) -> None:
         if not 0.0 < drop_rate <= 0.5:
             rule = "drop_rate must lie in (0, 0.5], so that alpha = p / (1 - p) lies in (0, 1]"
             raise ValueError(f"{rule} for variational_dropout, got {drop_rate}")
         if alpha_per not in SHARES:
             raise ValueError(f"alpha_per must be one of {', '.join(SHARES)}, got {alpha_per!r}")
-        super().__init__(Size(in_features, out_features, bias), generator, device, dtype)
+        super().__init__(Size(in_features, out_features, bias), **made)
         self.initial_rate = drop_rate
         shape = {"layer": (1,), "unit": (out_features, 1), "weight": (out_features, in_features)}[alpha_per]
-        self.log_alpha = nn.Parameter(torch.empty(shape, device=device, dtype=at_least_single(self.weight)))
+        self.log_alpha = nn.Parameter(self.weight.new_empty(shape, dtype=at_least_single(self.weight)))
         self.reset_own()
 
     def reset_own(self) -> None:

@@ -1,12 +1,8 @@
 """Dropout with one mask a sequence, on inputs and states (Gal and Ghahramani 2016, arXiv:1512.05287)."""
 
-from typing import Any
-
-import torch
 from torch import Tensor, nn
 
 from pernodedrop import draws
-from pernodedrop.laws import check_drop_rate
 from pernodedrop.methods.recurrence import OfRecurrence, StepNoise, Unrolled
 
 
@@ -29,19 +25,7 @@ class VariationalRnnDropout(Unrolled):
     The masks are r / (1 - p), r ~ Bernoulli(1 - p) for each sample and feature, and for each layer and direction. All
     gates share them, as the authors' "tied weights" do. A GRU keeps its state itself, h_(t-1), unmasked. In evaluation,
     and at rate 0, torch's own code runs.
-
-    Raises:
-        ValueError: drop_rate outside [0, 1).
     """
-
-    def __init__(
-        self, *args: Any, drop_rate: float = 0.5, generator: torch.Generator | None = None, **settings: Any
-    ) -> None:
-        check_drop_rate(drop_rate)
-        super().__init__(*args, **settings)
-        self.drop_rate = drop_rate
-        self.generator = generator
-        self.add_switch()
 
     @property
     def acts(self) -> bool:
@@ -54,20 +38,13 @@ class VariationalRnnDropout(Unrolled):
 
         return OneMask(mask(1, *x.shape[1:]), mask(*hidden.shape))
 
-    def extra_repr(self) -> str:
-        return f"{super().extra_repr()}, drop_rate={self.drop_rate}"
-
 
 class VariationalLSTM(VariationalRnnDropout, nn.LSTM):
     """`nn.LSTM` with `VariationalRnnDropout`."""
 
-    is_lstm = True
-
 
 class VariationalGRU(VariationalRnnDropout, nn.GRU):
     """`nn.GRU` with `VariationalRnnDropout`."""
-
-    is_lstm = False
 
 
 class VariationalRnnDropoutRegularizer(OfRecurrence):

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from pernodedrop import draws
-from pernodedrop.laws import check_drop_rate
 from pernodedrop.methods.recurrence import OfRecurrence, StepNoise, Unrolled
 from pernodedrop.regularization import Regularization
 
@@ -41,22 +40,11 @@ class Zoneout(Unrolled):
         ValueError: a rate outside [0, 1).
     """
 
-    def __init__(
-        self,
-        *args: Any,
-        drop_rate: float = 0.05,
-        z_cell: float = 0.5,
-        generator: torch.Generator | None = None,
-        **settings: Any,
-    ) -> None:
-        check_drop_rate(drop_rate)
+    def __init__(self, *args: Any, drop_rate: float = 0.05, z_cell: float = 0.5, **settings: Any) -> None:
+        super().__init__(*args, drop_rate=drop_rate, **settings)
         if not 0.0 <= z_cell < 1.0:
             raise ValueError(f"z_cell must lie in [0, 1), got {z_cell}")
-        super().__init__(*args, **settings)
-        self.drop_rate = drop_rate
         self.z_cell = z_cell
-        self.generator = generator
-        self.add_switch()
 
     @property
     def acts(self) -> bool:
@@ -73,19 +61,15 @@ class Zoneout(Unrolled):
         return Zoned(drawn(self.drop_rate), drawn(self.z_cell) if self.is_lstm else 0.0)
 
     def extra_repr(self) -> str:
-        return f"{super().extra_repr()}, drop_rate={self.drop_rate}, z_cell={self.z_cell}"
+        return f"{super().extra_repr()}, z_cell={self.z_cell}"
 
 
 class ZoneoutLSTM(Zoneout, nn.LSTM):
     """`nn.LSTM` with `Zoneout`."""
 
-    is_lstm = True
-
 
 class ZoneoutGRU(Zoneout, nn.GRU):
     """`nn.GRU` with `Zoneout`."""
-
-    is_lstm = False
 
 
 class ZoneoutRegularizer(OfRecurrence):

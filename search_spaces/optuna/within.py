@@ -16,6 +16,7 @@ from search_spaces.race import Standing, contenders, next_variant
 from search_spaces.resolution import fixed_params, recorded_params
 from search_spaces.shape import StudyShape
 from search_spaces.trial_config import variant_of
+from search_spaces.variants import telling_in
 
 FEWEST_COMPLETE = 2  # trials of a variant, before one of it is pruned
 
@@ -53,8 +54,8 @@ class WithinVariant(BaseSampler):
 
     def _own(self, study: Study, trial: FrozenTrial) -> Study:
         given = given_to(trial)
-        variant = variant_of({**self._definition.fixed, **given})
         tell = Telling(self._definition)
+        variant = tell(trial)
         return seen(study, lambda trials: (_without(each, given) for each in trials if tell(each) == variant))
 
 
@@ -84,7 +85,8 @@ class Telling:
         values = {**given_to(trial), **trial.params}
         kind = tuple(values.get(name) for name in self._telling)
         if kind not in self._known:
-            self._known[kind] = variant_of(recorded_params(self._definition, values))
+            recorded = recorded_params(self._definition, values)
+            self._known[kind] = variant_of(recorded, telling_in(self._definition.search_space))
         return self._known[kind]
 
 

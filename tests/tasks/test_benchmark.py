@@ -71,3 +71,16 @@ def test_prints_every_method_beside_dropout_and_none(
     assert [row[0] for row in rows] == ["dropout", "none", "explicit-dropout", "explicit-dropout-jvp"]
     assert (rows[0][2], rows[1][3]) == ("1.00", "1.00")
     assert "'instructions': [" in printed
+
+
+def test_prints_the_curvature_of_every_arm_and_what_it_costs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = ["--epochs", "1", "--repeats", "2", "--train-size", "32", "--val-size", "20", "--samples", "4"]
+    monkeypatch.setattr(sys, "argv", ["curvature", "--arm", "explicit", "--device", "cpu", "--vectors", "2", *sizes])
+    runpy.run_path(str(SCRIPT.parent / "curvature.py"), run_name="__main__")
+    printed = capsys.readouterr().out
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in printed.splitlines() if line.startswith("|")]
+    assert [row[:2] for row in rows[2:]] == [["0", "none"], ["0.2", "explicit"], ["0.5", "explicit"]]
+    assert len({len(row) for row in rows}) == 1
+    assert "seconds of a measurement: 0." in printed

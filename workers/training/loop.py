@@ -14,6 +14,7 @@ from search_spaces import TrialConfig
 from workers.tasks.base import Task
 from workers.tasks.seams import Inputs
 from workers.training.batches import batches
+from workers.training.curvature import CurvatureMeter
 from workers.training.evaluation import evaluate
 from workers.training.examination import Examiner, Findings
 from workers.training.facts import facts_of
@@ -37,7 +38,8 @@ class Epoch:
     `metrics` by "<split>_<metric>": train_loss, train_accuracy, val_loss, val_accuracy, ... of the model in
     evaluation mode over the whole split; train_step_loss, the mean loss of the steps with their noise;
     train_gradient_norm, the length of the last step's gradient; train_seconds, the time of the steps alone; on a GPU
-    train_peak_bytes, the most memory that tensors have held since the training began; and those of `NoiseMeter`.
+    train_peak_bytes, the most memory that tensors have held since the training began; those of `NoiseMeter`, and, in
+    the epochs after which they are measured, those of `CurvatureMeter`.
     """
 
     number: int  # from 1
@@ -81,6 +83,9 @@ class Training:
         self._all = self._in_epoch * epochs  # steps
         self._steps = Steps(task, config, seams, self.model, regularized, samples=samples, steps=self._all)
         self._noise_meter = NoiseMeter(task, config, self.model, self._steps, self._splits, self._order)
+        self._curvature_meter = CurvatureMeter(task, config, self.model, self._steps, self._splits, self._order)
+        if config.curvature_every > 0:
+            self._curvature_meter.check()
         self._passes = passes_of(task, seams, regularized)
         self._snapshots: Snapshots | None = snapshots_of(task, config, self.model, self._all)
         self._best: tuple[int, State] | None = None
@@ -169,6 +174,10 @@ class Training:
         """The figures of `NoiseMeter` for the model as it is now, between two epochs; changes no later epoch."""
         return self._noise_meter(self._share_done(self._done), pairs=pairs, draws=draws)
 
+    def curvature(self, *, samples: int, vectors: int) -> dict[str, float]:
+        """The figures of `CurvatureMeter` for the model as it is now, between two epochs; changes no later epoch."""
+        return self._curvature_meter(self._share_done(self._done), samples=samples, vectors=vectors)
+
     def state_dict(self) -> dict[str, Any]:
         """Model, optimizer, epochs done and random states; call it between two epochs."""
         besides: dict[str, Any] = {} if self._snapshots is None else {"snapshots": self._snapshots.state()}
@@ -209,6 +218,9 @@ class Training:
         metrics |= self._evaluation("val", data.val_x, data.val_y, f"epoch {number}")
         pairs, draws = self._config.mask_noise_pairs, self._config.masked_loss_draws
         metrics |= self._noise_meter(self._share_done(number), pairs=pairs, draws=draws)
+        if self._curvature_meter.is_due(number, self._epochs):
+            samples, vectors = self._config.curvature_samples, self._config.curvature_vectors
+            metrics |= self._curvature_meter(self._share_done(number), samples=samples, vectors=vectors)
         metrics |= peak_memory(self._device)
         return Epoch(number, metrics, perf_counter() - started)
 

@@ -1,19 +1,20 @@
 """What a regularizer's noise does to a training, measured beside it."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from pernodedrop.monte_carlo import draws_noise, mc_mode
+from pernodedrop.unchanged import unchanged
 from search_spaces import TrialConfig
 from workers.tasks.base import Splits, Task
-from workers.training.batches import batches
+from workers.training.batches import batches, random_batch
 from workers.training.figures import step_loss
 from workers.training.precision import computing, widened
-from workers.training.randomness import Randomness
+from workers.training.randomness import beside
 from workers.training.steps import Steps
 
 
@@ -44,10 +45,7 @@ class NoiseMeter:
         found: dict[str, float] = {}
         if not (pairs or draws):
             return found
-        twin = torch.Generator("cpu")
-        twin.set_state(self.order.get_state())
-        seed = int(torch.randint(1 << 62, (1,), generator=twin, device="cpu"))
-        with Randomness(seed, self.splits.train_y.device).active(), unchanged(self.model):
+        with beside(self.order, self.splits.train_y.device), unchanged(self.model):
             if pairs:
                 found["train_mask_noise"] = self._mask_noise(done, pairs)
             if draws:
@@ -58,7 +56,7 @@ class NoiseMeter:
         self.model.train()
         found = []
         for _ in range(pairs):
-            x, y = next(self._batches())
+            x, y = random_batch(self.splits.train_x, self.splits.train_y, self.config.batch_size)
             one, two = self.steps.gradient(x, y, done), self.steps.gradient(x, y, done)
             squares = [(a - b).double().square().sum() for a, b in zip(one, two, strict=True)]
             found.append(0.5 * torch.stack(squares).sum())
@@ -84,19 +82,3 @@ class NoiseMeter:
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         x, y = self.splits.train_x, self.splits.train_y
         return batches(x, y, torch.randperm(len(x), device="cpu"), self.config.batch_size)  # type: ignore[return-value]
-
-
-@contextmanager
-def unchanged(model: nn.Module) -> Iterator[None]:
-    """Restore afterwards what a forward pass in training mode changes: buffers, and the generators of layers."""
-    kept = [buffer.clone() for buffer in model.buffers()]
-    own = {getattr(module, "generator", None) for module in model.modules()}
-    generators = [(each, each.get_state()) for each in own if isinstance(each, torch.Generator)]
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            for buffer, value in zip(model.buffers(), kept, strict=True):
-                buffer.copy_(value)
-        for generator, state in generators:
-            generator.set_state(state)

@@ -7,6 +7,16 @@ from typing import Any
 import torch
 
 
+@contextmanager
+def beside(order: torch.Generator, device: torch.device) -> Iterator[None]:
+    """Draw within it from a stream that follows from the state of `order`, a generator on the CPU, and leaves it so."""
+    twin = torch.Generator("cpu")
+    twin.set_state(order.get_state())
+    seed = int(torch.randint(1 << 62, (1,), generator=twin, device="cpu"))
+    with Randomness(seed, device).active():
+        yield
+
+
 class Randomness:
     """A stream of random numbers that is torch's global one while it is active, and waits otherwise.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from workers.tasks import Task, load_task
 from workers.training import Training
+from workers.training.curvature import FIGURES
 from workers.training.figures import check_names
 from workers.training.memory import PEAK
 from workers.training.seeds import repeat_seed
@@ -86,7 +87,7 @@ def train(order: Order, device: "torch.device", stop_wanted: MessageBox) -> Iter
 
 def _lasting(done: EpochDone) -> list[str]:
     """The names of the metrics that every epoch has, whatever its device and whether its model was tested."""
-    return [name for name in done.metrics if not name.startswith("test_") and name != PEAK]
+    return [name for name in done.metrics if not name.startswith("test_") and name not in FIGURES | {PEAK}]
 
 
 def _store(order: Order, task: Task, device: "torch.device") -> CheckpointStore | None:

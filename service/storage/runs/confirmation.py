@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from search_spaces import StudyShape, recorded_params, variant_of
+from search_spaces.variants import telling_in
 from service.storage.database.tables import runs
 from service.storage.runs.expressions import SIGN
 from service.storage.states import Stage
@@ -66,10 +67,11 @@ def unconfirmed(definition: StudyShape, best_first: Iterable[Params], confirmed:
     A later result may push a configuration out of the best, and one that was confirmed is never confirmed again.
     """
     top = 0 if definition.confirmation is None else definition.confirmation.top
+    telling = telling_in(definition.search_space)
     known = {_configuration(definition, params) for params in confirmed}
     chosen: dict[str, dict[str, Params]] = {}  # by variant, then by configuration
     for params in best_first:
-        of_variant = chosen.setdefault(variant_of(recorded_params(definition, params)), {})
+        of_variant = chosen.setdefault(variant_of(recorded_params(definition, params), telling), {})
         if len(of_variant) < top:
             of_variant.setdefault(_configuration(definition, params), params)
     return [

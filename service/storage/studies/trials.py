@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from search_spaces import StudyShape, recorded_params, variant_of
+from search_spaces.variants import telling_in
 from service.storage.database.database import Database
 from service.storage.database.tables import runs, workers
 from service.storage.errors import UnknownTrial
@@ -171,7 +172,7 @@ def _record(
         number=row.trial_number,
         state=RunState(row.state),
         params=params,
-        variant=intern(variant_of(params)) if params else "",
+        variant=intern(variant_of(params, telling_in(definition.search_space))) if params else "",
         values=row._mapping["values"],
         best_epoch=row.best_epoch,
         epoch=row.epoch,
