@@ -118,7 +118,7 @@ def regularize(
     stir_type: str | CustomStir = "bernoulli",
     mask_mode: MaskMode = "dynamic",
     noisy_fraction: float = 1.0,
-    share_time: bool = True,
+    share_time: bool | float = True,
     batch_dim: int | None = None,
     backend: str = "auto",
     options: Mapping[str, float | str] | None = None,

@@ -5,21 +5,20 @@ A law is one class. A backend asks it, and refuses what the law does not offer.
 
 import abc
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
 from pernodedrop import draws
 from pernodedrop.compiling import constant
+from pernodedrop.custom_stir import CustomStir as CustomStir  # noqa: PLC0414 - others import it from here
+from pernodedrop.custom_stir import check_mean as check_mean  # noqa: PLC0414
 from pernodedrop.generators import in_this_pass
 from pernodedrop.names import LAWS
-
-_CHECK_DRAWS = 1 << 16
-_CHECK_SEED = 0
-_CHECK_ERRORS = 5.0  # standard errors; of 1.7 million callables with mean 1 one is refused
+from pernodedrop.processes import AUTOREGRESSIVE, COPY_OR_REFRESH, HELD_CHOICE, TWO_STATES, Process
 
 
 class Lowering(NamedTuple):
@@ -49,6 +48,7 @@ class Law(abc.ABC):
     """
 
     name: ClassVar[str]
+    process: ClassVar[Process] = COPY_OR_REFRESH  # from position to position, where masks change slowly over time
 
     drop_rate: float = 0.5
 
@@ -113,12 +113,27 @@ class Law(abc.ABC):
             return self.sample(shape, generator=generator, dtype=dtype.to_real(), device=device).to(dtype)
         return self.sample(shape, generator=generator, dtype=dtype, device=device)
 
+    def over_time(
+        self,
+        shape: Sequence[int],
+        correlation: float,
+        *,
+        generator: torch.Generator | None,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> Iterator[Tensor]:
+        """Factors of the given shape for one position after the other, without end, by the law's `process`."""
+        real = dtype.to_real() if dtype.is_complex else dtype
+        factors = self.process.factors(self, shape, correlation, generator=generator, dtype=real, device=device)
+        return (each.to(dtype) for each in factors)
+
 
 @dataclass(frozen=True)
 class Bernoulli(Law):
     """m = r / (1 - p), r ~ Bernoulli(1 - p)."""
 
     name = "bernoulli"
+    process = TWO_STATES
 
     @property
     def variance(self) -> float:
@@ -143,6 +158,7 @@ class Gaussian(Law):
     """m ~ N(1, p / (1 - p))."""
 
     name = "gaussian"
+    process = AUTOREGRESSIVE
 
     @property
     def variance(self) -> float:
@@ -171,6 +187,7 @@ class PartialGaussian(Law):
     """
 
     name = "partial_gaussian"
+    process = HELD_CHOICE
 
     noisy_fraction: float = 1.0
 
@@ -199,20 +216,6 @@ class PartialGaussian(Law):
 
     def lowering(self) -> Lowering:
         return Lowering(self.noisy_fraction, noise_variance(self.drop_rate))
-
-
-class CustomStir(Protocol):
-    """A user's own noise, called like `torch.rand`; its mean must be 1."""
-
-    def __call__(
-        self,
-        shape: Sequence[int],
-        /,
-        *,
-        generator: torch.Generator | None,
-        dtype: torch.dtype,
-        device: torch.device,
-    ) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -282,18 +285,3 @@ def check_fraction(name: str, value: float) -> None:
     """Raises ValueError unless 0 <= value <= 1."""
     if not 0.0 <= value <= 1.0:
         raise ValueError(f"{name} must lie in [0, 1], got {value}")
-
-
-def check_mean(law: CustomStir) -> None:
-    """Draw a user's noise, with a separate generator.
-
-    Raises:
-        ValueError: the sample mean is further from 1 than chance explains.
-    """
-    generator = torch.Generator().manual_seed(_CHECK_SEED)
-    drawn = law((_CHECK_DRAWS,), generator=generator, dtype=torch.float64, device=torch.device("cpu"))
-    if drawn.shape != (_CHECK_DRAWS,):
-        raise ValueError(f"a custom stir must return the shape it is asked for, got {tuple(drawn.shape)}")
-    mean, error = float(drawn.mean()), float(drawn.std()) / math.sqrt(_CHECK_DRAWS)
-    if not abs(mean - 1.0) <= _CHECK_ERRORS * error + 1e-6:
-        raise ValueError(f"a custom stir must have mean 1, got {mean:.4f} (standard error {error:.4f})")

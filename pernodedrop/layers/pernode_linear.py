@@ -12,6 +12,7 @@ from pernodedrop.layers.regularizing import Regularizing, must_be_called, watche
 from pernodedrop.layers.stirred import Stirred
 from pernodedrop.names import MASK_MODES, MaskMode
 from pernodedrop.nested import on_padded
+from pernodedrop.processes import checked_share
 
 
 class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
@@ -26,8 +27,8 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
     Source: PerNodeDrop (arXiv:2512.12663).
 
     Raises:
-        ValueError: a rate, fraction, number or name outside its range, a callable whose mean is not 1, or groups with
-            a fixed mask.
+        ValueError: a rate, fraction, number or name outside its range, a callable whose mean is not 1, or groups or
+            masks that change over time with a fixed mask.
     """
 
     mask: Tensor | None
@@ -43,7 +44,7 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
         stir_type: str | CustomStir = "bernoulli",
         mask_mode: MaskMode = "dynamic",
         noisy_fraction: float = 1.0,
-        share_time: bool = True,
+        share_time: bool | float = True,
         mask_groups: int | None = None,
         batch_dim: int = 0,
         backend: str = "auto",
@@ -52,12 +53,19 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
         dtype: torch.dtype | None = None,
     ) -> None:
         stir = Stir(drop_rate, stir_type, noisy_fraction)
-        check_backend(backend, stir)
+        share_time = checked_share(share_time, stir, stir.process)
+        slowly = not isinstance(share_time, bool)
+        check_backend(backend, stir, over_time=slowly)
         if mask_mode not in MASK_MODES:
             raise ValueError(f"mask_mode must be one of {', '.join(MASK_MODES)}, got {mask_mode!r}")
         check_groups(mask_groups)
         if mask_groups is not None and mask_mode == "fixed":
             raise ValueError(f"mask_groups must be None for a fixed mask, which all samples share, got {mask_groups}")
+        if slowly and mask_mode == "fixed":
+            raise ValueError(
+                f"share_time must be True or False for a fixed mask, which all positions share, got {share_time:g}: "
+                "say mask_mode 'dynamic'"
+            )
         if callable(stir_type):
             check_mean(stir_type)
         super().__init__(in_features, out_features, bias, device=device, dtype=dtype)
@@ -122,5 +130,5 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
 
     def extra_repr(self) -> str:
         parts = [super().extra_repr(), self.stir.describe(), f"mask_mode={self.mask_mode}", f"backend={self.backend}"]
-        parts += [] if self.share_time else ["share_time=False"]
+        parts += [] if self.share_time is True else [f"share_time={self.share_time}"]
         return ", ".join(parts if self.mask_groups is None else [*parts, f"mask_groups={self.mask_groups}"])
