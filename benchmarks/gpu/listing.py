@@ -39,16 +39,8 @@ CHAINS = {  # calls for the first position, for copies, for fresh draws
     "bernoulli 0.5, rho -0.5": (8, 1, 1),
 }
 _TOOLS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
-_ALIGNED = (
-    "samples",
-    "positions",
-    "each",
-    "keep",
-    "copies",
-    "fresh",
-    "flip",
-    "rows",
-)  # arguments that nobody promises to be multiples of 16
+# arguments that nobody promises to be multiples of 16
+_ALIGNED = ("samples", "positions", "each", "keep", "copies", "fresh", "flip", "rows")
 
 
 @dataclass(frozen=True)

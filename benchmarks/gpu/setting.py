@@ -28,7 +28,7 @@ class Setting:
             NotHere: this version of Triton's interpreter fails with this version of NumPy.
         """
         from pernodedrop.backends import gpu, kernel, stirred_product  # the last names the operators
-        from pernodedrop.backends.factors import Factors
+        from pernodedrop.backends.factors import Factors, from_tensor
 
         names = [f"{stirred_product.OPERATOR}{suffix}" for suffix in ("", "_gradients")]
         functions: tuple[Any, Any] = (gpu.product, gpu.gradients)

@@ -30,17 +30,20 @@ def correlated_noise(
     Their type is single precision or more.
     """
     samples, positions, _ = x.shape
-    one, two = torch.tril_indices(positions, positions, device=x.device)
-    lags = one // over_time.rows - two // over_time.rows
-    decay = torch.pow(over_time.correlation, lags.to(x.dtype))
-    pairs = torch.matmul(x[:, one] * x[:, two], squares.mT).mT * decay  # B, J, T (T + 1) / 2
-    own = pairs[..., one == two]  # B, J, T
+    own = torch.matmul(x * x, squares.mT).mT  # B, J, T
     positive = own > 0  # the root has no derivative at 0
     root = torch.where(positive, own, 1.0).sqrt()
-    filled = torch.where(positive, 0.0, 1.0) + max(_JITTER, _ROUNDINGS * positions * torch.finfo(x.dtype).eps)
-    pairs = pairs / (root[..., one] * root[..., two])
-    whole = pairs.new_zeros(*root.shape, positions).flatten(-2).index_copy(-1, one * positions + two, pairs)
-    lower = torch.linalg.cholesky(whole.reshape(*root.shape, positions) + torch.diag_embed(filled))
+    one, two = torch.tril_indices(positions, positions, -1, device=x.device)
+    lags = one // over_time.rows - two // over_time.rows
+    pairs = torch.matmul(x[:, one] * x[:, two], squares.mT).mT / (
+        root[..., one] * root[..., two]
+    )  # B, J, T (T - 1) / 2
+    pairs = pairs * torch.pow(over_time.correlation, lags.to(x.dtype))
+    below = pairs.new_zeros(*root.shape, positions).flatten(-2).index_copy(-1, one * positions + two, pairs)
+    below = below.reshape(*root.shape, positions)
+    own_place = 1.0 + max(_JITTER, _ROUNDINGS * positions * torch.finfo(x.dtype).eps)
+    correlation = below + below.mT + own_place * torch.eye(positions, dtype=x.dtype, device=x.device)
+    lower = torch.linalg.cholesky(correlation)
     normal = draws.normal((samples, squares.shape[-2], positions), generator, dtype=x.dtype, device=x.device)
     noise = torch.matmul(lower, normal.unsqueeze(-1)).squeeze(-1) * torch.where(positive, root, 0.0)
     return math.sqrt(variance) * noise.mT

@@ -20,7 +20,9 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
 
     With mask_mode "dynamic" each sample and unit draws its mask anew in training and evaluation is dense;
     with "fixed" one (J, I) mask is drawn here, kept in the state dict and applied in training and evaluation.
-    Input (B, ..., I), output (B, ..., J); see `functional.pernode_linear` for `share_time` and `mask_groups`.
+    Input (B, ..., I), output (B, ..., J); see `functional.pernode_linear` for `share_time` and `mask_groups`. With a
+    number as `share_time` the masks change slowly over the positions of (B, T, I), anew for every call; inputs without
+    positions have a mask for each sample.
     `backend_used` names what the last training forward ran, None before it and where the layer is dense. The samples
     lie at `batch_dim` of inputs with three or more dimensions, for example at 1 in (T, B, I).
 

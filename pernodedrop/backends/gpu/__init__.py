@@ -95,9 +95,8 @@ class _Plan:
             return first.new_zeros(result.shape, dtype=result.dtype)
         each = max(triton.cdiv(result.tiles, max(1, PROGRAMS // result.pieces)), LEAST_EACH)
         parts = triton.cdiv(result.tiles, each)
-        out = first.new_empty(
-            (parts, *result.shape), dtype=result.dtype if parts == 1 and not self._adds else torch.float32
-        )
+        is_final = parts == 1 and not self._adds
+        out = first.new_empty((parts, *result.shape), dtype=result.dtype if is_final else torch.float32)
         launch = getattr(self._kernels, kernel)[result.pieces * parts,]
         launch(*operands, out, seed, *self._sizes, *self._numbers, each, **self._options)
         return (out[0] if parts == 1 else out.sum(0)).to(result.dtype)
