@@ -4,7 +4,7 @@ import warnings
 
 from torch import nn
 
-from pernodedrop import PerNodeDropLinear, Regularization, Regularized
+from pernodedrop import Regularization, Regularized
 from pernodedrop.insertion import is_plain, put_in
 from pernodedrop.names import REGULARIZERS
 from pernodedrop.passes import Passes
@@ -14,7 +14,7 @@ from search_spaces.problems import listed
 from search_spaces.task import backbones_with
 from workers.tasks.base import Task
 from workers.tasks.seams import Seams
-from workers.training.positions import must_have_positions
+from workers.training.positions import check_correlation
 
 SLOT = "slot"  # the name of a dense layer that is to be regularized
 
@@ -41,17 +41,11 @@ def put_into_slots(model: nn.Module, config: TrialConfig, task: str) -> Regulari
     slots = [name for name, layer in model.named_modules() if name.rpartition(".")[2] == SLOT and is_plain(layer)]
     if slots:
         regularized = put_in(model, regularization_of(config), lambda name, _: name in slots)
-        slowly = [layer for layer in regularized.layers.values() if not isinstance(_share_of(layer), bool)]
-        if slowly:
-            must_have_positions(model, slowly, task)
+        check_correlation(model, regularized.layers.values(), config, task)
         return regularized
     if config.regularizer != "none":
         warnings.warn(_NO_SLOT.format(name=task, regularizer=config.regularizer), FutureWarning, stacklevel=2)
     return None
-
-
-def _share_of(layer: nn.Module) -> bool | float:
-    return layer.share_time if isinstance(layer, PerNodeDropLinear) else True
 
 
 def _put_elsewhere(model: nn.Module, config: TrialConfig, task: str, place: str) -> Regularized:

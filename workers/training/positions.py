@@ -1,13 +1,35 @@
-"""Masks that change over time need positions: the first forward pass shows whether a model has any."""
+"""Masks that change slowly over time need positions, which the first forward pass shows, and one drop rate for all."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from torch import Tensor, nn
 
+from pernodedrop import PerNodeDropLinear
+from search_spaces import TrialConfig
 
-def must_have_positions(model: nn.Module, layers: Iterable[nn.Module], task: str) -> None:
-    """Let the model's first training forward raise ValueError where no layer meets inputs (B, T, I) with T > 1."""
+
+def check_correlation(model: nn.Module, layers: Iterable[nn.Module], config: TrialConfig, task: str) -> None:
+    """Refuse `time_correlation` in a model where it does nothing; the model's first training forward raises then.
+
+    Raises:
+        ValueError: a schedule of the drop rate would pass rates for which the law has no such correlation.
+    """
+    if config.extra.get("time_correlation") is None:
+        return
+    stirred = [layer for layer in layers if isinstance(layer, PerNodeDropLinear)]
+    for layer in stirred:
+        bounded = layer.stir.process.least(layer.stir) > -1.0 or layer.stir.process.includes_least
+        if layer.share_time < 0.0 and bounded and config.drop_rate_schedule != "constant":
+            raise ValueError(
+                f"drop_rate_schedule must be constant where time_correlation is below 0 and stir_type "
+                f"{layer.stir.name!r}: its bound depends on the rate, got {config.drop_rate_schedule!r}"
+            )
+    if stirred:
+        _must_have_positions(model, stirred, task)
+
+
+def _must_have_positions(model: nn.Module, layers: Iterable[nn.Module], task: str) -> None:
     handles: list[Any] = []
     met: list[bool] = []
 
