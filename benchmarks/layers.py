@@ -3,7 +3,8 @@
     python -m benchmarks.layers --shape 4096x64 --shape 1024x256 --json layers.json
     python -m benchmarks.layers --shape 256x64 --batch 32 --positions 16
 
-With `--positions` the inputs are sequences, and PerNodeDrop's masks are fresh, shared or change slowly over them.
+With `--positions` the inputs are sequences, and PerNodeDrop's masks are fresh, shared or change slowly over them. With
+`--thread-time` the clock stands while other processes have the core, which one thread on a busy machine needs.
 Every round runs every layer once, so that a busy machine slows all alike; the table shows medians over the rounds.
 Peak memory is that of one step with its layer and input built within it: on Linux the growth of the process's
 high-water mark, on a GPU what torch allocated.
@@ -24,6 +25,7 @@ import json
 import platform
 import statistics
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -66,6 +68,7 @@ class Settings:
     reference: bool
     compiled: bool
     positions: int | None
+    thread_time: bool = False  # the time that the thread had a core
 
     def layers(self) -> dict[str, Build]:
         """The compared layers by their name, the baseline first."""
@@ -92,12 +95,13 @@ def timings(settings: Settings, shape: str, batch: int, rounds: int, device: tor
     x = torch.randn(*settings.rows(batch), connections, device=device, requires_grad=True)
     grad = torch.randn(*settings.rows(batch), units, device=device)
     built = {name: build(connections, units).to(device) for name, build in settings.layers().items()}
+    clock = time.thread_time if settings.thread_time else time.perf_counter
     for layer in built.values():  # compiles what needs compiling
-        step(layer, x, grad)
+        step(layer, x, grad, clock)
     times: dict[str, list[float]] = {name: [] for name in built}
     for _ in range(rounds):
         for name, layer in built.items():
-            times[name].append(step(layer, x, grad))
+            times[name].append(step(layer, x, grad, clock))
     used = {name: layer.backend_used if isinstance(layer, ChoosesBackend) else None for name, layer in built.items()}
     return {name: Timing(times[name], used[name]) for name in built}
 
@@ -126,15 +130,17 @@ def sides(shape: str) -> tuple[int, int]:
     return int(connections), int(units)
 
 
-def step(layer: nn.Module, x: torch.Tensor, grad: torch.Tensor) -> float:
+def step(
+    layer: nn.Module, x: torch.Tensor, grad: torch.Tensor, clock: Callable[[], float] = time.perf_counter
+) -> float:
     """Milliseconds of one forward and backward; gradients start at None, as after zero_grad()."""
     layer.zero_grad()
     x.grad = None
     synchronize(x.device)
-    start = time.perf_counter()
+    start = clock()
     layer(x).backward(grad)
     synchronize(x.device)
-    return (time.perf_counter() - start) * 1e3
+    return (clock() - start) * 1e3
 
 
 def give_memory_back() -> None:
@@ -204,6 +210,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=0.4, help="drop rate (default 0.4)")
     parser.add_argument("--fraction", type=float, default=0.5, help="noisy fraction of partial gaussian (default 0.5)")
     parser.add_argument("--positions", type=int, help="of a sample: compares masks over time")
+    parser.add_argument("--thread-time", action="store_true", help="time of the thread, not of the clock")
     parser.add_argument("--threads", type=int, help="threads (default torch's)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default cpu)")
     parser.add_argument("--reference", action="store_true", help="add the materialized masks")
@@ -212,7 +219,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
-    settings = Settings(options.rate, options.fraction, options.reference, options.compiled, options.positions)
+    settings = Settings(
+        options.rate, options.fraction, options.reference, options.compiled, options.positions, options.thread_time
+    )
     shapes, batch, device = options.shape or ["4096x64"], options.batch, torch.device(options.device)
     torch.manual_seed(0)
     timed = {shape: timings(settings, shape, batch, options.rounds, device) for shape in shapes}
