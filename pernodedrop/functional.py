@@ -75,7 +75,7 @@ def pernode_linear(
     """
     stir = Stir(drop_rate, stir_type, noisy_fraction)
     check_groups(mask_groups)
-    share_time = checked_share(share_time, stir, stir.process)
+    share_time = checked_share(share_time, stir)
     output, _ = stirred_linear(
         x, weight, bias, stir, share_time=share_time, mask_groups=mask_groups, backend=backend, generator=generator
     )

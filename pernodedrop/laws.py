@@ -5,7 +5,7 @@ A law is one class. A backend asks it, and refuses what the law does not offer.
 
 import abc
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import ClassVar, NamedTuple
 
@@ -48,7 +48,6 @@ class Law(abc.ABC):
     """
 
     name: ClassVar[str]
-    process: ClassVar[Process] = COPY_OR_REFRESH  # from position to position, where masks change slowly over time
 
     drop_rate: float = 0.5
 
@@ -69,6 +68,11 @@ class Law(abc.ABC):
     @abc.abstractmethod
     def is_symmetric(self) -> bool:
         """Return whether m - 1 and 1 - m have the same law."""
+
+    @property
+    def process(self) -> Process:
+        """How factors go on from position to position, where masks change slowly over time."""
+        return COPY_OR_REFRESH
 
     @abc.abstractmethod
     def sample(
@@ -113,27 +117,12 @@ class Law(abc.ABC):
             return self.sample(shape, generator=generator, dtype=dtype.to_real(), device=device).to(dtype)
         return self.sample(shape, generator=generator, dtype=dtype, device=device)
 
-    def over_time(
-        self,
-        shape: Sequence[int],
-        correlation: float,
-        *,
-        generator: torch.Generator | None,
-        dtype: torch.dtype,
-        device: torch.device,
-    ) -> Iterator[Tensor]:
-        """Factors of the given shape for one position after the other, without end, by the law's `process`."""
-        real = dtype.to_real() if dtype.is_complex else dtype
-        factors = self.process.factors(self, shape, correlation, generator=generator, dtype=real, device=device)
-        return (each.to(dtype) for each in factors)
-
 
 @dataclass(frozen=True)
 class Bernoulli(Law):
     """m = r / (1 - p), r ~ Bernoulli(1 - p)."""
 
     name = "bernoulli"
-    process = TWO_STATES
 
     @property
     def variance(self) -> float:
@@ -142,6 +131,10 @@ class Bernoulli(Law):
     @property
     def is_symmetric(self) -> bool:
         return self.drop_rate == 0.5
+
+    @property
+    def process(self) -> Process:
+        return TWO_STATES
 
     def sample(
         self, shape: Sequence[int], *, generator: torch.Generator | None, dtype: torch.dtype, device: torch.device
@@ -158,7 +151,6 @@ class Gaussian(Law):
     """m ~ N(1, p / (1 - p))."""
 
     name = "gaussian"
-    process = AUTOREGRESSIVE
 
     @property
     def variance(self) -> float:
@@ -167,6 +159,10 @@ class Gaussian(Law):
     @property
     def is_symmetric(self) -> bool:
         return True
+
+    @property
+    def process(self) -> Process:
+        return AUTOREGRESSIVE
 
     def sample(
         self, shape: Sequence[int], *, generator: torch.Generator | None, dtype: torch.dtype, device: torch.device
@@ -187,7 +183,6 @@ class PartialGaussian(Law):
     """
 
     name = "partial_gaussian"
-    process = HELD_CHOICE
 
     noisy_fraction: float = 1.0
 
@@ -206,6 +201,10 @@ class PartialGaussian(Law):
     @property
     def is_symmetric(self) -> bool:
         return True
+
+    @property
+    def process(self) -> Process:
+        return HELD_CHOICE
 
     def sample(
         self, shape: Sequence[int], *, generator: torch.Generator | None, dtype: torch.dtype, device: torch.device

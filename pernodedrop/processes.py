@@ -18,7 +18,7 @@ _SLACK = 1e-9  # a bound such as -2/3 is met by the number that is written for i
 
 
 class How(TypedDict):
-    """How a tensor is drawn, as `laws.Law.draw` takes it; a real type."""
+    """How a tensor is drawn, as `laws.Law.draw` takes it."""
 
     generator: torch.Generator | None
     dtype: torch.dtype
@@ -36,6 +36,9 @@ class _Law(Protocol):
 
     @property
     def is_dense(self) -> bool: ...
+
+    @property
+    def process(self) -> "Process": ...
 
     def draw(self, shape: Sequence[int], **how: Unpack[How]) -> Tensor: ...
 
@@ -125,7 +128,14 @@ COPY_OR_REFRESH, TWO_STATES = CopyOrRefresh(), TwoStates()
 AUTOREGRESSIVE, HELD_CHOICE = Autoregressive(), HeldChoice()
 
 
-def checked_share(share_time: object, law: _Law, process: Process) -> bool | float:
+def factors_over_time(law: _Law, shape: Sequence[int], correlation: float, **how: Unpack[How]) -> Iterator[Tensor]:
+    """Factors of the given shape for one position after the other, without end; real numbers in a complex type too."""
+    dtype = how["dtype"]
+    real: How = {**how, "dtype": dtype.to_real() if dtype.is_complex else dtype}
+    return (factors.to(dtype) for factors in law.process.factors(law, shape, correlation, **real))
+
+
+def checked_share(share_time: object, law: _Law) -> bool | float:
     """`share_time` as True, False or a correlation strictly between -1 and 1 that is not 0.
 
     Raises:
@@ -140,11 +150,12 @@ def checked_share(share_time: object, law: _Law, process: Process) -> bool | flo
         )
     if share_time in (0, 1):
         return bool(share_time)
+    process = law.process
     least = process.least(law)
     fits = share_time >= least - _SLACK if process.includes_least else share_time > least
     if not fits and not law.is_dense:
         bound = f"{'at least' if process.includes_least else 'above'} {least:.4g}"
-        lower = process.least(law) > -1.0 and "take stir_type 'gaussian', which has any above -1, or "
+        lower = least > -1.0 and "take stir_type 'gaussian', which has any above -1, or "
         raise ValueError(
             f"share_time must be {bound} for stir_type {law.name!r} at drop_rate {law.drop_rate:g}, "
             f"got {share_time:g}: {lower or ''}raise it"

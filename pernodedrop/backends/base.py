@@ -16,7 +16,7 @@ _WARNED: set[str] = set()
 
 
 class OverTime(NamedTuple):
-    """How masks change over the rows of a sample: see `laws.Law.over_time`."""
+    """How masks change over the rows of a sample: see `pernodedrop.processes`."""
 
     correlation: float  # of neighbouring positions, strictly between -1 and 1, or -1, and not 0
     rows: int = 1  # that meet one mask, before the next position begins

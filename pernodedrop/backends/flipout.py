@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from pernodedrop import draws
 from pernodedrop.backends.base import Backend, OverTime
 from pernodedrop.laws import Law
-from pernodedrop.processes import Autoregressive
+from pernodedrop.processes import Autoregressive, factors_over_time
 
 
 class Flipout(Backend):
@@ -27,8 +27,8 @@ class Flipout(Backend):
     def linear_over_time(
         self, x: Tensor, weight: Tensor, law: Law, over_time: OverTime, generator: torch.Generator | None
     ) -> Tensor:
-        masks = law.over_time(
-            weight.shape, over_time.correlation, generator=generator, dtype=weight.dtype, device=x.device
+        masks = factors_over_time(
+            law, weight.shape, over_time.correlation, generator=generator, dtype=weight.dtype, device=x.device
         )
         r, t = _signs(x, weight, generator)
         parts = torch.split(x * r, over_time.rows, dim=1)

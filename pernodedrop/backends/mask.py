@@ -5,7 +5,7 @@ from torch import Tensor
 
 from pernodedrop.backends.base import Backend, OverTime
 from pernodedrop.laws import Law
-from pernodedrop.processes import Autoregressive
+from pernodedrop.processes import Autoregressive, factors_over_time
 
 
 class Mask(Backend):
@@ -26,8 +26,8 @@ class Mask(Backend):
         self, x: Tensor, weight: Tensor, law: Law, over_time: OverTime, generator: torch.Generator | None
     ) -> Tensor:
         shape = (x.shape[0], *weight.shape)
-        masks = law.over_time(
-            shape, over_time.correlation, generator=generator, dtype=weight.dtype, device=weight.device
+        masks = factors_over_time(
+            law, shape, over_time.correlation, generator=generator, dtype=weight.dtype, device=weight.device
         )
         positions = torch.split(x, over_time.rows, dim=1)
         return torch.cat([torch.bmm(rows, (next(masks) * weight).transpose(1, 2)) for rows in positions], dim=1)

@@ -55,7 +55,7 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
         dtype: torch.dtype | None = None,
     ) -> None:
         stir = Stir(drop_rate, stir_type, noisy_fraction)
-        share_time = checked_share(share_time, stir, stir.process)
+        share_time = checked_share(share_time, stir)
         slowly = not isinstance(share_time, bool)
         check_backend(backend, stir, over_time=slowly)
         if mask_mode not in MASK_MODES:

@@ -39,5 +39,5 @@ class Stirred(Noisy):
         if getattr(self, "mask", None) is not None:
             raise ValueError(f"mask_mode 'fixed' draws its masks once: its drop rate must stay, got {rate}")
         stir = replace(self.stir, drop_rate=rate)
-        checked_share(self.share_time, stir, stir.process)
+        checked_share(self.share_time, stir)
         self.stir = stir

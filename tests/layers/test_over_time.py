@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from pernodedrop import PerNodeDropLinear, mc_mode, regularize
 from pernodedrop.functional import pernode_linear
 from pernodedrop.laws import Bernoulli, Stir
-from tests.layers.evidence import assert_covariance, assert_mean
+from tests.layers.evidence import assert_covariance, assert_mean, assert_same_law
 
 DOUBLE = torch.float64
 BACKENDS = [
@@ -131,6 +131,18 @@ def test_the_covariance_of_the_pre_activations(backend: str, stir_type: str, rho
         assert_mean(noise[:, :, None] * noise[:, None, :], k, slack=float(k.max()) * 2.0**-10)
     assert_covariance(y[:, 0, :2], y[:, 1, 1:3], 0.0)
     assert_covariance(y[..., 0], y[..., 1], 0.0)
+
+
+@pytest.mark.parametrize("backend, stir_type", [case for case in BACKENDS if case[0] != "mask"])
+def test_two_positions_have_the_joint_law_of_the_masks(backend: str, stir_type: str) -> None:
+    """Of few connections, far from Gaussian where the noise is; rounded, as the kernel meets a rate within 2^-13."""
+    x, weight = torch.randn(1, 1, 3, dtype=DOUBLE).expand(1, 2, 3), torch.randn(1, 3, dtype=DOUBLE).repeat(4000, 1)
+    mine, masks = (layer(way, stir_type, 0.8, seed=9)(x, weight)[0].round(decimals=2) for way in (backend, "mask"))
+    assert_same_law(mine[0] * mine[1], masks[0] * masks[1])
+    assert_same_law(mine[0] - mine[1], masks[0] - masks[1])
+    with pytest.raises(AssertionError, match="distance"):
+        other = layer("mask", stir_type, 0.6, seed=9)(x, weight)[0].round(decimals=2)
+        assert_same_law(mine[0] - mine[1], other[0] - other[1])
 
 
 @pytest.mark.parametrize("share", [0, 0.0, 1, 1.0])
@@ -320,13 +332,17 @@ def test_layers_of_somebody_s_model() -> None:
         regularize(model, "explicit", share_time=0.8, options={"noise": "pernodedrop"})
 
 
-def test_a_compiled_layer_draws_the_same() -> None:
+def test_the_compiled_function_draws_the_same() -> None:
+    """A layer is in tests/layers/everywhere.py."""
     torch._dynamo.reset()
-    ran, x = PerNodeDropLinear(16, 8, share_time=-0.5), torch.randn(3, 4, 16)
-    torch.manual_seed(3)
-    expected = ran(x)
-    torch.manual_seed(3)
-    assert torch.equal(torch.compile(ran, fullgraph=True, backend="eager")(x), expected)
+    x, weight = torch.randn(3, 4, 16), torch.randn(8, 16)
+    expected = layer("auto", "bernoulli", -0.5)
+    compiled = torch.compile(expected, fullgraph=True, backend="eager")
+    found = []
+    for call in (expected, compiled):
+        torch.manual_seed(3)
+        found.append(call(x, weight))
+    assert torch.equal(*found)
 
 
 def test_two_states_have_exactly_the_correlations_that_they_can_have() -> None:
