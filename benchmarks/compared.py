@@ -14,6 +14,22 @@ MATERIALIZED = "materialized "  # begins the names of those with the mask in mem
 Build = Callable[[int, int], nn.Module]
 
 
+def over_time(rate: float) -> dict[str, Build]:
+    """PerNodeDrop with fresh, slowly changing and shared masks over the positions of a sample; the baseline first."""
+
+    def pernode(stir: str, share_time: float, backend: str) -> Build:
+        return lambda i, j: PerNodeDropLinear(
+            i, j, drop_rate=rate, stir_type=stir, share_time=share_time, backend=backend
+        )
+
+    ways = [("bernoulli", rho, "kernel") for rho in (0.0, 0.5, 0.9, 1.0)]
+    ways += [("gaussian", 0.0, "reparameterized"), ("gaussian", 1.0, "kernel")]
+    ways += [("gaussian", 0.9, backend) for backend in ("flipout", "reparameterized", "mask")]
+    ways += [("bernoulli", 0.9, "mask")]
+    compared: dict[str, Build] = {BASELINE: lambda i, j: regularized_linear("dropout", i, j, drop_rate=rate)}
+    return compared | {f"{stir}, share_time {rho:g}, {way}": pernode(stir, rho, way) for stir, rho, way in ways}
+
+
 def layers(rate: float, fraction: float, reference: bool, compiled: bool) -> dict[str, Build]:
     """The compared layers by their name in the table; the baseline first."""
 

@@ -1,7 +1,10 @@
 """What each layer costs beside Dropout + Linear: forward and backward time, and peak memory.
 
     python -m benchmarks.layers --shape 4096x64 --shape 1024x256 --json layers.json
+    python -m benchmarks.layers --shape 256x64 --batch 32 --positions 16
 
+With `--positions` the inputs are sequences, and PerNodeDrop's masks are fresh, shared or change slowly over them. With
+`--thread-time` the clock stands while other processes have the core, which one thread on a busy machine needs.
 Every round runs every layer once, so that a busy machine slows all alike; the table shows medians over the rounds.
 Peak memory is that of one step with its layer and input built within it: on Linux the growth of the process's
 high-water mark, on a GPU what torch allocated.
@@ -22,6 +25,7 @@ import json
 import platform
 import statistics
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -32,7 +36,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from benchmarks.compared import BASELINE, Build, layers
+from benchmarks.compared import BASELINE, Build, layers, over_time
 from benchmarks.gpu.machine import processor
 from pernodedrop.layers import ChoosesBackend
 
@@ -56,6 +60,28 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Settings:
+    """What is compared: layers at a rate, or, where there are positions, masks over time."""
+
+    rate: float
+    fraction: float
+    reference: bool
+    compiled: bool
+    positions: int | None
+    thread_time: bool = False  # the time that the thread had a core
+
+    def layers(self) -> dict[str, Build]:
+        """The compared layers by their name, the baseline first."""
+        if self.positions is not None:
+            return over_time(self.rate)
+        return layers(self.rate, self.fraction, self.reference, self.compiled)
+
+    def rows(self, batch: int) -> tuple[int, ...]:
+        """The leading dimensions of an input."""
+        return (batch,) if self.positions is None else (batch, self.positions)
+
+
+@dataclass(frozen=True)
 class Timing:
     """Milliseconds of a layer's rounds, and the backend that ran."""
 
@@ -63,18 +89,19 @@ class Timing:
     backend: str | None
 
 
-def timings(compared: dict[str, Build], shape: str, batch: int, rounds: int, device: torch.device) -> dict[str, Timing]:
+def timings(settings: Settings, shape: str, batch: int, rounds: int, device: torch.device) -> dict[str, Timing]:
     """Every layer at a shape such as "4096x64" (connections x units), one after the other in every round."""
     connections, units = sides(shape)
-    x = torch.randn(batch, connections, device=device, requires_grad=True)
-    grad = torch.randn(batch, units, device=device)
-    built = {name: build(connections, units).to(device) for name, build in compared.items()}
+    x = torch.randn(*settings.rows(batch), connections, device=device, requires_grad=True)
+    grad = torch.randn(*settings.rows(batch), units, device=device)
+    built = {name: build(connections, units).to(device) for name, build in settings.layers().items()}
+    clock = time.thread_time if settings.thread_time else time.perf_counter
     for layer in built.values():  # compiles what needs compiling
-        step(layer, x, grad)
+        step(layer, x, grad, clock)
     times: dict[str, list[float]] = {name: [] for name in built}
     for _ in range(rounds):
         for name, layer in built.items():
-            times[name].append(step(layer, x, grad))
+            times[name].append(step(layer, x, grad, clock))
     used = {name: layer.backend_used if isinstance(layer, ChoosesBackend) else None for name, layer in built.items()}
     return {name: Timing(times[name], used[name]) for name in built}
 
@@ -103,15 +130,17 @@ def sides(shape: str) -> tuple[int, int]:
     return int(connections), int(units)
 
 
-def step(layer: nn.Module, x: torch.Tensor, grad: torch.Tensor) -> float:
+def step(
+    layer: nn.Module, x: torch.Tensor, grad: torch.Tensor, clock: Callable[[], float] = time.perf_counter
+) -> float:
     """Milliseconds of one forward and backward; gradients start at None, as after zero_grad()."""
     layer.zero_grad()
     x.grad = None
     synchronize(x.device)
-    start = time.perf_counter()
+    start = clock()
     layer(x).backward(grad)
     synchronize(x.device)
-    return (time.perf_counter() - start) * 1e3
+    return (clock() - start) * 1e3
 
 
 def give_memory_back() -> None:
@@ -120,20 +149,18 @@ def give_memory_back() -> None:
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 1 << 16)
 
 
-def peaks_of(
-    settings: tuple[float, float, bool, bool], shape: str, batch: int, device: torch.device
-) -> dict[str, float | None]:
+def peaks_of(settings: Settings, shape: str, batch: int, device: torch.device) -> dict[str, float | None]:
     """The peak of every layer by its name."""
-    return {name: peak(build, shape, batch, device) for name, build in layers(*settings).items()}
+    return {name: peak(build, shape, settings.rows(batch), device) for name, build in settings.layers().items()}
 
 
-def peak(build: Build, shape: str, batch: int, device: torch.device) -> float | None:
+def peak(build: Build, shape: str, rows: tuple[int, ...], device: torch.device) -> float | None:
     """MiB that one step holds at most, its layer and its input included; None where it cannot be read."""
     connections, units = sides(shape)
 
     def build_and_step() -> None:
-        x = torch.randn(batch, connections, device=device, requires_grad=True)
-        step(build(connections, units).to(device), x, torch.randn(batch, units, device=device))
+        x = torch.randn(*rows, connections, device=device, requires_grad=True)
+        step(build(connections, units).to(device), x, torch.randn(*rows, units, device=device))
 
     build_and_step()
     gc.collect()
@@ -182,6 +209,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=21, help="timed rounds (default 21)")
     parser.add_argument("--rate", type=float, default=0.4, help="drop rate (default 0.4)")
     parser.add_argument("--fraction", type=float, default=0.5, help="noisy fraction of partial gaussian (default 0.5)")
+    parser.add_argument("--positions", type=int, help="of a sample: compares masks over time")
+    parser.add_argument("--thread-time", action="store_true", help="time of the thread, not of the clock")
     parser.add_argument("--threads", type=int, help="threads (default torch's)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default cpu)")
     parser.add_argument("--reference", action="store_true", help="add the materialized masks")
@@ -190,10 +219,12 @@ def main() -> None:
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
-    settings = (options.rate, options.fraction, options.reference, options.compiled)
+    settings = Settings(
+        options.rate, options.fraction, options.reference, options.compiled, options.positions, options.thread_time
+    )
     shapes, batch, device = options.shape or ["4096x64"], options.batch, torch.device(options.device)
     torch.manual_seed(0)
-    timed = {shape: timings(layers(*settings), shape, batch, options.rounds, device) for shape in shapes}
+    timed = {shape: timings(settings, shape, batch, options.rounds, device) for shape in shapes}
     # in a process of their own, whose allocator is slower and gives memory back
     with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=give_memory_back) as child:
         peaks = {shape: child.submit(peaks_of, settings, shape, batch, device).result() for shape in shapes}

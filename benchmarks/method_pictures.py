@@ -1,4 +1,5 @@
-"""The pictures of docs/methods.md: what each method multiplies with, and what each schedule does to a number.
+"""The pictures of docs/methods.md and docs/layers.md: what each method multiplies with, how masks change over the
+positions of a sequence, and what each schedule does to a number.
 
     python -m benchmarks.method_pictures
 
@@ -16,6 +17,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from pernodedrop import regularize
+from pernodedrop.functional import pernode_linear
 from pernodedrop.layers.dropblock import DropBlock2d
 from pernodedrop.methods.spatial_dropout import SpatialDropout
 from pernodedrop.methods.stochastic_depth import StochasticDepth
@@ -106,6 +108,22 @@ def _slot(name: str, settings: dict[str, object]) -> Tensor:
     return torch.cat(samples)[:-1]
 
 
+def over_time() -> Figure:
+    """A panel a law and a correlation: some connections below each other, the positions run to the right."""
+    panels = [("bernoulli", rho) for rho in (-0.5, 0.0, 0.5, 0.9, 1.0)] + [("gaussian", 0.9)]
+    figure = Figure(figsize=(9.4, 3.6))
+    for axes, (law, share_time) in zip(figure.subplots(2, 3).flat, panels, strict=True):
+        torch.manual_seed(4)
+        x, weight = torch.ones(1, 50, 1), torch.ones(12, 1)
+        y = pernode_linear(x, weight, None, RATE, stir_type=law, share_time=share_time, backend="mask")
+        axes.imshow(y[0].T, cmap="RdBu_r", vmin=0.0, vmax=2.0, aspect="auto", interpolation="nearest")
+        axes.set_title(f"{law}, share_time {share_time:g}", loc="left")
+        axes.set_xticks([])
+        axes.set_yticks([])
+    figure.subplots_adjust(left=0.01, right=0.99, top=0.93, bottom=0.02, hspace=0.25, wspace=0.06)
+    return figure
+
+
 def schedules() -> Figure:
     """The drop rate and the learning rate over the training, as shares of their values in the study."""
     figure = Figure(figsize=(9.4, 2.9))
@@ -128,7 +146,11 @@ def schedules() -> Figure:
 
 
 def main() -> None:
-    pictures: Mapping[str, Callable[[], Figure]] = {"methods-masks": masks, "methods-schedules": schedules}
+    pictures: Mapping[str, Callable[[], Figure]] = {
+        "methods-masks": masks,
+        "methods-schedules": schedules,
+        "layers-over-time": over_time,
+    }
     with mpl.rc_context(LOOK):
         for name, draw in pictures.items():
             draw().savefig(IMAGES / f"{name}.png", dpi=PIXELS_PER_INCH * 1.4, metadata={"Software": None})

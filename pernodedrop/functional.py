@@ -7,9 +7,11 @@ from torch import Tensor, nn
 
 from pernodedrop import autocast, draws
 from pernodedrop.backends import reparameterized
-from pernodedrop.backends.choice import chosen_backend
-from pernodedrop.grouping import by_mask, check_groups
+from pernodedrop.backends.base import OverTime
+from pernodedrop.backends.choice import backend_over_time, chosen_backend
+from pernodedrop.grouping import by_mask, by_process, check_groups
 from pernodedrop.laws import CustomStir, Law, Stir, check_drop_rate, noise_variance
+from pernodedrop.processes import checked_share
 
 _NUMBERS = (torch.float32, torch.bfloat16, torch.float16, torch.float64, torch.complex64, torch.complex128)
 
@@ -50,7 +52,7 @@ def pernode_linear(
     *,
     stir_type: str | CustomStir = "bernoulli",
     noisy_fraction: float = 1.0,
-    share_time: bool = True,
+    share_time: bool | float = True,
     mask_groups: int | None = None,
     backend: str = "auto",
     generator: torch.Generator | None = None,
@@ -60,6 +62,8 @@ def pernode_linear(
     x is (I,), (B, I) or (B, ..., I); weight (J, I); bias (J,); the result has x's leading dimensions and J.
     Between the first and the last dimension lie positions (time): they share their sample's mask, or with
     `share_time=False` each has its own. Source: PerNodeDrop (arXiv:2512.12663), the dynamic mask.
+    A number rho as `share_time` has masks that change slowly, with the correlation rho^|t-t'| of positions t and t' of
+    x (B, T, I): 1 is True and 0 is False. Every call starts a new sequence. `processes` says which rho a law has.
     `mask_groups` cuts the batch into so many contiguous groups, whose sizes differ by at most one, and the samples of a
     group share their mask (with `share_time=False` position by position): 1 is DropConnect. None, or at least B, gives
     each sample its own.
@@ -71,6 +75,7 @@ def pernode_linear(
     """
     stir = Stir(drop_rate, stir_type, noisy_fraction)
     check_groups(mask_groups)
+    share_time = checked_share(share_time, stir)
     output, _ = stirred_linear(
         x, weight, bias, stir, share_time=share_time, mask_groups=mask_groups, backend=backend, generator=generator
     )
@@ -83,7 +88,7 @@ def stirred_linear(
     bias: Tensor | None,
     stir: Law,
     *,
-    share_time: bool,
+    share_time: bool | float,
     mask_groups: int | None = None,
     backend: str,
     generator: torch.Generator | None,
@@ -96,10 +101,35 @@ def stirred_linear(
     x, weight = autocast.cast(x), autocast.cast(weight)
     bias = None if bias is None else autocast.cast(bias)
     check_numbers(x, weight, weight if bias is None else bias)
-    rows, back = by_mask(x, share_time=share_time, groups=mask_groups)
+    if not isinstance(share_time, bool) and x.dim() > 2 and x.shape[1:-1].numel() > 1:
+        y, name = _over_time(
+            x, weight, stir, correlation=share_time, groups=mask_groups, backend=backend, generator=generator
+        )
+        return (y if bias is None else y + bias), name
+    rows, back = by_mask(x, share_time=bool(share_time), groups=mask_groups)
     ran = chosen_backend(backend, rows, weight, stir)
     y = back(ran.linear(rows, weight, stir, generator))
     return (y if bias is None else y + bias), ran.name
+
+
+def _over_time(
+    x: Tensor,
+    weight: Tensor,
+    stir: Law,
+    *,
+    correlation: float,
+    groups: int | None,
+    backend: str,
+    generator: torch.Generator | None,
+) -> tuple[Tensor, str]:
+    if x.dim() > 3:
+        raise ValueError(
+            f"share_time {correlation:g} needs one dimension of positions, x (B, T, I), got shape {tuple(x.shape)}: "
+            "flatten the positions in their order, or say True or False"
+        )
+    rows, each, back = by_process(x, groups)
+    ran = backend_over_time(backend, rows, weight, stir)
+    return back(ran.linear_over_time(rows, weight, stir, OverTime(correlation, each), generator)), ran.name
 
 
 def gaussian_dropout(x: Tensor, drop_rate: float = 0.5, *, generator: torch.Generator | None = None) -> Tensor:

@@ -40,6 +40,23 @@ def by_mask(x: Tensor, *, share_time: bool, groups: int | None) -> tuple[Tensor,
     return parts.reshape(masks, shape.numel() // masks if masks else 0, features), back
 
 
+def by_process(x: Tensor, groups: int | None) -> tuple[Tensor, int, Callable[[Tensor], Tensor]]:
+    """The inputs x (B, T, I) as rows (M, T * R, I) of M processes, the number R of rows a position, and the way back.
+
+    A process of masks is a sample's, or a group's as in `by_mask`; its rows at one position have one mask.
+    """
+    if groups is None or groups >= x.shape[0]:
+        return x, 1, lambda y: y
+    parts, places = _cut(x, groups)  # G, S, T, I
+    count, size, positions = parts.shape[:3]
+
+    def back(y: Tensor) -> Tensor:
+        samples = y.reshape(count, positions, size, -1).movedim(1, 2).flatten(0, 1)
+        return samples if places is None else samples.index_select(0, places)
+
+    return parts.movedim(1, 2).flatten(1, 2), size, back
+
+
 def _cut(x: Tensor, groups: int) -> tuple[Tensor, Tensor | None]:
     """The groups (G, S, ...) of x (B, ...), and its samples' places among the G * S; None where all are taken.
 

@@ -118,7 +118,7 @@ def regularize(
     stir_type: str | CustomStir = "bernoulli",
     mask_mode: MaskMode = "dynamic",
     noisy_fraction: float = 1.0,
-    share_time: bool = True,
+    share_time: bool | float = True,
     batch_dim: int | None = None,
     backend: str = "auto",
     options: Mapping[str, float | str] | None = None,
@@ -134,6 +134,8 @@ def regularize(
     The output projection of nn.MultiheadAttention is never chosen: torch reads its weights and never calls it.
     `batch_dim` says where the samples lie in inputs (B, T, I), 0 or 1; None asks torch's attentions and recurrences
     around a layer for their `batch_first`, and is 0 where there are none.
+    `share_time` is PerNodeDrop's: True gives the positions of a sample one mask, False each its own, a number is the
+    correlation of neighbouring positions' masks. Other regularizers ignore it.
     `options` are the regularizer's own settings, for example {"noise": "dropout"} (docs/methods.md lists them). A
     regularizer whose handle has an `objective` needs it in the training step. One that learns its noise adds parameters
     to the layers: make the optimizer afterwards.

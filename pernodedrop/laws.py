@@ -7,19 +7,18 @@ import abc
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
 from pernodedrop import draws
 from pernodedrop.compiling import constant
+from pernodedrop.custom_stir import CustomStir as CustomStir  # noqa: PLC0414 - others import it from here
+from pernodedrop.custom_stir import check_mean as check_mean  # noqa: PLC0414
 from pernodedrop.generators import in_this_pass
 from pernodedrop.names import LAWS
-
-_CHECK_DRAWS = 1 << 16
-_CHECK_SEED = 0
-_CHECK_ERRORS = 5.0  # standard errors; of 1.7 million callables with mean 1 one is refused
+from pernodedrop.processes import AUTOREGRESSIVE, COPY_OR_REFRESH, HELD_CHOICE, TWO_STATES, Process
 
 
 class Lowering(NamedTuple):
@@ -69,6 +68,11 @@ class Law(abc.ABC):
     @abc.abstractmethod
     def is_symmetric(self) -> bool:
         """Return whether m - 1 and 1 - m have the same law."""
+
+    @property
+    def process(self) -> Process:
+        """How factors go on from position to position, where masks change slowly over time."""
+        return COPY_OR_REFRESH
 
     @abc.abstractmethod
     def sample(
@@ -128,6 +132,10 @@ class Bernoulli(Law):
     def is_symmetric(self) -> bool:
         return self.drop_rate == 0.5
 
+    @property
+    def process(self) -> Process:
+        return TWO_STATES
+
     def sample(
         self, shape: Sequence[int], *, generator: torch.Generator | None, dtype: torch.dtype, device: torch.device
     ) -> Tensor:
@@ -151,6 +159,10 @@ class Gaussian(Law):
     @property
     def is_symmetric(self) -> bool:
         return True
+
+    @property
+    def process(self) -> Process:
+        return AUTOREGRESSIVE
 
     def sample(
         self, shape: Sequence[int], *, generator: torch.Generator | None, dtype: torch.dtype, device: torch.device
@@ -190,6 +202,10 @@ class PartialGaussian(Law):
     def is_symmetric(self) -> bool:
         return True
 
+    @property
+    def process(self) -> Process:
+        return HELD_CHOICE
+
     def sample(
         self, shape: Sequence[int], *, generator: torch.Generator | None, dtype: torch.dtype, device: torch.device
     ) -> Tensor:
@@ -199,20 +215,6 @@ class PartialGaussian(Law):
 
     def lowering(self) -> Lowering:
         return Lowering(self.noisy_fraction, noise_variance(self.drop_rate))
-
-
-class CustomStir(Protocol):
-    """A user's own noise, called like `torch.rand`; its mean must be 1."""
-
-    def __call__(
-        self,
-        shape: Sequence[int],
-        /,
-        *,
-        generator: torch.Generator | None,
-        dtype: torch.dtype,
-        device: torch.device,
-    ) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -282,18 +284,3 @@ def check_fraction(name: str, value: float) -> None:
     """Raises ValueError unless 0 <= value <= 1."""
     if not 0.0 <= value <= 1.0:
         raise ValueError(f"{name} must lie in [0, 1], got {value}")
-
-
-def check_mean(law: CustomStir) -> None:
-    """Draw a user's noise, with a separate generator.
-
-    Raises:
-        ValueError: the sample mean is further from 1 than chance explains.
-    """
-    generator = torch.Generator().manual_seed(_CHECK_SEED)
-    drawn = law((_CHECK_DRAWS,), generator=generator, dtype=torch.float64, device=torch.device("cpu"))
-    if drawn.shape != (_CHECK_DRAWS,):
-        raise ValueError(f"a custom stir must return the shape it is asked for, got {tuple(drawn.shape)}")
-    mean, error = float(drawn.mean()), float(drawn.std()) / math.sqrt(_CHECK_DRAWS)
-    if not abs(mean - 1.0) <= _CHECK_ERRORS * error + 1e-6:
-        raise ValueError(f"a custom stir must have mean 1, got {mean:.4f} (standard error {error:.4f})")

@@ -22,7 +22,7 @@ class Regularization:
     stir_type: str | CustomStir = "bernoulli"
     mask_mode: MaskMode = "dynamic"
     noisy_fraction: float = 1.0  # in [0, 1]
-    share_time: bool = True  # PerNodeDrop: one mask for all positions of a sample
+    share_time: bool | float = True  # PerNodeDrop: one mask for all positions of a sample, or how slowly it changes
     backend: str = "auto"
     batch_dim: int | None = None  # of the samples in (B, T, I): 0 or 1; None: as torch's modules around tell, or 0
     options: Mapping[str, float | str] = field(default_factory=dict, hash=False)  # of the regularizer; see its class
@@ -30,6 +30,8 @@ class Regularization:
     def __post_init__(self) -> None:
         REGULARIZERS.check(self.regularizer)
         check_drop_rate(self.drop_rate)
+        if self.share_time in (0, 1):
+            object.__setattr__(self, "share_time", bool(self.share_time))
         if self.batch_dim not in (None, 0, 1):
             raise ValueError(f"batch_dim must be 0, 1 or None, got {self.batch_dim!r}")
         known = REGULARIZERS[self.regularizer].options if self.options else ()

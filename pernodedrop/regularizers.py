@@ -137,22 +137,24 @@ class PerNodeDrop(Regularizer):
     """A separate mask for every sample and unit (arXiv:2512.12663), or for every group of samples.
 
     The option `mask_groups` cuts the batch: 1 is DropConnect, which here shares its mask over the positions as
-    PerNodeDrop does; None gives each sample its own. See `functional.pernode_linear`.
+    PerNodeDrop does; None gives each sample its own. `time_correlation` is a number for `share_time`, None leaves that
+    as it is. See `functional.pernode_linear`.
     """
 
     noise = "own"
-    options: ClassVar[Mapping[str, float | str | None]] = {"mask_groups": None}
+    options: ClassVar[Mapping[str, float | str | None]] = {"mask_groups": None, "time_correlation": None}
 
     def layer(
         self, size: Size, settings: Regularization, generator: torch.Generator | None, device: torch.device | None
     ) -> nn.Linear:
+        correlation = self.option(settings, "time_correlation")
         return PerNodeDropLinear(
             *size,
             drop_rate=settings.drop_rate,
             stir_type=settings.stir_type,
             mask_mode=settings.mask_mode,
             noisy_fraction=settings.noisy_fraction,
-            share_time=settings.share_time,
+            share_time=settings.share_time if correlation is None else correlation,
             mask_groups=self.option(settings, "mask_groups"),
             batch_dim=settings.batch_dim or 0,
             backend=settings.backend,

@@ -169,4 +169,5 @@ OPTIONS: Mapping[str, Option] = {
     "mode": Option(OneOf(("row", "batch", "original")), frozenset({"stochastic_depth"}), "{}"),
     "z_cell": Option(Within(least=0, below=1), frozenset({"zoneout"})),
     "eta": Option(Within(least=0), frozenset({"gradient_noise"})),
+    "time_correlation": Option(Within(least=-1, most=1), frozenset({"pernodedrop"})),
 }

@@ -83,6 +83,15 @@ BACKBONES: Mapping[str, Backbones] = {
 }
 
 
+# Those whose slots meet the positions of a sequence, (B, T, I).
+_OF_SEQUENCES = ("transformer", "lstm", "gru")
+
+
+def backbones_of_sequences(task: str) -> list[str]:
+    """The backbones of the task of this name whose slots meet positions; none where they are not known here."""
+    return [backbone for backbone in BACKBONES.get(task, {}) if backbone in _OF_SEQUENCES]
+
+
 def backbones_with(task: str, place: str) -> list[str]:
     """The backbones of the task of this name that have such a place; none where they are not known here."""
     return [backbone for backbone, places in BACKBONES.get(task, {}).items() if place in places]

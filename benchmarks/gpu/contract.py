@@ -7,7 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.gpu.evidence import mean_is, same_law
+from pernodedrop.backends.choice import BACKENDS
 from pernodedrop.functional import pernode_linear
+from pernodedrop.laws import Stir
 
 RATE, FRACTION = 0.5, 0.4
 I, J = 32, 3  # noqa: E741 - the science's own names
@@ -45,7 +47,12 @@ class Case:
         """Of a factor."""
         return RATE / (1.0 - RATE) * (FRACTION if self.stir_type == "partial_gaussian" else 1.0)
 
-    def linear(self, x: Tensor, weight: Tensor, seed: int | None = None) -> Tensor:
+    @property
+    def changes_over_time(self) -> bool:
+        """Whether the backend has masks of this law that change slowly over the positions of a sample."""
+        return BACKENDS[self.backend].refusal_over_time(Stir(RATE, self.stir_type, FRACTION)) is None
+
+    def linear(self, x: Tensor, weight: Tensor, seed: int | None = None, share_time: bool | float = True) -> Tensor:
         """The layer, from a fresh generator with this seed, or from torch's global one."""
         generator = None if seed is None else torch.Generator(self.device).manual_seed(seed)
         return pernode_linear(
@@ -55,6 +62,7 @@ class Case:
             RATE,
             stir_type=self.stir_type,
             noisy_fraction=FRACTION,
+            share_time=share_time,
             backend=self.backend,
             generator=generator,
         )
@@ -77,6 +85,8 @@ def contracts(case: Case) -> Iterator[tuple[str, Contract]]:
     yield "autocast", autocast
     yield "shapes", shapes
     yield "rate 0 and rows of zeros", degenerate
+    if case.changes_over_time and case.device.type == "cuda":  # Triton's interpreter takes long
+        yield "masks that change over time", over_time
 
 
 def mean_and_covariance(case: Case) -> None:
@@ -178,6 +188,24 @@ def degenerate(case: Case) -> None:
     assert not y.any(), "rows of zeros give noise"
     of_x, of_weight = torch.autograd.grad(y.sum(), (x, weight))
     assert bool(of_x.isfinite().all()) and not of_weight.any()
+
+
+def over_time(case: Case) -> None:
+    """Cov(m_t, m_t') = s^2 rho^|t-t'| of single connections, and gradients of the same factors."""
+    rho = 0.6
+    m = case.linear(torch.ones(1, 4, 1, device=case.device), torch.ones(case.draws, 1, device=case.device), 11, rho)
+    noise = m[0].double() - 1.0  # T, N
+    mean_is(noise.T, 0.0, slack=1e-4)
+    for lag in range(4):
+        product = (noise[lag:] * noise[: 4 - lag]).T
+        mean_is(product, case.variance * rho**lag, slack=case.variance * 2.0**-10)
+    x, weight, g = case.normal(6, 5, 70).requires_grad_(), case.normal(9, 70).requires_grad_(), case.normal(6, 5, 9)
+    y = case.linear(x, weight, 1, rho)
+    assert torch.equal(y, case.linear(x, weight, 1, rho)), "one seed gives two results"
+    of_x, of_weight = torch.autograd.grad(y, (x, weight), g)
+    expected = (g * y).sum()
+    torch.testing.assert_close((of_x * x).sum(), expected, rtol=1e-3, atol=1e-2)
+    torch.testing.assert_close((of_weight * weight).sum(), expected, rtol=1e-3, atol=1e-2)
 
 
 def _draws(case: Case, x: Tensor, weight: Tensor, seed: int = 11) -> Tensor:

@@ -4,7 +4,8 @@
 
 Triton's compiler and NVIDIA's disassembler, both of Triton's wheel, make the listing for any chip of NVIDIA's.
 Counted are the instructions of the longest loop, a warp's for 32 threads, per factor that the loop draws; where a
-sample's positions share their mask, per factor and position. A branch that is taken once in 65,536 factors is counted
+sample's positions share their mask, per factor and position. Where masks change over time it is the loop over groups or
+units: those over the positions lie in it, and count once. A branch that is taken once in 65,536 factors is counted
 as if it always were.
 """
 
@@ -23,7 +24,7 @@ os.environ.pop("TRITON_INTERPRET", None)  # machine code is asked for, whatever 
 
 import triton
 
-from pernodedrop.backends.gpu import TILE, Tile, shared, single
+from pernodedrop.backends.gpu import TILE, Tile, chain, shared, single
 from pernodedrop.backends.gpu.factors import GROUP
 
 KERNELS = ("product", "gradient_x", "gradient_weight")
@@ -33,8 +34,13 @@ LAWS = {  # calls of Philox, whether factors are normal
     "bernoulli 0.01": (8, False),
     "gaussian": (0, True),
 }
+CHAINS = {  # calls for the first position, for copies, for fresh draws
+    "bernoulli 0.4, rho 0.9": (4, 4, 4),
+    "bernoulli 0.5, rho -0.5": (8, 1, 1),
+}
 _TOOLS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
-_ALIGNED = ("samples", "positions", "each", "keep")  # arguments that nobody promises to be multiples of 16
+# arguments that nobody promises to be multiples of 16
+_ALIGNED = ("samples", "positions", "each", "keep", "copies", "fresh", "flip", "rows")
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,11 @@ def listings(arch: int, tiles: Sequence[Tile], laws: Sequence[str], *, only_sing
                     cut = {"POSITIONS": positions, "UNITS": tile.shared_units}
                     size = f"{positions} positions x {tile.shared_units} units, {tile.warps} warps"
                     yield _listing(shared, name, (law, size), {**drawn, **cut}, (tile.warps, arch))
+        for law, (calls, copy, fresh) in ({} if only_single else CHAINS).items():
+            constants = {"CALLS": calls, "COPY": copy, "FRESH": fresh, "SAMPLES": tile.samples, "UNITS": tile.units}
+            size = f"{tile.samples} samples x {tile.units} units, {tile.warps} warps"
+            for name in KERNELS:
+                yield _listing(chain, name, (law, size), constants, (tile.warps, arch))
 
 
 def _listing(

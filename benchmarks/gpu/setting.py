@@ -28,14 +28,12 @@ class Setting:
             NotHere: this version of Triton's interpreter fails with this version of NumPy.
         """
         from pernodedrop.backends import gpu, kernel, stirred_product  # the last names the operators
-        from pernodedrop.backends.factors import Factors
+        from pernodedrop.backends.factors import Factors, from_tensor
 
         names = [f"{stirred_product.OPERATOR}{suffix}" for suffix in ("", "_gradients")]
         functions: tuple[Any, Any] = (gpu.product, gpu.gradients)
         for name, function in zip(names, functions, strict=True):
-            torch.library.register_kernel(
-                name, "cpu", lambda *args, of=function: of(*args[:-1], Factors.from_tensor(args[-1]))
-            )
+            torch.library.register_kernel(name, "cpu", lambda *args, of=function: of(*args[:-1], from_tensor(args[-1])))
         stirred_product._is_plain = lambda *_: False  # which spares the operator where numba's kernel would run
         kernel.INSTALLED |= {"cpu"}  # with or without numba
         try:

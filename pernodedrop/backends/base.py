@@ -2,7 +2,7 @@
 
 import abc
 import warnings
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,6 +13,13 @@ from pernodedrop.laws import Law
 GradientNoise = Literal["full", "less", "more", "approximate"]
 
 _WARNED: set[str] = set()
+
+
+class OverTime(NamedTuple):
+    """How masks change over the rows of a sample: see `pernodedrop.processes`."""
+
+    correlation: float  # of neighbouring positions, strictly between -1 and 1, or -1, and not 0
+    rows: int = 1  # that meet one mask, before the next position begins
 
 
 class Backend(abc.ABC):
@@ -29,6 +36,23 @@ class Backend(abc.ABC):
     @abc.abstractmethod
     def refusal(self, law: Law) -> str | None:
         """The reason why the backend can never compute this law, with the remedy; None where it can."""
+
+    def refusal_over_time(self, law: Law) -> str | None:
+        """The reason why the backend cannot compute masks of this law that change over time; None where it can."""
+        return f"backend {self.name!r} has no masks that change over time: use 'mask' or 'auto'"
+
+    def linear_over_time(
+        self, x: Tensor, weight: Tensor, law: Law, over_time: OverTime, generator: torch.Generator | None
+    ) -> Tensor:
+        """x (B, T, I) and weight (J, I) give (B, T, J), with masks that follow the law's process over a sample's rows.
+
+        Called where `refusal_over_time` says None; a backend that has it says both.
+        """
+        raise NotImplementedError
+
+    def suits_over_time(self, x: Tensor, weight: Tensor, law: Law) -> bool:
+        """`suits` for masks that change over time; exact for every sample is enough, for such masks cost much."""
+        return False
 
     def is_available(self, x: Tensor) -> bool:
         """Return whether the backend computes with this type of tensor; where not, the mask runs instead."""

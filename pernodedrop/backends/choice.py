@@ -27,13 +27,17 @@ BACKENDS: Registry[Backend] = Registry(
 )
 
 
-def check_backend(backend: str, law: Law) -> None:
-    """Raises ValueError where the name is unknown or the backend can never compute this noise."""
+def check_backend(backend: str, law: Law, *, over_time: bool = False) -> None:
+    """Raises ValueError where the name is unknown or the backend can never compute this noise.
+
+    `over_time`: the masks change slowly over the positions of a sample.
+    """
     if backend == AUTO:
         return
     if backend not in BACKENDS:
         raise ValueError(f"backend must be one of {', '.join((AUTO, *BACKENDS))}, got {backend!r}")
-    refusal = BACKENDS[backend].refusal(law)
+    chosen = BACKENDS[backend]
+    refusal = chosen.refusal(law) or (chosen.refusal_over_time(law) if over_time else None)
     if refusal is not None:
         raise ValueError(refusal)
 
@@ -53,6 +57,21 @@ def chosen_backend(backend: str, x: Tensor, weight: Tensor, law: Law) -> Backend
         exact = _fastest_exact(x, weight, law)
         warn_once(f"backend {backend!r} is wrong for masks shared over time or in groups: {exact.name!r} runs instead")
         return exact
+    return asked if asked.is_available(x) else REFERENCE
+
+
+def backend_over_time(backend: str, x: Tensor, weight: Tensor, law: Law) -> Backend:
+    """The backend that runs for x (B, T, I) and weight (J, I) where masks change slowly over time.
+
+    Raises:
+        ValueError: as `check_backend`.
+    """
+    check_backend(backend, law, over_time=True)
+    if backend == AUTO:
+        if torch.compiler.is_compiling():
+            _find_all()
+        return next(each for each in BACKENDS.values() if each.suits_over_time(x, weight, law))
+    asked = BACKENDS[backend]
     return asked if asked.is_available(x) else REFERENCE
 
 

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from pernodedrop import draws
-from pernodedrop.backends.base import Backend, warn_once
+from pernodedrop.backends.base import Backend, OverTime, warn_once
 from pernodedrop.backends.factors import Factors
-from pernodedrop.backends.stirred_product import drawn, stirred_product
+from pernodedrop.backends.stirred_product import drawn, drawn_over_time, stirred_product
 from pernodedrop.compiling import constant
 from pernodedrop.laws import Law
+from pernodedrop.processes import TWO_STATES
 
 _COMPILERS = {"cpu": "numba", "cuda": "triton"}
 INSTALLED = frozenset(device for device, compiler in _COMPILERS.items() if find_spec(compiler) is not None)
@@ -55,7 +56,7 @@ class Kernel(Backend):
     """y in memory O(BTI + IJ + BTJ), for the laws that have a lowering.
 
     A probability is met within 2^-13 of the rarer outcome, and the scale is that of the probability met, so the
-    mean is exactly 1.
+    mean is exactly 1. Masks of two states change over time in registers: nothing is kept of them either.
     """
 
     name = "kernel"
@@ -71,6 +72,27 @@ class Kernel(Backend):
         if lowering.variance is None:
             return product / met
         return nn.functional.linear(x, weight) + math.sqrt(lowering.variance) * product
+
+    def linear_over_time(
+        self, x: Tensor, weight: Tensor, law: Law, over_time: OverTime, generator: torch.Generator | None
+    ) -> Tensor:
+        lowering = law.lowering()
+        assert lowering is not None and lowering.probability is not None  # refused otherwise
+        seed = draws.seed(generator, device=x.device)
+        factors, met = drawn_over_time(lowering.probability, over_time.correlation, over_time.rows)
+        return stirred_product(x, weight, seed, factors) / met
+
+    def refusal_over_time(self, law: Law) -> str | None:
+        lowering = law.lowering()
+        if law.process is TWO_STATES and lowering is not None and not lowering.is_gaussian:
+            return None
+        return (
+            f"backend 'kernel' has bernoulli masks alone where they change over time, got stir_type {law.name!r}: "
+            "use 'auto' or 'mask'"
+        )
+
+    def suits_over_time(self, x: Tensor, weight: Tensor, law: Law) -> bool:
+        return self.refusal_over_time(law) is None and not x.is_complex() and not x.is_meta and self.is_available(x)
 
     def refusal(self, law: Law) -> str | None:
         if law.lowering() is not None:

@@ -12,16 +12,18 @@ from torch import Tensor, nn
 
 from pernodedrop import autocast, draws
 from pernodedrop.backends import kernel
-from pernodedrop.backends.base import Backend, warn_once
+from pernodedrop.backends.base import Backend, OverTime, warn_once
+from pernodedrop.backends.cholesky import correlated_noise, pays
 from pernodedrop.backends.stirred_product import drawn, stirred_product
 from pernodedrop.laws import Law
+from pernodedrop.processes import Autoregressive
 
 
 class Reparameterized(Backend):
     """y = x W^T + sqrt(s^2 v) eps, v = sum_i z x^2 W^2; exact for one position a mask (T = 1).
 
     z is 1 for Gaussian noise; for partial Gaussian noise it is drawn per connection, and given z the noise is
-    Gaussian again.
+    Gaussian again. Masks that change slowly over time are exact too: see `cholesky`.
     """
 
     name = "reparameterized"
@@ -37,6 +39,29 @@ class Reparameterized(Backend):
         else:
             square = _noisy_square(squarable(x), squarable(weight), lowering.probability, generator)
         return with_deviation(mean, square, lowering.variance, generator)
+
+    def linear_over_time(
+        self, x: Tensor, weight: Tensor, law: Law, over_time: OverTime, generator: torch.Generator | None
+    ) -> Tensor:
+        lowering = law.lowering()
+        assert lowering is not None and lowering.variance is not None  # refused otherwise
+        mean = nn.functional.linear(x, weight)
+        x, weight = _summable(x), _summable(weight)
+        squares = weight * weight
+        if lowering.probability is not None:
+            shape = (x.shape[0], *weight.shape)
+            squares = squares * (draws.uniform(shape, generator, device=x.device) < lowering.probability)
+        with _uncast(x):
+            return mean + correlated_noise(x, squares, lowering.variance, over_time, generator).to(mean.dtype)
+
+    def refusal_over_time(self, law: Law) -> str | None:
+        if isinstance(law.process, Autoregressive):
+            return None
+        return f"backend {self.name!r} needs Gaussian noise where masks change over time: use 'mask' or 'auto'"
+
+    def suits_over_time(self, x: Tensor, weight: Tensor, law: Law) -> bool:
+        refused = self.refusal(law) or self.refusal_over_time(law)
+        return not refused and pays(x) and not x.is_complex()
 
     def refusal(self, law: Law) -> str | None:
         lowering = law.lowering()
@@ -61,6 +86,10 @@ def are_squares_of_reals(x: Tensor, backend: str) -> bool:
 def squarable(tensor: Tensor) -> Tensor:
     """The tensor in single precision where it is in half: there the square of 300 is infinite and that of 1e-4 is 0."""
     return tensor.float() if tensor.dtype == torch.float16 else tensor
+
+
+def _summable(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
 
 
 def squared_product(x: Tensor, weight: Tensor) -> Tensor:

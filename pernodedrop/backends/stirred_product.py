@@ -12,13 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pernodedrop.backends.factors import Factors, quantized
+from pernodedrop.backends.factors import chained, from_tensor, quantized
 
 OPERATOR = "pernodedrop::stirred_product"
 
 
 def stirred_product(x: Tensor, weight: Tensor, seed: Tensor, factors: Tensor) -> Tensor:
-    """sum_i x_bti m_bji W_ji with the factors m that `drawn` gives.
+    """sum_i x_bti m_bji W_ji with the factors m that `drawn` gives, or m_btji with those of `drawn_over_time`.
 
     x (B, T, I) and weight (J, I) give (B, T, J); equal seeds (one int64) and shapes give equal factors.
     """
@@ -41,6 +41,25 @@ def drawn(probability: float, *, normal: bool = False) -> tuple[Tensor, float | 
     return numbers.as_tensor(), numbers.probability
 
 
+def drawn_over_time(probability: float, correlation: float, rows: int) -> tuple[Tensor, float | Tensor]:
+    """The same for factors that change over time, `rows` rows of a sample at each position: see `factors.chained`."""
+    if torch.compiler.is_compiling():
+        factors = _chained(probability * torch.ones((), dtype=torch.float64, device="cpu"), correlation, rows)
+        return factors, factors[0] / 2.0 ** factors[1].double()
+    chain = chained(probability, correlation, rows)
+    return chain.as_tensor(), chain.probability
+
+
+@torch.library.custom_op("pernodedrop::chained", mutates_args=(), device_types="cpu")
+def _chained(probability: Tensor, correlation: float, rows: int) -> Tensor:
+    return chained(float(probability), correlation, rows).as_tensor()
+
+
+@_chained.register_fake
+def _chained_shape(probability: Tensor, correlation: float, rows: int) -> Tensor:
+    return probability.new_empty(8, dtype=torch.int64)
+
+
 @torch.library.custom_op("pernodedrop::quantized", mutates_args=(), device_types="cpu")
 def _quantized(probability: Tensor, normal: bool) -> Tensor:
     return quantized(float(probability), normal=normal).as_tensor()
@@ -59,7 +78,7 @@ def _product(x: Tensor, weight: Tensor, seed: Tensor, law: Tensor) -> Tensor:
 def _on_cpu(x: Tensor, weight: Tensor, seed: Tensor, law: Tensor) -> Tensor:
     from pernodedrop.backends import cpu  # numba is imported when a kernel runs
 
-    return cpu.product(x, weight, seed, Factors.from_tensor(law))
+    return cpu.product(x, weight, seed, from_tensor(law))
 
 
 @torch.library.custom_op(f"{OPERATOR}_gradients", mutates_args=(), device_types="cpu")
@@ -70,21 +89,21 @@ def _gradients(grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, law: Tenso
 def _gradients_on_cpu(grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, law: Tensor) -> tuple[Tensor, Tensor]:
     from pernodedrop.backends import cpu
 
-    return cpu.gradients(grad, x, weight, seed, Factors.from_tensor(law))
+    return cpu.gradients(grad, x, weight, seed, from_tensor(law))
 
 
 @_product.register_kernel("cuda")
 def _product_on_gpu(x: Tensor, weight: Tensor, seed: Tensor, law: Tensor) -> Tensor:
     from pernodedrop.backends import gpu  # triton is imported when a kernel runs
 
-    return gpu.product(x, weight, seed, Factors.from_tensor(law))
+    return gpu.product(x, weight, seed, from_tensor(law))
 
 
 @_gradients.register_kernel("cuda")
 def _gradients_on_gpu(grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, law: Tensor) -> tuple[Tensor, Tensor]:
     from pernodedrop.backends import gpu
 
-    return gpu.gradients(grad, x, weight, seed, Factors.from_tensor(law))
+    return gpu.gradients(grad, x, weight, seed, from_tensor(law))
 
 
 @_product.register_fake

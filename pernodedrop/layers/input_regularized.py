@@ -44,7 +44,8 @@ class SharedNoiseLinear(nn.Linear):
     """`nn.Linear` over the positions of a sequence (B, T, I), in front of a recurrence.
 
     Any regularizer that is put into it draws its noise once a sample, for all positions: fresh noise at every step
-    would drown what the state remembers (Gal and Ghahramani 2016, arXiv:1512.05287).
+    would drown what the state remembers (Gal and Ghahramani 2016, arXiv:1512.05287). PerNodeDrop's masks may change
+    slowly, where a study sets `time_correlation`.
     """
 
 

@@ -16,9 +16,10 @@ from pernodedrop.layers.stirred import Stirred
 class PerNodeDropConv2d(Stirred, nn.Conv2d):
     """`nn.Conv2d` whose kernels are stirred per sample, output channel and incoming connection.
 
-    In training y_bo = sum_ckl x_b * (m_bockl W_ockl) + bias, with one mask for all positions of an image; dense in
-    evaluation. Computed as PerNodeDropLinear over unfolded patches, so memory grows by B * L * C * kh * kw for L
-    positions. One group of channels and zero padding only. `mask_groups` and `backend_used` as in PerNodeDropLinear.
+    In training y_bo = sum_ckl x_b * (m_bockl W_ockl) + bias, with one mask for all positions of an image, which have no
+    order in which it could change slowly; dense in evaluation. Computed as PerNodeDropLinear over unfolded patches, so
+    memory grows by B * L * C * kh * kw for L positions. One group of channels and zero padding only. `mask_groups` and
+    `backend_used` as in PerNodeDropLinear.
 
     Input (B, C, H, W), output (B, O, H', W'), or without the batch.
 

@@ -12,6 +12,7 @@ from pernodedrop.layers.regularizing import Regularizing, must_be_called, watche
 from pernodedrop.layers.stirred import Stirred
 from pernodedrop.names import MASK_MODES, MaskMode
 from pernodedrop.nested import on_padded
+from pernodedrop.processes import checked_share
 
 
 class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
@@ -19,15 +20,17 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
 
     With mask_mode "dynamic" each sample and unit draws its mask anew in training and evaluation is dense;
     with "fixed" one (J, I) mask is drawn here, kept in the state dict and applied in training and evaluation.
-    Input (B, ..., I), output (B, ..., J); see `functional.pernode_linear` for `share_time` and `mask_groups`.
+    Input (B, ..., I), output (B, ..., J); see `functional.pernode_linear` for `share_time` and `mask_groups`. With a
+    number as `share_time` the masks change slowly over the positions of (B, T, I), anew for every call; inputs without
+    positions have a mask for each sample.
     `backend_used` names what the last training forward ran, None before it and where the layer is dense. The samples
     lie at `batch_dim` of inputs with three or more dimensions, for example at 1 in (T, B, I).
 
     Source: PerNodeDrop (arXiv:2512.12663).
 
     Raises:
-        ValueError: a rate, fraction, number or name outside its range, a callable whose mean is not 1, or groups with
-            a fixed mask.
+        ValueError: a rate, fraction, number or name outside its range, a callable whose mean is not 1, or groups or
+            masks that change over time with a fixed mask.
     """
 
     mask: Tensor | None
@@ -43,7 +46,7 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
         stir_type: str | CustomStir = "bernoulli",
         mask_mode: MaskMode = "dynamic",
         noisy_fraction: float = 1.0,
-        share_time: bool = True,
+        share_time: bool | float = True,
         mask_groups: int | None = None,
         batch_dim: int = 0,
         backend: str = "auto",
@@ -52,12 +55,19 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
         dtype: torch.dtype | None = None,
     ) -> None:
         stir = Stir(drop_rate, stir_type, noisy_fraction)
-        check_backend(backend, stir)
+        share_time = checked_share(share_time, stir)
+        slowly = not isinstance(share_time, bool)
+        check_backend(backend, stir, over_time=slowly)
         if mask_mode not in MASK_MODES:
             raise ValueError(f"mask_mode must be one of {', '.join(MASK_MODES)}, got {mask_mode!r}")
         check_groups(mask_groups)
         if mask_groups is not None and mask_mode == "fixed":
             raise ValueError(f"mask_groups must be None for a fixed mask, which all samples share, got {mask_groups}")
+        if slowly and mask_mode == "fixed":
+            raise ValueError(
+                f"share_time must be True or False for a fixed mask, which all positions share, got {share_time:g}: "
+                "say mask_mode 'dynamic'"
+            )
         if callable(stir_type):
             check_mean(stir_type)
         super().__init__(in_features, out_features, bias, device=device, dtype=dtype)
@@ -122,5 +132,5 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
 
     def extra_repr(self) -> str:
         parts = [super().extra_repr(), self.stir.describe(), f"mask_mode={self.mask_mode}", f"backend={self.backend}"]
-        parts += [] if self.share_time else ["share_time=False"]
+        parts += [] if self.share_time is True else [f"share_time={self.share_time}"]
         return ", ".join(parts if self.mask_groups is None else [*parts, f"mask_groups={self.mask_groups}"])

@@ -6,6 +6,7 @@ from pernodedrop.backends.base import GradientNoise
 from pernodedrop.backends.choice import BACKENDS
 from pernodedrop.laws import Law
 from pernodedrop.layers.noisy import Noisy
+from pernodedrop.processes import checked_share
 
 
 class Stirred(Noisy):
@@ -13,6 +14,7 @@ class Stirred(Noisy):
 
     stir: Law
     backend_used: str | None
+    share_time: bool | float = True
     mask_groups: int | None = None  # of the batch, the samples of each with one mask; None: each sample its own
 
     @property
@@ -27,7 +29,8 @@ class Stirred(Noisy):
         """The drop rate of the next mask, in [0, 1).
 
         Raises:
-            ValueError: it is set outside [0, 1), or the mask was drawn once and stays.
+            ValueError: it is set outside [0, 1) or where the law has no such `share_time`, or the mask was drawn once
+                and stays.
         """
         return self.stir.drop_rate
 
@@ -35,4 +38,6 @@ class Stirred(Noisy):
     def drop_rate(self, rate: float) -> None:
         if getattr(self, "mask", None) is not None:
             raise ValueError(f"mask_mode 'fixed' draws its masks once: its drop rate must stay, got {rate}")
-        self.stir = replace(self.stir, drop_rate=rate)
+        stir = replace(self.stir, drop_rate=rate)
+        checked_share(self.share_time, stir)
+        self.stir = stir

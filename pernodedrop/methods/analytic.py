@@ -45,12 +45,14 @@ class Analytic(Regularizer):
         noise = self.option(settings, "noise")
         if noise not in PLACES:
             raise ValueError(f"noise must be one of {', '.join(PLACES)}, got {noise!r}")
+        if noise == "pernodedrop" and not isinstance(settings.share_time, bool):
+            raise ValueError(f"{self.name} knows masks with share_time True or False, got {settings.share_time:g}")
         kind = ObservedInputLinear if PLACES[noise] == "inputs" else ObservedLinear
         return kind(
             *size,
             on=PLACES[noise],
             drop_rate=settings.drop_rate,
-            shares_time=noise == "dropconnect" or (noise == "pernodedrop" and settings.share_time),
+            shares_time=noise == "dropconnect" or (noise == "pernodedrop" and bool(settings.share_time)),
             batch_dim=settings.batch_dim or 0,
             generator=generator,
             device=device,

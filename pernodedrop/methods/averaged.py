@@ -54,6 +54,8 @@ class Averaged(Around):
             raise ValueError(
                 f'added_noise "shared_masks" needs noise "pernodedrop", got {self.option(settings, "noise")!r}'
             )
+        if added == "approximate" and not all(isinstance(getattr(each, "share_time", True), bool) for each in layers):
+            raise ValueError('added_noise "approximate" knows masks with share_time True or False: choose another')
         share = math.sqrt(1.0 - 1.0 / masks)
 
         def average(step: Step) -> Tensor:
@@ -172,7 +174,7 @@ def _noise_of(layer: nn.Linear) -> Noise:
     match layer:
         case PerNodeDropLinear():
             stir = layer.stir
-            return Noise("connections", stir.variance, layer.share_time, layer.batch_dim, layer.generator)
+            return Noise("connections", stir.variance, bool(layer.share_time), layer.batch_dim, layer.generator)
         case DropConnectLinear():
             return Noise("weights", noise_variance(layer.drop_rate), generator=layer.generator)
         case InputRegularizedLinear():

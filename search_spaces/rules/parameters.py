@@ -8,7 +8,7 @@ from search_spaces.dimensions import CategoricalDimension, Dimension, Value
 from search_spaces.parameters import OPTIONS, PARAMETERS, Domain
 from search_spaces.problems import Problem, listed, shown
 from search_spaces.shape import StudyShape
-from search_spaces.task import BACKBONES, BUILT_IN_TASKS, DEFAULT_BACKBONE, backbones_with
+from search_spaces.task import BACKBONES, BUILT_IN_TASKS, DEFAULT_BACKBONE, backbones_of_sequences, backbones_with
 
 
 def task_is_known(definition: StudyShape) -> Iterator[Problem]:
@@ -72,6 +72,19 @@ def regularizers_have_their_place(definition: StudyShape) -> Iterator[Problem]:
             remedy = f"set task.options.backbone to {listed(others)}" if others else "remove it"
             rule = f"acts on a {place}, which {model} has not: {remedy}"
             yield Problem.at(path, f"{rule}, got {shown(value)}")
+
+
+def correlations_have_positions(definition: StudyShape) -> Iterator[Problem]:
+    task = definition.task
+    backbone = task.options.get("backbone", DEFAULT_BACKBONE)
+    known, fitting = BACKBONES.get(task.name), backbones_of_sequences(task.name)
+    if known is None or (known and backbone not in known) or backbone in fitting:
+        return
+    model = f"{task.name} with the backbone {shown(backbone)}" if known else f"the model of {task.name}"
+    remedy = f"set task.options.backbone to {listed(fitting)}" if fitting else "remove it"
+    for path, parameter in targets(definition):
+        if parameter == "time_correlation" and takes(definition, parameter):
+            yield Problem.at(path, f"acts over the positions of a sequence, which {model} has not: {remedy}")
 
 
 def custom_stir_needs_own_task(definition: StudyShape) -> Iterator[Problem]:
@@ -142,6 +155,7 @@ RULES = (
     values_lie_in_their_domains,
     options_have_their_regularizer,
     regularizers_have_their_place,
+    correlations_have_positions,
     custom_stir_needs_own_task,
     nothing_is_fixed_and_searched,
 )

@@ -70,6 +70,8 @@ LAYERS: dict[str, tuple[Build, tuple[int, ...]]] = {
     "regularize, explicit": (_regularized("explicit"), (12, 16)),
     "SpatialDropout": (lambda device=None, **more: SpatialDropout(**more), (4, 8, 3, 3)),
     "StochasticDepth": (lambda device=None, **more: StochasticDepth(**more), (12, 16)),
+    "PerNodeDropLinear, share_time 0.5": (_linear(share_time=0.5), (4, 3, 16)),
+    "PerNodeDropLinear, gaussian, share_time 0.5": (_linear(share_time=0.5, stir_type="gaussian"), (4, 3, 16)),
 }
 FIXED = (  # draw once, when they are built, or not at all
     "PerNodeDropLinear, fixed mask",

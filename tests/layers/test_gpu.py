@@ -10,7 +10,7 @@ from tests.layers.philox import philox
 pytest.importorskip("triton", reason="triton is not installed: it comes with torch's CUDA wheels")
 
 from pernodedrop.backends import gpu
-from pernodedrop.backends.factors import Factors
+from pernodedrop.backends.factors import Chain, Factors, chained
 from pernodedrop.backends.gpu import Tile
 
 SEED = 123_456_789_012
@@ -140,3 +140,49 @@ def test_empty_batch_and_half_precision() -> None:
     x = normal(3, 1, 32).bfloat16()
     grad_x, grad_weight = gpu.gradients(normal(3, 1, 8).bfloat16(), x, weight, seed(), Factors(1, 1))
     assert grad_x.dtype == grad_weight.dtype == torch.bfloat16
+
+
+def chain_of(chain: Chain, samples: int, units: int, groups: int, steps: int) -> torch.Tensor:
+    """The chain's factors (samples, steps, units, 32 groups), by the words of the counters: 16 calls a position."""
+
+    def decided(keep: int, bits: int, first: int) -> np.ndarray:
+        calls = -(-bits // 4) if bits <= 16 else 8
+        if bits == 0:
+            return np.ones((samples, units, groups, 32), dtype=bool)
+        words = random_words(samples, units, groups, range(first, first + calls))
+        digits = (~words[..., None, :] >> np.arange(32)[:, None]) & 1
+        numbers = (digits.astype(np.uint64) << np.arange(4 * calls, dtype=np.uint64)).sum(-1)
+        return numbers < np.uint64(keep << (4 * calls - bits))
+
+    kept = [decided(chain.keep, chain.bits, 0)]
+    for step in range(1, steps):
+        copied = decided(chain.copies, chain.copy_bits, 16 * step)
+        fresh = decided(chain.fresh, chain.fresh_bits, 16 * step + 8)
+        kept.append(np.where(copied, kept[-1] ^ chain.alternates, fresh))
+    return torch.tensor(np.stack(kept, 1).reshape(samples, steps, units, -1), dtype=torch.float32, device=DEVICE)
+
+
+@pytest.mark.parametrize("chain", [chained(0.5, -0.5, 2), chained(0.6, 0.9, 1)], ids=str)
+def test_factors_that_change_over_time(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Product and gradients walk the same chain; tiles, and sums that are cut, change the order of additions alone."""
+    samples, steps, connections, units = 2, 2, 33, 5
+    m = chain_of(chain, samples, units, 2, steps)[..., :connections].repeat_interleave(chain.rows, 1)
+    x, weight = normal(samples, m.shape[1], connections), normal(units, connections)
+    g = normal(samples, m.shape[1], units)
+    expected = (
+        torch.einsum("bti,btji,ji->btj", x, m, weight),
+        torch.einsum("btj,btji,ji->bti", g, m, weight),
+        torch.einsum("btj,btji,bti->ji", g, m, x),
+    )
+    for tile, least in ((Tile(2, 4, 16, 4), 4), (Tile(2, 8, 16, 4), 1))[: chain.rows]:
+        monkeypatch.setattr(gpu, "LEAST_EACH", least)  # 1: the product is cut
+        y = gpu.product(x, weight, seed(), chain, tile=tile)
+        for mine, theirs in zip((y, *gpu.gradients(g, x, weight, seed(), chain, tile=tile)), expected, strict=True):
+            torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_half_precision_over_time_sums_in_single() -> None:
+    x, weight, chain = normal(1, 2, 70).bfloat16(), normal(4, 70).bfloat16(), chained(0.5, 0.5, 1)
+    y = gpu.product(x, weight, seed(), chain)
+    assert y.dtype == torch.bfloat16
+    torch.testing.assert_close(y, gpu.product(x.float(), weight.float(), seed(), chain).bfloat16())

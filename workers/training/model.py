@@ -14,6 +14,7 @@ from search_spaces.problems import listed
 from search_spaces.task import backbones_with
 from workers.tasks.base import Task
 from workers.tasks.seams import Seams
+from workers.training.positions import check_correlation
 
 SLOT = "slot"  # the name of a dense layer that is to be regularized
 
@@ -39,7 +40,9 @@ def put_into_slots(model: nn.Module, config: TrialConfig, task: str) -> Regulari
         return _put_elsewhere(model, config, task, place)
     slots = [name for name, layer in model.named_modules() if name.rpartition(".")[2] == SLOT and is_plain(layer)]
     if slots:
-        return put_in(model, regularization_of(config), lambda name, _: name in slots)
+        regularized = put_in(model, regularization_of(config), lambda name, _: name in slots)
+        check_correlation(model, regularized.layers.values(), config, task)
+        return regularized
     if config.regularizer != "none":
         warnings.warn(_NO_SLOT.format(name=task, regularizer=config.regularizer), FutureWarning, stacklevel=2)
     return None

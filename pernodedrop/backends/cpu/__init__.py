@@ -7,16 +7,16 @@ from torch import Tensor, nn
 
 from pernodedrop.backends.cpu import threads
 from pernodedrop.backends.cpu.lanes import LANES
-from pernodedrop.backends.factors import Factors
+from pernodedrop.backends.factors import Chain, Factors
 
 
-def product(x: Tensor, weight: Tensor, seed: Tensor, factors: Factors) -> Tensor:
+def product(x: Tensor, weight: Tensor, seed: Tensor, factors: Factors | Chain) -> Tensor:
     """Compute `stirred_product.stirred_product`: x (B, T, I) and weight (J, I) give (B, T, J)."""
     y = threads.product(_padded(x), _padded(weight), int(seed), factors)
     return torch.from_numpy(y).to(x.dtype)
 
 
-def gradients(grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, factors: Factors) -> tuple[Tensor, Tensor]:
+def gradients(grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, factors: Factors | Chain) -> tuple[Tensor, Tensor]:
     """The gradients of `product` in x and weight, given grad (B, T, J)."""
     grad_x, grad_weight = threads.gradients(_array(grad), _padded(x), _padded(weight), int(seed), factors)
     connections = x.shape[-1]

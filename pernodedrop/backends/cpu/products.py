@@ -1,7 +1,8 @@
 """The stirred product and its gradients: each draws every factor when it is needed.
 
 The factors of sample b, of a block of units and of a block of connections form a tile. RUN samples share a key, which
-is a counter; so any thread can compute whole runs in any order, and the factors are the same.
+is a counter; so any thread can compute whole runs in any order, and the factors are the same. Where factors change over
+time, a sample's tile is moved on from row to row, always from the first on, and each sample has a key.
 """
 
 from typing import Any
@@ -9,11 +10,11 @@ from typing import Any
 import numpy as np
 from numba import uint64
 
+from pernodedrop.backends.cpu.chains import advance, run_of
 from pernodedrop.backends.cpu.lanes import LANES, add_stirred, load, splat, store, total
 from pernodedrop.backends.cpu.tiles import ROWS, WORDS, compiled, fill, seed_generators
 
 MAX_CHUNKS = 512 // LANES  # a tile spans at most 512 connections of a unit
-RUN = 16  # samples: seeding the generators costs as much as drawing one tile
 
 
 @compiled
@@ -51,10 +52,12 @@ def add_product(x: Any, weight: Any, y: Any, source: Any, spans: Any) -> None:
             present = min(chunks, (connections - first) // LANES)
             gather(weight, packed, block * rows, first)
             for sample in range(samples[0], samples[1]):
-                if sample % RUN == 0:
-                    seed_generators(scratch, key + uint64((sample // RUN * unit_tiles + block) * tiles + part))
+                run = run_of(drawn)
+                if sample % run == 0:
+                    seed_generators(scratch, key + uint64((sample // run * unit_tiles + block) * tiles + part))
                 fill(tile, scratch, drawn)
                 for position in range(positions):
+                    advance(tile, scratch, drawn, position)
                     at_x = (sample * positions + position) * connections + first
                     for row in range(present_rows):
                         sum_ = load(zeros, 0)
@@ -90,10 +93,12 @@ def add_gradients(operands: Any, grad_x: Any, grad_weight: Any, source: Any, spa
             gather(weight, packed, block * rows, first)
             packed_grad[:] = 0
             for sample in range(samples):
-                if sample % RUN == 0:
-                    seed_generators(scratch, key + uint64((sample // RUN * unit_tiles + block) * tiles + part))
+                run = run_of(drawn)
+                if sample % run == 0:
+                    seed_generators(scratch, key + uint64((sample // run * unit_tiles + block) * tiles + part))
                 fill(tile, scratch, drawn)
                 for position in range(positions):
+                    advance(tile, scratch, drawn, position)
                     at_x = (sample * positions + position) * connections + first
                     for chunk in range(present):
                         a = load(flat_x, at_x + chunk * LANES)
@@ -131,10 +136,12 @@ def add_gradient_x(operands: Any, grad_x: Any, source: Any, spans: Any) -> None:
             present_rows = min(rows, units - block * rows)
             gather(weight, packed, block * rows, first)
             for sample in range(samples[0], samples[1]):
-                if sample % RUN == 0:
-                    seed_generators(scratch, key + uint64((sample // RUN * unit_tiles + block) * tiles + part))
+                run = run_of(drawn)
+                if sample % run == 0:
+                    seed_generators(scratch, key + uint64((sample // run * unit_tiles + block) * tiles + part))
                 fill(tile, scratch, drawn)
                 for position in range(positions):
+                    advance(tile, scratch, drawn, position)
                     at_x = (sample * positions + position) * connections + first
                     for chunk in range(present):
                         sum_ = load(flat_grad_x, at_x + chunk * LANES)
@@ -165,10 +172,12 @@ def add_gradient_weight(operands: Any, grad_weight: Any, source: Any, spans: Any
             present_rows = min(rows, units - block * rows)
             packed_grad[:] = 0
             for sample in range(samples):
-                if sample % RUN == 0:
-                    seed_generators(scratch, key + uint64((sample // RUN * unit_tiles + block) * tiles + part))
+                run = run_of(drawn)
+                if sample % run == 0:
+                    seed_generators(scratch, key + uint64((sample // run * unit_tiles + block) * tiles + part))
                 fill(tile, scratch, drawn)
                 for position in range(positions):
+                    advance(tile, scratch, drawn, position)
                     at_x = (sample * positions + position) * connections + first
                     for chunk in range(present):
                         a = load(flat_x, at_x + chunk * LANES)

@@ -7,7 +7,6 @@ import torch
 from numpy.typing import NDArray
 
 from pernodedrop.backends.cpu.products import (
-    RUN,
     add_gradient_weight,
     add_gradient_x,
     add_gradients,
@@ -15,15 +14,15 @@ from pernodedrop.backends.cpu.products import (
     tiling,
 )
 from pernodedrop.backends.cpu.team import each
-from pernodedrop.backends.cpu.tiles import DRAWS
-from pernodedrop.backends.factors import Factors
+from pernodedrop.backends.cpu.tiles import DRAWS, RUN
+from pernodedrop.backends.factors import Chain, Factors
 
 Array = NDArray[Any]
 Span = tuple[int, int]
 COPIES = 4  # of the input that backward may sum in at once
 
 
-def product(x: Array, weight: Array, seed: int, factors: Factors) -> Array:
+def product(x: Array, weight: Array, seed: int, factors: Factors | Chain) -> Array:
     """sum_i x_bti m_bji W_ji for x (B, T, I), weight (J, I), I a multiple of LANES."""
     threads = torch.get_num_threads()
     y = np.zeros((*x.shape[:2], weight.shape[0]), x.dtype)
@@ -40,7 +39,7 @@ def product(x: Array, weight: Array, seed: int, factors: Factors) -> Array:
     return y
 
 
-def gradients(grad: Array, x: Array, weight: Array, seed: int, factors: Factors) -> tuple[Array, Array]:
+def gradients(grad: Array, x: Array, weight: Array, seed: int, factors: Factors | Chain) -> tuple[Array, Array]:
     """The gradients of `product` in x and weight, given grad (B, T, J).
 
     The sums take the memory of at most COPIES + 1 inputs, whatever the number of threads.
@@ -65,7 +64,7 @@ def gradients(grad: Array, x: Array, weight: Array, seed: int, factors: Factors)
 
 
 def _gradients_in_turn(
-    operands: tuple[Array, Array, Array], seed: int, factors: Factors, threads: int
+    operands: tuple[Array, Array, Array], seed: int, factors: Factors | Chain, threads: int
 ) -> tuple[Array, Array]:
     """One gradient after the other, each shared by its own entries: every factor is drawn twice."""
     _, x, weight = operands
@@ -96,6 +95,7 @@ def spans(count: int, parts: int) -> list[Span]:
     return [(count * part // parts, count * (part + 1) // parts) for part in range(parts)]
 
 
-def _source(x: Array, seed: int, factors: Factors) -> tuple[Array, np.uint64, Factors]:
-    tile = np.empty(DRAWS, x.dtype) if factors.normal else np.empty(DRAWS // 32, np.uint32)
+def _source(x: Array, seed: int, factors: Factors | Chain) -> tuple[Array, np.uint64, Factors | Chain]:
+    normal = isinstance(factors, Factors) and factors.normal
+    tile = np.empty(DRAWS, x.dtype) if normal else np.empty(DRAWS // 32, np.uint32)
     return tile, np.uint64(seed), factors

@@ -28,6 +28,7 @@ from pernodedrop.backends.cpu.lanes import (
 WORDS = 64  # generators, and 64-bit words of a step
 DRAWS = WORDS * 64
 ROWS = DRAWS // LANES  # a row is one of `lanes.Lanes`
+RUN = 16  # samples: seeding the generators costs as much as drawing one tile
 
 compiled: Callable[[Callable[..., Any]], Any] = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 

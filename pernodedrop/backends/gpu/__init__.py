@@ -9,8 +9,8 @@ import torch
 import triton
 from torch import Tensor
 
-from pernodedrop.backends.factors import Factors
-from pernodedrop.backends.gpu import shared, single
+from pernodedrop.backends.factors import Chain, Factors
+from pernodedrop.backends.gpu import chain, shared, single
 from pernodedrop.backends.gpu.factors import CERTAIN_CALLS, GROUP, MOST_CALLS
 
 
@@ -29,7 +29,7 @@ PROGRAMS = 1024  # at least, to fill a GPU: sums are cut for it by their sizes a
 LEAST_EACH = 4  # tiles of a sum a program
 
 
-def product(x: Tensor, weight: Tensor, seed: Tensor, factors: Factors, *, tile: Tile = TILE) -> Tensor:
+def product(x: Tensor, weight: Tensor, seed: Tensor, factors: Factors | Chain, *, tile: Tile = TILE) -> Tensor:
     """Compute `stirred_product.stirred_product`: x (B, T, I) and weight (J, I) give (B, T, J)."""
     x, weight = x.contiguous(), weight.contiguous()
     plan = _Plan(x, weight, factors, tile)
@@ -38,13 +38,13 @@ def product(x: Tensor, weight: Tensor, seed: Tensor, factors: Factors, *, tile: 
 
 
 def gradients(
-    grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, factors: Factors, *, tile: Tile = TILE
+    grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, factors: Factors | Chain, *, tile: Tile = TILE
 ) -> tuple[Tensor, Tensor]:
     """The gradients of `product` in x and weight, given grad (B, T, J)."""
     grad, x, weight = grad.contiguous(), x.contiguous(), weight.contiguous()
     plan = _Plan(x, weight, factors, tile)
     of_x = _Result(tuple(x.shape), x.dtype, plan.sample_tiles * plan.groups, plan.unit_tiles)
-    sums = plan.sample_tiles if plan.is_single else plan.samples
+    sums = plan.samples if plan.is_shared else plan.sample_tiles
     of_weight = _Result(tuple(weight.shape), weight.dtype, plan.unit_tiles * plan.groups, sums)
     return (
         plan.run("gradient_x", (grad, weight), of_x, seed),
@@ -64,15 +64,16 @@ class _Result(NamedTuple):
 class _Plan:
     """How the sizes are cut into programs, and the numbers that every kernel takes."""
 
-    def __init__(self, x: Tensor, weight: Tensor, factors: Factors, tile: Tile) -> None:
+    def __init__(self, x: Tensor, weight: Tensor, factors: Factors | Chain, tile: Tile) -> None:
         self.samples, positions, connections = x.shape
         self.units = weight.shape[0]
-        self.is_single = positions == 1
+        self.is_shared = positions > 1 and isinstance(factors, Factors)
         self.groups = triton.cdiv(connections, GROUP)
         self._sizes: tuple[int, ...]
-        if self.is_single:
-            self._kernels: Any = single
-            self._sizes = (self.samples, connections, self.units)
+        if not self.is_shared:
+            is_chain = isinstance(factors, Chain)
+            self._kernels: Any = chain if is_chain else single
+            self._sizes = (self.samples, *([positions] if is_chain else []), connections, self.units)
             cut = {"SAMPLES": tile.samples, "UNITS": tile.units}
             self.sample_tiles = triton.cdiv(self.samples, tile.samples)
         else:
@@ -82,8 +83,9 @@ class _Plan:
             cut = {"POSITIONS": step, "UNITS": tile.shared_units}
             self.sample_tiles = self.samples * triton.cdiv(positions, step)
         self.unit_tiles = triton.cdiv(self.units, cut["UNITS"])
-        self._keep, calls = _decision(factors)
-        self._options = {"CALLS": calls, "NORMAL": factors.normal, **cut}
+        self._numbers, drawn = _drawing(factors)
+        self._adds = isinstance(factors, Chain)  # what a tile adds, to what lies in the result already
+        self._options = {**drawn, **cut}
         self._options |= {"num_warps": tile.warps, "enable_fp_fusion": True}
 
     def run(self, kernel: str, operands: tuple[Tensor, Tensor], result: _Result, seed: Tensor) -> Tensor:
@@ -93,16 +95,28 @@ class _Plan:
             return first.new_zeros(result.shape, dtype=result.dtype)
         each = max(triton.cdiv(result.tiles, max(1, PROGRAMS // result.pieces)), LEAST_EACH)
         parts = triton.cdiv(result.tiles, each)
-        out = first.new_empty((parts, *result.shape), dtype=result.dtype if parts == 1 else torch.float32)
+        is_final = parts == 1 and not self._adds
+        out = first.new_empty((parts, *result.shape), dtype=result.dtype if is_final else torch.float32)
         launch = getattr(self._kernels, kernel)[result.pieces * parts,]
-        launch(*operands, out, seed, *self._sizes, self._keep, each, **self._options)
-        return out[0] if parts == 1 else out.sum(0).to(result.dtype)
+        launch(*operands, out, seed, *self._sizes, *self._numbers, each, **self._options)
+        return (out[0] if parts == 1 else out.sum(0)).to(result.dtype)
 
 
-def _decision(factors: Factors) -> tuple[int, int]:
+def _drawing(factors: Factors | Chain) -> tuple[tuple[int, ...], dict[str, int | bool]]:
+    """The numbers with which a kernel draws, and the constants for which it is compiled."""
+    keep, calls = _decision(factors.keep, factors.bits)
+    if isinstance(factors, Factors):
+        return (keep,), {"CALLS": calls, "NORMAL": factors.normal}
+    copies, copy_calls = _decision(factors.copies, factors.copy_bits)
+    fresh, fresh_calls = _decision(factors.fresh, factors.fresh_bits)
+    numbers = keep, copies, fresh, -int(factors.alternates), factors.rows
+    return numbers, {"CALLS": calls, "COPY": copy_calls, "FRESH": fresh_calls}
+
+
+def _decision(keep: int, bits: int) -> tuple[int, int]:
     """The numerator over 2^(4 calls), as a signed word, and how many calls a group's decisions take."""
-    calls = triton.cdiv(factors.bits, 4)
+    calls = triton.cdiv(bits, 4)
     if calls > CERTAIN_CALLS:
         calls = MOST_CALLS
-    aligned = factors.keep << (4 * calls - factors.bits)
+    aligned = keep << (4 * calls - bits)
     return aligned - (aligned >> 31 << 32), calls

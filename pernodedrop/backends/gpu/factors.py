@@ -1,6 +1,7 @@
 # mypy: allow-untyped-defs, allow-incomplete-defs
 # ruff: noqa: PLR0917 - Triton's functions take plain positional arguments
-"""The factors of a tile, drawn in registers: a function of seed, sample, unit and connection alone.
+"""The factors of a tile, drawn in registers: a function of seed, sample, unit and connection alone, and of position
+where they change over time.
 
 So forward and backward have the same mask, although they visit tiles in different orders and may cut them differently.
 A group of 32 connections is decided at once: bit i of a word is connection i. A probability of n bits takes n random
@@ -21,7 +22,7 @@ CERTAIN_CALLS = 4  # of them for every group; the others refine decisions that t
 
 inner: Callable[[Callable[..., Any]], Any] = triton.jit
 # another rate, a last batch of fewer samples or a sequence of another length needs no new machine code
-_ANY = ["keep", "each", "samples", "positions"]
+_ANY = ["keep", "each", "samples", "positions", "copies", "fresh", "flip", "rows"]
 kernel: Callable[[Callable[..., Any]], Any] = triton.jit(do_not_specialize=_ANY)
 
 _LANES: tl.constexpr = tl.constexpr(GROUP)
@@ -43,35 +44,35 @@ def stirred(values, key, group, sample, unit, keep, CALLS: tl.constexpr, NORMAL:
         values = values * _normals(key, group, sample, unit)
     if CALLS > 0:
         lane = tl.arange(0, _LANES)[:, None, None]
-        kept = (_decisions(key, group, sample, unit, keep, CALLS)[None, :, :] >> lane) & 1
+        kept = (decisions(key, group, sample, unit, keep, 0, CALLS)[None, :, :] >> lane) & 1
         values = tl.where(kept != 0, values, 0.0)
     return values
 
 
 @inner
-def _decisions(key, group, sample, unit, keep, CALLS: tl.constexpr):
-    """Words (S, U): bit i is set where the random number of connection i is below `keep`."""
+def decisions(key, group, sample, unit, keep, first, CALLS: tl.constexpr):
+    """Words (S, U): bit i is set where the random number of connection i is below `keep`; from call `first` on."""
     below = sample * 0 + unit * 0
     if CALLS <= _CERTAIN:
-        return _refined(key, group, sample, unit, keep, below, CALLS)
+        return _refined(key, group, sample, unit, keep, below, first, CALLS)
     undecided = ~below
     for back in tl.static_range(_CERTAIN):
-        a, b, c, d = _philox(key, group, sample, unit, CALLS - 1 - back)
+        a, b, c, d = _philox(key, group, sample, unit, first + CALLS - 1 - back)
         below, undecided = _compared(below, undecided, d, keep, (CALLS - 1 - back) * 4 + 3)
         below, undecided = _compared(below, undecided, c, keep, (CALLS - 1 - back) * 4 + 2)
         below, undecided = _compared(below, undecided, b, keep, (CALLS - 1 - back) * 4 + 1)
         below, undecided = _compared(below, undecided, a, keep, (CALLS - 1 - back) * 4)
     if tl.max(tl.max((undecided != 0).to(tl.int32), axis=1), axis=0) != 0:
-        rest = _refined(key, group, sample, unit, keep, below * 0, CALLS - _CERTAIN)
+        rest = _refined(key, group, sample, unit, keep, below * 0, first, CALLS - _CERTAIN)
         below = below | (undecided & rest)
     return below
 
 
 @inner
-def _refined(key, group, sample, unit, keep, below, CALLS: tl.constexpr):
+def _refined(key, group, sample, unit, keep, below, first, CALLS: tl.constexpr):
     """Compare with the last 4 CALLS bits of `keep`, the last first; `below` is what holds beyond them."""
     for call in tl.static_range(CALLS):
-        a, b, c, d = _philox(key, group, sample, unit, call)
+        a, b, c, d = _philox(key, group, sample, unit, first + call)
         below = _combined(below, a, keep, call * 4)
         below = _combined(below, b, keep, call * 4 + 1)
         below = _combined(below, c, keep, call * 4 + 2)

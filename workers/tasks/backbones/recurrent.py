@@ -19,7 +19,8 @@ def recurrent(cell: str, tokens: Tokens, classes: int, config: TrialConfig) -> n
 
     Tokens are embedded one by one and pass the first slot into the recurrence; the mean of its states passes the
     second slot to the logits. Both slots have `config.units` units. The noise of the first is drawn once a sample and
-    shared by all its tokens, for every variant (see `SharedNoiseLinear`). The cell is the place "recurrence".
+    shared by all its tokens, for every variant without `time_correlation` (see `SharedNoiseLinear`). The cell is the
+    place "recurrence".
     """
     parts = OrderedDict(
         tokens=tokens,

@@ -18,7 +18,8 @@ def transformer(tokens: Tokens, classes: int, config: TrialConfig) -> nn.Sequent
 
     Tokens are embedded and get learned position vectors, two blocks follow, the mean over the tokens, the logits.
     In each block a feed-forward layer widens to `config.units` features and the slot narrows them again, which
-    puts Dropout where transformers have it. PerNodeDrop draws one mask a sample, Dropout afresh for every token.
+    puts Dropout where transformers have it. PerNodeDrop draws one mask a sample, Dropout afresh for every token;
+    with `time_correlation` PerNodeDrop's mask changes from token to token.
     Both branches of a block end in a place "branch".
     """
     parts = OrderedDict(
