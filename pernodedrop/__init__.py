@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from pernodedrop.layers.pernode_conv import PerNodeDropConv2d
     from pernodedrop.layers.pernode_linear import PerNodeDropLinear
     from pernodedrop.masksembles import ensemble_predict
-    from pernodedrop.monte_carlo import mc_mode
+    from pernodedrop.monte_carlo import mc_mode, mc_passes, mc_predict
     from pernodedrop.regularization import Regularization
+    from pernodedrop.uncertainty import Uncertainty, joint_nll, pass_correlation, uncertainty_of, variance_of
 
 _HOMES = {
     "DropBlock2d": "pernodedrop.layers.dropblock",
@@ -34,11 +35,18 @@ _HOMES = {
     "Regularized": "pernodedrop.insertion",
     "SharedNoiseLinear": "pernodedrop.layers.input_regularized",
     "Stir": "pernodedrop.laws",
+    "Uncertainty": "pernodedrop.uncertainty",
     "ensemble_predict": "pernodedrop.masksembles",
     "held_noise": "pernodedrop.holding",
+    "joint_nll": "pernodedrop.uncertainty",
     "mc_mode": "pernodedrop.monte_carlo",
+    "mc_passes": "pernodedrop.monte_carlo",
+    "mc_predict": "pernodedrop.monte_carlo",
+    "pass_correlation": "pernodedrop.uncertainty",
     "regularize": "pernodedrop.insertion",
     "regularized_linear": "pernodedrop.insertion",
+    "uncertainty_of": "pernodedrop.uncertainty",
+    "variance_of": "pernodedrop.uncertainty",
 }
 
 __all__ = [
@@ -53,13 +61,20 @@ __all__ = [
     "Regularized",
     "SharedNoiseLinear",
     "Stir",
+    "Uncertainty",
     "ensemble_predict",
     "expected_loss",
     "functional",
     "held_noise",
+    "joint_nll",
     "mc_mode",
+    "mc_passes",
+    "mc_predict",
+    "pass_correlation",
     "regularize",
     "regularized_linear",
+    "uncertainty_of",
+    "variance_of",
 ]
 
 

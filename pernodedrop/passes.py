@@ -20,3 +20,12 @@ class Passes:
     under: Callable[[int], AbstractContextManager[None]]
     one: str
     modules: Sequence[nn.Module] = ()
+
+
+def cut(model: nn.Module, modules: Sequence[nn.Module]) -> tuple[nn.Module, nn.Module]:
+    """The model as what runs before all of these modules, and the rest; only a plain sequence can be cut."""
+    if type(model) is nn.Sequential:
+        for place, child in enumerate(model):
+            if any(module in modules for module in child.modules()):
+                return model[:place], model[place:]
+    return nn.Identity(), model

@@ -24,29 +24,46 @@ class BuiltInTask:
     """What a study knows of a task with a name: `path` is its class, "package.module:Class", which workers import.
 
     `small` and `medium` are its samples at the scales of these names, `library` is the package of the extra `worker`
-    that reads its data.
+    that reads its data, `out_of_distribution` names the inputs that it has for what a model does not know.
     """
 
     path: str
     small: Samples
     medium: Samples
     library: str | None = None
+    out_of_distribution: tuple[str, ...] = ()
 
+
+_ANY_IMAGES = ("gaussian_noise", "contrast")
+_PHOTOGRAPHS = ("shot_noise", "impulse_noise", "gaussian_blur", "pixelate")
 
 # A new built-in task is a class in a file of its own and a line here. Importing the list imports no task.
 BUILT_IN_TASKS: Registry[BuiltInTask] = Registry(
     "task.name",
     "pernodedrop.tasks",
     {
-        "digits": BuiltInTask("workers.tasks.digits:Digits", Samples(400), Samples(1_000), "sklearn"),
-        "cifar10": BuiltInTask("workers.tasks.cifar10:Cifar10", Samples(2_000, 1_000), Samples(10_000, 5_000)),
+        "digits": BuiltInTask(
+            "workers.tasks.digits:Digits", Samples(400), Samples(1_000), "sklearn", ("held_out", *_ANY_IMAGES)
+        ),
+        "cifar10": BuiltInTask(
+            "workers.tasks.cifar10:Cifar10",
+            Samples(2_000, 1_000),
+            Samples(10_000, 5_000),
+            out_of_distribution=("held_out", "far", *_ANY_IMAGES, *_PHOTOGRAPHS),
+        ),
         "speech_commands": BuiltInTask(
-            "workers.tasks.speech_commands:SpeechCommands", Samples(500, 300), Samples(2_000), "librosa"
+            "workers.tasks.speech_commands:SpeechCommands",
+            Samples(500, 300),
+            Samples(2_000),
+            "librosa",
+            ("held_out", "white_noise"),
         ),
         "linear_factorization": BuiltInTask(
             "workers.tasks.linear_factorization:LinearFactorization", Samples(), Samples()
         ),
-        "rcv1": BuiltInTask("workers.tasks.rcv1:Rcv1", Samples(2_000, 1_000), Samples(8_000), "sklearn"),
+        "rcv1": BuiltInTask(
+            "workers.tasks.rcv1:Rcv1", Samples(2_000, 1_000), Samples(8_000), "sklearn", ("held_out", "words_dropped")
+        ),
     },
 )
 

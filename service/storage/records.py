@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from search_spaces import StudyShape
+from service.storage.scores import Scores
 from service.storage.states import RunState, Stage, StudyState
 
 
@@ -73,6 +74,26 @@ class CurvePoint:
     split: str  # train, val, test
     metric: str
     value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What a repeat's model of its best epoch says of one set of inputs, in `passes` passes.
+
+    `figures` are of the whole set, by name. `scores` are of single inputs, float32 (N,) or, for probabilities and
+    targets, (N, C), for the first N inputs in an order that is the same for all runs of a study.
+    """
+
+    run_id: int
+    repeat: int  # from 0
+    epoch: int  # the best epoch by validation, whose model was examined
+    inputs: str  # "test" ("val" where the task has no test split), else the name of a set out of distribution
+    kind: str  # test, shift, semantic, far
+    level: int  # 1 to 5 of a shift, else 0
+    passes: int  # 1 for a model without noise
+    outputs: str  # softmax, sigmoid
+    figures: Mapping[str, float]  # finite or nan
+    scores: Scores  # finite or nan; {} where they were not asked for
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from service.storage.states import RunState
 from service.storage.studies import curves, studies
 from tests.dumps import RESTORES, Restore, dumped, into_emptied_tables, over_the_old_one
 from tests.storage.conftest import make_definition
+from tests.storage.examined import examination
 from tests.storage.queueing import claimed, counts, execute, nothing, pass_time
 
 
@@ -51,6 +52,7 @@ def refused(db: Database, lease: Lease) -> None:
         lambda: holding.attach(db, lease, 1000, 0),
         lambda: holding.note_facts(db, lease, {"device": "cpu"}),
         lambda: trained(db, lease, 3),
+        lambda: holding.record_examination(db, lease, examination(lease)),
         lambda: holding.finish(db, lease, RunState.COMPLETE, tell=pytest.fail),
         lambda: holding.hand_back(db, lease),
     ]

@@ -2,6 +2,7 @@
 
 from workers.tasks.base import Splits, Task
 from workers.tasks.errors import DataUnavailable, InvalidOptions, UnknownTask
+from workers.tasks.out_of_distribution import InputSet
 from workers.tasks.registry import load_task
 from workers.tasks.seams import Inputs, Seams
 from workers.tasks.sparse_linear import SparseLinear
@@ -9,6 +10,7 @@ from workers.tasks.sparse_rows import SparseRows
 
 __all__ = [
     "DataUnavailable",
+    "InputSet",
     "Inputs",
     "InvalidOptions",
     "Seams",

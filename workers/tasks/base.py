@@ -2,6 +2,7 @@
 
 import abc
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from pernodedrop.objectives import Outputs
 from search_spaces import TaskSpec, TrialConfig
 from workers.tasks.metrics import single_label
+from workers.tasks.out_of_distribution import InputSet
 from workers.tasks.seams import Inputs, Seams
 
 
@@ -124,6 +126,18 @@ class Task(abc.ABC):
         They are recorded for each split, whose inputs (N, ...) these are.
         """
         return {}
+
+    def out_of_distribution(self, name: str, device: torch.device) -> Sequence[InputSet]:
+        """The inputs of this name that the training never showed, on `device`; of a shift a set for each level.
+
+        Studies name them in `evaluation.out_of_distribution`. By default there are none. The same spec must give the
+        same inputs in every worker: draw from generators with a fixed seed, and bring the inputs to the model's form by
+        what the training split alone says.
+
+        Raises:
+            ValueError: the task has no inputs of that name, or its options leave none.
+        """
+        raise ValueError(f"task {self.spec.name} offers no inputs out of distribution, got {name!r}")
 
     def splits(self, device: torch.device) -> Splits:
         """The data on `device`, loaded at the first call and kept."""

@@ -1,13 +1,13 @@
 """A model's figures over a whole split, in evaluation mode."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from pernodedrop.passes import Passes
+from pernodedrop.passes import Passes, cut
 from workers.tasks.base import Task
 from workers.tasks.seams import Inputs
 from workers.training.figures import figures_of, model_figures_of
@@ -58,15 +58,6 @@ def outputs_of(task: Task, model: nn.Module, x: Inputs, passes: Passes | None = 
                 with context():
                     outputs.append(rest(entering))
     return [widened(torch.cat(outputs)) for outputs in found]
-
-
-def cut(model: nn.Module, modules: Sequence[nn.Module]) -> tuple[nn.Module, nn.Module]:
-    """The model as what runs before all of these modules, and the rest; only a plain sequence can be cut."""
-    if type(model) is nn.Sequential:
-        for place, child in enumerate(model):
-            if any(module in modules for module in child.modules()):
-                return model[:place], model[place:]
-    return nn.Identity(), model
 
 
 def evaluation_batch(x: Inputs) -> int:

@@ -144,6 +144,22 @@ curves = sa.Table(
     sa.Column("value", sa.Double, nullable=False),
 )
 
+# What a confirmation's models say of sets of inputs: a row for each repeat and set.
+examinations = sa.Table(
+    "examinations",
+    metadata,
+    sa.Column("run_id", sa.BigInteger, sa.ForeignKey(runs.c.id, ondelete="CASCADE"), primary_key=True),
+    sa.Column("repeat", sa.SmallInteger, primary_key=True),
+    sa.Column("inputs", sa.Text, primary_key=True),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),  # test, shift, semantic, far
+    sa.Column("level", sa.SmallInteger, nullable=False),
+    sa.Column("passes", sa.Integer, nullable=False),
+    sa.Column("outputs", sa.Text, nullable=False),  # softmax, sigmoid
+    sa.Column("figures", JSONB, nullable=False),  # numbers by name; null is nan
+    sa.Column("scores", sa.LargeBinary, nullable=False),  # service.storage.scores has the layout
+)
+
 # Which worker slots train on which GPU, so that the next ones choose another.
 device_slots = sa.Table(
     "device_slots",

@@ -5,15 +5,18 @@ earlier state, by a restored dump or otherwise, lacks some of them, and refuses 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
 
+from service.storage import scores
 from service.storage.database.database import Database
-from service.storage.database.tables import curves, runs
+from service.storage.database.tables import curves, examinations, runs
 from service.storage.errors import LeaseLost
 from service.storage.optuna.statements import REPORT
-from service.storage.records import CurvePoint, Lease
+from service.storage.records import CurvePoint, Examination, Lease
 from service.storage.runs.endings import close_finished_studies, end_run
 from service.storage.runs.expressions import HELD, SPENT_S, WHOLE
 from service.storage.states import RunState, StudyState, storable
@@ -86,7 +89,7 @@ def under_lease(db: Database, lease: Lease, call: Callable[[], T]) -> T:
 def attach(
     db: Database, lease: Lease, trial_id: int | None, trial_number: int | None, params: Mapping[str, Any] | None = None
 ) -> None:
-    """Note which Optuna trial the run has become, if any, and drop earlier holders' curves: training starts anew.
+    """Note which Optuna trial the run has become, if any, and drop what earlier holders recorded: training starts anew.
 
     `params` are those that the sampler suggested, without fixed ones; None leaves them as they are.
 
@@ -97,7 +100,8 @@ def attach(
     with db.engine.begin() as connection:
         note = {"trial_id": trial_id, "trial_number": trial_number, "epoch": 0, "facts": {}, **suggested}
         writes = _update(connection, lease, **note)
-        connection.execute(curves.delete().where(curves.c.run_id == lease.run_id))
+        for table in (curves, examinations):
+            connection.execute(table.delete().where(table.c.run_id == lease.run_id))
     lease.written.count = writes
 
 
@@ -138,6 +142,26 @@ def record_epoch(
         writes = connection.execute(_EPOCH, {**_key(lease), "epoch": epoch, **columns}).scalar_one_or_none()
     if writes is None:
         raise LeaseLost(lease.run_id, lease.token)
+    lease.written.count = writes
+
+
+def record_examination(db: Database, lease: Lease, examination: Examination) -> None:
+    """Write what the model of a repeat says of one set of inputs, replacing an earlier record of the same.
+
+    Raises:
+        LeaseLost: as for `renew`.
+        ValueError: the examination is another run's, or its scores have no layout (see `service.storage.scores`).
+    """
+    if examination.run_id != lease.run_id:
+        raise ValueError(f"an examination of run {examination.run_id} does not belong to run {lease.run_id}")
+    row = {field: getattr(examination, field) for field in examinations.c.keys()}  # noqa: SIM118 (no mapping)
+    row["figures"] = {name: value if isfinite(value) else None for name, value in examination.figures.items()}
+    row["scores"] = scores.packed(examination.scores)
+    written = insert(examinations).values(row)
+    replaced = written.on_conflict_do_update(constraint=examinations.primary_key, set_=dict(written.excluded))
+    with db.engine.begin() as connection:
+        writes = _update(connection, lease)
+        connection.execute(replaced)
     lease.written.count = writes
 
 

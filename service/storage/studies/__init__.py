@@ -1,1 +1,1 @@
-"""Studies: created, listed, changed, extended, cancelled; their trials and curves."""
+"""Studies: created, listed, changed, extended, cancelled; their trials, curves and examinations."""
