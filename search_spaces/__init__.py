@@ -8,6 +8,7 @@ from search_spaces.budget import Budget
 from search_spaces.confirmation import Confirmation
 from search_spaces.definition import StudyDefinition
 from search_spaces.dimensions import CategoricalDimension, Dimension, FloatDimension, IntDimension
+from search_spaces.evaluation import Evaluation
 from search_spaces.grids import Grid
 from search_spaces.named_scales import SCALES, named_scale
 from search_spaces.objective import Objective
@@ -31,6 +32,7 @@ __all__ = [
     "CategoricalDimension",
     "Confirmation",
     "Dimension",
+    "Evaluation",
     "FloatDimension",
     "Grid",
     "IntDimension",

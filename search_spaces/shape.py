@@ -9,6 +9,7 @@ from search_spaces.budget import Budget
 from search_spaces.conditions import in_order
 from search_spaces.confirmation import Confirmation
 from search_spaces.dimensions import MOST_DIMENSIONS, Dimension
+from search_spaces.evaluation import Evaluation
 from search_spaces.grids import Grid, boxes
 from search_spaces.objective import Objective
 from search_spaces.part import Part
@@ -59,6 +60,10 @@ class StudyShape(Part):
     confirmation: Confirmation | None = Field(
         default=None,
         description="The confirmation trains the best configurations again under fresh seeds, and tests them.",
+    )
+    evaluation: Evaluation | None = Field(
+        default=None,
+        description="The evaluation examines the models of the confirmation: their uncertainty, and strange inputs.",
     )
     retries: int = Field(
         default=2,

@@ -32,6 +32,7 @@ class BuiltInTask:
     medium: Samples
     library: str | None = None
     out_of_distribution: tuple[str, ...] = ()
+    has_probabilities: bool = True  # of one class or of each label, by the logits that its models return
 
 
 _ANY_IMAGES = ("gaussian_noise", "contrast")
@@ -59,7 +60,7 @@ BUILT_IN_TASKS: Registry[BuiltInTask] = Registry(
             ("held_out", "white_noise"),
         ),
         "linear_factorization": BuiltInTask(
-            "workers.tasks.linear_factorization:LinearFactorization", Samples(), Samples()
+            "workers.tasks.linear_factorization:LinearFactorization", Samples(), Samples(), has_probabilities=False
         ),
         "rcv1": BuiltInTask(
             "workers.tasks.rcv1:Rcv1", Samples(2_000, 1_000), Samples(8_000), "sklearn", ("held_out", "words_dropped")

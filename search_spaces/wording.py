@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 from search_spaces.budget import Budget
 from search_spaces.confirmation import Confirmation
 from search_spaces.dimensions import CategoricalDimension, FloatDimension, IntDimension
+from search_spaces.evaluation import Evaluation
 from search_spaces.objective import METRIC_PATTERN, Objective
 from search_spaces.parameters import text_hint
 from search_spaces.part import by_name
@@ -71,6 +72,7 @@ PARTS: Mapping[str, type[BaseModel]] = {
     "objectives": Objective,
     "budget": Budget,
     "confirmation": Confirmation,
+    "evaluation": Evaluation,
 }
 
 

@@ -5,7 +5,7 @@ from itertools import islice
 
 from search_spaces.grids import size_refusal
 from search_spaces.problems import MOST_PROBLEMS, Problem
-from search_spaces.rules import alternatives, conditions, parameters, ranges, reachability, strategies
+from search_spaces.rules import alternatives, conditions, evaluation, parameters, ranges, reachability, strategies
 from search_spaces.shape import StudyShape
 
 
@@ -23,7 +23,7 @@ def grid_is_finite_and_bounded(definition: StudyShape) -> Iterator[Problem]:
 
 # A later stage relies on what the earlier ones have checked.
 STAGES = (
-    (*ranges.RULES, *parameters.RULES, *conditions.RULES, *strategies.RULES),
+    (*ranges.RULES, *parameters.RULES, *conditions.RULES, *strategies.RULES, *evaluation.RULES),
     (*reachability.RULES, *alternatives.RULES),
     (grid_is_finite_and_bounded,),
 )
