@@ -93,9 +93,8 @@ def test_an_ensemble_of_topics_sums_the_entropies_of_its_outputs() -> None:
     mean = np.exp(logs).mean(axis=0)
     theirs = multi_label(torch.tensor(special.logit(mean)), torch.tensor(TOPICS))
     assert found.nll == pytest.approx(sklearn_metrics.log_loss(TOPICS.ravel(), mean.ravel()))
-    assert (found.accuracy, found.ece, found.brier) == pytest.approx(
-        [float(theirs[n]) for n in ("accuracy", "ece", "brier")]
-    )
+    expected = [float(theirs[name]) for name in ("accuracy", "ece", "brier")]
+    assert (found.accuracy, found.ece, found.brier) == pytest.approx(expected)
     entropies = [stats.entropy(np.stack([p, 1 - p]), axis=0).sum(axis=-1) for p in (mean, *np.exp(logs))]
     assert found.total == pytest.approx(entropies[0].mean())
     assert found.plug_in == pytest.approx(entropies[0].mean() - np.mean(entropies[1:]))

@@ -44,12 +44,8 @@ def reliability(confidence: ArrayLike, correct: ArrayLike, bins: int = BINS) -> 
     if not len(given) or not (np.isfinite(given).all() and np.isfinite(truth).all()):
         raise ValueError(f"reliability needs finite confidences and outcomes, got {len(given)}")
     place = np.clip(np.ceil(given * bins).astype(np.int64) - 1, 0, bins - 1)
-    return Reliability(
-        np.bincount(place, minlength=bins),
-        np.bincount(place, given, minlength=bins),
-        np.bincount(place, truth, minlength=bins),
-        np.bincount(place, truth - given, minlength=bins),
-    )
+    sums = (np.asarray(np.bincount(place, of, minlength=bins), np.float64) for of in (given, truth, truth - given))
+    return Reliability(np.bincount(place, minlength=bins), *sums)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ class Estimate:
 
 @lru_cache(maxsize=32)
 def resampled(count: int, seed: int, resamples: int = RESAMPLES) -> NDArray[np.float64]:
-    """How often each of `count` inputs is in each resample (count, resamples + 1); the first column is the sample itself.
+    """How often each of `count` inputs is in each resample (count, resamples + 1); the first is the sample itself.
 
     The same arguments give the same resamples, so that all seeds and variants are judged by the same inputs.
     """
@@ -68,8 +68,6 @@ def over_seeds_and_inputs(drawn: ArrayLike, confidence: float = CONFIDENCE) -> E
     if shared + own == 0.0:
         return Estimate(mean, mean, mean, seeds)
     freedom = math.inf if own == 0.0 else (seeds - 1) * ((shared + own) / own) ** 2
-    quantile = (
-        stats.norm.ppf((1 + confidence) / 2) if math.isinf(freedom) else stats.t.ppf((1 + confidence) / 2, freedom)
-    )
-    reach = float(quantile) * math.sqrt(shared + own)
+    law = stats.norm() if math.isinf(freedom) else stats.t(freedom)
+    reach = float(law.ppf((1 + confidence) / 2)) * math.sqrt(shared + own)
     return Estimate(mean, mean - reach, mean + reach, seeds)
