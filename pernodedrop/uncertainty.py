@@ -101,8 +101,9 @@ def joint_nll(
         raise ValueError(f"joint_nll needs groups of 1 to {inputs} inputs, as many as there are, got size {size}")
     device = "cpu" if generator is None else generator.device
     order = torch.randperm(inputs, generator=generator, device=device)[: inputs // size * size].to(outputs.device)
-    of_truth = _log_of_truth(outputs, targets, kind)[:, order].unflatten(1, (-1, size)).sum(-1)  # S, groups
-    return -_log_mean(of_truth).mean() / size
+    of_truth = _log_of_truth(outputs, targets, kind)[:, order]
+    together = of_truth.reshape(len(outputs), -1, size).sum(-1)  # S, groups
+    return -_log_mean(together).mean() / size
 
 
 def pass_correlation(outputs: Tensor, kind: Kind) -> Tensor:
@@ -130,7 +131,7 @@ def pass_correlation(outputs: Tensor, kind: Kind) -> Tensor:
 def _part_by_part(outputs: Tensor, figures: Callable[[Tensor], tuple[Tensor, ...]]) -> list[Tensor]:
     """The figures (N, ...) of outputs (S, N, C), computed for a part of the inputs at a time."""
     size = max(1, AT_ONCE // outputs[:, :1].numel()) if outputs.shape[1] else 1
-    parts = [figures(part) for part in outputs.split(size, dim=1)]
+    parts = [figures(part) for part in torch.split(outputs, size, dim=1)]
     return [torch.cat(column) for column in zip(*parts, strict=True)]
 
 
@@ -148,10 +149,10 @@ def _uncertainty(outputs: Tensor, kind: Kind) -> tuple[Tensor, ...]:
     log_p = _log_probabilities(outputs, kind)  # S, N, decisions, outcomes
     log_mean = _log_mean(log_p)
     log_probabilities = log_mean[:, 0] if kind == "softmax" else log_mean[..., 1]
-    total, aleatoric = _entropy(log_mean), _mean_over_passes(log_p, _entropy)
+    total, aleatoric = _entropy(log_mean), _entropy(log_p).mean(0)
     if passes == 1:
         return log_probabilities, total, total, torch.zeros_like(total), torch.zeros_like(total)
-    one_out = _mean_over_passes(_log_mean_of_others(log_p), _entropy)
+    one_out = _entropy(_log_mean_of_others(log_p)).mean(0)
     agree = (log_p == log_p[0]).flatten(2).all(-1).all(0)  # else rounding would rank such inputs
     epistemic = torch.where(agree, 0.0, passes * total - (passes - 1) * one_out - aleatoric)
     return log_probabilities, total, aleatoric, epistemic, torch.where(agree, 0.0, total - aleatoric)
@@ -166,14 +167,9 @@ def _log_mean_of_others(log_p: Tensor) -> Tensor:
     return torch.logaddexp(before, after) - math.log(len(log_p) - 1)
 
 
-def _mean_over_passes(log_p: Tensor, figure: Callable[[Tensor], Tensor]) -> Tensor:
-    """The mean of a figure of each pass, one at a time: no copy of all of them is made."""
-    return torch.stack([figure(of_pass) for of_pass in log_p]).mean(0)
-
-
 def _entropy(log_p: Tensor) -> Tensor:
-    """The entropy (N,) of log-probabilities (N, decisions, outcomes), summed over the decisions."""
-    return -(log_p.exp() * log_p.clamp_min(_LEAST)).flatten(1).sum(-1)
+    """The entropy (...) of log-probabilities (..., decisions, outcomes), summed over the decisions."""
+    return -(log_p.exp() * log_p.clamp_min(_LEAST)).sum((-2, -1))
 
 
 def _log_mean(log_p: Tensor) -> Tensor:

@@ -9,6 +9,12 @@ from search_spaces.scalars import ParameterName, WholeNumber
 
 HELD_OUT = "held_out"  # the classes that a task's option of this name takes out of its data
 MOST_SETS = 32
+MOST_OF_ONE = 10  # sets that one name stands for: the levels of a shift
+
+
+def is_set_of(inputs: str, name: str) -> bool:
+    """Whether a set of inputs is one of those that a study asks for by this name: "contrast_3" of "contrast"."""
+    return inputs == name or inputs.startswith(f"{name}_")
 
 
 class Evaluation(Part):

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from service.api.models import (
     ErrorOut,
+    ExaminationOut,
+    ExaminationPage,
     FigureOut,
     Figures,
     Ranking,
@@ -100,6 +102,17 @@ class Client:
 
     def ranking(self, name: str) -> list[RankingRow]:
         return self._read(Ranking, "GET", _path(name, "ranking")).ranking
+
+    def examinations(self, name: str) -> Iterator[ExaminationOut]:
+        """What the confirmation's models say of sets of inputs, by run, repeat and set."""
+        seen = 0
+        while True:
+            params = {"limit": PAGE, "offset": seen}
+            page = self._read(ExaminationPage, "GET", _path(name, "examinations"), params=params)
+            yield from page.examinations
+            seen += len(page.examinations)
+            if not page.examinations or seen >= page.total:
+                return
 
     def report(self, name: str) -> str:
         """The study's report as a page of HTML."""

@@ -2,7 +2,18 @@
 
 import typer
 
-from service.cli import database, following, parts, reporting, running, studies, submitting, trials, workers
+from service.cli import (
+    database,
+    examinations,
+    following,
+    parts,
+    reporting,
+    running,
+    studies,
+    submitting,
+    trials,
+    workers,
+)
 
 HELP = """
 Tune stochastic regularization: submit a study, let workers train its trials, and read the answer.
@@ -62,6 +73,7 @@ PANELS = {
         following.commands,
         reporting.commands,
         trials.commands,
+        examinations.commands,
         workers.commands,
     ),
     FLEET: (parts.commands,),

@@ -21,6 +21,7 @@ def test_the_presets_are_found() -> None:
         "paper-table4-rcv1",
         "paper-table4-speech",
         "quickstart",
+        "what-the-noise-knows",
     ]
 
 
@@ -49,5 +50,5 @@ def test_the_quickstart_is_small() -> None:
 
 @pytest.mark.parametrize("name", ["", "nothing", "../quickstart", "__init__"])
 def test_an_unknown_preset_is_refused_with_the_known_ones(name: str) -> None:
-    with pytest.raises(UnknownPreset, match=r"choose one of cifar10-pernodedrop, .*, quickstart$"):
+    with pytest.raises(UnknownPreset, match=r"choose one of cifar10-pernodedrop, .*, what-the-noise-knows$"):
         load_preset(name)

@@ -1,6 +1,7 @@
 """The example of docs/own-task.md, from its study definition to a trained model."""
 
 import re
+import textwrap
 from pathlib import Path
 
 import optuna
@@ -10,7 +11,7 @@ import yaml
 
 from search_spaces import StudyDefinition, parse_definition
 from search_spaces.optuna import suggest
-from workers.tasks import Task, load_task
+from workers.tasks import InputSet, Task, load_task
 from workers.training import Training
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -57,3 +58,16 @@ def test_the_page_names_files_and_methods_that_exist(tumours: Task) -> None:
     page = (DOCS / "own-task.md").read_text()
     assert all((DOCS / link.partition("#")[0]).is_file() for link in re.findall(r"\]\(([^)]+)\)", page))
     assert all(hasattr(tumours, method) for method in re.findall(r"^\| `(\w+)\(", page, flags=re.MULTILINE))
+
+
+def test_the_pages_inputs_out_of_distribution_are_what_the_interface_asks_for(tumours: Task) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (DOCS / "own-task.md").read_text(), flags=re.DOTALL)
+    names: dict = {"torch": torch, "InputSet": InputSet}
+    exec(textwrap.dedent(code), names)
+    sets = names["out_of_distribution"](tumours, "noise", CPU)
+    assert [(each.name, each.kind, each.level) for each in sets] == [(f"noise_{k}", "shift", k) for k in (1, 2, 3)]
+    assert all(each.x.shape == tumours.splits(CPU).test_x.shape and len(each.y) == len(each.x) for each in sets)
+    with pytest.raises(ValueError, match=r"named 'fog': there is noise$"):
+        names["out_of_distribution"](tumours, "fog", CPU)
+    with pytest.raises(ValueError, match=r"^task own_task:Tumours offers no inputs out of distribution, got 'noise'$"):
+        tumours.out_of_distribution("noise", CPU)

@@ -8,7 +8,7 @@ from itertools import chain
 
 from workers.device.sizing import Load
 from workers.trial.devices import Reading
-from workers.trial.messages import EpochDone, Report, Started
+from workers.trial.messages import EpochDone, Examined, Examining, Report, Started
 
 REMEMBERED = 16  # trials whose memory counts: one large trial must not reduce the slots for ever
 MEASURED_S = 30.0  # s of training with a number of slots before its rate counts
@@ -56,6 +56,8 @@ class Measurements:
                     replayed = self._replayed.get(slot, 0)
                     self._replayed[slot] = max(0, replayed - 1)
                     self._hear_of(slot, epochs=int(replayed == 0))
+                case Examining() | Examined():
+                    self._hear_of(slot, epochs=0)
                 case _:
                     self._end(slot)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from search_spaces import Objective, TrialConfig
+from search_spaces import Evaluation, Objective, TrialConfig
 from service.storage.states import RunState
 from workers.trial.messages import EpochDone
 from workers.trial.progress import Progress
@@ -40,6 +40,7 @@ class Assignment(Protocol):
     progress: Progress
     seeds: range  # the seeds of the study that the repeats are trained with, one after another
     tested_by: Objective | None  # test the model where this improves; None: the test split is not for this run
+    evaluation: Evaluation | None  # examine the model where it was best, at the end of each repeat
 
     def adopt(self) -> Ended | None:
         """Take over what earlier holders left; return how the run ended if one of them only failed to record that."""

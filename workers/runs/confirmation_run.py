@@ -20,6 +20,7 @@ class ConfirmationRun:
         self.progress = Progress(definition.objectives, on_test=True)
         self.seeds = range(definition.repeats, definition.repeats + definition.confirmation.repeats)
         self.tested_by: Objective | None = definition.objectives[0]
+        self.evaluation = definition.evaluation
 
     def adopt(self) -> Ended | None:
         return None

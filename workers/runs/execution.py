@@ -18,10 +18,11 @@ from service.storage.records import CurvePoint, Lease
 from service.storage.runs import holding
 from service.storage.states import STUDY_STOPPED, RunState
 from workers.runs.assignment import Assignment, Ended, HandedBack, Outcome
+from workers.runs.expected import Expected
 from workers.runs.lease import Renewal
 from workers.trial.checkpoints import CheckpointRoot
 from workers.trial.collection import discard
-from workers.trial.messages import EpochDone, Failed, Finished, Order, Started
+from workers.trial.messages import EpochDone, Examined, Examining, Failed, Finished, Order, Started
 from workers.trial.process import TrialProcess, TrialProcessDied
 from workers.trial.progress import UnusableObjective
 
@@ -140,6 +141,7 @@ class Execution:
                     repeats=len(self._assignment.seeds),
                     first_seed=self._assignment.seeds.start,
                     tested_by=self._assignment.tested_by,
+                    evaluation=self._assignment.evaluation,
                     data_folder=self._data_folder,
                     run_id=self._lease.run_id,
                     token=self._lease.token,
@@ -157,6 +159,7 @@ class Execution:
     def _follow(self, process: TrialProcess) -> Outcome:
         timeout = self._lease.definition.budget.trial_timeout
         deadline = time.monotonic() + timeout if timeout is not None else float("inf")
+        expected = Expected(self._assignment.evaluation, len(self._assignment.seeds))
         while True:
             if early := self._called_off(deadline):
                 return self._leave(process, early)
@@ -166,8 +169,16 @@ class Execution:
                 case EpochDone() as epoch:
                     if early := self._take_in(epoch):
                         return self._leave(process, early)
+                case Examining(repeat, inputs):
+                    name, repeats = self._lease.definition.name, len(self._assignment.seeds)
+                    place = (name, self._lease.ordinal, inputs, repeat + 1, repeats)
+                    log.info("%s run %d: examining %s, repeat %d of %d", *place)
+                case Examined(examination):
+                    if flaw := expected.refusal(examination, self._assignment.progress):
+                        return self._leave(process, Ended(RunState.FAILED, flaw))
+                    self._while_wanted(partial(holding.record_examination, self._db, self._lease, examination))
                 case Finished():
-                    flaw = self._assignment.progress.flaw
+                    flaw = self._assignment.progress.flaw or expected.flaw
                     return Ended(RunState.COMPLETE if flaw is None else RunState.FAILED, flaw)
                 case Failed(reason, traceback, out_of_memory):
                     log.warning("run %d failed:\n%s", self._lease.run_id, traceback.rstrip())
@@ -229,7 +240,7 @@ class Execution:
         started = time.monotonic()
         while time.monotonic() < (self._leave_by() if keep else started + LEAVE_S):
             report = process.listen(LISTEN_S)
-            if report is not None and not isinstance(report, Started | EpochDone):
+            if report is not None and not isinstance(report, Started | EpochDone | Examining | Examined):
                 return outcome
         self.healthy = False
         return outcome

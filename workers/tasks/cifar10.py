@@ -2,15 +2,20 @@
 
 import pickle
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
+from pernodedrop.installation import need
 from workers.tasks.archives import Archive
+from workers.tasks.corruptions import CORRUPTIONS
 from workers.tasks.downloads import provide
 from workers.tasks.errors import DataUnavailable
 from workers.tasks.images import ImageTask, LabelledImages
+from workers.tasks.out_of_distribution import InputSet, Sets
 from workers.tasks.unpickling import read_pickle
 
 FOLDER = "cifar-10-batches-py"
@@ -28,6 +33,8 @@ class Cifar10(ImageTask):
 
     SHAPE = (3, 32, 32)
     CLASSES = 10
+    NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+    CORRUPTIONS = tuple(CORRUPTIONS)
 
     def read(self) -> tuple[LabelledImages, LabelledImages]:
         folder = self.data_folder / FOLDER
@@ -41,6 +48,17 @@ class Cifar10(ImageTask):
             np.concatenate([part.pixels for part in parts]), np.concatenate([part.labels for part in parts])
         )
         return pool, read_batch(folder / TEST_FILE)
+
+    def sets(self, device: torch.device) -> Sets:
+        """Those of images, and far: handwritten digits, enlarged."""
+
+        def far() -> Sequence[InputSet]:
+            need("the inputs far of task cifar10", "worker", "sklearn")
+            from workers.tasks.digits import enlarged_digits
+
+            return [InputSet("far", "far", 0, self.unseen(device).standardized(enlarged_digits(), device), None)]
+
+        return {**super().sets(device), "far": far}
 
 
 def read_batch(path: Path) -> LabelledImages:

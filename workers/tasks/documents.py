@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from sklearn.datasets import fetch_rcv1, load_svmlight_file
 
@@ -24,6 +25,10 @@ class Documents:
 
     words: Any  # scipy CSR (N, 47236), float32
     topics: Any  # scipy CSR (N, 103), ones
+
+    def chosen(self, documents: NDArray[np.bool_]) -> "Documents":
+        """Those where the mask (N,) is True."""
+        return Documents(self.words[documents], self.topics[documents])
 
 
 def read_documents(folder: Path) -> tuple[Documents, Documents]:

@@ -1,23 +1,24 @@
 """Image classification: standardized pixels on the device, and the backbone that the study chooses."""
 
 import abc
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from search_spaces import TaskSpec, TrialConfig
 from workers.tasks.backbones import FILTERS, Patches, Tokens, backbone_option, build_backbone
 from workers.tasks.base import Splits, Task
+from workers.tasks.corruptions import LEVELS, Pixels, corrupted
+from workers.tasks.held_out import HeldOut, held_out_names, held_out_option
 from workers.tasks.options import check_options
-from workers.tasks.splitting import Partition
-
-Pixels = NDArray[np.uint8]  # (N, C, H, W)
-Labels = NDArray[np.int64]  # (N,)
+from workers.tasks.out_of_distribution import InputSet, Levels, Sets, semantic, sets_of
+from workers.tasks.splitting import Labels, Partition
 
 
 @dataclass(frozen=True)
@@ -27,23 +28,53 @@ class LabelledImages:
     pixels: Pixels
     labels: Labels
 
+    def without(self, held_out: HeldOut) -> "LabelledImages":
+        """The images of the other classes, which are numbered anew."""
+        if not held_out.classes:
+            return self
+        left = ~held_out.has(self.labels)
+        return LabelledImages(self.pixels[left], held_out.renumbered(self.labels[left]))
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """The images that no training sees, and the training split's mean and deviation (C, 1, 1)."""
+
+    test: LabelledImages
+    held_out: Pixels  # of the test split
+    mean: Tensor
+    deviation: Tensor
+
+    def standardized(self, pixels: Pixels, device: torch.device) -> Tensor:
+        """Images as the model takes them."""
+        x = torch.from_numpy(pixels).to(device, torch.float32, memory_format=torch.channels_last)
+        return x.sub_(self.mean.to(device)).div_(self.deviation.to(device))
+
 
 class ImageTask(Task):
-    """A data set of equally sized images; a subclass reads it and names its shape."""
+    """A data set of equally sized images; a subclass reads it and names its shape.
+
+    The option `held_out` names classes that leave all splits; the classes after them are numbered anew.
+    """
 
     augmentations = ("flip_crop",)
 
     SHAPE: ClassVar[tuple[int, int, int]]  # channels, height, width
     CLASSES: ClassVar[int]
+    NAMES: ClassVar[tuple[str, ...]] = ()  # of the classes; none: their numbers
+    WHITE: ClassVar[int] = 255  # the brightest shade, 0 the darkest
+    CORRUPTIONS: ClassVar[tuple[str, ...]] = ()  # of workers.tasks.corruptions, that suit the images
     BACKBONES: ClassVar[tuple[str, ...]] = ("paper", "resnet", "transformer", "mlp")
     FILTERS: ClassVar[tuple[int, int]] = FILTERS  # of the paper's backbone
     TOKENS: ClassVar[type[Tokens]] = Patches  # of the backbones for sequences
 
     def __init__(self, spec: TaskSpec, data_folder: Path) -> None:
         super().__init__(spec, data_folder)
-        check_options(spec, ("backbone", "val_size", "split_seed"))
+        check_options(spec, ("backbone", "val_size", "split_seed", "held_out"))
         self._backbone = backbone_option(spec, self.BACKBONES)
         self._partition = Partition.of(spec)
+        self._held_out = held_out_option(spec, self.NAMES or [str(number) for number in range(self.CLASSES)])
+        self._unseen: Unseen | None = None  # until the data are loaded
 
     @abc.abstractmethod
     def read(self) -> tuple[LabelledImages, LabelledImages]:
@@ -52,12 +83,13 @@ class ImageTask(Task):
     def load(self, device: torch.device) -> Splits:
         """Split, and standardize each channel by the training split's mean and deviation."""
         pool, test = self.read()
+        held_out = test.pixels[self._held_out.has(test.labels)]
+        pool, test = pool.without(self._held_out), test.without(self._held_out)
         train, val = self._partition.indices(pool.labels)
-        mean, deviation = channel_statistics(pool.pixels[train])
+        self._unseen = unseen = Unseen(test, held_out, *channel_statistics(pool.pixels[train]))
 
         def images(pixels: Pixels) -> Tensor:
-            x = torch.from_numpy(pixels).to(device, torch.float32, memory_format=torch.channels_last)
-            return x.sub_(mean.to(device)).div_(deviation.to(device))
+            return unseen.standardized(pixels, device)
 
         def classes(labels: Labels) -> Tensor:
             return torch.from_numpy(labels).to(device)
@@ -71,9 +103,37 @@ class ImageTask(Task):
             test_y=classes(test.labels),
         )
 
+    def out_of_distribution(self, name: str, device: torch.device) -> Sequence[InputSet]:
+        """held_out: the test images of the held-out classes; a corruption's name: the test images spoiled by it."""
+        return sets_of(self.spec, name, self.sets(device))
+
+    def sets(self, device: torch.device) -> Sets:
+        """What `out_of_distribution` has, by name."""
+
+        def spoiled(corruption: str) -> Sequence[InputSet]:
+            unseen = self.unseen(device)
+
+            def at(level: int) -> Tensor:
+                pixels = corrupted(unseen.test.pixels, corruption, level, white=self.WHITE)
+                return unseen.standardized(pixels, device)
+
+            return Levels(corruption, LEVELS, at, torch.from_numpy(unseen.test.labels).to(device))
+
+        def held_out() -> Sequence[InputSet]:
+            unseen = self.unseen(device)
+            return semantic(unseen.standardized(unseen.held_out, device), ", ".join(held_out_names(self.spec)))
+
+        return {"held_out": held_out} | {name: partial(spoiled, name) for name in self.CORRUPTIONS}
+
+    def unseen(self, device: torch.device) -> Unseen:
+        """The images that no training on `device` sees."""
+        self.splits(device)
+        assert self._unseen is not None
+        return self._unseen
+
     def build(self, config: TrialConfig) -> nn.Module:
         return build_backbone(
-            self._backbone, self.SHAPE, self.CLASSES, config, tokens=self.TOKENS, filters=self.FILTERS
+            self._backbone, self.SHAPE, self._held_out.left, config, tokens=self.TOKENS, filters=self.FILTERS
         )
 
 

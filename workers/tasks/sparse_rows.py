@@ -56,6 +56,18 @@ class SparseRows:
         """All rows in order, `size` at a time, the last fewer."""
         return (self[first : first + size] for first in range(0, len(self), size))
 
+    def thinned(self, kept: Tensor) -> "SparseRows":
+        """The rows with some of the entries, where `kept` (nnz,) is True, made as long (L2) as they were."""
+        before = torch.cat([kept.new_zeros(1, dtype=torch.int64), kept.cumsum(0)])
+        offsets = before[self.offsets.long()]  # an entry's new place is the number of kept ones before it
+        rows = torch.repeat_interleave(torch.arange(len(self), device=self.device), self.offsets.diff())
+        squares = self.values.double().square()
+        of_all, of_kept = (torch.zeros(len(self), dtype=torch.float64, device=self.device) for _ in range(2))
+        of_all.index_add_(0, rows, squares)
+        of_kept.index_add_(0, rows[kept], squares[kept])
+        longer = (of_all / of_kept).sqrt().float()  # of no use where nothing is kept
+        return SparseRows(self.columns[kept], self.values[kept] * longer[rows[kept]], offsets.to(torch.int32))
+
     @property
     def device(self) -> torch.device:
         return self.values.device

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import wave
+import zlib
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -20,27 +21,29 @@ BANDS = FRAMES = 128
 WINDOW, HOP = 1024, 125  # samples; a second has 129 frames at this distance, the last is dropped
 RANGE_DB = 80.0  # a point further below a clip's loudest counts as silence
 AT_ONCE = 64  # clips
+NOISE_SEED = 1804
 
 Spectrograms = NDArray[np.float32]  # (N, 128 bands, 128 frames)
 
 
-def spectrograms(recordings: Sequence[Recording], folder: Path) -> Spectrograms:
+def spectrograms(recordings: Sequence[Recording], folder: Path, noise_db: float | None = None) -> Spectrograms:
     """The spectrogram of every recording in `folder`, in their order, mapped from a file: rows are read at their use.
 
-    The recordings' names and sizes, the parameters and librosa's version determine the file's name. One process writes
-    a missing file while others wait, and it appears when it is complete.
+    With `noise_db` each has white noise at that signal-to-noise ratio (see `with_noise`). The recordings' names and
+    sizes, the parameters and librosa's version determine the file's name. One process writes a missing file while
+    others wait, and it appears when it is complete.
 
     Raises:
         DataUnavailable: a recording is not a clip of 16 kHz, mono, 16 bit, or the file cannot be written.
     """
     kept = folder.with_name(f"{folder.name}-spectrograms")
-    file = kept / f"{content_key(recordings)}.npy"
+    file = kept / f"{content_key(recordings, noise_db)}.npy"
     try:
         if not file.exists():
             kept.mkdir(exist_ok=True)
             with alone(kept / ".lock"):
                 if not file.exists():
-                    _write(recordings, folder, file)
+                    _write(recordings, folder, file, noise_db)
         found: Spectrograms = np.load(file, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         reason = " ".join(str(error).split())
@@ -52,9 +55,9 @@ def spectrograms(recordings: Sequence[Recording], folder: Path) -> Spectrograms:
     return found
 
 
-def content_key(recordings: Sequence[Recording]) -> str:
-    """32 hexadecimal digits that change with the recordings and with the parameters of spectrograms."""
-    made = {
+def content_key(recordings: Sequence[Recording], noise_db: float | None = None) -> str:
+    """32 hexadecimal digits that change with the recordings, their noise and the parameters of spectrograms."""
+    made: dict[str, object] = {
         "rate": RATE,
         "range_db": RANGE_DB,
         "bands": BANDS,
@@ -62,6 +65,8 @@ def content_key(recordings: Sequence[Recording]) -> str:
         "hop": HOP,
         "librosa": version("librosa"),
     }
+    if noise_db is not None:
+        made |= {"noise_db": noise_db, "noise_seed": NOISE_SEED}
     files = [(recording.name, recording.size) for recording in recordings]
     return hashlib.sha256(json.dumps([made, files], sort_keys=True).encode()).hexdigest()[:32]
 
@@ -85,6 +90,17 @@ def read_wave(file: Path) -> NDArray[np.float32]:
     return np.pad(samples, (0, RATE - len(samples))).astype(np.float32) / np.float32(2**15)
 
 
+def with_noise(sound: NDArray[np.float32], noise_db: float, name: str) -> NDArray[np.float32]:
+    """The sound (16000,) and white Gaussian noise, whose power is so many decibels below that of the whole second.
+
+    The noise of a clip follows from its name, and is the same at every ratio but for its strength.
+    """
+    rng = np.random.default_rng([NOISE_SEED, zlib.crc32(name.encode())])
+    deviation = np.sqrt(np.square(sound, dtype=np.float64).mean() / 10 ** (noise_db / 10))
+    noisy: NDArray[np.float32] = (sound + deviation * rng.standard_normal(len(sound))).astype(np.float32)
+    return noisy
+
+
 def log_mel(waves: NDArray[np.float32]) -> Spectrograms:
     """Spectrograms (N, 128, 128) of sounds (N, 16000), each with zero mean and unit variance; silence is all zero."""
     import librosa  # here, because the import takes seconds and most processes find the file
@@ -99,15 +115,17 @@ def log_mel(waves: NDArray[np.float32]) -> Spectrograms:
     return standardized
 
 
-def _write(recordings: Sequence[Recording], folder: Path, file: Path) -> None:
+def _write(recordings: Sequence[Recording], folder: Path, file: Path, noise_db: float | None) -> None:
     draft = file.with_suffix(".part")
     shape = (len(recordings), BANDS, FRAMES)
     array = np.lib.format.open_memmap(draft, mode="w+", dtype=np.float32, shape=shape)
     with bar_of_items("spectrograms", len(recordings)) as advance:
         for first in range(0, len(recordings), AT_ONCE):
             part = recordings[first : first + AT_ONCE]
-            waves = np.stack([read_wave(folder / recording.name) for recording in part])
-            array[first : first + len(part)] = log_mel(waves)
+            waves = [read_wave(folder / recording.name) for recording in part]
+            if noise_db is not None:
+                waves = [with_noise(wave, noise_db, of.name) for wave, of in zip(waves, part, strict=True)]
+            array[first : first + len(part)] = log_mel(np.stack(waves))
             advance(len(part))
     array.flush()
     draft.rename(file)

@@ -10,6 +10,7 @@ from workers.tasks.errors import InvalidOptions
 from workers.tasks.options import whole_option
 
 Indices = NDArray[np.int64]
+Labels = NDArray[np.int64]  # (N,)
 
 
 def stratified_order(labels: NDArray[np.integer], seed: int) -> Indices:

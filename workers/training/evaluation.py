@@ -44,15 +44,20 @@ def prediction(task: Task, model: nn.Module, x: Inputs, passes: Passes | None = 
     return single if passes is None else task.combined(torch.stack(several))
 
 
-def outputs_of(task: Task, model: nn.Module, x: Inputs, passes: Passes | None = None) -> list[Tensor]:
-    """The model's outputs (N, ...) for a whole split, in single precision: of one pass, then of each of `passes`."""
+def outputs_of(
+    task: Task, model: nn.Module, x: Inputs, passes: Passes | None = None, *, at_once: int | None = None
+) -> list[Tensor]:
+    """The model's outputs (N, ...) for a whole split, in single precision: of one pass, then of each of `passes`.
+
+    A call of the model has `at_once` samples, by default as many as are fast.
+    """
     front, rest = cut(model, () if passes is None else passes.modules)
     contexts: list[Callable[[], AbstractContextManager[None]]] = [nullcontext]
     if passes is not None:
         contexts += [partial(passes.under, number) for number in range(passes.count)]
     found: list[list[Tensor]] = [[] for _ in contexts]
     with computing(task.spec, x.device):
-        for batch in x.split(evaluation_batch(x)):
+        for batch in x.split(at_once or evaluation_batch(x)):
             entering = front(batch)
             for outputs, context in zip(found, contexts, strict=True):
                 with context():

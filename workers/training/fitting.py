@@ -33,6 +33,10 @@ def require_fit(kept: Mapping[str, Any], own: Mapping[str, Any], optimizer: Opti
             _require_like(f"optimizer.state.{index}.{name}", value, like)
     for snapshot in kept["snapshots"] if "snapshots" in own else ():
         _require_like("snapshots", snapshot, own["model"])
+    if "best" in kept:
+        if type(kept["best"]["epoch"]) is not int:
+            raise ValueError(f"best.epoch is {kept['best']['epoch']!r}")
+        _require_like("best.model", kept["best"]["model"], own["model"])
     torch.Generator().set_state(kept["noise"]["cpu"])  # refuses numbers that are no state
 
 

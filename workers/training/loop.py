@@ -9,21 +9,24 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pernodedrop.monte_carlo import mc_passes
 from search_spaces import TrialConfig
 from workers.tasks.base import Task
 from workers.tasks.seams import Inputs
 from workers.training.batches import batches
 from workers.training.evaluation import evaluate
+from workers.training.examination import Examiner, Findings
 from workers.training.facts import facts_of
 from workers.training.fitting import require_fit
 from workers.training.losses import NonFiniteLoss, mean_step_loss
 from workers.training.memory import keep_freed_memory, peak_memory, reset_peak_memory
 from workers.training.model import model_of, passes_of
-from workers.training.noise import NoiseMeter
+from workers.training.noise import NoiseMeter, unchanged
 from workers.training.precision import computing
 from workers.training.randomness import Randomness
-from workers.training.seeds import streams
+from workers.training.seeds import named_stream, streams
 from workers.training.snapshots import Snapshots, snapshots_of
+from workers.training.states import State, copied, kept
 from workers.training.steps import Steps
 
 
@@ -57,7 +60,7 @@ class Training:
         self._task, self._config, self._epochs = task, config, epochs
         self._device = device
         self._splits = task.splits(device)
-        initial, order, noise, self._test_seed = streams(seed, 4)
+        initial, order, noise, self._test_seed, self._examination_seed = streams(seed, 5)
         reset_peak_memory(device)
         if device.type == "cpu":
             keep_freed_memory()
@@ -80,6 +83,7 @@ class Training:
         self._noise_meter = NoiseMeter(task, config, self.model, self._steps, self._splits, self._order)
         self._passes = passes_of(task, seams, regularized)
         self._snapshots: Snapshots | None = snapshots_of(task, config, self.model, self._all)
+        self._best: tuple[int, State] | None = None
         self._done = 0
 
     def epochs(self) -> Iterator[Epoch]:
@@ -116,14 +120,61 @@ class Training:
         with Randomness(self._test_seed, self._device).active():
             return self._evaluation("test", x, y, f"the test after epoch {self._done}")
 
+    @property
+    def judged(self) -> tuple[str, Inputs, Tensor]:
+        """The split by which a finished model is judged: its name, test or else val, with inputs and targets."""
+        data = self._splits
+        if data.test_x is not None and data.test_y is not None:
+            return "test", data.test_x, data.test_y
+        return "val", data.val_x, data.val_y
+
+    def keep(self) -> None:
+        """Keep a copy of the model as it is, the best so far, in place of an earlier one: see `examine`."""
+        self._best = self._done, copied(self.model)
+
+    @property
+    def kept_epoch(self) -> int | None:
+        """The epoch after which `keep` was last called."""
+        return None if self._best is None else self._best[0]
+
+    def check(self, examiner: Examiner) -> None:
+        """Return if `examine` can do its work; raises ValueError as `Examiner.check`. Changes no later epoch."""
+        with Randomness(self._examination_seed, self._device).active(), unchanged(self.model):
+            examiner.check(self.model, self._splits.val_x[:2], self._splits.val_y[:2])
+
+    def examine(
+        self, examiner: Examiner, name: str, x: Inputs, y: Tensor | None, *, passes: int, with_probabilities: bool
+    ) -> Findings:
+        """What the kept model says of inputs x (N, ...) in so many passes, if its noise does not say how many.
+
+        It has the drop rate of its epoch. The random numbers follow from the training's seed and `name`. So they are
+        the same after an interruption and whatever else is examined, and no later epoch changes.
+
+        Raises:
+            ValueError: no model was kept.
+        """
+        if self._best is None:
+            raise ValueError("no model was kept to be examined")
+        epoch, state = self._best
+        seed = named_stream(self._examination_seed, name)
+        with Randomness(seed, self._device).active(), unchanged(self.model), kept(self.model):
+            self.model.load_state_dict(state)
+            self._steps.set_to(self._share_done(epoch))
+            several = self._passes or mc_passes(self.model, passes)
+            found = examiner(self.model, x, y, several, with_probabilities=with_probabilities)
+        self._steps.set_to(self._share_done(self._done))
+        return found
+
     def noise(self, *, pairs: int, draws: int) -> dict[str, float]:
         """The figures of `NoiseMeter` for the model as it is now, between two epochs; changes no later epoch."""
         return self._noise_meter(self._share_done(self._done), pairs=pairs, draws=draws)
 
     def state_dict(self) -> dict[str, Any]:
         """Model, optimizer, epochs done and random states; call it between two epochs."""
-        kept = {} if self._snapshots is None else {"snapshots": self._snapshots.state()}
-        return kept | {
+        besides: dict[str, Any] = {} if self._snapshots is None else {"snapshots": self._snapshots.state()}
+        if self._best is not None:
+            besides["best"] = {"epoch": self._best[0], "model": dict(self._best[1])}
+        return besides | {
             "epoch": self._done,
             "model": self.model.state_dict(),
             "optimizer": self._steps.optimizer.state_dict(),
@@ -144,6 +195,9 @@ class Training:
         self._noise.load_state_dict(state["noise"])
         if self._snapshots is not None:
             self._snapshots.load(state["snapshots"], self._in_epoch * state["epoch"])
+        if "best" in state:
+            best = state["best"]["model"]
+            self._best = state["best"]["epoch"], {name: tensor.to(self._device) for name, tensor in best.items()}
         self._done = state["epoch"]
 
     def _epoch(self, number: int) -> Epoch:

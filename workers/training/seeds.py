@@ -16,5 +16,10 @@ def streams(seed: int, count: int) -> list[int]:
     return [_number(child) for child in np.random.SeedSequence(seed).spawn(count)]
 
 
+def named_stream(seed: int, name: str) -> int:
+    """The seed in [0, 2**63) that follows from one for this name, whatever other names there are."""
+    return _number(np.random.SeedSequence(seed, spawn_key=tuple(name.encode())))
+
+
 def _number(sequence: np.random.SeedSequence) -> int:
     return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))

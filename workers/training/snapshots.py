@@ -1,7 +1,6 @@
 """Snapshot ensembles: the models at the ends of the learning rate's cycles predict together (Huang et al. 2017)."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +13,7 @@ from workers.tasks.seams import Inputs
 from workers.training.evaluation import prediction
 from workers.training.figures import figures_of
 from workers.training.schedules import cycle
-
-State = Mapping[str, Tensor]
+from workers.training.states import State, copied, kept
 
 
 class Snapshots:
@@ -32,7 +30,7 @@ class Snapshots:
     def after(self, step: int) -> None:
         """Keep the model where the step of this number, from 0, ends a cycle."""
         if self._ended(step + 1) > len(self._states):
-            self._states.append(_copy(self._model))
+            self._states.append(copied(self._model))
 
     def figures(self, x: Inputs, y: Tensor, passes: Passes | None) -> dict[str, float]:
         """The task's figures of x and y for the mean prediction of the snapshots so far, loss_snapshots and so on.
@@ -42,7 +40,7 @@ class Snapshots:
         if not self._states:
             outputs = [prediction(self._task, self._model, x, passes)]
         else:
-            with self._restored():
+            with kept(self._model):
                 outputs = [self._outputs(state, x, passes) for state in self._states]
         with torch.inference_mode():
             combined = outputs[0] if len(outputs) == 1 else self._task.combined(torch.stack(outputs))
@@ -67,14 +65,6 @@ class Snapshots:
         self._model.load_state_dict(state)
         return prediction(self._task, self._model, x, passes)
 
-    @contextmanager
-    def _restored(self) -> Iterator[None]:
-        own = _copy(self._model)
-        try:
-            yield
-        finally:
-            self._model.load_state_dict(own)
-
 
 def snapshots_of(task: Task, config: TrialConfig, model: nn.Module, steps: int) -> Snapshots | None:
     """The snapshots of a training of so many steps; None: its learning rate has no cycles.
@@ -90,7 +80,3 @@ def snapshots_of(task: Task, config: TrialConfig, model: nn.Module, steps: int) 
             "own: say in its method combined what the mean of their predictions is"
         )
     return Snapshots(task, model, every=cycle(config, steps), steps=steps)
-
-
-def _copy(model: nn.Module) -> State:
-    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}

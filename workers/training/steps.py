@@ -53,13 +53,11 @@ class Steps:
         self._gradient_clip, self._label_smoothing = config.gradient_clip, config.label_smoothing
         self._augmentation = _augmentation(task, config)
         self._schedules = [(self._setter(name), schedule) for name, schedule in self._scheduled().items()]
-        for set_number, schedule in self._schedules:
-            set_number(schedule(0.0))  # refuses what cannot be set before the first step
+        self.set_to(0.0)  # refuses what cannot be set before the first step
 
     def __call__(self, x: Inputs, y: Tensor, number: int, steps: int) -> Tensor:
         """Take step `number`, from 0, of `steps` in the whole training; returns the batch's loss."""
-        for set_number, schedule in self._schedules:
-            set_number(schedule(number / steps))
+        self.set_to(number / steps)
         if self._augmentation is not None:
             x = self._augmentation(x)  # type: ignore[arg-type]
         loss = step_loss(self._loss(x, y, number / steps), self._task)
@@ -74,6 +72,11 @@ class Steps:
             clip_gradient(self._model, self._gradient_clip)
         self.optimizer.step()
         return loss.detach()
+
+    def set_to(self, done: float) -> None:
+        """Set every number that has a schedule to what it is when a share `done` of the steps was taken."""
+        for set_number, schedule in self._schedules:
+            set_number(schedule(done))
 
     def gradient(self, x: Inputs, y: Tensor, done: float) -> Sequence[Tensor]:
         """The gradient of a batch's loss with fresh noise, in every parameter that learns; changes no step.

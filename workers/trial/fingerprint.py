@@ -24,7 +24,9 @@ def fingerprint_of(order: Order, task: Task, device: torch.device) -> Fingerprin
     seeds = (order.study_seed, order.first_seed, order.repeats)
     # Masksembles was once judged by one mask a sample: those figures must not be mixed with these.
     judged = ("by all masks",) if order.config.regularizer == "masksembles" else ()
-    trained = repr((FORMAT, order.task, order.config, *seeds, order.tested_by, *judged))
+    # Last, and only where it is asked for: a checkpoint of a study without it has the fingerprint that it always had.
+    examined = () if order.evaluation is None else (order.evaluation,)
+    trained = repr((FORMAT, order.task, order.config, *seeds, order.tested_by, *judged, *examined))
     ordered = hashlib.sha256(trained.encode()).hexdigest()
     return Fingerprint(ordered, code_of(type(task)), lambda: _data_of(task, device))
 

@@ -9,10 +9,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from search_spaces import Objective, TaskSpec, TrialConfig
+from search_spaces import Evaluation, Objective, TaskSpec, TrialConfig
+from service.storage.records import Examination
 from workers.trial.channel import Message
 from workers.trial.checkpoints import CheckpointRoot
 from workers.trial.devices import OpenDevice, Reading
+from workers.trial.examined import INPUTS, heard, told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +27,7 @@ class Order:
     repeats: int
     first_seed: int = 0  # of the study's seeds, for the first repeat
     tested_by: Objective | None = None  # test the model where this improves
+    evaluation: Evaluation | None = None  # examine the model where it was best, at the end of each repeat
     data_folder: Path
     run_id: int = 0
     token: int = 0
@@ -97,8 +100,23 @@ class EpochDone:
 
 
 @dataclass(frozen=True)
+class Examining:
+    """The best model of a repeat begins to be examined on these inputs, which may take a while."""
+
+    repeat: int  # from 0
+    inputs: str
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What the best model of a repeat says of one set of inputs."""
+
+    examination: Examination
+
+
+@dataclass(frozen=True)
 class Finished:
-    """Every epoch of every repeat is done."""
+    """Every epoch of every repeat is done, and every examination."""
 
 
 @dataclass(frozen=True)
@@ -115,12 +133,13 @@ class Failed:
     out_of_memory: bool  # the process must not be used again
 
 
-Report = Started | EpochDone | Finished | Stopped | Failed
+Report = Started | EpochDone | Examining | Examined | Finished | Stopped | Failed
 
 
 def packed(report: Report | Reading | Stop, order: Order) -> Message:
     """The report, or the wish to stop, as plain data that bear the order's run and token."""
-    return {"kind": type(report).__name__, "order": order.address, **asdict(report)}
+    fields = {"examination": told(report.examination)} if isinstance(report, Examined) else asdict(report)
+    return {"kind": type(report).__name__, "order": order.address, **fields}
 
 
 def unpacked(message: Message, order: Order) -> Report | Reading | Stop | None:
@@ -130,7 +149,7 @@ def unpacked(message: Message, order: Order) -> Report | Reading | Stop | None:
         return None
     try:
         return read(message)
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         return None
 
 
@@ -146,6 +165,13 @@ def _fact(value: Any) -> str | int | float:
     return value
 
 
+def _examining(message: Message) -> Examining:
+    inputs = str(message["inputs"])
+    if not INPUTS.fullmatch(inputs):
+        raise ValueError("no name of a set")
+    return Examining(int(message["repeat"]), inputs)
+
+
 def _reading(message: Message) -> Reading:
     used = message["utilisation"]
     total, free, held, peak = (int(message[name]) for name in ("total", "free", "held", "peak"))
@@ -157,6 +183,8 @@ _READERS: Mapping[str, Callable[[Message], Report | Reading | Stop]] = {
     "EpochDone": lambda m: EpochDone(
         int(m["repeat"]), int(m["epoch"]), {str(name): _number(value) for name, value in m["metrics"].items()}
     ),
+    "Examining": _examining,
+    "Examined": lambda m: Examined(heard(m["examination"], m["order"][0])),
     "Finished": lambda _: Finished(),
     "Stopped": lambda _: Stopped(),
     "Failed": lambda m: Failed(str(m["reason"]), str(m["traceback"]), bool(m["out_of_memory"])),

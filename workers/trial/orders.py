@@ -1,4 +1,4 @@
-"""Carries out an order: trains every repeat, epoch by epoch, from the last checkpoint on."""
+"""Carries out an order: trains every repeat, epoch by epoch, and examines it, from the last checkpoint on."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -10,10 +10,11 @@ from workers.training.figures import check_names
 from workers.training.memory import PEAK
 from workers.training.seeds import repeat_seed
 from workers.trial.checkpoints import CheckpointStore
-from workers.trial.examination import Examination, confirmed_on
+from workers.trial.examining import Examinations
 from workers.trial.fingerprint import fingerprint_of
-from workers.trial.messages import EpochDone, Finished, Order, Report, Started, Stop, Stopped
-from workers.trial.resumption import resumed, state_of
+from workers.trial.messages import EpochDone, Examined, Finished, Order, Report, Started, Stop, Stopped
+from workers.trial.resumption import Begun, resumed, state_of
+from workers.trial.testing import Testing, confirmed_on
 
 if TYPE_CHECKING:
     import torch
@@ -22,7 +23,7 @@ MessageBox = Callable[[], Stop | None]
 
 
 def train(order: Order, device: "torch.device", stop_wanted: MessageBox) -> Iterator[Report]:
-    """Yield the reports, up to Finished or Stopped.
+    """Yield the reports, up to Finished or Stopped; a Stop is heard after every epoch and every examination.
 
     A run that was begun elsewhere resumes from its checkpoint. Its earlier epochs are reported again, unchanged, so
     that the agent needs no other record of them. A checkpoint that no longer fits the program, for example one of an
@@ -40,11 +41,27 @@ def train(order: Order, device: "torch.device", stop_wanted: MessageBox) -> Iter
         seed = repeat_seed(order.study_seed, order.first_seed + repeat)
         return Training(task, order.config, epochs=order.task.epochs, seed=seed, device=device)
 
-    first, history, training = resumed(store, order, training_of) or (0, [], training_of(0))
-    examination = None if order.tested_by is None else Examination(order.tested_by, history)
-    told = {} if examination is None else {"confirmed_on": confirmed_on(training)}
+    begun = resumed(store, order, training_of) or Begun(0, [], [], training_of(0))
+    first, history, training = begun.repeat, begun.history, begun.training
+    tests = None if order.tested_by is None else Testing(order.tested_by, history, keeps=order.evaluation is not None)
+    exams = None if order.evaluation is None else Examinations(order, order.evaluation, task, device, begun.examined)
+    if exams is not None:
+        exams.check(training)
+    told = {} if tests is None else {"confirmed_on": confirmed_on(training)}
     yield Started({**training.facts, **told, **({"resumed_after_epoch": len(history)} if history else {})})
     yield from history
+    yield from begun.examined
+
+    def stopped() -> bool:
+        """Return whether to stop here; write a checkpoint if it is time, or if another worker will resume."""
+        nonlocal saved_at
+        stop = stop_wanted()
+        due = time.monotonic() - saved_at >= order.checkpoint_every
+        if store and (due or (stop and stop.keep)):
+            store.save(state_of(Begun(repeat, history, [] if exams is None else exams.done, training)))
+            saved_at = time.monotonic()
+        return stop is not None
+
     for repeat in range(first, order.repeats):
         if repeat > first:
             training = training_of(repeat)
@@ -52,14 +69,14 @@ def train(order: Order, device: "torch.device", stop_wanted: MessageBox) -> Iter
             done = EpochDone(repeat, epoch.number, dict(epoch.metrics))
             if history:
                 check_names(_lasting(done), _lasting(history[0]), repeat, epoch.number)
-            history.append(done if examination is None else examination.examined(done, training))
+            history.append(done if tests is None else tests.tested(done, training))
             yield history[-1]
-            stop = stop_wanted()
-            due = time.monotonic() - saved_at >= order.checkpoint_every
-            if store and (due or (stop and stop.keep)):
-                store.save(state_of(repeat, history, training))
-                saved_at = time.monotonic()
-            if stop:
+            if stopped():
+                yield Stopped()
+                return
+        for report in () if exams is None else exams.of(repeat, training):
+            yield report
+            if isinstance(report, Examined) and stopped():
                 yield Stopped()
                 return
     yield Finished()

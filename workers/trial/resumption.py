@@ -2,23 +2,36 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from search_spaces.objective import best_epoch
 from service.storage.states import storable
 from workers.training import Training
 from workers.trial.checkpoints import CheckpointStore
-from workers.trial.messages import EpochDone, Order
+from workers.trial.examined import heard, told
+from workers.trial.messages import EpochDone, Examined, Order
 from workers.trial.out_of_memory import is_out_of_memory
 
 log = logging.getLogger(__name__)
 
-Begun = tuple[int, list[EpochDone], Training]  # the repeat in training, the epochs so far, the repeat's training
+
+@dataclass(frozen=True)
+class Begun:
+    """The point that a run has reached."""
+
+    repeat: int  # in training
+    history: list[EpochDone]
+    examined: list[Examined]
+    training: Training  # of the repeat
 
 
-def state_of(repeat: int, history: Sequence[EpochDone], training: Training) -> dict[str, Any]:
+def state_of(begun: Begun) -> dict[str, Any]:
     """What a checkpoint holds."""
-    epochs = [(done.repeat, done.epoch, dict(done.metrics)) for done in history]
-    return {"repeat": repeat, "history": epochs, "training": training.state_dict()}
+    epochs = [(done.repeat, done.epoch, dict(done.metrics)) for done in begun.history]
+    state = {"repeat": begun.repeat, "history": epochs, "training": begun.training.state_dict()}
+    examined = [told(one.examination) for one in begun.examined]
+    return state | ({"examined": examined} if examined else {})
 
 
 def resumed(store: CheckpointStore | None, order: Order, training_of: Callable[[int], Training]) -> Begun | None:
@@ -28,18 +41,20 @@ def resumed(store: CheckpointStore | None, order: Order, training_of: Callable[[
         return None
     try:
         repeat, history = _progress(kept, order)
+        examined = [Examined(heard(one, order.run_id)) for one in kept.get("examined", ())]
     except Exception as error:  # whatever a damaged one leads to
         _warn(order, error)
         return None
     training = training_of(repeat)
     try:
         training.load_state_dict(kept["training"])
+        _check_kept(training, order, [done for done in history if done.repeat == repeat])
     except Exception as error:
         if is_out_of_memory(error):
             raise
         _warn(order, error)
         return None
-    return repeat, history, training
+    return Begun(repeat, history, examined, training)
 
 
 def _warn(order: Order, error: Exception) -> None:
@@ -60,3 +75,12 @@ def _progress(kept: dict[str, Any], order: Order) -> tuple[int, list[EpochDone]]
         if not all(isinstance(name, str) and isinstance(value, int | float) for name, value in done.metrics.items()):
             raise ValueError(f"its history has metrics that are no numbers: {done.metrics}")
     return repeat, history
+
+
+def _check_kept(training: Training, order: Order, epochs: Sequence[EpochDone]) -> None:
+    """Raise ValueError unless the training has kept its best model, if that is to be examined."""
+    if order.evaluation is None or order.tested_by is None:
+        return
+    best = best_epoch(epochs, order.tested_by)
+    if best is None or training.kept_epoch != best.epoch:
+        raise ValueError(f"its best model is of epoch {training.kept_epoch}")

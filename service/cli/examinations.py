@@ -1,0 +1,56 @@
+"""`examinations`: what the models of a confirmation say of the test split and of strange inputs."""
+
+from collections.abc import Iterable, Sequence
+from statistics import fmean
+
+import typer
+from rich import box
+from rich.table import Table
+
+from pernodedrop.visible import visible
+from service.api.models import ExaminationOut
+from service.cli.exit_codes import Failure
+from service.cli.session import client_here, console_here
+from service.cli.studies import StudyName
+from service.cli.views import measured
+
+commands = typer.Typer()
+
+FIGURES = ("accuracy", "loss", "loss_evaluated", "ece", "total", "epistemic")
+
+
+@commands.command()
+def examinations(name: StudyName) -> None:
+    """Show what the confirmed models say of the test split and of inputs out of distribution: means over their seeds.
+
+    A study has these figures if its definition has an evaluation.
+    """
+    with client_here() as client:
+        found = list(client.examinations(name))
+    if not found:
+        raise Failure(f"study {name!r} has no examinations: its definition needs an evaluation, and a confirmed run")
+    console_here().print(examinations_table(found))
+
+
+def examinations_table(found: Iterable[ExaminationOut]) -> Table:
+    """A row for every confirmed run and set of inputs, with the means over the seeds so far."""
+    groups: dict[tuple[int, str], list[ExaminationOut]] = {}
+    for one in found:
+        groups.setdefault((one.run, one.inputs), []).append(one)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("variant")
+    table.add_column("inputs", no_wrap=True)
+    for heading in ("seeds", "passes", *(name.replace("_", "\n") for name in FIGURES)):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for seeds in groups.values():
+        first = seeds[0]
+        figures = (measured(_mean(seeds, name)) for name in FIGURES)
+        table.add_row(visible(first.variant), first.inputs, str(len(seeds)), str(first.passes), *figures)
+    return table
+
+
+def _mean(seeds: Sequence[ExaminationOut], name: str) -> float | None:
+    """The mean over the seeds, None where one of them has no such figure."""
+    figures = [one.figures.get(name) for one in seeds]
+    known = [figure for figure in figures if figure is not None]
+    return fmean(known) if len(known) == len(figures) else None
