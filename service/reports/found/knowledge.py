@@ -175,8 +175,8 @@ class Knowledge:
 
     def detections(self) -> Iterator[tuple[Examined, InputSet, str, Detected, Estimates]]:
         """Every configuration, set other than its own inputs, and score, where it has that score."""
-        for one in self.found:
-            for inputs in self.sets[1:]:
+        for inputs in self.sets[1:]:
+            for one in self.found:
                 for score in SCORES:
                     found, told = self.detected(one, inputs.name, score), self.estimates(one, inputs.name, score)
                     if found is not None and told is not None:

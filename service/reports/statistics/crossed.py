@@ -27,7 +27,7 @@ class Estimate:
         return self.low > 0 or self.high < 0
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=4)  # of 10,000 inputs 16 MB each
 def resampled(count: int, seed: int, resamples: int = RESAMPLES) -> NDArray[np.float64]:
     """How often each of `count` inputs is in each resample (count, resamples + 1); the first is the sample itself.
 
