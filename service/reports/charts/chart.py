@@ -16,7 +16,8 @@ Figure = dict[str, Any]
 Span = tuple[float, float, float]  # a mean with the bounds of its interval
 
 HEIGHT, STANDOFF = 400, 10  # px
-LEGEND_ROW = 24  # px, for every name beside the axes: a legend that scrolls is cut off in print
+FEW_NAMES = 10  # in a legend; more stand close together,
+LEGEND_ROW = 20  # px each, because a legend that scrolls is cut off in print
 GREY = "#7d8590"  # of everything that is not a variant
 BAND = 0.16  # opacity
 ABOVE = {"orientation": "h", "y": 1, "yanchor": "bottom", "font": {"size": 12}}  # a legend above the axes
@@ -37,15 +38,18 @@ def figure(traces: Sequence[Trace], *, x: str, y: str, height: int = HEIGHT, **l
     """A figure with titled axes; `layout` adds to its layout, and `xaxis` and `yaxis` in it add to the axes."""
     xaxis = axis(x) | layout.pop("xaxis", {})
     yaxis = axis(y) | layout.pop("yaxis", {})
-    if layout.get("showlegend", True) and "legend" not in layout:
-        height = max(height, LEGEND_ROW * len({trace["legendgroup"] for trace in traces if "legendgroup" in trace}))
+    legend: dict[str, Any] = {"font": {"size": 12}}
+    names = len({trace["legendgroup"] for trace in traces if "legendgroup" in trace})
+    if names > FEW_NAMES and layout.get("showlegend", True) and "legend" not in layout:
+        legend["tracegroupgap"] = 0
+        height = max(height, LEGEND_ROW * names + 90)
     return {
         "data": list(traces),
         "layout": {
             "height": height,
             "margin": {"l": 60, "r": 16, "t": 32, "b": 50},
             "hovermode": "closest",
-            "legend": {"font": {"size": 12}},
+            "legend": legend,
             **layout,
             "xaxis": xaxis,
             "yaxis": yaxis,

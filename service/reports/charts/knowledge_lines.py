@@ -46,7 +46,7 @@ def shift_figure(calibration: Mapping[str, Points], auroc: Mapping[str, Points])
         xaxis={"domain": LEFT, "dtick": 1},
         yaxis={"rangemode": "tozero"},
         xaxis2=axis("level of the shift", domain=RIGHT, dtick=1),
-        yaxis2=axis("AUROC by maximal probability", anchor="x2"),
+        yaxis2=axis("AUROC", anchor="x2"),
     )
 
 

@@ -48,9 +48,9 @@ def _own_table(results: Results, knowledge: Knowledge, figures: Mapping[str, str
     def cell(one: Examined, figure: str) -> Html:
         mean, around = one.mean(knowledge.home, figure), one.interval(knowledge.home, figure)
         if around is None or around.low == around.high:
-            return _lines(decimal(mean, PLACES))
+            return _lines(_told(mean))
         low, high = (max(0.0, around.low), min(1.0, around.high)) if figure in SHARES else (around.low, around.high)
-        return _lines(decimal(mean, PLACES), _span(low, high))
+        return _lines(_told(mean), _span(low, high))
 
     rows = [
         [_who(results, one), str(one.passes(knowledge.home)), *(cell(one, figure) for figure in figures)]
@@ -68,14 +68,14 @@ def ensemble_table(knowledge: Knowledge) -> Html | None:
 
     def cell(ensembled: Ensembled, figure: str) -> Html:
         single = float(np.mean([getattr(one, figure) for one in ensembled.singles]))
-        return _lines(decimal(getattr(ensembled.ensemble, figure), PLACES), f"single {decimal(single, PLACES)}")
+        return _lines(_told(getattr(ensembled.ensemble, figure)), f"single {_told(single)}")
 
     rows = [
         [
             tag(one.trial.variant, named[one.trial.run_id]),
             str(ensembled.ensemble.members),
             *(cell(ensembled, figure) for figure in ("nll", "accuracy", "ece", "brier")),
-            *(decimal(getattr(ensembled.ensemble, part), PLACES) for part in ("total", "aleatoric", "epistemic")),
+            *(_told(getattr(ensembled.ensemble, part)) for part in ("total", "aleatoric", "epistemic")),
         ]
         for one, ensembled in found
     ]
@@ -99,7 +99,7 @@ def risk_table(knowledge: Knowledge) -> Html | None:
         for one, risks in found
     ]
     shares = ["Error of all", *(f"of the surest {share:.0%}" for share in COVERAGES[1:])]
-    return table(["Variant", *shares, "AURC", "above the best order"], rows)
+    return table(["Variant", *shares, "AURC", "AURC above the best order"], rows)
 
 
 def detection_table(knowledge: Knowledge, inputs: InputSet) -> Html:
@@ -112,7 +112,7 @@ def detection_table(knowledge: Knowledge, inputs: InputSet) -> Html:
         by_confidence = told["confidence"]
         fpr = DASH if by_confidence is None else _estimated(*by_confidence["fpr"])
         detected = knowledge.detected(one, inputs.name, "confidence")
-        aupr = DASH if detected is None else decimal(detected.aupr, PLACES)
+        aupr = DASH if detected is None else _told(detected.aupr)
         return [tag(one.trial.variant, named[one.trial.run_id]), *aurocs, fpr, aupr]
 
     header = ["Variant", *(f"AUROC by {SCORE_NAMES[score]}" for score in SCORES), "FPR at 95%", "AUPR"]
@@ -126,7 +126,7 @@ def shift_table(knowledge: Knowledge, levels: Sequence[InputSet]) -> Html:
 
     def cell(one: Examined, inputs: InputSet) -> Html:
         ece, *others = (
-            f"{'' if figure == 'ece' else f'{name} '}{decimal(one.mean(inputs.name, figure), PLACES)}"
+            f"{'' if figure == 'ece' else f'{name} '}{_told(one.mean(inputs.name, figure))}"
             for figure, name in OF_SHIFT.items()
         )
         return _lines(ece, *others)
@@ -155,18 +155,23 @@ def _estimated(found: Estimate, against: Estimate | None) -> Html:
         said.append(element(mark, _signed(against.value)))
         if against.low < against.high:
             said.append(element(mark, f"{_signed(against.low)} to {_signed(against.high)}"))
-    return _lines(decimal(found.value, PLACES), *said)
+    return _lines(_told(found.value), *said)
 
 
 def _lines(first: Content, *under: Content) -> Html:
     """A number with small lines below it."""
-    small = (element("small", said, class_="under", style="margin-left:0;white-space:normal") for said in under)
+    small = (element("small", said, class_="under", style="margin-left:0") for said in under)
     return join((first, *small))
 
 
 def _span(low: float, high: float) -> str:
-    return f"{decimal(low, PLACES)} to {decimal(high, PLACES)}"
+    return f"{_told(low)} to {_told(high)}"
+
+
+def _told(value: float | None) -> str:
+    """The value to PLACES, without a sign if it rounds to 0."""
+    return decimal(None if value is None else round(value, PLACES) + 0.0, PLACES)
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.{PLACES}f}".replace("-", MINUS)
+    return f"{round(value, PLACES) + 0.0:+.{PLACES}f}".replace("-", MINUS)
