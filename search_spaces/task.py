@@ -35,8 +35,10 @@ class BuiltInTask:
     has_probabilities: bool = True  # of one class or of each label, by the logits that its models return
 
 
-_ANY_IMAGES = ("gaussian_noise", "contrast")
-_PHOTOGRAPHS = ("shot_noise", "impulse_noise", "gaussian_blur", "pixelate")
+_IMAGES_OF_ANY_KIND = ("held_out", "gaussian_noise", "contrast")
+_PHOTOGRAPHS = (*_IMAGES_OF_ANY_KIND, "shot_noise", "impulse_noise", "gaussian_blur", "pixelate", "far")
+_RECORDINGS = ("held_out", "white_noise")
+_DOCUMENTS = ("held_out", "words_dropped")
 
 # A new built-in task is a class in a file of its own and a line here. Importing the list imports no task.
 BUILT_IN_TASKS: Registry[BuiltInTask] = Registry(
@@ -44,27 +46,25 @@ BUILT_IN_TASKS: Registry[BuiltInTask] = Registry(
     "pernodedrop.tasks",
     {
         "digits": BuiltInTask(
-            "workers.tasks.digits:Digits", Samples(400), Samples(1_000), "sklearn", ("held_out", *_ANY_IMAGES)
+            "workers.tasks.digits:Digits", Samples(400), Samples(1_000), "sklearn", _IMAGES_OF_ANY_KIND
         ),
         "cifar10": BuiltInTask(
             "workers.tasks.cifar10:Cifar10",
             Samples(2_000, 1_000),
             Samples(10_000, 5_000),
-            out_of_distribution=("held_out", "far", *_ANY_IMAGES, *_PHOTOGRAPHS),
+            out_of_distribution=_PHOTOGRAPHS,
         ),
         "speech_commands": BuiltInTask(
             "workers.tasks.speech_commands:SpeechCommands",
             Samples(500, 300),
             Samples(2_000),
             "librosa",
-            ("held_out", "white_noise"),
+            _RECORDINGS,
         ),
         "linear_factorization": BuiltInTask(
             "workers.tasks.linear_factorization:LinearFactorization", Samples(), Samples(), has_probabilities=False
         ),
-        "rcv1": BuiltInTask(
-            "workers.tasks.rcv1:Rcv1", Samples(2_000, 1_000), Samples(8_000), "sklearn", ("held_out", "words_dropped")
-        ),
+        "rcv1": BuiltInTask("workers.tasks.rcv1:Rcv1", Samples(2_000, 1_000), Samples(8_000), "sklearn", _DOCUMENTS),
     },
 )
 

@@ -6,8 +6,8 @@ from statistics import fmean
 import typer
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
-from pernodedrop.visible import visible
 from service.api.models import ExaminationOut
 from service.cli.exit_codes import Failure
 from service.cli.session import client_here, console_here
@@ -16,7 +16,7 @@ from service.cli.views import measured
 
 commands = typer.Typer()
 
-FIGURES = ("accuracy", "loss", "loss_evaluated", "ece", "total", "epistemic")
+FIGURES = ("accuracy", "loss", "ece", "total", "epistemic")
 
 
 @commands.command()
@@ -33,19 +33,19 @@ def examinations(name: StudyName) -> None:
 
 
 def examinations_table(found: Iterable[ExaminationOut]) -> Table:
-    """A row for every confirmed run and set of inputs, with the means over the seeds so far."""
-    groups: dict[tuple[int, str], list[ExaminationOut]] = {}
+    """A row for every set of inputs below each confirmed run, with the means over the seeds so far."""
+    runs: dict[int, dict[str, list[ExaminationOut]]] = {}
     for one in found:
-        groups.setdefault((one.run, one.inputs), []).append(one)
+        runs.setdefault(one.run, {}).setdefault(one.inputs, []).append(one)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("variant")
     table.add_column("inputs", no_wrap=True)
-    for heading in ("seeds", "passes", *(name.replace("_", "\n") for name in FIGURES)):
+    for heading in ("seeds", "passes", *FIGURES):
         table.add_column(heading, justify="right", no_wrap=True)
-    for seeds in groups.values():
-        first = seeds[0]
-        figures = (measured(_mean(seeds, name)) for name in FIGURES)
-        table.add_row(visible(first.variant), first.inputs, str(len(seeds)), str(first.passes), *figures)
+    for sets in runs.values():
+        table.add_row(Text(next(iter(sets.values()))[0].variant, style="bold"))
+        for inputs, seeds in sets.items():
+            figures = (measured(_mean(seeds, name)) for name in FIGURES)
+            table.add_row(f"  {inputs}", str(len(seeds)), str(seeds[0].passes), *figures)
     return table
 
 

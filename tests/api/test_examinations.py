@@ -64,11 +64,13 @@ def test_a_terminal_shows_means_over_the_seeds(
     with Client(str(api.base_url).rstrip("/")) as client:
         found: list[ExaminationOut] = list(client.examinations("digits-1"))
     assert len(found) == 3
-    console = Console(file=io.StringIO(), width=100)
+    console = Console(file=io.StringIO(), width=80)
     console.print(examinations_table(found))
     assert isinstance(console.file, io.StringIO)
-    _, *rows = [line.split() for line in console.file.getvalue().splitlines() if "dropout" in line or "variant" in line]
-    assert rows == [
-        ["dropout", "far", "1", "20", "-", "-", "-", "-", "-", "-"],
-        ["dropout", "test", "2", "20", "0.6250", "-", "-", "-", "-", "-"],
+    rows = [line.split() for line in console.file.getvalue().splitlines() if line.strip()]
+    assert rows[0] == ["inputs", "seeds", "passes", "accuracy", "loss", "ece", "total", "epistemic"]
+    assert rows[2:] == [
+        ["dropout"],
+        ["far", "1", "20", "-", "-", "-", "-", "-"],
+        ["test", "2", "20", "0.6250", "-", "-", "-", "-"],
     ]

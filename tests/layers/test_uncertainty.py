@@ -159,6 +159,16 @@ def test_only_joint_predictions_tell_them_apart(draws: dict[str, Tensor]) -> Non
     assert together["dropconnect"] < 0.75 * alone["dropconnect"]
 
 
+def test_a_mean_over_inputs_that_share_their_masks_varies_more_from_prediction_to_prediction(
+    draws: dict[str, Tensor],
+) -> None:
+    spread = {}
+    for name, outputs in draws.items():
+        means = [uncertainty_of(part, "softmax").epistemic.mean() for part in outputs.split(20)]
+        spread[name] = torch.stack(means).std().item()
+    assert spread["dropconnect"] > 1.3 * spread["pernodedrop"]
+
+
 def test_repeating_the_batch_in_one_call_is_no_number_of_passes_for_a_shared_mask() -> None:
     x = inputs()
     for name, is_zero in (("dropconnect", True), ("pernodedrop", False)):

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from search_spaces import TrialConfig
 from workers.tasks import InputSet, Splits, Task
+from workers.tasks.metrics import multi_label
 
 
 class Classes(Task):
@@ -55,3 +56,32 @@ class Numbers(Classes):
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return nn.functional.cross_entropy(outputs, targets)
+
+
+class Labels(Classes):
+    """Says of each point whether it lies right of 0, and whether above."""
+
+    outputs = "sigmoid"  # type: ignore[assignment]
+
+    def load(self, device: torch.device) -> Splits:
+        data = super().load(device)
+        assert isinstance(data.train_x, Tensor)
+        assert isinstance(data.val_x, Tensor)
+        assert isinstance(data.test_x, Tensor)
+        train, val, test = ((x > 0).float() for x in (data.train_x, data.val_x, data.test_x))
+        return Splits(data.train_x, train, data.val_x, val, data.test_x, test)
+
+    def build(self, config: TrialConfig) -> nn.Module:
+        model = nn.Sequential(nn.Linear(2, 8), nn.ReLU())
+        model.add_module("slot", nn.Linear(8, 2))
+        return model
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return nn.functional.binary_cross_entropy_with_logits(outputs, targets)
+
+    def combined(self, outputs: Tensor) -> Tensor:
+        yes, no = (nn.functional.logsigmoid(sign * outputs).logsumexp(0) for sign in (1, -1))
+        return yes - no
+
+    def metrics(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        return multi_label(outputs, targets)

@@ -84,24 +84,22 @@ def test_without_a_test_split_validation_counts_and_the_facts_say_so(db: Databas
     assert run.values == [pytest.approx(sum(min(validation[r, 1], validation[r, 2]) for r in range(3)) / 3)]
 
 
-@pytest.mark.parametrize("farewell", [signal.SIGKILL, signal.SIGTERM])
-def test_a_worker_that_leaves_in_mid_confirmation_changes_nothing(
-    db: Database, start_worker: StartWorker, farewell: signal.Signals
-) -> None:
+def test_a_worker_that_leaves_in_mid_confirmation_changes_nothing(db: Database, start_worker: StartWorker) -> None:
+    """One that is killed: tests/workers/test_examinations.py."""
     for name in ("left", "undisturbed"):
         task = {"seconds": 0.1 if name == "left" else 0}
         studies.create(db, confirmed_study(name, trials=1, epochs=10, options=task))
     study, other = studies.get(db, "left"), studies.get(db, "undisturbed")
     first = start_worker("--lease", "2", "--checkpoint-every", "0.01")
     until(lambda: [run for run in confirmations(db, study) if run.epoch >= 13])
-    first.send_signal(farewell)
+    first.send_signal(signal.SIGTERM)
     first.wait(20)
     start_worker("--lease", "2")
     until(finished(db, "left"))
     until(finished(db, "undisturbed"))
     [run], [model] = confirmations(db, study), confirmations(db, other)
     assert run.facts["resumed_after_epoch"] >= 12
-    assert run.attempts == (2 if farewell is signal.SIGKILL else 1)
+    assert run.attempts == 1
     assert run.values == model.values
     for split in ("val", "test"):
         assert losses(curves.of_run(db, run.run_id), split) == losses(curves.of_run(db, model.run_id), split)

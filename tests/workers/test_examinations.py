@@ -12,18 +12,26 @@ import pytest
 import sqlalchemy as sa
 
 from search_spaces import Evaluation, Objective, StudyDefinition, TrialConfig, recorded_params
+from service.storage import scores
 from service.storage.audit import audit, findings
 from service.storage.database.database import Database
+from service.storage.fleet import workers
 from service.storage.records import Examination, StudyRecord
+from service.storage.runs import claiming
 from service.storage.states import RunState, Stage
 from service.storage.studies import curves, examinations, studies, trials
 from tests.workers.conftest import StartWorker, finished, own_study, until
 from tests.workers.examining import exact, order, reports
 from tests.workers.test_checkpoints import figures
+from workers.runs.agent import assignment_of
+from workers.runs.assignment import Ended
+from workers.runs.execution import Execution
 from workers.runs.expected import Expected
+from workers.runs.lease import Renewal
+from workers.trial import channel
 from workers.trial.channel import Message
 from workers.trial.examined import heard, told
-from workers.trial.messages import Examined, packed, unpacked
+from workers.trial.messages import EpochDone, Examined, Finished, Order, Report, Stopped, packed, unpacked
 from workers.trial.progress import Progress
 
 EVALUATION = {"passes": 2, "out_of_distribution": ["shift", "far"], "inputs": 100}
@@ -194,3 +202,53 @@ def test_a_run_takes_what_was_ordered_and_is_not_complete_without_it(examination
     more = (expected.refusal(replace(far, inputs=f"far_{number}"), progress) for number in range(20))
     assert "the trial examined more than 12 sets of repeat 1" in more
     assert Expected(None, 1).flaw is None
+
+
+class _Says:
+    """A trial process that says what it likes."""
+
+    def __init__(self, *reports: Report) -> None:
+        self._reports = iter(reports)
+
+    def order(self, order: Order) -> None:
+        assert order.evaluation is not None
+
+    def stop(self, *, keep: bool) -> None:
+        self._reports = iter([Stopped()])
+
+    def listen(self, seconds: float) -> Report | None:
+        return next(self._reports)
+
+
+def test_a_trial_that_sends_too_little_or_too_much_has_failed(
+    db: Database, examination: Examination, tmp_path: Path
+) -> None:
+    study = studies.create(db, examined_study("odd"))
+    lease = claiming.claim(db, workers.register(db, "here", 1, "cpu"), 60)
+    assert lease is not None
+    confirming = replace(lease, stage=Stage.CONFIRMATION, params={"regularizer": "pernodedrop"})
+    epochs = [EpochDone(repeat, epoch, {"val_loss": 1.0}) for repeat in (0, 1) for epoch in (1, 2)]
+    test = replace(examination, run_id=lease.run_id)
+    stray = replace(test, inputs="near", kind="far")
+    for said, reason in (
+        ((*epochs, Examined(test), Finished()), "repeat 1 ended without the examination of shift, far"),
+        ((*epochs, Examined(test), Examined(stray)), "the trial examined near, which was not ordered"),
+    ):
+        with Renewal(db, "", confirming, 60) as renewal:
+            execution = Execution(
+                db,
+                confirming,
+                lambda _: assignment_of(db, confirming),
+                renewal=renewal,
+                leave_by=lambda: float("inf"),
+                data_folder=tmp_path,
+            )
+            outcome = execution._train(_Says(*said), execution._begin())  # type: ignore[arg-type]
+        assert outcome == Ended(RunState.FAILED, reason)
+        assert [one.inputs for one in examinations.of_study(db, study.id)] == ["test"]
+
+
+def test_the_most_that_may_be_said_fits_into_a_message(examination: Examination, tmp_path: Path) -> None:
+    numbers = np.random.default_rng(0).standard_normal((scores.MOST_NUMBERS // 8, 8), np.float32)  # of no redundancy
+    largest = packed(Examined(replace(examination, scores={"log_probabilities": numbers})), order(tmp_path))
+    assert len(json.dumps(largest)) < channel._LONGEST / 2

@@ -84,6 +84,34 @@ def test_a_model_without_noise_has_one_pass_and_no_epistemic_part(tmp_path: Path
         assert {"pass_correlation" in e.figures for e in found} == {passes > 1}
 
 
+def test_labels_have_a_probability_each(tmp_path: Path) -> None:
+    spec = TaskSpec(name="tests.workers.examined_tasks:Labels", epochs=1, train_size=64)
+    of = order(tmp_path, task=spec, repeats=1, evaluation=Evaluation(passes=2, inputs=200))
+    [test] = (one.examination for one in examined(list(reports(of))))
+    assert (test.outputs, sorted(test.scores)) == (
+        "sigmoid",
+        ["confidence", "correct", "entropy", "epistemic", "log_probabilities", "nll", "targets"],
+    )
+    yes, targets = np.exp(test.scores["log_probabilities"].astype(float)), test.scores["targets"]
+    assert yes.shape == targets.shape == (150, 2)
+    likelihoods = np.where(targets == 1, yes, 1 - yes)
+    np.testing.assert_allclose(test.scores["nll"], -np.log(likelihoods).sum(1), rtol=1e-4)
+    assert test.figures["loss"] == pytest.approx(test.scores["nll"].mean() / 2, rel=1e-4)  # a mean over the labels
+    assert test.figures["accuracy"] == pytest.approx(test.scores["correct"].mean())
+
+
+def test_inputs_share_the_masks_that_dropconnect_draws_once_a_call(tmp_path: Path) -> None:
+    """So the passes are calls: had the inputs been repeated in one call, all passes would be equal."""
+    many = Evaluation(passes=20, inputs=100)
+    alike = {}
+    for regularizer in ("dropconnect", "pernodedrop"):
+        [test] = examined(list(reports(order(tmp_path / regularizer, 1, regularizer, repeats=1, evaluation=many))))
+        assert test.examination.figures["epistemic"] > 0.0
+        alike[regularizer] = test.examination.figures["pass_correlation"]
+    assert alike["dropconnect"] > 0.1
+    assert abs(alike["pernodedrop"]) < 0.03  # 32 inputs, 496 pairs, of which each has a deviation of 1 / sqrt(19)
+
+
 def test_a_training_is_the_same_with_and_without_an_evaluation(tmp_path: Path) -> None:
     kept = {}
     for name, evaluation in (("with", EVALUATION), ("without", None)):
@@ -146,7 +174,7 @@ def test_a_checkpoint_without_evaluation_has_the_fingerprint_that_it_always_had(
             ("far",),
             "must call its sets far or far_ and more letters, digits and _, each otherwise, got 'strange'",
         ),
-        ("Numbers", (), "its property `outputs` does not say what they are: leave it out"),
+        ("Numbers", (), "are unknown: say in its property `outputs` what they are"),
     ],
 )
 def test_what_cannot_be_examined_is_refused_before_the_training(

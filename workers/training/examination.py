@@ -14,7 +14,7 @@ from pernodedrop.passes import Passes
 from pernodedrop.uncertainty import Kind, joint_nll, pass_correlation, uncertainty_of
 from workers.tasks.base import Task
 from workers.tasks.seams import Inputs
-from workers.training.evaluation import MOST_BYTES, outputs_of
+from workers.training.evaluation import MOST_BYTES, evaluation_batch, outputs_of
 from workers.training.figures import figures_of
 
 MOST_OUTPUTS = 2**24  # numbers of all passes that are held at once
@@ -37,11 +37,12 @@ class Findings:
 @dataclass(frozen=True)
 class Examiner:
     """Examines sets of inputs; of each it keeps the scores of `inputs` inputs at most, in an order that follows from
-    `seed` and the set's size."""
+    `seed` and the set's size. A call with noise has `at_once` inputs at most: masks of their own take memory."""
 
     task: Task
     inputs: int
     seed: int
+    at_once: int
 
     def check(self, model: nn.Module, x: Inputs, y: Tensor) -> None:
         """Return if the model's outputs for a few inputs x (n, ...) and targets y can be examined.
@@ -52,10 +53,8 @@ class Examiner:
         """
         name, kind = self.task.spec.name, self.task.outputs
         if kind not in ("softmax", "sigmoid"):
-            said = f"{kind!r} are" if kind else "its property `outputs` does not say what they are"
-            raise ValueError(
-                f"evaluation needs the logits of classes or labels, and of task {name} {said}: leave it out"
-            )
+            said = f"are {kind}" if kind else "are unknown: say in its property `outputs` what they are"
+            raise ValueError(f"evaluation needs logits of classes or labels, and the outputs of task {name} {said}")
         if not self.task.can_combine:
             raise ValueError(
                 f"evaluation needs the mean of several passes: say in `combined` of task {name} what it is"
@@ -87,7 +86,7 @@ class Examiner:
             figures |= {f"{name}{EVALUATED}": float(figure) for name, figure in of_one.items()}
             figures["mean_loss"] = float(found["mean_loss"].mean())
         figures |= {name: float(found[name].mean()) for name in ("total", "aleatoric", "epistemic", "plug_in")}
-        few = chosen[: min(JOINTLY, max(1, MOST_BYTES * len(x) // x.nbytes))].to(x.device)
+        few = chosen[: min(JOINTLY, self.at_once, max(1, MOST_BYTES * len(x) // x.nbytes))].to(x.device)
         figures |= self._jointly(model, x[few], None if y is None else y[few], passes)
         scores = _scores(found, y, kind)
         if with_probabilities and y is not None:
@@ -117,7 +116,8 @@ class Examiner:
         count = 1 if passes is None else passes.count
         size = max(1, MOST_OUTPUTS // (classes * (count + 1)))
         for first, part in zip(range(0, len(x), size), x.split(size), strict=True):
-            evaluated, *several = outputs_of(self.task, model, part, passes)
+            at_once = None if passes is None else min(self.at_once, evaluation_batch(part))
+            evaluated, *several = outputs_of(self.task, model, part, passes, at_once=at_once)
             outputs = torch.stack(several or [evaluated])
             found = uncertainty_of(outputs, self._kind)
             columns = {

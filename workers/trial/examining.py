@@ -27,7 +27,8 @@ class Examinations:
         self, order: Order, evaluation: Evaluation, task: Task, device: torch.device, done: Iterable[Examined]
     ) -> None:
         self._order, self._evaluation, self._task, self._device = order, evaluation, task, device
-        self._examiner = Examiner(task, evaluation.inputs, order.study_seed)
+        at_once = 2 * order.config.batch_size  # no more memory than a training step's, which has gradients besides
+        self._examiner = Examiner(task, evaluation.inputs, order.study_seed, at_once)
         self.done = list(done)
 
     def check(self, training: Training) -> None:
