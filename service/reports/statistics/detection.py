@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
+AT_ONCE = 50  # resamples: their arrays stay in the cache
 ACCEPTED = 95  # per cent of the inputs of the distribution, for the false positive rate
 
 
@@ -35,19 +36,28 @@ def detection(
     """
     within, beyond = _sides(inside, outside)
     order, order_out = np.argsort(within), np.argsort(beyond)
-    sorted_in, sorted_out = within[order], beyond[order_out]
-    counts = np.ones((len(within), 1)) if inside_counts is None else inside_counts[order]
-    counts_out = np.ones((len(beyond), 1)) if outside_counts is None else outside_counts[order_out]
+    sides = within[order], beyond[order_out]
+    counts = np.ones((len(within), 1)) if inside_counts is None else inside_counts
+    counts_out = np.ones((len(beyond), 1)) if outside_counts is None else outside_counts
+    parts = [
+        _resamples(*sides, counts[order, start : start + AT_ONCE], counts_out[order_out, start : start + AT_ONCE])
+        for start in range(0, counts.shape[1], AT_ONCE)
+    ]
+    auroc, fpr = (np.concatenate(figure) for figure in zip(*parts, strict=True))
+    return Detection(auroc, fpr)
+
+
+def _resamples(within: Floats, beyond: Floats, counts: Floats, counts_out: Floats) -> tuple[Floats, Floats]:
+    """AUROC and false positive rate of some resamples of sorted scores."""
     below = np.zeros((len(within) + 1, counts.shape[1]))  # how many of the inside come before each
     np.cumsum(counts, axis=0, out=below[1:])
     size, size_out = below[-1], counts_out.sum(axis=0)
-    twice = below[np.searchsorted(sorted_in, sorted_out, "left")]
-    twice += below[np.searchsorted(sorted_in, sorted_out, "right")]  # those tied with an outside input count by half
+    twice = below[np.searchsorted(within, beyond, "left")]
+    twice += below[np.searchsorted(within, beyond, "right")]  # those tied with an outside input count by half
     auroc = np.einsum("md,md->d", counts_out, twice) / (2 * size * size_out)
-    threshold = sorted_in[(100 * below[1:] >= ACCEPTED * size).argmax(axis=0)]
-    accepted = np.searchsorted(sorted_out, threshold, "right")
-    is_accepted = np.arange(len(beyond))[:, None] < accepted
-    return Detection(auroc, np.einsum("md,md->d", counts_out, is_accepted) / size_out)
+    threshold = within[(100 * below[1:] >= ACCEPTED * size).argmax(axis=0)]
+    is_accepted = np.arange(len(beyond))[:, None] < np.searchsorted(beyond, threshold, "right")
+    return auroc, np.einsum("md,md->d", counts_out, is_accepted) / size_out
 
 
 def average_precision(inside: ArrayLike, outside: ArrayLike) -> float:
