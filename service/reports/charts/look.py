@@ -39,7 +39,8 @@ OPEN = "-open"  # ends the name of a hollow mark
 MARKS = (*SHAPES, *(shape + OPEN for shape in SHAPES))
 FIXED, DYNAMIC = "-fixed", "-dynamic"
 # Seven colours are too few for all others, so each of them has a mark as well. No two of these kinds have the same mark
-# and colour, and no two of the first METHODS the same mark. The order decides: add to the end, and all others stay.
+# and colour, and no two of the METHODS the same mark. The order decides: add what is new to the end of KINDS, and all
+# others stay as they are.
 METHODS = (
     "r_drop",
     "shakeout",

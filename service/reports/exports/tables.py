@@ -1,5 +1,6 @@
 """The tables of a study."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Literal
@@ -92,7 +93,7 @@ def examination_table(results: Results) -> Table:
         "epoch": Column("int", [one.epoch for one in rows]),
         **_of_set([(one.inputs, one.kind, one.level) for one in rows]),
         "passes": Column("int", [one.passes for one in rows]),
-        **{name: Column("float", [one.figures.get(name) for one in rows]) for name in figures},
+        **{name: Column("float", [_finite(one.figures.get(name)) for one in rows]) for name in figures},
         **{f"params_{name}": _setting(results.confirmations, name, trained, at) for name in parameters},
     }
 
@@ -162,6 +163,10 @@ def _setting(trials: Sequence[TrialRecord], name: str, trained: NDArray[np.int64
     for place in trained.tolist():
         values[place] = trials[place].params.get(name)
     return mixed_column(values, at)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _in_order(names: Iterable[str]) -> list[str]:
