@@ -21,9 +21,10 @@ from service.reports.words.wording import plural
 
 COVERED = np.arange(5, 101) / 100  # shares of the inputs; fewer are a handful, and their error is chance
 PREDICTIONS = (
-    "No masks: one pass as in evaluation. Loss of the mean: of the mean prediction over the S passes. The mean of the "
-    "losses is that of each pass by itself, and never less. ECE and Brier are of the mean prediction. Below a "
-    "figure is the 95% interval of its mean over seeds, of this configuration alone."
+    "No masks: one pass as in evaluation. Loss of the mean: of the mean prediction over the S passes. The mean of "
+    "the losses is that of each pass by itself; a cross-entropy of the mean is never larger than it. ECE and Brier "
+    "are of the mean prediction. Below a figure is the 95% interval of its mean over seeds, of this configuration "
+    "alone."
 )
 UNCERTAINTY = (
     "In nats. Total is the entropy of the mean prediction, aleatoric the mean entropy of the passes. The epistemic "
