@@ -18,7 +18,8 @@ router = APIRouter(prefix="/studies/{name}", tags=["results"], responses=documen
 MEDIA = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet", "png": "image/png", "svg": "image/svg+xml"}
 TableFormat = Literal["csv", "parquet"]
 OfTable = Annotated[
-    TableName, Path(description="The table holds every epoch, every point of every curve, or the paper's summary.")
+    TableName,
+    Path(description="The table holds epochs, points of curves, the paper's summary, or what was examined."),
 ]
 OfFigure = Annotated[
     str, Path(max_length=100, description="This is one of the names that /figures lists.", examples=["history"])
@@ -56,7 +57,9 @@ def table(name: StudyName, table: OfTable, form: TableFormat, reports: ReportsOf
 
     `records` has a row for every epoch of every complete or pruned trial: metrics as means over its seeds, then the
     trial's parameters. `curves` has a row for every point of every seed's learning curve. `paper_table` has the best
-    records (variant, rate, epoch) of each variant, as tables I to III of the paper.
+    records (variant, rate, epoch) of each variant, as tables I to III of the paper. `examinations` has a row for every
+    set of inputs that a model of the confirmation was examined on, and `detection` one for every score that tells such
+    a set from the model's own inputs; both are empty for a study without `evaluation`.
     """
     write = csv_of if form == "csv" else parquet_of
     content = reports.made(name, f"{table}.{form}", lambda results: write(TABLES[table](results)), whole=True)

@@ -29,6 +29,7 @@ class Format(StrEnum):
 
 
 TABLES = {Format.CSV: (RECORDS, "paper_table"), Format.PARQUET: (RECORDS, "curves")}
+EXAMINED = ("examinations", "detection")  # tables of a study with `evaluation`, in both formats
 
 
 def _format(text: str) -> Format:
@@ -65,7 +66,8 @@ def report(name: StudyName, formats: OfFormat = None, output: OfOutput = None) -
     """Write the study's report: a page, tables or figures.
 
     A folder gets the files of the wanted formats: report.html, records.csv and paper_table.csv, records.parquet and
-    curves.parquet, figures/*.png, figures/*.svg.
+    curves.parquet, figures/*.png, figures/*.svg; for a study with `evaluation` also examinations and detection as csv
+    or parquet.
     """
     wanted = list(dict.fromkeys(formats or [Format.HTML]))
     single = _single_file(name, wanted, output)
@@ -95,10 +97,12 @@ def _files(client: Client, name: str, wanted: Sequence[Format]) -> Iterator[tupl
     """Every file with its path in the folder."""
     pictures = [form for form in wanted if form in (Format.PNG, Format.SVG)]
     figures = [figure.name for figure in client.figures(name)] if pictures else []
+    has_tables = any(form in TABLES for form in wanted)
+    examined = EXAMINED if has_tables and client.study(name).definition.get("evaluation") else ()
     for form in wanted:
         if form is Format.HTML:
             yield PAGE, client.report(name)
-        for table in TABLES.get(form, ()):
+        for table in (*TABLES[form], *examined) if form in TABLES else ():
             yield f"{table}.{form}", client.export(name, f"{table}.{form}")
         for figure in figures if form in pictures else ():
             file = f"{figure}.{form}"

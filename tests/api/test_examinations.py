@@ -1,5 +1,6 @@
 """The examinations of a confirmation over REST and on a terminal."""
 
+import csv
 import io
 
 import httpx
@@ -55,6 +56,16 @@ def test_they_are_listed_by_run_repeat_and_set_in_pages(api: httpx.Client, lease
     assert api.get(PATH, params={"limit": 1, "offset": 1}).json() == {"examinations": [first], "total": 3}
     assert api.get(PATH, params={"limit": 10_000}).status_code == 422
     assert api.get("/v1/studies/none/examinations").status_code == 404
+
+
+def test_they_are_exported_with_their_settings(api: httpx.Client, lease: Lease) -> None:
+    rows = list(csv.DictReader(io.StringIO(api.get(f"{PATH}.csv").text)))
+    assert [(row["run"], row["repeat"], row["inputs"]) for row in rows] == [
+        (str(lease.run_id), repeat, inputs) for repeat, inputs in (("0", "far"), ("0", "test"), ("1", "test"))
+    ]
+    assert (rows[1]["accuracy"], rows[1]["loss"], rows[1]["params_regularizer"]) == ("0.5", "", "dropout")
+    report = api.get("/v1/studies/digits-1/report").text
+    assert "What the noise knows" in report, "all seeds are there, though the run has not ended"
 
 
 def test_a_terminal_shows_means_over_the_seeds(

@@ -39,7 +39,8 @@ def test_records_come_as_csv_and_as_parquet(worked: httpx.Client) -> None:
     assert table.column_names == list(rows[0])
     assert table.num_rows == len(rows)
     assert table["val_loss"].to_pylist() == [float(row["val_loss"]) for row in rows]
-    for file in ("curves.parquet", "curves.csv", "paper_table.csv", "paper_table.parquet"):
+    tables = ("curves", "paper_table", "examinations", "detection")
+    for file in (f"{table}.{form}" for table in tables for form in ("csv", "parquet")):
         assert worked.get(f"{STUDY}/{file}").raise_for_status().content
 
 

@@ -56,6 +56,14 @@ def test_what_is_written(command: Command, study: str) -> None:
         assert written() == files
 
 
+def test_a_study_with_an_evaluation_has_two_tables_more(command: Command, client: Client, study: str) -> None:
+    client.submit(definition_data("digits-2", confirmation={"repeats": 2}, evaluation={}))
+    for form, own in (("csv", "paper_table"), ("parquet", "curves")):
+        assert command("report", "digits-2", "-f", form)[0] == DONE
+        names = ("records", own, "examinations", "detection")
+        assert written() == {f"digits-2/{name}.{form}" for name in names}
+
+
 def test_figures_go_into_a_folder_of_their_own(command: Command, client: Client, study: str) -> None:
     assert command("report", study, "-f", "svg", "-f", "png", "-f", "svg")[0] == DONE
     names = [figure.name for figure in client.figures(study)]

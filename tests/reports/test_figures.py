@@ -6,7 +6,6 @@ import pytest
 
 from service.reports.charts.chart import MOST_POINTS, thinned, thinning
 from service.reports.charts.critical_difference import critical_difference_figure
-from service.reports.charts.look import COLOURS, look_of
 from service.reports.charts.record_bars import record_bars_figure
 from service.reports.drawing import draw
 from service.reports.found.records import Record
@@ -137,12 +136,6 @@ def test_unfinished_trials_are_in_no_chart_of_results() -> None:
     complete = {t.number for t in trials if t.state is RunState.COMPLETE}
     _, *marks = history_figure(Results(study, trials, curves))["data"]
     assert {number for trace in marks for number in trace["x"]} == complete
-
-
-def test_every_variant_looks_different() -> None:
-    modes = [f"{kind}-{mode}" for kind in COLOURS if kind.startswith("pernodedrop") for mode in ("dynamic", "fixed")]
-    variants = [kind for kind in COLOURS if not kind.startswith("pernodedrop")] + modes
-    assert len({look_of(variant) for variant in variants}) == len(variants)
 
 
 def test_a_figure_draws_a_bounded_number_of_trials_evenly_and_the_best_of_each_variant() -> None:

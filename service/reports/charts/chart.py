@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pernodedrop.visible import visible_lines
-from service.reports.charts.look import look_of
+from service.reports.charts.look import Look, look_of
 from service.reports.markup import Html, element, json_block
 
 T = TypeVar("T")
@@ -16,9 +16,12 @@ Figure = dict[str, Any]
 Span = tuple[float, float, float]  # a mean with the bounds of its interval
 
 HEIGHT, STANDOFF = 400, 10  # px
+FEW_NAMES = 10  # in a legend; more stand close together,
+LEGEND_ROW = 20  # px each, because a legend that scrolls is cut off in print
 GREY = "#7d8590"  # of everything that is not a variant
 BAND = 0.16  # opacity
 ABOVE = {"orientation": "h", "y": 1, "yanchor": "bottom", "font": {"size": 12}}  # a legend above the axes
+MOST_MARKS = 8  # on a line
 MOST_POINTS = 6000  # in a figure: more make a page slow and a picture no clearer
 
 
@@ -35,13 +38,18 @@ def figure(traces: Sequence[Trace], *, x: str, y: str, height: int = HEIGHT, **l
     """A figure with titled axes; `layout` adds to its layout, and `xaxis` and `yaxis` in it add to the axes."""
     xaxis = axis(x) | layout.pop("xaxis", {})
     yaxis = axis(y) | layout.pop("yaxis", {})
+    legend: dict[str, Any] = {"font": {"size": 12}}
+    names = len({trace["legendgroup"] for trace in traces if "legendgroup" in trace})
+    if names > FEW_NAMES and layout.get("showlegend", True) and "legend" not in layout:
+        legend["tracegroupgap"] = 0
+        height = max(height, LEGEND_ROW * names + 90)
     return {
         "data": list(traces),
         "layout": {
             "height": height,
             "margin": {"l": 60, "r": 16, "t": 32, "b": 50},
             "hovermode": "closest",
-            "legend": {"font": {"size": 12}},
+            "legend": legend,
             **layout,
             "xaxis": xaxis,
             "yaxis": yaxis,
@@ -80,17 +88,34 @@ def points(variant: str, xs: Sequence[Any], ys: Sequence[float], notes: Sequence
 
 
 def line(variant: str, xs: Sequence[Any], ys: Sequence[float], **more: Any) -> Trace:
-    """A line in its variant's look."""
+    """A line in its variant's look, with a few marks where they belong to it."""
     look = look_of(variant)
+    trace = _line(variant, xs, ys, {"color": look.colour, "dash": look.dash, "width": 2})
+    if look.is_marked:
+        trace |= {"mode": "lines+markers", "marker": marks_of(look)}
+    return trace | more
+
+
+def grey_line(name: str, xs: Sequence[Any], ys: Sequence[float], style: Mapping[str, Any]) -> Trace:
+    """A line that is no variant's, in this style."""
+    return _line(name, xs, ys, style) | {"hoverinfo": "skip"}
+
+
+def marks_of(look: Look) -> dict[str, Any]:
+    """The marks on a line."""
+    return {"symbol": look.symbol, "size": 7, "maxdisplayed": MOST_MARKS, "color": look.colour}
+
+
+def _line(name: str, xs: Sequence[Any], ys: Sequence[float], style: Mapping[str, Any]) -> Trace:
     return {
         "type": "scatter",
         "mode": "lines",
-        "name": plain(variant),
-        "legendgroup": plain(variant),
+        "name": plain(name),
+        "legendgroup": plain(name),
         "x": list(xs),
         "y": list(ys),
-        "line": {"color": look.colour, "dash": look.dash, "width": 2},
-    } | more
+        "line": dict(style),
+    }
 
 
 def band(variant: str, xs: Sequence[float], lows: Sequence[float], highs: Sequence[float], **more: Any) -> Trace:

@@ -7,7 +7,7 @@ from typing import Any
 from service.reports.charts.chart import ABOVE, GREY, Figure, Span, Trace, axis, figure, legend_key, means, plain
 from service.reports.charts.look import look_of
 from service.reports.found.confirmed import Confirmation, Confirmed
-from service.reports.words.winner import told_apart
+from service.reports.words.winner import told_apart, trials_of
 
 LEFT, RIGHT = (0.0, 0.58), (0.62, 1.0)  # parts of the width
 ROW = 38  # px
@@ -36,7 +36,7 @@ def confirmation_figure(confirmed: Confirmation, first: str) -> Figure:
         legend_key(ONE_MEAN, **DIAMOND),
         legend_key(f"the {first}", **STAR),
     ]
-    labels = [_label(variant, own) for variant, own in told_apart(confirmed)[:count]][::-1]
+    labels = [_label(variant, own) for variant, own in told_apart(trials_of(confirmed))[:count]][::-1]
     named = {"tickvals": list(range(count)), "ticktext": labels, "showgrid": False, "zeroline": False}
     layout: dict[str, Any] = {
         "height": 110 + ROW * count,

@@ -22,8 +22,8 @@ class Panel:
     band: tuple[tuple[float, float, float], ...]  # (x, low, high) where there is an interval
 
 
-def panels_figure(panels: Sequence[Panel], *, x: str, y: str) -> Figure:
-    """The panels in rows of three, in the given order; at least one."""
+def panels_figure(panels: Sequence[Panel], *, x: str, y: str, unit: bool = False) -> Figure:
+    """The panels in rows of three, in the given order; at least one. `unit`: axes from 0 to 1, with the diagonal."""
     columns = min(MOST_COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
     height = rows * (ROW + TITLE + FOOT) + MARGIN["t"] + MARGIN["b"]
@@ -36,10 +36,13 @@ def panels_figure(panels: Sequence[Panel], *, x: str, y: str) -> Figure:
         is_lowest, is_leftmost = i + columns >= len(panels), i % columns == 0
         below = axis(x if is_lowest else "", domain=across, anchor=f"y{number}")
         beside = axis(y if is_leftmost else "", domain=upward, anchor=f"x{number}", showticklabels=is_leftmost)
-        layout[f"xaxis{number}"] = below | ({"matches": "x"} if i else {})
-        layout[f"yaxis{number}"] = beside | ({"matches": "y"} if i else {})
+        ends = {"range": [0, 1.03]} if unit else {}
+        layout[f"xaxis{number}"] = below | ends | ({"matches": "x"} if i else {})
+        layout[f"yaxis{number}"] = beside | ends | ({"matches": "y"} if i else {})
         titles.append(_title(panel.variant, left=across[0], top=upward[1]))
-        traces += _traces(panel, panels, {"xaxis": f"x{number}", "yaxis": f"y{number}"})
+        place = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
+        traces += [_diagonal() | place] if unit else []
+        traces += _traces(panel, panels, place)
     return figure(traces, height=height, showlegend=False, annotations=titles, margin=MARGIN, x=x, y=y, **layout)
 
 
@@ -72,6 +75,17 @@ def _others(curves: Sequence[tuple[tuple[float, float], ...]]) -> Trace:
         "y": [y for _, y in apart],
         "line": {"color": GREY, "width": 1},
         "opacity": 0.35,
+        "hoverinfo": "skip",
+    }
+
+
+def _diagonal() -> Trace:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [0, 1],
+        "y": [0, 1],
+        "line": {"color": GREY, "width": 1, "dash": "dot"},
         "hoverinfo": "skip",
     }
 

@@ -34,6 +34,30 @@ SETTINGS: dict[Any, Any] = {
     "legend.fontsize": 8.5,
     "legend.labelspacing": 0.55,
 }
-DASHES: dict[str, Any] = {"solid": "-", "dash": (0, (4, 2.5)), "dot": (0, (1, 1.8))}
-MARKS = {"circle": "o", "diamond": "D", "line-ns": "|", "square": "s", "star": "*"}
+DASHES: dict[str, Any] = {
+    "solid": "-",
+    "dash": (0, (4, 2.5)),
+    "dot": (0, (1, 1.8)),
+    "dashdot": (0, (4, 2, 1, 2)),
+    "longdash": (0, (8, 2.5)),
+    "longdashdot": (0, (8, 2, 1, 2)),
+}
+MARKS: dict[str, Any] = {
+    "circle": "o",
+    "diamond": "D",
+    "line-ns": "|",
+    "square": "s",
+    "star": "*",
+    "triangle-up": "^",
+    "triangle-down": "v",
+    "triangle-left": "<",
+    "triangle-right": ">",
+    "cross": "P",
+    "x": "X",
+    "pentagon": "p",
+    "hexagon": "h",
+    "hexagram": (6, 1, 0),  # a star of six points
+    "star-triangle-up": (3, 1, 0),
+    "diamond-tall": "d",
+}
 OPEN = "-open"  # ends the name of a hollow mark

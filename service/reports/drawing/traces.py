@@ -97,6 +97,10 @@ def _line_style(trace: Trace) -> dict[str, Any]:
 def _marks(axes: Axes, trace: Trace, xs: list[float], ys: list[float]) -> None:
     marker: Mapping[str, Any] = trace.get("marker", {})
     mark, hollow = _symbol(trace)
+    most = marker.get("maxdisplayed", 0)
+    if most:
+        every = math.ceil(len(xs) / most)
+        xs, ys = xs[::every], ys[::every]
     colours = marker.get("color", trace.get("line", {}).get("color", INK))
     outline = {"facecolors": "none", "edgecolors": colours, "linewidths": 1.1}
     axes.scatter(
@@ -111,7 +115,7 @@ def _marks(axes: Axes, trace: Trace, xs: list[float], ys: list[float]) -> None:
     )
 
 
-def _symbol(trace: Trace) -> tuple[str, bool]:
+def _symbol(trace: Trace) -> tuple[Any, bool]:
     """The mark, and whether it is hollow."""
     symbol = trace.get("marker", {}).get("symbol", "circle")
     return MARKS[symbol.removesuffix(OPEN)], symbol.endswith(OPEN)

@@ -2,7 +2,15 @@
 
 from service.reports.exports.files import csv_of, parquet_of
 from service.reports.exports.table import Column, Table
-from service.reports.exports.tables import TABLES, TableName, curve_table, paper_table, record_table
+from service.reports.exports.tables import (
+    TABLES,
+    TableName,
+    curve_table,
+    detection_table,
+    examination_table,
+    paper_table,
+    record_table,
+)
 
 __all__ = [
     "TABLES",
@@ -11,6 +19,8 @@ __all__ = [
     "TableName",
     "csv_of",
     "curve_table",
+    "detection_table",
+    "examination_table",
     "paper_table",
     "parquet_of",
     "record_table",

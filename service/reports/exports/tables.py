@@ -1,5 +1,6 @@
 """The tables of a study."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Literal
@@ -8,12 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.reports.exports.table import Column, Kind, Table, mixed_column
+from service.reports.found.knowledge import Estimates
 from service.reports.found.records import TRAINED, Record, places, rate_of, records_table
 from service.reports.found.results import Results
 from service.storage.records import TrialRecord
 
-TableName = Literal["records", "curves", "paper_table"]
+TableName = Literal["records", "curves", "paper_table", "examinations", "detection"]
 FIRST = ("val_accuracy", "val_loss", "train_loss", "train_accuracy")  # metrics, as the paper's tables have them
+ESTIMATED = tuple(
+    f"{name}{difference}{bound}"
+    for name in ("auroc", "fpr")
+    for difference in ("", "_difference")  # to the control
+    for bound in ("", "_low", "_high")
+)
 KINDS: Mapping[str, Kind] = {"variant": "text", "epoch": "int"}  # of a record's fields; the others are numbers
 
 
@@ -70,10 +78,53 @@ def paper_table(results: Results) -> Table:
     }
 
 
+def examination_table(results: Results) -> Table:
+    """What the confirmation's models say of sets of inputs: a row for every run, seed and set, a column a figure."""
+    place = {trial.run_id: at for at, trial in enumerate(results.confirmations)}
+    rows = [one for one in results.examinations if one.run_id in place]
+    at = np.array([place[one.run_id] for one in rows], np.int64)
+    figures = sorted({name for one in rows for name in one.figures})
+    trained = np.unique(at)
+    parameters = sorted({name for index in trained.tolist() for name in results.confirmations[index].params})
+    return {
+        **_whose(results.confirmations, at),
+        "drop_rate": Column("float", [rate_of(results.study, trial) for trial in results.confirmations], at),
+        "repeat": Column("int", [one.repeat for one in rows]),
+        "epoch": Column("int", [one.epoch for one in rows]),
+        **_of_set([(one.inputs, one.kind, one.level) for one in rows]),
+        "passes": Column("int", [one.passes for one in rows]),
+        **{name: Column("float", [_finite(one.figures.get(name)) for one in rows]) for name in figures},
+        **{f"params_{name}": _setting(results.confirmations, name, trained, at) for name in parameters},
+    }
+
+
+def detection_table(results: Results) -> Table:
+    """How well scores tell sets from the models' own inputs: a row for every run, set and score, with intervals."""
+    known = results.knowledge
+    rows = [] if known is None else [(*row, known.sizes(row[1].name)[0]) for row in known.detections()]
+    inside = 0 if known is None else known.sizes(known.home)[0]
+    trials = [one.trial for one, *_ in rows]
+    told = [_numbers(estimates) for *_, estimates, _ in rows]
+    return {
+        **_whose(trials, np.arange(len(trials))),
+        "drop_rate": Column("float", [rate_of(results.study, trial) for trial in trials]),
+        **_of_set([(each.name, each.kind, each.level) for _, each, *_ in rows]),
+        "score": Column("text", [score for _, _, score, *_ in rows]),
+        "inside": Column("int", [inside] * len(rows)),
+        "outside": Column("int", [outside for *_, outside in rows]),
+        **{name: Column("float", [numbers.get(name) for numbers in told]) for name in ESTIMATED},
+        "aupr": Column("float", [found.aupr for _, _, _, found, *_ in rows]),
+        "prevalence": Column("float", [found.prevalence for _, _, _, found, *_ in rows]),
+        "control": Column("text", [known.control.trial.variant for _ in rows] if known else []),
+    }
+
+
 TABLES: Mapping[TableName, Callable[[Results], Table]] = {
     "records": record_table,
     "curves": curve_table,
     "paper_table": paper_table,
+    "examinations": examination_table,
+    "detection": detection_table,
 }
 
 
@@ -91,12 +142,31 @@ def _whose(trials: Sequence[TrialRecord], at: NDArray[np.int64]) -> Table:
     }
 
 
+def _of_set(sets: Sequence[tuple[str, str, int]]) -> Table:
+    names: tuple[tuple[str, Kind], ...] = (("inputs", "text"), ("kind", "text"), ("level", "int"))
+    return {name: Column(kind, [each[i] for each in sets]) for i, (name, kind) in enumerate(names)}
+
+
+def _numbers(estimates: Estimates) -> dict[str, float]:
+    """The estimates by the names of their columns."""
+    told: dict[str, float] = {}
+    for name, pair in estimates.items():
+        for column, one in zip((name, f"{name}_difference"), pair, strict=True):
+            if one is not None:
+                told |= {column: one.value, f"{column}_low": one.low, f"{column}_high": one.high}
+    return told
+
+
 def _setting(trials: Sequence[TrialRecord], name: str, trained: NDArray[np.int64], at: NDArray[np.int64]) -> Column:
     """A parameter; only the trials of the table's rows decide what kind it is."""
     values: list[Any] = [None] * len(trials)
     for place in trained.tolist():
         values[place] = trials[place].params.get(name)
     return mixed_column(values, at)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _in_order(names: Iterable[str]) -> list[str]:

@@ -6,8 +6,9 @@ from functools import cached_property
 
 from search_spaces import Objective
 from service.reports.found.epochs import Best, Epoch, Epochs, epochs_of
+from service.reports.found.knowledge import Knowledge, knowledge_of
 from service.reports.found.ranking import RankingRow, by_variant, in_order, ranking
-from service.storage.records import CurvePoint, StudyRecord, TrialRecord
+from service.storage.records import CurvePoint, Examination, StudyRecord, TrialRecord
 from service.storage.states import RunState
 from service.storage.studies.columns import CurveColumns
 
@@ -25,6 +26,7 @@ class Results:
     confirmations: Sequence[TrialRecord] = ()
     every_trial: int = 1  # only each such one of the search's queue is here, and the best ones
     every_curve: int = 1  # only each such one of them has its curve here, and the best ones
+    examinations: Sequence[Examination] = ()  # what the confirmation's models say of sets of inputs
 
     @property
     def objective(self) -> Objective:
@@ -76,6 +78,11 @@ class Results:
     @cached_property
     def _complete(self) -> Mapping[str, list[TrialRecord]]:
         return by_variant(self.best_first)
+
+    @cached_property
+    def knowledge(self) -> Knowledge | None:
+        """What the examinations found; None where the study has none."""
+        return knowledge_of(self.study.definition, self.confirmations, self.examinations)
 
     def count(self, state: RunState) -> int:
         return self.study.counts.get(state, 0)

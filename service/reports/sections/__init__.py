@@ -14,6 +14,7 @@ from service.reports.sections.failures import failures
 from service.reports.sections.generalization import generalization, generalization_charts
 from service.reports.sections.history import history, history_charts
 from service.reports.sections.importance import importance, importance_charts
+from service.reports.sections.knowledge import knowledge, knowledge_charts
 from service.reports.sections.learning_curves import curve_charts, learning_curves
 from service.reports.sections.legend import legend
 from service.reports.sections.own_metrics import own_charts, own_metrics
@@ -38,6 +39,7 @@ PARTS = (
     Part(verdict),
     Part(legend),
     Part(confirmation, confirmation_charts),
+    Part(knowledge, knowledge_charts),
     Part(best_configuration),
     Part(rate_response, rate_charts),
     Part(own_metrics, own_charts),

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from service.reports.charts.look import look_of
 from service.reports.found.results import Results
 from service.reports.markup import Html, table
 from service.reports.sections.section import note, section, tag
@@ -39,7 +38,7 @@ def backends(results: Results) -> Html | None:
         if "parameters" in trial.facts:
             sizes.setdefault(trial.variant, set()).add(trial.facts["parameters"])
     rows = [
-        (tag(variant, look_of(variant).colour), backend, device, _range(sizes.get(variant, ())), f"{count:,}")
+        (tag(variant), backend, device, _range(sizes.get(variant, ())), f"{count:,}")
         for (variant, backend, device), count in sorted(
             ran.items(), key=lambda item: (place.get(item[0][0], -1), item[0])
         )

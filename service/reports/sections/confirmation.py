@@ -3,7 +3,6 @@
 from search_spaces.variants import VARIANT_PARAMETERS
 from service.reports.charts.chart import Chart, shown
 from service.reports.charts.confirmation_dots import MOST_ROWS, confirmation_figure
-from service.reports.charts.look import look_of
 from service.reports.found.confirmed import Confirmation, Confirmed, confirmation_of
 from service.reports.found.results import Results
 from service.reports.markup import Html, element, join, table
@@ -77,7 +76,7 @@ def _table(results: Results, confirmed: Confirmation) -> Html:
         varied = {name: value for name, value in one.trial.params.items() if name in searched}
         configuration = element("small", settings(varied, without=VARIANT_PARAMETERS), class_="under")
         return [
-            join((tag(one.trial.variant, look_of(one.trial.variant).colour), configuration)),
+            join((tag(one.trial.variant), configuration)),
             *_with_interval(one, confirmed.metric, places[confirmed.metric]),
             *_difference(confirmed, against, places[confirmed.metric]),
             *(decimal(one.mean(metric), places[metric]) for metric in confirmed.metrics[1:]),

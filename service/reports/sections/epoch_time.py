@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from service.reports.charts.look import look_of
 from service.reports.found.ranking import by_variant
 from service.reports.found.results import Results
 from service.reports.markup import Html, table
@@ -43,7 +42,7 @@ def epoch_time(results: Results) -> Html | None:
     places = places_for(list(ours.values()))
     rows = [
         [
-            tag(time.variant, look_of(time.variant).colour),
+            tag(time.variant),
             _spread(time.mean, time.deviation, places),
             _relative(ours, time.variant),
             f"{time.epochs:,}",

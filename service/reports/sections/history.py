@@ -2,7 +2,7 @@
 
 from itertools import accumulate
 
-from service.reports.charts.chart import GREY, Chart, Figure, figure, line, points, shown, thinned, thinning
+from service.reports.charts.chart import GREY, Chart, Figure, figure, grey_line, points, shown, thinned, thinning
 from service.reports.found.ranking import costs_of
 from service.reports.found.results import Results, value_of
 from service.reports.markup import Html
@@ -35,8 +35,8 @@ def history_figure(results: Results) -> Figure:
     in_time = sorted(results.best_first, key=lambda trial: trial.number or 0)
     best = list(accumulate(map(value_of, in_time), max if results.maximize else min))
     steps = [i for i in range(len(best)) if i in (0, len(best) - 1) or best[i] != best[i - 1]]
-    so_far = line("best so far", [in_time[i].number for i in steps], [best[i] for i in steps], hoverinfo="skip")
-    so_far["line"] = {"width": 2, "shape": "hv", "color": GREY}
+    style = {"width": 2, "shape": "hv", "color": GREY}
+    so_far = grey_line("best so far", [in_time[i].number for i in steps], [best[i] for i in steps], style)
     marks = [
         points(variant, [trial.number for trial in trials], list(map(value_of, trials)), list(map(described, trials)))
         for variant, trials in thinned(results.complete).items()
@@ -57,8 +57,8 @@ def front_figure(results: Results) -> Figure:
         for variant, trials in thinned(results.complete).items()
     ]
     front = [(trial.values or [])[:2] for trial in _front(results)]
-    joined = line("Pareto front", [x for x, _ in front], [y for _, y in front], hoverinfo="skip")
-    joined["line"] = {"width": 1.5, "color": GREY, "dash": "dot"}
+    style = {"width": 1.5, "color": GREY, "dash": "dot"}
+    joined = grey_line("Pareto front", [x for x, _ in front], [y for _, y in front], style)
     return figure([joined, *marks], x=first.metric, y=second.metric)
 
 

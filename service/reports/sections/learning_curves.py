@@ -50,5 +50,6 @@ def _curves(results: Results, metric: str, place: dict[str, Any]) -> list[Trace]
         epochs = [epoch for epoch in results.mean_epochs(results.complete_of(variant)[0]) if metric in epoch.metrics]
         if epochs:
             numbers, values = [epoch.number for epoch in epochs], [epoch.metrics[metric] for epoch in epochs]
-            traces.append(line(variant, numbers, values, mode="lines" if len(epochs) > 1 else "markers", **place))
+            alone: dict[str, Any] = {} if len(epochs) > 1 else {"mode": "markers"}
+            traces.append(line(variant, numbers, values, **alone, **place))
     return traces

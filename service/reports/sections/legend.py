@@ -1,6 +1,5 @@
 """What the compared variants are."""
 
-from service.reports.charts.look import look_of
 from service.reports.found.results import Results
 from service.reports.markup import Html, table
 from service.reports.sections.section import section, tag
@@ -9,5 +8,5 @@ from service.reports.words.methods import meaning_of
 
 def legend(results: Results) -> Html | None:
     said = {variant: meaning_of(variant) for variant in results.variants}
-    rows = [(tag(variant, look_of(variant).colour), meaning) for variant, meaning in said.items() if meaning]
+    rows = [(tag(variant), meaning) for variant, meaning in said.items() if meaning]
     return section("What the variants are", table(["Variant", "In training"], rows, words=2)) if rows else None

@@ -2,7 +2,6 @@
 
 from collections import Counter
 
-from service.reports.charts.look import look_of
 from service.reports.found.records import records_table
 from service.reports.found.results import Results
 from service.reports.markup import Html, element, join, table
@@ -37,8 +36,7 @@ def paper(results: Results) -> Html | None:
 def _mean_ranks(results: Results, ranked: PaperRanking) -> Html:
     published = published_mean_ranks(results.study.definition.task.name)
     rows = [
-        [tag(variant, look_of(variant).colour), f"{rank:.1f}"]
-        + ([decimal(published.get(variant), 1)] if published else [])
+        [tag(variant), f"{rank:.1f}"] + ([decimal(published.get(variant), 1)] if published else [])
         for variant, rank in ranked.mean_ranks.items()
     ]
     ranked_here = table(["Variant", "Mean rank"] + (["In the paper"] if published else []), rows)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from search_spaces.variants import VARIANT_PARAMETERS
-from service.reports.charts.look import look_of
 from service.reports.found.comparison import compare
 from service.reports.found.ranking import TOP, RankingRow
 from service.reports.found.results import Results
@@ -60,7 +59,7 @@ def _table(results: Results) -> Html:
         number = DASH if row.best_number is None else str(row.best_number)
         return [
             element("span", str(row.rank), class_="number"),  # a number never breaks
-            tag(row.variant, look_of(row.variant).colour),
+            tag(row.variant),
             settings(row.best_params or {}, without=sorted(only_fixed)) or DASH,
             *(decimal(value, digits) for value, digits in zip(values, places, strict=True)),
             decimal(row.mean_of_top, places[0]),

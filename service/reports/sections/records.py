@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from service.reports.charts.chart import Chart, shown
-from service.reports.charts.look import look_of
 from service.reports.charts.record_bars import record_bars_figure
 from service.reports.found.records import TOP, Record, records_table
 from service.reports.found.results import Results
@@ -52,7 +51,7 @@ def record_charts(results: Results) -> list[Chart]:
 def _records(ours: Sequence[Record]) -> Html:
     rows = [
         (
-            tag(record.variant, look_of(record.variant).colour),
+            tag(record.variant),
             _rate(record),
             str(record.epoch),
             decimal(record.val_accuracy, 3),
@@ -74,7 +73,7 @@ def _beside(results: Results, ours: Sequence[Record]) -> list[Html]:
         return []
     rows = [
         (
-            tag(best.variant, look_of(best.variant).colour),
+            tag(best.variant),
             *(cell for r in (best, printed) for cell in (_rate(r), decimal(r.val_accuracy, 3), decimal(r.val_loss, 3))),
         )
         for best, printed in shared

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 
+from service.reports.charts.look import look_of
 from service.reports.markup import Content, Html, element
+from service.reports.sections.swatch import swatch_of
 
 
 def section(title: str, *contents: Content) -> Html:
@@ -25,7 +27,6 @@ def facts(pairs: Iterable[tuple[str, Content]]) -> Html:
     return element("dl", *shown, class_="facts")
 
 
-def tag(variant: str, colour: str) -> Html:
-    """A variant's name with its colour, as it is in the charts."""
-    swatch = element("span", class_="swatch", style=f"background:{colour}")
-    return element("span", swatch, variant, class_="variant")
+def tag(variant: str, name: str | None = None) -> Html:
+    """A variant's name, or another one for it, with its look in the charts."""
+    return element("span", swatch_of(look_of(variant)), name or variant, class_="variant")

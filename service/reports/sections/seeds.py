@@ -90,7 +90,7 @@ def _table(results: Results, comparison: Comparison, found: Differences) -> Html
         varied = {name: value for name, value in trial.params.items() if name in searched}
         said = f"trial {trial.number}: {settings(varied, without=VARIANT_PARAMETERS)}"
         head = [
-            join((tag(trial.variant, look_of(trial.variant).colour), element("small", said, class_="under"))),
+            join((tag(trial.variant), element("small", said, class_="under"))),
             f"{found.test.mean_ranks[i]:.2f}",
             decimal(float(average[i]), places),
         ]

@@ -1,7 +1,11 @@
 """Statistics for comparing regularizers: pure functions of arrays. Of costs, less is better."""
 
 from service.reports.statistics.all_pairs import AllPairs
+from service.reports.statistics.confidence import Reliability, RiskCoverage, reliability, risk_coverage
 from service.reports.statistics.control import ZeroRate, zero_rate_control
+from service.reports.statistics.crossed import Estimate, over_seeds_and_inputs, resampled
+from service.reports.statistics.detection import Detection, average_precision, detection, prevalence
+from service.reports.statistics.ensemble import Ensemble, ensemble_of
 from service.reports.statistics.friedman import Friedman, friedman
 from service.reports.statistics.interval import Interval, Method, mean_interval
 from service.reports.statistics.nemenyi import critical_difference, indistinct_groups, pairwise_p
@@ -14,20 +18,33 @@ __all__ = [
     "RECORDS",
     "AllPairs",
     "Chosen",
+    "Detection",
+    "Ensemble",
+    "Estimate",
     "Friedman",
     "Interval",
     "Method",
     "PairedDifference",
     "PaperRanking",
+    "Reliability",
+    "RiskCoverage",
     "ZeroRate",
+    "average_precision",
     "choose",
     "choosing_seeds",
     "critical_difference",
+    "detection",
+    "ensemble_of",
     "friedman",
     "indistinct_groups",
     "mean_interval",
+    "over_seeds_and_inputs",
     "paired_difference",
     "pairwise_p",
     "paper_protocol",
+    "prevalence",
+    "reliability",
+    "resampled",
+    "risk_coverage",
     "zero_rate_control",
 ]

@@ -6,6 +6,7 @@ from typing import Any
 from service.reports.found.confirmed import Confirmation
 from service.reports.found.results import Results
 from service.reports.words.wording import decimal, listing, places_for, plural, settings
+from service.storage.records import TrialRecord
 from service.storage.states import StudyState
 
 
@@ -20,15 +21,20 @@ def verdict_of(results: Results, confirmation: Confirmation) -> list[str]:
 
 def names(confirmation: Confirmation) -> list[str]:
     """The configurations by their variant, and by their settings where a variant was confirmed more than once."""
-    return [f"{variant} ({own})" if own else variant for variant, own in told_apart(confirmation)]
+    return [f"{variant} ({own})" if own else variant for variant, own in told_apart(trials_of(confirmation))]
 
 
-def told_apart(confirmation: Confirmation) -> list[tuple[str, str]]:
+def trials_of(confirmation: Confirmation) -> list[TrialRecord]:
+    """The runs of the confirmed configurations, the best first."""
+    return [one.trial for one in confirmation.found]
+
+
+def told_apart(trials: Sequence[TrialRecord]) -> list[tuple[str, str]]:
     """Every configuration's variant, and those of its settings that differ within the variant."""
     of_variant: dict[str, list[Mapping[str, Any]]] = {}
-    for one in confirmation.found:
-        of_variant.setdefault(one.trial.variant, []).append(one.trial.params)
-    return [(one.trial.variant, _own(one.trial.params, of_variant[one.trial.variant])) for one in confirmation.found]
+    for trial in trials:
+        of_variant.setdefault(trial.variant, []).append(trial.params)
+    return [(trial.variant, _own(trial.params, of_variant[trial.variant])) for trial in trials]
 
 
 def _own(params: Mapping[str, Any], several: Sequence[Mapping[str, Any]]) -> str:
