@@ -100,7 +100,7 @@ SHAPES: list[tuple[dict[Any, Any], str]] = [
     (raw(sampler={"name": "tpe", "seed": 2**32}), "sampler.seed must be at most 4294967295, got 4294967296"),
     (
         raw(sampler={"name": "random", "n_startup_trials": 3}),
-        "sampler.n_startup_trials is no known field: known are seed, name",
+        "sampler.n_startup_trials is no known field: known are seed, lag, name",
     ),
     (raw(sampler={"name": "nsgaii", "crossover_prob": 1.5}), "sampler.crossover_prob must be at most 1, got 1.5"),
     (

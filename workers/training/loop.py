@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pernodedrop.monte_carlo import mc_passes
+from pernodedrop.unchanged import unchanged
 from search_spaces import TrialConfig
 from workers.tasks.base import Task
 from workers.tasks.seams import Inputs
@@ -22,7 +23,7 @@ from workers.training.fitting import require_fit
 from workers.training.losses import NonFiniteLoss, mean_step_loss
 from workers.training.memory import keep_freed_memory, peak_memory, reset_peak_memory
 from workers.training.model import model_of, passes_of
-from workers.training.noise import NoiseMeter, unchanged
+from workers.training.noise import NoiseMeter
 from workers.training.precision import computing
 from workers.training.randomness import Randomness
 from workers.training.seeds import named_stream, streams
