@@ -8,6 +8,7 @@ from search_spaces.part import Part
 from search_spaces.scalars import ParameterName, WholeNumber
 
 HELD_OUT = "held_out"  # the classes that a task's option of this name takes out of its data
+SPLITS = ("test", "val")  # the one by which a finished model is judged; no set has such a name
 MOST_SETS = 32
 MOST_OF_ONE = 10  # sets that one name stands for: the levels of a shift
 

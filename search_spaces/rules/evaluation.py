@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from search_spaces.evaluation import HELD_OUT
+from search_spaces.evaluation import HELD_OUT, SPLITS
 from search_spaces.problems import Problem, listed, shown
 from search_spaces.shape import StudyShape
 from search_spaces.task import BUILT_IN_TASKS
@@ -26,6 +26,9 @@ def sets_differ(definition: StudyShape) -> Iterator[Problem]:
     for number, name in enumerate(names):
         if name in names[:number]:
             yield Problem.at(f"{_PATH}[{number}]", f"is in the list already, got {shown(name)}")
+        elif name in SPLITS:
+            rule = f"must be a set out of distribution, not a split, which is always examined, got {shown(name)}"
+            yield Problem.at(f"{_PATH}[{number}]", rule)
 
 
 def task_offers_the_sets(definition: StudyShape) -> Iterator[Problem]:

@@ -59,6 +59,11 @@ def test_a_built_in_task_offers_sets_by_name() -> None:
             'evaluation.out_of_distribution[1] is in the list already, got "gaussian_noise"',
         ),
         (
+            own({"x": real(0, 1)}, confirmation={}, evaluation={"out_of_distribution": ["test"]}),
+            "evaluation.out_of_distribution[0] must be a set out of distribution, not a split, "
+            'which is always examined, got "test"',
+        ),
+        (
             with_evaluation(out_of_distribution=["gausian_noise"]),
             "evaluation.out_of_distribution[0] must be a set that digits offers (did you mean gaussian_noise?), "
             'got "gausian_noise"',

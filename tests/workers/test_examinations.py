@@ -192,6 +192,7 @@ def test_a_run_takes_what_was_ordered_and_is_not_complete_without_it(examination
     far = replace(examination, inputs="far", kind="far")
     assert Expected(None, 1).refusal(far, progress) == "the trial sent an examination that was not ordered"
     assert expected.refusal(replace(far, inputs="near"), progress) == "the trial examined near, which was not ordered"
+    assert expected.refusal(replace(far, kind="test"), progress) == "the trial examined far, which was not ordered"
     wrong_epoch = "the trial examined epoch 2 of repeat 1, whose best epoch is 1"
     assert expected.refusal(replace(far, epoch=2), progress) == wrong_epoch
     assert expected.refusal(replace(far, repeat=1), progress) is not None

@@ -181,8 +181,16 @@ def test_what_cannot_be_examined_is_refused_before_the_training(
     task: str, sets: tuple[str, ...], message: str, tmp_path: Path
 ) -> None:
     spec = TaskSpec(name=f"tests.workers.examined_tasks:{task}", epochs=1)
-    with pytest.raises(ValueError, match=message):
-        next(reports(order(tmp_path, task=spec, evaluation=Evaluation(out_of_distribution=sets))))
+    of = order(tmp_path, task=spec, evaluation=Evaluation(out_of_distribution=sets))
+    for run in (of, replace(of, tested_by=None)):  # in the search too, whose runs are not examined
+        with pytest.raises(ValueError, match=message):
+            next(reports(run))
+
+
+def test_a_search_is_not_examined(tmp_path: Path) -> None:
+    searched = [list(reports(order(tmp_path, tested_by=None, evaluation=wanted))) for wanted in (EVALUATION, None)]
+    assert figures(searched[0]) == figures(searched[1])
+    assert not examined(searched[0])
 
 
 def test_the_figures_are_those_of_the_passes(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ class Assignment(Protocol):
     progress: Progress
     seeds: range  # the seeds of the study that the repeats are trained with, one after another
     tested_by: Objective | None  # test the model where this improves; None: the test split is not for this run
-    evaluation: Evaluation | None  # examine the model where it was best, at the end of each repeat
+    evaluation: Evaluation | None  # examine the best model of each repeat; if none is tested, see that one could
 
     def adopt(self) -> Ended | None:
         """Take over what earlier holders left; return how the run ended if one of them only failed to record that."""

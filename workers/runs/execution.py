@@ -159,7 +159,8 @@ class Execution:
     def _follow(self, process: TrialProcess) -> Outcome:
         timeout = self._lease.definition.budget.trial_timeout
         deadline = time.monotonic() + timeout if timeout is not None else float("inf")
-        expected = Expected(self._assignment.evaluation, len(self._assignment.seeds))
+        examined = self._assignment.evaluation if self._assignment.tested_by else None
+        expected = Expected(examined, len(self._assignment.seeds))
         while True:
             if early := self._called_off(deadline):
                 return self._leave(process, early)

@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 from optuna.trial import Trial, TrialState
 
-from search_spaces import Evaluation, Objective, StudyShape, TrialConfig, fixed_params
+from search_spaces import Objective, StudyShape, TrialConfig, fixed_params
 from search_spaces.optuna import build_pruner, build_sampler, suggest
 from service.storage.database.database import Database
 from service.storage.optuna import infeasible
@@ -39,7 +39,7 @@ class SearchTrial:
         self.progress = Progress(definition.objectives)
         self.seeds = range(definition.repeats)
         self.tested_by: Objective | None = None
-        self.evaluation: Evaluation | None = None  # no choice depends on it
+        self.evaluation = definition.evaluation  # a task that cannot be examined fails now, not after the search
 
     @cached_property
     def _trial(self) -> Trial:

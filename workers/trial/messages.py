@@ -27,7 +27,7 @@ class Order:
     repeats: int
     first_seed: int = 0  # of the study's seeds, for the first repeat
     tested_by: Objective | None = None  # test the model where this improves
-    evaluation: Evaluation | None = None  # examine the model where it was best, at the end of each repeat
+    evaluation: Evaluation | None = None  # examine the best model of each repeat; untested ones: see that one could
     data_folder: Path
     run_id: int = 0
     token: int = 0

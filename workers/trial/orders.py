@@ -47,6 +47,8 @@ def train(order: Order, device: "torch.device", stop_wanted: MessageBox) -> Iter
     exams = None if order.evaluation is None else Examinations(order, order.evaluation, task, device, begun.examined)
     if exams is not None:
         exams.check(training)
+    if tests is None:
+        exams = None
     told = {} if tests is None else {"confirmed_on": confirmed_on(training)}
     yield Started({**training.facts, **told, **({"resumed_after_epoch": len(history)} if history else {})})
     yield from history
