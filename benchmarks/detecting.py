@@ -6,7 +6,8 @@ Scores are normal. What is hard about an input is the same for all trainings, a 
 input, and luck to all strange inputs at once. Two variants of one law, under the same seeds and inputs, have equal
 figures, so an interval of their difference should contain 0, and one of a variant's AUROC its expectation, which is
 known. Compared are:
-  ours      the seeds' scatter and the covariance of two seeds over resamples of the inputs, by Student's t
+  ours      the seeds' scatter and the covariance of two seeds over resamples of the inputs, by Student's t; an AUROC by
+            its logarithmic odds
   crossed   percentiles of a bootstrap that draws seeds and, for all of them together, inputs
   nested    percentiles of a bootstrap that draws seeds and, for each of them anew, inputs
   seeds     Student's t over the seeds' figures, the inputs taken as given
@@ -71,7 +72,7 @@ def covered(strangeness: float, luck: float, inputs: int, seeds: int, rounds: in
         drawn = _drawn(scores, *counts)
         for name, figure, first_alone in (("AUROC", 0, True), ("difference", 0, False), ("FPR difference", 1, False)):
             table = drawn[figure][0] if first_alone else drawn[figure][0] - drawn[figure][1]
-            found = intervals(table, random)
+            found = intervals(table, random, is_share=first_alone)
             expected = truth if first_alone else 0.0
             hits[name] += [low <= expected <= high for low, high in found]
             if name == "difference":
@@ -89,9 +90,10 @@ def _drawn(scores: Sequence[Sequence[tuple[Floats, Floats]]], counts: Floats, co
     ]
 
 
-def intervals(table: Floats, random: np.random.Generator) -> list[Bounds]:
+def intervals(table: Floats, random: np.random.Generator, *, is_share: bool) -> list[Bounds]:
     """By every way, from the figures of the sample and of its resamples (resamples + 1, seeds)."""
     ours = over_seeds_and_inputs(table)
+    ours = ours.of_share if is_share else ours
     resamples, seeds = len(table) - 1, table.shape[1]
     which = random.integers(0, seeds, size=(resamples, seeds))
     crossed = np.take_along_axis(table[1:], which, axis=1).mean(axis=1)

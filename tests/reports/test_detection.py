@@ -2,10 +2,17 @@
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 from sklearn import metrics
 
-from service.reports.statistics import average_precision, detection, over_seeds_and_inputs, prevalence, resampled
+from service.reports.statistics import (
+    Estimate,
+    average_precision,
+    detection,
+    over_seeds_and_inputs,
+    prevalence,
+    resampled,
+)
 
 RANDOM = np.random.default_rng(14)
 TIED = [(np.round(RANDOM.normal(size=n), 1), np.round(RANDOM.normal(0.4, 1, size=m), 1)) for n, m in ((40, 60), (7, 3))]
@@ -84,6 +91,17 @@ def test_seeds_that_agree_leave_the_inputs_and_inputs_that_agree_leave_the_seeds
     assert (fixed.low, fixed.high) == pytest.approx(expected)
     exact = over_seeds_and_inputs(np.full((9, 4), 0.5))
     assert (exact.low, exact.high) == (0.5, 0.5)
+
+
+def test_a_share_has_bounds_between_0_and_1_by_its_odds() -> None:
+    around = Estimate(0.9, 0.75, 1.05, 3)
+    found = around.of_share
+    slope = 1 / (0.9 * 0.1)  # of the logarithmic odds
+    assert special.logit([found.low, found.high]) == pytest.approx(special.logit(0.9) + slope * np.array([-0.15, 0.15]))
+    assert 0 < found.low < 0.75
+    assert found.high < 1
+    assert Estimate(0.9, 0.899, 0.901, 3).of_share.low == pytest.approx(0.899, abs=1e-5)
+    assert Estimate(1.0, 0.9, 1.1, 3).of_share == Estimate(1.0, 0.9, 1.0, 3)
 
 
 def test_it_needs_a_seed_and_resamples() -> None:

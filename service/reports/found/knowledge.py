@@ -170,7 +170,7 @@ class Knowledge:
             ("fpr", found.fpr, None if control is None else control.fpr),
         ):
             against = None if other is None or one is self.control else over_seeds_and_inputs(drawn - other)
-            told[name] = (over_seeds_and_inputs(drawn), against)
+            told[name] = (over_seeds_and_inputs(drawn).of_share, against)
         return told
 
     def detections(self) -> Iterator[tuple[Examined, InputSet, str, Detected, Estimates]]:

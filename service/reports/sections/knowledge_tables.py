@@ -149,7 +149,7 @@ def _estimated(found: Estimate, against: Estimate | None) -> Html:
     """A figure in [0, 1], its interval, and its difference to the control's, bold where the interval excludes 0."""
     said: list[Content] = []
     if found.low < found.high:
-        said.append(_span(max(0.0, found.low), min(1.0, found.high)))
+        said.append(_span(found.low, found.high))
     if against is not None:
         mark = "strong" if against.excludes_zero else "span"
         said.append(element(mark, _signed(against.value)))

@@ -1,12 +1,12 @@
 """Figures that vary with the seed of a training and with the inputs that it is judged by."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special, stats
 
 from service.reports.statistics.interval import CONFIDENCE
 
@@ -21,6 +21,17 @@ class Estimate:
     low: float
     high: float
     seeds: int
+
+    @property
+    def of_share(self) -> "Estimate":
+        """The same of a share in [0, 1], such as an AUROC: bounds on the scale of its logarithmic odds.
+
+        Near 0 and 1 a share is skewed, and bounds of equal length miss it on one side.
+        """
+        if not 0 < self.value < 1:
+            return replace(self, low=max(0.0, self.low), high=min(1.0, self.high))
+        odds, reach = special.logit(self.value), (self.high - self.value) / (self.value * (1 - self.value))
+        return replace(self, low=float(special.expit(odds - reach)), high=float(special.expit(odds + reach)))
 
     @property
     def excludes_zero(self) -> bool:
