@@ -96,7 +96,7 @@ class Hessian(Generic[X]):
         total = self._zeros()
         with unchanged(self.model):
             for share, gradient in self._gradients():
-                total += share * _row(gradient)
+                total.add_(_row(gradient), alpha=share)
         return total
 
     def product(self, u: Tensor) -> Tensor:
@@ -104,7 +104,7 @@ class Hessian(Generic[X]):
         total = self._zeros()
         with unchanged(self.model):
             for share, gradient in self._gradients():
-                total += share * self._second(gradient, u)
+                total.add_(self._second(gradient, u), alpha=share)
         return total
 
     def traces(self, vectors: int = 20, *, generator: torch.Generator) -> Traces:
@@ -125,7 +125,7 @@ class Hessian(Generic[X]):
                 for number, seed in enumerate(seeds):  # drawn again for each batch: kept, they may need gigabytes
                     v = self._signs(seed).to(weights.dtype)
                     for kind, u in enumerate((v, v * weights)):
-                        found[kind, number] += share * (self._second(gradient, u) @ u.double())
+                        found[kind, number] += share * (self._second(gradient, u).double() @ u.double())
         errors = found.std(1) / math.sqrt(vectors)
         trace, weighted = (Estimate(*pair) for pair in zip(found.mean(1).tolist(), errors.tolist(), strict=True))
         return Traces(trace, weighted)
@@ -155,7 +155,7 @@ class Hessian(Generic[X]):
             known = basis[:held]
             for _ in range(2):  # once is not enough against rounding errors
                 overlap = known @ new.to(dtype)
-                new = new - (known.T @ overlap).double()
+                new -= known.T @ overlap
                 within[held - 1, :held] += overlap.double().cpu()
             values, vectors = torch.linalg.eigh(within[:held, :held])
             beyond = float(new.norm())
@@ -252,7 +252,7 @@ def gradient_moments(draw: Callable[[], Sequence[Tensor]], count: int) -> Gradie
     """
     if count < 2:
         raise ValueError(f"count must be at least 2, for a variance, got {count}")
-    mean = _row(draw())
+    mean = _row(draw()).double()
     squares = torch.zeros_like(mean[0])
     for number in range(2, count + 1):  # Welford's sums, whose rounding errors do not grow with the mean
         new = _row(draw())
@@ -264,4 +264,4 @@ def gradient_moments(draw: Callable[[], Sequence[Tensor]], count: int) -> Gradie
 
 
 def _row(tensors: Sequence[Tensor]) -> Tensor:
-    return torch.cat([tensor.detach().reshape(-1).double() for tensor in tensors])
+    return torch.cat([tensor.detach().reshape(-1) for tensor in tensors])

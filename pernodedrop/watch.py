@@ -5,6 +5,7 @@ holds the layer does so by `torch.nn.functional.linear` in its forward, the prod
 other layer that did not run is warned about by name.
 """
 
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +14,7 @@ from typing import Any, ParamSpec, cast
 
 import torch
 from torch import Tensor, nn
+from torch._compile import _disable_dynamo
 from torch.fx import Proxy
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
@@ -33,8 +35,22 @@ _COMPILED = "a layer that a model reads instead of calling is noticed outside th
 
 
 def _outside_the_graph(function: Callable[P, None]) -> Callable[P, None]:
-    disabled: Callable[P, None] = torch.compiler.disable(function, reason=_COMPILED)  # type: ignore[no-untyped-call]
-    return disabled
+    """As torch.compiler.disable with this reason, but torch's compiler is imported by the first call.
+
+    That takes over a second. Where a model may not be compiled, `_now` makes that call needless.
+    """
+    outside: Callable[P, None] = _disable_dynamo(function)
+    outside._torchdynamo_disable = True  # type: ignore[attr-defined]
+    outside._torchdynamo_disable_msg = _COMPILED  # type: ignore[attr-defined]
+    return outside
+
+
+def _now(outside: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Call what `_outside_the_graph` has made: where torch's compiler was never imported, the function itself."""
+    if torch.compiler.is_compiling() or "torch._dynamo" in sys.modules:
+        outside(*args, **kwargs)
+    else:
+        outside.__wrapped__(*args, **kwargs)  # type: ignore[attr-defined]
 
 
 _TRACED = (
@@ -108,7 +124,7 @@ class Watch:
     def _ended(self, _model: nn.Module, _inputs: object, _output: object) -> None:
         trained = [name for name, layer in self._layers.items() if layer.training]
         if trained and not (torch.compiler.is_compiling() and self.ran.issuperset(trained)):
-            self._conclude(trained)
+            _now(Watch._conclude, self, trained)
 
     @_outside_the_graph
     def _conclude(self, trained: list[str]) -> None:
@@ -191,11 +207,11 @@ class _Reader:
 
     def _enter(self, holder: nn.Module, inputs: object) -> None:
         if not torch.compiler.is_compiling():
-            self._push(holder, inputs)
+            _now(_Reader._push, self, holder, inputs)
 
     def _leave(self, holder: nn.Module, inputs: object, output: object) -> None:
         if not torch.compiler.is_compiling():
-            self._pop(holder, inputs, output)
+            _now(_Reader._pop, self, holder, inputs, output)
 
     @_outside_the_graph
     def _push(self, holder: nn.Module, inputs: object) -> None:
