@@ -16,7 +16,7 @@ from pernodedrop.expected_loss import explicit_penalty
 from pernodedrop.hessian import Eigenvalue, Hessian, gradient_moments
 from workers.tasks import SparseLinear, SparseRows
 
-VECTORS = 300
+VECTORS = 200
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -82,7 +82,7 @@ def test_a_product_and_the_gradient_are_those_of_the_mean_over_all_batches() -> 
 
 
 def test_traces_and_their_errors_are_those_of_sign_vectors() -> None:
-    """Four standard errors of the means, and of their squared errors, whose own are some 8 % here."""
+    """Four standard errors of the means, and of their squared errors, whose own are some 10 % here."""
     hessian = problem(network())
     H = explicit(hessian)
     found = hessian.traces(VECTORS, generator=seeded(3))
@@ -90,10 +90,10 @@ def test_traces_and_their_errors_are_those_of_sign_vectors() -> None:
     for estimate, matrix in ((found.trace, H), (found.weighted, scaled)):
         variance = 2 * (matrix.square().sum() - matrix.diag().square().sum())
         assert abs(estimate.mean - matrix.trace()) < 4 * estimate.error
-        assert estimate.error**2 * VECTORS == pytest.approx(variance.item(), rel=0.32)
-    normal = torch.randn(200_000, hessian.size, generator=seeded(), dtype=torch.float64)
+        assert estimate.error**2 * VECTORS == pytest.approx(variance.item(), rel=0.4)
+    normal = torch.randn(60_000, hessian.size, generator=seeded(), dtype=torch.float64)
     of_normal = ((normal @ H) * normal).sum(1).var()
-    assert of_normal == pytest.approx(2 * H.square().sum().item(), rel=0.03)
+    assert of_normal == pytest.approx(2 * H.square().sum().item(), rel=0.05)
     assert quadratic(-10.0, 3.0, 1.0).traces(5, generator=seeded()).trace == (pytest.approx(-6.0), pytest.approx(0.0))
 
 

@@ -1,19 +1,13 @@
 """The curvature of the training loss and the noise of a step's gradient, measured beside a training."""
 
-from dataclasses import dataclass
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pernodedrop.hessian import Hessian, gradient_moments
-from pernodedrop.unchanged import unchanged
-from search_spaces import TrialConfig
-from workers.tasks.base import Splits, Task
 from workers.tasks.seams import Inputs
-from workers.training.batches import batches, random_batch
+from workers.training.batches import batches
 from workers.training.figures import step_loss
-from workers.training.randomness import beside
-from workers.training.steps import Steps
+from workers.training.meter import Meter
 
 FIGURES = frozenset(
     {
@@ -32,20 +26,8 @@ FIGURES = frozenset(
 AT_ONCE = 128  # samples
 
 
-@dataclass(frozen=True)
-class CurvatureMeter:
-    """Measures the Hessian of the training loss in all parameters that learn, and the noise of the steps' gradient.
-
-    Like `NoiseMeter` it draws its own random numbers and leaves the model as it was, so that the training is the same
-    with and without it, to the last bit, and a resumed one measures the same.
-    """
-
-    task: Task
-    config: TrialConfig
-    model: nn.Module
-    steps: Steps
-    splits: Splits
-    order: torch.Generator  # of the training's batches, on the CPU
+class CurvatureMeter(Meter):
+    """Measures the Hessian of the training loss in all parameters that learn, and the noise of the steps' gradient."""
 
     def is_due(self, epoch: int, last: int) -> bool:
         """Whether the study wants the figures after this epoch, from 1, of a training whose last one is `last`."""
@@ -58,7 +40,7 @@ class CurvatureMeter:
         Raises:
             ValueError: one of its modules has no second derivative; the message names it.
         """
-        with beside(self.order, self.splits.train_y.device):
+        with self.beside():
             self._hessian(2).gradient()
 
     def __call__(self, done: float, *, samples: int, vectors: int) -> dict[str, float]:
@@ -71,12 +53,12 @@ class CurvatureMeter:
         train_gradient_noise and train_mean_gradient_square: tr Cov and |E g|^2 of the gradient g that a step takes,
         over its batch and its noise, as `pernodedrop.hessian.GradientMoments`, by as many steps as there are vectors.
         """
-        with beside(self.order, self.splits.train_y.device), unchanged(self.model):
+        with self.beside():
             generator = torch.Generator("cpu").manual_seed(int(torch.randint(1 << 62, (1,), device="cpu")))
             hessian = self._hessian(samples)
             traces, ends = hessian.traces(vectors, generator=generator), hessian.extremes(generator=generator)
             self.model.train()
-            moments = gradient_moments(lambda: self.steps.gradient(*self._batch(), done), vectors)
+            moments = gradient_moments(lambda: self.steps.gradient(*self.batch(), done), vectors)
         return {
             "train_hessian_trace": traces.trace.mean,
             "train_hessian_trace_error": traces.trace.error,
@@ -97,6 +79,3 @@ class CurvatureMeter:
 
     def _loss(self, outputs: Tensor, y: Tensor) -> Tensor:
         return step_loss(self.task.loss(outputs, y), self.task)
-
-    def _batch(self) -> tuple[Inputs, Tensor]:
-        return random_batch(self.splits.train_x, self.splits.train_y, self.config.batch_size)

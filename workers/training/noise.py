@@ -2,37 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pernodedrop.monte_carlo import draws_noise, mc_mode
-from pernodedrop.unchanged import unchanged
-from search_spaces import TrialConfig
-from workers.tasks.base import Splits, Task
-from workers.training.batches import batches, random_batch
+from workers.training.batches import batches
 from workers.training.figures import step_loss
+from workers.training.meter import Meter
 from workers.training.precision import computing, widened
-from workers.training.randomness import beside
-from workers.training.steps import Steps
 
 
-@dataclass(frozen=True)
-class NoiseMeter:
-    """Measures the noise of a training's steps and the loss that they minimize on average.
-
-    It draws its own random numbers, which follow from the state of the generator `order` and leave that as it is, and
-    it leaves the model as it was, in evaluation mode. So the training is the same with and without it, to the last
-    bit, and a resumed one measures the same.
-    """
-
-    task: Task
-    config: TrialConfig
-    model: nn.Module
-    steps: Steps
-    splits: Splits
-    order: torch.Generator  # of the training's batches, on the CPU
+class NoiseMeter(Meter):
+    """Measures the noise of a training's steps and the loss that they minimize on average."""
 
     def __call__(self, done: float, *, pairs: int, draws: int) -> dict[str, float]:
         """The figures after the step before which a share `done` of the steps was taken; none for 0 pairs or draws.
@@ -45,7 +27,7 @@ class NoiseMeter:
         found: dict[str, float] = {}
         if not (pairs or draws):
             return found
-        with beside(self.order, self.splits.train_y.device), unchanged(self.model):
+        with self.beside():
             if pairs:
                 found["train_mask_noise"] = self._mask_noise(done, pairs)
             if draws:
@@ -56,7 +38,7 @@ class NoiseMeter:
         self.model.train()
         found = []
         for _ in range(pairs):
-            x, y = random_batch(self.splits.train_x, self.splits.train_y, self.config.batch_size)
+            x, y = self.batch()
             one, two = self.steps.gradient(x, y, done), self.steps.gradient(x, y, done)
             squares = [(a - b).double().square().sum() for a, b in zip(one, two, strict=True)]
             found.append(0.5 * torch.stack(squares).sum())
