@@ -63,7 +63,7 @@ def _all_ended(ended: "Ended") -> str:
 
 def _names_a_winner(ended: "Ended") -> str:
     chosen = ended.study.winner or ended.study.best
-    begins = (f"no trial of {STUDY} is complete",)
+    begins: tuple[str, ...] = (f"no trial of {STUDY} is complete",)
     if chosen is not None:
         begins = (f"{chosen.variant} wins", f"No winner yet. {chosen.variant} is ahead")
     told = [line for line in ended.output.splitlines() if line.startswith(begins)]
