@@ -65,7 +65,8 @@ def _names_a_winner(ended: "Ended") -> str:
     chosen = ended.study.winner or ended.study.best
     begins: tuple[str, ...] = (f"no trial of {STUDY} is complete",)
     if chosen is not None:
-        begins = (f"{chosen.variant} wins", f"No winner yet. {chosen.variant} is ahead")
+        ahead = f"{chosen.variant} wins", f"{chosen.variant} is confirmed"
+        begins = (*ahead, f"No winner yet. {chosen.variant} is ahead")
     told = [line for line in ended.output.splitlines() if line.startswith(begins)]
     assert told, f"a line must begin with {' or '.join(map(repr, begins))}, none does: {ended.output[-SHOWN:]}"
     return told[0]

@@ -82,7 +82,7 @@ def test_watching_a_stopped_study_ends_and_says_that_it_has_no_answer(command: C
     command("stop", "quickstart")
     code, said, _ = command("watch", "quickstart")
     assert code == FAILED
-    assert "quickstart: 30/30 runs (0 complete, 0 pruned, 0 running, 30 cancelled)" in said
+    assert "quickstart: 40/40 runs (0 complete, 0 pruned, 0 running, 40 cancelled)" in said
     assert "no trial of quickstart is complete" in said
 
 

@@ -7,9 +7,8 @@ from search_spaces.optuna import build_pruner, build_sampler, suggest
 
 
 def configurations(trials: int, **changes: object) -> list[object]:
-    definition = parse_definition(
-        {**load_preset("quickstart"), "search": "free", "budget": {"trials": trials}, **changes}
-    )
+    tpe = {"search": "free", "sampler": {"name": "tpe"}, "budget": {"trials": trials}}
+    definition = parse_definition({**load_preset("quickstart"), **tpe, **changes})
     study = optuna.create_study(pruner=build_pruner(definition))
     seen = []
     for number in range(trials):
