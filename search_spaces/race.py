@@ -46,6 +46,8 @@ def contenders(definition: StudyShape) -> list[Contender]:
     telling = {name: dimension for name, dimension in space.items() if name in needed}
     rest = {name: dimension for name, dimension in space.items() if name not in needed}
     needs = own_needs(space)
+    asked = sorted({parent for dimension in rest.values() for parent in dimension.when} - rest.keys())
+    counted: dict[tuple[Value | None, ...], float] = {}  # by the values that the other dimensions' conditions ask for
     points: dict[str, list[Params]] = {}
     sizes: dict[str, float] = {}
     for number, values in enumerate(assignments(in_order(telling), telling, needs, fixed)):
@@ -54,7 +56,10 @@ def contenders(definition: StudyShape) -> list[Contender]:
         point = {space[name].parameter or name: value for name, value in values.items() if name in telling}
         variant = variant_of({**fixed, **point}, recipe)
         points.setdefault(variant, []).append(point)
-        sizes[variant] = sizes.get(variant, 0.0) + _size(rest, values)
+        case = tuple(values.get(parent) for parent in asked)
+        if case not in counted:
+            counted[case] = _size(rest, values)
+        sizes[variant] = sizes.get(variant, 0.0) + counted[case]
     return [Contender(variant, points[variant], sizes[variant]) for variant in sorted(points)]
 
 

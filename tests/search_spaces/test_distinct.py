@@ -8,7 +8,8 @@ from search_spaces.optuna import build_pruner, build_sampler, suggest
 
 def configurations(trials: int, **changes: object) -> list[object]:
     definition = parse_definition(
-        {**load_preset("quickstart"), "search": "free", "budget": {"trials": trials}, **changes}
+        {**load_preset("quickstart"), "sampler": {"name": "tpe"}, "search": "free", "budget": {"trials": trials}}
+        | changes
     )
     study = optuna.create_study(pruner=build_pruner(definition))
     seen = []

@@ -42,7 +42,7 @@ def test_a_preset_opens_with_a_comment_that_teaches(name: str) -> None:
 
 def test_the_quickstart_is_small() -> None:
     definition = parse_definition(load_preset("quickstart"))
-    assert (definition.task.name, definition.trials, definition.seed) == ("digits", 30, 7)
+    assert (definition.task.name, definition.trials, definition.seed) == ("digits", 40, 7)
     assert definition.task.epochs <= 20
     regularizers = {"dropout", "gaussian_dropout", "dropconnect", "pernodedrop"}
     assert set(definition.search_space["regularizer"].values or ()) == regularizers

@@ -7,10 +7,12 @@ import optuna
 import pytest
 
 from search_spaces import InvalidDefinition, StudyDefinition, StudyShape, load_preset, parse_definition, preset_names
+from search_spaces import race as search_race
+from search_spaces.grids import boxes
 from search_spaces.optuna import build_pruner, build_sampler, given_params, suggest
 from search_spaces.optuna.within import WithinVariant, WithinVariantPruner
 from search_spaces.race import Contender, Standing, contenders, next_variant
-from tests.search_spaces.studies import categorical, own, real, study
+from tests.search_spaces.studies import categorical, own, real, study, whole
 
 REGULARIZERS = categorical("none", "dropout", "dropconnect", "pernodedrop")
 RATE = real(0.0, 0.9, step=0.1, when={"regularizer": ["dropout", "dropconnect", "pernodedrop"]})
@@ -196,3 +198,19 @@ def test_a_study_of_ever_so_many_variants_is_no_race() -> None:
     definition = parse_definition(own({**many, "regularizer": last}, budget={"trials": 10_000}))
     assert contenders(definition) == []
     assert definition.search == "free"
+
+
+def test_variants_by_the_hundred_with_many_conditions_are_counted_in_no_time() -> None:
+    """The other dimensions are counted once for each case of their conditions, not for each of 901 variants."""
+    space = {
+        "regularizer": categorical("pernodedrop", "dropout"),
+        "mask_groups": whole(1, 900, when={"regularizer": "pernodedrop"}),
+        "parent": categorical(*range(90)),
+        **{f"child{number}": real(0.0, 1.0, when={"parent": list(range(80))}) for number in range(50)},
+    }
+    seen: list[object] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search_race, "boxes", lambda *space: seen.append(space) or boxes(*space))
+        definition = parse_definition(own(space, search="race", budget={"trials": 2000}))
+    assert definition.search == "race"
+    assert len(seen) == 1
