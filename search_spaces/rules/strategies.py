@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-from search_spaces.conditions import is_unconditional
 from search_spaces.dimensions import CategoricalDimension, Dimension
 from search_spaces.parameters import MEASURED
 from search_spaces.part import by_name
@@ -12,6 +11,7 @@ from search_spaces.race import MOST_POINTS, contenders
 from search_spaces.samplers import SAMPLERS, SamplerPart
 from search_spaces.samplers.sampler import Models
 from search_spaces.shape import StudyShape
+from search_spaces.variants import VARIANT_PARAMETERS, telling_in
 
 Strategy = SamplerPart | PrunerPart
 
@@ -100,7 +100,15 @@ def modelled(dimension: Dimension, models: Models, definition: StudyShape) -> bo
     if models == "numeric" and isinstance(dimension, CategoricalDimension):
         return False
     single = dimension.values is not None and len(dimension.values) == 1
-    return not single and is_unconditional(dimension, definition.fixed)
+    return not single and all(parent in definition.fixed or _is_given(parent, definition) for parent in dimension.when)
+
+
+def _is_given(parent: str, definition: StudyShape) -> bool:
+    """Whether the sampler meets one value of it only: that of its variant, in a race."""
+    dimension = definition.search_space.get(parent)
+    if dimension is None or not definition.is_race:
+        return False
+    return (dimension.parameter or parent) in (*VARIANT_PARAMETERS, *telling_in(definition.search_space))
 
 
 def patience_needs_no_order(definition: StudyShape) -> Iterator[Problem]:

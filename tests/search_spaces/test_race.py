@@ -12,7 +12,7 @@ from search_spaces.grids import boxes
 from search_spaces.optuna import build_pruner, build_sampler, given_params, suggest
 from search_spaces.optuna.within import WithinVariant, WithinVariantPruner
 from search_spaces.race import Contender, Standing, contenders, next_variant
-from tests.search_spaces.studies import categorical, own, real, study, whole
+from tests.search_spaces.studies import categorical, own, raw, real, study, whole
 
 REGULARIZERS = categorical("none", "dropout", "dropconnect", "pernodedrop")
 RATE = real(0.0, 0.9, step=0.1, when={"regularizer": ["dropout", "dropconnect", "pernodedrop"]})
@@ -214,3 +214,13 @@ def test_variants_by_the_hundred_with_many_conditions_are_counted_in_no_time() -
         definition = parse_definition(own(space, search="race", budget={"trials": 2000}))
     assert definition.search == "race"
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize("search", ["race", "free", None])
+@pytest.mark.parametrize("sampler", ["cmaes", "gp"])
+def test_a_completed_definition_is_taken_again_as_it_is(search: str | None, sampler: str) -> None:
+    """The command line completes a definition and sends it; the rules of a sampler must hold for both."""
+    space = {"regularizer": categorical("none", "dropout"), "drop_rate": real(0.1, 0.9)}
+    definition = parse_definition(raw(search_space=space, sampler={"name": sampler}, search=search))
+    assert parse_definition(definition.model_dump(mode="json")) == definition
+    assert bool(definition.search_space["drop_rate"].when) == definition.is_race  # else the sampler would not model it
