@@ -122,7 +122,7 @@ def race_is_possible(definition: StudyShape) -> Iterator[Problem]:
     if definition.search == "free":
         return
     if definition.sampler.visits_grid:
-        rule = "must be left out with the grid sampler, which trains every configuration"
+        rule = 'must be "free" or left out with the grid sampler, which trains every configuration'
         yield Problem.at("search", f"{rule}, got {shown(definition.search)}")
 
 

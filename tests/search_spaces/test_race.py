@@ -129,7 +129,7 @@ def test_a_phase_keeps_the_best_share_of_the_variants() -> None:
     ("changes", "line"),
     [
         ({"sampler": {"name": "grid"}, "budget": None, "search_space": {"regularizer": REGULARIZERS}},
-         'search must be left out with the grid sampler, which trains every configuration, got "race"'),
+         'search must be "free" or left out with the grid sampler, which trains every configuration, got "race"'),
         ({"budget": {"trials": 3}},
          "budget.trials must be at least 4, one for each variant of the race, got 3: raise it, or set search to free"),
     ],
