@@ -1,6 +1,6 @@
 """How often a search names the best variant, by simulation: variants that learn at different speeds.
 
-    python -m benchmarks.searching                     # 60 studies a setting, a quarter of an hour
+    python -m benchmarks.searching                     # 60 studies a setting, half an hour on a quiet core
     python -m benchmarks.searching --studies 10
 
 Every variant has an optimum of its own (a rate, a width) and a speed; a trial's loss falls from a common start to what
@@ -32,7 +32,6 @@ WAYS = {
     "free, no pruning": ("free", {"name": "none"}),
     "fair, pruned within the variant": ("fair", MEDIAN),
     "race, pruned within the variant": ("race", MEDIAN),
-    "race, no pruning": ("race", {"name": "none"}),
 }
 
 

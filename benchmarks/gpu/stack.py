@@ -63,9 +63,11 @@ def _all_ended(ended: "Ended") -> str:
 
 def _names_a_winner(ended: "Ended") -> str:
     chosen = ended.study.winner or ended.study.best
-    begins = f"no trial of {STUDY} is complete" if chosen is None else f"{chosen.variant} wins"
+    begins: tuple[str, ...] = (f"no trial of {STUDY} is complete",)
+    if chosen is not None:
+        begins = (f"{chosen.variant} wins", f"No winner yet. {chosen.variant} is ahead")
     told = [line for line in ended.output.splitlines() if line.startswith(begins)]
-    assert told, f"a line must begin with {begins!r}, none does: {ended.output[-SHOWN:]}"
+    assert told, f"a line must begin with {' or '.join(map(repr, begins))}, none does: {ended.output[-SHOWN:]}"
     return told[0]
 
 

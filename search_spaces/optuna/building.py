@@ -11,13 +11,15 @@ from optuna.samplers import BaseSampler
 from search_spaces.optuna.distinct import DistinctSampler
 from search_spaces.optuna.ordered import OrderedPruner, OrderedSampler
 from search_spaces.optuna.within import WithinVariant, WithinVariantPruner
+from search_spaces.race import contenders
 from search_spaces.shape import StudyShape
 
 
 def build_sampler(definition: StudyShape, seed: int) -> BaseSampler:
     """The sampler of one process; `seed` must differ between the processes of a study."""
+    part = definition.sampler.shared_by(len(contenders(definition))) if definition.is_race else definition.sampler
     with experimental_parts_accepted():
-        sampler = definition.sampler.build(seed=seed, shared_seed=definition.search_seed)
+        sampler = part.build(seed=seed, shared_seed=definition.search_seed)
     if definition.sampler.repeats_itself:
         sampler = DistinctSampler(sampler, definition, seed)
     if definition.is_race:

@@ -19,46 +19,55 @@ class OrderedSampler(BaseSampler):
     """Draws for run n from the results of the runs below n - lag, and from the parameters of those in between."""
 
     def __init__(self, base: BaseSampler, lag: int) -> None:
-        self._base, self._lag = base, lag
+        self._base, self._seen_by = base, _Views(lag)
 
     def reseed_rng(self) -> None:
         self._base.reseed_rng()
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return self._base.infer_relative_search_space(*ordered(study, trial, self._lag))
+        return self._base.infer_relative_search_space(*self._seen_by(study, trial))
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        return self._base.sample_relative(*ordered(study, trial, self._lag), search_space)
+        return self._base.sample_relative(*self._seen_by(study, trial), search_space)
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        return self._base.sample_independent(*ordered(study, trial, self._lag), param_name, param_distribution)
+        return self._base.sample_independent(*self._seen_by(study, trial), param_name, param_distribution)
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        self._base.before_trial(*ordered(study, trial, self._lag))
+        self._base.before_trial(*self._seen_by(study, trial))
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
-        self._base.after_trial(*ordered(study, trial, self._lag), state, values)
+        self._base.after_trial(*self._seen_by(study, trial), state, values)
 
 
 class OrderedPruner(BasePruner):
     """Judges run n by the curves of the runs below n - lag."""
 
     def __init__(self, base: BasePruner, lag: int) -> None:
-        self._base, self._lag = base, lag
+        self._base, self._seen_by = base, _Views(lag)
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
-        return self._base.prune(*ordered(study, trial, self._lag))
+        return self._base.prune(*self._seen_by(study, trial))
 
 
-def ordered(study: Study, trial: FrozenTrial, lag: int) -> tuple[Study, FrozenTrial]:
-    """The study as this trial may see it, and the trial with its run's place for a number."""
-    ordinal = trial.user_attrs[ORDINAL]
-    own = seen(study, lambda trials: past(trials, ordinal, lag), draws=ordinal)
-    return own, changed(trial, _number=ordinal)
+class _Views:
+    """What trials may see of their study; the last one's is kept."""
+
+    def __init__(self, lag: int) -> None:
+        self._lag = lag
+        self._last: tuple[int, Study] | None = None
+
+    def __call__(self, study: Study, trial: FrozenTrial) -> tuple[Study, FrozenTrial]:
+        """The study as this trial may see it, and the trial with its run's place for a number."""
+        place = _place(trial)
+        if self._last is None or self._last[0] != trial._trial_id:
+            view = seen(study, lambda trials: past(trials, place, self._lag), place=place)
+            self._last = trial._trial_id, view
+        return self._last[1], changed(trial, _number=place)
 
 
 def past(trials: Iterable[FrozenTrial], ordinal: int, lag: int) -> list[FrozenTrial]:

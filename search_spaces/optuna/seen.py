@@ -12,16 +12,15 @@ Selection = Callable[[list[FrozenTrial]], Iterable[FrozenTrial]]
 QMC = "qmc:"  # what the names of a study's attributes begin with where Optuna's QMC counts its draws
 
 
-def seen(study: Study, selection: Selection, *, draws: int | None = None) -> Study:
+def seen(study: Study, selection: Selection, *, place: int | None = None) -> Study:
     """The same study with the trials that `selection` makes of all; what is written to it is written to the study.
 
-    `draws` is the number of draws before this one, for QMC, which counts them itself otherwise. Then the study has the
-    same name everywhere, by which Hyperband divides trials.
+    `place` is for a search in the order of its queue, whose past does not change: the trials are selected once, QMC has
+    made as many draws, and the study has one name everywhere, by which Hyperband divides trials.
     """
-    part = Study(
-        study.study_name, _Part(study._storage, study._study_id, selection, draws), study.sampler, study.pruner
-    )
-    if draws is not None:
+    storage = _Part(study._storage, study._study_id, selection, place)
+    part = Study(study.study_name, storage, study.sampler, study.pruner)
+    if place is not None:
         part.study_name = "study"
     return part
 
@@ -45,8 +44,9 @@ _Whole = type("_Whole", (BaseStorage,), {name: _passed_on(name) for name in Base
 
 
 class _Part(_Whole):  # type: ignore[valid-type, misc]
-    def __init__(self, whole: BaseStorage, study_id: int, selection: Selection, draws: int | None) -> None:
-        self.whole, self._study_id, self._selection, self._draws = whole, study_id, selection, draws
+    def __init__(self, whole: BaseStorage, study_id: int, selection: Selection, place: int | None) -> None:
+        self.whole, self._study_id, self._selection, self._place = whole, study_id, selection, place
+        self._past: list[FrozenTrial] | None = None
 
     def get_study_id_from_name(self, study_name: str) -> int:
         return self._study_id
@@ -54,13 +54,17 @@ class _Part(_Whole):  # type: ignore[valid-type, misc]
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
-        trials = list(self._selection(self.whole.get_all_trials(study_id, deepcopy=False)))
-        trials = trials if states is None else [trial for trial in trials if trial.state in states]
+        trials = self._past
+        if trials is None:
+            trials = list(self._selection(self.whole.get_all_trials(study_id, deepcopy=False)))
+        if self._place is not None:
+            self._past = trials
+        trials = list(trials) if states is None else [trial for trial in trials if trial.state in states]
         return copied(trials) if deepcopy else trials
 
     def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
         attributes: dict[str, Any] = self.whole.get_study_system_attrs(study_id)
-        return attributes if self._draws is None else _Counted(attributes, self._draws)
+        return attributes if self._place is None else _Counted(attributes, self._place)
 
 
 class _Counted(dict[str, Any]):

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from search_spaces.samplers.sampler import SamplerPart
+from search_spaces.samplers.sampler import SamplerPart, startup
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -19,6 +19,9 @@ class GpSampler(SamplerPart):
     name: Literal["gp"] = "gp"
     n_startup_trials: int = Field(default=10, ge=1, le=100_000)
     deterministic_objective: bool = False
+
+    def shared_by(self, variants: int) -> "GpSampler":
+        return self.model_copy(update={"n_startup_trials": startup(self.n_startup_trials, variants)})
 
     def build(self, *, seed: int, shared_seed: int) -> "BaseSampler":
         from optuna.samplers import GPSampler

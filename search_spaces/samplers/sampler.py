@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 Models = Literal["all", "unconditional", "numeric"]
 
 
+LEAST_STARTUP = 4  # random trials of a variant in a race, before its sampler models it: see benchmarks/searching.py
+
+
+def startup(trials: int, variants: int) -> int:
+    """The random trials of each of so many variants, which share this number."""
+    return min(trials, max(LEAST_STARTUP, trials // variants))
+
+
 class SamplerPart(Part):
     """Options, rules and construction of one sampler.
 
@@ -51,6 +59,10 @@ class SamplerPart(Part):
 
         `seed` differs between the processes, `shared_seed` is the same in all of them.
         """
+
+    def shared_by(self, variants: int) -> "SamplerPart":
+        """The sampler of one of so many variants, where each has its own."""
+        return self
 
     def problems(self) -> Iterator[Problem]:
         """Problems of the options together."""

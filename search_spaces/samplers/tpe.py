@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from search_spaces.problems import Problem
-from search_spaces.samplers.sampler import SamplerPart
+from search_spaces.samplers.sampler import SamplerPart, startup
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -29,6 +29,9 @@ class TpeSampler(SamplerPart):
     def problems(self) -> Iterator[Problem]:
         if self.group and not self.multivariate:
             yield Problem.at("sampler.group", "must be false where multivariate is false, got true")
+
+    def shared_by(self, variants: int) -> "TpeSampler":
+        return self.model_copy(update={"n_startup_trials": startup(self.n_startup_trials, variants)})
 
     def build(self, *, seed: int, shared_seed: int) -> "BaseSampler":
         from optuna.samplers import TPESampler

@@ -140,6 +140,14 @@ def test_a_race_that_cannot_be_run_is_refused(changes: dict[str, object], line: 
     assert str(refused.value) == line
 
 
+def test_the_variants_share_the_random_trials_at_the_start() -> None:
+    sampler = {"name": "tpe", "n_startup_trials": 20}
+    base = build_sampler(race(40, sampler=sampler), 1)._base._base
+    assert base._n_startup_trials == 5
+    assert build_sampler(race(40, sampler=sampler, search="free"), 1)._base._n_startup_trials == 20
+    assert build_sampler(race(40), 1)._base._base._n_startup_trials == 4  # 10 among 4 variants, but not below 4
+
+
 @pytest.mark.parametrize(
     ("changes", "search"),
     [

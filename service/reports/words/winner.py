@@ -11,12 +11,13 @@ from service.storage.states import StudyState
 
 
 def verdict_of(results: Results, confirmation: Confirmation) -> list[str]:
-    """The sentences, the winner first; no winner is named before every run of the confirmation has ended."""
+    """The sentences, the winner or who is ahead first; nobody is named before every run of the confirmation has
+    ended."""
     if results.study.state is StudyState.STOPPED:
         return ["The study was stopped during its confirmation: no winner is named."]
     if results.study.state is not StudyState.COMPLETE:
         return ["The confirmation has not ended: no winner is named before that."]
-    return [_won(confirmation), *_certainty(confirmation), _measured(confirmation)]
+    return [_ahead(confirmation), *_certainty(confirmation), _measured(confirmation)]
 
 
 def names(confirmation: Confirmation) -> list[str]:
@@ -42,29 +43,38 @@ def _own(params: Mapping[str, Any], several: Sequence[Mapping[str, Any]]) -> str
     return settings(params, without=shared)
 
 
-def _won(confirmation: Confirmation) -> str:
+def _ahead(confirmation: Confirmation) -> str:
+    """Name the winner, or who is ahead where nobody has won."""
     mean, around = confirmation.winner.mean(confirmation.metric), confirmation.winner.interval(confirmation.metric)
     places = places_for([mean])
-    figure = f"{decimal(mean, places)} ({decimal(around.low, places)} to {decimal(around.high, places)})"
-    return (
-        f"{names(confirmation)[0]} wins the confirmation: mean {confirmation.metric} {figure} "
-        f"over {plural(confirmation.seeds, 'fresh seed')}."
-    )
+    interval = f"({decimal(around.low, places)} to {decimal(around.high, places)})"
+    seeds = plural(confirmation.seeds, "fresh seed")
+    figure = f"mean {confirmation.metric} {decimal(mean, places)} {interval} over {seeds}."
+    first, *others = names(confirmation)
+    if not others:
+        return f"{first} is confirmed: {figure}"
+    if _level(confirmation):
+        return f"No winner yet. {first} is ahead: {figure}"
+    return f"{first} wins the confirmation: {figure}"
+
+
+def _level(confirmation: Confirmation) -> list[str]:
+    """The others that cannot be told from the first: the interval of their difference includes 0."""
+    compared = zip(names(confirmation)[1:], confirmation.to_winner, strict=True)
+    return [name for name, difference in compared if difference.low <= 0 <= difference.high]
 
 
 def _certainty(confirmation: Confirmation) -> list[str]:
-    """Say of each other configuration whether the interval of its difference excludes 0."""
-    others = names(confirmation)[1:]
+    """Say of each other configuration whether it can be told from the first."""
+    others, level = names(confirmation)[1:], _level(confirmation)
     if not others:
         return ["Nothing else was confirmed, so nothing is compared."]
-    level = "the simultaneous 95% intervals of the paired differences"
-    compared = list(zip(others, confirmation.to_winner, strict=True))
-    overlapping = [name for name, difference in compared if difference.low <= 0 <= difference.high]
-    behind = [name for name, _ in compared if name not in overlapping]
-    said = [f"It is better than {listing(behind)}: {level} exclude 0."] if behind else []
-    if overlapping:
+    intervals = "the simultaneous 95% intervals of the paired differences"
+    behind = [name for name in others if name not in level]
+    said = [f"It is better than {listing(behind)}: {intervals} exclude 0."] if behind else []
+    if level:
         said.append(
-            f"Its lead over {listing(overlapping)} may be luck: {level} include 0. That does not show that they are "
+            f"Its lead over {listing(level)} may be luck: {intervals} include 0. That does not show that they are "
             "equal; more fresh seeds (confirmation.repeats) might tell them apart."
         )
     return said
