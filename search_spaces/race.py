@@ -9,6 +9,7 @@ from search_spaces.conditions import Space, in_order, own_needs
 from search_spaces.dimensions import Value
 from search_spaces.grids import Params, assignments, boxes
 from search_spaces.phases import PHASES
+from search_spaces.scalars import LARGEST
 from search_spaces.shape import StudyShape
 from search_spaces.trial_config import variant_of
 from search_spaces.variants import needed_dimensions, telling_in
@@ -105,5 +106,6 @@ def _in_turn(entered: Sequence[Contender], ordinal: int) -> Contender:
 
 def _size(rest: Space, values: Mapping[str, Value]) -> float:
     """The number of configurations of the other dimensions under these values; inf for an interval, and for many."""
-    sizes = [box.size or inf for box in islice(boxes(rest, values), MOST_BOXES + 1)]
-    return sum(sizes) if len(sizes) <= MOST_BOXES else inf
+    sizes = [box.size for box in islice(boxes(rest, values), MOST_BOXES + 1)]
+    total = sum(sizes)
+    return inf if 0 in sizes or len(sizes) > MOST_BOXES or total > LARGEST else total

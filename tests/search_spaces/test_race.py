@@ -208,6 +208,12 @@ def test_a_study_of_ever_so_many_variants_is_no_race() -> None:
     assert definition.search == "free"
 
 
+def test_more_configurations_than_a_float_holds_are_as_good_as_no_number() -> None:
+    space = {"regularizer": categorical("none", "dropout"), **{f"x{n}": whole(-(2**53), 2**53) for n in range(20)}}
+    found = contenders(parse_definition(own(space, budget={"trials": 10})))
+    assert {contender.size for contender in found} == {math.inf}
+
+
 def test_variants_by_the_hundred_with_many_conditions_are_counted_in_no_time() -> None:
     """The other dimensions are counted once for each case of their conditions, not for each of 901 variants."""
     space = {
