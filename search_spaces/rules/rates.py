@@ -44,13 +44,16 @@ def fixed_masks_are_shared(definition: StudyShape) -> Iterator[Problem]:
         return
     needs = all_needs(space)
     for option, all_of_them in SHARED.items():
-        places = {
-            f"search_space.{name}": needs[name]
+        places = [
+            (f"search_space.{name}", needs[name], dimension.values)
             for name, dimension in space.items()
             if (dimension.parameter or name) == option
-        }
-        for path, of_option in places.items() if option not in fixed else [(f"fixed.{option}", Needs())]:
-            if _meet(definition, needs, "mask_mode", "fixed", of_option):
+        ]
+        if option in fixed:
+            places = [(f"fixed.{option}", {}, (fixed[option],))]
+        for path, of_option, values in places:
+            suits = option == "time_correlation" and values is not None and set(values) <= {0, 1}  # all or none shared
+            if not suits and _meet(definition, needs, "mask_mode", "fixed", of_option):
                 rule = f'cannot be combined with mask_mode "fixed", whose one mask all {all_of_them} share'
                 remedy = "search it under when: {mask_mode: dynamic}, or fix mask_mode to dynamic"
                 yield Problem.at(path, f"{rule}: {remedy}")

@@ -86,3 +86,4 @@ def test_a_correlation_that_meets_a_fixed_mask_is_refused() -> None:
 def test_a_correlation_that_never_meets_a_fixed_mask_is_taken() -> None:
     correlation = real(0.0, 1.0, when={"mask_mode": "dynamic"})
     study(task=RECURRENT, search_space={**MODES, "time_correlation": correlation})
+    study(task=RECURRENT, search_space={**MODES, "time_correlation": categorical(0, 1)})  # fresh masks, or shared ones
