@@ -158,6 +158,6 @@ def checked_share(share_time: object, law: _Law) -> bool | float:
         lower = least > -1.0 and "take stir_type 'gaussian', which has any above -1, or "
         raise ValueError(
             f"share_time must be {bound} for stir_type {law.name!r} at drop_rate {law.drop_rate:g}, "
-            f"got {share_time:g}: {lower or ''}raise it"
+            f"got {share_time:g}: {lower or ''}raise it (a study calls it time_correlation)"
         )
     return float(share_time)

@@ -18,10 +18,11 @@ def completed(definition: StudyDefinition) -> StudyDefinition:
     space = dict(definition.search_space)
     for name, allowed in _implied(definition):
         space[name] = space[name].model_copy(update={"when": {**space[name].when, **allowed}})
-    definition = definition.model_copy(update={"search_space": space})
-    if "search" not in definition.model_fields_set:
-        definition = definition.model_copy(update={"search": _search(definition)})
-    return definition
+    conditional = definition.model_copy(update={"search_space": space})
+    search = definition.search if "search" in definition.model_fields_set else _search(conditional)
+    # Outside of a race, a sampler that does not learn from conditional dimensions would draw these at random.
+    kept = definition if search == "free" and definition.sampler.models != "all" else conditional
+    return kept.model_copy(update={"search": search})
 
 
 def _search(definition: StudyDefinition) -> str:

@@ -37,11 +37,6 @@ def holds(condition: Mapping[str, Collection[Value]], values: Mapping[str, Value
     return all(parent in values and values[parent] in allowed for parent, allowed in condition.items())
 
 
-def is_unconditional(dimension: Dimension, fixed: Mapping[str, Value]) -> bool:
-    """Whether every trial of a valid study searches the dimension."""
-    return all(parent in fixed for parent in dimension.when)
-
-
 def all_needs(space: Space) -> dict[str, Needs]:
     """The values that every dimension needs its ancestors to have, its parents' own conditions included.
 

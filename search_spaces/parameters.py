@@ -74,13 +74,17 @@ class WholeWithin:
         return f"must be {bound}, got {value}"
 
 
-def text_hint(value: Any) -> str:
-    """Return the remedy where text stands for a number: YAML 1.1 reads 1e-3 as text."""
+def text_hint(value: Any, *, whole: bool = False) -> str:
+    """Return the remedy where text stands for a number, or a whole one: YAML 1.1 reads 1e-3 as text."""
     try:
         number = float(value) if isinstance(value, str) else None
     except ValueError:
         number = None
-    return "" if number is None else f" (that is text: write {number} without quotes and with a point)"
+    if number is None:
+        return ""
+    if whole and number.is_integer():
+        return f" (that is text: write {number:.0f} without quotes)"
+    return f" (that is text: write {number} without quotes and with a point)"
 
 
 Domain = OneOf | Within | WholeWithin
@@ -112,6 +116,22 @@ PARAMETERS: Mapping[str, Domain] = {
     "curvature_every": WholeWithin(0, 1_000_000),
     "curvature_samples": WholeWithin(2, 1_048_576),
     "curvature_vectors": WholeWithin(2, 10_000),
+}
+
+# The figures that a training has only where a parameter asks for them.
+MEASURED: Mapping[str, str] = {
+    "train_mask_noise": "mask_noise_pairs",
+    "train_masked_loss": "masked_loss_draws",
+    "train_hessian_trace": "curvature_every",
+    "train_hessian_trace_error": "curvature_every",
+    "train_hessian_top": "curvature_every",
+    "train_hessian_top_residual": "curvature_every",
+    "train_hessian_bottom": "curvature_every",
+    "train_hessian_bottom_residual": "curvature_every",
+    "train_weighted_hessian": "curvature_every",
+    "train_weighted_hessian_error": "curvature_every",
+    "train_gradient_noise": "curvature_every",
+    "train_mean_gradient_square": "curvature_every",
 }
 
 

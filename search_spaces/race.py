@@ -9,6 +9,7 @@ from search_spaces.conditions import Space, in_order, own_needs
 from search_spaces.dimensions import Value
 from search_spaces.grids import Params, assignments, boxes
 from search_spaces.phases import PHASES
+from search_spaces.scalars import LARGEST
 from search_spaces.shape import StudyShape
 from search_spaces.trial_config import variant_of
 from search_spaces.variants import needed_dimensions, telling_in
@@ -46,6 +47,8 @@ def contenders(definition: StudyShape) -> list[Contender]:
     telling = {name: dimension for name, dimension in space.items() if name in needed}
     rest = {name: dimension for name, dimension in space.items() if name not in needed}
     needs = own_needs(space)
+    asked = sorted({parent for dimension in rest.values() for parent in dimension.when} - rest.keys())
+    counted: dict[tuple[Value | None, ...], float] = {}  # by the values that the other dimensions' conditions ask for
     points: dict[str, list[Params]] = {}
     sizes: dict[str, float] = {}
     for number, values in enumerate(assignments(in_order(telling), telling, needs, fixed)):
@@ -54,7 +57,10 @@ def contenders(definition: StudyShape) -> list[Contender]:
         point = {space[name].parameter or name: value for name, value in values.items() if name in telling}
         variant = variant_of({**fixed, **point}, recipe)
         points.setdefault(variant, []).append(point)
-        sizes[variant] = sizes.get(variant, 0.0) + _size(rest, values)
+        case = tuple(values.get(parent) for parent in asked)
+        if case not in counted:
+            counted[case] = _size(rest, values)
+        sizes[variant] = sizes.get(variant, 0.0) + counted[case]
     return [Contender(variant, points[variant], sizes[variant]) for variant in sorted(points)]
 
 
@@ -100,5 +106,6 @@ def _in_turn(entered: Sequence[Contender], ordinal: int) -> Contender:
 
 def _size(rest: Space, values: Mapping[str, Value]) -> float:
     """The number of configurations of the other dimensions under these values; inf for an interval, and for many."""
-    sizes = [box.size or inf for box in islice(boxes(rest, values), MOST_BOXES + 1)]
-    return sum(sizes) if len(sizes) <= MOST_BOXES else inf
+    sizes = [box.size for box in islice(boxes(rest, values), MOST_BOXES + 1)]
+    total = sum(sizes)
+    return inf if 0 in sizes or len(sizes) > MOST_BOXES or total > LARGEST else total

@@ -61,7 +61,7 @@ def scaled(definition: StudyDefinition, scale: Scale) -> StudyDefinition:
     smaller = smaller.model_copy(update={"budget": budget})
     if smaller.is_race and smaller.trials < len(contenders(smaller)):
         smaller = smaller.model_copy(update={"search": "free"})
-    left = "; ".join(_left(definition, smaller))
+    left = "; ".join(_left(definition, smaller, scale))
     if not left:
         return definition
     description = f"Scaled down to {left}. {definition.description}".strip()[:LONGEST_DESCRIPTION]
@@ -93,7 +93,7 @@ def _least(value: int | None, limit: int | None) -> int | None:
     return min((number for number in (value, limit) if number is not None), default=None)
 
 
-def _left(whole: StudyDefinition, smaller: StudyDefinition) -> Iterator[str]:
+def _left(whole: StudyDefinition, smaller: StudyDefinition, scale: Scale) -> Iterator[str]:
     """The size of everything that became smaller, in words."""
     counts = (
         (whole.task.epochs, smaller.task.epochs, "epochs"),
@@ -106,9 +106,12 @@ def _left(whole: StudyDefinition, smaller: StudyDefinition) -> Iterator[str]:
         yield f"{smaller.task.train_size:,} training samples"
     if smaller.task.options != whole.task.options:
         yield f"{smaller.task.options['val_size']:,} validation samples"
-    before, after = (variants_of(d.search_space, d.fixed) for d in (whole, smaller))
-    if len(after) < len(before):
-        yield f"the variants {', '.join(after)}"
+    if smaller.search != whole.search:
+        yield f"a {smaller.search} search"
+    if scale.variants is not None:
+        before, after = (variants_of(d.search_space, d.fixed) for d in (whole, smaller))
+        if len(after) < len(before):
+            yield f"the variants {', '.join(after)}"
     for parameter, name in (("drop_rate", "rates"), ("units", "units")):
         fewer = numbers(smaller.search_space, parameter)
         if fewer != numbers(whole.search_space, parameter):

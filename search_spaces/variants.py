@@ -1,6 +1,7 @@
 """The variants that a study searches, and the same study with some of them."""
 
 from collections.abc import Collection, Mapping
+from itertools import islice
 
 from search_spaces.conditions import Space, in_order
 from search_spaces.dimensions import Dimension, Value
@@ -17,8 +18,8 @@ VARIANT_PARAMETERS = (
     *(name for name, option in OPTIONS.items() if option.label),
 )
 
-
 SCHEDULE = "drop_rate_schedule"
+MOST_POINTS = 20_000
 
 
 def telling_in(space: Space) -> tuple[str, ...]:
@@ -35,12 +36,19 @@ def variants_of(space: Space, fixed: Mapping[str, Value], telling: Collection[st
     """Every variant (see `variant_of`) in the space, each with parameters that give it.
 
     `telling` are those of `telling_in`, or of the space that this is a part of.
+
+    Raises:
+        CannotNarrow: the dimensions that tell variants apart have more than MOST_POINTS combinations.
     """
     telling = telling_in(space) if telling is None else telling
     needed = needed_dimensions(space, telling)
     part = {name: dimension for name, dimension in space.items() if name in needed}
-    points = [{**fixed, **box.point(index)} for box in boxes(part, fixed) for index in range(box.size)]
-    return {variant_of(point, telling): point for point in points}
+    points = ({**fixed, **box.point(index)} for box in boxes(part, fixed) for index in range(box.size))
+    found = {variant_of(point, telling): point for point in islice(points, MOST_POINTS)}
+    if next(points, None) is not None:
+        what = ", ".join(sorted(needed))
+        raise CannotNarrow(f"{what} must have at most {MOST_POINTS:,} combinations to choose variants from, got more")
+    return found
 
 
 def needed_dimensions(space: Space, telling: Collection[str]) -> set[str]:

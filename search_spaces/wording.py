@@ -86,7 +86,7 @@ def reworded(error: ErrorDetails) -> Problem:
     kind, value = error["type"], error["input"]
     if kind in SPECIAL:
         return SPECIAL[kind](error)
-    hint = text_hint(value) if kind in ("float_type", "int_type") else ""
+    hint = text_hint(value, whole=kind == "int_type") if kind in ("float_type", "int_type") else ""
     return Problem.at(path_of(error["loc"]), f"{rule_of(error)}, got {shown(value)}{hint}")
 
 

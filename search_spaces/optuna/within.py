@@ -28,7 +28,7 @@ class WithinVariant(BaseSampler):
     """
 
     def __init__(self, base: BaseSampler, definition: StudyShape) -> None:
-        self._base, self._definition = base, definition
+        self._base, self._tell = base, Telling(definition)
 
     def reseed_rng(self) -> None:
         self._base.reseed_rng()
@@ -53,10 +53,8 @@ class WithinVariant(BaseSampler):
         self._base.after_trial(self._own(study, trial), trial, state, values)
 
     def _own(self, study: Study, trial: FrozenTrial) -> Study:
-        given = given_to(trial)
-        tell = Telling(self._definition)
-        variant = tell(trial)
-        return seen(study, lambda trials: (_without(each, given) for each in trials if tell(each) == variant))
+        given, variant = given_to(trial), self._tell(trial)
+        return seen(study, lambda trials: (_without(each, given) for each in trials if self._tell(each) == variant))
 
 
 class WithinVariantPruner(BasePruner):

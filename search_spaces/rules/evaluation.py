@@ -38,7 +38,7 @@ def task_offers_the_sets(definition: StudyShape) -> Iterator[Problem]:
         return
     known = BUILT_IN_TASKS[task.name].out_of_distribution
     for number, name in enumerate(definition.evaluation.out_of_distribution):
-        if name not in known:
+        if name not in known and name not in SPLITS:
             close = get_close_matches(name, known, n=1)
             offered = f"did you mean {close[0]}?" if close else listed(known) or "none: leave the list empty"
             rule = f"must be a set that {task.name} offers ({offered}), got {shown(name)}"

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 
-from search_spaces.conditions import is_unconditional
 from search_spaces.dimensions import CategoricalDimension, Dimension
+from search_spaces.parameters import MEASURED
 from search_spaces.part import by_name
 from search_spaces.problems import Problem, listed, shown
 from search_spaces.pruners import PRUNERS, PrunerPart
-from search_spaces.race import contenders
+from search_spaces.race import MOST_POINTS, contenders
 from search_spaces.samplers import SAMPLERS, SamplerPart
 from search_spaces.samplers.sampler import Models
 from search_spaces.shape import StudyShape
+from search_spaces.variants import VARIANT_PARAMETERS, telling_in
 
 Strategy = SamplerPart | PrunerPart
 
@@ -20,6 +21,19 @@ def objectives_differ(definition: StudyShape) -> Iterator[Problem]:
     for number, metric in enumerate(metrics):
         if metric in metrics[:number]:
             yield Problem.at(f"objectives[{number}].metric", f"is an objective already, got {shown(metric)}")
+
+
+def objectives_are_measured(definition: StudyShape) -> Iterator[Problem]:
+    """A trial without the figure after some epoch would fail."""
+    if not definition.task.is_built_in:
+        return  # an own task may give a metric such a name
+    for number, objective in enumerate(definition.objectives):
+        parameter = MEASURED.get(objective.metric)
+        is_measured = definition.fixed.get(parameter or "", 0)
+        if parameter is None or is_measured == 1 or (is_measured and parameter != "curvature_every"):
+            continue
+        rule = f"needs fixed.{parameter}: 1, which measures it after every epoch"
+        yield Problem.at(f"objectives[{number}].metric", f"{rule}, got {shown(objective.metric)}")
 
 
 def sampler_takes_several_objectives(definition: StudyShape) -> Iterator[Problem]:
@@ -86,20 +100,29 @@ def modelled(dimension: Dimension, models: Models, definition: StudyShape) -> bo
     if models == "numeric" and isinstance(dimension, CategoricalDimension):
         return False
     single = dimension.values is not None and len(dimension.values) == 1
-    return not single and is_unconditional(dimension, definition.fixed)
+    return not single and all(parent in definition.fixed or _is_given(parent, definition) for parent in dimension.when)
+
+
+def _is_given(parent: str, definition: StudyShape) -> bool:
+    """Whether the sampler meets one value of it only: that of its variant, in a race."""
+    dimension = definition.search_space.get(parent)
+    if dimension is None or not definition.is_race:
+        return False
+    return (dimension.parameter or parent) in (*VARIANT_PARAMETERS, *telling_in(definition.search_space))
 
 
 def patience_needs_no_order(definition: StudyShape) -> Iterator[Problem]:
     """Patience counts results as they come, which differs between fleets."""
     if definition.budget.patience is not None and definition.sampler.lag is not None:
-        yield Problem.at("budget.patience", f"must be left out with sampler.lag, got {definition.budget.patience}")
+        rule = "must be left out with sampler.lag: it counts results as they come, which differs between fleets"
+        yield Problem.at("budget.patience", f"{rule}, got {definition.budget.patience}")
 
 
 def race_is_possible(definition: StudyShape) -> Iterator[Problem]:
     if definition.search == "free":
         return
     if definition.sampler.visits_grid:
-        rule = "must be left out with the grid sampler, which trains every configuration"
+        rule = 'must be "free" or left out with the grid sampler, which trains every configuration'
         yield Problem.at("search", f"{rule}, got {shown(definition.search)}")
 
 
@@ -113,9 +136,8 @@ def race_has_a_trial_for_every_variant(definition: StudyShape) -> Iterator[Probl
         return
     variants, trials = len(contenders(definition)), definition.trials
     if not variants:
-        yield Problem.at(
-            "search", f'has too many variants to deal trials to, got "{definition.search}": set it to free'
-        )
+        rule = f"needs at most {MOST_POINTS:,} combinations of the dimensions that tell variants apart"
+        yield Problem.at("search", f"{rule}, got more: set it to free, or give them fewer values or a condition (when)")
     if trials < variants:
         rule = f"must be at least {variants}, one for each variant of the {definition.search}, got {trials}"
         yield Problem.at("budget.trials", f"{rule}: raise it, or set search to free")
@@ -123,6 +145,7 @@ def race_has_a_trial_for_every_variant(definition: StudyShape) -> Iterator[Probl
 
 RULES = (
     objectives_differ,
+    objectives_are_measured,
     sampler_takes_several_objectives,
     pruner_takes_several_objectives,
     patience_needs_one_objective,

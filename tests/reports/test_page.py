@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import html
 import json
 import re
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import plotly.graph_objects as go
 import pytest
 
+from search_spaces import parse_definition
 from service.reports import Results, html_report
 from service.reports.sections import charts_of
 from service.storage.records import CurvePoint, TrialRecord
@@ -16,6 +18,7 @@ from service.storage.states import RunState, StudyState
 from tests.reports.reading import Page
 from tests.reports.samples import curve_of, params_of, searched, study_of, trial_of
 from tests.reports.test_markup import EVIL
+from tests.search_spaces.studies import categorical, real
 
 TWO = [{"metric": "val_loss"}, {"metric": "val_accuracy", "direction": "maximize"}]
 
@@ -133,3 +136,23 @@ def test_the_warning_stands_beside_the_papers_protocol() -> None:
     assert "This protocol proves nothing" in text
     assert "Kendall's W" in text
     assert "The best record of each variant beside the paper's" in text
+
+
+@pytest.mark.parametrize("search", ["race", "free"])
+def test_the_definition_on_the_page_can_be_submitted_and_gives_the_same_study(search: str) -> None:
+    parts = {
+        "search_space": {"regularizer": categorical("dropout", "none"), "drop_rate": real(0.1, 0.5)},
+        "search": search,
+        "budget": {"trials": 8},
+        "seed": 0,
+        "sampler": {"name": "tpe", "lag": 4, "seed": 3},
+        "pruner": {"name": "median"},
+    }
+    study = study_of([], **parts)
+    page = html_report(Results(study, [], {}))
+    written = re.search(r"<pre><code>(.*?)</code>", page, re.DOTALL)
+    assert written is not None
+    assert parse_definition(json.loads(html.unescape(written.group(1)))) == study.definition
+    text = re.sub(r"\s+", " ", Page(page).text)
+    assert ("Trials dealt by race" in text) == (search == "race")
+    assert "tpe, seed 3, lag 4" in text

@@ -69,6 +69,10 @@ SHAPES: list[tuple[dict[Any, Any], str]] = [
         "search_space.learning_rate.low must be a "
         'number, got "1e-3" (that is text: write 0.001 without quotes and with a point)',
     ),
+    (
+        raw(sampler={"name": "tpe", "lag": "3"}),
+        'sampler.lag must be a whole number, got "3" (that is text: write 3 without quotes)',
+    ),
     (space(units=whole(1, 2.0)), "search_space.units.high must be a whole number, got 2.0"),  # type: ignore[arg-type]
     (
         space(**{"a b": whole(1, 2)}),

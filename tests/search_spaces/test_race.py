@@ -7,10 +7,12 @@ import optuna
 import pytest
 
 from search_spaces import InvalidDefinition, StudyDefinition, StudyShape, load_preset, parse_definition, preset_names
+from search_spaces import race as search_race
+from search_spaces.grids import boxes
 from search_spaces.optuna import build_pruner, build_sampler, given_params, suggest
 from search_spaces.optuna.within import WithinVariant, WithinVariantPruner
 from search_spaces.race import Contender, Standing, contenders, next_variant
-from tests.search_spaces.studies import categorical, own, real, study
+from tests.search_spaces.studies import categorical, own, raw, real, study, whole
 
 REGULARIZERS = categorical("none", "dropout", "dropconnect", "pernodedrop")
 RATE = real(0.0, 0.9, step=0.1, when={"regularizer": ["dropout", "dropconnect", "pernodedrop"]})
@@ -127,7 +129,7 @@ def test_a_phase_keeps_the_best_share_of_the_variants() -> None:
     ("changes", "line"),
     [
         ({"sampler": {"name": "grid"}, "budget": None, "search_space": {"regularizer": REGULARIZERS}},
-         'search must be left out with the grid sampler, which trains every configuration, got "race"'),
+         'search must be "free" or left out with the grid sampler, which trains every configuration, got "race"'),
         ({"budget": {"trials": 3}},
          "budget.trials must be at least 4, one for each variant of the race, got 3: raise it, or set search to free"),
     ],
@@ -204,3 +206,35 @@ def test_a_study_of_ever_so_many_variants_is_no_race() -> None:
     definition = parse_definition(own({**many, "regularizer": last}, budget={"trials": 10_000}))
     assert contenders(definition) == []
     assert definition.search == "free"
+
+
+def test_more_configurations_than_a_float_holds_are_as_good_as_no_number() -> None:
+    space = {"regularizer": categorical("none", "dropout"), **{f"x{n}": whole(-(2**53), 2**53) for n in range(20)}}
+    found = contenders(parse_definition(own(space, budget={"trials": 10})))
+    assert {contender.size for contender in found} == {math.inf}
+
+
+def test_variants_by_the_hundred_with_many_conditions_are_counted_in_no_time() -> None:
+    """The other dimensions are counted once for each case of their conditions, not for each of 901 variants."""
+    space = {
+        "regularizer": categorical("pernodedrop", "dropout"),
+        "mask_groups": whole(1, 900, when={"regularizer": "pernodedrop"}),
+        "parent": categorical(*range(90)),
+        **{f"child{number}": real(0.0, 1.0, when={"parent": list(range(80))}) for number in range(50)},
+    }
+    seen: list[object] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search_race, "boxes", lambda *space: seen.append(space) or boxes(*space))
+        definition = parse_definition(own(space, search="race", budget={"trials": 2000}))
+    assert definition.search == "race"
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize("search", ["race", "free", None])
+@pytest.mark.parametrize("sampler", ["cmaes", "gp"])
+def test_a_completed_definition_is_taken_again_as_it_is(search: str | None, sampler: str) -> None:
+    """The command line completes a definition and sends it; the rules of a sampler must hold for both."""
+    space = {"regularizer": categorical("none", "dropout"), "drop_rate": real(0.1, 0.9)}
+    definition = parse_definition(raw(search_space=space, sampler={"name": sampler}, search=search))
+    assert parse_definition(definition.model_dump(mode="json")) == definition
+    assert bool(definition.search_space["drop_rate"].when) == definition.is_race  # else the sampler would not model it

@@ -62,3 +62,28 @@ def test_a_range_that_never_meets_the_regularizer_is_taken() -> None:
             "few": real(0.0, 0.8, parameter="drop_rate", when={"regularizer": "masksembles"}),
         }
     )
+
+
+RECURRENT = {"name": "digits", "options": {"backbone": "gru"}}
+MODES = {"regularizer": categorical("dropout", "pernodedrop"), "mask_mode": categorical("fixed", "dynamic")}
+
+
+def test_a_correlation_that_meets_a_fixed_mask_is_refused() -> None:
+    rule = (
+        'time_correlation cannot be combined with mask_mode "fixed", whose one mask all positions share: search it '
+        "under when: {mask_mode: dynamic}, or fix mask_mode to dynamic"
+    )
+    with pytest.raises(InvalidDefinition) as refused:
+        study(task=RECURRENT, search_space={**MODES, "time_correlation": real(0.0, 1.0)})
+    assert str(refused.value) == f"search_space.{rule}"
+    with pytest.raises(InvalidDefinition) as refused:
+        study(task=RECURRENT, search_space=MODES, fixed={"time_correlation": 0.5})
+    assert str(refused.value) == f"fixed.{rule}"
+    with pytest.raises(InvalidDefinition, match=r"^fixed.mask_groups cannot .* whose one mask all samples share"):
+        study(search_space=MODES, fixed={"mask_groups": 4})
+
+
+def test_a_correlation_that_never_meets_a_fixed_mask_is_taken() -> None:
+    correlation = real(0.0, 1.0, when={"mask_mode": "dynamic"})
+    study(task=RECURRENT, search_space={**MODES, "time_correlation": correlation})
+    study(task=RECURRENT, search_space={**MODES, "time_correlation": categorical(0, 1)})  # fresh masks, or shared ones

@@ -209,6 +209,29 @@ STRATEGIES = [
         raw(objectives=[{"metric": "val_loss"}, {"metric": "val_accuracy"}], budget={"trials": 9, "patience": 3}),
         "budget.patience must be left out with several objectives, got 3",
     ),
+    (
+        raw(sampler={"name": "tpe", "lag": 2}, budget={"trials": 9, "patience": 3}),
+        "budget.patience must be left out with sampler.lag: it counts results as they come, which differs between "
+        "fleets, got 3",
+    ),
+    (
+        raw(objectives=[{"metric": "train_hessian_top"}], fixed={"curvature_every": 2}),
+        "objectives[0].metric needs fixed.curvature_every: 1, which measures it after every epoch, got "
+        '"train_hessian_top"',
+    ),
+    (
+        raw(objectives=[{"metric": "train_mask_noise"}]),
+        "objectives[0].metric needs fixed.mask_noise_pairs: 1, which measures it after every epoch, got "
+        '"train_mask_noise"',
+    ),
+    (
+        raw(
+            search="race",
+            search_space={"regularizer": categorical("dropout", "pernodedrop"), "mask_groups": whole(1, 1_048_576)},
+        ),
+        "search needs at most 1,000 combinations of the dimensions that tell variants apart, got more: set it to free, "
+        "or give them fewer values or a condition (when)",
+    ),
     (raw(pruner={"name": "hyperband", "min_epochs": 9}), "pruner.min_epochs must be at most task.epochs (8), got 9"),
     (
         raw(pruner={"name": "successive_halving", "min_epochs": 9}),
@@ -283,6 +306,8 @@ VALID = [
         search_space={"stir_type": categorical("gaussian", when={"regularizer": ["dropconnect", "pernodedrop"]})},
     ),
     raw(objectives=[{"metric": "val_loss"}, {"metric": "val_accuracy", "direction": "maximize"}]),
+    raw(objectives=[{"metric": "train_hessian_top"}], fixed={"curvature_every": 1}),
+    raw(objectives=[{"metric": "train_mask_noise"}], fixed={"mask_noise_pairs": 4}),
     raw(pruner={"name": "wilcoxon"}, repeats=2),
     grid_of(x=whole(1, 1000), y=whole(1, 1000)),
     raw(search_space={}, sampler={"name": "grid"}, budget=None),

@@ -197,3 +197,17 @@ def test_a_named_scale_leaves_rates_alone_that_cannot_all_be_kept() -> None:
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     with pytest.raises(InvalidScale, match="must be small, medium, full or key=value, got 'tiny'"):
         named_scale("tiny", small())
+
+
+def test_a_study_of_a_million_variants_is_scaled_but_not_by_variants() -> None:
+    space = {"regularizer": categorical("dropout", "pernodedrop"), "mask_groups": whole(1, 1_048_576)}
+    whole_study = parse_definition(raw(search_space=space))
+    assert scaled(whole_study, Scale(epochs=2)).task.epochs == 2
+    with pytest.raises(InvalidScale, match=r"^mask_groups, regularizer must have at most 20,000 combinations"):
+        scaled(whole_study, Scale(variants=["dropout"]))
+
+
+def test_a_race_with_too_few_trials_for_its_variants_says_that_it_is_free() -> None:
+    space = {"regularizer": categorical("none", "dropout", "dropconnect")}
+    smaller = scaled(parse_definition(raw(search_space=space, search="race")), Scale(trials=2))
+    assert smaller.description == "Scaled down to 2 of 10 runs; a free search."

@@ -82,6 +82,13 @@ def test_an_order_in_the_moment_of_the_last_end_confirms_once(db: Database, firs
     assert studies.get(db, "found").confirmation["waiting"] == 1
 
 
+def test_a_study_whose_trials_all_failed_has_nothing_to_confirm(db: Database) -> None:
+    studies.create(db, make_definition("found", trials=1))
+    holding.finish(db, claimed(db), RunState.FAILED, reason="no data", tell=nothing)
+    with pytest.raises(NotConfirmable, match="none of its trials is complete: extend it, or mend what makes them fail"):
+        extension.confirm(db, "found", ONCE)
+
+
 def test_several_objectives_are_not_confirmed(db: Database) -> None:
     objectives = [{"metric": "val_loss"}, {"metric": "val_accuracy", "direction": "maximize"}]
     studies.create(db, make_definition("found", trials=2, objectives=objectives, sampler={"name": "random"}))

@@ -109,7 +109,7 @@ class Agent:
                 lease = self._next(rounds)
                 if lease is None and claiming.is_held_up(self._db):
                     self._seat.idle()
-                    self._rest(min(self._options.poll, NAP_S))
+                    self._rest(min(self._options.poll, NAP_S) + CROWDED_S * self._db.is_crowded())
                     continue
                 if lease is None and self._options.exit_when_idle:
                     rounds.sweep()

@@ -4,25 +4,13 @@ import torch
 from torch import Tensor
 
 from pernodedrop.hessian import Hessian, gradient_moments
+from search_spaces.parameters import MEASURED
 from workers.tasks.seams import Inputs
 from workers.training.batches import batches
 from workers.training.figures import step_loss
 from workers.training.meter import Meter
 
-FIGURES = frozenset(
-    {
-        "train_hessian_trace",
-        "train_hessian_trace_error",
-        "train_hessian_top",
-        "train_hessian_top_residual",
-        "train_hessian_bottom",
-        "train_hessian_bottom_residual",
-        "train_weighted_hessian",
-        "train_weighted_hessian_error",
-        "train_gradient_noise",
-        "train_mean_gradient_square",
-    }
-)
+FIGURES = frozenset(name for name, parameter in MEASURED.items() if parameter == "curvature_every")
 AT_ONCE = 128  # samples
 
 

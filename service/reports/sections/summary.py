@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 from search_spaces import Confirmation, StudyShape
 from service.reports.found.confirmed import confirmation_of
@@ -45,7 +46,7 @@ def _partly(results: Results) -> list[str]:
 
 def definition(results: Results) -> Html:
     """The definition as it was submitted, to run it again."""
-    written = json.dumps(results.study.definition.model_dump(mode="json", exclude_defaults=True), indent=2)
+    written = json.dumps(_submittable(results.study.definition), indent=2)
     return section(
         "Definition",
         element(
@@ -54,6 +55,17 @@ def definition(results: Results) -> Html:
             element("pre", element("code", written)),
         ),
     )
+
+
+def _submittable(study: StudyShape) -> dict[str, Any]:
+    """The definition without its defaults, except for those that a definition without them would not get."""
+    said = study.model_dump(mode="json", exclude_defaults=True) | {"search": study.search, "seed": study.seed}
+    for name, dimension in study.search_space.items():
+        said["search_space"][name] = {"type": dimension.type, **said["search_space"][name]}
+    for name, part in (("sampler", study.sampler), ("pruner", study.pruner)):
+        if name in said:
+            said[name] = {"name": part.name, **said[name]}
+    return said
 
 
 def _asked(results: Results) -> Html:
@@ -68,7 +80,8 @@ def _asked(results: Results) -> Html:
         (
             ("Task", ", ".join(task)),
             ("Objective", "; ".join(f"{o.direction} {o.metric}" for o in definition.objectives)),
-            ("Sampler", f"{definition.sampler.name}, seed {definition.search_seed}"),
+            ("Sampler", _sampler(definition)),
+            *((("Trials dealt by", definition.search),) if definition.is_race else ()),
             ("Pruner", definition.pruner.name),
             ("Seeds", _seeds(definition)),
             ("Confirmation", _confirmation(definition.confirmation)),
@@ -76,6 +89,12 @@ def _asked(results: Results) -> Html:
             ("Finished", moment(study.finished_at)),
         )
     )
+
+
+def _sampler(definition: StudyShape) -> str:
+    lag = definition.sampler.lag
+    ordered = "" if lag is None else f", lag {lag}"
+    return f"{definition.sampler.name}, seed {definition.search_seed}{ordered}"
 
 
 def _seeds(definition: StudyShape) -> str:

@@ -100,4 +100,5 @@ def _ending(row: sa.Row[Any], attempts: Sequence[Attempt]) -> tuple[RunState, st
     holders = ", ".join(
         f"{one.worker} at {one.started_at:%Y-%m-%d %H:%M:%S}" for one in attempts if one.state != preempted
     )
-    return RunState.FAILED, f"its worker was lost {row.attempts} times (retries used up): {holders}"
+    times = "once" if row.attempts == 1 else f"{row.attempts} times"
+    return RunState.FAILED, f"its worker was lost {times} (retries used up): {holders}"

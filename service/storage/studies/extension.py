@@ -34,6 +34,9 @@ _CONFIRM = sa.text(
     WHERE id = :study
     """
 )
+_IS_FOUND = sa.text(
+    "SELECT EXISTS (SELECT FROM fleet.runs WHERE study_id = :study AND stage = 'search' AND state = 'complete')"
+)
 _IS_CONFIRMED = sa.text("SELECT EXISTS (SELECT FROM fleet.runs WHERE study_id = :study AND stage = 'confirmation')")
 
 
@@ -74,8 +77,8 @@ def confirm(db: Database, name: str, wanted: Confirmation) -> StudyRecord:
 
     Raises:
         UnknownStudy: there is none of this name.
-        NotConfirmable: the study has several objectives or was stopped, no configuration is left, or others were
-            confirmed under another number of seeds and could not be compared.
+        NotConfirmable: the study has several objectives or was stopped, no trial is complete, no configuration is left,
+            or others were confirmed under another number of seeds and could not be compared.
     """
     with db.engine.begin() as connection:
         row = _locked(connection, name)
@@ -89,6 +92,8 @@ def confirm(db: Database, name: str, wanted: Confirmation) -> StudyRecord:
             _refuse_unless_comparable(name, Confirmation(**present), whole)
         connection.execute(_CONFIRM, {"study": row.id, "confirmation": whole.model_dump_json()})
         if row.finished_at is not None and not confirmation.schedule(connection, row.id):
+            if not connection.execute(_IS_FOUND, {"study": row.id}).scalar_one():
+                raise NotConfirmable(name, "none of its trials is complete: extend it, or mend what makes them fail")
             raise NotConfirmable(name, "none of its complete configurations is left to confirm: ask for a larger top")
     return studies.get(db, name)
 
