@@ -9,13 +9,10 @@ from search_spaces import BUILT_IN_TASKS, InvalidDefinition, parse_definition
 from search_spaces.parameters import PARAMETERS as KNOWN
 from search_spaces.problems import listed
 from tests.search_spaces.broken_shapes import SHAPES
+from tests.search_spaces.broken_strategies import STRATEGIES, grid_of
 from tests.search_spaces.studies import categorical, own, raw, real, space, whole
 
 PERNODEDROP = {"regularizer": categorical("dropout", "pernodedrop")}
-
-
-def grid_of(**dimensions: Any) -> dict[str, Any]:
-    return own(dimensions, sampler={"name": "grid"}, budget=None)
 
 
 RANGES = [
@@ -192,74 +189,6 @@ CONDITIONS = [
             }
         ),
         "search_space.y sets the same parameter as x: only the ranges may differ, not type, log or choices",
-    ),
-]
-
-STRATEGIES = [
-    (raw(objectives=[{"metric": "val_loss"}] * 2), 'objectives[1].metric is an objective already, got "val_loss"'),
-    (
-        raw(objectives=[{"metric": "val_loss"}, {"metric": "val_accuracy"}], sampler={"name": "cmaes"}),
-        'sampler.name must be "tpe", "random", "grid", "qmc" or "nsgaii" with several objectives, got "cmaes"',
-    ),
-    (
-        raw(objectives=[{"metric": "val_loss"}, {"metric": "val_accuracy"}], pruner={"name": "median"}),
-        'pruner.name must be "none" with several objectives, got "median"',
-    ),
-    (
-        raw(objectives=[{"metric": "val_loss"}, {"metric": "val_accuracy"}], budget={"trials": 9, "patience": 3}),
-        "budget.patience must be left out with several objectives, got 3",
-    ),
-    (
-        raw(sampler={"name": "tpe", "lag": 2}, budget={"trials": 9, "patience": 3}),
-        "budget.patience must be left out with sampler.lag: it counts results as they come, which differs between "
-        "fleets, got 3",
-    ),
-    (
-        raw(objectives=[{"metric": "train_hessian_top"}], fixed={"curvature_every": 2}),
-        "objectives[0].metric needs fixed.curvature_every: 1, which measures it after every epoch, got "
-        '"train_hessian_top"',
-    ),
-    (
-        raw(objectives=[{"metric": "train_mask_noise"}]),
-        "objectives[0].metric needs fixed.mask_noise_pairs: 1, which measures it after every epoch, got "
-        '"train_mask_noise"',
-    ),
-    (
-        raw(
-            search="race",
-            search_space={"regularizer": categorical("dropout", "pernodedrop"), "mask_groups": whole(1, 1_048_576)},
-        ),
-        "search needs at most 1,000 combinations of the dimensions that tell variants apart, got more: set it to free, "
-        "or give them fewer values or a condition (when)",
-    ),
-    (raw(pruner={"name": "hyperband", "min_epochs": 9}), "pruner.min_epochs must be at most task.epochs (8), got 9"),
-    (
-        raw(pruner={"name": "successive_halving", "min_epochs": 9}),
-        "pruner.min_epochs must be at most task.epochs (8), got 9",
-    ),
-    (raw(pruner={"name": "wilcoxon"}), "repeats must be at least 2 with the wilcoxon pruner, got 1"),
-    (
-        raw(sampler={"name": "tpe", "multivariate": False}),
-        "sampler.group must be false where multivariate is false, got true",
-    ),
-    (raw(budget=None), "budget.trials is missing: the tpe sampler has no end of its own (only the grid has)"),
-    (
-        own({"x": categorical("a", "b"), "y": real(0, 1, when={"x": "a"}), "z": real(1, 1)}, sampler={"name": "cmaes"}),
-        "search_space must hold a numeric dimension without a condition and with more than one value for the cmaes "
-        "sampler",
-    ),
-    (
-        own({"x": categorical("a")}, sampler={"name": "gp"}),
-        "search_space must hold a dimension without a condition and with more than one value for the gp sampler",
-    ),
-    (grid_of(x=real(0, 1)), "search_space.x.step is missing: the grid sampler needs finitely many values"),
-    (
-        grid_of(x=whole(1, 1001), y=whole(1, 1000)),
-        "search_space must have at most 1,000,000 combinations for the grid sampler",
-    ),
-    (
-        grid_of(**{f"x{n}": categorical(0, 1) for n in range(15)}, y=whole(1, 1, when={f"x{n}": 0 for n in range(15)})),
-        "search_space must have at most 20,000 combinations of dimensions that others depend on",
     ),
 ]
 
