@@ -32,6 +32,7 @@ class Standing:
     """What a variant has had so far."""
 
     trials: int = 0  # of any state
+    tried: int = 0  # different configurations among them
     best: float = inf  # the least cost of its complete trials
 
 
@@ -85,8 +86,8 @@ def next_variant(
     standing = {each.variant: standings.get(each.variant, Standing()) for each in entered}
     ranked = sorted(entered, key=lambda each: standing[each.variant].best)
     alive = ranked[: max(1, ceil(share * len(ranked)))]
-    open_ = [each for each in alive if standing[each.variant].trials < each.size]
-    open_ = open_ or [each for each in ranked if standing[each.variant].trials < each.size] or alive
+    open_ = [each for each in alive if standing[each.variant].tried < each.size]
+    open_ = open_ or [each for each in ranked if standing[each.variant].tried < each.size] or alive
     return min(open_, key=lambda each: standing[each.variant].trials)
 
 

@@ -1,6 +1,7 @@
 """Every variant has a search of its own: its sampler and its pruner know its trials alone."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from typing import Any
 
 from optuna import Study
@@ -103,15 +104,21 @@ def given_params(study: Study, definition: StudyShape, ordinal: int) -> Mapping[
 
 def _standings(trials: Iterable[FrozenTrial], tell: Telling, definition: StudyShape) -> dict[str, Standing]:
     cost = definition.objectives[0].cost
-    found: dict[str, Standing] = {}
+    of_variant: dict[str, list[FrozenTrial]] = {}
     for trial in trials:
-        variant = tell(trial)
-        before = found.get(variant, Standing())
-        best = before.best
-        if trial.state is TrialState.COMPLETE and trial.values:
-            best = min(best, cost(trial.values[0]))
-        found[variant] = Standing(before.trials + 1, best)
-    return found
+        of_variant.setdefault(tell(trial), []).append(trial)
+    return {
+        variant: Standing(
+            trials=len(own),
+            tried=len({tuple(sorted(each.params.items())) for each in own}),
+            best=min((cost(each.values[0]) for each in own if _is_complete(each)), default=inf),
+        )
+        for variant, own in of_variant.items()
+    }
+
+
+def _is_complete(trial: FrozenTrial) -> bool:
+    return trial.state is TrialState.COMPLETE and bool(trial.values)
 
 
 def _without(trial: FrozenTrial, names: Mapping[str, Any]) -> FrozenTrial:

@@ -28,7 +28,9 @@ def examinations(name: StudyName) -> None:
     with client_here() as client:
         found = list(client.examinations(name))
     if not found:
-        raise Failure(f"study {name!r} has no examinations: its definition needs an evaluation, and a confirmed run")
+        raise Failure(
+            f"study {name!r} has no examinations yet: they come with the confirmation, if it has an evaluation"
+        )
     console_here().print(examinations_table(found))
 
 

@@ -117,10 +117,10 @@ def test_a_trial_is_pruned_against_its_own_variant_alone() -> None:
 
 def test_a_phase_keeps_the_best_share_of_the_variants() -> None:
     entered = [Contender(name, [{}], math.inf) for name in "abcdefgh"]
-    standings = {name: Standing(5, float(place)) for place, name in enumerate("hgfedcba")}
+    standings = {name: Standing(5, 5, float(place)) for place, name in enumerate("hgfedcba")}
     second = next_variant("race", entered, standings, ordinal=45, trials=100)
     assert second.variant in "hgfe"
-    assert next_variant("race", entered, {**standings, "h": Standing(6, 0.0)}, ordinal=75, trials=100).variant == "g"
+    assert next_variant("race", entered, {**standings, "h": Standing(6, 6, 0.0)}, ordinal=75, trials=100).variant == "g"
     none = next_variant("race", entered, {}, ordinal=45, trials=100)  # no result yet
     assert none in entered
 

@@ -72,13 +72,22 @@ def _table(results: Results) -> Html:
     return table([*header, "Trial", "Complete", "Pruned"], map(cells, results.ranking), words=3)
 
 
+# What the way to search did to the variants' chances.
+CHANCES = {
+    "free": "A sampler that favours a variant gives it more chances.",
+    "race": "The trials were dealt by a race: all variants got a share, then those that were ahead got the rest.",
+    "fair": "All variants got equally many trials, as far as they have configurations.",
+}
+
+
 def _how(results: Results) -> Html:
     failed = sum(trial.state is RunState.FAILED for trial in results.trials)
     several = len(results.study.definition.objectives) > 1
     return note(
         "Ranked by the best complete trial"
         + (" (by non-dominated fronts, then by the first objective)" if several else "")
-        + f". The best of many trials is partly luck; the mean of a variant's top {TOP} is less so, and a sampler "
-        "that favours a variant gives it more chances. The sections below say which differences are real."
+        + f". The best of many trials is partly luck; the mean of a variant's top {TOP} is less so. "
+        + CHANCES[results.study.definition.search]
+        + " The sections below say which differences are real."
         + (f" {failed} failed trials are listed at the end." if failed else "")
     )

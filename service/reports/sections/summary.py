@@ -9,7 +9,7 @@ from service.reports.found.confirmed import confirmation_of
 from service.reports.found.results import Results
 from service.reports.markup import Content, Html, element
 from service.reports.sections.section import facts, section
-from service.reports.words.winner import names
+from service.reports.words.winner import names, undecided
 from service.reports.words.wording import DASH, decimal, duration, moment, places_for, plural, setting
 from service.storage.states import FINISHED_STATES, OPEN_STATES, RunState, StudyState
 
@@ -135,7 +135,8 @@ def _winner(results: Results) -> Html | None:
     if confirmed is None or results.study.state is not StudyState.COMPLETE:
         return None
     mean = confirmed.winner.mean(confirmed.metric)
-    return _tile(decimal(mean, places_for([mean])), f"mean {confirmed.metric} of the winner", names(confirmed)[0])
+    whose = "the first, no winner yet" if undecided(confirmed) else "the winner"
+    return _tile(decimal(mean, places_for([mean])), f"mean {confirmed.metric} of {whose}", names(confirmed)[0])
 
 
 def _tile(figure: str, meaning: str, detail: Content = None) -> Html:
@@ -155,7 +156,7 @@ def _states(results: Results) -> str:
 
 def _without_result(results: Results) -> str:
     count = len(results.variants) - len(results.compared)
-    return f"{count} more without a complete trial" if count else ""
+    return f"{count} without a complete trial" if count else ""
 
 
 def _elapsed(results: Results) -> float | None:

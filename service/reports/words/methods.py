@@ -47,6 +47,7 @@ _PARTS: Mapping[str, str] = {
     "dropconnect": "The noise is DropConnect's.",
     "pernodedrop": "The noise is PerNodeDrop's.",
     r"groups(\d+)": r"A batch has \1 groups, and the samples of a group share their mask.",
+    "k1": "One mask a step.",
     r"k(\d+)": r"\1 masks a step.",
     "added_masks": "The noise that the mean has lost is added again, from further masks.",
     "added_shared_masks": "DropConnect's noise is added, from masks that the batch shares.",

@@ -53,12 +53,12 @@ def _ahead(confirmation: Confirmation) -> str:
     first, *others = names(confirmation)
     if not others:
         return f"{first} is confirmed: {figure}"
-    if _level(confirmation):
+    if undecided(confirmation):
         return f"No winner yet. {first} is ahead: {figure}"
     return f"{first} wins the confirmation: {figure}"
 
 
-def _level(confirmation: Confirmation) -> list[str]:
+def undecided(confirmation: Confirmation) -> list[str]:
     """The others that cannot be told from the first: the interval of their difference includes 0."""
     compared = zip(names(confirmation)[1:], confirmation.to_winner, strict=True)
     return [name for name, difference in compared if difference.low <= 0 <= difference.high]
@@ -66,7 +66,7 @@ def _level(confirmation: Confirmation) -> list[str]:
 
 def _certainty(confirmation: Confirmation) -> list[str]:
     """Say of each other configuration whether it can be told from the first."""
-    others, level = names(confirmation)[1:], _level(confirmation)
+    others, level = names(confirmation)[1:], undecided(confirmation)
     if not others:
         return ["Nothing else was confirmed, so nothing is compared."]
     intervals = "the simultaneous 95% intervals of the paired differences"
