@@ -15,8 +15,9 @@ run: .venv/ready ## start the stack, search the quickstart study, print the answ
 serve: .venv/ready ## start the stack and leave it running until Ctrl-C
 	$(BIN)/pernodedrop serve
 
+# Three at once on two cores: many tests wait, for workers, leases and servers.
 test: .venv/dev .venv/triton ## the whole suite, on a real Postgres of its own
-	$(BIN)/pytest -n 2 --dist loadgroup --durations=10 -m "not containers and not chaos"
+	$(BIN)/pytest -n 3 --dist loadgroup --durations=10 -m "not containers and not chaos"
 
 lint: .venv/dev ## style, types, import rules
 	$(BIN)/ruff check .

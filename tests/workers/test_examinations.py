@@ -57,11 +57,11 @@ def recorded(db: Database, study: StudyRecord, repeat: int) -> list[str]:
 def test_examinations_survive_the_death_of_the_trial_and_of_the_worker(
     db: Database, start_worker: StartWorker, tmp_path: Path
 ) -> None:
-    study = studies.create(db, examined_study("survives", seconds=0.8))
+    study = studies.create(db, examined_study("survives", seconds=0.5))
     first = start_worker("--lease", "2", "--checkpoint-every", "0.01")
-    until(lambda: len(recorded(db, study, 0)) == 3)  # the last set of the first repeat takes its time
+    until(lambda: len(recorded(db, study, 0)) >= 3)  # the last set of the first repeat takes its time
     _trial_of(first.pid).kill()
-    until(lambda: len(recorded(db, study, 1)) == 1)
+    until(lambda: len(recorded(db, study, 1)) >= 1)
     first.send_signal(signal.SIGKILL)
     first.wait(20)
     start_worker("--lease", "2", "--exit-when-idle")
@@ -101,7 +101,7 @@ def test_examinations_survive_the_death_of_the_trial_and_of_the_worker(
 
 def _trial_of(worker: int) -> psutil.Process:
     """The process that trains: the last one that was forked below the worker."""
-    return max(psutil.Process(worker).children(recursive=True), key=lambda child: child.pid)
+    return max(psutil.Process(worker).children(recursive=True), key=lambda child: child.create_time())
 
 
 def _timeless(metrics: Mapping[str, float]) -> dict[str, float]:
