@@ -1,47 +1,27 @@
 """A search in the order of its queue: what is drawn follows from the runs before it, not from who was faster."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 from optuna import Study
-from optuna.distributions import BaseDistribution
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from search_spaces.optuna.given import GIVEN
-from search_spaces.optuna.seen import changed, seen
+from search_spaces.optuna.seen import SeeingSampler, changed, seen
 
 ORDINAL = "ordinal"  # the attribute of a trial with its run's place in the study, from 0
 
 
-class OrderedSampler(BaseSampler):
+class OrderedSampler(SeeingSampler):
     """Draws for run n from the results of the runs below n - lag, and from the parameters of those in between."""
 
     def __init__(self, base: BaseSampler, lag: int) -> None:
-        self._base, self._seen_by = base, _Views(lag)
+        super().__init__(base)
+        self._seen_by = _Views(lag)
 
-    def reseed_rng(self) -> None:
-        self._base.reseed_rng()
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return self._base.infer_relative_search_space(*self._seen_by(study, trial))
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        return self._base.sample_relative(*self._seen_by(study, trial), search_space)
-
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        return self._base.sample_independent(*self._seen_by(study, trial), param_name, param_distribution)
-
-    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        self._base.before_trial(*self._seen_by(study, trial))
-
-    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
-        self._base.after_trial(*self._seen_by(study, trial), state, values)
+    def view(self, study: Study, trial: FrozenTrial) -> tuple[Study, FrozenTrial]:
+        return self._seen_by(study, trial)
 
 
 class OrderedPruner(BasePruner):

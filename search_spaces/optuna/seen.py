@@ -1,10 +1,13 @@
 """A study of which a sampler or a pruner sees a part."""
 
-from collections.abc import Callable, Container, Iterable
+from abc import abstractmethod
+from collections.abc import Callable, Container, Iterable, Sequence
 from copy import deepcopy as copied
 from typing import Any
 
 from optuna import Study
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
@@ -23,6 +26,39 @@ def seen(study: Study, selection: Selection, *, place: int | None = None) -> Stu
     if place is not None:
         part.study_name = "study"
     return part
+
+
+class SeeingSampler(BaseSampler):
+    """A sampler whose base sees a part of the study, which a subclass says in `view`."""
+
+    def __init__(self, base: BaseSampler) -> None:
+        self._base = base
+
+    @abstractmethod
+    def view(self, study: Study, trial: FrozenTrial) -> tuple[Study, FrozenTrial]:
+        """The study and the trial as the base sees them."""
+
+    def reseed_rng(self) -> None:
+        self._base.reseed_rng()
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return self._base.infer_relative_search_space(*self.view(study, trial))
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        return self._base.sample_relative(*self.view(study, trial), search_space)
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        return self._base.sample_independent(*self.view(study, trial), param_name, param_distribution)
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        self._base.before_trial(*self.view(study, trial))
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        self._base.after_trial(*self.view(study, trial), state, values)
 
 
 def changed(trial: FrozenTrial, **attributes: Any) -> FrozenTrial:

@@ -1,18 +1,17 @@
 """Every variant has a search of its own: its sampler and its pruner know its trials alone."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from math import inf
 from typing import Any
 
 from optuna import Study
-from optuna.distributions import BaseDistribution
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from search_spaces.optuna.given import given_to
 from search_spaces.optuna.ordered import past
-from search_spaces.optuna.seen import changed, seen
+from search_spaces.optuna.seen import SeeingSampler, changed, seen
 from search_spaces.race import Standing, contenders, next_variant
 from search_spaces.resolution import fixed_params, recorded_params
 from search_spaces.shape import StudyShape
@@ -22,40 +21,20 @@ from search_spaces.variants import telling_in
 FEWEST_COMPLETE = 2  # trials of a variant, before one of it is pruned
 
 
-class WithinVariant(BaseSampler):
+class WithinVariant(SeeingSampler):
     """Draws what is left open of a trial whose variant is given, from the variant's own trials.
 
     The dimensions that make the variant are hidden: they have one value there.
     """
 
     def __init__(self, base: BaseSampler, definition: StudyShape) -> None:
-        self._base, self._tell = base, Telling(definition)
+        super().__init__(base)
+        self._tell = Telling(definition)
 
-    def reseed_rng(self) -> None:
-        self._base.reseed_rng()
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return self._base.infer_relative_search_space(self._own(study, trial), trial)
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        return self._base.sample_relative(self._own(study, trial), trial, search_space)
-
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        return self._base.sample_independent(self._own(study, trial), trial, param_name, param_distribution)
-
-    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        self._base.before_trial(self._own(study, trial), trial)
-
-    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
-        self._base.after_trial(self._own(study, trial), trial, state, values)
-
-    def _own(self, study: Study, trial: FrozenTrial) -> Study:
+    def view(self, study: Study, trial: FrozenTrial) -> tuple[Study, FrozenTrial]:
         given, variant = given_to(trial), self._tell(trial)
-        return seen(study, lambda trials: (_without(each, given) for each in trials if self._tell(each) == variant))
+        own = seen(study, lambda trials: (_without(each, given) for each in trials if self._tell(each) == variant))
+        return own, trial
 
 
 class WithinVariantPruner(BasePruner):

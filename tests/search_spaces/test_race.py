@@ -84,7 +84,7 @@ def test_the_sampler_of_a_variant_knows_its_trials_alone() -> None:
     assert isinstance(sampler, WithinVariant)
     search.enqueue_trial({"regularizer": "dropout"})
     trial = search.ask()
-    own = sampler._own(search, search._storage.get_trial(trial._trial_id))
+    own, _ = sampler.view(search, search._storage.get_trial(trial._trial_id))
     trials = own.get_trials(deepcopy=False)
     assert 0 < len(trials) < len(search.trials)
     assert all(each.params.keys() <= {"drop_rate"} for each in trials)
