@@ -26,7 +26,7 @@ import torch
 from benchmarks import trial
 from benchmarks.gpu.machine import description
 from search_spaces import TaskSpec, TrialConfig
-from service.reports.statistics import paired_difference
+from service.statistics import paired_difference
 from workers.tasks import Task, load_task
 from workers.training import Training
 from workers.training.seeds import repeat_seed

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from service.reports.statistics import detection, mean_interval, over_seeds_and_inputs, resampled
+from service.statistics import detection, mean_interval, over_seeds_and_inputs, resampled
 
 SEEDS = (3, 5, 10)
 INPUTS = (100, 1000)

@@ -18,7 +18,7 @@ import torch
 
 from search_spaces import TrialConfig, load_preset, parse_definition
 from search_spaces.grids import Grid, boxes
-from service.reports.statistics import paired_difference
+from service.statistics import paired_difference
 from workers.tasks import load_task
 from workers.training import Training
 from workers.training.seeds import repeat_seed

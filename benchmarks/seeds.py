@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from service.reports.statistics import Method, friedman, mean_interval, pairwise_p
+from service.statistics import Method, friedman, mean_interval, pairwise_p
 
 Law = Callable[[np.random.Generator, int], NDArray[np.float64]]
 

@@ -3,7 +3,7 @@
     python benchmarks/simultaneous.py --rounds 1200
 
 Configurations of equal means are trained under shared seeds. Student's is the t interval of each pair's differences
-with Bonferroni's share of 5 %, ours the same with moderated variances (`service.reports.statistics.AllPairs`), Tukey's
+with Bonferroni's share of 5 %, ours the same with moderated variances (`service.statistics.AllPairs`), Tukey's
 the studentized range with one scatter of all configurations, seeds taken out. All should miss in at most 5 % of the
 rounds, however unequally configurations scatter. A second table has one configuration ahead of all others by so many
 standard deviations of a training's noise, and says how often it is told from one of them at least, and from each.
@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from service.reports.statistics import AllPairs, PairedDifference, paired_difference
-from service.reports.statistics.all_pairs import ALPHA
+from service.statistics import AllPairs, PairedDifference, paired_difference
+from service.statistics.all_pairs import ALPHA
 
 SEEDS = (3, 4, 5, 10)
 GAINS = (1, 2, 3, 5)  # standard deviations

@@ -19,7 +19,7 @@ from pyarrow import parquet
 
 from search_spaces.objective import Objective, best_epoch
 from service.reports.found.epochs import by_repeat
-from service.reports.statistics import Interval, PairedDifference, mean_interval, paired_difference
+from service.statistics import Interval, PairedDifference, mean_interval, paired_difference
 from service.storage.records import CurvePoint
 
 LEAST_LOSS = Objective(metric="val_loss")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from service.reports.statistics import AllPairs, Method, paired_difference
-from service.reports.statistics.all_pairs import ALPHA, _fitted
+from service.statistics import AllPairs, Method, paired_difference
+from service.statistics.all_pairs import ALPHA, _fitted
 
 Values = NDArray[np.float64]
 

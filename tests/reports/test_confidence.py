@@ -8,7 +8,7 @@ import torch
 from scipy import special, stats
 from sklearn import metrics as sklearn_metrics
 
-from service.reports.statistics import ensemble_of, reliability, risk_coverage
+from service.statistics import ensemble_of, reliability, risk_coverage
 from workers.tasks.metrics import ECE_BINS, calibration_error, multi_label, single_label
 
 RANDOM = np.random.default_rng(7)

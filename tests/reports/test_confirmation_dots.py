@@ -11,7 +11,7 @@ from service.reports.drawing import draw
 from service.reports.found.results import Results
 from service.reports.sections import charts_of
 from service.reports.sections.confirmation import confirmation_charts
-from service.reports.statistics import mean_interval
+from service.statistics import mean_interval
 from service.storage.states import StudyState
 from tests.reports.samples import study_of, trial_of
 from tests.reports.test_confirmation import CLEAR, CLOSE, confirmed, points_of, results_of, run_of

@@ -5,7 +5,7 @@ import pytest
 from scipy import special, stats
 from sklearn import metrics
 
-from service.reports.statistics import (
+from service.statistics import (
     Estimate,
     average_precision,
     detection,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from service.reports.statistics import choose, choosing_seeds, friedman, paper_protocol
+from service.statistics import choose, choosing_seeds, friedman, paper_protocol
 
 ALPHA = 0.05
 

@@ -16,7 +16,7 @@ from service.reports.sections.history import front_figure, history_figure
 from service.reports.sections.learning_curves import curves_figure
 from service.reports.sections.own_metrics import own_charts
 from service.reports.sections.rate_response import rate_charts
-from service.reports.statistics import mean_interval
+from service.statistics import mean_interval
 from service.storage.records import CurvePoint
 from service.storage.states import RunState
 from tests.reports.samples import curve_of, params_of, searched, study_of, trial_of

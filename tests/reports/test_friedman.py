@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from service.reports.statistics import critical_difference, friedman, indistinct_groups, pairwise_p
+from service.statistics import critical_difference, friedman, indistinct_groups, pairwise_p
 
 costs = arrays(np.float64, st.tuples(st.integers(2, 6), st.integers(3, 5)), elements=st.integers(0, 8).map(float))
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from service.reports.statistics import Method, mean_interval
-from service.reports.statistics.interval import BOOTSTRAP_FROM
+from service.statistics import Method, mean_interval
+from service.statistics.interval import BOOTSTRAP_FROM
 
 ROUNDS = 1000
 Law = Callable[[np.random.Generator, int], np.ndarray]

@@ -15,8 +15,8 @@ from service.reports.exports import TABLES, csv_of, parquet_of
 from service.reports.found.knowledge import Knowledge
 from service.reports.sections import charts_of
 from service.reports.sections.knowledge import knowledge
-from service.reports.statistics import detection, ensemble_of, over_seeds_and_inputs, reliability
 from service.reports.words.knowledge import findings_of, limits_of
+from service.statistics import detection, ensemble_of, over_seeds_and_inputs, reliability
 from tests.reports.knowing import INPUTS, SKILL, known
 from tests.reports.reading import Page
 from tests.reports.test_confirmation import CLEAR, results_of

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from service.reports.statistics import (
+from service.statistics import (
     Method,
     choose,
     choosing_seeds,

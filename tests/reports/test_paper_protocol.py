@@ -5,7 +5,7 @@ from itertools import combinations
 import pytest
 
 from service.reports.paper import TABLES, published_mean_ranks, published_records
-from service.reports.statistics import paper_protocol
+from service.statistics import paper_protocol
 
 # The paper prints three records of each variant and ranks five. These pairs of CIFAR-10 and RCV1 are so close in
 # print that the two that are not printed decide; every other pair comes out as published.

@@ -5,7 +5,7 @@ from typing import Any
 
 from service.reports.charts.chart import GREY, Figure, Trace, figure, plain
 from service.reports.charts.look import look_of
-from service.reports.statistics import critical_difference, indistinct_groups
+from service.statistics import critical_difference, indistinct_groups
 
 GAP = "\N{EN SPACE}"  # unlike a plain space, it is kept at the ends of a text
 STEP = 1.0  # between the rows of names; bars are half as far apart

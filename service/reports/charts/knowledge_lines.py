@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from service.reports.charts.chart import Figure, Trace, axis, figure, line, marks_of
 from service.reports.charts.look import look_of
 from service.reports.charts.panels import Panel, panels_figure
-from service.reports.statistics import Reliability
+from service.statistics import Reliability
 
 FEWEST_EVENTS = 10  # in a bin: fewer say nothing of a frequency
 LEFT, RIGHT = (0.0, 0.46), (0.54, 1.0)  # parts of the width

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.reports.found.results import Results
-from service.reports.statistics import Friedman, PairedDifference, choose, choosing_seeds, friedman, paired_difference
+from service.statistics import Friedman, PairedDifference, choose, choosing_seeds, friedman, paired_difference
 from service.storage.records import TrialRecord
 
 ALPHA = 0.05

@@ -10,7 +10,7 @@ import numpy as np
 from search_spaces.objective import TEST, Objective, best_epoch, split_of
 from service.reports.found.epochs import Epoch
 from service.reports.found.results import Results
-from service.reports.statistics import AllPairs, Interval, PairedDifference, mean_interval
+from service.statistics import AllPairs, Interval, PairedDifference, mean_interval
 from service.storage.records import TrialRecord
 from service.storage.states import RunState
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces import StudyShape
-from service.reports.statistics import (
+from service.statistics import (
     Ensemble,
     Estimate,
     Interval,

@@ -9,7 +9,7 @@ import numpy as np
 
 from service.reports.found.comparison import values_by_repeat
 from service.reports.found.results import Results, value_of
-from service.reports.statistics import Interval, mean_interval
+from service.statistics import Interval, mean_interval
 from service.storage.records import TrialRecord
 
 RATE = "drop_rate"

@@ -7,8 +7,8 @@ from service.reports.found.confirmed import Confirmation, Confirmed, confirmatio
 from service.reports.found.results import Results
 from service.reports.markup import Html, element, join, table
 from service.reports.sections.section import note, section, tag
-from service.reports.statistics import PairedDifference
 from service.reports.words.wording import DASH, decimal, listing, places_for, plural, settings
+from service.statistics import PairedDifference
 from service.storage.records import TrialRecord
 from service.storage.states import RunState, StudyState
 

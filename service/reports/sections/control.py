@@ -6,8 +6,8 @@ from service.reports.found.comparison import values_by_repeat
 from service.reports.found.results import Results
 from service.reports.markup import Html, element
 from service.reports.sections.section import section
-from service.reports.statistics import ZeroRate, zero_rate_control
 from service.reports.words.wording import listing, number
+from service.statistics import ZeroRate, zero_rate_control
 
 NOT_SETTINGS = ("regularizer", "stir_type", "mask_mode", "drop_rate", "noisy_fraction")  # without effect at rate 0
 

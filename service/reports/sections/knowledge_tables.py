@@ -9,9 +9,9 @@ from service.reports.found.knowledge import SCORES, Ensembled, Examined, InputSe
 from service.reports.found.results import Results
 from service.reports.markup import Content, Html, element, join, table
 from service.reports.sections.section import tag
-from service.reports.statistics import Estimate
 from service.reports.words.knowledge import SCORE_NAMES, names_of
 from service.reports.words.wording import DASH, MINUS, decimal, settings
+from service.statistics import Estimate
 
 PLACES = 3
 PREDICTIONS = {  # figures of the own inputs, with their headings

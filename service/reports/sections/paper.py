@@ -7,8 +7,8 @@ from service.reports.found.results import Results
 from service.reports.markup import Html, element, join, table
 from service.reports.paper import published_mean_ranks
 from service.reports.sections.section import note, section, tag, warning
-from service.reports.statistics import RECORDS, PaperRanking, paper_protocol
 from service.reports.words.wording import decimal, number
+from service.statistics import RECORDS, PaperRanking, paper_protocol
 
 PROVES_NOTHING = (
     "This protocol proves nothing about which variant is better. Its blocks are the best records of the same few "

@@ -10,9 +10,9 @@ from service.reports.found.comparison import ALPHA, Comparison, Differences, com
 from service.reports.found.results import Results
 from service.reports.markup import Html, element, join, table
 from service.reports.sections.section import note, section, tag
-from service.reports.statistics import FEWEST_SEEDS, pairwise_p
 from service.reports.words.conclusion import p_text
 from service.reports.words.wording import DASH, decimal, listing, number, places_for, settings
+from service.statistics import FEWEST_SEEDS, pairwise_p
 
 
 def seeds(results: Results) -> Html | None:

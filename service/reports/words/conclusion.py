@@ -3,9 +3,9 @@
 from service.reports.found.comparison import ALPHA, Comparison
 from service.reports.found.confirmed import confirmation_of
 from service.reports.found.results import Results
-from service.reports.statistics import FEWEST_SEEDS, Friedman, pairwise_p
 from service.reports.words.winner import verdict_of
 from service.reports.words.wording import listing, plural
+from service.statistics import FEWEST_SEEDS, Friedman, pairwise_p
 
 UNDECIDED = "It cannot be concluded which variant is better."
 REMEDY = (

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
-from service.reports.statistics.interval import CONFIDENCE
+from service.statistics.interval import CONFIDENCE
 
 RESAMPLES = 200  # of the inputs: they estimate a variance, not a quantile (Efron and Tibshirani 1993, section 6.4)
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from service.reports.statistics.confidence import reliability
+from service.statistics.confidence import reliability
 
 Kind = Literal["softmax", "sigmoid"]
 Floats = NDArray[np.float64]

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special, stats
 
-from service.reports.statistics.interval import Interval, Method, mean_interval
-from service.reports.statistics.paired import PairedDifference, described
+from service.statistics.interval import Interval, Method, mean_interval
+from service.statistics.paired import PairedDifference, described
 
 ALPHA = 0.05
 TRUST = 1 / 3  # of the prior's degrees of freedom is used: few configurations estimate them

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from service.reports.statistics.friedman import Friedman, friedman
+from service.statistics.friedman import Friedman, friedman
 
 RECORDS = 5  # of each variant
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from service.reports.statistics.interval import CONFIDENCE, Interval, Method, mean_interval
+from service.statistics.interval import CONFIDENCE, Interval, Method, mean_interval
 
 
 @dataclass(frozen=True)
