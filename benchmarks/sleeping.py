@@ -25,3 +25,15 @@ class Sleeping(Task):
     def metrics(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         time.sleep(float(self.spec.options["seconds"]) / 2)  # called for two splits an epoch
         return {}
+
+
+class AsLongAsDrawn(Sleeping):
+    """Its epoch is a sleep of the setting `seconds`."""
+
+    def build(self, config: TrialConfig) -> nn.Module:
+        self._seconds = float(str(config.extra["seconds"]))
+        return super().build(config)
+
+    def metrics(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        time.sleep(self._seconds / 2)
+        return {}

@@ -125,6 +125,12 @@ class StudyShape(Part):
         return self.search != "free" and not self.sampler.visits_grid
 
     @property
+    def varies_with_the_fleet(self) -> bool:
+        """Whether another fleet may visit other configurations: they follow from whatever results are there."""
+        follows = self.sampler.learns or self.is_race or self.pruner.name != "none"
+        return follows and self.sampler.lag is None
+
+    @property
     def trials(self) -> int:
         """The exact number of the search's runs."""
         return len(self.grid) if self.budget.trials is None else self.budget.trials

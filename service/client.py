@@ -19,6 +19,7 @@ from service.api.models import (
     StudyDetail,
     StudyOut,
     StudyPage,
+    Submitted,
     TrialDetail,
     TrialOut,
     TrialPage,
@@ -69,10 +70,10 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def submit(self, definition: Mapping[str, Any]) -> StudyOut:
+    def submit(self, definition: Mapping[str, Any]) -> Submitted:
         """Create the study; status 422 refuses a definition that breaks rules, and 409 a name that is taken."""
         body = json.dumps(definition, default=str)  # YAML has dates, JSON has none
-        return self._read(StudyOut, "POST", "studies", content=body, headers={"Content-Type": "application/json"})
+        return self._read(Submitted, "POST", "studies", content=body, headers={"Content-Type": "application/json"})
 
     def study(self, name: str) -> StudyDetail:
         return self._read(StudyDetail, "GET", _path(name))

@@ -13,6 +13,7 @@ class GridSampler(SamplerPart):
 
     takes_several_objectives = True
     models = "all"
+    learns = False
     visits_grid = True
 
     name: Literal["grid"] = "grid"

@@ -13,6 +13,7 @@ class QmcSampler(SamplerPart):
 
     takes_several_objectives = True
     models = "all"
+    learns = False
 
     name: Literal["qmc"] = "qmc"
     qmc_type: Literal["sobol", "halton"] = "sobol"

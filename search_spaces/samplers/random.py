@@ -13,6 +13,7 @@ class RandomSampler(SamplerPart):
 
     takes_several_objectives = True
     models = "all"
+    learns = False
 
     name: Literal["random"] = "random"
 

@@ -233,12 +233,20 @@ class WorkerOut(BaseModel):
     pid: int = Field(examples=[4711])
     device: str = Field(examples=["cuda:0"])
     state: str = Field(
-        description="The worker is idle, busy, or, once it was asked to leave, leaving.", examples=["busy"]
+        description="The worker is idle, busy, held up (it waits for the runs that a search with a lag must end before "
+        "the next one), or, once it was asked to leave, leaving.",
+        examples=["busy"],
     )
     started_at: datetime
     seen_at: datetime
     study: str | None = Field(description="The worker trains a run of this study.")
     trial: int | None = Field(description="The worker trains the trial of this number.")
+
+
+class Submitted(StudyOut):
+    advice: list[str] = Field(
+        description="Sentences say what the definition means for the workers that are there.", examples=[[]]
+    )
 
 
 class StudyPage(BaseModel):

@@ -15,6 +15,7 @@ from service.api.models import (
     ObjectiveOut,
     StudyDetail,
     StudyOut,
+    Submitted,
     TrialDetail,
     TrialOut,
     WinnerOut,
@@ -29,6 +30,10 @@ from service.web.elapsed import elapsed_s
 
 def study_out(study: StudyRecord, dashboard_url: str) -> StudyOut:
     return StudyOut.model_validate(_study_fields(study, dashboard_url))
+
+
+def submitted(study: StudyRecord, dashboard_url: str, advice: Iterable[str]) -> Submitted:
+    return Submitted.model_validate({**_study_fields(study, dashboard_url), "advice": list(advice)})
 
 
 def study_detail(study: StudyRecord, dashboard_url: str, winner: WinnerOut | None) -> StudyDetail:

@@ -11,11 +11,15 @@ from search_spaces.part import Part
 from search_spaces.problems import Problem
 from search_spaces.scalars import WholeNumber
 from search_spaces.shape import HIGHEST_PRIORITY, LOWEST_PRIORITY
+from service.api.advice import advice
 from service.api.dependencies import CreationsOf, DatabaseOf, Limit, Offset, SettingsOf, StudyName
 from service.api.errors import documented
-from service.api.models import StudyDetail, StudyOut, StudyPage
+from service.api.models import StudyDetail, StudyOut, StudyPage, Submitted
 from service.api.openapi import DEFINITION_CONTENT
-from service.api.records import study_detail, study_out, winner_out
+from service.api.records import study_detail, study_out, submitted, winner_out
+from service.storage.database.database import Database
+from service.storage.fleet import workers
+from service.storage.records import StudyRecord
 from service.storage.studies import extension, studies
 from service.web.bodies import Body, BodyRoute, JsonBody
 from service.web.report import winner_of
@@ -39,14 +43,20 @@ class ExtensionIn(Part):
 @router.post("", status_code=201, responses=documented(408, 409, 413))
 async def submit(
     definition: SubmittedDefinition, creations: CreationsOf, settings: SettingsOf, response: Response
-) -> StudyOut:
+) -> Submitted:
     """Create the study and its queue of runs, as a whole or not at all; workers begin at once."""
     refusal = settings.task_modules.refusal(definition.task.name)
     if refusal is not None:
         raise InvalidDefinition([Problem.at("task.name", refusal)])
-    study = study_out(await creations.run(studies.create, definition), settings.dashboard_url)
+    created, fleet = await creations.run(_created, definition)
+    study = submitted(created, settings.dashboard_url, advice(definition, fleet))
     response.headers["Location"] = study.links.self
     return study
+
+
+def _created(database: Database, definition: StudyDefinition) -> tuple[StudyRecord, int]:
+    """The new study, and how many workers are there to serve it."""
+    return studies.create(database, definition), len(workers.alive(database))
 
 
 @router.get("")

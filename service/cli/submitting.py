@@ -47,6 +47,8 @@ def submit(  # noqa: PLR0917 (options, given by name)
     with client_here() as client:
         study = client.submit(definition)
         say(f"submitted {study.name}: {study.budget.trials} runs wait for workers")
+        for sentence in study.advice:
+            say(sentence)
         if watch:
             raise typer.Exit(watch_to_the_end(client, study.name))
         say(f"follow it:  pernodedrop watch {study.name}\ndashboard:  {study.links.dashboard}")

@@ -130,7 +130,9 @@ def _fleet(workers: Sequence[WorkerRecord]) -> str:
     if not workers:
         return "no worker is alive: start one with `pernodedrop worker`"
     busy = sum(worker.study is not None for worker in workers)
-    return f"{plural(len(workers), 'worker')}, {busy} training"
+    held_up = sum(worker.state == "held up" for worker in workers)
+    waiting = f", {held_up} waiting for earlier runs (lag)" if held_up else ""
+    return f"{plural(len(workers), 'worker')}, {busy} training{waiting}"
 
 
 def _nothing_yet() -> Html:

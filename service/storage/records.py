@@ -105,7 +105,7 @@ class WorkerRecord:
     host: str
     pid: int
     device: str
-    state: str  # idle, busy
+    state: str  # idle, busy, held up, leaving
     started_at: datetime
     seen_at: datetime
     study: str | None

@@ -74,4 +74,4 @@ def test_a_documented_error_is_the_one_that_a_client_gets(api: httpx.Client) -> 
 def test_a_sample_has_the_shape_of_an_answer(api: httpx.Client) -> None:
     answer = api.post("/v1/studies", json=definition_data()).json()
     components = api.get("/openapi.json").json()["components"]["schemas"]
-    assert set(sample({"$ref": "#/components/schemas/StudyOut"}, components)) == set(answer)
+    assert set(sample({"$ref": "#/components/schemas/Submitted"}, components)) == set(answer)

@@ -1,5 +1,5 @@
 """The studies that are searched meanwhile: all variants, pruning, repeats, two objectives,
-a confirmation, one poison."""
+a confirmation, a lag, one poison."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -53,6 +53,18 @@ _KINDS: dict[str, dict[str, Any]] = {
         "fixed": {"drop_rate": 0.2, "units": 16},
         "sampler": {"name": "grid"},
         "confirmation": {"top": 1, "repeats": 2},
+    },
+    # Whatever befalls its workers, one that nothing disturbs finds the same.
+    "ordered": {
+        "task": _digits(18),
+        "search_space": {
+            "regularizer": {"type": "categorical", "choices": ["dropout", "dropconnect"]},
+            "drop_rate": _VARIANTS["drop_rate"],
+            "learning_rate": {"type": "float", "low": 0.001, "high": 0.1, "log": True},
+        },
+        "sampler": {"name": "tpe", "n_startup_trials": 4, "lag": 4},
+        "pruner": {"name": "median", "n_startup_trials": 1, "n_warmup_epochs": 3},
+        "budget": {"trials": 16},
     },
     "pruned": {
         "task": _digits(27),

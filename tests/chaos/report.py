@@ -24,6 +24,7 @@ def problems_of(outcome: Survival) -> list[str]:
         *map(str, outcome.findings),
         *outcome.unconfirmed,
         *(f"{name} differs from an uninterrupted training" for name in outcome.different),
+        *(f"{name} was not repeated to the last bit by an undisturbed worker" for name in outcome.unlike),
         *(f"not recovered: {injected.fault}" for injected, cost in outcome.costs if cost.recovered_s is None),
         *(str(end) for end in unmeant if not _is_told(end)),
         *(f"a worker told to leave ended with {code}" for code in outcome.farewells if code != 0),
@@ -53,6 +54,8 @@ def report(outcome: Survival, again: str) -> str:
         "resumed and complete": outcome.resumed,
         "trained again without interruption": outcome.compared,
         "of these different in any bit": len(outcome.different),
+        "searches with a lag, repeated by one worker": outcome.repeated,
+        "of these found something else": len(outcome.unlike),
         "findings of the audit": len(outcome.findings),
         "runs whose checkpoints were left behind": len(outcome.checkpoints_left),
     }

@@ -15,7 +15,7 @@ from service.storage.audit import Finding, audit
 from service.storage.database.database import Database
 from service.storage.records import StudyRecord, TrialRecord
 from service.storage.studies import studies, trials
-from tests.chaos import uninterrupted
+from tests.chaos import ordered, uninterrupted
 from tests.chaos.confirmations import unconfirmed
 from tests.chaos.controller import Controller, Customer
 from tests.chaos.database import Server
@@ -56,6 +56,8 @@ class Survival:
     resumed: int  # complete runs with more than one holder
     compared: int
     different: list[str]
+    repeated: int  # searches with a lag
+    unlike: list[str]  # those of them that an undisturbed worker did not repeat
     exits: list[Exit]
     farewells: list[int]
     broken: list[str]  # faults that could not be made
@@ -98,19 +100,24 @@ def survive(faults: list[Fault], seed: int, workers: int) -> Survival:
             farewells = fleet.dismiss()
             left = [name for name in disk.left() if name != "filler"]
         with Database.open(server.url) as db:
+            counted, findings = _counted(db), audit(db)
+            compared = _compared(db, folder)
+            repeated, unlike = ordered.repeated(db, folder)
             return Survival(
                 seconds=time.monotonic() - started,
                 studies=customer.submitted,
                 costs=[(one, _cost(one, injector, observer)) for one in injector.injected],
-                findings=audit(db),
+                findings=findings,
                 unconfirmed=unconfirmed(db),
                 exits=fleet.exits,
                 farewells=farewells,
                 broken=injector.broken,
                 surprises=customer.surprises,
                 checkpoints_left=left,
-                **_counted(db),
-                **_compared(db, folder),
+                repeated=repeated,
+                unlike=unlike,
+                **counted,
+                **compared,
             )
 
 

@@ -127,3 +127,17 @@ def test_one_worker_and_four_that_come_and_go_find_the_same(db: Database, sample
     assert len(one) == TRIALS
     assert one == four
     assert len({row[1] for row in one}) == 2  # complete and pruned
+
+
+def test_a_worker_that_waits_for_the_lag_is_seen_as_such(db: Database) -> None:
+    studies.create(db, definition("held", {"name": "random"}))
+    waiting, *busy = (workers.register(db, f"host{number}", number, "cpu") for number in range(LAG + 2))
+    for worker in busy:
+        lease = claiming.claim(db, worker, 60)
+        assert lease is not None
+        SearchTrial(db, lease).prepare()
+    assert claiming.claim(db, waiting, 60) is None
+    assert claiming.held_up(db) == "held"
+    assert {one.id: one.state for one in workers.alive(db)} == {waiting: "held up"} | dict.fromkeys(busy, "busy")
+    studies.set_state(db, "held", "stopped")
+    assert {one.id: one.state for one in workers.alive(db)}[waiting] == "idle"

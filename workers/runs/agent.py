@@ -107,7 +107,7 @@ class Agent:
                 continue
             try:
                 lease = self._next(rounds)
-                if lease is None and claiming.is_held_up(self._db):
+                if lease is None and claiming.held_up(self._db) is not None:
                     self._seat.idle()
                     self._rest(min(self._options.poll, NAP_S) + CROWDED_S * self._db.is_crowded())
                     continue

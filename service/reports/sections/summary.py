@@ -93,8 +93,10 @@ def _asked(results: Results) -> Html:
 
 def _sampler(definition: StudyShape) -> str:
     lag = definition.sampler.lag
-    ordered = "" if lag is None else f", lag {lag}"
-    return f"{definition.sampler.name}, seed {definition.search_seed}{ordered}"
+    said = f"{definition.sampler.name}, seed {definition.search_seed}"
+    if lag is not None:
+        return f"{said}, lag {lag}"
+    return f"{said}; a repetition may visit other configurations (no lag)" if definition.varies_with_the_fleet else said
 
 
 def _seeds(definition: StudyShape) -> str:

@@ -10,6 +10,7 @@ from service.storage.database.database import Database
 from service.storage.database.tables import runs, studies, workers
 from service.storage.errors import UnknownWorker
 from service.storage.records import WorkerRecord
+from service.storage.runs import claiming
 
 SILENT_S = 60  # s without a sign of life after which a worker is no longer listed
 
@@ -75,7 +76,11 @@ def leave(db: Database, worker_id: str) -> None:
 
 
 def alive(db: Database) -> list[WorkerRecord]:
-    """Return the workers seen in the last minute that have not left."""
+    """Return the workers seen in the last minute that have not left.
+
+    A worker without a run is held up while a search with a lag has runs that wait for those before them.
+    """
+    free = "idle" if claiming.held_up(db) is None else "held up"
     busy_with = (
         sa.select(runs.c.worker_id, studies.c.name, runs.c.trial_number)
         .join(studies, studies.c.id == runs.c.study_id)
@@ -98,7 +103,7 @@ def alive(db: Database) -> list[WorkerRecord]:
                 host=row.host,
                 pid=row.pid,
                 device=row.device,
-                state="leaving" if row.drain else "idle" if row.study is None else "busy",
+                state="leaving" if row.drain else free if row.study is None else "busy",
                 started_at=row.started_at,
                 seen_at=row.seen_at,
                 study=row.study,

@@ -76,10 +76,11 @@ _TAKE = sa.text(
 
 _HELD_UP = sa.text(
     """
-    SELECT EXISTS (SELECT FROM fleet.studies s WHERE state = 'running' AND finished_at IS NULL AND stage = 'search'
+    SELECT name FROM fleet.studies s WHERE state = 'running' AND finished_at IS NULL AND stage = 'search'
         AND closing IS NULL AND definition->'sampler'->>'lag' IS NOT NULL
         AND EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND state = 'waiting')
-        AND EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND state = 'running'))
+        AND EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND state = 'running')
+    ORDER BY priority DESC, id LIMIT 1
     """
 )
 
@@ -111,10 +112,11 @@ def claim(db: Database, worker_id: str, seconds: float) -> Lease | None:
     return lease
 
 
-def is_held_up(db: Database) -> bool:
-    """Whether a run waits for those before it, in a search that has a lag: it may begin at any moment."""
+def held_up(db: Database) -> str | None:
+    """The first study that has a lag and a run that waits for those before it: it may begin at any moment."""
     with db.engine.connect() as connection:
-        return bool(connection.execute(_HELD_UP).scalar_one())
+        name: str | None = connection.execute(_HELD_UP).scalar_one_or_none()
+    return name
 
 
 def _claim(db: Database, values: Mapping[str, object]) -> Lease | None:
