@@ -110,7 +110,7 @@ def lengths(law: str, trials: int) -> NDArray[np.float64]:
         drawn = np.where(draws.random(trials) < 0.7, 0.25, 1.0)
     else:
         drawn = np.where(np.arange(trials) % 20 == 10, 10.0, 1.0)
-    drawn = drawn + 1e-3 * draws.random(trials)
+    drawn = drawn + 1e-4 * np.arange(trials)
     return np.asarray(drawn / drawn.mean())
 
 
