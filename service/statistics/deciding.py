@@ -85,17 +85,14 @@ def decide(costs: Sequence[Sequence[float]], looks: Sequence[int], rules: Rules)
     """
     _check(looks, rules)
     rows = [np.asarray(row, dtype=np.float64) for row in costs]
-    left, waiting, widest = list[int](), list(range(len(rows))), math.inf
+    left, waiting = list[int](), list(range(len(rows)))
     budget, rounds = Budget(), list[Round]()
     for index, seeds in enumerate(looks):
         present = {one: rows[one][:seeds] for one in sorted(left + waiting) if len(rows[one]) >= seeds}
         waiting = [one for one in waiting if one not in present]
-        made, widest = _look(present, seeds, budget, index < rules.fixed_looks)
-        left = [one for one in made.compared if one not in made.dropped]
-        rounds.append(made)
-    outcome = _outcome(left, waiting, widest <= rules.indifference)
-    if outcome is Outcome.OPEN and rounds and looks[-1] >= rules.most:
-        outcome = Outcome.UNDECIDED
+        rounds.append(_look(present, seeds, budget, index < rules.fixed_looks))
+        left = [one for one in rounds[-1].compared if one not in rounds[-1].dropped]
+    outcome = _outcome(left, waiting, rounds, rules)
     return Decision(outcome, (*left, *waiting), tuple(rounds))
 
 
@@ -106,28 +103,27 @@ def _check(looks: Sequence[int], rules: Rules) -> None:
         raise ValueError(f"most must be at least 1, the other rules finite and not negative, got {rules}")
 
 
-def _outcome(left: list[int], waiting: list[int], is_equal: bool) -> Outcome:
-    if waiting:
-        return Outcome.OPEN
-    if len(left) > 1:
-        return Outcome.EQUAL if is_equal else Outcome.OPEN
-    return Outcome.WINNER if left else Outcome.UNDECIDED
+def _outcome(left: list[int], waiting: list[int], rounds: list[Round], rules: Rules) -> Outcome:
+    if rounds and not waiting:
+        if len(left) < 2:
+            return Outcome.WINNER if left else Outcome.UNDECIDED
+        if all(rounds[-1].bounds[one].high <= rules.indifference for one in left):
+            return Outcome.EQUAL
+    return Outcome.UNDECIDED if rounds and rounds[-1].seeds >= rules.most else Outcome.OPEN
 
 
-def _look(present: Mapping[int, Floats], seeds: int, budget: Budget, is_fixed: bool) -> tuple[Round, float]:
-    """The round, and the most by which the mean costs of two that are left may differ."""
+def _look(present: Mapping[int, Floats], seeds: int, budget: Budget, is_fixed: bool) -> Round:
     means = {one: float(costs.mean()) for one, costs in present.items() if np.isfinite(costs).all()}
     compared = tuple(sorted(means, key=lambda one: (means[one], one)))
     claims = budget.claims(np.array([present[one] for one in compared]).reshape(-1, seeds), is_fixed)
     is_worse = np.any(claims > 0, axis=1)
-    made = Round(
+    return Round(
         seeds=seeds,
         compared=compared,
         dropped=tuple(one for one, worse in zip(compared, is_worse, strict=True) if worse),
         diverged=tuple(one for one in present if one not in means),
         bounds=dict(zip(compared, _bounds(np.array([means[one] for one in compared]), claims), strict=False)),
     )
-    return made, -float(claims[np.ix_(~is_worse, ~is_worse)].min(initial=0))
 
 
 def _bounds(means: Floats, claims: Floats) -> Iterator[Bound]:

@@ -74,4 +74,4 @@ class Budget:
         reach = -float(special.stdtrit(pairs.freedom, self.rest * share / count)) if self.rest else math.inf
         means = values.mean(axis=1)
         reaches = np.where(pairs.errors > 0, reach, 0.0) * pairs.errors
-        return np.subtract.outer(means, means) - reaches
+        return np.asarray(means[:, None] - means - reaches)
