@@ -1,4 +1,4 @@
-"""Simulated confirmations: costs under shared seeds, of which the first is one of the best, and ways to compare them."""
+"""Simulated confirmations, whose first configuration is one of the best, and ways to compare configurations."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -139,6 +139,13 @@ def one_skewed(random: np.random.Generator, configurations: int, seeds: int) -> 
     return costs
 
 
+def one_fails(random: np.random.Generator, configurations: int, seeds: int) -> Floats:
+    """The first is better than the others but for one training in ten, which is worse by 10: the means are equal."""
+    costs = random.normal(size=(configurations, seeds))
+    costs[0] += 10 * (random.random(seeds) < 0.1) - 1
+    return costs
+
+
 def coarse(random: np.random.Generator, configurations: int, seeds: int) -> Floats:
     """Few different figures, as of an accuracy over few inputs: some pairs differ by the same under every seed."""
     return np.round(random.normal(size=(configurations, seeds)))
@@ -168,6 +175,7 @@ EQUALS: dict[str, Draw] = {
     "skewed (exponential)": skewed,
     "coarse (rounded to a standard deviation)": coarse,
     "one skewed, the others nearly fixed": one_skewed,
+    "one fails badly in a tenth of its trainings": one_fails,
     "two ahead of the others by 1.5": two_ahead,
     "one of them diverges": diverging,
 }

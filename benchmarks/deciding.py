@@ -87,10 +87,9 @@ def errors(rounds: int) -> None:
             best = 2 if draw is two_ahead else count - 1 if draw is diverging else count
             beside = ["", ""]
             if count <= 11 and draw is not diverging:
-                beside = [
-                    named([every_seed(costs, reach) for costs in drawn(draw, count, rounds // 4)])
-                    for reach in (always_valid, plain)
-                ]
+                for place, reach in enumerate((always_valid, plain)):
+                    fates = [every_seed(costs, reach) for costs in drawn(draw, count, rounds // 4)]
+                    beside[place] = f"{named(fates)}, {dropped(fates, best)}"
             row(name, count, named(mine), dropped(mine, best), *beside)
 
 

@@ -34,6 +34,11 @@ def next_look(seeds: int, most: int) -> int:
     return min(most, math.ceil(GROWTH * seeds))
 
 
+def one_sided(error: float, freedom: float) -> float:
+    """Student's quantile that is exceeded with this probability, infinite for 0."""
+    return -float(special.stdtrit(freedom, error)) if error else math.inf
+
+
 @dataclass
 class Budget:
     """What the looks so far have left of ALPHA, the error of all together."""
@@ -71,7 +76,7 @@ class Budget:
         share = (spent(seeds) - spent(self.looked_at)) / (1 - spent(self.fixed_until))
         self.looked_at = seeds
         pairs = AllPairs(values)
-        reach = -float(special.stdtrit(pairs.freedom, self.rest * share / count)) if self.rest else math.inf
+        reach = one_sided(self.rest * share / count, pairs.freedom)
         means = values.mean(axis=1)
         reaches = np.where(pairs.errors > 0, reach, 0.0) * pairs.errors
         return np.asarray(means[:, None] - means - reaches)
