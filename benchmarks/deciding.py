@@ -76,9 +76,7 @@ def head(*names: str) -> None:
 
 def errors(rounds: int) -> None:
     """Where configurations are equal, whoever is named is wrong, and whoever is dropped is one of the best."""
-    head(
-        "equal configurations", "number", "a winner is named", "one is dropped", "always valid: winner", "plain: winner"
-    )
+    head("equal configurations", "number", "winner named", "one is dropped", "always valid: both", "plain: both")
     for name, draw in EQUALS.items():
         for count in ALL[draw in (two_ahead, diverging) :]:
             print(name, count, file=sys.stderr, flush=True)

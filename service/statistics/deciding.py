@@ -1,11 +1,11 @@
 """A confirmation that goes on until it is decided: who is dropped at each look, and why it ends.
 
-Configurations are compared with the best of the others (Hsu 1984, doi:10.1214/aos/1176346519) by their differences
-under shared seeds. Let b be the truly best. A look claims, for every pair (i, j), that the mean cost of i minus that of
-j is at least `low`; each claim fails with the look's error / k. Only the k - 1 claims about b matter: while they hold,
-b is never dropped, and if no pair of those left differs by more than the indifference zone, all of them are within it
-of b. The errors of all looks add up to ALPHA at most (`spending.spent`). docs/statistics.md has the reasons and the
-rates of errors, measured by benchmarks/deciding.py.
+Configurations are compared with the best of the others (Hsu 1984, Annals of Statistics 12, 1136) by their differences
+under shared seeds. A look claims, for every pair (i, j), that the mean cost of i minus that of j is at least so much.
+Let b be the truly best. Only the claims about b minus another matter: while all of them hold, b is never dropped, so
+that whoever is dropped is worse than b; and if no pair of those left differs by more than the indifference zone, all of
+them are within it of b. So the error of 5 % is shared by k claims at a look, not by all pairs, and by all looks
+(`Budget`). docs/statistics.md has the reasons and the rates of errors, measured by benchmarks/deciding.py.
 """
 
 import math
@@ -46,8 +46,9 @@ class Rules:
 class Bound:
     """A configuration's mean cost minus the least of the others', constrained as in Hsu 1984.
 
-    The bounds of all configurations at all looks hold together. `low` is at most 0, and 0 says that the configuration
-    is certainly not the best; `high` is at least 0, and 0 says that it certainly is.
+    The bounds of all configurations at all looks hold together, in 95 % of studies. low <= difference <= high, and
+    low <= 0 <= high: a `low` of 0 says that the configuration is not the best, and a `high` of 0 that it is. Under one
+    seed they are infinite.
     """
 
     difference: float  # observed

@@ -41,7 +41,11 @@ def one_sided(error: float, freedom: float) -> float:
 
 @dataclass
 class Budget:
-    """What the looks so far have left of ALPHA, the error of all together."""
+    """What the looks so far have left of ALPHA, the error of all together.
+
+    Each of the k configurations at a look has 1 / k of what the look may spend, so that the best, with k - 1 claims,
+    is dropped in less than ALPHA of the studies, and a winner among equals is named in ALPHA at most.
+    """
 
     rest: float = ALPHA  # after the fixed looks
     fixed_until: int = 0  # seeds
