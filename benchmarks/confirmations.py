@@ -10,6 +10,7 @@ from scipy import special
 
 from service.statistics import AllPairs, Outcome, Rules, decide, next_look
 from service.statistics.all_pairs import ALPHA
+from service.statistics.spending import spent
 
 Floats = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, int, int], Floats]  # configurations, seeds -> costs
@@ -104,6 +105,26 @@ def fixed_seeds(draw: Draw, count: int, chance: float, rounds: int) -> int:
         if told >= chance * rounds:
             return seeds
     raise ValueError(f"200 seeds do not suffice for a chance of {chance}")
+
+
+def best_is_dropped(deviations: Floats, gap: float, studies: int, is_strict: bool) -> Floats:
+    """Whether the best is dropped in each study, if the variances are known.
+
+    The second is as good, the others are worse by the gap. Each has the share of those at the look, or, if it is
+    strict, of all that began.
+    """
+    random, count = np.random.default_rng(0), len(deviations)
+    gaps = np.r_[0, 0, np.full(count - 2, gap)]
+    sums, left, before = np.zeros((studies, count)), np.ones((studies, count), bool), 0
+    for seeds in looks():
+        sums += gaps * (seeds - before) + deviations * math.sqrt(seeds - before) * random.normal(size=sums.shape)
+        sharing = np.full(studies, count) if is_strict else left.sum(axis=1)
+        reach = -special.ndtri(ALPHA * (spent(seeds) - spent(before)) / sharing)[:, None, None]
+        errors = np.sqrt(np.add.outer(deviations**2, deviations**2) * seeds)
+        is_worse = sums[:, :, None] - sums[:, None, :] > reach * errors
+        left &= ~(is_worse & left[:, None, :]).any(axis=2)
+        before = seeds
+    return 1.0 - left[:, 0]
 
 
 def drawn(draw: Draw, configurations: int, rounds: int, seeds: int = MOST) -> Iterator[Floats]:

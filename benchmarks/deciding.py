@@ -1,7 +1,7 @@
 """How often a confirmation that goes on until it is decided errs, and what it costs.
 
     python benchmarks/deciding.py --rounds 2000          # every table of docs/statistics.md
-    python benchmarks/deciding.py --rounds 500 costs     # one of them: errors, costs, extended, zone, rounds
+    python benchmarks/deciding.py --rounds 500 costs     # one of them: errors, costs, extended, zone, rounds, shares
 
 Configurations are trained under shared seeds, 5 at first and 30 at most. Standard errors are in brackets. Beside ours,
 `decide`: a plain 95 % interval of each pair after every seed, a t-test that may be looked at after every seed
@@ -28,9 +28,11 @@ from benchmarks.confirmations import (
     Fate,
     Floats,
     always_valid,
+    best_is_dropped,
     diverging,
     drawn,
     every_seed,
+    first_has,
     fixed_seeds,
     halved,
     normal,
@@ -41,6 +43,7 @@ from benchmarks.confirmations import (
 from service.statistics import Outcome, spending
 
 ALL = (2, 5, 11, 50)  # configurations
+GAPS = (0, 0.2, 0.5, 1, 2)
 ALIKE = EQUALS["all alike"]
 
 
@@ -169,7 +172,36 @@ def rounds_of(rounds: int) -> None:
         row(growth, half, *cells)
 
 
-TABLES = {"errors": errors, "costs": costs_of, "extended": extended, "zone": zone, "rounds": rounds_of}
+def shares(rounds: int) -> None:
+    """What it costs that k is of those left: how often the best is dropped, with a second one that is as good."""
+    head("standard deviations", "number", *(f"behind by {gap}: left, all" for gap in GAPS))
+    for name, deviations in {
+        "all alike": np.ones,
+        "the best's 4 times the others'": first_has(4),
+        "the others' 4 times the two's": lambda count: np.r_[1, 1, np.full(count - 2, 4)],
+        "the best's 10 times the others'": first_has(10),
+    }.items():
+        for count in ALL[1:3]:
+            print(name, count, file=sys.stderr, flush=True)
+            row(
+                name,
+                count,
+                *(
+                    f"{share(best_is_dropped(deviations(count), gap, 10 * rounds, False))}, "
+                    f"{share(best_is_dropped(deviations(count), gap, 10 * rounds, True))}"
+                    for gap in GAPS
+                ),
+            )
+
+
+TABLES = {
+    "errors": errors,
+    "costs": costs_of,
+    "extended": extended,
+    "zone": zone,
+    "rounds": rounds_of,
+    "shares": shares,
+}
 
 
 def main() -> None:
