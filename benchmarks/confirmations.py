@@ -94,13 +94,16 @@ def halved(costs: Floats, trainings: int) -> bool:
     return bool(left[0] == 0)
 
 
-def fixed_seeds(draw: Draw, count: int, chance: float, rounds: int) -> int:
-    """The fewest seeds, fixed beforehand, under which `AllPairs` tells the first from each other that often."""
+def fixed_seeds(draw: Draw, count: int, chance: float, rounds: int, error: float) -> int:
+    """The fewest seeds, fixed beforehand, under which one look tells the first from each other that often.
+
+    Each claim, of one side, fails with the error.
+    """
     for seeds in range(2, 200):
         told = 0
         for costs in drawn(draw, count, rounds, seeds):
             pairs = AllPairs(costs)
-            reach = pairs.errors[0] * -special.stdtrit(pairs.freedom, ALPHA / (count * (count - 1)))
+            reach = pairs.errors[0] * -special.stdtrit(pairs.freedom, error)
             told += bool((costs.mean(axis=1) - costs[0].mean() > reach)[1:].all())
         if told >= chance * rounds:
             return seeds
