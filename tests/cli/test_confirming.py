@@ -31,6 +31,8 @@ def run(number: int | None, **changes: Any) -> TrialOut:
         "number": number,
         "stage": "search" if number is not None else "confirmation",
         "place": None if number is not None else 4,
+        "first_seed": None,
+        "seeds": None,
         "state": "complete",
         "params": {"drop_rate": 0.3},
         "variant": "dropout",

@@ -146,7 +146,7 @@ def test_only_a_run_of_the_search_becomes_a_trial_of_optunas(db: Database) -> No
     study = studies.create(db, confirmed_study("both"))
     lease = claiming.claim(db, workers.register(db, "here", 1, "cpu"), 60)
     assert lease is not None
-    confirming = replace(lease, stage=Stage.CONFIRMATION)
+    confirming = replace(lease, stage=Stage.CONFIRMATION, first_seed=1, seeds=3)
     assert isinstance(assignment_of(db, confirming), ConfirmationRun)
     assert db.optuna.get_n_trials(study.optuna_study_id) == 0
     for token in (1, 2):  # the second holder has the first one's trial
@@ -155,11 +155,11 @@ def test_only_a_run_of_the_search_becomes_a_trial_of_optunas(db: Database) -> No
     assert db.optuna.get_n_trials(study.optuna_study_id) == 1
 
 
-def test_a_study_without_confirmation_has_no_run_that_confirms(db: Database) -> None:
+def test_a_run_of_the_search_confirms_nothing(db: Database) -> None:
     studies.create(db, own_study("plain"))
     lease = claiming.claim(db, workers.register(db, "here", 1, "cpu"), 60)
     assert lease is not None
-    with pytest.raises(ValueError, match="of a study without confirmation"):
+    with pytest.raises(ValueError, match="is to confirm a configuration and has no seeds"):
         assignment_of(db, replace(lease, stage=Stage.CONFIRMATION))
 
 
