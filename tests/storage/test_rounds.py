@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import sqlalchemy as sa
 
 from search_spaces import Confirmation
 from service.storage.audit import Finding, findings
@@ -17,7 +18,7 @@ from service.storage.runs.endings import close_finished_studies
 from service.storage.states import RunState, StudyState
 from service.storage.studies import extension, studies, trials
 from tests.storage.queueing import execute, nothing
-from tests.storage.test_confirmation import MAXIMIZE, dropconnect, dropout, searched
+from tests.storage.test_confirmation import MAXIMIZE, dropconnect, dropout, end, searched
 
 DECIDED = {"top": 1, "repeats": 3, "until": "decided", "most_repeats": 6}
 FOUND = [dropout(0.1, 0.2), dropconnect(0.2, 0.4)]
@@ -28,6 +29,25 @@ OF_THE_SEARCH = {
     "curves have every epoch, and none beyond",
     "a value is the mean over repeats of the best epoch's",
 }
+
+SEEDS = "a run of a confirmation has seeds, and one of the search none"
+ONCE = "a configuration is confirmed under each seed once, and none is left out"
+DROPPED = "no configuration that a look has dropped gets further seeds"
+VERDICT = "a verdict stands on its last look"
+PLANTED = [
+    (SEEDS, "UPDATE fleet.runs SET seeds = NULL WHERE stage = 'confirmation'"),
+    (SEEDS, "UPDATE fleet.runs SET first_seed = 0 WHERE stage = 'search'"),
+    (ONCE, "UPDATE fleet.runs SET first_seed = 5 WHERE first_seed = 4"),
+    (ONCE, "UPDATE fleet.runs SET first_seed = first_seed + 1 WHERE stage = 'confirmation'"),
+    (ONCE, "UPDATE fleet.runs SET seeds = 2 WHERE seeds = 3"),
+    (DROPPED, "UPDATE fleet.looks SET kept = kept[1:1] WHERE seeds = 4"),
+    (VERDICT, "UPDATE fleet.studies SET decision = NULL"),
+    (VERDICT, 'UPDATE fleet.studies SET decision = decision || \'{"outcome": "winner"}\''),
+    (VERDICT, "UPDATE fleet.studies SET decision = decision || '{\"recommended\": null}'"),
+    (VERDICT, "UPDATE fleet.looks SET kept = kept[1:1] WHERE seeds = 6"),
+    (VERDICT, "DELETE FROM fleet.runs WHERE first_seed = 6"),
+    ("curves have every epoch, and none beyond", "UPDATE fleet.runs SET seeds = 2 WHERE seeds = 1"),
+]
 
 Figure = Callable[[str, int], float]  # of a variant under a seed
 
@@ -108,6 +128,11 @@ def test_those_that_are_left_get_seeds_until_no_more_are_allowed(db: Database) -
     assert sorted(now.decision["left"]) == sorted(first.values())
     assert now.winner == first_of(db, study, best)
     assert broken(db) == []
+    for rule, statement in PLANTED:
+        with db.engine.connect() as connection:
+            connection.execute(sa.text(statement))
+            assert rule in {finding.rule for finding in findings(connection)}, statement
+            connection.rollback()
 
 
 def test_an_undecided_one_is_extended_once_by_several_at_once(db: Database) -> None:
@@ -157,6 +182,12 @@ def test_who_is_certainly_worse_gets_no_further_seed(db: Database) -> None:
     assert now.decision is not None
     assert (now.decision["outcome"], now.decision["left"]) == ("winner", [now.winner.run_id])
     assert {len(runs) for runs in seeds_of(db, study).values()} == {1}
+    # More trials that are no better change nothing; the verdict is the same again.
+    extension.extend(db, "found", 1)
+    assert (studies.get(db, "found").decision, studies.get(db, "found").winner) == (None, None)
+    end(db, study, [dropout(0.5, 0.1)])
+    close_finished_studies(db)
+    assert studies.get(db, "found").decision == now.decision
     # A further configuration joins, with the seeds up to the next look; that the other was dropped stays.
     extension.confirm(db, "found", Confirmation(top=2))
     waiting = [run for run in trials.confirming(db, study) if run.state is RunState.WAITING]
