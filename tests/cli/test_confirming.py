@@ -83,6 +83,12 @@ def test_a_line_counts_the_confirmation_by_itself() -> None:
     assert "confirming" not in line(Snapshot(study(CountsOut()), []))
 
 
+def test_a_line_says_that_rounds_may_come() -> None:
+    rounds = {"confirmation": {"until": "decided", "most_repeats": 30}}
+    deciding = Snapshot(CONFIRMING.study.model_copy(update={"definition": rounds}), ())
+    assert "2 of 12 confirming, until decided or 30 seeds (30 complete" in line(deciding)
+
+
 def test_bars_show_the_confirmation_and_its_runs() -> None:
     console = Console(file=io.StringIO(), width=120)
     console.print(bars(CONFIRMING))

@@ -259,6 +259,22 @@ def test_a_fixed_one_of_an_earlier_release_gets_more_seeds_and_is_decided_later(
     assert broken(db) == []
 
 
+def test_a_fixed_one_that_was_clear_is_decided_without_a_further_run(db: Database) -> None:
+    study = searched(db, FOUND, confirmation={"top": 1, "repeats": 3})
+    close_finished_studies(db)
+    train(db, study, apart)
+    now = extension.confirm(db, "found", Confirmation(until="decided"))
+    assert (now.state, now.looks, now.winner) == (
+        StudyState.COMPLETE,
+        ((3, "fixed"),),
+        first_of(db, study, "dropconnect"),
+    )
+    assert now.decision is not None
+    assert (now.decision["outcome"], now.decision["seeds"]) == ("winner", 3)
+    with pytest.raises(NotConfirmable, match=r"its verdict is winner after 3 seeds, .*: ask for a larger top"):
+        extension.confirm(db, "found", Confirmation(most_repeats=40))
+
+
 def test_equal_parameters_have_one_key_as_suggested_and_as_recorded(db: Database) -> None:
     study = searched(db, [dropout(0.30000000000000004, 0.2)])
     close_finished_studies(db)
