@@ -101,7 +101,7 @@ def test_a_run_of_the_confirmation_is_shown_and_cancelled_by_its_place(
     )
     code, said, _ = command("trial", "digits-1", "0", "--confirmation")
     assert code == DONE
-    for part in ("confirmation run 0", "cancelled by hand", "1 of 8", "node-2:1"):
+    for part in ("confirmation run 0", "cancelled by hand", "1 of 8", "node-2:1", "numbers 1 to 2"):
         assert part in said
     assert command("trial", "digits-1", "9", "--confirmation")[::2] == (
         FAILED,
