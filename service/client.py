@@ -134,14 +134,24 @@ class Client:
         """Add so many trials; status 409 refuses a grid, a stopped study and one at a limit of its budget."""
         return self._read(StudyOut, "POST", _path(name, "extend"), json={"trials": trials})
 
-    def confirm(self, name: str, top: int | None = None, repeats: int | None = None) -> StudyOut:
-        """Train the best `top` configurations of every variant again under `repeats` fresh seeds, and test them.
+    def confirm(self, name: str, **wanted: int | float | str | None) -> StudyOut:
+        """Train the best configurations again under fresh seeds and test them, or add to a confirmation.
 
-        Status 409 refuses a stopped study and one with nothing left to confirm.
+        `wanted` are the fields of a definition's `confirmation`; None leaves one out. Status 409 refuses a stopped
+        study, one with nothing to add, and settings that do not go together.
         """
-        given = {"top": top, "repeats": repeats}
-        body = {field: number for field, number in given.items() if number is not None}
+        body = {field: value for field, value in wanted.items() if value is not None}
         return self._read(StudyOut, "POST", _path(name, "confirmation"), json=body)
+
+    def confirming(self, name: str, first: int = 0) -> Iterator[TrialOut]:
+        """The runs of the confirmation by place, from `first` on."""
+        while True:
+            params = {"limit": PAGE, "offset": first}
+            page = self._read(TrialPage, "GET", _path(name, _ROUTES[Stage.CONFIRMATION]), params=params)
+            yield from page.trials
+            first += len(page.trials)
+            if not page.trials or first >= page.total:
+                return
 
     def change(self, name: str, action: Literal["pause", "resume", "stop"]) -> StudyOut:
         return self._read(StudyOut, "POST", _path(name, action))

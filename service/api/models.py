@@ -58,6 +58,12 @@ class TrialOut(BaseModel):
     place: int | None = Field(
         description="The run has this place in the confirmation; it is null in the search.", examples=[None]
     )
+    first_seed: int | None = Field(
+        description="The first repeat has this one of the study's seeds; it is null in the search.", examples=[None]
+    )
+    seeds: int | None = Field(
+        description="The confirmation's run trains under this many seeds, one after another.", examples=[None]
+    )
     state: RunState
     params: dict[str, Scalar] = Field(examples=[{"regularizer": "pernodedrop", "drop_rate": 0.3}])
     variant: str = Field(

@@ -24,7 +24,7 @@ from service.api.models import (
 from service.reports.found.confirmed import Confirmation
 from service.storage.records import CurvePoint, StudyRecord, TrialRecord, WorkerRecord
 from service.storage.runs.history import Attempt
-from service.storage.states import FINISHED_STATES, Stage
+from service.storage.states import FINISHED_STATES
 from service.web.elapsed import elapsed_s
 
 
@@ -106,19 +106,20 @@ def _objective_out(metric: str, direction: Literal["minimize", "maximize"]) -> O
 
 
 def _trial_fields(trial: TrialRecord, definition: StudyShape) -> Mapping[str, Any]:
-    is_search = trial.stage is Stage.SEARCH
     return {
         "run": trial.run_id or None,
         "number": trial.number,
         "stage": trial.stage,
         "place": trial.place,
+        "first_seed": trial.first_seed,
+        "seeds": trial.seeds,
         "state": trial.state,
         "params": dict(trial.params),
         "variant": trial.variant,
         "values": trial.values,
         "best_epoch": trial.best_epoch,
         "epoch": trial.epoch,
-        "epochs": definition.epochs if is_search else definition.confirmation_epochs,
+        "epochs": definition.epochs_under(trial.seeds),
         "duration_s": trial.duration_s,
         "worker": trial.worker,
         "attempts": trial.attempts,

@@ -90,7 +90,10 @@ async def extend(name: StudyName, more: Body[ExtensionIn], creations: CreationsO
 async def confirm(
     name: StudyName, wanted: Body[Confirmation], creations: CreationsOf, settings: SettingsOf, response: Response
 ) -> StudyOut:
-    """Train the best configurations again under fresh seeds and test them, at once or when the search has ended."""
+    """Train the best configurations again under fresh seeds and test them, at once or when the search has ended.
+
+    What is sent again with more seeds, a larger top or until decided adds to the confirmation.
+    """
     study = study_out(await creations.run(extension.confirm, name, wanted), settings.dashboard_url)
     response.headers["Location"] = f"{study.links.self}/confirmation"
     return study

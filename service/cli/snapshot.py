@@ -43,6 +43,13 @@ class Snapshot:
         return total - counts.waiting - counts.running, total
 
     @property
+    def goal(self) -> str:
+        """What the confirmation goes on for: rounds come until it is decided, and its runs grow in number."""
+        confirmation = self.study.definition.get("confirmation") or {}
+        is_decided = confirmation.get("until") == "decided"
+        return f", until decided or {confirmation['most_repeats']} seeds" if is_decided else ""
+
+    @property
     def running_runs(self) -> int:
         return self.study.counts.running + self.study.confirmation.running
 

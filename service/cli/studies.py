@@ -1,5 +1,8 @@
 """`studies`, `pause`, `resume`, `stop`, `prioritize`, `extend`, `confirm`, `delete`: they show and change studies."""
 
+import json
+from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import typer
@@ -7,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pernodedrop.visible import visible
-from service.api.models import StudyOut
+from service.api.models import StudyOut, TrialOut
 from service.cli.results import show_results
 from service.cli.session import client_here, console_here, say
 from service.cli.snapshot import take
@@ -17,6 +20,7 @@ from service.client import Client
 commands = typer.Typer()
 
 StudyName = Annotated[str, typer.Argument(help="The study's name.")]
+Until = Literal["fixed", "decided"]
 AS_DEFINED = "as the study's definition says, else "
 
 
@@ -79,7 +83,7 @@ def extend(
 
 
 @commands.command()
-def confirm(
+def confirm(  # noqa: PLR0917 (options, given by name)
     name: StudyName,
     top: Annotated[
         int | None,
@@ -88,15 +92,78 @@ def confirm(
     repeats: Annotated[
         int | None,
         typer.Option(
-            min=2, help="The number of fresh seeds that each of them is trained with.", show_default=AS_DEFINED + "5"
+            min=2,
+            help="The number of fresh seeds that each of them is trained with, or at first; more than before adds the "
+            "missing ones.",
+            show_default=AS_DEFINED + "5",
+        ),
+    ] = None,
+    until: Annotated[
+        Until | None,
+        typer.Option(
+            help="fixed ends after these seeds. decided drops what is certainly worse and adds seeds for the others, "
+            "until one is left, or the others are practically equal, or --most-repeats is reached.",
+            show_default=AS_DEFINED + "fixed",
+        ),
+    ] = None,
+    most_repeats: Annotated[
+        int | None,
+        typer.Option(
+            min=2, help="With --until decided, the most seeds of a configuration.", show_default=AS_DEFINED + "30"
+        ),
+    ] = None,
+    indifference: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="With --until decided, the difference of means, in the metric's unit, that does not matter to you: "
+            "what is certainly closer is practically equal.",
+            show_default=AS_DEFINED + "0",
+        ),
+    ] = None,
+    prefer: Annotated[
+        str | None,
+        typer.Option(
+            help="With --until decided, what to recommend of practically equal configurations: cheapest, by the time "
+            "of an epoch, or a variant.",
+            show_default=AS_DEFINED + "cheapest",
         ),
     ] = None,
 ) -> None:
-    """Train the best configurations again under fresh seeds and test them, at once or when the search has ended."""
+    """Train the best configurations again under fresh seeds and test them, at once or when the search has ended.
+
+    A confirmation that has runs is added to, and what was trained stays:
+
+      pernodedrop confirm my-study --repeats 20
+
+      pernodedrop confirm my-study --until decided --indifference 0.005
+    """
+    wanted = {"top": top, "repeats": repeats, "until": until, "most_repeats": most_repeats}
     with client_here() as client:
-        study = client.confirm(name, top, repeats)
-    runs = sum(study.confirmation.model_dump().values())
-    say(f"runs to confirm {name}: {runs}" if runs else f"{name} will be confirmed when its search has ended")
+        before = _confirming(client.study(name))
+        study = client.confirm(name, **wanted, indifference=indifference, prefer=prefer)
+        say(_added(name, study, list(client.confirming(name, before)) if _confirming(study) > before else []))
+
+
+def _confirming(study: StudyOut) -> int:
+    """The number of the confirmation's runs."""
+    return sum(study.confirmation.model_dump().values())
+
+
+def _added(name: str, study: StudyOut, runs: Sequence[TrialOut]) -> str:
+    """What an order to confirm has added."""
+    if runs:
+        seeds = Counter[str]()
+        for run in runs:
+            seeds[json.dumps(run.params, sort_keys=True)] += run.seeds or 0
+        most = max(seeds.values())
+        each = f"{most} seeds each" if min(seeds.values()) == most else f"{min(seeds.values())} to {most} seeds each"
+        return f"runs to confirm {name}: {len(runs)} (configurations: {len(seeds)}, {each})"
+    if study.state == "complete":
+        return f"{name} has a new verdict, and nothing had to be trained for it"
+    if _confirming(study):
+        return f"{name} will be confirmed further when its present runs have ended"
+    return f"{name} will be confirmed when its search has ended"
 
 
 @commands.command()

@@ -51,6 +51,7 @@ def facts_table(shown: TrialDetail) -> Table:
         "state": shown.state,
         "reason": visible(shown.reason or ""),
         "variant": shown.variant,
+        "seeds": _seeds(shown),
         "value": values and f"{values} (epoch {shown.best_epoch})",
         "epochs": f"{shown.epoch or 0} of {shown.epochs}",
         "time": None if shown.duration_s is None else clock(shown.duration_s),
@@ -61,6 +62,14 @@ def facts_table(shown: TrialDetail) -> Table:
         if text:
             table.add_row(name, text)
     return table
+
+
+def _seeds(shown: TrialDetail) -> str | None:
+    """Which of the study's seeds the repeats of a confirmation's run have."""
+    if shown.first_seed is None or shown.seeds is None:
+        return None
+    last = shown.first_seed + shown.seeds - 1
+    return f"number {last}" if shown.seeds == 1 else f"numbers {shown.first_seed} to {last}"
 
 
 def history_table(history: Sequence[AttemptOut]) -> Table:

@@ -25,7 +25,7 @@ def bars(snapshot: Snapshot) -> RenderableType:
     ended, all_of_them = snapshot.confirming
     if all_of_them:
         confirming = ProgressBar(total=all_of_them, completed=ended, width=BAR)
-        head.add_row(Text("confirming"), confirming, Text(f"{ended}/{all_of_them}"))
+        head.add_row(Text("confirming"), confirming, Text(f"{ended}/{all_of_them}{snapshot.goal}"))
     return Group(head, Text(counts(snapshot), style="dim"), Text(best(snapshot)), *_running(snapshot))
 
 
@@ -35,7 +35,7 @@ def line(snapshot: Snapshot) -> str:
     progress = f"{study.name}: {snapshot.ended_runs}/{snapshot.total} runs"
     ended, all_of_them = snapshot.confirming
     if all_of_them:
-        progress += f", {ended} of {all_of_them} confirming"
+        progress += f", {ended} of {all_of_them} confirming{snapshot.goal}"
     return f"{progress} ({counts(snapshot)}), {best(snapshot)}, {study.state}, {clock(study.budget.elapsed_s)}"
 
 

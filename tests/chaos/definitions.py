@@ -9,6 +9,8 @@ from tests.chaos.schedule import Fault, Kind
 
 RETRIES = 10
 PAUSE_S = 0.4  # in an epoch: trials of some ten seconds, so that most faults strike in the middle of one
+CONFIRMED = "confirmed"
+MOST_SEEDS, MORE_SEEDS = 3, 4  # of a confirmation, and when it was extended
 POISON = "kills its worker"
 
 _VARIANTS = {
@@ -41,8 +43,9 @@ _KINDS: dict[str, dict[str, Any]] = {
         "sampler": {"name": "random"},
         "budget": {"trials": 12},
     },
-    # Four variants, once each: every configuration is the best of its variant, and is confirmed.
-    "confirmed": {
+    # Four variants, once each: every configuration is the best of its variant, and is confirmed, round by round. When
+    # it is decided, it is extended by two at once.
+    CONFIRMED: {
         "task": _digits(12),
         "search_space": {
             "regularizer": {
@@ -52,7 +55,7 @@ _KINDS: dict[str, dict[str, Any]] = {
         },
         "fixed": {"drop_rate": 0.2, "units": 16},
         "sampler": {"name": "grid"},
-        "confirmation": {"top": 1, "repeats": 2},
+        "confirmation": {"top": 1, "repeats": 2, "until": "decided", "most_repeats": MOST_SEEDS},
     },
     # Whatever befalls its workers, one that nothing disturbs finds the same.
     "ordered": {

@@ -21,6 +21,7 @@ from tests.chaos.controller import Controller, Customer
 from tests.chaos.database import Server
 from tests.chaos.definitions import MISBEHAVING, definitions, poison
 from tests.chaos.disk import Disk
+from tests.chaos.extending import Extenders
 from tests.chaos.fleet import ROOT, Exit, Fleet, Place
 from tests.chaos.ground import ground
 from tests.chaos.injection import Injected, Injector, general, particular, treacherous
@@ -49,7 +50,8 @@ class Survival:
     takeovers: int
     handed_back: int
     confirmations: int
-    moved: int  # confirmations with more than one holder
+    extended: int  # confirmations that were extended
+    moved: int  # runs of confirmations with more than one holder
     unconfirmed: list[str]  # what the confirmations lack, or have too much
     unfinished: list[str]  # studies
     findings: list[Finding]
@@ -79,7 +81,10 @@ def survive(faults: list[Fault], seed: int, workers: int) -> Survival:
             Fleet(places) as fleet,
         ):
             controller.wait_until_ready()
-            with Customer(controller.url, submitted, AHEAD * workers) as customer:
+            with (
+                Customer(controller.url, submitted, AHEAD * workers) as customer,
+                Extenders(controller.url) as extenders,
+            ):
 
                 def struck(fault: Fault) -> list[int]:
                     if fault.kind in EVERYWHERE or (fault.kind in NETWORK and fault.worker is None):
@@ -96,7 +101,8 @@ def survive(faults: list[Fault], seed: int, workers: int) -> Survival:
                 }
                 injector = Injector(acts, struck)
                 injector.run(faults)
-            _wait_for_the_rest(customer)
+                customer.end()
+                _wait_for_the_rest(customer, extenders)
             farewells = fleet.dismiss()
             left = [name for name in disk.left() if name != "filler"]
         with Database.open(server.url) as db:
@@ -109,10 +115,11 @@ def survive(faults: list[Fault], seed: int, workers: int) -> Survival:
                 costs=[(one, _cost(one, injector, observer)) for one in injector.injected],
                 findings=findings,
                 unconfirmed=unconfirmed(db),
+                extended=len(extenders.added),
                 exits=fleet.exits,
                 farewells=farewells,
                 broken=injector.broken,
-                surprises=customer.surprises,
+                surprises=customer.surprises + extenders.surprises,
                 checkpoints_left=left,
                 repeated=repeated,
                 unlike=unlike,
@@ -145,11 +152,11 @@ def _until_all_train(observer: Observer, workers: int) -> None:
         time.sleep(0.2)
 
 
-def _wait_for_the_rest(customer: Customer) -> None:
+def _wait_for_the_rest(customer: Customer, extenders: Extenders) -> None:
     deadline = time.monotonic() + SETTLE_S
     while time.monotonic() < deadline:
         try:
-            if customer.is_served():
+            if extenders.is_done() and customer.is_served():
                 return
         except Unreachable:
             pass

@@ -24,15 +24,15 @@ def stored(db: Database, trial: TrialRecord) -> Figures:
 def trained(study: StudyRecord, trial: TrialRecord, folder: Path) -> Figures:
     """The same, trained here in one go and without pauses."""
     definition, task = study.definition, study.definition.task
-    confirmation = definition.confirmation if trial.stage is Stage.CONFIRMATION else None
+    confirms = trial.stage is Stage.CONFIRMATION
     hurried = {name: 0 if name == "pause" else value for name, value in task.options.items()}
     order = Order(
         task=task.model_copy(update={"options": hurried}),
         config=TrialConfig.from_params(trial.params),
         study_seed=definition.seed,
-        repeats=definition.repeats if confirmation is None else confirmation.repeats,
-        first_seed=0 if confirmation is None else definition.repeats,
-        tested_by=None if confirmation is None else definition.objectives[0],
+        repeats=trial.seeds or definition.repeats,
+        first_seed=trial.first_seed or 0,
+        tested_by=definition.objectives[0] if confirms else None,
         data_folder=folder,
     )
     torch.set_num_threads(1)  # as the workers have

@@ -31,6 +31,8 @@ def run(number: int | None, **changes: Any) -> TrialOut:
         "number": number,
         "stage": "search" if number is not None else "confirmation",
         "place": None if number is not None else 4,
+        "first_seed": None,
+        "seeds": None,
         "state": "complete",
         "params": {"drop_rate": 0.3},
         "variant": "dropout",
@@ -79,6 +81,12 @@ CONFIRMING = Snapshot(
 def test_a_line_counts_the_confirmation_by_itself() -> None:
     assert line(CONFIRMING).startswith("digits-1: 30/30 runs, 2 of 12 confirming (30 complete, 0 pruned, 2 running)")
     assert "confirming" not in line(Snapshot(study(CountsOut()), []))
+
+
+def test_a_line_says_that_rounds_may_come() -> None:
+    rounds = {"confirmation": {"until": "decided", "most_repeats": 30}}
+    deciding = Snapshot(CONFIRMING.study.model_copy(update={"definition": rounds}), ())
+    assert "2 of 12 confirming, until decided or 30 seeds (30 complete" in line(deciding)
 
 
 def test_bars_show_the_confirmation_and_its_runs() -> None:

@@ -40,13 +40,23 @@ def test_a_study_is_prioritized_and_extended(command: Command, study: str) -> No
     )
 
 
-def test_a_study_is_confirmed(command: Command, study: str) -> None:
-    assert command("confirm", study, "--repeats", "3")[:2] == (DONE, "runs to confirm digits-1: 2\n")
-    code, said, told = command("confirm", study, "--repeats", "5")
+def test_a_study_is_confirmed_and_again_under_more_seeds(command: Command, study: str, database_url: str) -> None:
+    code, said, _ = command("confirm", study, "--repeats", "3")
+    assert (code, said) == (DONE, "runs to confirm digits-1: 2 (configurations: 2, 3 seeds each)\n")
+    code, said, told = command("confirm", study, "--repeats", "2")
     assert (code, said) == (FAILED, "")
     assert told == (
-        "error: study 'digits-1' cannot be confirmed: others were confirmed under 3 seeds: repeats must be 3\n"
+        "error: study 'digits-1' cannot be confirmed: others were confirmed under 3 seeds: repeats must be at least 3, "
+        "got 2\n"
     )
+    code, said, _ = command("confirm", study, "--repeats", "4")
+    assert (code, said) == (DONE, "digits-1 will be confirmed further when its present runs have ended\n")
+    with Database.open(database_url) as database:
+        work(database, studies.get(database, "digits-1"), limit=2)
+        assert studies.get(database, "digits-1").confirmation["waiting"] == 2
+    code, _, told = command("confirm", study, "--prefer", "dropout")
+    assert code == FAILED
+    assert "confirmation.prefer needs confirmation.until: decided" in told
 
 
 def test_a_search_that_goes_on_is_confirmed_later(command: Command, client: Client) -> None:
@@ -91,7 +101,7 @@ def test_a_run_of_the_confirmation_is_shown_and_cancelled_by_its_place(
     )
     code, said, _ = command("trial", "digits-1", "0", "--confirmation")
     assert code == DONE
-    for part in ("confirmation run 0", "cancelled by hand", "1 of 8", "node-2:1"):
+    for part in ("confirmation run 0", "cancelled by hand", "1 of 8", "node-2:1", "numbers 1 to 2"):
         assert part in said
     assert command("trial", "digits-1", "9", "--confirmation")[::2] == (
         FAILED,

@@ -26,6 +26,8 @@ def trial(number: int, variant: str, value: float | None = None, epoch: int = 3)
     return TrialOut(
         stage="search",
         place=None,
+        first_seed=None,
+        seeds=None,
         run=number,
         number=number,
         state="running" if value is None else "complete",

@@ -132,4 +132,17 @@ SHAPES: list[tuple[dict[Any, Any], str]] = [
     (raw(seed=True), "seed must be a whole number, got true"),
     (raw(repeats=101), "repeats must be at most 100, got 101"),
     (raw(retries=-1), "retries must be at least 0, got -1"),
+    (raw(confirmation={"until": "sure"}), 'confirmation.until must be "fixed" or "decided", got "sure"'),
+    (
+        raw(confirmation={"until": "decided", "most_repeats": 1001}),
+        "confirmation.most_repeats must be at most 1000, got 1001",
+    ),
+    (
+        raw(confirmation={"until": "decided", "indifference": -0.1}),
+        "confirmation.indifference must be at least 0, got -0.1",
+    ),
+    (
+        raw(confirmation={"until": "decided", "indifference": float("nan")}),
+        "confirmation.indifference must be a finite number, got NaN",
+    ),
 ]

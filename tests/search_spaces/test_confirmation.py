@@ -43,3 +43,40 @@ def test_several_objectives_cannot_be_confirmed() -> None:
 def test_a_metric_has_its_name_on_the_test_split() -> None:
     assert study().objectives[0].tested == "test_loss"
     assert study(objectives=[{"metric": "train_step_loss"}]).objectives[0].tested == "test_step_loss"
+
+
+def test_until_it_is_decided_has_its_own_settings_which_are_not_stored_without_it() -> None:
+    decided = study(confirmation={"until": "decided", "prefer": "none"}).confirmation
+    assert decided is not None
+    assert (decided.repeats, decided.most_repeats, decided.indifference, decided.prefer) == (5, 30, 0.0, "none")
+    assert decided.most == 30
+    fixed = study(confirmation={"repeats": 40})
+    assert fixed.confirmation is not None
+    assert fixed.confirmation.most == 40
+    stored = fixed.model_dump(mode="json")
+    assert stored["confirmation"] == {"top": 1, "repeats": 40, "until": "fixed"}
+    assert parse_definition(stored) == fixed  # what is stored can be submitted again
+
+
+@pytest.mark.parametrize(
+    ("confirmation", "message"),
+    [
+        (
+            {"most_repeats": 30},
+            "confirmation.most_repeats needs confirmation.until: decided, which goes on until the best is known, "
+            "got 30",
+        ),
+        (
+            {"until": "decided", "repeats": 40},
+            "confirmation.most_repeats must be at least confirmation.repeats (40), got 30",
+        ),
+        (
+            {"until": "decided", "prefer": "drop out"},
+            'confirmation.prefer must be "cheapest" or "none", got "drop out"',
+        ),
+    ],
+)
+def test_what_does_not_go_together_is_refused(confirmation: object, message: str) -> None:
+    with pytest.raises(InvalidDefinition) as refused:
+        parse_definition(raw(confirmation=confirmation))
+    assert str(refused.value) == message

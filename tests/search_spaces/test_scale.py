@@ -90,6 +90,9 @@ def test_a_confirmation_gets_fewer_seeds_but_never_a_single_one() -> None:
         confirmation = scaled(study, Scale(repeats=limit)).confirmation
         assert confirmation is not None
         assert (confirmation.top, confirmation.repeats) == (2, seeds)
+    decided = scaled(small(confirmation={"until": "decided"}), Scale(repeats=3)).confirmation
+    assert decided is not None
+    assert (decided.repeats, decided.most_repeats, decided.until) == (3, 3, "decided")
 
 
 def test_the_description_says_what_is_left() -> None:

@@ -102,8 +102,8 @@ def test_what_cannot_be_confirmed(db: Database) -> None:
         extension.confirm(db, "found", ONCE)
     study = searched(db, confirmation={"top": 1, "repeats": 2})
     close_finished_studies(db)
-    with pytest.raises(NotConfirmable, match="others were confirmed under 2 seeds: repeats must be 2"):
-        extension.confirm(db, "found", Confirmation(top=2, repeats=5))
+    with pytest.raises(NotConfirmable, match="its runs are under way, and nothing would be added to them"):
+        extension.confirm(db, "found", ONCE)
     end(db, study, [dropout(0.1, 0.3), dropconnect(0.2, 0.7)])
     close_finished_studies(db)
     with pytest.raises(NotConfirmable, match="none of its complete configurations is left to confirm"):

@@ -4,6 +4,7 @@ import optuna
 import sqlalchemy as sa
 from alembic import command
 
+from search_spaces import Confirmation, StudyDefinition
 from service.storage.audit import audit
 from service.storage.database import database as storage
 from service.storage.database.database import Database, initialise
@@ -56,24 +57,34 @@ def test_the_second_version_fills_in_parameters_and_values(empty_database_url: s
         assert extension.extend(db, "old", 1).counts["waiting"] == 1
 
 
+def test_the_sixth_version_knows_the_seeds_of_a_confirmation_and_extends_it(empty_database_url: str) -> None:
+    optuna_study = optuna.create_study(storage=optuna.storages.RDBStorage(empty_database_url), study_name="old")
+    with Database.open(empty_database_url) as db:
+        _make_version(
+            db, "0005", make_definition("old", trials=1, repeats=2, confirmation={"repeats": 3}), optuna_study
+        )
+        runs = """
+            INSERT INTO fleet.runs (study_id, ordinal, state, stage, values, params, finished_at)
+            SELECT id, n, 'complete', CASE n WHEN 0 THEN 'search' ELSE 'confirmation' END, '{0.5}',
+                '{"regularizer": "dropout", "drop_rate": 0.1}', now() FROM fleet.studies, generate_series(0, 1) n
+        """
+        with db.engine.begin() as connection:
+            connection.execute(sa.text(runs))
+            connection.execute(sa.text("UPDATE fleet.studies SET finished_at = now(), stage = 'confirmation'"))
+        initialise(empty_database_url)
+        study = studies.get(db, "old")
+        assert (study.looks, study.decision) == ((), None)
+        assert [(run.first_seed, run.seeds) for run in trials.page(db, study)] == [(None, None), (2, 3)]
+        assert study.winner == trials.page(db, study)[1]
+        extension.confirm(db, "old", Confirmation(repeats=5))
+        assert [(run.first_seed, run.seeds) for run in trials.page(db, study)[2:]] == [(5, 1), (6, 1)]
+        assert studies.get(db, "old").looks == ((3, "fixed"),)
+
+
 def _make_first_version(db: Database, optuna_study: optuna.Study) -> None:
     """The tables of the first version, with a study of three ended runs and a waiting one."""
-    definition = make_definition("old").model_dump_json()
+    _make_version(db, "0001", make_definition("old"), optuna_study)
     with db.engine.connect() as connection:
-        connection.execute(sa.text("CREATE SCHEMA fleet"))
-        config = storage._alembic()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        study = {"optuna": optuna_study._study_id, "definition": definition}
-        connection.execute(
-            sa.text(
-                """
-                INSERT INTO fleet.studies (name, optuna_study_id, definition)
-                VALUES ('old', :optuna, cast(:definition AS jsonb))
-                """
-            ),
-            study,
-        )
         for trial, state in zip(optuna_study.trials, ("complete", "pruned", "failed"), strict=True):
             run = {"number": trial.number, "id": trial._trial_id, "state": state}
             connection.execute(
@@ -86,4 +97,20 @@ def _make_first_version(db: Database, optuna_study: optuna.Study) -> None:
                 run,
             )
         connection.execute(sa.text("INSERT INTO fleet.runs (study_id, ordinal) SELECT id, 3 FROM fleet.studies"))
+        connection.commit()
+
+
+def _make_version(db: Database, version: str, definition: StudyDefinition, optuna_study: optuna.Study) -> None:
+    """The tables of an earlier version, with a study."""
+    with db.engine.connect() as connection:
+        connection.execute(sa.text("CREATE SCHEMA fleet"))
+        config = storage._alembic()
+        config.attributes["connection"] = connection
+        command.upgrade(config, version)
+        study = """
+            INSERT INTO fleet.studies (name, optuna_study_id, definition)
+            VALUES (:name, :optuna, cast(:definition AS jsonb))
+        """
+        values = {"optuna": optuna_study._study_id, "definition": definition.model_dump_json()}
+        connection.execute(sa.text(study), {"name": definition.name, **values})
         connection.commit()

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from search_spaces import Confirmation, Objective, StudyDefinition, TaskSpec, TrialConfig
+from service.storage.audit import audit
 from service.storage.database.database import Database
 from service.storage.fleet import workers
 from service.storage.records import CurvePoint, StudyRecord, TrialRecord
@@ -120,9 +121,17 @@ def test_a_confirmation_may_be_asked_for_after_a_worker_knew_the_study(db: Datab
     study = studies.create(db, own_study("asked", "Tested", trials=2, search_space=BY_VARIANT))
     start_worker()
     until(finished(db, "asked"))
-    extension.confirm(db, "asked", Confirmation(top=1, repeats=2))
+    extension.confirm(db, "asked", Confirmation(top=1, repeats=2, until="decided", most_repeats=3))
     until(finished(db, "asked"))
-    assert {run.state for run in confirmations(db, study)} == {RunState.COMPLETE}
+    runs, now = confirmations(db, study), studies.get(db, "asked")
+    assert {run.state for run in runs} == {RunState.COMPLETE}
+    assert now.decision is not None
+    assert (
+        now.looks[-1][0] == now.decision["seeds"] == sum(run.seeds or 0 for run in runs if run.params == runs[0].params)
+    )
+    assert now.winner is not None
+    assert now.winner.run_id == now.decision["recommended"]
+    assert audit(db) == []
 
 
 def test_an_extended_study_confirms_only_new_configurations(db: Database, start_worker: StartWorker) -> None:
@@ -146,7 +155,7 @@ def test_only_a_run_of_the_search_becomes_a_trial_of_optunas(db: Database) -> No
     study = studies.create(db, confirmed_study("both"))
     lease = claiming.claim(db, workers.register(db, "here", 1, "cpu"), 60)
     assert lease is not None
-    confirming = replace(lease, stage=Stage.CONFIRMATION)
+    confirming = replace(lease, stage=Stage.CONFIRMATION, first_seed=1, seeds=3)
     assert isinstance(assignment_of(db, confirming), ConfirmationRun)
     assert db.optuna.get_n_trials(study.optuna_study_id) == 0
     for token in (1, 2):  # the second holder has the first one's trial
@@ -155,11 +164,11 @@ def test_only_a_run_of_the_search_becomes_a_trial_of_optunas(db: Database) -> No
     assert db.optuna.get_n_trials(study.optuna_study_id) == 1
 
 
-def test_a_study_without_confirmation_has_no_run_that_confirms(db: Database) -> None:
+def test_a_run_of_the_search_confirms_nothing(db: Database) -> None:
     studies.create(db, own_study("plain"))
     lease = claiming.claim(db, workers.register(db, "here", 1, "cpu"), 60)
     assert lease is not None
-    with pytest.raises(ValueError, match="of a study without confirmation"):
+    with pytest.raises(ValueError, match="is to confirm a configuration and has no seeds"):
         assignment_of(db, replace(lease, stage=Stage.CONFIRMATION))
 
 
@@ -199,6 +208,19 @@ def test_a_model_is_tested_where_it_improves_and_after_every_departure_alike(tmp
         assert isinstance(resumed[0], Started)
         assert resumed[0].facts["resumed_after_epoch"] == epoch
         assert figures(resumed) == figures(whole)
+
+
+def test_a_configuration_has_the_same_figures_in_rounds_as_in_one_run(tmp_path: Path) -> None:
+    whole = figures(list(reports(replace(order(tmp_path / "whole"), repeats=8))))
+    rounds = [(0, 5), (5, 1), (6, 1), (7, 1)]
+    parts = [
+        (repeat + begin, epoch, values)
+        for begin, seeds in rounds
+        for repeat, epoch, values in figures(
+            list(reports(replace(order(tmp_path / str(begin)), first_seed=5 + begin, repeats=seeds, run_id=begin)))
+        )
+    ]
+    assert parts == whole
 
 
 def test_testing_does_not_change_the_training(tmp_path: Path) -> None:

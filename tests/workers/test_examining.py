@@ -156,6 +156,14 @@ def test_a_set_has_its_own_random_numbers_whatever_else_is_examined(tmp_path: Pa
     assert [among[0], among[-1]] == alone
 
 
+def test_a_seed_is_examined_alike_in_a_run_of_its_own(tmp_path: Path) -> None:
+    _, *whole = exact(list(reports(order(tmp_path / "both"))))
+    alone = exact(list(reports(order(tmp_path / "alone", first_seed=6, repeats=1))))
+    second = [one for one in whole if one[1] == 1]
+    assert [one[2:] for one in alone] == [one[2:] for one in second]
+    assert len(alone) == 2
+
+
 def test_a_checkpoint_without_evaluation_has_the_fingerprint_that_it_always_had(tmp_path: Path) -> None:
     of = order(tmp_path, evaluation=None)
     task = load_task(of.task, of.data_folder)
