@@ -1,5 +1,7 @@
 """The confirmation after the search: the best configurations are trained again and tested."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from search_spaces.part import Part
@@ -20,3 +22,7 @@ class Confirmation(Part):
     repeats: WholeNumber = Field(
         default=5, ge=2, le=100, description="Each configuration is trained with this many fresh seeds."
     )
+    until: Literal["fixed", "decided"] = Field(default="fixed", description="stub")
+    most_repeats: WholeNumber = Field(default=30, ge=2, le=1000, description="stub")
+    indifference: float = Field(default=0.0, ge=0, description="stub")
+    prefer: str = Field(default="cheapest", description="stub")

@@ -4,6 +4,7 @@ from service.statistics.all_pairs import AllPairs
 from service.statistics.confidence import Reliability, RiskCoverage, reliability, risk_coverage
 from service.statistics.control import ZeroRate, zero_rate_control
 from service.statistics.crossed import Estimate, over_seeds_and_inputs, resampled
+from service.statistics.deciding import Bound, Decision, Outcome, Round, Rules, decide, next_look
 from service.statistics.detection import Detection, average_precision, detection, prevalence
 from service.statistics.ensemble import Ensemble, ensemble_of
 from service.statistics.friedman import Friedman, friedman
@@ -17,27 +18,34 @@ __all__ = [
     "FEWEST_SEEDS",
     "RECORDS",
     "AllPairs",
+    "Bound",
     "Chosen",
+    "Decision",
     "Detection",
     "Ensemble",
     "Estimate",
     "Friedman",
     "Interval",
     "Method",
+    "Outcome",
     "PairedDifference",
     "PaperRanking",
     "Reliability",
     "RiskCoverage",
+    "Round",
+    "Rules",
     "ZeroRate",
     "average_precision",
     "choose",
     "choosing_seeds",
     "critical_difference",
+    "decide",
     "detection",
     "ensemble_of",
     "friedman",
     "indistinct_groups",
     "mean_interval",
+    "next_look",
     "over_seeds_and_inputs",
     "paired_difference",
     "pairwise_p",

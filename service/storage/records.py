@@ -39,6 +39,8 @@ class TrialRecord:
     facts: Mapping[str, Any] = field(default_factory=dict)  # backend that ran, parameter count, device...
     stage: Stage = Stage.SEARCH
     place: int | None = None  # in the confirmation, from 0; it stays when the study is extended
+    first_seed: int | None = None  # of a confirmation: its trainings have the study's seeds first_seed, ...,
+    seeds: int | None = None  # first_seed + seeds - 1
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class StudyRecord:
     to_come: int = 0  # waiting runs that have no rows yet
     dropped: int = 0  # cancelled runs that never had rows
     closing: str | None = None  # why no further run of the search began, where a limit or a stop ended it
+    looks: tuple[tuple[int, str], ...] = ()  # at the confirmation so far: seeds, and the rule, fixed or sequential
+    decision: Mapping[str, Any] | None = None  # of a confirmation that went on until it was decided
     cancels: bool = False  # whether rows that wait are still to be cancelled: they are counted as cancelled
 
 

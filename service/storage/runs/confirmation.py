@@ -68,12 +68,12 @@ def unconfirmed(definition: StudyShape, best_first: Iterable[Params], confirmed:
     """
     top = 0 if definition.confirmation is None else definition.confirmation.top
     telling = telling_in(definition.search_space)
-    known = {_configuration(definition, params) for params in confirmed}
+    known = {configuration_key(definition, params) for params in confirmed}
     chosen: dict[str, dict[str, Params]] = {}  # by variant, then by configuration
     for params in best_first:
         of_variant = chosen.setdefault(variant_of(recorded_params(definition, params), telling), {})
         if len(of_variant) < top:
-            of_variant.setdefault(_configuration(definition, params), params)
+            of_variant.setdefault(configuration_key(definition, params), params)
     return [
         params
         for of_variant in chosen.values()
@@ -82,6 +82,6 @@ def unconfirmed(definition: StudyShape, best_first: Iterable[Params], confirmed:
     ]
 
 
-def _configuration(definition: StudyShape, params: Params) -> str:
+def configuration_key(definition: StudyShape, params: Params) -> str:
     """The parameters of a training as text; equal texts are equal trainings."""
     return json.dumps(recorded_params(definition, params), sort_keys=True)
