@@ -1,11 +1,14 @@
 """The confirmation after the search: the best configurations are trained again and tested."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, StringConstraints, model_serializer
 
 from search_spaces.part import Part
-from search_spaces.scalars import WholeNumber
+from search_spaces.scalars import TEXT_PATTERN, WholeNumber
+
+CHEAPEST = "cheapest"
+OF_DECIDED = ("most_repeats", "indifference", "prefer")  # fields that have a meaning with `until: decided` alone
 
 
 class Confirmation(Part):
@@ -20,9 +23,44 @@ class Confirmation(Part):
         default=1, ge=1, le=100, description="This many of each variant's best configurations are confirmed."
     )
     repeats: WholeNumber = Field(
-        default=5, ge=2, le=100, description="Each configuration is trained with this many fresh seeds."
+        default=5,
+        ge=2,
+        le=100,
+        description="Each configuration is trained with this many fresh seeds, or, where it goes on until it is "
+        "decided, with this many at first.",
     )
-    until: Literal["fixed", "decided"] = Field(default="fixed", description="stub")
-    most_repeats: WholeNumber = Field(default=30, ge=2, le=1000, description="stub")
-    indifference: float = Field(default=0.0, ge=0, description="stub")
-    prefer: str = Field(default="cheapest", description="stub")
+    until: Literal["fixed", "decided"] = Field(
+        default="fixed",
+        description="fixed: it ends after these seeds. decided: those that are certainly worse are dropped, and the "
+        "others get further seeds, until one is left, all that are left are practically equal, or most_repeats seeds "
+        "are reached.",
+    )
+    most_repeats: WholeNumber = Field(
+        default=30, ge=2, le=1000, description="A confirmation until it is decided ends after this many seeds."
+    )
+    indifference: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        default=0.0,
+        description="Means that differ by no more than this, in the metric's unit, are practically equal; 0 never is.",
+    )
+    prefer: Annotated[str, StringConstraints(max_length=200, pattern=TEXT_PATTERN)] = Field(
+        default=CHEAPEST,
+        description="Of practically equal configurations this one is recommended: the cheapest, by the time that an "
+        "epoch takes, or the one of this variant.",
+    )
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether it goes on until it is decided."""
+        return self.until == "decided"
+
+    @property
+    def most(self) -> int:
+        """The most seeds that a configuration may get."""
+        return self.most_repeats if self.is_decided else self.repeats
+
+    @model_serializer(mode="wrap")
+    def _without_what_has_no_meaning(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave defaults out that would be refused if they were given."""
+        whole: dict[str, Any] = handler(self)
+        idle = () if self.is_decided else {*OF_DECIDED} - self.model_fields_set
+        return {field: value for field, value in whole.items() if field not in idle}

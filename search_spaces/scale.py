@@ -52,8 +52,12 @@ def scaled(definition: StudyDefinition, scale: Scale) -> StudyDefinition:
         task = task.model_copy(update={"options": {**task.options, "val_size": kept}})
     confirmation = definition.confirmation
     if confirmation is not None and scale.repeats is not None:
-        seeds = max(LEAST_SEEDS, min(confirmation.repeats, scale.repeats))
-        confirmation = confirmation.model_copy(update={"repeats": seeds})
+        fewer = {
+            field: max(LEAST_SEEDS, min(getattr(confirmation, field), scale.repeats))
+            for field in ("repeats", "most_repeats")
+            if field == "repeats" or confirmation.is_decided
+        }
+        confirmation = confirmation.model_copy(update=fewer)
     repeats = _least(definition.repeats, scale.repeats)
     parts = {"search_space": space, "task": task, "repeats": repeats, "confirmation": confirmation}
     smaller = definition.model_copy(update=parts)

@@ -8,6 +8,7 @@ from search_spaces.problems import MOST_PROBLEMS, Problem
 from search_spaces.rules import (
     alternatives,
     conditions,
+    confirmation,
     evaluation,
     parameters,
     ranges,
@@ -32,9 +33,9 @@ def grid_is_finite_and_bounded(definition: StudyShape) -> Iterator[Problem]:
 
 # A later stage relies on what the earlier ones have checked.
 STAGES = (
-    (*ranges.RULES, *parameters.RULES, *conditions.RULES, *strategies.RULES, *evaluation.RULES),
+    (*ranges.RULES, *parameters.RULES, *conditions.RULES, *strategies.RULES, *confirmation.RULES, *evaluation.RULES),
     (*reachability.RULES, *alternatives.RULES, *rates.RULES),
-    (grid_is_finite_and_bounded, strategies.race_has_a_trial_for_every_variant),
+    (grid_is_finite_and_bounded, strategies.race_has_a_trial_for_every_variant, *confirmation.OF_VARIANTS),
 )
 
 

@@ -72,12 +72,6 @@ def pruner_has_repeats_to_compare(definition: StudyShape) -> Iterator[Problem]:
         yield Problem.at("repeats", rule)
 
 
-def confirmation_needs_one_objective(definition: StudyShape) -> Iterator[Problem]:
-    """The author chooses the best configuration of several objectives."""
-    if len(definition.objectives) > 1 and definition.confirmation is not None:
-        yield Problem.at("confirmation", "must be left out with several objectives, got an object")
-
-
 def trials_are_given(definition: StudyShape) -> Iterator[Problem]:
     sampler = definition.sampler
     if definition.budget.trials is None and not sampler.visits_grid:
@@ -151,7 +145,6 @@ RULES = (
     patience_needs_one_objective,
     options_suit,
     pruner_has_repeats_to_compare,
-    confirmation_needs_one_objective,
     trials_are_given,
     sampler_has_dimensions_to_model,
     patience_needs_no_order,

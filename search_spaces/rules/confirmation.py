@@ -1,0 +1,49 @@
+"""Rules for the confirmation of the best configurations."""
+
+from collections.abc import Iterator
+
+from search_spaces.confirmation import CHEAPEST, OF_DECIDED
+from search_spaces.narrowing import CannotNarrow
+from search_spaces.problems import Problem, listed, shown
+from search_spaces.shape import StudyShape
+from search_spaces.variants import variants_of
+
+
+def confirmation_needs_one_objective(definition: StudyShape) -> Iterator[Problem]:
+    """The author chooses the best configuration of several objectives."""
+    if len(definition.objectives) > 1 and definition.confirmation is not None:
+        yield Problem.at("confirmation", "must be left out with several objectives, got an object")
+
+
+def fixed_confirmation_decides_nothing(definition: StudyShape) -> Iterator[Problem]:
+    confirmation = definition.confirmation
+    if confirmation is None or confirmation.is_decided:
+        return
+    for field in OF_DECIDED:
+        if field in confirmation.model_fields_set:
+            rule = "needs confirmation.until: decided, which goes on until the best is known"
+            yield Problem.at(f"confirmation.{field}", f"{rule}, got {shown(getattr(confirmation, field))}")
+
+
+def first_round_fits(definition: StudyShape) -> Iterator[Problem]:
+    confirmation = definition.confirmation
+    if confirmation is not None and confirmation.repeats > confirmation.most:
+        rule = f"must be at least confirmation.repeats ({confirmation.repeats}), got {confirmation.most_repeats}"
+        yield Problem.at("confirmation.most_repeats", rule)
+
+
+def preferred_variant_exists(definition: StudyShape) -> Iterator[Problem]:
+    confirmation = definition.confirmation
+    if confirmation is None or confirmation.prefer == CHEAPEST:
+        return
+    try:
+        variants = variants_of(definition.search_space, definition.fixed)
+    except CannotNarrow:  # too many to name
+        return
+    if confirmation.prefer not in variants:
+        rule = f"must be {listed([CHEAPEST, *variants])}, got {shown(confirmation.prefer)}"
+        yield Problem.at("confirmation.prefer", rule)
+
+
+RULES = (confirmation_needs_one_objective, fixed_confirmation_decides_nothing, first_round_fits)
+OF_VARIANTS = (preferred_variant_exists,)  # they rely on a search space that obeys its rules
