@@ -4,7 +4,7 @@ from service.statistics.all_pairs import AllPairs
 from service.statistics.confidence import Reliability, RiskCoverage, reliability, risk_coverage
 from service.statistics.control import ZeroRate, zero_rate_control
 from service.statistics.crossed import Estimate, over_seeds_and_inputs, resampled
-from service.statistics.deciding import Bound, Decision, Outcome, Round, Rules, decide, next_look
+from service.statistics.deciding import Bound, Decision, Outcome, Round, Rules, decide
 from service.statistics.detection import Detection, average_precision, detection, prevalence
 from service.statistics.ensemble import Ensemble, ensemble_of
 from service.statistics.friedman import Friedman, friedman
@@ -13,6 +13,7 @@ from service.statistics.nemenyi import critical_difference, indistinct_groups, p
 from service.statistics.paired import PairedDifference, paired_difference
 from service.statistics.paper_protocol import RECORDS, PaperRanking, paper_protocol
 from service.statistics.selection import FEWEST_SEEDS, Chosen, choose, choosing_seeds
+from service.statistics.spending import next_look
 
 __all__ = [
     "FEWEST_SEEDS",

@@ -1,17 +1,29 @@
-"""A stub of the sequential decision, until the true one is merged."""
+"""A confirmation that goes on until it is decided: who is dropped at each look, and why it ends.
+
+Configurations are compared with the best of the others (Hsu 1984, doi:10.1214/aos/1176346519) by their differences
+under shared seeds. Let b be the truly best. A look claims, for every pair (i, j), that the mean cost of i minus that of
+j is at least `low`; each claim fails with the look's error / k. Only the k - 1 claims about b matter: while they hold,
+b is never dropped, and if no pair of those left differs by more than the indifference zone, all of them are within it
+of b. The errors of all looks add up to ALPHA at most (`spending.spent`). docs/statistics.md has the reasons and the
+rates of errors, measured by benchmarks/deciding.py.
+"""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from scipy import stats
+from numpy.typing import NDArray
 
-ALPHA = 0.01  # of one pair at one look
+from service.statistics.spending import Budget
+
+Floats = NDArray[np.float64]
 
 
 class Outcome(StrEnum):
+    """What a confirmation has come to."""
+
     OPEN = "open"
     WINNER = "winner"
     EQUAL = "practically equal"
@@ -20,67 +32,103 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Rules:
+    """When a confirmation ends."""
+
     most: int  # seeds
-    indifference: float = 0.0
-    fixed_looks: int = 0
+    indifference: float = 0.0  # a difference of mean costs that does not matter, >= 0
+    fixed_looks: int = 0  # the first so many looks were made by `AllPairs.difference`, and count
 
 
 @dataclass(frozen=True)
 class Bound:
-    difference: float
+    """A configuration's mean cost minus the least of the others', constrained as in Hsu 1984.
+
+    The bounds of all configurations at all looks hold together. `low` is at most 0, and 0 says that the configuration
+    is certainly not the best; `high` is at least 0, and 0 says that it certainly is.
+    """
+
+    difference: float  # observed
     low: float
     high: float
 
 
 @dataclass(frozen=True)
 class Round:
+    """One look, after so many seeds."""
+
     seeds: int
-    compared: tuple[int, ...]
-    dropped: tuple[int, ...]
-    diverged: tuple[int, ...]
-    bounds: Mapping[int, Bound] = field(default_factory=dict)
+    compared: tuple[int, ...]  # the configurations with finite costs, best mean first
+    dropped: tuple[int, ...]  # of those compared: certainly worse than another
+    diverged: tuple[int, ...]  # a cost is not finite: dropped too
+    bounds: Mapping[int, Bound]  # of those compared; none where one stands alone
 
 
 @dataclass(frozen=True)
 class Decision:
+    """What the looks so far say."""
+
     outcome: Outcome
-    left: tuple[int, ...]
+    left: tuple[int, ...]  # who may be the best: best mean first, then those that no look has compared yet
     rounds: tuple[Round, ...]
 
 
-def next_look(seeds: int, most: int) -> int:
-    return min(most, max(seeds + 1, round(seeds * 1.3)))
-
-
 def decide(costs: Sequence[Sequence[float]], looks: Sequence[int], rules: Rules) -> Decision:
-    left = list(range(len(costs)))
-    rounds: list[Round] = []
-    for seeds in looks:
-        diverged = [i for i in left if not all(map(math.isfinite, costs[i][:seeds]))]
-        left = [i for i in left if i not in diverged]
-        compared = [i for i in left if len(costs[i]) >= seeds]
-        values = {i: np.array(costs[i][:seeds]) for i in compared}
-        compared.sort(key=lambda i: float(values[i].mean()))
-        bounds = {i: _bound(values, i) for i in compared} if len(compared) > 1 else {}
-        dropped = [i for i in compared if i in bounds and bounds[i].low > 0]
-        rounds.append(Round(seeds, tuple(compared), tuple(dropped), tuple(diverged), bounds))
-        joined = [i for i in left if i not in compared]
-        left = [i for i in compared if i not in dropped] + joined
-        if len(left) == 1:
-            return Decision(Outcome.WINNER, tuple(left), tuple(rounds))
-        if rules.indifference and all(bounds[i].high <= rules.indifference for i in left if i in bounds):
-            return Decision(Outcome.EQUAL, tuple(left), tuple(rounds))
-    ended = bool(looks) and looks[-1] >= rules.most
-    return Decision(Outcome.UNDECIDED if ended else Outcome.OPEN, tuple(left), tuple(rounds))
+    """Replay every look at the costs (less is better) of each configuration under the shared seeds, in their order.
+
+    Rows may be of different lengths. One that is too short for a look is not compared there: either it joins later, or
+    it had been compared before, and then it is out, as after a failed training. One that has failed before any look
+    must be left out by the caller, because it would be waited for. `looks` are numbers of seeds, ascending. The outcome
+    is that of the last look; without looks it is open, and if every configuration has diverged it is undecided.
+
+    Raises:
+        ValueError: looks that do not ascend, or rules out of range.
+    """
+    _check(looks, rules)
+    rows = [np.asarray(row, dtype=np.float64) for row in costs]
+    left, waiting, widest = list[int](), list(range(len(rows))), math.inf
+    budget, rounds = Budget(), list[Round]()
+    for index, seeds in enumerate(looks):
+        present = [one for one in sorted(left + waiting) if len(rows[one]) >= seeds]
+        waiting = [one for one in waiting if len(rows[one]) < seeds]
+        diverged = tuple(one for one in present if not np.isfinite(rows[one][:seeds]).all())
+        compared = sorted(set(present) - {*diverged}, key=lambda one: (rows[one][:seeds].mean(), one))
+        values = np.array([rows[one][:seeds] for one in compared]).reshape(-1, seeds)
+        claims = budget.claims(values, index < rules.fixed_looks)
+        is_worse = (claims > 0).any(axis=-1)
+        bounds = dict(zip(compared, _bounds(values, claims), strict=False))
+        dropped = tuple(one for one, worse in zip(compared, is_worse, strict=True) if worse)
+        rounds.append(Round(seeds, tuple(compared), dropped, diverged, bounds))
+        left = [one for one in compared if one not in dropped]
+        widest = -claims[np.ix_(~is_worse, ~is_worse)].min(initial=0)
+    outcome = _outcome(left, waiting, widest <= rules.indifference)
+    if outcome is Outcome.OPEN and rounds and looks[-1] >= rules.most:
+        outcome = Outcome.UNDECIDED
+    return Decision(outcome, (*left, *waiting), tuple(rounds))
 
 
-def _bound(values: Mapping[int, np.ndarray], i: int) -> Bound:
-    lows, highs, means = [], [], []
-    for j, other in values.items():
-        if j != i:
-            d = values[i] - other
-            reach = float(stats.t.ppf(1 - ALPHA, len(d) - 1)) * float(d.std(ddof=1)) / math.sqrt(len(d))
-            lows.append(float(d.mean()) - reach)
-            highs.append(float(d.mean()) + reach)
-            means.append(float(d.mean()))
-    return Bound(max(means), max(lows), max(highs))
+def _check(looks: Sequence[int], rules: Rules) -> None:
+    if any(later <= earlier for earlier, later in zip((0, *looks), looks, strict=False)):
+        raise ValueError(f"looks must be ascending numbers of seeds, got {list(looks)}")
+    if rules.most < 1 or not 0 <= rules.indifference < np.inf or rules.fixed_looks < 0:
+        raise ValueError(f"most must be at least 1, the other rules finite and not negative, got {rules}")
+
+
+def _outcome(left: list[int], waiting: list[int], is_equal: bool) -> Outcome:
+    if waiting:
+        return Outcome.OPEN
+    if len(left) > 1:
+        return Outcome.EQUAL if is_equal else Outcome.OPEN
+    return Outcome.WINNER if left else Outcome.UNDECIDED
+
+
+def _bounds(values: Floats, claims: Floats) -> Iterator[Bound]:
+    """Each configuration's, given their costs (k, n); none if there is but one."""
+    count = len(values)
+    means, is_worse = values.mean(axis=-1), (claims > 0).any(axis=-1)
+    for one in range(count if count > 1 else 0):
+        others = np.arange(count) != one
+        yield Bound(
+            difference=float(means[one] - means[others].min()),
+            low=min(0.0, float(claims[one][others].max())),
+            high=float((-claims[others & ~is_worse, one]).max(initial=0.0)),
+        )

@@ -1,0 +1,74 @@
+"""What a look at a confirmation may claim: the looks share one error, whenever they are."""
+
+import math
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from service.statistics.all_pairs import ALPHA, AllPairs
+
+HALF = 10.0  # seeds by which half of the error is spent
+GROWTH = 1.3  # from a look to the next
+
+
+def spent(seeds: float) -> float:
+    """The share of all error that the looks up to so many seeds may spend, in [0, 1): Lan and DeMets 1983.
+
+    It depends on the number of seeds alone, not on the looks to come, and never reaches 1: however far a confirmation
+    is extended, something is left.
+    """
+    return seeds / (seeds + HALF)
+
+
+def next_look(seeds: int, most: int) -> int:
+    """The number of seeds of the look that follows the one at `seeds`: 30 % more, `most` at most.
+
+    Raises:
+        ValueError: `seeds` is below 1 or not below `most`.
+    """
+    if not 1 <= seeds < most:
+        raise ValueError(f"a look after {seeds} seeds needs 1 <= seeds < {most}, the most seeds")
+    return min(most, math.ceil(GROWTH * seeds))
+
+
+@dataclass
+class Budget:
+    """What the looks so far have left of ALPHA, the error of all together."""
+
+    rest: float = ALPHA  # after the fixed looks
+    fixed_until: int = 0  # seeds
+    looked_at: int = 0  # seeds
+
+    def claims(self, values: NDArray[np.float64], is_fixed: bool) -> NDArray[np.float64]:
+        """The least that each configuration's mean cost exceeds each other's (k, k), by their finite costs (k, n).
+
+        Where k or n is 1 that is -inf, and nothing is spent. A fixed look is one by `AllPairs.difference`.
+        """
+        count, seeds = values.shape
+        if count < 2 or seeds < 2:
+            return np.where(np.eye(count, dtype=bool), 0.0, -math.inf)
+        return self._fixed(values) if is_fixed else self._sequential(values)
+
+    def _fixed(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Two-sided over all pairs: for the one-sided claims about the best of k, that is ALPHA / k."""
+        count, seeds = values.shape
+        self.rest = max(0.0, self.rest - ALPHA / count)
+        self.fixed_until = self.looked_at = seeds
+        pairs = AllPairs(values)
+        lows = np.zeros((count, count))
+        for one, other in combinations(range(count), 2):
+            found = pairs.difference(one, other)
+            lows[one, other], lows[other, one] = found.low, -found.high
+        return lows
+
+    def _sequential(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        count, seeds = values.shape
+        share = (spent(seeds) - spent(self.looked_at)) / (1 - spent(self.fixed_until))
+        self.looked_at = seeds
+        pairs = AllPairs(values)
+        reach = -float(special.stdtrit(pairs.freedom, self.rest * share / count)) if self.rest else math.inf
+        means = values.mean(axis=1)
+        return means[:, None] - means - np.where(pairs.errors > 0, reach, 0.0) * pairs.errors
