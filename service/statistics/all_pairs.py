@@ -53,7 +53,8 @@ class AllPairs:
     @property
     def freedom(self) -> float:
         """The degrees of freedom of every standard error: n - 1, and what a pair borrows."""
-        return self._prior[0] + self.values.shape[1] - 1
+        borrowed, _ = self._prior
+        return borrowed + float(self.values.shape[1] - 1)
 
     @property
     def _share(self) -> float:

@@ -88,18 +88,11 @@ def decide(costs: Sequence[Sequence[float]], looks: Sequence[int], rules: Rules)
     left, waiting, widest = list[int](), list(range(len(rows))), math.inf
     budget, rounds = Budget(), list[Round]()
     for index, seeds in enumerate(looks):
-        present = [one for one in sorted(left + waiting) if len(rows[one]) >= seeds]
-        waiting = [one for one in waiting if len(rows[one]) < seeds]
-        diverged = tuple(one for one in present if not np.isfinite(rows[one][:seeds]).all())
-        compared = sorted(set(present) - {*diverged}, key=lambda one: (rows[one][:seeds].mean(), one))
-        values = np.array([rows[one][:seeds] for one in compared]).reshape(-1, seeds)
-        claims = budget.claims(values, index < rules.fixed_looks)
-        is_worse = (claims > 0).any(axis=-1)
-        bounds = dict(zip(compared, _bounds(values, claims), strict=False))
-        dropped = tuple(one for one, worse in zip(compared, is_worse, strict=True) if worse)
-        rounds.append(Round(seeds, tuple(compared), dropped, diverged, bounds))
-        left = [one for one in compared if one not in dropped]
-        widest = -claims[np.ix_(~is_worse, ~is_worse)].min(initial=0)
+        present = {one: rows[one][:seeds] for one in sorted(left + waiting) if len(rows[one]) >= seeds}
+        waiting = [one for one in waiting if one not in present]
+        made, widest = _look(present, seeds, budget, index < rules.fixed_looks)
+        left = [one for one in made.compared if one not in made.dropped]
+        rounds.append(made)
     outcome = _outcome(left, waiting, widest <= rules.indifference)
     if outcome is Outcome.OPEN and rounds and looks[-1] >= rules.most:
         outcome = Outcome.UNDECIDED
@@ -121,14 +114,29 @@ def _outcome(left: list[int], waiting: list[int], is_equal: bool) -> Outcome:
     return Outcome.WINNER if left else Outcome.UNDECIDED
 
 
-def _bounds(values: Floats, claims: Floats) -> Iterator[Bound]:
-    """Each configuration's, given their costs (k, n); none if there is but one."""
-    count = len(values)
-    means, is_worse = values.mean(axis=-1), (claims > 0).any(axis=-1)
-    for one in range(count if count > 1 else 0):
-        others = np.arange(count) != one
-        yield Bound(
-            difference=float(means[one] - means[others].min()),
-            low=min(0.0, float(claims[one][others].max())),
-            high=float((-claims[others & ~is_worse, one]).max(initial=0.0)),
-        )
+def _look(present: Mapping[int, Floats], seeds: int, budget: Budget, is_fixed: bool) -> tuple[Round, float]:
+    """The round, and the most by which the mean costs of two that are left may differ."""
+    means = {one: float(costs.mean()) for one, costs in present.items() if np.isfinite(costs).all()}
+    compared = tuple(sorted(means, key=lambda one: (means[one], one)))
+    claims = budget.claims(np.array([present[one] for one in compared]).reshape(-1, seeds), is_fixed)
+    is_worse = np.any(claims > 0, axis=1)
+    made = Round(
+        seeds=seeds,
+        compared=compared,
+        dropped=tuple(one for one, worse in zip(compared, is_worse, strict=True) if worse),
+        diverged=tuple(one for one in present if one not in means),
+        bounds=dict(zip(compared, _bounds(np.array([means[one] for one in compared]), claims), strict=False)),
+    )
+    return made, -float(claims[np.ix_(~is_worse, ~is_worse)].min(initial=0))
+
+
+def _bounds(means: Floats, claims: Floats) -> Iterator[Bound]:
+    """Each configuration's, least mean first; none if there is but one."""
+    if len(means) < 2:
+        return
+    oneself, is_worse = np.eye(len(means), dtype=bool), np.any(claims > 0, axis=1)
+    lows = np.where(oneself, -math.inf, claims).max(axis=1)
+    highs = np.where(oneself | is_worse[:, None], -math.inf, -claims).max(axis=0)
+    best_others = np.where(oneself[0], means[1], means[0])
+    for difference, low, high in zip(means - best_others, lows, highs, strict=True):
+        yield Bound(float(difference), min(0.0, float(low)), max(0.0, float(high)))

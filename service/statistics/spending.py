@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from service.statistics.all_pairs import ALPHA, AllPairs
+from service.statistics.all_pairs import ALPHA, ROUNDING, AllPairs
 
 HALF = 10.0  # seeds by which half of the error is spent
 GROWTH = 1.3  # from a look to the next
@@ -50,7 +50,9 @@ class Budget:
         count, seeds = values.shape
         if count < 2 or seeds < 2:
             return np.where(np.eye(count, dtype=bool), 0.0, -math.inf)
-        return self._fixed(values) if is_fixed else self._sequential(values)
+        claims = self._fixed(values) if is_fixed else self._sequential(values)
+        sizes = np.abs(values).max(axis=1)
+        return np.where(np.abs(claims) <= ROUNDING * np.maximum.outer(sizes, sizes), 0.0, claims)
 
     def _fixed(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Two-sided over all pairs: for the one-sided claims about the best of k, that is ALPHA / k."""
@@ -71,4 +73,5 @@ class Budget:
         pairs = AllPairs(values)
         reach = -float(special.stdtrit(pairs.freedom, self.rest * share / count)) if self.rest else math.inf
         means = values.mean(axis=1)
-        return means[:, None] - means - np.where(pairs.errors > 0, reach, 0.0) * pairs.errors
+        reaches = np.where(pairs.errors > 0, reach, 0.0) * pairs.errors
+        return np.subtract.outer(means, means) - reaches
