@@ -44,10 +44,11 @@ def add_trace(axes: Axes, trace: Trace, categories: Categories, extent: BarExten
         return None
     if "lines" in mode:
         axes.plot(xs, ys, alpha=opacity, clip_on=trace.get("cliponaxis", True), **_line_style(trace))
-    if "error_x" in trace:
-        bar = trace["error_x"]
-        reach = (bar["arrayminus"], bar["array"])
-        axes.errorbar(xs, ys, xerr=reach, fmt="none", ecolor=bar["color"], elinewidth=bar["thickness"], capsize=3)
+    for across in ("x", "y"):
+        if f"error_{across}" in trace:
+            bar = trace[f"error_{across}"]
+            reach = {f"{across}err": (bar["arrayminus"], bar["array"])}
+            axes.errorbar(xs, ys, **reach, fmt="none", ecolor=bar["color"], elinewidth=bar["thickness"], capsize=3)
     if "markers" in mode:
         _marks(axes, trace, xs, ys)
     if "text" in mode:
