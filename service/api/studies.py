@@ -18,7 +18,7 @@ from service.api.openapi import DEFINITION_CONTENT
 from service.api.records import study_detail, study_out, winner_out
 from service.storage.studies import extension, studies
 from service.web.bodies import Body, BodyRoute, JsonBody
-from service.web.report import winner_of
+from service.web.report import confirmation_so_far, winner_of
 
 router = APIRouter(prefix="/studies", tags=["studies"], route_class=BodyRoute)
 
@@ -61,7 +61,8 @@ def show(name: StudyName, database: DatabaseOf, settings: SettingsOf) -> StudyDe
     """Show state, counts, used budget, best trial so far, the confirmation's winner, and the definition."""
     study = studies.get(database, name)
     named = winner_of(database, study)
-    return study_detail(study, settings.dashboard_url, None if named is None else winner_out(*named))
+    winner = None if named is None else winner_out(*named)
+    return study_detail(study, settings.dashboard_url, winner, confirmation_so_far(database, study))
 
 
 @router.patch("/{name}", responses=documented(404, 408, 413))
