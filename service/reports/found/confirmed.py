@@ -4,18 +4,19 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain, takewhile
 
 import numpy as np
 
 from search_spaces.objective import TEST, best_epoch, split_of
 from service.reports.found.configurations import configurations, seeds_of
-from service.reports.found.decided import has_decision, looks_of, recommended, renumbered, replayed
+from service.reports.found.decided import has_decision, is_broken, looks_of, recommended, renumbered, replayed
 from service.reports.found.epochs import Epoch
 from service.reports.found.results import Results
 from service.statistics import AllPairs, Decision, Interval, Method, PairedDifference, mean_interval
 from service.statistics.paired import described
 from service.storage.records import TrialRecord
-from service.storage.states import OPEN_STATES, RunState
+from service.storage.states import RunState
 
 Span = tuple[float, float, float]  # a difference with the bounds of its interval
 
@@ -140,9 +141,9 @@ def confirmation_of(results: Results) -> Confirmation | None:
     A configuration is left out if its figure is missing or not finite under some seed.
     """
     several = configurations(results.study.definition, results.confirmations)
-    measured = [(runs[0], _at_the_best(results, runs)) for runs in several if runs[0].state is RunState.COMPLETE]
     if has_decision(results.study):
-        return _decided(results, measured)
+        return _decided(results, [runs for runs in several if runs[0].state is RunState.COMPLETE])
+    measured = [(runs[0], _at_the_best(results, runs)) for runs in several if runs[0].state is RunState.COMPLETE]
     whole = [(trial, epochs) for trial, epochs in measured if len(epochs) == seeds_of(results.study.definition, trial)]
     fully = [(trial, epochs) for trial, epochs in whole if None not in epochs]
     metrics, each = _figures(results, fully)
@@ -172,12 +173,18 @@ def _figures(
     ]
 
 
-def _decided(results: Results, measured: Sequence[tuple[TrialRecord, Sequence[Epoch | None]]]) -> Confirmation | None:
-    """The configurations as the last look saw them, those that are left first, then the last dropped."""
+def _decided(results: Results, several: Sequence[Sequence[TrialRecord]]) -> Confirmation | None:
+    """The configurations as the last look saw them, those that are left first, then the last dropped.
+
+    `several` are the runs of each. One that lost a run before the first look has no part in it.
+    """
     study, objective = results.study, results.objective
-    metrics, each = _figures(results, measured)
+    measured = [(runs, _at_the_best(results, runs)) for runs in several]
+    looks = looks_of(study, max((len(epochs) for _, epochs in measured), default=0))
+    first = looks[0] if looks else 0
+    part = [(runs[0], epochs) for runs, epochs in measured if epochs and (len(epochs) >= first or not is_broken(runs))]
+    metrics, each = _figures(results, part)
     metric = metrics[0]
-    looks = looks_of(study, max((one.seeds for one in each), default=0))
     seen = [one.up_to(looks[-1] if looks else None) for one in each]
     costs = [[objective.cost(value) for value in one.figures[metric]] for one in seen]
     decision = replayed(study, costs, looks, [one.trial for one in seen])
@@ -188,7 +195,9 @@ def _decided(results: Results, measured: Sequence[tuple[TrialRecord, Sequence[Ep
             return -math.inf, decision.left.index(place)
         return -dropped_at.get(place, len(looks)), float(np.mean(costs[place])), seen[place].trial.run_id
 
-    finite = [place for place, one in enumerate(seen) if one.is_finite]
+    behind = {place for place in range(len(seen)) if looks and len(costs[place]) < looks[-1]}
+    lost = behind - dropped_at.keys() - {*decision.left}  # since a look that compared them
+    finite = [place for place, one in enumerate(seen) if one.is_finite and place not in lost]
     order = sorted(finite, key=rank)
     if not order:
         return None
@@ -202,17 +211,10 @@ def _decided(results: Results, measured: Sequence[tuple[TrialRecord, Sequence[Ep
 
 
 def _at_the_best(results: Results, runs: Sequence[TrialRecord]) -> list[Epoch | None]:
-    """Each seed's best epoch by the objective, in the order of the seeds, up to the first run that has not ended.
+    """Each seed's best epoch by the objective, in the order of the seeds, up to the first run that is not complete.
 
-    The test split has no part in it. None stands for a training without one, and for every seed of a run that failed.
+    The test split has no part in it. None stands for a training without a finite one.
     """
-    found: list[Epoch | None] = []
-    for run in runs:
-        if run.state in OPEN_STATES:
-            break
-        if run.state is RunState.COMPLETE:
-            repeats = results.epochs.of(run.run_id).values()
-            found += [best_epoch(epochs, results.objective) for epochs in repeats]
-        else:
-            found += [None] * seeds_of(results.study.definition, run)
-    return found
+    complete = takewhile(lambda run: run.state is RunState.COMPLETE, runs)
+    every = chain.from_iterable(results.epochs.of(run.run_id).values() for run in complete)
+    return [best_epoch(epochs, results.objective) for epochs in every]

@@ -18,6 +18,11 @@ def has_decision(study: StudyRecord) -> bool:
     return bool(study.looks) or study.decision is not None or (asked is not None and asked.is_decided)
 
 
+def is_broken(runs: Sequence[TrialRecord]) -> bool:
+    """Whether a configuration has lost a run: it gets no further seeds."""
+    return any(run.state in LOST for run in runs)
+
+
 def looks_of(study: StudyRecord, most: int) -> list[int]:
     """The seeds of all looks so far, ascending; `most` are those of the configuration that has the most.
 
@@ -89,8 +94,7 @@ def standing(study: StudyRecord, confirmations: Sequence[TrialRecord]) -> tuple[
     furthest = max(ends, default=0)
 
     def is_in(runs: Sequence[TrialRecord], end: int) -> bool:
-        states = {run.state for run in runs}
-        return states.isdisjoint(LOST) and (end == furthest or not states.isdisjoint(OPEN_STATES))
+        return not is_broken(runs) and (end == furthest or any(run.state in OPEN_STATES for run in runs))
 
     return sum(map(is_in, several, ends)), len(several)
 
