@@ -39,8 +39,8 @@ class TrialRecord:
     facts: Mapping[str, Any] = field(default_factory=dict)  # backend that ran, parameter count, device...
     stage: Stage = Stage.SEARCH
     place: int | None = None  # in the confirmation, from 0; it stays when the study is extended
-    first_seed: int | None = None  # of a confirmation: its trainings have the study's seeds first_seed, ...,
-    seeds: int | None = None  # first_seed + seeds - 1
+    first_seed: int | None = None  # of the study's seeds, for a confirmation's first repeat; None in the search
+    seeds: int | None = None  # of a run of the confirmation, one after another; None in the search
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,15 @@ class StudyRecord:
     priority: int = 0  # as it is now, whatever the definition says
     device_time_s: float = 0.0  # total time for which workers held the search's runs
     confirmation: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(RunState, 0))  # its runs by state
-    winner: TrialRecord | None = None  # the best run of the confirmation, once all of them have ended
+    winner: TrialRecord | None = None  # the first run of the recommended configuration, once the confirmation has ended
     to_come: int = 0  # waiting runs that have no rows yet
     dropped: int = 0  # cancelled runs that never had rows
     closing: str | None = None  # why no further run of the search began, where a limit or a stop ended it
-    looks: tuple[tuple[int, str], ...] = ()  # at the confirmation so far: seeds, and the rule, fixed or sequential
-    decision: Mapping[str, Any] | None = None  # of a confirmation that went on until it was decided
     cancels: bool = False  # whether rows that wait are still to be cancelled: they are counted as cancelled
+    looks: tuple[tuple[int, str], ...] = ()  # at the confirmation: seeds, ascending, and the rule, fixed or sequential
+    decision: Mapping[str, Any] | None = (
+        None  # outcome, seeds, recommended, left: the verdict of a decided confirmation
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,4 +145,6 @@ class Lease:
     optuna_study_id: int
     stage: Stage = Stage.SEARCH
     params: Mapping[str, Any] | None = None  # None until suggested; a confirmation's run is created with them
+    first_seed: int | None = None  # as in TrialRecord
+    seeds: int | None = None
     written: Written = field(default_factory=Written, compare=False)

@@ -14,11 +14,11 @@ class ConfirmationRun:
 
     def __init__(self, db: Database, lease: Lease) -> None:
         definition = lease.definition
-        if definition.confirmation is None:
-            raise ValueError(f"run {lease.run_id} is to confirm a configuration of a study without confirmation")
+        if lease.first_seed is None or lease.seeds is None:
+            raise ValueError(f"run {lease.run_id} is to confirm a configuration and has no seeds")
         self._db, self._lease, self._definition = db, lease, definition
         self.progress = Progress(definition.objectives, on_test=True)
-        self.seeds = range(definition.repeats, definition.repeats + definition.confirmation.repeats)
+        self.seeds = range(lease.first_seed, lease.first_seed + lease.seeds)
         self.tested_by: Objective | None = definition.objectives[0]
         self.evaluation = definition.evaluation
 

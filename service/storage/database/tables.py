@@ -31,6 +31,8 @@ studies = sa.Table(
     sa.Column("to_come", sa.Integer, nullable=False, server_default="0"),
     sa.Column("dropped", sa.Integer, nullable=False, server_default="0"),  # cancelled before they had rows
     sa.Column("closing", sa.Text),  # why no further run of the search begins; those that wait are being cancelled
+    # The verdict of a confirmation until it is decided: outcome, seeds, recommended run, first runs of those left.
+    sa.Column("decision", JSONB),
     sa.Index("studies_to_come", "id", postgresql_where=sa.text("to_come > 0")),
 )
 
@@ -81,6 +83,8 @@ runs = sa.Table(
     sa.Column("values", sa.ARRAY(sa.Double)),  # one per objective; a pruned run has its last report
     sa.Column("leased_at", _Instant),  # by its present holder
     sa.Column("spent_s", sa.Double, nullable=False, server_default="0"),  # total time leased to earlier holders
+    sa.Column("first_seed", sa.Integer),  # of the study's seeds, for a confirmation's first repeat; NULL in the search
+    sa.Column("seeds", sa.Integer),  # of a run of the confirmation, one after another
     sa.UniqueConstraint("study_id", "ordinal"),
     # The two questions of every claim, answered without looking at finished runs.
     sa.Index("runs_waiting", "study_id", "id", postgresql_where=sa.text("state = 'waiting'")),
@@ -158,6 +162,18 @@ examinations = sa.Table(
     sa.Column("outputs", sa.Text, nullable=False),  # softmax, sigmoid
     sa.Column("figures", JSONB, nullable=False),  # numbers by name; null is nan
     sa.Column("scores", sa.LargeBinary, nullable=False),  # service.storage.scores has the layout
+)
+
+# The looks at a confirmation's figures that decided who gets further seeds.
+looks = sa.Table(
+    "looks",
+    metadata,
+    sa.Column("study_id", sa.BigInteger, sa.ForeignKey(studies.c.id, ondelete="CASCADE"), primary_key=True),
+    sa.Column("seeds", sa.Integer, primary_key=True),  # of every configuration that was compared
+    sa.Column("rule", sa.Text, nullable=False),  # fixed, sequential
+    sa.Column("at", _Instant, nullable=False, server_default=sa.text("clock_timestamp()")),
+    sa.Column("runs", sa.Integer, nullable=False),  # of the study by then: later ones have this ordinal or a larger one
+    sa.Column("kept", sa.ARRAY(sa.BigInteger), nullable=False),  # first runs of the configurations not dropped by then
 )
 
 # Which worker slots train on which GPU, so that the next ones choose another.

@@ -23,8 +23,8 @@ _LEASED = f"""
         spent_s = {SPENT_S}, leased_at = now(), started_at = coalesce(runs.started_at, now())
     FROM next WHERE runs.id = next.id AND {WHOLE}
     RETURNING runs.id AS run_id, runs.study_id, ordinal, token, attempts, trial_id, trial_number, stage, params,
-        claim::text, next.first, {INCARNATION} AS incarnation, {STUDY.format("definition::text")} AS definition,
-        {STUDY.format("optuna_study_id")} AS optuna_study_id
+        first_seed, runs.seeds, claim::text, next.first, {INCARNATION} AS incarnation,
+        {STUDY.format("definition::text")} AS definition, {STUDY.format("optuna_study_id")} AS optuna_study_id
 """
 
 # First a run that this worker holds without knowing, since the answer to its claim was lost or the database

@@ -4,13 +4,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from search_spaces import Confirmation
+from search_spaces import Confirmation, StudyShape
 from search_spaces.budget import MOST_TRIALS
 from service.storage.database.database import Database
 from service.storage.errors import NotConfirmable, NotExtendable, UnknownStudy
 from service.storage.records import StudyRecord
-from service.storage.runs import confirmation, limits, supply
+from service.storage.runs import confirmation, limits, looks, supply
+from service.storage.runs.configurations import configurations_of
 from service.storage.studies import studies
+from service.storage.studies.change import Change
 
 _LOCK = sa.text("SELECT id, state, stage, finished_at, definition FROM fleet.studies WHERE name = :name FOR UPDATE")
 
@@ -22,22 +24,23 @@ _OPEN_AGAIN = """
 """
 _EXTEND = sa.text(
     f"""
-    UPDATE fleet.studies SET {_OPEN_AGAIN}, stage = 'search', closing = NULL, to_come = to_come + :more,
+    UPDATE fleet.studies SET {_OPEN_AGAIN}, stage = 'search', closing = NULL, decision = NULL,
+        to_come = to_come + :more,
         definition = jsonb_set(definition, '{{budget,trials}}', to_jsonb(cast(:trials AS int)))
     WHERE id = :study
     """
 )
 _CONFIRM = sa.text(
-    f"""
-    UPDATE fleet.studies SET {_OPEN_AGAIN},
-        definition = jsonb_set(definition, '{{confirmation}}', cast(:confirmation AS jsonb))
+    """
+    UPDATE fleet.studies SET definition = jsonb_set(definition, '{confirmation}', cast(:confirmation AS jsonb))
     WHERE id = :study
     """
 )
+_REOPEN = sa.text(f"UPDATE fleet.studies SET {_OPEN_AGAIN} WHERE id = :study")
+_DECISION = sa.text("SELECT decision FROM fleet.studies WHERE id = :study")
 _IS_FOUND = sa.text(
     "SELECT EXISTS (SELECT FROM fleet.runs WHERE study_id = :study AND stage = 'search' AND state = 'complete')"
 )
-_IS_CONFIRMED = sa.text("SELECT EXISTS (SELECT FROM fleet.runs WHERE study_id = :study AND stage = 'confirmation')")
 
 
 def extend(db: Database, name: str, trials: int) -> StudyRecord:
@@ -70,15 +73,17 @@ def extend(db: Database, name: str, trials: int) -> StudyRecord:
 
 
 def confirm(db: Database, name: str, wanted: Confirmation) -> StudyRecord:
-    """Confirm the study's best configurations: at once if it has finished, else when its search has ended.
+    """Confirm the study's best configurations, or add to a confirmation: at once if the study has finished, else when
+    its present runs have ended.
 
     Unset fields of `wanted` are taken from the study's definition, else from the defaults. A later call may ask for a
-    larger `top`; no configuration is confirmed again.
+    larger `top`, for more seeds (`repeats`, `most_repeats`), for a confirmation until it is decided, or for another
+    `indifference` or `prefer`. No configuration is trained twice under one seed.
 
     Raises:
         UnknownStudy: there is none of this name.
-        NotConfirmable: the study has several objectives or was stopped, no trial is complete, no configuration is left,
-            or others were confirmed under another number of seeds and could not be compared.
+        NotConfirmable: the study has several objectives or was stopped, no trial is complete, nothing would be added,
+            something would be taken away, or the settings break a rule together.
     """
     with db.engine.begin() as connection:
         row = _locked(connection, name)
@@ -86,24 +91,32 @@ def confirm(db: Database, name: str, wanted: Confirmation) -> StudyRecord:
             raise NotConfirmable(name, "it was stopped for good: submit it under another name")
         if len(row.definition["objectives"]) > 1:
             raise NotConfirmable(name, "it has several objectives: which configuration is best is yours to say")
-        present = row.definition["confirmation"]
-        whole = Confirmation(**{**(present or {}), **wanted.model_dump(exclude_unset=True)})
-        if connection.execute(_IS_CONFIRMED, {"study": row.id}).scalar_one():
-            _refuse_unless_comparable(name, Confirmation(**present), whole)
-        connection.execute(_CONFIRM, {"study": row.id, "confirmation": whole.model_dump_json()})
-        if row.finished_at is not None and not confirmation.schedule(connection, row.id):
-            if not connection.execute(_IS_FOUND, {"study": row.id}).scalar_one():
-                raise NotConfirmable(name, "none of its trials is complete: extend it, or mend what makes them fail")
-            raise NotConfirmable(name, "none of its complete configurations is left to confirm: ask for a larger top")
+        definition = StudyShape.model_validate(row.definition)
+        change = Change.of(definition, wanted, configurations_of(connection, row.id, definition))
+        refusal = change.refusal or (None if row.finished_at is not None else change.idle)
+        if refusal is not None:
+            raise NotConfirmable(name, refusal)
+        if row.finished_at is not None and change.looked is not None:
+            whole = [one for one in change.begun if one.is_whole]
+            looks.note(connection, row.id, change.looked, looks.FIXED, whole)
+        connection.execute(_CONFIRM, {"study": row.id, "confirmation": change.wanted.model_dump_json()})
+        if row.finished_at is not None:
+            _continue(connection, name, row.id, change)
     return studies.get(db, name)
 
 
-def _refuse_unless_comparable(name: str, present: Confirmation, wanted: Confirmation) -> None:
-    if wanted.repeats != present.repeats:
-        seeds = present.repeats
-        raise NotConfirmable(name, f"others were confirmed under {seeds} seeds: repeats must be {seeds}")
-    if wanted.top < present.top:
-        raise NotConfirmable(name, f"{present.top} of each variant are confirmed: top must be at least {present.top}")
+def _continue(connection: sa.Connection, name: str, study_id: int, change: Change) -> None:
+    """Open the finished study again for what is missing; a new verdict alone leaves it finished."""
+    study = {"study": study_id}
+    before = connection.execute(_DECISION, study).scalar_one()
+    if confirmation.schedule(connection, study_id):
+        connection.execute(_REOPEN, study)
+        return
+    if connection.execute(_DECISION, study).scalar_one() != before:
+        return
+    if not connection.execute(_IS_FOUND, study).scalar_one():
+        raise NotConfirmable(name, "none of its trials is complete: extend it, or mend what makes them fail")
+    raise NotConfirmable(name, change.nothing(before))
 
 
 def _locked(connection: sa.Connection, name: str) -> sa.Row[Any]:

@@ -161,7 +161,7 @@ def _state(row: sa.Row[tuple[object, ...]]) -> StudyState:
     return StudyState(row.state)
 
 
-# The best run of a stage of the study `page`: the lowest cost comes first, then the earlier run.
+# The best run of the search of the study `page`: the lowest cost comes first, then the earlier run.
 _BEST = """
     CASE page.sign WHEN 1 THEN (SELECT id FROM fleet.runs WHERE {which} AND values[1] IS NOT NULL
             ORDER BY values[1], trial_number, ordinal LIMIT 1)
@@ -169,15 +169,27 @@ _BEST = """
             WHERE {which} AND values[1] = (SELECT max(values[1]) FROM fleet.runs WHERE {which})
             ORDER BY trial_number, ordinal LIMIT 1) END
 """
-_OF_STAGE = "study_id = page.id AND stage = '{}' AND state = 'complete'"
+_OF_SEARCH = "study_id = page.id AND stage = 'search' AND state = 'complete'"
+# The first run of the configuration that a confirmation recommends, else of the one with the best mean over its seeds.
+# All runs of a configuration have the same parameters; one that failed leaves it without a mean.
+_WINNER = """
+    CASE WHEN decision IS NOT NULL THEN (decision->>'recommended')::bigint ELSE (
+        SELECT (array_agg(id ORDER BY ordinal))[1] FROM fleet.runs
+        WHERE study_id = page.id AND stage = 'confirmation' GROUP BY params
+        HAVING bool_and(state = 'complete' AND values[1] IS NOT NULL)
+        ORDER BY page.sign * CASE count(*) WHEN 1 THEN max(values[1]) ELSE sum(values[1] * seeds) / sum(seeds) END,
+            min(ordinal) LIMIT 1) END
+"""
 _WITH_RUNS = f"""
     WITH page AS MATERIALIZED (SELECT *, {SIGN.format("definition")} AS sign FROM fleet.studies {{which}})
     SELECT counted.*, id, name, optuna_study_id, cast(definition AS text) AS definition, state, priority, created_at,
-        started_at, finished_at, stage, to_come, dropped, closing,
+        started_at, finished_at, stage, to_come, dropped, closing, decision,
+        (SELECT coalesce(jsonb_agg(jsonb_build_array(seeds, rule) ORDER BY seeds), '[]')
+            FROM fleet.looks WHERE study_id = page.id) AS looks,
         CASE WHEN search_running > 0 THEN {HELD_IN_SEARCH_S.format("page.id")} ELSE 0 END AS held_s,
-        CASE WHEN search_complete > 0 THEN {_BEST.format(which=_OF_STAGE.format(Stage.SEARCH))} END AS best,
+        CASE WHEN search_complete > 0 THEN {_BEST.format(which=_OF_SEARCH)} END AS best,
         CASE WHEN confirmation_complete > 0 AND finished_at IS NOT NULL AND state <> 'stopped'
-            THEN {_BEST.format(which=_OF_STAGE.format(Stage.CONFIRMATION))} END AS winner
+            THEN {_WINNER} END AS winner
     FROM page CROSS JOIN LATERAL (
         SELECT {counting.BY_STAGE} FROM fleet.run_counts WHERE study_id = page.id) counted
     ORDER BY id DESC
@@ -234,4 +246,6 @@ def _record(row: sa.Row[Any], definition: StudyShape, runs: Mapping[int, TrialRe
         dropped=row.dropped,
         closing=row.closing,
         cancels=cancels,
+        looks=tuple((seeds, rule) for seeds, rule in row.looks),
+        decision=row.decision,
     )
