@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from service.reports.found.results import Results
+from service.statistics import Outcome, Rules, decide, next_look
 from service.storage.records import CurvePoint, TrialRecord
-from service.storage.states import StudyState
+from service.storage.states import RunState, StudyState
 from tests.reports.samples import params_of, study_of, trial_of
 from tests.reports.test_confirmation import points_of, run_of
 
@@ -30,6 +31,12 @@ def rounds_of(place: int, variant: str, tested: Sequence[float]) -> list[tuple[T
     ]
 
 
+def waiting_of(place: int, variant: str, begin: int, end: int) -> list[TrialRecord]:
+    """The runs that wait to give a configuration the seeds from `begin` to `end`."""
+    runs = [(seed, run_of(100 * (place + 1) + seed, variant)) for seed in range(begin, end)]
+    return [replace(run, state=RunState.WAITING, first_seed=SEARCHED + seed, seeds=1) for seed, run in runs]
+
+
 def decided(
     found: Mapping[str, Sequence[float]],
     looks: Sequence[int],
@@ -44,6 +51,31 @@ def decided(
     study = replace(study, looks=tuple((seeds, "sequential") for seeds in looks), decision=decision)
     confirmations = sorted((run for run, _ in runs), key=lambda run: run.run_id)
     return Results(study, searched, {run.run_id: points for run, points in runs}, confirmations)
+
+
+def followed(
+    found: Mapping[str, Sequence[float]], state: StudyState = StudyState.COMPLETE, until: int = 1000, **asked: Any
+) -> Results:
+    """A study whose looks came as the storage makes them, with the seeds that they ask for; `found` has enough.
+
+    One that is not over had its last look before `until` seeds, and those that are left wait for the next.
+    """
+    most, indifference = asked.get("most_repeats", 30), asked.get("indifference", 0.0)
+    seeds, looks, given = REPEATS, [REPEATS], dict.fromkeys(found, REPEATS)
+    while True:
+        rows = [list(found[variant][:count]) for variant, count in given.items()]
+        decision = decide(rows, looks, Rules(most, indifference))
+        is_over = decision.outcome is not Outcome.OPEN or seeds == most
+        following = seeds if is_over else next_look(seeds, most)
+        if is_over or following > until:
+            results = decided({v: found[v][:n] for v, n in given.items()}, looks, state, **asked)
+            waiting = [
+                run for place in decision.left for run in waiting_of(place, list(found)[place], seeds, following)
+            ]
+            return replace(results, confirmations=[*results.confirmations, *waiting])
+        seeds = following
+        looks.append(seeds)
+        given |= {list(found)[place]: seeds for place in decision.left}
 
 
 def losses(means: Mapping[str, tuple[float, int]], seed: int = 3, deviation: float = 0.01) -> dict[str, list[float]]:

@@ -38,7 +38,8 @@ def verdict_of(results: Results, confirmation: Confirmation) -> list[str]:
 
 def so_far(study: StudyRecord, confirmations: Sequence[TrialRecord]) -> str | None:
     """Say where a confirmation that goes on until it is decided stands; None for another, and before it has begun."""
-    if not confirmations or not has_decision(study) or study.state not in (StudyState.RUNNING, StudyState.PAUSED):
+    is_open = study.state in (StudyState.RUNNING, StudyState.PAUSED) and study.decision is None
+    if not confirmations or not has_decision(study) or not is_open:
         return None
     left, every = standing(study, confirmations)
     if not study.looks:
