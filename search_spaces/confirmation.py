@@ -31,6 +31,7 @@ class Confirmation(Part):
     )
     until: Literal["fixed", "decided"] = Field(
         default="fixed",
+        examples=["decided"],
         description="fixed: it ends after these seeds. decided: those that are certainly worse are dropped, and the "
         "others get further seeds, until one is left, all that are left are practically equal, or most_repeats seeds "
         "are reached.",

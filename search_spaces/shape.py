@@ -108,8 +108,12 @@ class StudyShape(Part):
 
     @property
     def confirmation_epochs(self) -> int:
-        """The epochs of a whole run of the confirmation, over all its repeats; 0 if there is none."""
-        return 0 if self.confirmation is None else self.task.epochs * self.confirmation.repeats
+        """The epochs of a configuration's first run in the confirmation, over all its seeds; 0 if there is none."""
+        return 0 if self.confirmation is None else self.epochs_under(self.confirmation.repeats)
+
+    def epochs_under(self, seeds: int | None) -> int:
+        """The epochs of a whole run: of the confirmation under so many seeds, of the search if None."""
+        return self.epochs if seeds is None else self.task.epochs * seeds
 
     @property
     def grid(self) -> Grid:

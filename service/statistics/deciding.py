@@ -1,11 +1,11 @@
 """A confirmation that goes on until it is decided: who is dropped at each look, and why it ends.
 
-Configurations are compared with the best of the others (Hsu 1984, doi:10.1214/aos/1176346519) by their differences
-under shared seeds. Let b be the truly best. A look claims, for every pair (i, j), that the mean cost of i minus that of
-j is at least `low`; each claim fails with the look's error / k. Only the k - 1 claims about b matter: while they hold,
-b is never dropped, and if no pair of those left differs by more than the indifference zone, all of them are within it
-of b. The errors of all looks add up to ALPHA at most (`spending.spent`). docs/statistics.md has the reasons and the
-rates of errors, measured by benchmarks/deciding.py.
+Configurations are compared with the best of the others (Hsu 1984, Annals of Statistics 12, 1136) by their differences
+under shared seeds. A look claims, for every pair (i, j), that the mean cost of i minus that of j is at least so much.
+Let b be the truly best. Only the claims about b minus another matter: while all of them hold, b is never dropped, so
+that whoever is dropped is worse than b; and if no pair of those left differs by more than the indifference zone, all of
+them are within it of b. So the error of 5 % is shared by k claims at a look, not by all pairs, and by all looks
+(`Budget`). docs/statistics.md has the reasons and the rates of errors, measured by benchmarks/deciding.py.
 """
 
 import math
@@ -16,7 +16,10 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from service.statistics.spending import Budget
+from service.statistics.all_pairs import ALPHA, AllPairs
+from service.statistics.spending import Budget, next_look, one_sided, spent
+
+MOST_TO_SHOW = 1000  # seeds
 
 Floats = NDArray[np.float64]
 
@@ -43,8 +46,9 @@ class Rules:
 class Bound:
     """A configuration's mean cost minus the least of the others', constrained as in Hsu 1984.
 
-    The bounds of all configurations at all looks hold together. `low` is at most 0, and 0 says that the configuration
-    is certainly not the best; `high` is at least 0, and 0 says that it certainly is.
+    The bounds of all configurations at all looks hold together, in 95 % of studies. low <= difference <= high, and
+    low <= 0 <= high: a `low` of 0 says that the configuration is not the best, and a `high` of 0 that it is. Under one
+    seed they are infinite.
     """
 
     difference: float  # observed
@@ -85,18 +89,38 @@ def decide(costs: Sequence[Sequence[float]], looks: Sequence[int], rules: Rules)
     """
     _check(looks, rules)
     rows = [np.asarray(row, dtype=np.float64) for row in costs]
-    left, waiting, widest = list[int](), list(range(len(rows))), math.inf
+    left, waiting = list[int](), list(range(len(rows)))
     budget, rounds = Budget(), list[Round]()
     for index, seeds in enumerate(looks):
         present = {one: rows[one][:seeds] for one in sorted(left + waiting) if len(rows[one]) >= seeds}
         waiting = [one for one in waiting if one not in present]
-        made, widest = _look(present, seeds, budget, index < rules.fixed_looks)
-        left = [one for one in made.compared if one not in made.dropped]
-        rounds.append(made)
-    outcome = _outcome(left, waiting, widest <= rules.indifference)
-    if outcome is Outcome.OPEN and rounds and looks[-1] >= rules.most:
-        outcome = Outcome.UNDECIDED
+        rounds.append(_look(present, seeds, budget, index < rules.fixed_looks))
+        left = [one for one in rounds[-1].compared if one not in rounds[-1].dropped]
+    outcome = _outcome(left, waiting, rounds, rules)
     return Decision(outcome, (*left, *waiting), tuple(rounds))
+
+
+def seeds_to_show(costs: Sequence[Sequence[float]], is_fixed: bool = False) -> int | None:
+    """About how many seeds would tell the configuration of least mean cost from the next one.
+
+    That is, if their mean difference and its variance stay what they are under the n shared seeds so far, given the
+    finite costs (k, n) of the k that are left, k and n at least 2. It is the first look after n seeds that would do;
+    with `is_fixed`, the fewest seeds above n with which `AllPairs` would. None: more than 1000, or no difference.
+    """
+    values = np.asarray(costs, dtype=np.float64)
+    count, seeds = values.shape
+    pairs, order = AllPairs(values), values.mean(axis=1).argsort(kind="stable")
+    least, following = order[:2]
+    difference = float((values[following] - values[least]).mean())
+    deviation = float(pairs.errors[least, following]) * math.sqrt(seeds)
+    before = seeds
+    while difference > 0 and before < MOST_TO_SHOW:
+        now = before + 1 if is_fixed else next_look(before, MOST_TO_SHOW)
+        error = ALPHA / (count - 1) if is_fixed else ALPHA * (spent(now) - spent(before))
+        if difference > one_sided(error / count, pairs.freedom + now - seeds) * deviation / math.sqrt(now):
+            return now
+        before = now
+    return None
 
 
 def _check(looks: Sequence[int], rules: Rules) -> None:
@@ -106,28 +130,27 @@ def _check(looks: Sequence[int], rules: Rules) -> None:
         raise ValueError(f"most must be at least 1, the other rules finite and not negative, got {rules}")
 
 
-def _outcome(left: list[int], waiting: list[int], is_equal: bool) -> Outcome:
-    if waiting:
-        return Outcome.OPEN
-    if len(left) > 1:
-        return Outcome.EQUAL if is_equal else Outcome.OPEN
-    return Outcome.WINNER if left else Outcome.UNDECIDED
+def _outcome(left: list[int], waiting: list[int], rounds: list[Round], rules: Rules) -> Outcome:
+    if rounds and not waiting:
+        if len(left) < 2:
+            return Outcome.WINNER if left else Outcome.UNDECIDED
+        if all(rounds[-1].bounds[one].high <= rules.indifference for one in left):
+            return Outcome.EQUAL
+    return Outcome.UNDECIDED if rounds and rounds[-1].seeds >= rules.most else Outcome.OPEN
 
 
-def _look(present: Mapping[int, Floats], seeds: int, budget: Budget, is_fixed: bool) -> tuple[Round, float]:
-    """The round, and the most by which the mean costs of two that are left may differ."""
+def _look(present: Mapping[int, Floats], seeds: int, budget: Budget, is_fixed: bool) -> Round:
     means = {one: float(costs.mean()) for one, costs in present.items() if np.isfinite(costs).all()}
     compared = tuple(sorted(means, key=lambda one: (means[one], one)))
     claims = budget.claims(np.array([present[one] for one in compared]).reshape(-1, seeds), is_fixed)
     is_worse = np.any(claims > 0, axis=1)
-    made = Round(
+    return Round(
         seeds=seeds,
         compared=compared,
         dropped=tuple(one for one, worse in zip(compared, is_worse, strict=True) if worse),
         diverged=tuple(one for one in present if one not in means),
         bounds=dict(zip(compared, _bounds(np.array([means[one] for one in compared]), claims), strict=False)),
     )
-    return made, -float(claims[np.ix_(~is_worse, ~is_worse)].min(initial=0))
 
 
 def _bounds(means: Floats, claims: Floats) -> Iterator[Bound]:

@@ -34,9 +34,18 @@ def next_look(seeds: int, most: int) -> int:
     return min(most, math.ceil(GROWTH * seeds))
 
 
+def one_sided(error: float, freedom: float) -> float:
+    """Student's quantile that is exceeded with this probability, infinite for 0."""
+    return -float(special.stdtrit(freedom, error)) if error else math.inf
+
+
 @dataclass
 class Budget:
-    """What the looks so far have left of ALPHA, the error of all together."""
+    """What the looks so far have left of ALPHA, the error of all together.
+
+    Each of the k configurations at a look has 1 / k of what the look may spend, so that the best, with k - 1 claims,
+    is dropped in less than ALPHA of the studies, and a winner among equals is named in ALPHA at most.
+    """
 
     rest: float = ALPHA  # after the fixed looks
     fixed_until: int = 0  # seeds
@@ -71,7 +80,7 @@ class Budget:
         share = (spent(seeds) - spent(self.looked_at)) / (1 - spent(self.fixed_until))
         self.looked_at = seeds
         pairs = AllPairs(values)
-        reach = -float(special.stdtrit(pairs.freedom, self.rest * share / count)) if self.rest else math.inf
+        reach = one_sided(self.rest * share / count, pairs.freedom)
         means = values.mean(axis=1)
         reaches = np.where(pairs.errors > 0, reach, 0.0) * pairs.errors
-        return np.subtract.outer(means, means) - reaches
+        return np.asarray(means[:, None] - means - reaches)

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from search_spaces import StudyShape
 from search_spaces.part import by_name
 from search_spaces.pruners import PRUNERS
+from service.storage.audited_confirmations import CONFIRMATIONS
 from service.storage.database.database import STRUCK_S, Database
 from service.storage.database.patience import patiently
 from service.storage.database.plainly import plainly
@@ -157,8 +158,7 @@ _RULES = {
             FROM lines GROUP BY run_id, repeat),
         wanted AS (
             SELECT r.id, r.state, r.epoch, s.name, (s.definition->'task'->>'epochs')::int AS epochs,
-                (CASE r.stage WHEN 'confirmation' THEN s.definition->'confirmation' ELSE s.definition END
-                    ->>'repeats')::int AS repeats
+                CASE r.stage WHEN 'confirmation' THEN r.seeds ELSE (s.definition->>'repeats')::int END AS repeats
             FROM fleet.runs r JOIN fleet.studies s ON s.id = r.study_id)
         SELECT w.name, w.id, format('%s, repeat %s has %s to %s points of %s epochs, the run says epoch %s',
             w.state, p.repeat, p.fewest, p.epochs, w.epochs, w.epoch)
@@ -206,52 +206,7 @@ _RULES = {
         WHERE (abs(v.value - m.value) <= 1e-9 * greatest(1, abs(m.value))
             AND m.values[m.objective + 1] = v.value AND m.noted = m.best_epoch) IS NOT TRUE
     """,
-    "a complete confirmation was examined as its study asks": """
-        WITH runs AS (
-            SELECT r.id, r.study_id, s.name, s.definition, repeat
-            FROM fleet.runs r JOIN fleet.studies s ON s.id = r.study_id
-            CROSS JOIN LATERAL generate_series(0, (s.definition->'confirmation'->>'repeats')::int - 1) AS repeat
-            WHERE r.stage = 'confirmation' AND r.state = 'complete'
-                AND jsonb_typeof(s.definition->'evaluation') = 'object')
-        SELECT r.name, r.id, format('repeat %s was not examined on %s', r.repeat, w.inputs)
-        FROM runs r CROSS JOIN LATERAL (
-            SELECT 'the test' UNION ALL
-            SELECT jsonb_array_elements_text(r.definition->'evaluation'->'out_of_distribution')) w (inputs)
-        WHERE NOT EXISTS (SELECT FROM fleet.examinations e WHERE (e.run_id, e.repeat) = (r.id, r.repeat)
-            AND CASE w.inputs WHEN 'the test' THEN e.kind = 'test'
-                ELSE e.kind <> 'test' AND (e.inputs = w.inputs OR starts_with(e.inputs, w.inputs || '_')) END)
-        UNION ALL
-        SELECT name, id, format('repeat %s was examined on %s sets, another on %s', repeat, sets, most)
-        FROM (
-            SELECT r.name, r.id, r.repeat, count(*) AS sets, max(count(*)) OVER (PARTITION BY r.study_id) AS most
-            FROM runs r JOIN fleet.examinations e ON (e.run_id, e.repeat) = (r.id, r.repeat)
-            GROUP BY r.study_id, r.name, r.id, r.repeat) counted
-        WHERE sets <> most
-    """,
-    "an examination is one of a confirmation whose study asks for it": """
-        SELECT s.name, e.run_id, format('%s of repeat %s, in the %s', e.inputs, e.repeat, r.stage)
-        FROM fleet.examinations e JOIN fleet.runs r ON r.id = e.run_id JOIN fleet.studies s ON s.id = r.study_id
-        WHERE r.stage <> 'confirmation' OR jsonb_typeof(s.definition->'evaluation') IS DISTINCT FROM 'object'
-    """,
-    "an examination is of the best epoch": """
-        WITH objectives AS (
-            SELECT id AS study_id, name, split_part(definition->'objectives'->0->>'metric', '_', 1) AS split,
-                substr(definition->'objectives'->0->>'metric',
-                    strpos(definition->'objectives'->0->>'metric', '_') + 1) AS metric,
-                CASE definition->'objectives'->0->>'direction' WHEN 'maximize' THEN -1 ELSE 1 END AS sign
-            FROM fleet.studies),
-        best AS (
-            SELECT DISTINCT ON (c.run_id, c.repeat) c.run_id, c.repeat, c.epoch
-            FROM fleet.runs r JOIN objectives o USING (study_id)
-            JOIN fleet.curves c ON c.run_id = r.id AND (c.split, c.metric) = (o.split, o.metric)
-            WHERE r.stage = 'confirmation' AND c.value NOT IN ('NaN', 'Infinity', '-Infinity')
-            ORDER BY c.run_id, c.repeat, o.sign * c.value, c.epoch)
-        SELECT o.name, e.run_id, format('%s of repeat %s is of epoch %s, the best is %s',
-            e.inputs, e.repeat, e.epoch, coalesce(b.epoch::text, 'unknown'))
-        FROM fleet.examinations e JOIN fleet.runs r ON r.id = e.run_id JOIN objectives o USING (study_id)
-        LEFT JOIN best b ON (b.run_id, b.repeat) = (e.run_id, e.repeat)
-        WHERE e.epoch IS DISTINCT FROM b.epoch
-    """,
+    **CONFIRMATIONS,
 }
 
 

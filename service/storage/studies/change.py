@@ -76,7 +76,7 @@ class Change:
             "winner": "ask for a larger top",
             "practically equal": "ask for a smaller indifference, or a larger top",
         }.get(decision["outcome"], "ask for a larger most_repeats, or a larger top")
-        return f"it is decided ({told}), and nothing is left to train: {remedy}"
+        return f"its verdict is {told}, and nothing is left to train: {remedy}"
 
 
 _MORE = "ask for a larger top, for more repeats, or for until: decided"
