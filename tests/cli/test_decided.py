@@ -9,7 +9,7 @@ from service.cli.examinations import examinations_table
 from service.cli.results import show_results
 from service.cli.snapshot import Snapshot
 from service.cli.views import bars
-from tests.cli.test_confirming import study
+from tests.cli.test_confirming import Rankless, study
 from tests.cli.test_views import rendered
 
 SO_FAR = "Not decided yet: 3 of 9 left after 7 seeds."

@@ -118,10 +118,10 @@ class Confirmation:
         return tuple(self._to_best(other) for other in others)
 
     def spans(self, place: int) -> Iterator[tuple[int, Span]]:
-        """The seeds of every look that compared a configuration, and its difference to the best of the others there."""
+        """The seeds of every look that bounded a configuration's difference to the best of the others, and that."""
         for one in () if self.decision is None else self.decision.rounds:
             bound = one.bounds.get(place)
-            if bound is not None:
+            if bound is not None and math.isfinite(bound.low) and math.isfinite(bound.high):
                 span = (bound.difference, bound.low, bound.high)
                 yield one.seeds, (-span[0], -span[2], -span[1]) if self.maximize else span
 

@@ -121,18 +121,22 @@ def _difference(against: PairedDifference | None, places: int) -> list[str]:
     """The cells of a difference; dashes for the first, and where no look has compared the configuration."""
     if against is None:
         return [DASH, DASH]
-    low, high = decimal(against.low, places), decimal(against.high, places)
+    low, high = ("0" if end == 0 else decimal(end, places) for end in (against.low, against.high))
     return [decimal(against.mean, places), DASH if DASH in (low, high) else f"{low} to {high}"]
 
 
 def _how(confirmed: Confirmation) -> Html:
     split = "test" if confirmed.is_tested else "validation"
     ends = [end for place in range(len(confirmed.found)) for _, (_, *ends) in confirmed.spans(place) for end in ends]
-    cut = " An interval that ends at 0 is cut off there: of what lies beyond nothing is said." if 0.0 in ends else ""
+    certain = (
+        " An interval with 0 at one end says that a configuration is certainly worse, and by how much at most."
+        if 0.0 in ends
+        else ""
+    )
     return note(
         f"Figures are of the {split} split, at the epoch of each training that is best by validation. A difference is "
         "to the best of the others at the last look that compared the configuration, under the seeds of that look. "
         "The intervals of all configurations at all looks hold together, in 95% of studies (comparisons with the best, "
-        f"Hsu 1984, each look with its share of the 5%), so the confirmation may stop at any look.{cut} Means are over "
-        "the seeds that a configuration has: compare configurations by the differences, which share their seeds."
+        f"Hsu 1984, each look with its share of the 5%), so the confirmation may stop at any look.{certain} Means are "
+        "over the seeds that a configuration has: compare configurations by the differences, which share their seeds."
     )
