@@ -148,6 +148,12 @@ def test_a_fixed_confirmation_that_was_extended_spent_its_first_look_at_the_fixe
     first = verdict_of(replace(results, study=study), found)[0]
     assert first.startswith("Undecided after 12 seeds")
     assert first.endswith("`pernodedrop confirm digits-noise --until decided` goes on.")
+    pair = decided({variant: LOSSES[variant][:12] for variant in ("dropout", "none")}, [5], until="fixed", repeats=12)
+    pair = replace(pair, study=study)
+    assert verdict_of(pair, confirmed(pair))[0] == (
+        "dropout wins the confirmation: none is worse, told apart after 5 seeds."
+    )
+    assert {one.seeds for one in confirmed(pair).found} == {12}, "both were trained on"
     assert confirmed(results_of(CLEAR)).decision is None, "one that was not extended decides nothing"
 
 

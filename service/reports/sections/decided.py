@@ -10,10 +10,10 @@ from service.reports.found.confirmed import Confirmation, Confirmed
 from service.reports.found.results import Results
 from service.reports.markup import Html, element, join, table
 from service.reports.sections.section import note, section, tag
-from service.reports.words.winner import end_of, named
+from service.reports.words.winner import end_of, named, told_apart_after
 from service.reports.words.wording import DASH, decimal, listing, places_for, plural, settings
 from service.statistics import Outcome, PairedDifference
-from service.storage.records import TrialRecord
+from service.storage.records import StudyRecord, TrialRecord
 from service.storage.states import RunState, StudyState
 
 
@@ -60,14 +60,18 @@ def _intro(results: Results, confirmed: Confirmation) -> str:
     found = {one.trial.run_id for one in confirmed.found}
     missing = [runs for runs in several if runs[0].run_id not in found]
     most = max(one.seeds for one in confirmed.found)
-    intro = (
-        "The best configurations of the search, trained again under seeds that it did not use. After each look those "
-        f"that are certainly worse than another are dropped, and the others get further seeds: {plural(most, 'seed')} "
-        f"so far, {sum(one.seeds for one in confirmed.found):,} trainings of "
-        f"{plural(len(confirmed.found), 'configuration')}."
+    asked = results.study.definition.confirmation
+    rounds = (
+        " After each look those that are certainly worse than another are dropped, and the others get further seeds"
+        if asked is not None and asked.is_decided
+        else " Further seeds were added to a first round"
     )
-    if results.study.state is StudyState.COMPLETE:
-        intro = intro.replace(" so far,", " in the end,")
+    until = "in the end" if results.study.state is StudyState.COMPLETE else "so far"
+    trainings = sum(one.seeds for one in confirmed.found)
+    intro = (
+        f"The best configurations of the search, trained again under seeds that it did not use.{rounds}: "
+        f"{plural(most, 'seed')} {until}, {trainings:,} trainings of {plural(len(confirmed.found), 'configuration')}."
+    )
     if not missing:
         return intro
     return f"{intro} Without a result: {listing([_without(runs, confirmed.metric) for runs in missing])}."
@@ -83,14 +87,13 @@ def _without(runs: Sequence[TrialRecord], metric: str) -> str:
 def _table(results: Results, confirmed: Confirmation) -> Html:
     places = {metric: places_for([one.mean(metric) for one in confirmed.found]) for metric in confirmed.metrics}
     searched, metric = results.study.definition.search_space, confirmed.metric
-    is_over = results.study.state is StudyState.COMPLETE
 
     def cells(place: int, one: Confirmed, against: PairedDifference | None) -> list[Html | str]:
         varied = {name: value for name, value in one.trial.params.items() if name in searched}
         configuration = element("small", settings(varied, without=VARIANT_PARAMETERS), class_="under")
         return [
             join((tag(one.trial.variant), configuration)),
-            element("span", _status(confirmed, place, is_over=is_over), class_="number"),  # it never breaks
+            element("span", _status(results.study, confirmed, place), class_="number"),  # it never breaks
             decimal(one.mean(metric), places[metric]),
             str(one.seeds),
             *_difference(against, places[metric]),
@@ -105,10 +108,10 @@ def _table(results: Results, confirmed: Confirmation) -> Html:
     return table(header, rows, words=2)
 
 
-def _status(confirmed: Confirmation, place: int, *, is_over: bool) -> str:
+def _status(study: StudyRecord, confirmed: Confirmation, place: int) -> str:
     if place in confirmed.dropped_after:
-        return f"dropped after {plural(confirmed.dropped_after[place], 'seed')}"
-    if not is_over or confirmed.decision is None:
+        return told_apart_after(study, confirmed.dropped_after[place])
+    if study.state is not StudyState.COMPLETE or confirmed.decision is None:
         return "left"
     if confirmed.decision.outcome is Outcome.EQUAL:
         return "practically equal, named" if place == confirmed.named else "practically equal"

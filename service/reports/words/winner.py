@@ -56,7 +56,7 @@ def outcome_of(study: StudyRecord, confirmation: Confirmation) -> str:
     chosen, left = every[confirmation.named], [every[place] for place in decision.left if place < len(every)]
     match decision.outcome:
         case Outcome.WINNER:
-            return f"{chosen} wins the confirmation: {_others(confirmation)}."
+            return f"{chosen} wins the confirmation: {_others(study, confirmation)}."
         case Outcome.EQUAL:
             alike = _alike(study, confirmation, len(left))
             return f"{listing(left)} are practically equal: {alike}; {_why(study, confirmation)}."
@@ -159,17 +159,22 @@ def _certainty(confirmation: Confirmation) -> list[str]:
     return said
 
 
-def _others(confirmation: Confirmation) -> str:
+def told_apart_after(study: StudyRecord, seeds: int) -> str:
+    """ "dropped after 7 seeds"; a fixed confirmation that was extended trains those on that are worse."""
+    return f"{'dropped' if _asked(study).is_decided else 'told apart'} after {plural(seeds, 'seed')}"
+
+
+def _others(study: StudyRecord, confirmation: Confirmation) -> str:
     """ "the 8 others are worse, the last of them dropped after 9 seeds"."""
     others = [place for place in range(len(confirmation.found)) if place != confirmation.named]
     after = [confirmation.dropped_after.get(place, confirmation.looked) for place in others]
     if not others:
         return "no other has a result under every seed"
-    seeds = plural(max(after), "seed")
+    last = told_apart_after(study, max(after))
     if len(others) == 1:
-        return f"{names(confirmation)[others[0]]} is worse, dropped after {seeds}"
+        return f"{names(confirmation)[others[0]]} is worse, {last}"
     whole = "all of them" if min(after) == max(after) else "the last of them"
-    return f"the {len(others)} others are worse, {whole} dropped after {seeds}"
+    return f"the {len(others)} others are worse, {whole} {last}"
 
 
 def _alike(study: StudyRecord, confirmation: Confirmation, count: int) -> str:
