@@ -96,8 +96,14 @@ def with_objectives(metrics: Mapping[str, float], objectives: Iterable[Objective
 
 
 def _measured(name: str, metrics: Mapping[str, float]) -> float | None:
-    """The metric; a model that predicts in one pass has it under the names of several too: "val_loss_one_mask"."""
-    return metrics.get(name, metrics.get(name.removesuffix(ONE_MASK).removesuffix(SNAPSHOTS)))
+    own, plain = measured_as(name)
+    return metrics.get(own, metrics.get(plain))
+
+
+def measured_as(name: str) -> tuple[str, str]:
+    """The names that a metric is measured under: a model of one pass has it without the suffix of several,
+    "val_loss" for "val_loss_one_mask"."""
+    return (name, name.removesuffix(ONE_MASK).removesuffix(SNAPSHOTS))
 
 
 def split_of(name: str) -> str:

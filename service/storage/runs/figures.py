@@ -8,7 +8,7 @@ from itertools import chain, takewhile
 import sqlalchemy as sa
 
 from search_spaces import Objective, StudyShape
-from search_spaces.objective import TEST, best_epoch, metric_name, split_of
+from search_spaces.objective import TEST, best_epoch, measured_as, metric_name, split_of
 from service.storage.runs.configurations import Configuration, Round
 from service.storage.states import RunState
 
@@ -17,7 +17,7 @@ Costs = list[tuple[float, ...]]
 _POINTS = sa.text(
     """
     SELECT run_id, repeat, epoch, split, metric, value FROM fleet.curves
-    WHERE run_id = ANY(:runs) AND split = ANY(:splits)
+    WHERE run_id = ANY(:runs) AND split = ANY(:splits) AND metric = ANY(:metrics)
     ORDER BY run_id, repeat, epoch
     """
 )
@@ -47,9 +47,9 @@ def costs_of(connection: sa.Connection, definition: StudyShape, configurations: 
         one.run for every in configurations for one in every.rounds if one.state is RunState.COMPLETE
     ]  # fmt: skip
     best = _best_epochs(connection, complete, objective)
-    metric = _judged(chain.from_iterable(best.values()), objective)
+    on_test = _is_tested(chain.from_iterable(best.values()), objective)
     return [
-        tuple(_cost(epoch, objective, metric) for one in _complete(every) for epoch in best[one.run])
+        tuple(_cost(epoch, objective, on_test=on_test) for one in _complete(every) for epoch in best[one.run])
         for every in configurations
     ]
 
@@ -59,24 +59,26 @@ def _complete(of: Configuration) -> Iterator[Round]:
     return takewhile(lambda one: one.state is RunState.COMPLETE, of.rounds)
 
 
-def _cost(epoch: _Epoch | None, objective: Objective, metric: str) -> float:
-    value = math.nan if epoch is None else epoch.metrics[metric]
-    return objective.cost(value) if math.isfinite(value) else math.inf
+def _cost(epoch: _Epoch | None, objective: Objective, *, on_test: bool) -> float:
+    if epoch is None:
+        return math.inf
+    value = epoch.metrics[objective.tested] if on_test else objective.of(epoch.metrics)
+    return math.inf if value is None or not math.isfinite(value) else objective.cost(value)
 
 
-def _judged(best: Iterable[_Epoch | None], objective: Objective) -> str:
-    """The metric that decides: the tested one if all have it."""
-    has_all = all(one is None or objective.tested in one.metrics for one in best)
-    return objective.tested if has_all else objective.metric
+def _is_tested(best: Iterable[_Epoch | None], objective: Objective) -> bool:
+    """Whether all best epochs have the metric on the test split."""
+    return all(one is None or objective.tested in one.metrics for one in best)
 
 
 def _best_epochs(
     connection: sa.Connection, runs: Sequence[int], objective: Objective
 ) -> dict[int, list[_Epoch | None]]:
     """Each run's best epochs by the objective, one for every repeat; the test split has no part in it."""
-    splits = [split_of(objective.metric), TEST]
+    names = [name.partition("_")[2] for name in measured_as(objective.metric)]
+    which = {"runs": list(runs), "splits": [split_of(objective.metric), TEST], "metrics": names}
     epochs: dict[int, dict[int, dict[int, _Epoch]]] = {run: {} for run in runs}
-    for row in connection.execute(_POINTS, {"runs": list(runs), "splits": splits}):
+    for row in connection.execute(_POINTS, which):
         epoch = epochs[row.run_id].setdefault(row.repeat, {}).setdefault(row.epoch, _Epoch())
         epoch.metrics[metric_name(row.split, row.metric)] = row.value
     return {

@@ -61,8 +61,12 @@ class Change:
 
     @property
     def looked(self) -> int | None:
-        """The seeds of the fixed look that was made before: its figures were seen. None if there was none."""
-        if self.present is None or not self.begun or self.present.is_decided:
+        """The seeds of the fixed look that counts from now on: its runs had ended, and its figures were seen.
+
+        None if there was none.
+        """
+        has_ended = bool(self.begun) and not any(one.is_open for one in self.begun)
+        if self.present is None or not has_ended or self.present.is_decided:
             return None
         has_more = self.wanted.is_decided or self.wanted.repeats > self.present.repeats
         return self.present.repeats if has_more else None

@@ -96,7 +96,7 @@ def confirm(db: Database, name: str, wanted: Confirmation) -> StudyRecord:
         refusal = change.refusal or (None if row.finished_at is not None else change.idle)
         if refusal is not None:
             raise NotConfirmable(name, refusal)
-        if row.finished_at is not None and change.looked is not None:
+        if change.looked is not None:
             whole = [one for one in change.begun if one.is_whole]
             looks.note(connection, row.id, change.looked, looks.FIXED, whole)
         connection.execute(_CONFIRM, {"study": row.id, "confirmation": change.wanted.model_dump_json()})
