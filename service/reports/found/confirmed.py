@@ -8,7 +8,7 @@ from itertools import chain, takewhile
 
 import numpy as np
 
-from search_spaces.objective import TEST, best_epoch, split_of
+from search_spaces.objective import TEST, Objective, best_epoch, split_of
 from service.reports.found.configurations import configurations, seeds_of
 from service.reports.found.decided import has_decision, is_broken, looks_of, recommended, renumbered, replayed
 from service.reports.found.epochs import Epoch
@@ -167,10 +167,16 @@ def _figures(
     return metrics, [
         Confirmed(
             trial,
-            {name: tuple(math.nan if epoch is None else epoch.metrics[name] for epoch in epochs) for name in metrics},
+            {name: tuple(_measured(objective, epoch, name) for epoch in epochs) for name in metrics},
         )
         for trial, epochs in measured
     ]
+
+
+def _measured(objective: Objective, epoch: Epoch | None, name: str) -> float:
+    """The metric at the epoch; a model that predicts in one pass may have the objective under its plain name alone."""
+    found = None if epoch is None else epoch.metrics.get(name, objective.of(epoch.metrics))
+    return math.nan if found is None else found
 
 
 def _decided(results: Results, several: Sequence[Sequence[TrialRecord]]) -> Confirmation | None:
