@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from service.api.dependencies import DatabaseOf, Limit, Offset, StudyName
 from service.api.errors import documented
 from service.api.models import ExaminationOut, ExaminationPage
+from service.reports.found.configurations import configurations, first_seed_of
 from service.storage.studies import examinations, studies, trials
 
 router = APIRouter(prefix="/studies/{name}", tags=["results"], responses=documented(404))
@@ -14,17 +15,22 @@ router = APIRouter(prefix="/studies/{name}", tags=["results"], responses=documen
 def listing(name: StudyName, database: DatabaseOf, limit: Limit = 100, offset: Offset = 0) -> ExaminationPage:
     """List what the confirmation's models say of the test split and of inputs out of distribution.
 
-    Each model is the one of its seed's best epoch by validation. There is a record for every set of inputs, by run,
-    repeat and set, of complete and running runs. A study whose definition has no `evaluation` has none.
+    Each model is the one of its seed's best epoch by validation, and the runs of a configuration add seeds to it. There
+    is a record for every set of inputs, by run, repeat and set, of complete and running runs. A study whose definition
+    has no `evaluation` has none.
     """
     study = studies.get(database, name)
-    confirming = {run.run_id: run for run in trials.confirming(database, study)}
+    runs = trials.confirming(database, study)
+    confirming = {run.run_id: run for run in runs}
+    firsts = {run.run_id: several[0].place for several in configurations(study.definition, runs) for run in several}
     page = [
         ExaminationOut(
             run=one.run_id,
             place=confirming[one.run_id].place,
+            configuration=firsts[one.run_id],
             variant=confirming[one.run_id].variant,
             repeat=one.repeat,
+            seed=first_seed_of(study.definition, confirming[one.run_id]) + one.repeat,
             epoch=one.epoch,
             inputs=one.inputs,
             kind=one.kind,

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 from service.storage.states import AttemptState, RunState, Stage, StudyState
 
 Scalar = bool | int | float | str
+DecidedAs = Literal["winner", "practically equal", "undecided"]
 
 
 def _finite_or_none(value: float | None) -> float | None:
@@ -155,6 +156,11 @@ class WinnerOut(BaseModel):
     low: Finite = Field(description="The mean's 95% interval begins here.", examples=[0.1274])
     high: Finite = Field(description="The mean's 95% interval ends here.", examples=[0.1348])
     seeds: int = Field(examples=[5])
+    outcome: DecidedAs | None = Field(
+        None,
+        description="This is what a confirmation that went on until it was decided has come to; one with a fixed "
+        "number of seeds has none.",
+    )
     verdict: list[str] = Field(
         description="These sentences say what can be concluded.",
         examples=[["dropout wins the confirmation: mean test_loss 0.1311 (0.1274 to 0.1348) over 5 fresh seeds."]],
@@ -186,6 +192,11 @@ class StudyDetail(StudyOut):
     winner: WinnerOut | None = Field(
         description="The winner is known once the confirmation has ended, if the study has one."
     )
+    confirmation_so_far: str | None = Field(
+        None,
+        description="This sentence says where a confirmation stands that goes on until it is decided; null otherwise.",
+        examples=["Not decided yet: 3 of 9 left after 7 seeds."],
+    )
     definition: dict[str, Any] = Field(description="This is the definition as submitted, with defaults filled in.")
 
 
@@ -214,8 +225,12 @@ class ExaminationOut(BaseModel):
 
     run: int = Field(description="This is the run's id in the queue.", examples=[31])
     place: int | None = Field(description="The run has this place in the confirmation.", examples=[0])
+    configuration: int | None = Field(
+        description="The first run of the same configuration has this place; other runs add seeds to it.", examples=[0]
+    )
     variant: str = Field(examples=["pernodedrop-gaussian-dynamic"])
     repeat: int = Field(description="Repeats, one for each seed, are counted from 0.", examples=[0])
+    seed: int = Field(description="The seed has this number among the study's seeds.", examples=[1])
     epoch: int = Field(description="The model is the one of this epoch, the best by validation.", examples=[17])
     inputs: str = Field(
         description="The set is the split test (val if the task has none), or one out of distribution.",

@@ -11,6 +11,7 @@ from service.api.models import (
     BudgetOut,
     CountsOut,
     CurvePointOut,
+    DecidedAs,
     LinksOut,
     ObjectiveOut,
     StudyDetail,
@@ -22,6 +23,7 @@ from service.api.models import (
     WorkerOut,
 )
 from service.reports.found.confirmed import Confirmation
+from service.statistics import Outcome
 from service.storage.records import CurvePoint, StudyRecord, TrialRecord, WorkerRecord
 from service.storage.runs.history import Attempt
 from service.storage.states import FINISHED_STATES
@@ -36,10 +38,14 @@ def submitted(study: StudyRecord, dashboard_url: str, advice: Iterable[str]) -> 
     return Submitted.model_validate({**_study_fields(study, dashboard_url), "advice": list(advice)})
 
 
-def study_detail(study: StudyRecord, dashboard_url: str, winner: WinnerOut | None) -> StudyDetail:
+def study_detail(
+    study: StudyRecord, dashboard_url: str, winner: WinnerOut | None, so_far: str | None = None
+) -> StudyDetail:
     fields = _study_fields(study, dashboard_url)
     definition = study.definition.model_dump(mode="json")
-    return StudyDetail.model_validate({**fields, "definition": definition, "winner": winner})
+    return StudyDetail.model_validate(
+        {**fields, "definition": definition, "winner": winner, "confirmation_so_far": so_far}
+    )
 
 
 def winner_out(confirmed: Confirmation, verdict: list[str]) -> WinnerOut:
@@ -53,8 +59,17 @@ def winner_out(confirmed: Confirmation, verdict: list[str]) -> WinnerOut:
         low=around.low,
         high=around.high,
         seeds=confirmed.seeds,
+        outcome=_outcome(confirmed),
         verdict=verdict,
     )
+
+
+def _outcome(confirmed: Confirmation) -> DecidedAs | None:
+    """What was decided; a confirmation that ended early is undecided."""
+    if confirmed.decision is None:
+        return None
+    decided: dict[Outcome, DecidedAs] = {Outcome.WINNER: "winner", Outcome.EQUAL: "practically equal"}
+    return decided.get(confirmed.decision.outcome, "undecided")
 
 
 def trial_out(trial: TrialRecord, definition: StudyShape) -> TrialOut:

@@ -22,7 +22,7 @@ from service.storage.fleet import workers
 from service.storage.records import StudyRecord
 from service.storage.studies import extension, studies
 from service.web.bodies import Body, BodyRoute, JsonBody
-from service.web.report import winner_of
+from service.web.report import confirmation_so_far, winner_of
 
 router = APIRouter(prefix="/studies", tags=["studies"], route_class=BodyRoute)
 
@@ -71,7 +71,8 @@ def show(name: StudyName, database: DatabaseOf, settings: SettingsOf) -> StudyDe
     """Show state, counts, used budget, best trial so far, the confirmation's winner, and the definition."""
     study = studies.get(database, name)
     named = winner_of(database, study)
-    return study_detail(study, settings.dashboard_url, None if named is None else winner_out(*named))
+    winner = None if named is None else winner_out(*named)
+    return study_detail(study, settings.dashboard_url, winner, confirmation_so_far(database, study))
 
 
 @router.patch("/{name}", responses=documented(404, 408, 413))

@@ -35,15 +35,15 @@ def examinations(name: StudyName) -> None:
 
 
 def examinations_table(found: Iterable[ExaminationOut]) -> Table:
-    """A row for every set of inputs below each confirmed run, with the means over the seeds so far."""
-    runs: dict[int, dict[str, list[ExaminationOut]]] = {}
+    """A row for every set of inputs below each confirmed configuration, with the means over the seeds so far."""
+    configurations: dict[int | None, dict[str, list[ExaminationOut]]] = {}
     for one in found:
-        runs.setdefault(one.run, {}).setdefault(one.inputs, []).append(one)
+        configurations.setdefault(one.configuration, {}).setdefault(one.inputs, []).append(one)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("inputs", no_wrap=True)
     for heading in ("seeds", "passes", *FIGURES):
         table.add_column(heading, justify="right", no_wrap=True)
-    for sets in runs.values():
+    for sets in configurations.values():
         table.add_row(Text(next(iter(sets.values()))[0].variant, style="bold"))
         for inputs, seeds in sets.items():
             figures = (measured(_mean(seeds, name)) for name in FIGURES)

@@ -23,6 +23,8 @@ def show_results(console: Console, client: Client, study: StudyDetail) -> None:
         return
     wide = console.width >= WIDE
     console.print(ranking_table(study, client.ranking(study.name), with_settings=wide))
+    if study.confirmation_so_far is not None:
+        console.print(Text(study.confirmation_so_far), soft_wrap=True)
     if study.winner is None:
         _show_configuration(console, f"best configuration: trial {study.best.number}, {study.best.variant}", study.best)
         return

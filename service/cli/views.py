@@ -26,7 +26,8 @@ def bars(snapshot: Snapshot) -> RenderableType:
     if all_of_them:
         confirming = ProgressBar(total=all_of_them, completed=ended, width=BAR)
         head.add_row(Text("confirming"), confirming, Text(f"{ended}/{all_of_them}{snapshot.goal}"))
-    return Group(head, Text(counts(snapshot), style="dim"), Text(best(snapshot)), *_running(snapshot))
+    so_far = [Text(study.confirmation_so_far)] if study.confirmation_so_far is not None else []
+    return Group(head, Text(counts(snapshot), style="dim"), Text(best(snapshot)), *so_far, *_running(snapshot))
 
 
 def line(snapshot: Snapshot) -> str:

@@ -2,7 +2,8 @@
 
 from service.reports import Results
 from service.reports.found.confirmed import Confirmation, confirmation_of
-from service.reports.words.winner import verdict_of
+from service.reports.found.decided import has_decision
+from service.reports.words.winner import so_far, verdict_of
 from service.storage.database.database import Database
 from service.storage.records import StudyRecord
 from service.storage.studies import columns, curves, examinations, trials
@@ -41,3 +42,9 @@ def winner_of(database: Database, study: StudyRecord) -> tuple[Confirmation, lis
     results = Results(study, [], {run.run_id: curves.of_run(database, run.run_id) for run in runs}, runs)
     confirmed = confirmation_of(results)
     return None if confirmed is None else (confirmed, verdict_of(results, confirmed))
+
+
+def confirmation_so_far(database: Database, study: StudyRecord) -> str | None:
+    """Return the sentence that says where a confirmation stands that goes on until it is decided; None for others."""
+    has_begun = sum(study.confirmation.values()) > 0
+    return so_far(study, trials.confirming(database, study)) if has_begun and has_decision(study) else None

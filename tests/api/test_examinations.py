@@ -42,8 +42,10 @@ def test_they_are_listed_by_run_repeat_and_set_in_pages(api: httpx.Client, lease
     assert first == {
         "run": lease.run_id,
         "place": 0,
+        "configuration": 0,
         "variant": "dropout",
         "repeat": 0,
+        "seed": 1,
         "epoch": 2,
         "inputs": "test",
         "kind": "test",

@@ -73,7 +73,7 @@ def test_what_is_not_there_is_refused(worked: httpx.Client) -> None:
 def test_a_study_without_results_has_tables_without_rows_and_no_figure(api: httpx.Client) -> None:
     api.post("/v1/studies", json=definition_data())
     assert api.get(f"{STUDY}/figures").json() == {"figures": []}
-    assert api.get(f"{STUDY}/records.csv").text == "run,trial,stage,variant,state,drop_rate,epoch\n"
+    assert api.get(f"{STUDY}/records.csv").text == "run,trial,stage,variant,state,drop_rate,first_seed,epoch\n"
     assert "it has none yet" in api.get(f"{STUDY}/figures/history.png").json()["message"]
 
 

@@ -1,5 +1,6 @@
-"""The confirmed configurations row by row: every fresh seed's value, and the difference to the winner."""
+"""The confirmed configurations row by row: every fresh seed's value, and the difference to the best."""
 
+import math
 import textwrap
 from collections.abc import Sequence
 from typing import Any
@@ -48,7 +49,8 @@ def confirmation_figure(confirmed: Confirmation, first: str) -> Figure:
         return figure(traces, x=metric, y="", **layout)
     differences = [(0.0, 0.0, 0.0), *((one.mean, one.low, one.high) for one in confirmed.to_winner[: count - 1])]
     traces += [_line_down(0.0, count, "x2"), *_means(shown, differences, "x2")]
-    beside = axis(f"difference to the {first}", domain=RIGHT, anchor="y", zeroline=False)
+    to = first if confirmed.decision is None else "best of the others"
+    beside = axis(f"difference to the {to}", domain=RIGHT, anchor="y", zeroline=False)
     return figure(traces, x=metric, y="", xaxis={"domain": LEFT}, xaxis2=beside, **layout)
 
 
@@ -102,9 +104,14 @@ def _span(one: Confirmed, metric: str) -> Span:
 
 
 def _means(shown: Sequence[Confirmed], spans: Sequence[Span], across: str) -> list[Trace]:
-    """Each configuration's mean in its row; the first one has a mark of its own."""
+    """Each configuration's mean in its row, where its interval is known; the first one has a mark of its own."""
+    known = [i for i, span in enumerate(spans) if i and all(map(math.isfinite, span))]
     colours = [look_of(one.trial.variant).colour for one in shown]
-    heights = [_height(place, len(shown)) + MEAN for place in range(len(shown))]
-    parts = [(slice(0, 1), STAR), (slice(1, None), DIAMOND)]
     place = {"xaxis": across, "legendgroup": ONE_MEAN}
-    return [means(spans[part], heights[part], colours[part], **mark) | place for part, mark in parts]
+    return [
+        means(
+            [spans[i] for i in rows], [_height(i, len(shown)) + MEAN for i in rows], [colours[i] for i in rows], **mark
+        )
+        | place
+        for rows, mark in (([0], STAR), (known, DIAMOND))
+    ]

@@ -28,6 +28,8 @@ def dress(axes: Axes, x: Axis, y: Axis, rows: Mapping[str, int] | None) -> None:
     elif "ticktext" in y:
         _name_rows(axes, y["tickvals"], [words(name) for name in y["ticktext"]])
     axes.set_xlim(*_limits(axes.get_xlim(), x))
+    if "tickvals" in x:
+        axes.set_xticks(x["tickvals"], [str(value) for value in x["tickvals"]])
     if x.get("tickformat") == ".0%":
         axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     if x.get("zeroline"):

@@ -44,10 +44,18 @@ def add_trace(axes: Axes, trace: Trace, categories: Categories, extent: BarExten
         return None
     if "lines" in mode:
         axes.plot(xs, ys, alpha=opacity, clip_on=trace.get("cliponaxis", True), **_line_style(trace))
-    if "error_x" in trace:
-        bar = trace["error_x"]
-        reach = (bar["arrayminus"], bar["array"])
-        axes.errorbar(xs, ys, xerr=reach, fmt="none", ecolor=bar["color"], elinewidth=bar["thickness"], capsize=3)
+    for name in ("error_x", "error_y"):
+        if name in trace:
+            bar = trace[name]
+            reach = (bar["arrayminus"], bar["array"])
+            aside, above = (reach, None) if name == "error_x" else (None, reach)
+            style: dict[str, Any] = {
+                "fmt": "none",
+                "ecolor": bar["color"],
+                "elinewidth": bar["thickness"],
+                "capsize": 3,
+            }
+            axes.errorbar(xs, ys, xerr=aside, yerr=above, **style)
     if "markers" in mode:
         _marks(axes, trace, xs, ys)
     if "text" in mode:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.reports.exports.table import Column, Kind, Table, mixed_column
+from service.reports.found.configurations import first_seed_of
 from service.reports.found.knowledge import Estimates
 from service.reports.found.records import TRAINED, Record, places, rate_of, records_table
 from service.reports.found.results import Results
@@ -42,6 +43,7 @@ def record_table(results: Results) -> Table:
         **_whose(trials, at),
         "state": Column("text", [str(trial.state) for trial in trials], at),
         "drop_rate": Column("float", [rate_of(results.study, trial) for trial in trials], at),
+        "first_seed": _first_seed(results, trials, at),
         "epoch": Column("int", epochs.epoch[rows]),
         **{name: Column("float", epochs.column(name), there) for name, there in metrics.items() if (there >= 0).any()},
         **{f"params_{name}": _setting(trials, name, trained, at) for name in parameters},
@@ -61,6 +63,7 @@ def curve_table(results: Results) -> Table:
     row, named = row[kept], name[kept].astype(np.int64)
     return {
         **_whose(trials, place[row]),
+        "first_seed": _first_seed(results, trials, place[row]),
         "repeat": Column("int", epochs.repeat[row]),
         "epoch": Column("int", epochs.epoch[row]),
         "split": Column("text", [split for split, _ in pairs], named),
@@ -89,6 +92,7 @@ def examination_table(results: Results) -> Table:
     return {
         **_whose(results.confirmations, at),
         "drop_rate": Column("float", [rate_of(results.study, trial) for trial in results.confirmations], at),
+        "first_seed": _first_seed(results, results.confirmations, at),
         "repeat": Column("int", [one.repeat for one in rows]),
         "epoch": Column("int", [one.epoch for one in rows]),
         **_of_set([(one.inputs, one.kind, one.level) for one in rows]),
@@ -140,6 +144,11 @@ def _whose(trials: Sequence[TrialRecord], at: NDArray[np.int64]) -> Table:
         "stage": Column("text", [str(trial.stage) for trial in trials], at),
         "variant": Column("text", [trial.variant for trial in trials], at),
     }
+
+
+def _first_seed(results: Results, trials: Sequence[TrialRecord], at: NDArray[np.int64]) -> Column:
+    """The number among the study's seeds of each run's repeat 0; that of another is `repeat` more."""
+    return Column("int", [first_seed_of(results.study.definition, trial) for trial in trials], at)
 
 
 def _of_set(sets: Sequence[tuple[str, str, int]]) -> Table:

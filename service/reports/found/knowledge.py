@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces import StudyShape
+from service.reports.found.configurations import configurations, in_order, seeds_of
 from service.statistics import (
     Ensemble,
     Estimate,
@@ -26,6 +27,7 @@ from service.statistics import (
     risk_coverage,
 )
 from service.storage.records import Examination, TrialRecord
+from service.storage.states import RunState
 
 HOME = "test"  # the kind of the model's own inputs
 SHIFT = "shift"
@@ -102,17 +104,25 @@ class Ensembled:
 
 @dataclass(frozen=True)
 class Knowledge:
-    """Every configuration that was examined under all seeds, the least loss on its own inputs first."""
+    """Every configuration that was examined under all its seeds, the least loss on its own inputs first.
+
+    Configurations have equally many seeds, or a decided confirmation has dropped some: those have the first of them.
+    """
 
     found: tuple[Examined, ...]
     sets: tuple[InputSet, ...]  # the own inputs first
-    repeats: int
+    repeats: int  # seeds of the configuration that has the most
     _detected: dict[tuple[int, str, str, bool], Detected | None] = field(default_factory=dict, compare=False)
 
     @property
     def home(self) -> str:
         """The name of the model's own inputs: test, or val where the task has no test split."""
         return self.sets[0].name
+
+    @property
+    def fewest(self) -> int:
+        """The seeds of the configuration that has the fewest."""
+        return min(len(one.seeds[self.home]) for one in self.found)
 
     @cached_property
     def control(self) -> Examined:
@@ -160,7 +170,10 @@ class Knowledge:
         return self._detected[key]
 
     def estimates(self, one: Examined, inputs: str, score: str) -> Estimates | None:
-        """AUROC and false positive rate, each with its difference to the control's, which has None."""
+        """AUROC and false positive rate, each with its difference to the control's under the seeds of both.
+
+        The control has no difference.
+        """
         found, control = self.detected(one, inputs, score), self.detected(self.control, inputs, score)
         if found is None:
             return None
@@ -169,7 +182,7 @@ class Knowledge:
             ("auroc", found.auroc, None if control is None else control.auroc),
             ("fpr", found.fpr, None if control is None else control.fpr),
         ):
-            against = None if other is None or one is self.control else over_seeds_and_inputs(drawn - other)
+            against = None if other is None or one is self.control else over_seeds_and_inputs(_paired(drawn, other))
             told[name] = (over_seeds_and_inputs(drawn).of_share, against)
         return told
 
@@ -231,20 +244,20 @@ class Knowledge:
 def knowledge_of(
     definition: StudyShape, confirmations: Iterable[TrialRecord], examinations: Sequence[Examination]
 ) -> Knowledge | None:
-    """What was found; None before the first configuration was examined under all seeds on its own inputs."""
+    """What was found; None before the first configuration was examined under all its seeds on its own inputs."""
     home = next((each.inputs for each in examinations if each.kind == HOME), None)
     if home is None or definition.confirmation is None:
         return None
-    repeats = definition.confirmation.repeats
-    by_run: dict[int, dict[str, dict[int, Examination]]] = {}
+    by_set: dict[str, dict[int, dict[int, Examination]]] = {}
     for each in examinations:
-        by_run.setdefault(each.run_id, {}).setdefault(each.inputs, {})[each.repeat] = each
+        by_set.setdefault(each.inputs, {}).setdefault(each.run_id, {})[each.repeat] = each
     found = []
-    for trial in confirmations:
-        sets = by_run.get(trial.run_id, {})
-        whole = {name: tuple(one[i] for i in sorted(one)) for name, one in sets.items() if len(one) == repeats}
-        if home in whole:
-            found.append(Examined(trial, whole))
+    for first, *later in configurations(definition, confirmations):
+        runs = [first, *(run for run in later if run.state is RunState.COMPLETE)]
+        sets = {name: tuple(in_order(definition, runs, by_run)) for name, by_run in by_set.items()}
+        seeds = len(sets[home])
+        if seeds >= max(1, seeds_of(definition, first)):
+            found.append(Examined(first, {name: each[:seeds] for name, each in sets.items() if len(each) >= seeds}))
     if not found:
         return None
     found.sort(key=lambda one: (_loss(one, home), one.trial.run_id))
@@ -252,7 +265,13 @@ def knowledge_of(
     ordered = sorted(
         names, key=lambda each: (each.kind != HOME, each.kind == SHIFT, each.kind, each.family, each.level)
     )
-    return Knowledge(tuple(found), tuple(ordered), repeats)
+    return Knowledge(tuple(found), tuple(ordered), max(len(one.seeds[home]) for one in found))
+
+
+def _paired(drawn: Floats, other: Floats) -> Floats:
+    """The differences (resamples + 1, seeds) under the seeds that both have."""
+    seeds = min(drawn.shape[1], other.shape[1])
+    return drawn[:, :seeds] - other[:, :seeds]
 
 
 def _kind(examination: Examination) -> Literal["softmax", "sigmoid"]:

@@ -6,6 +6,7 @@ from service.reports.charts.confirmation_dots import MOST_ROWS, confirmation_fig
 from service.reports.found.confirmed import Confirmation, Confirmed, confirmation_of
 from service.reports.found.results import Results
 from service.reports.markup import Html, element, join, table
+from service.reports.sections.decided import decided, survivor_charts
 from service.reports.sections.section import note, section, tag
 from service.reports.words.wording import DASH, decimal, listing, places_for, plural, settings
 from service.statistics import PairedDifference
@@ -17,6 +18,8 @@ def confirmation(results: Results) -> Html | None:
     confirmed = confirmation_of(results)
     if confirmed is None:
         return None
+    if confirmed.decision is not None:
+        return decided(results, confirmed, shown(confirmation_charts(results)))
     return section(
         "Confirmation",
         element("p", _intro(results, confirmed)),
@@ -27,26 +30,41 @@ def confirmation(results: Results) -> Html | None:
 
 
 def confirmation_charts(results: Results) -> list[Chart]:
-    """Every confirmed configuration with its seeds; nothing before the first of them is complete."""
+    """Every confirmed configuration with its seeds, and who was left at each look; nothing before one is complete."""
     confirmed = confirmation_of(results)
     if confirmed is None:
         return []
-    first = "winner" if results.study.state is StudyState.COMPLETE else "best so far"
-    return [Chart("confirmation", _caption(confirmed, first), confirmation_figure(confirmed, first))]
+    first = _first(results, confirmed)
+    dots = Chart("confirmation", _caption(confirmed, first), confirmation_figure(confirmed, first))
+    return [dots, *survivor_charts(confirmed)]
+
+
+def _first(results: Results, confirmed: Confirmation) -> str:
+    """What the configuration with the best mean is called."""
+    if results.study.state is not StudyState.COMPLETE:
+        return "best so far"
+    return "winner" if confirmed.decision is None or len(confirmed.left) == 1 else "best mean"
 
 
 def _caption(confirmed: Confirmation, first: str) -> str:
+    under = plural(confirmed.seeds, "fresh seed") if confirmed.decision is None else "fresh seeds"
     said = (
-        f"{confirmed.metric} under {plural(confirmed.seeds, 'fresh seed')}, the best mean at the top: a dot for each "
-        "seed, and above the dots the mean with its 95% interval."
+        f"{confirmed.metric} under {under}, the best mean at the top: a dot for each seed, and above the dots the mean "
+        "with its 95% interval."
     )
     if len(confirmed.found) == 1:
         return said
     worse = "left" if confirmed.maximize else "right"
-    said += (
-        f" On the right, the mean difference to the {first} over the seeds, with its simultaneous 95% interval: "
-        f"{worse} of 0 is worse, and a difference whose interval includes 0 may be luck."
-    )
+    if confirmed.decision is not None:
+        said += (
+            " On the right, the difference to the best of the others at the last look that compared the configuration, "
+            f"with the interval of that look: {worse} of 0 is worse."
+        )
+    else:
+        said += (
+            f" On the right, the mean difference to the {first} over the seeds, with its simultaneous 95% interval: "
+            f"{worse} of 0 is worse, and a difference whose interval includes 0 may be luck."
+        )
     left_out = len(confirmed.found) - MOST_ROWS
     return said if left_out <= 0 else f"{said} {plural(left_out, 'configuration')} further down are left out."
 

@@ -16,8 +16,7 @@ from service.reports.sections.knowledge_tables import (
     uncertainty_table,
 )
 from service.reports.sections.section import note, section
-from service.reports.words.knowledge import findings_of, home_name, intro_of, limits_of, names_of
-from service.reports.words.wording import plural
+from service.reports.words.knowledge import findings_of, home_name, intro_of, limits_of, names_of, seeds_in
 
 COVERED = np.arange(5, 101) / 100  # shares of the inputs; fewer are a handful, and their error is chance
 PREDICTIONS = (
@@ -94,7 +93,7 @@ def _confidence_charts(found: Knowledge) -> list[Chart]:
     if reliable:
         caption = (
             f"How often predictions of a confidence are right, on {home_name(found)}, all "
-            f"{plural(found.repeats, 'seed')} together, a panel for every variant with the others in grey. On the "
+            f"{seeds_in(found)} together, a panel for every variant with the others in grey. On the "
             "dotted line they are right as often as they say; below it they are too sure. Bins with fewer than "
             f"{FEWEST_EVENTS} predictions are left out.{_first_of_each(found)}"
         )
@@ -102,7 +101,7 @@ def _confidence_charts(found: Knowledge) -> list[Chart]:
     if risks:
         caption = (
             f"The share of errors among the most confident inputs of {home_name(found)}, mean over "
-            f"{plural(found.repeats, 'seed')}: lower is better, and a curve that falls to the left belongs to a model "
+            f"{seeds_in(found)}: lower is better, and a curve that falls to the left belongs to a model "
             f"that knows which of its answers to doubt.{_first_of_each(found)}"
         )
         drawn.append(Chart("risk_coverage", caption, risk_figure(risks)))
@@ -155,7 +154,7 @@ def _shift_chart(found: Knowledge, family: str, levels: list[InputSet]) -> Chart
         detected = [(each.level, found.detected(one, each.name, "confidence", resamples=False)) for each in levels]
         auroc[one.trial.variant] = [(float(level), float(d.auroc.mean())) for level, d in detected if d is not None]
     caption = (
-        f"{family} by its level, means over {plural(found.repeats, 'seed')}. On the left the calibration error, with "
+        f"{family} by its level, means over {seeds_in(found)}. On the left the calibration error, with "
         f"that of {home_name(found)} at level 0; on the right how well the maximal probability tells shifted inputs "
         f"from those (AUROC).{_first_of_each(found)}"
     )

@@ -4,13 +4,15 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from search_spaces import Confirmation, StudyShape
-from service.reports.found.confirmed import confirmation_of
+from search_spaces import Confirmation as AskedConfirmation
+from search_spaces import StudyShape
+from service.reports.found.confirmed import Confirmation, confirmation_of
 from service.reports.found.results import Results
 from service.reports.markup import Content, Html, element
 from service.reports.sections.section import facts, section
 from service.reports.words.winner import names, undecided
 from service.reports.words.wording import DASH, decimal, duration, moment, places_for, plural, setting
+from service.statistics import Outcome
 from service.storage.states import FINISHED_STATES, OPEN_STATES, RunState, StudyState
 
 
@@ -104,10 +106,13 @@ def _seeds(definition: StudyShape) -> str:
     return f"{definition.repeats} per configuration{own}"
 
 
-def _confirmation(asked: Confirmation | None) -> str:
+def _confirmation(asked: AskedConfirmation | None) -> str:
     if asked is None:
         return "none"
-    return f"the best {plural(asked.top, 'configuration')} of each variant, {asked.repeats} fresh seeds"
+    best = f"the best {plural(asked.top, 'configuration')} of each variant"
+    if asked.is_decided:
+        return f"{best}, {asked.repeats} to {asked.most} fresh seeds until it is decided"
+    return f"{best}, {asked.repeats} fresh seeds"
 
 
 def _tiles(results: Results) -> Html:
@@ -137,8 +142,17 @@ def _winner(results: Results) -> Html | None:
     if confirmed is None or results.study.state is not StudyState.COMPLETE:
         return None
     mean = confirmed.winner.mean(confirmed.metric)
-    whose = "the first, no winner yet" if undecided(confirmed) else "the winner"
-    return _tile(decimal(mean, places_for([mean])), f"mean {confirmed.metric} of {whose}", names(confirmed)[0])
+    title = f"mean {confirmed.metric} of {_whose(confirmed)}"
+    return _tile(decimal(mean, places_for([mean])), title, names(confirmed)[confirmed.named])
+
+
+def _whose(confirmed: Confirmation) -> str:
+    if not undecided(confirmed):
+        return "the winner"
+    if confirmed.decision is None:
+        return "the first, no winner yet"
+    is_equal = confirmed.decision.outcome is Outcome.EQUAL
+    return f"one of {len(confirmed.left)} that are practically equal" if is_equal else "the first, undecided"
 
 
 def _tile(figure: str, meaning: str, detail: Content = None) -> Html:

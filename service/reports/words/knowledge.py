@@ -26,6 +26,12 @@ def home_name(knowledge: Knowledge) -> str:
     return SPLITS.get(knowledge.home, knowledge.home)
 
 
+def seeds_in(knowledge: Knowledge) -> str:
+    """ "3 seeds", "5 to 12 seeds"."""
+    several = plural(knowledge.repeats, "seed")
+    return several if knowledge.fewest == knowledge.repeats else f"{knowledge.fewest} to {several}"
+
+
 def intro_of(knowledge: Knowledge) -> str:
     """The sentences that say what was done."""
     others = len(knowledge.sets) - 1
@@ -34,7 +40,7 @@ def intro_of(knowledge: Knowledge) -> str:
         "When a training of the confirmation had ended, its model of the epoch that is best by validation was "
         f"examined once, on {home_name(knowledge)}{beyond}. A model that draws noise predicts by the mean of S passes "
         "with its masks on and everything else as in evaluation; a model without noise predicts by one pass. Figures "
-        f"are means over {plural(knowledge.repeats, 'seed')}."
+        f"are means over {seeds_in(knowledge)}."
     )
 
 
@@ -80,12 +86,14 @@ def _do(several: Sequence[str]) -> str:
 
 def _chosen(knowledge: Knowledge) -> str:
     by = "" if knowledge.home == "test" else " The validation split chose the epoch, which flatters all models alike."
+    if knowledge.fewest < knowledge.repeats:
+        by += " How many seeds a configuration has was decided by its test figures in the confirmation."
     return f"Nothing was chosen by these figures: no configuration, no epoch, no score and no S.{by}"
 
 
 def _seeds(knowledge: Knowledge) -> str:
     return (
-        f"Intervals of detection are for other inputs and other seeds; those of {plural(knowledge.repeats, 'seed')} "
+        f"Intervals of detection are for other inputs and other seeds; those of {seeds_in(knowledge)} "
         "are wide. Each interval stands alone: of twenty differences that are none, one is expected to exclude 0. An "
         "interval that includes 0 does not show that two variants are equal."
     )

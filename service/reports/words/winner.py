@@ -3,11 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from search_spaces import Confirmation as AskedConfirmation
+from service.reports.found.configurations import seeds_of
 from service.reports.found.confirmed import Confirmation
+from service.reports.found.decided import has_decision, standing
 from service.reports.found.results import Results
-from service.reports.words.wording import decimal, listing, places_for, plural, settings
-from service.storage.records import TrialRecord
+from service.reports.words.wording import decimal, listing, places_for, plural, setting, settings
+from service.statistics import Decision, Outcome, next_look
+from service.storage.records import StudyRecord, TrialRecord
 from service.storage.states import StudyState
+
+MOST_SEEDS = 1000  # of a confirmation that goes on until it is decided
 
 
 def verdict_of(results: Results, confirmation: Confirmation) -> list[str]:
@@ -16,13 +22,84 @@ def verdict_of(results: Results, confirmation: Confirmation) -> list[str]:
     if results.study.state is StudyState.STOPPED:
         return ["The study was stopped during its confirmation: no winner is named."]
     if results.study.state is not StudyState.COMPLETE:
-        return ["The confirmation has not ended: no winner is named before that."]
+        return [
+            so_far(results.study, results.confirmations)
+            or "The confirmation has not ended: no winner is named before that."
+        ]
+    if confirmation.decision is not None and len(confirmation.compared) > 1:
+        return [
+            outcome_of(results.study, confirmation),
+            _figure(confirmation),
+            _promise(results.study, confirmation.decision),
+            _measured(confirmation),
+        ]
     return [_ahead(confirmation), *_certainty(confirmation), _measured(confirmation)]
+
+
+def so_far(study: StudyRecord, confirmations: Sequence[TrialRecord]) -> str | None:
+    """Say where a confirmation that goes on until it is decided stands; None for another, and before it has begun."""
+    is_open = study.state in (StudyState.RUNNING, StudyState.PAUSED) and study.decision is None
+    if not confirmations or not has_decision(study) or not is_open:
+        return None
+    left, every = standing(study, confirmations)
+    if not study.looks:
+        first = min(seeds_of(study.definition, run) for run in confirmations)
+        return f"Not decided yet: {plural(every, 'configuration')} will be compared after {plural(first, 'seed')}."
+    return f"Not decided yet: {left} of {every} left after {plural(study.looks[-1][0], 'seed')}."
+
+
+def outcome_of(study: StudyRecord, confirmation: Confirmation) -> str:
+    """What a confirmation that went on until it was decided, and compared several configurations, has come to."""
+    decision, every = confirmation.decision, names(confirmation)
+    if decision is None:
+        raise ValueError(f"the confirmation of {study.name!r} has a fixed number of seeds: it decides nothing")
+    chosen, left = every[confirmation.named], [every[place] for place in decision.left if place < len(every)]
+    match decision.outcome:
+        case Outcome.WINNER:
+            return f"{chosen} wins the confirmation: {_others(study, confirmation)}."
+        case Outcome.EQUAL:
+            alike = _alike(study, confirmation, len(left))
+            return f"{listing(left)} are practically equal: {alike}; {_why(study, confirmation)}."
+        case Outcome.UNDECIDED | Outcome.OPEN:
+            after = plural(confirmation.looked, "seed")
+            if not left:
+                return f"Undecided after {after}: no configuration is left that has a result under every seed."
+            others = [name for name in left if name != chosen]
+            level = f", {listing(others)} may be as good" if others else ""
+            return f"Undecided after {after}: {chosen} leads{level}{_further(study)}."
+
+
+def end_of(study: StudyRecord, confirmation: Confirmation) -> str:
+    """Why a confirmation that went on until it was decided has ended, or what it goes on to."""
+    asked, after, decision = _asked(study), plural(confirmation.looked, "seed"), confirmation.decision
+    if decision is None:
+        raise ValueError(f"the confirmation of {study.name!r} has a fixed number of seeds: it decides nothing")
+    near = f"lie within {setting(asked.indifference)} of each other"
+    if study.state is StudyState.STOPPED:
+        return f"It was stopped after {after}."
+    if study.state is not StudyState.COMPLETE:
+        level = f", all that are left {near}" if asked.indifference else ""
+        goes_on = f"It goes on until one configuration is left{level} or {asked.most} seeds are reached."
+        if not 0 < confirmation.looked < asked.most:
+            return goes_on
+        return f"{goes_on} The next look comes after {plural(next_look(confirmation.looked, asked.most), 'seed')}."
+    because = {
+        Outcome.WINNER: ", because one configuration was left",
+        Outcome.EQUAL: f", because all that were left {near}",
+        Outcome.UNDECIDED: ", the most that it was given",
+        Outcome.OPEN: ", because further runs were cancelled",
+    }
+    return f"It ended after {after}{because[decision.outcome]}."
 
 
 def names(confirmation: Confirmation) -> list[str]:
     """The configurations by their variant, and by their settings where a variant was confirmed more than once."""
-    return [f"{variant} ({own})" if own else variant for variant, own in told_apart(trials_of(confirmation))]
+    return named(trials_of(confirmation))
+
+
+def named(trials: Sequence[TrialRecord]) -> list[str]:
+    """The name of every configuration: its variant, with the settings that differ within the variant."""
+    return [f"{variant} ({own})" if own else variant for variant, own in told_apart(trials)]
 
 
 def trials_of(confirmation: Confirmation) -> list[TrialRecord]:
@@ -59,7 +136,9 @@ def _ahead(confirmation: Confirmation) -> str:
 
 
 def undecided(confirmation: Confirmation) -> list[str]:
-    """The others that cannot be told from the first: the interval of their difference includes 0."""
+    """The others that cannot be told from the first: no look dropped them, or the interval includes 0."""
+    if confirmation.decision is not None:
+        return [name for place, name in enumerate(names(confirmation)) if place and place in confirmation.left]
     compared = zip(names(confirmation)[1:], confirmation.to_winner, strict=True)
     return [name for name, difference in compared if difference.low <= 0 <= difference.high]
 
@@ -78,6 +157,77 @@ def _certainty(confirmation: Confirmation) -> list[str]:
             "equal; more fresh seeds (confirmation.repeats) might tell them apart."
         )
     return said
+
+
+def told_apart_after(study: StudyRecord, seeds: int) -> str:
+    """ "dropped after 7 seeds"; a fixed confirmation that was extended trains those on that are worse."""
+    return f"{'dropped' if _asked(study).is_decided else 'told apart'} after {plural(seeds, 'seed')}"
+
+
+def _others(study: StudyRecord, confirmation: Confirmation) -> str:
+    """ "the 8 others are worse, the last of them dropped after 9 seeds"."""
+    others = [place for place in range(len(confirmation.found)) if place != confirmation.named]
+    after = [confirmation.dropped_after.get(place, confirmation.looked) for place in others]
+    if not others:
+        return "no other has a result under every seed"
+    last = told_apart_after(study, max(after))
+    if len(others) == 1:
+        return f"{names(confirmation)[others[0]]} is worse, {last}"
+    whole = "all of them" if min(after) == max(after) else "the last of them"
+    return f"the {len(others)} others are worse, {whole} {last}"
+
+
+def _alike(study: StudyRecord, confirmation: Confirmation, count: int) -> str:
+    """ "none is more than 0.005 worse in test_loss than another"."""
+    none, other = ("neither", "the other") if count == 2 else ("none", "another")
+    return f"{none} is more than {setting(_asked(study).indifference)} worse in {confirmation.metric} than {other}"
+
+
+def _why(study: StudyRecord, confirmation: Confirmation) -> str:
+    """ "a is named because it is the cheapest"."""
+    if confirmation.winner.trial.variant == _asked(study).prefer:
+        reason = "the study prefers it"
+    else:
+        reason = "it is the cheapest" if study.decision is not None else "its mean is the best"
+    return f"{names(confirmation)[confirmation.named]} is named because {reason}"
+
+
+def _further(study: StudyRecord) -> str:
+    """The end of a sentence: how an undecided confirmation goes on, where it can."""
+    asked = _asked(study)
+    if not asked.is_decided:
+        return f"; `pernodedrop confirm {study.name} --until decided` goes on"
+    if asked.most >= MOST_SEEDS:
+        return ""
+    return f"; `pernodedrop confirm {study.name} --most-repeats {min(2 * asked.most, MOST_SEEDS)}` goes on"
+
+
+def _figure(confirmation: Confirmation) -> str:
+    metric, around = confirmation.metric, confirmation.winner.interval(confirmation.metric)
+    mean = confirmation.winner.mean(metric)
+    places = places_for([mean])
+    return (
+        f"The mean {metric} of {names(confirmation)[confirmation.named]} is {decimal(mean, places)} "
+        f"({decimal(around.low, places)} to {decimal(around.high, places)}) over "
+        f"{plural(confirmation.seeds, 'fresh seed')}."
+    )
+
+
+def _promise(study: StudyRecord, decision: Decision) -> str:
+    """The error of the whole procedure, whenever it ends."""
+    by = _asked(study).indifference
+    beyond = f" by more than {setting(by)}" if by else ""
+    looks = "at its one look" if len(decision.rounds) == 1 else f"at any of its {len(decision.rounds)} looks"
+    promise = f"At most 5% of such confirmations drop the best {looks}, or name one that is worse than another{beyond}."
+    if decision.outcome is Outcome.UNDECIDED:
+        return f"{promise} That nothing was decided does not show that those left are equal."
+    return promise
+
+
+def _asked(study: StudyRecord) -> AskedConfirmation:
+    if study.definition.confirmation is None:
+        raise ValueError(f"study {study.name!r} has no confirmation")
+    return study.definition.confirmation
 
 
 def _measured(confirmation: Confirmation) -> str:
