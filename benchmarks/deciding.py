@@ -1,6 +1,6 @@
 """How often a confirmation that goes on until it is decided errs, and what it costs.
 
-    python benchmarks/deciding.py --rounds 2000          # every table of docs/statistics.md
+    python benchmarks/deciding.py --rounds 1000          # every table of docs/statistics.md
     python benchmarks/deciding.py --rounds 500 costs     # one of them: errors, costs, extended, zone, rounds, shares
 
 Configurations are trained under shared seeds, 5 at first and 30 at most. Standard errors are in brackets. Beside ours,
@@ -210,7 +210,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tables", nargs="*", choices=[*TABLES, []], help="all of them, if none is named")
     parser.add_argument(
-        "--rounds", type=int, default=2000, help="simulations of a cell; a part of them where they last"
+        "--rounds", type=int, default=1000, help="simulations of a cell; a part of them where they last"
     )
     options = parser.parse_args()
     for name in options.tables or TABLES:
