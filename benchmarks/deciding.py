@@ -1,6 +1,6 @@
 """How often a confirmation that goes on until it is decided errs, and what it costs.
 
-    python benchmarks/deciding.py --rounds 2000          # every table of docs/statistics.md
+    python benchmarks/deciding.py --rounds 1000          # every table of docs/statistics.md
     python benchmarks/deciding.py --rounds 500 costs     # one of them: errors, costs, extended, zone, rounds, shares
 
 Configurations are trained under shared seeds, 5 at first and 30 at most. Standard errors are in brackets. Beside ours,
@@ -145,17 +145,17 @@ def extended(rounds: int) -> None:
 
 
 def zone(rounds: int) -> None:
-    """A difference of half a standard deviation does not matter, and 100 seeds may be spent."""
+    """A difference of a standard deviation does not matter, and 100 seeds may be spent."""
     head("ahead by", "number", "winner", "practically equal", "undecided", "wrong", "trainings")
     for count in (2, 5):
-        for gain in (0, 0.25, 0.5001, 0.75, 1):
+        for gain in (0, 0.5, 1.001, 1.5):
             print(count, gain, file=sys.stderr, flush=True)
-            fates = [ours(costs, 100, 0.5) for costs in drawn(normal(np.ones, gain), count, rounds // 2, 100)]
-            far = gain > 0.5
+            fates = [ours(costs, 100, 1) for costs in drawn(normal(np.ones, gain), count, rounds // 2, 100)]
+            far = gain > 1
             wrong = [far and (0 not in one.left or one.outcome is Outcome.EQUAL) for one in fates]
-            each = [share([one.outcome is which for one in fates]) for which in (Outcome.WINNER, Outcome.EQUAL)]
-            open_ = share([one.outcome is Outcome.OPEN for one in fates])
-            row(gain, count, *each, open_, share(wrong), average([one.trainings for one in fates]))
+            ends = (Outcome.WINNER, Outcome.EQUAL, Outcome.UNDECIDED)
+            each = [share([one.outcome is end for one in fates]) for end in ends]
+            row(gain, count, *each, share(wrong), average([one.trainings for one in fates]))
 
 
 def rounds_of(rounds: int) -> None:
@@ -210,7 +210,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tables", nargs="*", choices=[*TABLES, []], help="all of them, if none is named")
     parser.add_argument(
-        "--rounds", type=int, default=2000, help="simulations of a cell; a part of them where they last"
+        "--rounds", type=int, default=1000, help="simulations of a cell; a part of them where they last"
     )
     options = parser.parse_args()
     for name in options.tables or TABLES:
