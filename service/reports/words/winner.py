@@ -5,6 +5,7 @@ from typing import Any
 
 from service.reports.found.confirmed import Confirmation
 from service.reports.found.results import Results
+from service.reports.words.more_seeds import more_seeds
 from service.reports.words.wording import decimal, listing, places_for, plural, settings
 from service.storage.records import TrialRecord
 from service.storage.states import StudyState
@@ -17,7 +18,8 @@ def verdict_of(results: Results, confirmation: Confirmation) -> list[str]:
         return ["The study was stopped during its confirmation: no winner is named."]
     if results.study.state is not StudyState.COMPLETE:
         return ["The confirmation has not ended: no winner is named before that."]
-    return [_ahead(confirmation), *_certainty(confirmation), _measured(confirmation)]
+    remedy = more_seeds(results.study.name, confirmation)
+    return [_ahead(confirmation), *_certainty(confirmation), *remedy, _measured(confirmation)]
 
 
 def names(confirmation: Confirmation) -> list[str]:
@@ -75,7 +77,7 @@ def _certainty(confirmation: Confirmation) -> list[str]:
     if level:
         said.append(
             f"Its lead over {listing(level)} may be luck: {intervals} include 0. That does not show that they are "
-            "equal; more fresh seeds (confirmation.repeats) might tell them apart."
+            "equal."
         )
     return said
 
