@@ -15,7 +15,7 @@ from service.api.dependencies import CreationsOf, DatabaseOf, Limit, Offset, Set
 from service.api.errors import documented
 from service.api.models import StudyDetail, StudyOut, StudyPage
 from service.api.openapi import DEFINITION_CONTENT
-from service.api.records import study_detail, study_out, winner_out
+from service.api.records import study_detail, study_out
 from service.storage.studies import extension, studies
 from service.web.bodies import Body, BodyRoute, JsonBody
 from service.web.report import winner_of
@@ -58,10 +58,9 @@ def listing(database: DatabaseOf, settings: SettingsOf, limit: Limit = 100, offs
 
 @router.get("/{name}", responses=documented(404))
 def show(name: StudyName, database: DatabaseOf, settings: SettingsOf) -> StudyDetail:
-    """Show state, counts, used budget, best trial so far, the confirmation's winner, and the definition."""
+    """Show state, counts, used budget, the search's best, the recommended configuration, and the definition."""
     study = studies.get(database, name)
-    named = winner_of(database, study)
-    return study_detail(study, settings.dashboard_url, None if named is None else winner_out(*named))
+    return study_detail(study, settings.dashboard_url, winner_of(database, study))
 
 
 @router.patch("/{name}", responses=documented(404, 408, 413))
