@@ -214,7 +214,8 @@ class StudyOut(BaseModel):
 
 class StudyDetail(StudyOut):
     winner: WinnerOut | None = Field(
-        description="The winner is known once the confirmation has ended, if the study has one."
+        description="This configuration is first in the confirmation once that has ended; the verdict says whether it "
+        "has won."
     )
     recommended: RecommendedOut | None = Field(
         None, description="The study recommends it once the confirmation has ended; without one it recommends nothing."

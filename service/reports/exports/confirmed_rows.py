@@ -28,8 +28,8 @@ class Row:
     searched: TrialRecord | None  # the best complete trial of the search with the same parameters
     by_seed: tuple[float, ...]  # its first objective under each seed of the search
     in_search: PairedDifference | None  # under the search's seeds, which chose: it flatters
-    difference: PairedDifference | None  # under the fresh seeds; the interval holds for all pairs at once
-    alone: PairedDifference | None  # the same, with the interval of this one pair
+    difference: PairedDifference | None  # under the fresh seeds; the interval holds for all comparisons at once
+    alone: PairedDifference | None  # over the seeds that both have, with the interval of this one pair
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,11 @@ class Rows:
     confirmation: Confirmation
     reference: int  # the place of the row that the others are compared with
     rows: tuple[Row, ...]
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether looks at the figures decided the number of seeds: then every interval holds for all looks, too."""
+        return getattr(self.confirmation, "decision", None) is not None
 
 
 def rows_of(results: Results, to: str | None = None) -> Rows | None:
@@ -99,12 +104,13 @@ def _figures(confirmation: Confirmation, place: int, reference: int) -> tuple[tu
 
 
 def _for_all_pairs(confirmation: Confirmation, place: int, reference: int) -> PairedDifference | None:
-    """The difference with an interval that holds for all pairs of those with as many seeds."""
+    """The difference with an interval that holds for all pairs, and for all looks where there were several.
+
+    None where the looks had no interval for the pair: they compare with the best of the others alone.
+    """
     if reference == 0:
         return confirmation.to_winner[place - 1]
-    shared = min(map(len, _figures(confirmation, place, reference)))
-    if shared < 2:
+    if getattr(confirmation, "decision", None) is not None:
         return None
-    compared = [i for i, one in enumerate(confirmation.found) if len(one.figures[confirmation.metric]) >= shared]
-    values = np.array([confirmation.found[i].figures[confirmation.metric][:shared] for i in compared])
-    return AllPairs(values).difference(compared.index(place), compared.index(reference))
+    values = np.array([one.figures[confirmation.metric] for one in confirmation.found])
+    return AllPairs(values).difference(place, reference) if values.shape[1] > 1 else None

@@ -136,15 +136,18 @@ def _confirmation(results: Results, found: Rows | None, cited: _Cited) -> list[s
         + (", which chose nothing." if confirmation.is_tested else ", because the task has no test split with it."),
         f"Intervals of means over the seeds hold 95% by {_by(alone, cited)}.",
     ]
-    if apart:
+    looks: Sequence[tuple[int, str]] = getattr(results.study, "looks", ())
+    if found.is_decided:
+        after = f" after {listing([f'{seeds:,}' for seeds, _ in looks])} seeds" if looks else ""
+        said.append(
+            f"The number of seeds was not fixed: looks at the figures{after} decided it, and the 95% intervals of the "
+            "differences, paired over the seeds, hold for all configurations and all looks at once."
+        )
+    elif apart:
         said.append(
             "Differences between configurations are paired over the seeds; their 95% intervals hold for all pairs at "
             f"once (Bonferroni), by {_by(apart, cited)}."
         )
-    looks: Sequence[tuple[int, str]] = getattr(results.study, "looks", ())  # of a confirmation that decides itself
-    if looks:
-        after = listing([f"{seeds:,}" for seeds, _ in looks])
-        said.append(f"The number of seeds was not fixed: the figures were looked at after {after} seeds.")
     return said
 
 

@@ -62,7 +62,8 @@ def confirmation_table(results: Results, to: str | None = None) -> Table:
     trials = [row.one.trial for row in rows]
     searched = f"search_{results.objective.metric}"
     reference = names(found.confirmation)[found.reference]
-    won = [_won(row.difference, maximize=found.confirmation.maximize) for row in rows]
+    differences = [row.difference or row.alone for row in rows]
+    won = [_won(difference, maximize=found.confirmation.maximize) for difference in differences]
     return {
         "run": Column("int", [trial.run_id for trial in trials]),
         "rank": Column("int", range(1, len(rows) + 1)),
@@ -74,13 +75,15 @@ def confirmation_table(results: Results, to: str | None = None) -> Table:
         f"{metric}_high": Column("float", [each.high for each in around]),
         "interval": Column("text", [str(each.method) for each in around]),
         "compared_with": Column("text", [reference] * len(rows)),
-        **_difference("difference", [row.difference for row in rows]),
-        **_difference("alone", [row.alone for row in rows]),
+        "difference": Column("float", [each and _finite(each.mean) for each in differences]),
+        **_bounds("difference", [row.difference for row in rows]),
+        **_bounds("alone", [row.alone for row in rows]),
         "seeds_won": Column("int", won),
         **{name: Column("float", [_finite(row.one.mean(name)) for row in rows]) for name in metrics[1:]},
         "search_trial": Column("int", [row.searched and row.searched.number for row in rows]),
         searched: Column("float", [row.searched and value_of(row.searched) for row in rows]),
-        **_difference("search_difference", [row.in_search for row in rows]),
+        "search_difference": Column("float", [row.in_search and row.in_search.mean for row in rows]),
+        **_bounds("search_difference", [row.in_search for row in rows]),
         **_by_seed(metric, [row.one.figures[metric] for row in rows]),
         **(_by_seed(searched, [row.by_seed for row in rows]) if results.study.definition.repeats > 1 else {}),
     }
@@ -121,14 +124,11 @@ def _names(trials: Sequence[TrialRecord]) -> list[str]:
     return sorted({name for trial in trials for name in trial.params})
 
 
-def _difference(name: str, differences: Sequence[PairedDifference | None]) -> Table:
-    """Mean, bounds and method of the differences; the mean of `alone` is that of the difference before it."""
-    columns: dict[str, Column] = (
-        {} if name == "alone" else {name: Column("float", [each and each.mean for each in differences])}
-    )
-    return columns | {
-        f"{name}_low": Column("float", [each and each.low for each in differences]),
-        f"{name}_high": Column("float", [each and each.high for each in differences]),
+def _bounds(name: str, differences: Sequence[PairedDifference | None]) -> Table:
+    """Bounds and method of the differences' intervals."""
+    return {
+        f"{name}_low": Column("float", [each and _finite(each.low) for each in differences]),
+        f"{name}_high": Column("float", [each and _finite(each.high) for each in differences]),
         f"{name}_interval": Column("text", [each and str(each.method) for each in differences]),
     }
 

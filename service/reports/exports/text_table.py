@@ -1,5 +1,6 @@
 """The confirmation as a table of texts, to be written as Markdown or LaTeX."""
 
+import math
 from dataclasses import dataclass
 
 from search_spaces.variants import VARIANT_PARAMETERS
@@ -107,7 +108,9 @@ def _notes(results: Results, found: Rows, *, whole: bool) -> list[str]:
         f"Means over {seeds} on the {split} split, at the epoch that is best by validation; intervals of means by "
         f"{listing(methods)}.",
     ]
-    if apart:
+    if found.is_decided:
+        said.append("Looks at the figures decided the number of seeds; intervals of differences hold for all of them.")
+    elif apart:
         said.append(
             f"Differences are paired over the seeds; intervals for all pairs hold at once (Bonferroni), by "
             f"{listing(apart)}."
@@ -126,6 +129,8 @@ def _not_yet(results: Results) -> str:
 
 
 def _around(mean: float, bounds: Interval | PairedDifference, places: int, sign: str = "") -> Cell:
+    if not (math.isfinite(bounds.low) and math.isfinite(bounds.high)):
+        return f"{mean:{sign}.{places}f}" if math.isfinite(mean) else ""
     return f"{mean:{sign}.{places}f} ({bounds.low:{sign}.{places}f} to {bounds.high:{sign}.{places}f})"
 
 
@@ -134,7 +139,8 @@ def _difference(found: PairedDifference | None, places: int) -> Cell:
 
 
 def _won(row: Row, confirmation: Confirmation) -> Cell:
-    if row.difference is None:
+    difference = row.difference or row.alone
+    if difference is None:
         return ""
-    won = row.difference.higher if confirmation.maximize else row.difference.lower
+    won = difference.higher if confirmation.maximize else difference.lower
     return f"{won} of {len(row.one.figures[confirmation.metric])}"

@@ -7,6 +7,7 @@ from service.reports.found.confirmed import Confirmation, Confirmed, confirmatio
 from service.reports.found.results import Results
 from service.reports.markup import Html, element, join, table
 from service.reports.sections.section import note, section, tag
+from service.reports.words.winner import undecided
 from service.reports.words.wording import DASH, decimal, listing, places_for, plural, settings
 from service.statistics import PairedDifference
 from service.storage.records import TrialRecord
@@ -31,7 +32,8 @@ def confirmation_charts(results: Results) -> list[Chart]:
     confirmed = confirmation_of(results)
     if confirmed is None:
         return []
-    first = "winner" if results.study.state is StudyState.COMPLETE else "best so far"
+    ended = "best mean" if undecided(confirmed) else "winner"
+    first = ended if results.study.state is StudyState.COMPLETE else "best so far"
     return [Chart("confirmation", _caption(confirmed, first), confirmation_figure(confirmed, first))]
 
 
@@ -83,7 +85,7 @@ def _table(results: Results, confirmed: Confirmation) -> Html:
         ]
 
     header = ["Variant and configuration", f"Mean {confirmed.metric}", "95% interval"]
-    header += ["Difference to the winner", "Simultaneous 95% interval", "Seeds won"]
+    header += ["Difference to the first", "Simultaneous 95% interval", "Seeds won"]
     header += [f"Mean {metric}" for metric in confirmed.metrics[1:]]
     return table(header, map(cells, confirmed.found, (None, *confirmed.to_winner)))
 
@@ -113,5 +115,5 @@ def _how(confirmed: Confirmation) -> Html:
     apart = sorted({difference.method for difference in confirmed.to_winner})
     return note(
         f"{said}; those of the differences, by {listing(apart)}, hold for all pairs of configurations at once "
-        "(Bonferroni), because the winner was not known in advance."
+        "(Bonferroni), because it was not known in advance which would be the first."
     )
