@@ -36,13 +36,25 @@ class AllPairs:
     def difference(self, first: int, second: int) -> PairedDifference:
         """The values of one configuration minus another's."""
         differences = self.values[first] - self.values[second]
-        borrowed, typical = self._prior
-        if borrowed == 0 or not self._varies[first, second]:
+        if self._prior[0] == 0 or not self._varies[first, second]:
             return described(differences, mean_interval(differences, 1 - self._share))
-        mean, variance, freedom = float(differences.mean()), float(differences.var(ddof=1)), len(differences) - 1
-        moderated = (borrowed * typical + freedom * variance) / (borrowed + freedom)
-        reach = self._quantile * math.sqrt(max(variance, moderated) / len(differences))
+        mean, reach = float(differences.mean()), self._quantile * float(self.errors[first, second])
         return described(differences, Interval(mean - reach, mean + reach, Method.MODERATED))
+
+    @cached_property
+    def errors(self) -> NDArray[np.float64]:
+        """The moderated standard error of every pair's mean difference (k, k); 0 where the differences are constant."""
+        borrowed, typical = self._prior
+        own = self.values.shape[1] - 1
+        moderated = (borrowed * typical + own * self._variances) / (borrowed + own)
+        errors = np.sqrt(np.maximum(self._variances, moderated) / self.values.shape[1])
+        return np.where(self._varies, errors, 0.0)
+
+    @property
+    def freedom(self) -> float:
+        """The degrees of freedom of every standard error: n - 1, and what a pair borrows."""
+        borrowed, _ = self._prior
+        return borrowed + float(self.values.shape[1] - 1)
 
     @property
     def _share(self) -> float:
@@ -51,8 +63,7 @@ class AllPairs:
 
     @cached_property
     def _quantile(self) -> float:
-        borrowed, _ = self._prior
-        return float(stats.t.ppf(1 - self._share / 2, borrowed + self.values.shape[1] - 1))
+        return float(stats.t.ppf(1 - self._share / 2, self.freedom))
 
     @cached_property
     def _variances(self) -> NDArray[np.float64]:
