@@ -16,9 +16,9 @@ def seeds_needed(difference: float, deviation: float, configurations: int, most:
 
     The differences under single seeds are normal with mean `difference` and standard deviation `deviation` > 0. The
     interval is Student's t with Bonferroni's share of 5 % for one of all pairs of `configurations` >= 2: that of
-    `AllPairs` without what other pairs may lend it, so the number is rather too large than too small. The power is
-    that of the noncentral t distribution, on the side of the difference alone. None: more than `most`, which is always
-    so where the difference is 0.
+    `AllPairs` without the degrees of freedom that other pairs lend it, so the number is rather too large than too
+    small. The power is that of the noncentral t distribution, on the side of the difference alone.
+    None: more than `most`, which is always so where the difference is 0.
 
     Raises:
         ValueError: fewer than two configurations, or a deviation that is not positive and finite.

@@ -8,7 +8,7 @@ import pytest
 
 from service.reports.found.confirmed import Confirmation, Confirmed
 from service.reports.words.more_seeds import more_seeds
-from service.statistics import mean_interval
+from service.statistics import AllPairs, mean_interval
 from service.statistics.all_pairs import ALPHA
 from service.statistics.seeds_needed import POWER, seeds_needed
 from tests.reports.samples import params_of, trial_of
@@ -48,7 +48,7 @@ def test_the_number_grows_as_the_difference_shrinks_and_ends() -> None:
 
 def confirmation_of(values: Sequence[Sequence[float]]) -> Confirmation:
     """Variants with these test losses, the best mean first."""
-    variants = ["dropout", "dropconnect", "gaussian_dropout"]
+    variants = ["dropout", "dropconnect", "gaussian_dropout", "shakeout", "tabu", "ninr", "r_drop", "standout"]
     found = [
         Confirmed(trial_of(place, None, params=params_of(variant)), {"test_loss": tuple(losses)})
         for place, (variant, losses) in enumerate(zip(variants, values, strict=False))
@@ -60,20 +60,18 @@ FIRST = [0.10, 0.12, 0.11, 0.13, 0.09]
 
 
 def test_the_sentence_has_the_number_and_the_command() -> None:
-    [said] = more_seeds(
-        "quickstart", confirmation_of([FIRST, [0.11, 0.10, 0.14, 0.14, 0.11], [0.5, 0.5, 0.51, 0.5, 0.5]])
-    )
+    values = [FIRST, [0.11, 0.10, 0.14, 0.14, 0.11], [0.5, 0.53, 0.51, 0.54, 0.5]]
+    [said] = more_seeds("quickstart", confirmation_of(values))
     assert said.startswith("Two variants cannot be told apart under 5 seeds; about ")
     number = int(said.split("about ")[1].split()[0])
-    difference = np.array([0.01, -0.02, 0.03, 0.01, 0.02])
-    assert number == seeds_needed(difference.mean(), difference.std(ddof=1), 3)
-    assert said.endswith(f"(0.01 between the first two): `pernodedrop confirm quickstart --repeats {number}`.")
+    assert number == seeds_needed(0.01, math.sqrt(5) * AllPairs(np.array(values)).errors[1, 0], 3)
+    assert said.endswith(f"(0.01 to dropconnect): `pernodedrop confirm quickstart --repeats {number}`.")
 
 
 @pytest.mark.parametrize(
     ("shift", "words"),
     [
-        (0.0, "have the same mean, which no number of seeds would part."),
+        (0.0, "dropconnect has the same mean as the first, which no number of seeds would part."),
         (0.0002, "`pernodedrop confirm quickstart --until decided --indifference 0.0004`."),
         (0.003, "--until decided --most-repeats "),
     ],
@@ -88,3 +86,14 @@ def test_a_difference_that_hardly_any_seeds_show_is_named_so(shift: float, words
 def test_a_winner_needs_no_more_seeds() -> None:
     assert more_seeds("quickstart", confirmation_of([FIRST, [value + 0.5 for value in FIRST]])) == []
     assert more_seeds("quickstart", confirmation_of([FIRST])) == []
+
+
+def test_three_seeds_that_agree_by_chance_promise_nothing() -> None:
+    """A pair's own variance of few seeds may be tiny; what its interval takes is not."""
+    luck = np.random.default_rng(0).normal(0, 0.02, size=(6, 3))
+    values = [[0.06, 0.07, 0.08], [0.064, 0.073, 0.084], *(0.08 + luck).tolist()]
+    [said] = more_seeds("quickstart", confirmation_of(values))
+    own = np.subtract(values[1], values[0])
+    assert seeds_needed(own.mean(), own.std(ddof=1), len(values)) == 5
+    assert said.startswith("Eight variants cannot be told apart under 3 seeds; about ")
+    assert int(said.split("about ")[1].split()[0]) > 20
