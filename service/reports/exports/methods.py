@@ -65,11 +65,8 @@ def _task(results: Results, cited: _Cited) -> list[str]:
     said = [f"Models of the task {task.name}{options} were trained for {plural(task.epochs, 'epoch')}{data}."]
     if task.precision != "float32":
         said.append(f"They were trained in mixed precision ({task.precision}).")
-    regularizers = dict.fromkeys(str(trial.params.get("regularizer")) for trial in results.trials if trial.params)
-    sources = dict.fromkeys(results.variants, "")
-    for name in regularizers:
-        reference = cited(REGULARIZERS.get(name))
-        sources |= {variant: reference for variant in sources if f"{variant}-".startswith(f"{name}-")}
+    regularizers = {trial.variant: str(trial.params.get("regularizer")) for trial in results.trials}
+    sources = {variant: cited(REGULARIZERS.get(regularizers[variant])) for variant in results.variants}
     if sources:
         variants = listing([f"{variant}{reference}" for variant, reference in sources.items()])
         said.append(f"Compared were {plural(len(sources), 'variant')} of regularization: {variants}.")

@@ -49,7 +49,7 @@ def text_table(results: Results, to: str | None = None, *, whole: bool = True) -
         header = [
             "Variant\nconfiguration",
             f"{confirmation.metric}\n95%",
-            f"to {reference}\n95%, all pairs",
+            f"to {reference if to else 'the first'}\n95%, all pairs",
             "Seeds\nwon",
         ]
         rows = [_narrow(results, row, confirmation, places) for row in found.rows]
