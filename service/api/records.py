@@ -60,7 +60,7 @@ def recommended_out(study: StudyRecord, confirmed: Confirmation) -> RecommendedO
         variant=trial.variant,
         params=dict(trial.params),
         why=recommendation(confirmed, chosen),
-        fixed=fixed_block(trial.params),
+        fixed=fixed_block(study.definition, trial.params),
     )
 
 

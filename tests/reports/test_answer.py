@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -196,15 +197,20 @@ def test_every_method_that_was_published_has_its_reference() -> None:
     assert {*PRUNERS} <= {pruner.model_fields["name"].default for pruner in KNOWN_PRUNERS}
 
 
-def test_the_recommended_configuration_can_be_pasted_into_a_definition() -> None:
-    params = params_of("pernodedrop-gaussian-dynamic", drop_rate=0.3, learning_rate=1e-05, units=64, activation="no")
+@pytest.mark.parametrize(
+    ("variant", "more"), [("pernodedrop-gaussian-dynamic", {}), ("dropout", {}), ("r_drop", {"alpha": 2.0})]
+)
+def test_the_recommended_configuration_can_be_pasted_into_a_definition(variant: str, more: dict[str, Any]) -> None:
+    """Also where the study fixed a setting of another regularizer."""
+    params = {**params_of(variant, drop_rate=0.3, learning_rate=1e-05), "alpha": 1.0, "noise": "dropout"} | more
     pasted = read_yaml(
-        f"name: again\ntask: {{name: digits}}\n{fixed_block(params)}\nbudget: {{trials: 1}}\n"
+        f"name: again\ntask: {{name: digits}}\n{fixed_block(study_of().definition, params)}\nbudget: {{trials: 1}}\n"
         "search_space: {batch_size: {type: categorical, choices: [64]}}\n"
     )
-    assert pasted["fixed"] == params
-    definition = parse_definition({**pasted, "fixed": {**pasted["fixed"], "activation": "relu"}})
-    assert TrialConfig.from_params(definition.fixed).variant == "pernodedrop-gaussian-dynamic"
+    definition = parse_definition(pasted)
+    config = TrialConfig.from_params(definition.fixed)
+    assert (config.drop_rate, config.learning_rate) == (0.3, 1e-05)
+    assert config.variant == ("r_drop-dropout" if variant == "r_drop" else variant)
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def recommended(results: Results) -> Html | None:
         "Recommended configuration",
         element("p", element("strong", recommendation(confirmed, chosen))),
         element("p", "To train it in another study, paste this into the definition:"),
-        element("pre", element("code", fixed_block(chosen.trial.params))),
+        element("pre", element("code", fixed_block(results.study.definition, chosen.trial.params))),
     )
 
 

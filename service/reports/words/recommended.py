@@ -5,6 +5,8 @@ from typing import Any
 
 import yaml
 
+from search_spaces import StudyShape
+from search_spaces.parameters import OPTIONS
 from service.reports.found.confirmed import Confirmation, Confirmed
 from service.reports.found.results import Results
 from service.reports.words.advice import to_decide
@@ -32,6 +34,12 @@ def searchs_best(results: Results) -> str:
     return f"{said}, so the search alone recommends nothing. {to_decide(results.study)}"
 
 
-def fixed_block(params: Mapping[str, Any]) -> str:
-    """The parameters as the block `fixed` of a study's definition, in YAML."""
-    return str(yaml.safe_dump({"fixed": dict(params)}, sort_keys=False, allow_unicode=True)).rstrip()
+def fixed_block(definition: StudyShape, params: Mapping[str, Any]) -> str:
+    """The parameters of a trial of this study as the block `fixed` of a definition, in YAML.
+
+    A setting that the study fixed for other regularizers is left out: a definition without these refuses it.
+    """
+    regularizer = params.get("regularizer")
+    foreign = {name for name, option in OPTIONS.items() if regularizer not in option.of and definition.task.is_built_in}
+    used = {name: value for name, value in params.items() if name not in foreign}
+    return str(yaml.safe_dump({"fixed": used}, sort_keys=False, allow_unicode=True)).rstrip()
