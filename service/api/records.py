@@ -8,14 +8,11 @@ from typing import Any, Literal
 from search_spaces import StudyShape
 from service.api.models import (
     AttemptOut,
-    BestOut,
     BudgetOut,
-    ConfirmedOut,
     CountsOut,
     CurvePointOut,
     LinksOut,
     ObjectiveOut,
-    RecommendedOut,
     StudyDetail,
     StudyOut,
     TrialDetail,
@@ -24,9 +21,6 @@ from service.api.models import (
     WorkerOut,
 )
 from service.reports.found.confirmed import Confirmation
-from service.reports.found.recommended import recommended_of
-from service.reports.words.advice import to_decide
-from service.reports.words.recommended import fixed_block, recommendation
 from service.storage.records import CurvePoint, StudyRecord, TrialRecord, WorkerRecord
 from service.storage.runs.history import Attempt
 from service.storage.states import FINISHED_STATES, Stage
@@ -37,61 +31,10 @@ def study_out(study: StudyRecord, dashboard_url: str) -> StudyOut:
     return StudyOut.model_validate(_study_fields(study, dashboard_url))
 
 
-def study_detail(study: StudyRecord, dashboard_url: str, named: tuple[Confirmation, list[str]] | None) -> StudyDetail:
-    """The study with its answer: the ended confirmation and its verdict, or what to do for one."""
-    confirmed = None if named is None else named[0]
-    answer = {
-        "winner": None if named is None else winner_out(*named),
-        "recommended": None if confirmed is None else recommended_out(study, confirmed),
-        "confirmed": [] if confirmed is None else confirmed_out(confirmed),
-        "advice": to_decide(study) if confirmed is None else None,
-    }
+def study_detail(study: StudyRecord, dashboard_url: str, winner: WinnerOut | None) -> StudyDetail:
+    fields = _study_fields(study, dashboard_url)
     definition = study.definition.model_dump(mode="json")
-    return StudyDetail.model_validate({**_study_fields(study, dashboard_url), **answer, "definition": definition})
-
-
-def recommended_out(study: StudyRecord, confirmed: Confirmation) -> RecommendedOut | None:
-    chosen = recommended_of(study, confirmed)
-    if chosen is None:
-        return None
-    trial = chosen.trial
-    return RecommendedOut(
-        run=trial.run_id,
-        variant=trial.variant,
-        params=dict(trial.params),
-        why=recommendation(confirmed, chosen),
-        fixed=fixed_block(study.definition, trial.params),
-    )
-
-
-def confirmed_out(confirmed: Confirmation) -> list[ConfirmedOut]:
-    """The rows of the confirmation's table, the best mean first."""
-    rows = []
-    for one, against in zip(confirmed.found, (None, *confirmed.to_winner), strict=True):
-        around = one.interval(confirmed.metric)
-        won = None if against is None else against.higher if confirmed.maximize else against.lower
-        rows.append(
-            ConfirmedOut(
-                run=one.trial.run_id,
-                variant=one.trial.variant,
-                params=dict(one.trial.params),
-                metric=confirmed.metric,
-                seeds=len(one.figures[confirmed.metric]),
-                mean=one.mean(confirmed.metric),
-                low=around.low,
-                high=around.high,
-                difference=None if against is None else against.mean,
-                difference_low=None if against is None else against.low,
-                difference_high=None if against is None else against.high,
-                seeds_won=won,
-            )
-        )
-    return rows
-
-
-def best_out(best: TrialRecord, study: StudyRecord, confirmed: Confirmation | None) -> BestOut:
-    recommended = None if confirmed is None else recommended_out(study, confirmed)
-    return BestOut.model_validate({**_trial_fields(best, study.definition), "recommended": recommended})
+    return StudyDetail.model_validate({**fields, "definition": definition, "winner": winner})
 
 
 def winner_out(confirmed: Confirmation, verdict: list[str]) -> WinnerOut:

@@ -11,11 +11,12 @@ from search_spaces.part import Part
 from search_spaces.problems import Problem
 from search_spaces.scalars import WholeNumber
 from search_spaces.shape import HIGHEST_PRIORITY, LOWEST_PRIORITY
+from service.api.answers import with_answer
 from service.api.dependencies import CreationsOf, DatabaseOf, Limit, Offset, SettingsOf, StudyName
 from service.api.errors import documented
 from service.api.models import StudyDetail, StudyOut, StudyPage
 from service.api.openapi import DEFINITION_CONTENT
-from service.api.records import study_detail, study_out
+from service.api.records import study_detail, study_out, winner_out
 from service.storage.studies import extension, studies
 from service.web.bodies import Body, BodyRoute, JsonBody
 from service.web.report import winner_of
@@ -60,7 +61,9 @@ def listing(database: DatabaseOf, settings: SettingsOf, limit: Limit = 100, offs
 def show(name: StudyName, database: DatabaseOf, settings: SettingsOf) -> StudyDetail:
     """Show state, counts, used budget, the search's best, the recommended configuration, and the definition."""
     study = studies.get(database, name)
-    return study_detail(study, settings.dashboard_url, winner_of(database, study))
+    named = winner_of(database, study)
+    detail = study_detail(study, settings.dashboard_url, None if named is None else winner_out(*named))
+    return with_answer(detail, study, None if named is None else named[0])
 
 
 @router.patch("/{name}", responses=documented(404, 408, 413))

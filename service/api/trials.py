@@ -5,10 +5,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from service.api.answers import best_out
 from service.api.dependencies import ConfirmationPlace, DatabaseOf, Limit, Offset, StudyName, TrialNumber
 from service.api.errors import documented
 from service.api.models import BestOut, TrialDetail, TrialOut, TrialPage
-from service.api.records import best_out, trial_detail, trial_out
+from service.api.records import trial_detail, trial_out
 from service.storage import records
 from service.storage.database.database import Database
 from service.storage.runs import history
