@@ -123,9 +123,13 @@ class Client:
         """The figures that the study has the results for."""
         return self._read(Figures, "GET", _path(name, "figures"), timeout=PATIENT).figures
 
-    def export(self, name: str, *file: str) -> bytes:
-        """A file of the study's results: "records.csv", or "figures" and "history.png"."""
-        return self._send("GET", _path(name, *file), timeout=PATIENT).content
+    def export(self, name: str, *file: str, to: str | None = None) -> bytes:
+        """A file of the study's results: "records.csv", or "figures" and "history.png".
+
+        `to` is a variant that the files of the confirmation compare with.
+        """
+        params = {} if to is None else {"to": to}
+        return self._send("GET", _path(name, *file), params=params, timeout=PATIENT).content
 
     def prioritize(self, name: str, priority: int) -> StudyOut:
         return self._read(StudyOut, "PATCH", _path(name), json={"priority": priority})

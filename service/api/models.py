@@ -146,7 +146,7 @@ class BudgetOut(BaseModel):
 
 
 class WinnerOut(BaseModel):
-    """The winner is the best configuration by its figures under fresh seeds, which had no part in choosing it."""
+    """This configuration is first by its figures under fresh seeds; the verdict says whether it has won."""
 
     run: int = Field(description="This is the run's id in the queue.", examples=[31])
     variant: str = Field(examples=["pernodedrop-gaussian-dynamic"])
@@ -165,6 +165,42 @@ class WinnerOut(BaseModel):
         description="These sentences say what can be concluded.",
         examples=[["dropout wins the confirmation: mean test_loss 0.1311 (0.1274 to 0.1348) over 5 fresh seeds."]],
     )
+
+
+class RecommendedOut(BaseModel):
+    """The study recommends this configuration of its confirmation."""
+
+    run: int = Field(description="This is the run's id in the queue.", examples=[31])
+    variant: str = Field(examples=["pernodedrop-gaussian-dynamic"])
+    params: dict[str, Scalar] = Field(examples=[{"regularizer": "pernodedrop", "drop_rate": 0.3}])
+    why: str = Field(
+        description="The sentence says whether it has won.", examples=["dropout, the winner of the confirmation."]
+    )
+    fixed: str = Field(
+        description="This YAML can be pasted into a study's definition.",
+        examples=["fixed:\n  regularizer: dropout\n  drop_rate: 0.3"],
+    )
+
+
+class ConfirmedOut(BaseModel):
+    """A row has the figures of one confirmed configuration under the fresh seeds."""
+
+    run: int = Field(description="This is the run's id in the queue.", examples=[31])
+    variant: str = Field(examples=["pernodedrop-gaussian-dynamic"])
+    params: dict[str, Scalar] = Field(examples=[{"regularizer": "pernodedrop", "drop_rate": 0.3}])
+    metric: str = Field(examples=["test_loss"])
+    seeds: int = Field(examples=[5])
+    mean: Finite = Field(description="This is the metric's mean over the seeds.", examples=[0.1311])
+    low: Finite = Field(description="The mean's 95% interval begins here.", examples=[0.1274])
+    high: Finite = Field(description="The mean's 95% interval ends here.", examples=[0.1348])
+    difference: Finite = Field(
+        description="This is its mean difference to the first row over the seeds; null in the first row."
+    )
+    difference_low: Finite = Field(
+        description="The difference's interval, which holds for all pairs at once, begins here."
+    )
+    difference_high: Finite = Field(description="The difference's interval ends here.")
+    seeds_won: int | None = Field(description="It was better than the first row under this many seeds.")
 
 
 class LinksOut(BaseModel):
@@ -190,7 +226,19 @@ class StudyOut(BaseModel):
 
 class StudyDetail(StudyOut):
     winner: WinnerOut | None = Field(
-        description="The winner is known once the confirmation has ended, if the study has one."
+        description="This configuration is first in the confirmation once that has ended; the verdict says whether it "
+        "has won."
+    )
+    recommended: RecommendedOut | None = Field(
+        None, description="The study recommends it once the confirmation has ended; without one it recommends nothing."
+    )
+    confirmed: list[ConfirmedOut] = Field(
+        [], description="These are the confirmed configurations, the best mean first, once the confirmation has ended."
+    )
+    advice: str | None = Field(
+        None,
+        description="The sentence says how to learn which variant is better; null once the confirmation has ended.",
+        examples=["To find out, train each variant's best configuration again: `pernodedrop confirm digits-1`."],
     )
     confirmation_so_far: str | None = Field(
         None,
@@ -198,6 +246,14 @@ class StudyDetail(StudyOut):
         examples=["Not decided yet: 3 of 9 left after 7 seeds."],
     )
     definition: dict[str, Any] = Field(description="This is the definition as submitted, with defaults filled in.")
+
+
+class BestOut(TrialOut):
+    """The search's best is its complete trial with the best first objective, by luck too."""
+
+    recommended: RecommendedOut | None = Field(
+        None, description="The confirmation recommends this configuration; null before it has ended."
+    )
 
 
 class RankingRow(BaseModel):
@@ -213,6 +269,12 @@ class RankingRow(BaseModel):
     )
     best_params: dict[str, Scalar] | None
     best_number: int | None = Field(examples=[4])
+    begun: int = Field(description="The variant has had this many trials, of any state.", examples=[12])
+    epochs: int = Field(description="They were trained for this many epochs in all, over all seeds.", examples=[96])
+    few: bool = Field(
+        description="The variant may have lost for want of trials: it has under 2 complete ones, or fewer than a third "
+        "of those of the variant with the most."
+    )
 
 
 class FigureOut(BaseModel):

@@ -12,6 +12,7 @@ from search_spaces.problems import Problem
 from search_spaces.scalars import WholeNumber
 from search_spaces.shape import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from service.api.advice import advice
+from service.api.answers import with_answer
 from service.api.dependencies import CreationsOf, DatabaseOf, Limit, Offset, SettingsOf, StudyName
 from service.api.errors import documented
 from service.api.models import StudyDetail, StudyOut, StudyPage, Submitted
@@ -68,11 +69,12 @@ def listing(database: DatabaseOf, settings: SettingsOf, limit: Limit = 100, offs
 
 @router.get("/{name}", responses=documented(404))
 def show(name: StudyName, database: DatabaseOf, settings: SettingsOf) -> StudyDetail:
-    """Show state, counts, used budget, best trial so far, the confirmation's winner, and the definition."""
+    """Show state, counts, used budget, the search's best, the recommended configuration, and the definition."""
     study = studies.get(database, name)
     named = winner_of(database, study)
     winner = None if named is None else winner_out(*named)
-    return study_detail(study, settings.dashboard_url, winner, confirmation_so_far(database, study))
+    detail = study_detail(study, settings.dashboard_url, winner, confirmation_so_far(database, study))
+    return with_answer(detail, study, None if named is None else named[0])
 
 
 @router.patch("/{name}", responses=documented(404, 408, 413))

@@ -5,9 +5,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from service.api.answers import best_out
 from service.api.dependencies import ConfirmationPlace, DatabaseOf, Limit, Offset, StudyName, TrialNumber
 from service.api.errors import documented
-from service.api.models import TrialDetail, TrialOut, TrialPage
+from service.api.models import BestOut, TrialDetail, TrialOut, TrialPage
 from service.api.records import trial_detail, trial_out
 from service.storage import records
 from service.storage.database.database import Database
@@ -15,6 +16,7 @@ from service.storage.runs import history
 from service.storage.states import RunState, Stage
 from service.storage.studies import cancellation, curves, studies, trials
 from service.web.faults import NoCompleteTrial
+from service.web.report import winner_of
 
 router = APIRouter(prefix="/studies/{name}", tags=["trials"], responses=documented(404))
 
@@ -70,12 +72,16 @@ def cancel_confirming(name: StudyName, place: ConfirmationPlace, database: Datab
 
 
 @router.get("/best")
-def best(name: StudyName, database: DatabaseOf) -> TrialOut:
-    """Show the complete trial with the best first objective; answer 404 while none is complete."""
+def best(name: StudyName, database: DatabaseOf) -> BestOut:
+    """Show the search's best, and the configuration that the confirmation recommends; 404 while no trial is complete.
+
+    The search's best is the complete trial with the best first objective; the best of many trials is partly luck.
+    """
     study = studies.get(database, name)
     if study.best is None:
         raise NoCompleteTrial(name)
-    return trial_out(study.best, study.definition)
+    named = winner_of(database, study)
+    return best_out(study.best, study, None if named is None else named[0])
 
 
 def _page(page: Sequence[records.TrialRecord], total: int, study: records.StudyRecord) -> TrialPage:

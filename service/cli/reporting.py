@@ -1,6 +1,6 @@
 """`report`: writes a study's results as a page, tables or pictures."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -24,11 +24,19 @@ class Format(StrEnum):
     HTML = "html"  # the page
     CSV = "csv"  # the tables
     PARQUET = "parquet"
+    MARKDOWN = "md"  # the confirmation, and a paper's methods section
+    LATEX = "tex"  # the confirmation
     PNG = "png"  # the figures
     SVG = "svg"
 
 
-TABLES = {Format.CSV: (RECORDS, "paper_table"), Format.PARQUET: (RECORDS, "curves")}
+CONFIRMATION = "confirmation"
+TABLES: Mapping[Format, Sequence[str]] = {
+    Format.CSV: (RECORDS, "paper_table", "trials"),
+    Format.PARQUET: (RECORDS, "curves", "trials"),
+    Format.MARKDOWN: ("methods",),
+    Format.LATEX: (),
+}
 EXAMINED = ("examinations", "detection")  # tables of a study with `evaluation`, in both formats
 
 
@@ -45,8 +53,8 @@ OfFormat = Annotated[
         "-f",
         metavar="|".join(Format),
         parser=_format,
-        help="html: a self-contained page that prints to PDF; csv, parquet: the tables; png, svg: the figures."
-        " May be repeated.",
+        help="html: a self-contained page that prints to PDF; csv, parquet: the tables; md, tex: the confirmation for"
+        " a paper; png, svg: the figures. May be repeated.",
         show_default="html",
     ),
 ]
@@ -55,28 +63,43 @@ OfOutput = Annotated[
     typer.Option(
         "--output",
         "-o",
-        help="The file, if only one is written (html; the records as csv or parquet); else a folder.",
+        help="The file, if only one is written (html; the records as csv or parquet; the confirmation as md or tex);"
+        " else a folder.",
         show_default="NAME.html, or the folder NAME",
     ),
 ]
 
 
+To = Annotated[
+    str | None,
+    typer.Option(
+        metavar="VARIANT",
+        help="Compare the confirmed configurations with that of this variant.",
+        show_default="the first one",
+    ),
+]
+
+
 @commands.command()
-def report(name: StudyName, formats: OfFormat = None, output: OfOutput = None) -> None:
+def report(name: StudyName, formats: OfFormat = None, output: OfOutput = None, to: To = None) -> None:
     """Write the study's report: a page, tables or figures.
 
-    A folder gets the files of the wanted formats: report.html, records.csv and paper_table.csv, records.parquet and
-    curves.parquet, figures/*.png, figures/*.svg; for a study with `evaluation` also examinations and detection as csv
-    or parquet.
+    A folder gets the files of the wanted formats: report.html; records, paper_table and trials as csv; records, curves
+    and trials as parquet; methods.md; figures/*.png, figures/*.svg; for a study with a confirmation also confirmation
+    as csv, parquet, md or tex, and for one with `evaluation` examinations and detection as csv or parquet.
+
+    Example:
+
+      pernodedrop report my-study -f csv -f md -f tex --to dropout -o results
     """
     wanted = list(dict.fromkeys(formats or [Format.HTML]))
     single = _single_file(name, wanted, output)
     with client_here() as client:
         if single is not None:
-            say(str(write_whole(single, _content(client, name, wanted[0]))))
+            say(str(write_whole(single, _content(client, name, wanted[0], to))))
             return
         folder = output or Path(name)
-        for path, content in _files(client, name, wanted):
+        for path, content in _files(client, name, wanted, to):
             say(str(write_whole(folder / path, content)))
 
 
@@ -89,21 +112,27 @@ def _single_file(name: str, wanted: Sequence[Format], output: Path | None) -> Pa
     return output if output is not None and output.suffix == f".{wanted[0]}" else None
 
 
-def _content(client: Client, name: str, form: Format) -> str | bytes:
-    return client.report(name) if form is Format.HTML else client.export(name, f"{RECORDS}.{form}")
+def _content(client: Client, name: str, form: Format, to: str | None) -> str | bytes:
+    if form is Format.HTML:
+        return client.report(name)
+    if form in (Format.MARKDOWN, Format.LATEX):
+        return client.export(name, f"{CONFIRMATION}.{form}", to=to)
+    return client.export(name, f"{RECORDS}.{form}")
 
 
-def _files(client: Client, name: str, wanted: Sequence[Format]) -> Iterator[tuple[str, str | bytes]]:
+def _files(client: Client, name: str, wanted: Sequence[Format], to: str | None) -> Iterator[tuple[str, str | bytes]]:
     """Every file with its path in the folder."""
     pictures = [form for form in wanted if form in (Format.PNG, Format.SVG)]
     figures = [figure.name for figure in client.figures(name)] if pictures else []
-    has_tables = any(form in TABLES for form in wanted)
-    examined = EXAMINED if has_tables and client.study(name).definition.get("evaluation") else ()
+    definition = client.study(name).definition if any(form in TABLES for form in wanted) else {}
+    examined = EXAMINED if definition.get("evaluation") else ()
     for form in wanted:
         if form is Format.HTML:
             yield PAGE, client.report(name)
-        for table in (*TABLES[form], *examined) if form in TABLES else ():
+        for table in (*TABLES.get(form, ()), *(examined if form in (Format.CSV, Format.PARQUET) else ())):
             yield f"{table}.{form}", client.export(name, f"{table}.{form}")
+        if form in TABLES and definition.get("confirmation"):
+            yield f"{CONFIRMATION}.{form}", client.export(name, f"{CONFIRMATION}.{form}", to=to)
         for figure in figures if form in pictures else ():
             file = f"{figure}.{form}"
             yield f"figures/{file}", client.export(name, "figures", file)

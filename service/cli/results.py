@@ -1,4 +1,4 @@
-"""The answer of a study: the ranked variants and the best configuration."""
+"""The answer of a study: the ranked variants, the confirmation, and the recommended configuration."""
 
 from collections.abc import Sequence
 
@@ -9,55 +9,64 @@ from rich.text import Text
 
 from pernodedrop.visible import visible
 from search_spaces.variants import VARIANT_PARAMETERS
-from service.api.models import RankingRow, StudyDetail, TrialOut, WinnerOut
+from service.api.models import RankingRow, StudyDetail
+from service.cli.confirmed import confirmation_table
 from service.cli.views import measured, setting
 from service.client import Client
 
-WIDE = 100  # columns; a narrower terminal shows the settings of the best trial only
+WIDE = 110  # columns; a narrower terminal shows the settings of the best trial only
 
 
 def show_results(console: Console, client: Client, study: StudyDetail) -> None:
-    """Print the ranking and the best configuration, by the confirmation if there is one, or why there is none."""
+    """Print the ranking and what the confirmation found, or the search's best; or why there is nothing."""
     if study.best is None:
         console.print(f"no trial of {study.name} is complete{_why_not(client, study)}", soft_wrap=True)
         return
-    wide = console.width >= WIDE
-    console.print(ranking_table(study, client.ranking(study.name), with_settings=wide))
+    rows = client.ranking(study.name)
+    console.print(ranking_table(study, rows, with_settings=console.width >= WIDE))
+    few = [row.variant for row in rows if row.few]
+    if few:
+        console.print(f"* may have lost for want of trials: {', '.join(few)}", soft_wrap=True)
     if study.confirmation_so_far is not None:
         console.print(Text(study.confirmation_so_far), soft_wrap=True)
     if study.winner is None:
-        _show_configuration(console, f"best configuration: trial {study.best.number}, {study.best.variant}", study.best)
+        console.print()
+        _show_searchs_best(console, study)
         return
+    if study.confirmed:
+        console.print(Text(), confirmation_table(study), Text(), sep="\n")
     first, *rest = study.winner.verdict
-    _show_configuration(console, first, study.winner)
+    console.print(Text(first, style="bold"), soft_wrap=True)
     for sentence in rest:
         console.print(Text(sentence), soft_wrap=True)
-
-
-def _show_configuration(console: Console, title: str, chosen: TrialOut | WinnerOut) -> None:
-    console.print(Text(title, style="bold"), soft_wrap=True)
-    for name, value in chosen.params.items():
-        console.print(f"  {name:<16} {setting(value)}")
+    if study.recommended is not None:
+        console.print(Text(f"\nrecommended configuration: {study.recommended.why}", style="bold"), soft_wrap=True)
+        console.print(Text(study.recommended.fixed), soft_wrap=True)
 
 
 def ranking_table(study: StudyDetail, rows: Sequence[RankingRow], *, with_settings: bool = True) -> Table:
-    """The variants, the best first, each with the best values of the searched settings."""
+    """The variants, the best of the search first, with the tuning that each had and what its best trial reached.
+
+    A star marks those that may have lost for want of trials.
+    """
     objective = study.objectives[0]
     fixed = frozenset(study.definition.get("fixed", {}))
     title = f"{study.name}: variants by {objective.metric} ({objective.direction})"
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("rank", justify="right")
-    table.add_column("variant", no_wrap=True)
-    for heading in ("trials", "pruned", f"best\n{objective.metric}", "mean of\ntop 3"):
+    table.padding, table.show_edge = 0, False  # of 80 columns, the longest name takes 36
+    table.add_column("", no_wrap=True)
+    table.add_column("variant", overflow="fold")
+    for heading in ("complete\nof begun", "pruned", "epochs", f"best\n{objective.metric}", "mean of\ntop 3"):
         table.add_column(heading, justify="right", no_wrap=True)
     if with_settings:
         table.add_column("with")
     for row in rows:
         cells = [
-            str(row.rank),
+            f"{row.rank}{'*' if row.few else ''}",
             row.variant,
-            str(row.trials),
+            f"{row.trials} of {row.begun}",
             str(row.pruned),
+            str(row.epochs),
             measured(row.best_values[0] if row.best_values else None),
             measured(row.mean_of_top),
         ]
@@ -65,6 +74,17 @@ def ranking_table(study: StudyDetail, rows: Sequence[RankingRow], *, with_settin
         settings = ", ".join(f"{name} {setting(value)}" for name, value in searched.items())
         table.add_row(*cells, *([settings] if with_settings else []))
     return table
+
+
+def _show_searchs_best(console: Console, study: StudyDetail) -> None:
+    best = study.best
+    if best is None:
+        return
+    console.print(Text(f"the search's best: trial {best.number}, {best.variant}", style="bold"), soft_wrap=True)
+    for name, value in best.params.items():
+        console.print(f"  {name:<16} {setting(value)}")
+    said = "The best of many trials is partly luck, so the search alone recommends nothing."
+    console.print(Text(f"{said} {study.advice}" if study.advice else said), soft_wrap=True)
 
 
 def _why_not(client: Client, study: StudyDetail) -> str:

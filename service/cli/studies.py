@@ -190,7 +190,7 @@ def _list(console: Console, client: Client) -> None:
         say("no study yet: submit one with `pernodedrop submit --preset quickstart`")
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("name", "state", "task", "runs", "best", "variant", "created"):
+    for heading in ("name", "state", "task", "runs", "search's best", "by", "created"):
         table.add_column(heading)
     for study in found:
         table.add_row(*_row(study))

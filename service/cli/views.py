@@ -12,7 +12,7 @@ BAR = 30  # columns
 
 
 def bars(snapshot: Snapshot) -> RenderableType:
-    """The study's bar with counts and best value, and a bar for each running trial."""
+    """The study's bar with counts and the search's best, and a bar for each running trial."""
     study = snapshot.study
     head = Table.grid(padding=(0, 2))
     head.add_row(
@@ -31,7 +31,7 @@ def bars(snapshot: Snapshot) -> RenderableType:
 
 
 def line(snapshot: Snapshot) -> str:
-    """The study's counts and best value in one line."""
+    """The study's counts and the search's best in one line."""
     study = snapshot.study
     progress = f"{study.name}: {snapshot.ended_runs}/{snapshot.total} runs"
     ended, all_of_them = snapshot.confirming
@@ -49,11 +49,11 @@ def counts(snapshot: Snapshot) -> str:
 
 
 def best(snapshot: Snapshot) -> str:
-    """The best value so far and the trial that reached it."""
+    """The search's best value so far and the trial that reached it."""
     trial = snapshot.study.best
     if trial is None or not trial.values:
         return "no complete trial yet"
-    return f"best {snapshot.metric} {measured(trial.values[0])} by {trial.variant} (trial {trial.number})"
+    return f"search's best {snapshot.metric} {measured(trial.values[0])} by {trial.variant} (trial {trial.number})"
 
 
 def named(trial: TrialOut) -> str:

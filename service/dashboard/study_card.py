@@ -62,8 +62,10 @@ def _facts(study: StudyRecord, now: datetime) -> list[Html]:
     facts = {
         "Task": study.definition.task.name,
         "Progress": _progress(study),
-        f"Best {study.definition.objectives[0].metric}": number(best.values[0] if best and best.values else None),
-        "Best variant": best.variant if best else DASH,
+        f"The search's best {study.definition.objectives[0].metric}": number(
+            best.values[0] if best and best.values else None
+        ),
+        "by": best.variant if best else DASH,
         "Time": duration(elapsed_s(study, now)),
         **({"Priority": str(study.priority)} if study.priority else {}),
     }

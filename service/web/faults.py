@@ -8,6 +8,7 @@ import sqlalchemy.exc
 
 from pernodedrop.installation import MissingPackage
 from search_spaces import UnknownPreset
+from service.reports.exports import NotConfirmed
 from service.storage.database.connections import is_full
 from service.storage.database.sqlstates import DATABASE_ERRORS, Remedy, trouble_of
 from service.storage.errors import (
@@ -71,6 +72,7 @@ _SPOKEN: Mapping[type[Exception], tuple[int, str, Mapping[str, str]]] = {
     UnknownPreset: (404, "unknown_preset", {}),
     NoCompleteTrial: (404, "no_complete_trial", {}),
     UnknownFigure: (404, "unknown_figure", {}),
+    NotConfirmed: (404, "not_confirmed", {}),
     StudyExists: (409, "study_exists", {}),
     IllegalTransition: (409, "illegal_transition", {}),
     NotExtendable: (409, "not_extendable", {}),

@@ -1,6 +1,10 @@
 """The winner of a confirmation over REST."""
 
+import csv
+import io
+
 import httpx
+import yaml
 
 from service.storage.database.database import Database
 from service.storage.fleet import workers
@@ -42,6 +46,35 @@ def test_the_winner_is_named_when_the_confirmation_has_ended(api: httpx.Client, 
     assert winner["verdict"][0].startswith("dropconnect wins the confirmation")
     assert winner["run"] == studies.get(database, "found").winner.run_id  # type: ignore[union-attr]
     assert after["best"]["values"] == [0.2]
+    assert before["recommended"] is None
+    assert before["confirmed"] == []
+    assert before["advice"] == "The best configurations are being confirmed: 0 of 2 runs have ended."
+    assert after["advice"] is None
+    recommended = after["recommended"]
+    assert (recommended["run"], recommended["why"]) == (winner["run"], "dropconnect, the winner of the confirmation.")
+    assert yaml.safe_load(recommended["fixed"]) == {"fixed": winner["params"]}
+    assert api.get("/v1/studies/found/best").json() == {**after["best"], "recommended": recommended}
+    first, second = after["confirmed"]
+    assert (first["variant"], first["mean"], first["difference"]) == ("dropconnect", winner["mean"], None)
+    assert (second["variant"], second["seeds_won"], second["seeds"]) == ("dropout", 0, 3)
+    assert 0 < second["difference_low"] < second["difference"] < second["difference_high"]
+
+
+def test_the_answer_is_exported_for_a_paper(api: httpx.Client, database: Database) -> None:
+    searched(database)
+    close_finished_studies(database)
+    assert "No run of the confirmation is complete." in api.get("/v1/studies/found/confirmation.md").text
+    confirm(database)
+    for form, kind in (("csv", "text/csv"), ("md", "text/markdown"), ("tex", "application/x-tex")):
+        answer = api.get(f"/v1/studies/found/confirmation.{form}", params={"to": "dropout"})
+        assert answer.headers["content-type"].startswith(kind)
+        assert answer.headers["content-disposition"] == f'attachment; filename="found-confirmation.{form}"'
+        assert "dropconnect" in answer.text
+    refused = api.get("/v1/studies/found/confirmation.csv", params={"to": "zoneout"})
+    assert (refused.status_code, refused.json()["error"]) == (404, "not_confirmed")
+    rows = list(csv.DictReader(io.StringIO(api.get("/v1/studies/found/trials.csv").text)))
+    assert [row["stage"] for row in rows] == ["search"] * len(FOUND) + ["confirmation"] * 2
+    assert "trained again under 3 seeds" in api.get("/v1/studies/found/methods.md").text
 
 
 def test_runs_that_confirm_are_listed_with_their_stage(api: httpx.Client, database: Database) -> None:

@@ -6,7 +6,17 @@ from typing import Any
 
 from rich.console import Console
 
-from service.api.models import BudgetOut, CountsOut, LinksOut, ObjectiveOut, StudyDetail, TrialOut, WinnerOut
+from service.api.models import (
+    BudgetOut,
+    ConfirmedOut,
+    CountsOut,
+    LinksOut,
+    ObjectiveOut,
+    RecommendedOut,
+    StudyDetail,
+    TrialOut,
+    WinnerOut,
+)
 from service.cli.results import show_results
 from service.cli.snapshot import RunningTrial, Snapshot
 from service.cli.views import bars, line
@@ -51,6 +61,32 @@ def run(number: int | None, **changes: Any) -> TrialOut:
     return TrialOut(**given | changes)
 
 
+CONFIGURATIONS = [
+    ConfirmedOut(
+        run=31 + place,
+        variant=variant,
+        params={"regularizer": "any", "drop_rate": 0.3, "batch_size": 64},
+        metric="test_loss",
+        seeds=10,
+        mean=0.06677,
+        low=0.04746,
+        high=0.08607,
+        difference=0.0012 if place else None,
+        difference_low=-0.00286 if place else None,
+        difference_high=0.00551 if place else None,
+        seeds_won=4 if place else None,
+    )
+    for place, variant in enumerate(["pernodedrop-partial_gaussian-dynamic", "[red]"])
+]
+RECOMMENDED = RecommendedOut(
+    run=31,
+    variant="dropout",
+    params={"drop_rate": 0.3},
+    why="dropout, the winner of the confirmation.",
+    fixed="fixed:\n  drop_rate: 0.3",
+)
+
+
 def study(confirmation: CountsOut, state: str = "running", winner: WinnerOut | None = None) -> StudyDetail:
     budget = BudgetOut(
         trials=30, finished=30, elapsed_s=60, wall_time_s=None, device_time_s=None, spent_s=0, patience=None
@@ -68,8 +104,11 @@ def study(confirmation: CountsOut, state: str = "running", winner: WinnerOut | N
         budget=budget,
         best=run(7),
         winner=winner,
+        recommended=None if winner is None else RECOMMENDED,
+        confirmed=[] if winner is None else CONFIGURATIONS,
+        advice="To find out: `pernodedrop confirm digits-1`." if winner is None else None,
         links=LinksOut(self="", report="", dashboard=""),
-        definition={},
+        definition={"search_space": {"regularizer": {}, "drop_rate": {}}},
     )
 
 
@@ -116,6 +155,35 @@ def test_the_end_names_the_winner_of_the_confirmation() -> None:
         show_results(console, client, study(CountsOut(complete=2), "complete", WINNER))
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "dropout wins the confirmation: mean test_loss 0.1311." in text
-    assert "drop_rate        0.3" in text
+    assert "  drop_rate: 0.3" in text
     assert "Its lead over [red] may be luck." in text  # names of others are text, never markup
-    assert "best configuration" not in text
+    assert "search's best" not in text
+
+
+def test_the_end_shows_the_confirmation_in_80_columns() -> None:
+    console = Console(file=io.StringIO(), width=80, markup=False)
+    with Rankless("http://127.0.0.1:1") as client:
+        show_results(console, client, study(CountsOut(complete=2), "complete", WINNER))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    lines = text.splitlines()
+    first = next(place for place, row in enumerate(lines) if row.startswith("pernodedrop-partial_gaussian-dynamic"))
+    assert [row.split() for row in lines[first : first + 4]] == [
+        ["pernodedrop-partial_gaussian-dynamic", "0.0668", "of", "10"],
+        ["drop_rate", "0.3", "0.0475", "to", "0.0861"],
+        ["[red]", "0.0668", "+0.0012", "4", "of", "10"],
+        ["drop_rate", "0.3", "0.0475", "to", "0.0861", "-0.0029", "to", "+0.0055"],
+    ]
+    assert max(map(len, lines[: first + 4])) <= 80
+    assert text.endswith(
+        "recommended configuration: dropout, the winner of the confirmation.\nfixed:\n  drop_rate: 0.3\n"
+    )
+
+
+def test_without_a_confirmation_nothing_is_recommended() -> None:
+    console = Console(file=io.StringIO(), width=120)
+    with Rankless("http://127.0.0.1:1") as client:
+        show_results(console, client, study(CountsOut(), "complete"))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "the search's best: trial 7, dropout" in text
+    assert "the search alone recommends nothing. To find out: `pernodedrop confirm digits-1`." in text
+    assert "recommended configuration" not in text

@@ -146,6 +146,9 @@ def test_a_terminal_gets_colours_and_no_control_of_a_text() -> None:
         mean_of_top=0.2,
         best_params={EVIL: EVIL},
         best_number=7,
+        begun=5,
+        epochs=40,
+        few=False,
     )
     terminal.print(bars(snapshot))
     terminal.print(ranking_table(snapshot.study, [row]))

@@ -13,6 +13,7 @@ from tests.api.fleet import definition_data, work
 Command = Callable[..., tuple[int, str, str]]
 DONE, WRONG = 0, 2
 BEGINNINGS = {".html": b"<!doctype html>", ".csv": b"run,", ".parquet": b"PAR1", ".png": b"\x89PNG", ".svg": b"<?xml"}
+BEGINNINGS |= {".md": b"# Methods of the study digits-1\n", ".tex": b"% \\usepackage{booktabs}\n"}
 
 
 @pytest.fixture
@@ -40,10 +41,15 @@ def written() -> set[str]:
 WRITTEN: dict[tuple[str, ...], set[str]] = {
     (): {"digits-1.html"},
     ("--output", "x.html"): {"x.html"},
-    ("--format", "csv"): {"digits-1/records.csv", "digits-1/paper_table.csv"},
+    ("--format", "csv"): {f"digits-1/{name}.csv" for name in ("records", "paper_table", "trials")},
     ("-f", "csv", "-o", "out.csv"): {"out.csv"},
-    ("-f", "parquet", "-o", "out"): {"out/records.parquet", "out/curves.parquet"},
-    ("-f", "html", "-f", "csv", "-o", "o"): {"o/report.html", "o/records.csv", "o/paper_table.csv"},
+    ("-f", "parquet", "-o", "out"): {f"out/{name}.parquet" for name in ("records", "curves", "trials")},
+    ("-f", "html", "-f", "csv", "-o", "o"): {
+        "o/report.html",
+        *(f"o/{name}.csv" for name in ("records", "paper_table", "trials")),
+    },
+    ("-f", "md", "-f", "tex"): {"digits-1/methods.md"},  # nothing is confirmed
+    ("-f", "tex", "-o", "x.tex"): {"x.tex"},
     ("-o", "out"): {"out/report.html"},  # a folder by now
 }
 
@@ -60,8 +66,14 @@ def test_a_study_with_an_evaluation_has_two_tables_more(command: Command, client
     client.submit(definition_data("digits-2", confirmation={"repeats": 2}, evaluation={}))
     for form, own in (("csv", "paper_table"), ("parquet", "curves")):
         assert command("report", "digits-2", "-f", form)[0] == DONE
-        names = ("records", own, "examinations", "detection")
+        names = ("records", own, "trials", "confirmation", "examinations", "detection")
         assert written() == {f"digits-2/{name}.{form}" for name in names}
+
+
+def test_the_variant_to_compare_with_must_be_confirmed(command: Command, study: str) -> None:
+    code, said, told = command("report", study, "-f", "md", "-o", "x.md", "--to", "dropout")
+    assert (code, said) == (1, "")
+    assert told == "error: no configuration of 'dropout' was confirmed in study 'digits-1': none was confirmed yet\n"
 
 
 def test_figures_go_into_a_folder_of_their_own(command: Command, client: Client, study: str) -> None:
@@ -75,6 +87,6 @@ def test_an_unknown_format_is_wrong_usage(command: Command) -> None:
     code, said, told = command("report", "digits-1", "--format", "pdf")
     assert (code, said) == (WRONG, "")
     assert told == (
-        "error: Invalid value for '--format' / '-f': must be one of html, csv, parquet, png, svg, got 'pdf': "
+        "error: Invalid value for '--format' / '-f': must be one of html, csv, parquet, md, tex, png, svg, got 'pdf': "
         "see `pernodedrop report --help`\n"
     )

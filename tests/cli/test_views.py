@@ -93,7 +93,7 @@ BUSY = Snapshot(
 def test_a_line_tells_everything() -> None:
     assert line(BUSY) == (
         "digits-1: 11/30 runs (9 complete, 1 pruned, 3 running, 1 failed), "
-        "best val_loss 0.2035 by dropout (trial 7), running, 1:02:03"
+        "search's best val_loss 0.2035 by dropout (trial 7), running, 1:02:03"
     )
 
 
@@ -148,6 +148,9 @@ def test_the_ranking_shows_searched_settings_where_there_is_room() -> None:
             mean_of_top=values and values[0],
             best_params={"regularizer": "pernodedrop", "drop_rate": 0.30000000000000004, "batch_size": 64},
             best_number=1,
+            begun=5,
+            epochs=40,
+            few=False,
         )
         for rank, variant, values in ((1, "pernodedrop-partial_gaussian-dynamic", [0.2]), (2, "dropout", None))
     ]
@@ -159,6 +162,7 @@ def test_the_ranking_shows_searched_settings_where_there_is_room() -> None:
     narrow = rendered(ranking_table(BUSY.study, rows, with_settings=False), width=80)
     assert "pernodedrop-partial_gaussian-dynamic" in narrow
     assert "drop_rate" not in narrow
+    assert max(map(len, narrow.splitlines())) <= 80
 
 
 def test_numbers_are_written_alike() -> None:

@@ -52,7 +52,7 @@ def test_few_seeds_conclude_nothing(repeats: int, words: str) -> None:
     text = said(results_of({"dropout": [[0.1] * repeats], "dropconnect": [[0.9] * repeats]}, repeats))
     assert text.startswith("It cannot be concluded")
     assert words in text
-    assert "repeats: 10" in text
+    assert "`pernodedrop confirm digits-noise --repeats 10`" in text
 
 
 def test_two_variants_need_more_than_five_seeds() -> None:

@@ -166,4 +166,4 @@ def test_the_page_shows_the_confirmation() -> None:
     assert "masksembles (ValueError: no such width)" in text
     assert "Simultaneous 95% interval" in text
     assert "the best 1 configuration of each variant, 5 fresh seeds" in text
-    assert "Difference to the winner" not in Page(html_report(Results(study_of(), [], {}))).text
+    assert "Difference to the first" not in Page(html_report(Results(study_of(), [], {}))).text

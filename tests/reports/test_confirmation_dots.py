@@ -1,5 +1,6 @@
 """The confirmed configurations as the figure shows them."""
 
+from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree
 
 import plotly.graph_objects as go
@@ -57,10 +58,17 @@ def test_one_configuration_has_no_difference_to_show() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "words"), [(StudyState.COMPLETE, "the winner"), (StudyState.RUNNING, "the best so far")]
+    ("values", "state", "words"),
+    [
+        (CLEAR, StudyState.COMPLETE, "the winner"),
+        (CLOSE, StudyState.COMPLETE, "the best mean"),
+        (CLEAR, StudyState.RUNNING, "the best so far"),
+    ],
 )
-def test_nobody_is_called_the_winner_before_the_end(state: StudyState, words: str) -> None:
-    chart = charts_of(results_of(CLOSE, state))["confirmation"]
+def test_nobody_is_called_the_winner_who_has_not_won(
+    values: Mapping[str, Sequence[float]], state: StudyState, words: str
+) -> None:
+    chart = charts_of(results_of(values, state))["confirmation"]
     go.Figure(chart.figure)  # raises for an unknown property or value
     written = texts(draw(chart.figure, "svg"))
     assert {"test_loss", "a fresh seed", "mean with its 95% interval", words, f"difference to {words}"} <= set(written)

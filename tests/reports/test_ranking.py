@@ -1,8 +1,12 @@
 """The order of variants and trials."""
 
+import pytest
+
 from service.reports import RankingRow, ranking
 from service.reports.found.pareto import front_numbers
 from service.reports.found.ranking import in_order
+from service.reports.words.tuning import want_of_trials
+from service.storage.records import TrialRecord
 from service.storage.states import RunState
 from tests.reports.samples import params_of, study_of, trial_of
 
@@ -17,8 +21,44 @@ def test_a_row_says_what_its_variant_reached() -> None:
     trials = [trial_of(number, [loss], params=DROPOUT) for number, loss in enumerate(losses)]
     trials += [trial_of(4, [0.2], params=DROPOUT, state=RunState.PRUNED), trial_of(5, [0.35], params=GAUSSIAN)]
     assert ranking(study_of(trials), trials) == [
-        RankingRow(1, "dropout", 4, 1, [0.3], (0.3 + 0.4 + 0.5) / 3, DROPOUT, 1),
-        RankingRow(2, "pernodedrop-gaussian-dynamic", 1, 0, [0.35], 0.35, GAUSSIAN, 5),
+        RankingRow(1, "dropout", 4, 1, [0.3], (0.3 + 0.4 + 0.5) / 3, DROPOUT, 1, 5, 40, few=False),
+        RankingRow(2, "pernodedrop-gaussian-dynamic", 1, 0, [0.35], 0.35, GAUSSIAN, 5, 1, 8, few=True),
+    ]
+
+
+def complete(counts: dict[str, int]) -> list[TrialRecord]:
+    """So many complete trials of every variant, all of different configurations."""
+    variants = [variant for variant, count in counts.items() for _ in range(count)]
+    return [
+        trial_of(number, [0.3], params=params_of(variant, units=32 * (1 + number % 3), drop_rate=number / 100))
+        for number, variant in enumerate(variants)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("counts", "few"),
+    [
+        ({"dropout": 9, "dropconnect": 3, "gaussian_dropout": 2}, {"gaussian_dropout"}),
+        ({"dropout": 3, "dropconnect": 2, "gaussian_dropout": 1}, {"gaussian_dropout"}),
+        ({"dropout": 1, "dropconnect": 1}, set()),
+        ({"dropout": 6}, set()),
+    ],
+)
+def test_a_variant_with_few_complete_trials_is_marked(counts: dict[str, int], few: set[str]) -> None:
+    trials = complete(counts)
+    assert {row.variant for row in ranking(study_of(trials), trials) if row.few} == few
+
+
+def test_a_variant_whose_configurations_were_all_trained_had_its_chance() -> None:
+    space = {
+        "regularizer": {"type": "categorical", "choices": ["none", "dropout"]},
+        "drop_rate": {"type": "float", "low": 0.1, "high": 0.9, "when": {"regularizer": "dropout"}},
+    }
+    params = [{"regularizer": "none"}, *({"regularizer": "dropout", "drop_rate": rate / 10} for rate in range(1, 7))]
+    trials = [trial_of(number, [0.3], params=each) for number, each in enumerate(params)]
+    assert not any(row.few for row in ranking(study_of(trials, search_space=space), trials))
+    assert want_of_trials(ranking(study_of(trials), trials)) == [
+        "For want of complete trials, beside 6 of dropout, these may have lost: none (1)."
     ]
 
 

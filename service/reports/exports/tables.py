@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from service.reports.exports.runs import confirmation_table, trial_table
 from service.reports.exports.table import Column, Kind, Table, mixed_column
 from service.reports.found.configurations import first_seed_of
 from service.reports.found.knowledge import Estimates
@@ -15,7 +16,7 @@ from service.reports.found.records import TRAINED, Record, places, rate_of, reco
 from service.reports.found.results import Results
 from service.storage.records import TrialRecord
 
-TableName = Literal["records", "curves", "paper_table", "examinations", "detection"]
+TableName = Literal["records", "curves", "paper_table", "examinations", "detection", "trials", "confirmation"]
 FIRST = ("val_accuracy", "val_loss", "train_loss", "train_accuracy")  # metrics, as the paper's tables have them
 ESTIMATED = tuple(
     f"{name}{difference}{bound}"
@@ -129,6 +130,8 @@ TABLES: Mapping[TableName, Callable[[Results], Table]] = {
     "paper_table": paper_table,
     "examinations": examination_table,
     "detection": detection_table,
+    "trials": trial_table,
+    "confirmation": confirmation_table,
 }
 
 

@@ -1,17 +1,19 @@
 """The variants of a study, the best first."""
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from search_spaces import Objective
+from search_spaces.race import contenders
 from service.reports.found.pareto import front_numbers
 from service.storage.records import StudyRecord, TrialRecord
 from service.storage.states import RunState
 
 TOP = 3  # trials in a variant's mean_of_top
+FEW = 1 / 3  # of the most complete trials that a variant of the study has: with fewer it may have lost for want of them
+LEAST = 2  # complete trials: one is chance
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,9 @@ class RankingRow:
     mean_of_top: float | None  # mean first objective of its best TOP complete trials: less luck than the best
     best_params: Mapping[str, Any] | None
     best_number: int | None
+    begun: int  # trials of any state
+    epochs: int  # trained in all of them, over all their seeds
+    few: bool  # whether it may have lost for want of trials: see `_having_few`
 
 
 def ranking(
@@ -45,9 +50,9 @@ def ranking(
     def rank_key(variant: str) -> tuple[int, str]:
         return (place[reached[variant][0].run_id] if reached[variant] else last, variant)
 
-    pruned = Counter(trial.variant for trial in trials if trial.state is RunState.PRUNED)
+    had, few = by_variant(trials), _having_few(study, reached)
     return [
-        _row(rank, variant, reached[variant], pruned[variant])
+        _row(rank, variant, reached[variant], had[variant], variant in few)
         for rank, variant in enumerate(sorted(variants, key=rank_key), start=1)
     ]
 
@@ -80,18 +85,37 @@ def costs_of(objectives: Sequence[Objective], trial: TrialRecord) -> tuple[float
     return tuple(objective.cost(value) for objective, value in zip(objectives, trial.values or (), strict=True))
 
 
-def _row(rank: int, variant: str, best_first: Sequence[TrialRecord], pruned: int) -> RankingRow:
-    if not best_first:
-        return RankingRow(rank, variant, 0, pruned, None, None, None, None)
-    best = best_first[0]
+def _having_few(study: StudyRecord, reached: Mapping[str, Sequence[TrialRecord]]) -> set[str]:
+    """The variants that may have lost for want of trials.
+
+    They have fewer than a third of the most complete trials of a variant, or fewer than two, although they have
+    configurations that were not trained to the end.
+    """
+    most = max(map(len, reached.values()), default=0)
+    few = {name for name, trials in reached.items() if len(trials) < most and len(trials) < max(LEAST, FEW * most)}
+    if not few:
+        return few
+    sizes = {each.variant: each.size for each in contenders(study.definition)}
+    tried = {name: len({repr(sorted(trial.params.items())) for trial in reached[name]}) for name in few}
+    return {name for name in few if tried[name] < sizes.get(name, math.inf)}
+
+
+def _row(
+    rank: int, variant: str, best_first: Sequence[TrialRecord], had: Sequence[TrialRecord], few: bool
+) -> RankingRow:
+    """The row of a variant that had these trials."""
+    best = best_first[0] if best_first else None
     top = [trial.values[0] for trial in best_first[:TOP] if trial.values]
     return RankingRow(
         rank=rank,
         variant=variant,
         trials=len(best_first),
-        pruned=pruned,
-        best_values=best.values,
-        mean_of_top=math.fsum(top) / len(top),
-        best_params=best.params,
-        best_number=best.number,
+        pruned=sum(trial.state is RunState.PRUNED for trial in had),
+        best_values=best.values if best else None,
+        mean_of_top=math.fsum(top) / len(top) if top else None,
+        best_params=best.params if best else None,
+        best_number=best.number if best else None,
+        begun=len(had),
+        epochs=sum(trial.epoch for trial in had),
+        few=few,
     )

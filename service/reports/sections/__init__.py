@@ -19,7 +19,7 @@ from service.reports.sections.learning_curves import curve_charts, learning_curv
 from service.reports.sections.legend import legend
 from service.reports.sections.own_metrics import own_charts, own_metrics
 from service.reports.sections.paper import paper
-from service.reports.sections.ranked import best_configuration, ranked, verdict
+from service.reports.sections.ranked import ranked, recommended, searched_best, verdict
 from service.reports.sections.rate_response import rate_charts, rate_response
 from service.reports.sections.records import record_charts, records
 from service.reports.sections.seeds import seed_charts, seeds
@@ -37,10 +37,11 @@ PARTS = (
     Part(head),
     Part(ranked),
     Part(verdict),
+    Part(recommended),
     Part(legend),
     Part(confirmation, confirmation_charts),
     Part(knowledge, knowledge_charts),
-    Part(best_configuration),
+    Part(searched_best),
     Part(rate_response, rate_charts),
     Part(own_metrics, own_charts),
     Part(learning_curves, curve_charts),

@@ -8,6 +8,7 @@ from service.reports.found.results import Results
 from service.reports.markup import Html, element, join, table
 from service.reports.sections.decided import decided, survivor_charts
 from service.reports.sections.section import note, section, tag
+from service.reports.words.winner import undecided
 from service.reports.words.wording import DASH, decimal, listing, places_for, plural, settings
 from service.statistics import PairedDifference
 from service.storage.records import TrialRecord
@@ -43,7 +44,8 @@ def _first(results: Results, confirmed: Confirmation) -> str:
     """What the configuration with the best mean is called."""
     if results.study.state is not StudyState.COMPLETE:
         return "best so far"
-    return "winner" if confirmed.decision is None or len(confirmed.left) == 1 else "best mean"
+    is_open = undecided(confirmed) if confirmed.decision is None else len(confirmed.left) > 1
+    return "best mean" if is_open else "winner"
 
 
 def _caption(confirmed: Confirmation, first: str) -> str:
@@ -101,7 +103,7 @@ def _table(results: Results, confirmed: Confirmation) -> Html:
         ]
 
     header = ["Variant and configuration", f"Mean {confirmed.metric}", "95% interval"]
-    header += ["Difference to the winner", "Simultaneous 95% interval", "Seeds won"]
+    header += ["Difference to the first", "Simultaneous 95% interval", "Seeds won"]
     header += [f"Mean {metric}" for metric in confirmed.metrics[1:]]
     return table(header, map(cells, confirmed.found, (None, *confirmed.to_winner)))
 
@@ -131,5 +133,5 @@ def _how(confirmed: Confirmation) -> Html:
     apart = sorted({difference.method for difference in confirmed.to_winner})
     return note(
         f"{said}; those of the differences, by {listing(apart)}, hold for all pairs of configurations at once "
-        "(Bonferroni), because the winner was not known in advance."
+        "(Bonferroni), because it was not known in advance which would be the first."
     )

@@ -1,4 +1,4 @@
-"""The course of the search: every complete trial in its order, and the best so far."""
+"""The course of the search: every complete trial in its order, and the search's best so far."""
 
 from itertools import accumulate
 
@@ -21,7 +21,7 @@ def history_charts(results: Results) -> list[Chart]:
         return []
     better = "higher" if results.maximize else "lower"
     caption = (
-        f"Every complete trial's {results.objective.metric} in the order of the search, and the best so far; "
+        f"Every complete trial's {results.objective.metric} in the order of the search, and the search's best so far; "
         f"{better} is better.{thinning(results.complete)}"
     )
     drawn = [Chart("history", caption, history_figure(results))]
@@ -36,7 +36,7 @@ def history_figure(results: Results) -> Figure:
     best = list(accumulate(map(value_of, in_time), max if results.maximize else min))
     steps = [i for i in range(len(best)) if i in (0, len(best) - 1) or best[i] != best[i - 1]]
     style = {"width": 2, "shape": "hv", "color": GREY}
-    so_far = grey_line("best so far", [in_time[i].number for i in steps], [best[i] for i in steps], style)
+    so_far = grey_line("the search's best so far", [in_time[i].number for i in steps], [best[i] for i in steps], style)
     marks = [
         points(variant, [trial.number for trial in trials], list(map(value_of, trials)), list(map(described, trials)))
         for variant, trials in thinned(results.complete).items()

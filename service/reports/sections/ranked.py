@@ -1,14 +1,18 @@
-"""The variants, the best first; what can be concluded; and the best configuration of all."""
+"""The variants, the best first; what can be concluded; the recommended configuration, and the search's best."""
 
 from collections.abc import Sequence
 
 from search_spaces.variants import VARIANT_PARAMETERS
 from service.reports.found.comparison import compare
+from service.reports.found.confirmed import confirmation_of
 from service.reports.found.ranking import TOP, RankingRow
+from service.reports.found.recommended import recommended_of
 from service.reports.found.results import Results
 from service.reports.markup import Html, element, table
 from service.reports.sections.section import facts, note, section, tag
 from service.reports.words.conclusion import conclusion
+from service.reports.words.recommended import fixed_block, recommendation, searchs_best
+from service.reports.words.tuning import want_of_trials
 from service.reports.words.wording import DASH, decimal, places_for, setting, settings
 from service.storage.states import RunState
 
@@ -32,7 +36,22 @@ def verdict(results: Results) -> Html | None:
     )
 
 
-def best_configuration(results: Results) -> Html | None:
+def recommended(results: Results) -> Html | None:
+    """The configuration to use, with the lines that a definition takes."""
+    confirmed = confirmation_of(results)
+    chosen = None if confirmed is None else recommended_of(results.study, confirmed)
+    if confirmed is None or chosen is None:
+        return None
+    return section(
+        "Recommended configuration",
+        element("p", element("strong", recommendation(confirmed, chosen))),
+        element("p", "To train it in another study, paste this into the definition:"),
+        element("pre", element("code", fixed_block(results.study.definition, chosen.trial.params))),
+    )
+
+
+def searched_best(results: Results) -> Html | None:
+    """The trial that reached the best value in the search, by luck too."""
     if not results.best_first:
         return None
     best = results.best_first[0]
@@ -44,8 +63,8 @@ def best_configuration(results: Results) -> Html | None:
         "best epoch": DASH if best.best_epoch is None else f"{best.best_epoch} of {best.epoch}",
         **{name: setting(value) for name, value in best.params.items()},
     }
-    title = "Best configuration" if len(objectives) == 1 else "Best configuration by the first objective"
-    return section(title, facts(shown.items()))
+    title = "The search's best" if len(objectives) == 1 else "The search's best by the first objective"
+    return section(title, facts(shown.items()), note(searchs_best(results)))
 
 
 def _table(results: Results) -> Html:
@@ -64,12 +83,12 @@ def _table(results: Results) -> Html:
             *(decimal(value, digits) for value, digits in zip(values, places, strict=True)),
             decimal(row.mean_of_top, places[0]),
             number,
-            f"{row.trials:,}",
-            f"{row.pruned:,}",
+            *(f"{count:,}" for count in (row.begun, row.trials, row.pruned, row.epochs)),
         ]
 
     header = ["", "Variant", "Best settings", *(f"Best {metric}" for metric in metrics), f"Mean of top {TOP}"]
-    return table([*header, "Trial", "Complete", "Pruned"], map(cells, results.ranking), words=3)
+    header += ["Trial", "Begun", "Complete", "Pruned", "Epochs trained"]
+    return table(header, map(cells, results.ranking), words=3)
 
 
 # What the way to search did to the variants' chances.
@@ -89,5 +108,6 @@ def _how(results: Results) -> Html:
         + f". The best of many trials is partly luck; the mean of a variant's top {TOP} is less so. "
         + CHANCES[results.study.definition.search]
         + " The sections below say which differences are real."
+        + "".join(f" {said}" for said in want_of_trials(results.ranking))
         + (f" {failed} failed trials are listed at the end." if failed else "")
     )

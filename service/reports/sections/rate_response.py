@@ -13,7 +13,7 @@ from service.storage.records import TrialRecord
 LINE_FROM = 3  # rates: fewer make no curve
 NO_INTERVAL = (
     "Every configuration was trained with one seed, so there is no interval: these points do not show how far "
-    "chance alone moves them. Set repeats to 5 or more to see it."
+    "chance alone moves them. A study with repeats: 5 or more shows it."
 )
 
 

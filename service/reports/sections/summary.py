@@ -124,7 +124,7 @@ def _tiles(results: Results) -> Html:
     metric = " / ".join(objective.metric for objective in results.study.definition.objectives)
     return element(
         "div",
-        _tile(shown, f"best {metric}"),
+        _tile(shown, f"{metric}, the search's best"),
         _winner(results),
         _tile(f"{finished:,} / {results.study.definition.trials:,}", "trials finished of the budget", _states(results)),
         _tile(

@@ -3,71 +3,74 @@
 from service.reports.found.comparison import ALPHA, Comparison
 from service.reports.found.confirmed import confirmation_of
 from service.reports.found.results import Results
+from service.reports.words.advice import to_compare, to_decide, without_result
 from service.reports.words.winner import verdict_of
 from service.reports.words.wording import listing, plural
 from service.statistics import FEWEST_SEEDS, Friedman, pairwise_p
+from service.storage.states import StudyState
 
 UNDECIDED = "It cannot be concluded which variant is better."
-REMEDY = (
-    "To find out, train each variant's best configuration again under fresh seeds: add confirmation: "
-    "{top: 1, repeats: 10} to the study."
-)
 
 
 def conclusion(results: Results, comparison: Comparison | None) -> list[str]:
-    """The sentences, the verdict first; [] while no trial is complete.
+    """The sentences, the verdict first, with the remedy that fits the study; [] while no trial is complete.
 
     If the study has a confirmation, only that is judged: the search's best values are those of the luckiest seeds.
     """
     confirmed = confirmation_of(results)
     if confirmed is not None:
-        return verdict_of(results, confirmed)
+        said, has_ended = verdict_of(results, confirmed), results.study.state is StudyState.COMPLETE
+        return said if has_ended else [*said, to_decide(results.study)]
     if not results.compared:
-        return []
+        return without_result(results)
     if len(results.compared) == 1:
-        return [f"Nothing is compared: {results.compared[0]} is the only variant with a complete trial."]
+        only = f"Nothing is compared: {results.compared[0]} is the only variant with a complete trial."
+        return [only, to_compare(results)]
     obstacle = _obstacle(results.study.definition.repeats, comparison)
     if obstacle is not None or comparison is None:
-        return [UNDECIDED, obstacle or REMEDY]
-    return [*_judgement(comparison, comparison.test()), *_without_noise(comparison), *_limits(results, comparison)]
+        return [UNDECIDED, *([obstacle] if obstacle else []), to_decide(results.study)]
+    said = _judgement(comparison, comparison.test(), to_decide(results.study))
+    return [*said, *_without_noise(comparison), *_limits(results, comparison)]
 
 
 def _obstacle(repeats: int, comparison: Comparison | None) -> str | None:
-    """The reason why nothing can be tested, and the remedy; None if it can."""
+    """The reason why nothing can be tested; None if it can."""
     if repeats < FEWEST_SEEDS:
         return (
             f"Every configuration was trained with {plural(repeats, 'seed')}, so the ranking may be luck; a "
-            f"comparison needs at least {FEWEST_SEEDS} shared seeds. {REMEDY}"
+            f"comparison needs at least {FEWEST_SEEDS} shared seeds."
         )
     if comparison is None:
-        return f"Fewer than two variants have a configuration that was trained with all {repeats} seeds. {REMEDY}"
+        return f"Fewer than two variants have a configuration that was trained with all {repeats} seeds."
     if not comparison.is_fair:
         least, most = min(comparison.configurations), max(comparison.configurations)
         return (
             "The same seeds chose and judged the configurations, and some variants had more to choose from "
-            f"({least} to {most}), which favours them. {REMEDY}"
+            f"({least} to {most}), which favours them."
         )
     if not comparison.can_decide:
         return (
             f"{comparison.seeds} seeds cannot decide between {len(comparison.variants)} variants: even if all of them "
-            f"agreed, chance alone would do that in more than {ALPHA:.0%} of cases. Set repeats to 10."
+            f"agreed, chance alone would do that in more than {ALPHA:.0%} of cases."
         )
     return None
 
 
-def _judgement(comparison: Comparison, test: Friedman) -> list[str]:
+def _judgement(comparison: Comparison, test: Friedman, remedy: str) -> list[str]:
     seeds, p = plural(comparison.seeds, "shared seed"), p_text(test.p_value)
     if test.p_value >= ALPHA:
         return [
             f"No variant is shown to be better: over {seeds} the differences between the "
             f"{len(comparison.variants)} variants cannot be distinguished from luck (Friedman, {p}).",
             "That does not show that they are equal; more seeds might tell them apart.",
+            remedy,
         ]
     better, worse = _told_apart(comparison, test)
     if not better:
         return [
             f"The variants are not all equal (Friedman over {seeds}, {p}), but more seeds are needed to say which "
-            "of them differ."
+            "of them differ.",
+            remedy,
         ]
     return [
         f"{listing(better[:1])} is better than {listing(worse)} (Friedman over {seeds}, {p}, then Nemenyi at "

@@ -8,6 +8,7 @@ from service.reports.found.configurations import seeds_of
 from service.reports.found.confirmed import Confirmation
 from service.reports.found.decided import has_decision, standing
 from service.reports.found.results import Results
+from service.reports.words.more_seeds import more_seeds
 from service.reports.words.wording import decimal, listing, places_for, plural, setting, settings
 from service.statistics import Decision, Outcome, next_look
 from service.storage.records import StudyRecord, TrialRecord
@@ -33,7 +34,8 @@ def verdict_of(results: Results, confirmation: Confirmation) -> list[str]:
             _promise(results.study, confirmation.decision),
             _measured(confirmation),
         ]
-    return [_ahead(confirmation), *_certainty(confirmation), _measured(confirmation)]
+    remedy = more_seeds(results.study.name, confirmation)
+    return [_ahead(confirmation), *_certainty(confirmation), *remedy, _measured(confirmation)]
 
 
 def so_far(study: StudyRecord, confirmations: Sequence[TrialRecord]) -> str | None:
@@ -154,7 +156,7 @@ def _certainty(confirmation: Confirmation) -> list[str]:
     if level:
         said.append(
             f"Its lead over {listing(level)} may be luck: {intervals} include 0. That does not show that they are "
-            "equal; more fresh seeds (confirmation.repeats) might tell them apart."
+            "equal."
         )
     return said
 

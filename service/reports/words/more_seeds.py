@@ -1,0 +1,65 @@
+"""What would decide a confirmation that has no winner: how many seeds, and the command for them."""
+
+import math
+
+import numpy as np
+
+from search_spaces import Confirmation as Asked
+from service.reports.found.confirmed import Confirmation
+from service.reports.words.wording import number
+from service.statistics import AllPairs
+from service.statistics.seeds_needed import MOST, seeds_needed
+
+MOST_REPEATS: int = next(each.le for each in Asked.model_fields["repeats"].metadata if hasattr(each, "le"))
+COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+
+def more_seeds(study: str, confirmation: Confirmation) -> list[str]:
+    """The sentence for a confirmation whose first configuration cannot be told from all others; [] if it can.
+
+    It takes the lead over the nearest of those that cannot be told from the first, and its spread over the seeds, which
+    must be the same for all.
+    """
+    differences = enumerate(confirmation.to_winner, start=1)
+    level = [place for place, difference in differences if difference.low <= 0 <= difference.high]
+    if not level:
+        return []
+    apart = (
+        f"{_counted(confirmation, 1 + len(level)).capitalize()} cannot be told apart under {confirmation.seeds} seeds"
+    )
+    lead, needed = _needed(confirmation, level[0])
+    nearest = confirmation.found[level[0]].trial.variant
+    if lead == 0:
+        return [f"{apart}, and {nearest} has the same mean as the first, which no number of seeds would part."]
+    if needed is None:
+        return [
+            f"{apart}; more than {MOST:,} would be needed to show a difference as small as that to {nearest} "
+            f"({number(lead, 2)}). Ask whether it matters, and name the difference that does not: "
+            f"`pernodedrop confirm {study} --until decided --indifference {number(2 * lead, 1)}`."
+        ]
+    return [
+        f"{apart}; about {needed:,} would show a difference of this size ({number(lead, 2)} to {nearest}): "
+        f"`{_command(study, needed)}`."
+    ]
+
+
+def _needed(confirmation: Confirmation, place: int) -> tuple[float, int | None]:
+    """The first configuration's lead over another, and the seeds that would show it: more than there are."""
+    values = np.array([one.figures[confirmation.metric] for one in confirmation.found])
+    seeds = values.shape[1]
+    lead = abs(float((values[place] - values[0]).mean()))
+    deviation = float(AllPairs(values).errors[place, 0]) * math.sqrt(seeds)
+    needed = seeds_needed(lead, deviation, len(values)) if lead and deviation else seeds
+    return lead, None if needed is None else max(needed, seeds + 1)
+
+
+def _counted(confirmation: Confirmation, count: int) -> str:
+    """ "five variants", or "five configurations" where a variant was confirmed more than once."""
+    variants = [one.trial.variant for one in confirmation.found]
+    noun = "variants" if len(set(variants)) == len(variants) else "configurations"
+    return f"{COUNTS[count] if count < len(COUNTS) else f'{count:,}'} {noun}"
+
+
+def _command(study: str, seeds: int) -> str:
+    more = f"--repeats {seeds}" if seeds <= MOST_REPEATS else f"--until decided --most-repeats {seeds}"
+    return f"pernodedrop confirm {study} {more}"
