@@ -14,6 +14,7 @@ from search_spaces.rules import (
     rates,
     reachability,
     strategies,
+    varying,
 )
 from search_spaces.shape import StudyShape
 
@@ -32,7 +33,7 @@ def grid_is_finite_and_bounded(definition: StudyShape) -> Iterator[Problem]:
 
 # A later stage relies on what the earlier ones have checked.
 STAGES = (
-    (*ranges.RULES, *parameters.RULES, *conditions.RULES, *strategies.RULES, *evaluation.RULES),
+    (*ranges.RULES, *parameters.RULES, *conditions.RULES, *strategies.RULES, *evaluation.RULES, *varying.RULES),
     (*reachability.RULES, *alternatives.RULES, *rates.RULES),
     (grid_is_finite_and_bounded, strategies.race_has_a_trial_for_every_variant),
 )

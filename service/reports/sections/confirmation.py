@@ -7,6 +7,7 @@ from service.reports.found.confirmed import Confirmation, Confirmed, confirmatio
 from service.reports.found.results import Results
 from service.reports.markup import Html, element, join, table
 from service.reports.sections.section import note, section, tag
+from service.reports.words.varying import spoken_of
 from service.reports.words.wording import DASH, decimal, listing, places_for, plural, settings
 from service.statistics import PairedDifference
 from service.storage.records import TrialRecord
@@ -23,6 +24,7 @@ def confirmation(results: Results) -> Html | None:
         _table(results, confirmed),
         *shown(confirmation_charts(results)),
         _how(confirmed),
+        *map(note, spoken_of(results.study.definition)),
     )
 
 

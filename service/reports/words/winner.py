@@ -5,6 +5,7 @@ from typing import Any
 
 from service.reports.found.confirmed import Confirmation
 from service.reports.found.results import Results
+from service.reports.words.varying import FOLDS_TESTED
 from service.reports.words.wording import decimal, listing, places_for, plural, settings
 from service.storage.records import TrialRecord
 from service.storage.states import StudyState
@@ -17,7 +18,7 @@ def verdict_of(results: Results, confirmation: Confirmation) -> list[str]:
         return ["The study was stopped during its confirmation: no winner is named."]
     if results.study.state is not StudyState.COMPLETE:
         return ["The confirmation has not ended: no winner is named before that."]
-    return [_ahead(confirmation), *_certainty(confirmation), _measured(confirmation)]
+    return [_ahead(confirmation), *_certainty(confirmation), _measured(results, confirmation)]
 
 
 def names(confirmation: Confirmation) -> list[str]:
@@ -80,7 +81,9 @@ def _certainty(confirmation: Confirmation) -> list[str]:
     return said
 
 
-def _measured(confirmation: Confirmation) -> str:
+def _measured(results: Results, confirmation: Confirmation) -> str:
+    if confirmation.is_tested and results.study.definition.folds is not None:
+        return FOLDS_TESTED
     if confirmation.is_tested:
         return (
             "Measured on the test split, at the epoch that is best by validation; neither this split nor these "

@@ -88,6 +88,9 @@ def confirm(db: Database, name: str, wanted: Confirmation) -> StudyRecord:
             raise NotConfirmable(name, "it has several objectives: which configuration is best is yours to say")
         present = row.definition["confirmation"]
         whole = Confirmation(**{**(present or {}), **wanted.model_dump(exclude_unset=True)})
+        folds = row.definition.get("folds")
+        if folds and whole.repeats % folds:
+            raise NotConfirmable(name, f"repeats must be a multiple of its {folds} folds, got {whole.repeats}")
         if connection.execute(_IS_CONFIRMED, {"study": row.id}).scalar_one():
             _refuse_unless_comparable(name, Confirmation(**present), whole)
         connection.execute(_CONFIRM, {"study": row.id, "confirmation": whole.model_dump_json()})
