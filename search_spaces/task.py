@@ -37,6 +37,7 @@ class BuiltInTask:
     has_probabilities: bool = True  # of one class or of each label, by the logits that its models return
     splits_anew: bool = False
     has_folds: bool = False
+    classes: tuple[str, ...] = ()  # that task.options.held_out may name; none where only the data say so
 
 
 _IMAGES_OF_ANY_KIND = ("held_out", "gaussian_noise", "contrast")
@@ -57,6 +58,7 @@ BUILT_IN_TASKS: Registry[BuiltInTask] = Registry(
             _IMAGES_OF_ANY_KIND,
             splits_anew=True,
             has_folds=True,
+            classes=tuple(map(str, range(10))),
         ),
         "cifar10": BuiltInTask(
             "workers.tasks.cifar10:Cifar10",
@@ -64,6 +66,7 @@ BUILT_IN_TASKS: Registry[BuiltInTask] = Registry(
             Samples(10_000, 5_000),
             out_of_distribution=_PHOTOGRAPHS,
             splits_anew=True,
+            classes=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
         ),
         "speech_commands": BuiltInTask(
             "workers.tasks.speech_commands:SpeechCommands",
@@ -81,7 +84,13 @@ BUILT_IN_TASKS: Registry[BuiltInTask] = Registry(
             splits_anew=True,
         ),
         "rcv1": BuiltInTask(
-            "workers.tasks.rcv1:Rcv1", Samples(2_000, 1_000), Samples(8_000), "sklearn", _DOCUMENTS, splits_anew=True
+            "workers.tasks.rcv1:Rcv1",
+            Samples(2_000, 1_000),
+            Samples(8_000),
+            "sklearn",
+            _DOCUMENTS,
+            splits_anew=True,
+            classes=tuple(map(str, range(103))),
         ),
     },
 )

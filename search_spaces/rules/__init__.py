@@ -8,6 +8,7 @@ from search_spaces.problems import MOST_PROBLEMS, Problem
 from search_spaces.rules import (
     alternatives,
     conditions,
+    correlations,
     evaluation,
     parameters,
     ranges,
@@ -34,7 +35,7 @@ def grid_is_finite_and_bounded(definition: StudyShape) -> Iterator[Problem]:
 # A later stage relies on what the earlier ones have checked.
 STAGES = (
     (*ranges.RULES, *parameters.RULES, *conditions.RULES, *strategies.RULES, *evaluation.RULES, *varying.RULES),
-    (*reachability.RULES, *alternatives.RULES, *rates.RULES),
+    (*reachability.RULES, *alternatives.RULES, *rates.RULES, *correlations.RULES),
     (grid_is_finite_and_bounded, strategies.race_has_a_trial_for_every_variant),
 )
 
