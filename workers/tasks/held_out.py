@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces import TaskSpec
-from search_spaces.evaluation import HELD_OUT as OPTION
+from search_spaces.evaluation import HELD_OUT
 from search_spaces.held_out import count_refusal, held_out_refusal, names_in, place_of
 from workers.tasks.errors import InvalidOptions
 
@@ -39,11 +39,11 @@ def held_out_names(spec: TaskSpec) -> tuple[str, ...]:
     Raises:
         InvalidOptions: the option is no text, or has no name.
     """
-    if OPTION not in spec.options:
+    if HELD_OUT not in spec.options:
         return ()
-    names = names_in(spec.options[OPTION])
+    names = names_in(spec.options[HELD_OUT])
     if not names:
-        raise _refused(held_out_refusal(spec.options[OPTION], spec.name, ()))
+        raise _refused(held_out_refusal(spec.options[HELD_OUT], spec.name, ()))
     return names
 
 
@@ -53,9 +53,9 @@ def held_out_option(spec: TaskSpec, classes: Sequence[str]) -> HeldOut:
     Raises:
         InvalidOptions: the option is no text, names no class, or leaves fewer than two.
     """
-    if OPTION not in spec.options:
+    if HELD_OUT not in spec.options:
         return HeldOut((), len(classes))
-    if (broken := held_out_refusal(spec.options[OPTION], spec.name, classes)) is not None:
+    if (broken := held_out_refusal(spec.options[HELD_OUT], spec.name, classes)) is not None:
         raise _refused(broken)
     places = (place_of(name, classes) for name in held_out_names(spec))
     return HeldOut(tuple(sorted({place for place in places if place is not None})), len(classes))
@@ -73,4 +73,4 @@ def held_out_of(spec: TaskSpec, numbers: Sequence[int], classes: int) -> HeldOut
 
 
 def _refused(broken: str | None) -> InvalidOptions:
-    return InvalidOptions(f"task.options.{OPTION} {broken}")
+    return InvalidOptions(f"task.options.{HELD_OUT} {broken}")
