@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from docs.examples.own_task import Tumours
-from search_spaces import TaskSpec, TrialConfig
+from search_spaces import Evaluation, TaskSpec, TrialConfig
 from tests.tasks.canonical import write_rcv1, write_speech_commands
 from workers.tasks import DataUnavailable, Division, Fold, InvalidOptions, SparseRows, Splits, Task, load_task
 from workers.training import Training
@@ -144,6 +144,26 @@ def test_the_example_task_has_folds_and_draws_anew() -> None:
     assert torch.equal(usual.test_y, drawn.test_y)  # type: ignore[arg-type]
     assert rows(usual.val_x) != rows(drawn.val_x)
     assert len(fold.test_y) in (142, 143)  # type: ignore[arg-type]
+
+
+class Judged(Task):
+    def load(self, device: torch.device) -> Splits:
+        x, y = torch.ones(4, 1, device=device), torch.zeros(4, dtype=torch.int64, device=device)
+        return Splits(x, y, x, y)
+
+    def split(self, device: torch.device, division: Division) -> Splits:
+        return self.load(device)
+
+    def build(self, config: TrialConfig) -> nn.Module:
+        return nn.Linear(1, 2)
+
+
+def test_models_that_other_inputs_judge_are_not_examined(tmp_path: Path) -> None:
+    task = TaskSpec(name=f"{__name__}:Judged", epochs=1)
+    given = replace(order(tmp_path, evaluation=Evaluation()), task=task)
+    assert isinstance(next(train(given, CPU, lambda: None)), Started)
+    with pytest.raises(ValueError, match="every repeat has another validation split: give the task a test split"):
+        next(train(replace(given, splits_anew=True), CPU, lambda: None))
 
 
 def figures(of: list[Report]) -> list[dict[str, float]]:
