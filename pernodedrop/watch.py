@@ -37,7 +37,8 @@ _COMPILED = "a layer that a model reads instead of calling is noticed outside th
 def _outside_the_graph(function: Callable[P, None]) -> Callable[P, None]:
     """As torch.compiler.disable with this reason, but torch's compiler is imported by the first call.
 
-    That takes over a second. Where a model may not be compiled, `_now` makes that call needless.
+    That takes over a second. Where a model may not be compiled, `_now` makes that call needless. The public function
+    imports it at once, and a wrapper of our own around it would be compiled itself, which fails.
     """
     outside: Callable[P, None] = _disable_dynamo(function)
     outside._torchdynamo_disable = True  # type: ignore[attr-defined]

@@ -53,12 +53,16 @@ def scaled(definition: StudyDefinition, scale: Scale) -> StudyDefinition:
     confirmation = definition.confirmation
     if confirmation is not None and scale.repeats is not None:
         fewer = {
-            field: max(LEAST_SEEDS, min(getattr(confirmation, field), scale.repeats))
+            field: _fill(
+                definition.folds, max(LEAST_SEEDS, min(getattr(confirmation, field), scale.repeats)), definition.folds
+            )
             for field in ("repeats", "most_repeats")
             if field == "repeats" or confirmation.is_decided
         }
         confirmation = confirmation.model_copy(update=fewer)
-    repeats = _least(definition.repeats, scale.repeats)
+    repeats = definition.repeats
+    if scale.repeats is not None and scale.repeats < repeats:
+        repeats = _fill(definition.folds, scale.repeats, 1)
     parts = {"search_space": space, "task": task, "repeats": repeats, "confirmation": confirmation}
     smaller = definition.model_copy(update=parts)
     budget = definition.budget.model_copy(update={"trials": _trials(smaller, scale.trials)})
@@ -72,6 +76,11 @@ def scaled(definition: StudyDefinition, scale: Scale) -> StudyDefinition:
     name = definition.name.removesuffix(MARK)[: LONGEST_NAME - len(MARK)] + MARK
     marked = smaller.model_copy(update={"name": name, "description": description})
     return parse_definition(marked.model_dump(mode="json"))
+
+
+def _fill(folds: int | None, seeds: int, least: int | None) -> int:
+    """The number of seeds with which every fold is tested equally often, `least` where there are fewer seeds."""
+    return seeds if folds is None else seeds - seeds % folds or least or seeds
 
 
 def _smaller_space(definition: StudyDefinition, scale: Scale) -> dict[str, Dimension]:

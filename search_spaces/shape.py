@@ -21,6 +21,8 @@ from search_spaces.task import TaskSpec
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 LOWEST_PRIORITY, HIGHEST_PRIORITY = -100, 100
+MOST_FOLDS = 20
+Varied = Literal["seed", "split"]  # what repeats may differ in
 DESCRIPTION_PATTERN = r"^[^\x00]*$"  # Postgres cannot store NUL
 
 
@@ -64,6 +66,18 @@ class StudyShape(Part):
         " If it is left out, sampler.seed is the seed of both.",
     )
     repeats: int = Field(default=1, ge=1, le=100, description="Each configuration is trained with this many seeds.")
+    repeats_vary: Annotated[tuple[Varied, ...], Field(strict=False, min_length=1, max_length=2)] = Field(
+        default=("seed",),
+        description="Repeats differ in these: seed, the training's random numbers; split, also the validation split, "
+        "which each seed draws anew from what is not tested, the same for all configurations.",
+    )
+    folds: int | None = Field(
+        default=None,
+        ge=2,
+        le=MOST_FOLDS,
+        description="Cross-validation: the data are cut into so many folds. Seed number n of the study (from 0; "
+        "those of the confirmation follow those of the search) tests on fold n modulo folds, and trains on the rest.",
+    )
     confirmation: Confirmation | None = Field(
         default=None,
         description="The confirmation trains the best configurations again under fresh seeds, and tests them.",
@@ -122,6 +136,11 @@ class StudyShape(Part):
         Only a study with the grid sampler has one: its dimensions are finite, and its combinations not too many.
         """
         return Grid(list(boxes(self.search_space, self.fixed)))
+
+    @property
+    def splits_anew(self) -> bool:
+        """Whether every repeat draws a validation split of its own."""
+        return "split" in self.repeats_vary
 
     @property
     def is_race(self) -> bool:

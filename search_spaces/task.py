@@ -25,6 +25,8 @@ class BuiltInTask:
 
     `small` and `medium` are its samples at the scales of these names, `library` is the package of the extra `worker`
     that reads its data, `out_of_distribution` names the inputs that it has for what a model does not know.
+    `splits_anew`: its class can draw the validation split by any seed. `has_folds`: its test split is our own choice
+    among samples of one kind, so that any fold may be it.
     """
 
     path: str
@@ -33,6 +35,9 @@ class BuiltInTask:
     library: str | None = None
     out_of_distribution: tuple[str, ...] = ()
     has_probabilities: bool = True  # of one class or of each label, by the logits that its models return
+    splits_anew: bool = False
+    has_folds: bool = False
+    classes: tuple[str, ...] = ()  # that task.options.held_out may name; none where only the data say so
 
 
 _IMAGES_OF_ANY_KIND = ("held_out", "gaussian_noise", "contrast")
@@ -46,13 +51,22 @@ BUILT_IN_TASKS: Registry[BuiltInTask] = Registry(
     "pernodedrop.tasks",
     {
         "digits": BuiltInTask(
-            "workers.tasks.digits:Digits", Samples(400), Samples(1_000), "sklearn", _IMAGES_OF_ANY_KIND
+            "workers.tasks.digits:Digits",
+            Samples(400),
+            Samples(1_000),
+            "sklearn",
+            _IMAGES_OF_ANY_KIND,
+            splits_anew=True,
+            has_folds=True,
+            classes=tuple(map(str, range(10))),
         ),
         "cifar10": BuiltInTask(
             "workers.tasks.cifar10:Cifar10",
             Samples(2_000, 1_000),
             Samples(10_000, 5_000),
             out_of_distribution=_PHOTOGRAPHS,
+            splits_anew=True,
+            classes=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
         ),
         "speech_commands": BuiltInTask(
             "workers.tasks.speech_commands:SpeechCommands",
@@ -60,11 +74,24 @@ BUILT_IN_TASKS: Registry[BuiltInTask] = Registry(
             Samples(2_000),
             "librosa",
             _RECORDINGS,
+            splits_anew=True,
         ),
         "linear_factorization": BuiltInTask(
-            "workers.tasks.linear_factorization:LinearFactorization", Samples(), Samples(), has_probabilities=False
+            "workers.tasks.linear_factorization:LinearFactorization",
+            Samples(),
+            Samples(),
+            has_probabilities=False,
+            splits_anew=True,
         ),
-        "rcv1": BuiltInTask("workers.tasks.rcv1:Rcv1", Samples(2_000, 1_000), Samples(8_000), "sklearn", _DOCUMENTS),
+        "rcv1": BuiltInTask(
+            "workers.tasks.rcv1:Rcv1",
+            Samples(2_000, 1_000),
+            Samples(8_000),
+            "sklearn",
+            _DOCUMENTS,
+            splits_anew=True,
+            classes=tuple(map(str, range(103))),
+        ),
     },
 )
 

@@ -6,18 +6,26 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
 from search_spaces import TrialConfig
-from workers.tasks import Splits, Task
+from workers.tasks import Division, Splits, Task
 
 
 class Tumours(Task):
     """Malignant (1) or benign (0), by a perceptron whose depth a study may search."""
 
     def load(self, device: torch.device) -> Splits:
+        return self.split(device, Division(seed=0))  # fixed: every worker must see the same splits
+
+    def split(self, device: torch.device, division: Division) -> Splits:
+        """For studies with `repeats_vary` or `folds`, which give each repeat a division of its own."""
         x, y = load_breast_cancer(return_X_y=True)
-        malignant = 1.0 - y
-        # A fixed random_state: every worker must see the same splits.
-        x, test_x, y, test_y = train_test_split(x, malignant, test_size=0.2, stratify=malignant, random_state=0)
-        train_x, val_x, train_y, val_y = train_test_split(x, y, test_size=0.25, stratify=y, random_state=0)
+        y = 1.0 - y
+        if division.fold is None:
+            x, test_x, y, test_y = train_test_split(x, y, test_size=0.2, stratify=y, random_state=0)
+        else:
+            rest, tested = division.fold.cut(y.astype(int))
+            x, test_x, y, test_y = x[rest], x[tested], y[rest], y[tested]
+        seed = (division.seed or 0) % 2**32  # numpy takes no larger one here
+        train_x, val_x, train_y, val_y = train_test_split(x, y, test_size=0.25, stratify=y, random_state=seed)
         mean, deviation = train_x.mean(axis=0), train_x.std(axis=0)  # of the training split alone
 
         def tensors(x, y):

@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 from search_spaces.optuna.given import GIVEN
 from search_spaces.optuna.seen import SeeingSampler, changed, seen
 
-ORDINAL = "ordinal"  # the attribute of a trial with its run's place in the study, from 0
+ORDINAL = "ordinal"  # the attribute of a trial with its run's place among those of the search, from 0
 
 
 class OrderedSampler(SeeingSampler):

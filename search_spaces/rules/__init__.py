@@ -9,12 +9,14 @@ from search_spaces.rules import (
     alternatives,
     conditions,
     confirmation,
+    correlations,
     evaluation,
     parameters,
     ranges,
     rates,
     reachability,
     strategies,
+    varying,
 )
 from search_spaces.shape import StudyShape
 
@@ -33,8 +35,9 @@ def grid_is_finite_and_bounded(definition: StudyShape) -> Iterator[Problem]:
 
 # A later stage relies on what the earlier ones have checked.
 STAGES = (
-    (*ranges.RULES, *parameters.RULES, *conditions.RULES, *strategies.RULES, *confirmation.RULES, *evaluation.RULES),
-    (*reachability.RULES, *alternatives.RULES, *rates.RULES),
+    (*ranges.RULES, *parameters.RULES, *conditions.RULES, *strategies.RULES),
+    (*confirmation.RULES, *evaluation.RULES, *varying.RULES),
+    (*reachability.RULES, *alternatives.RULES, *rates.RULES, *correlations.RULES),
     (grid_is_finite_and_bounded, strategies.race_has_a_trial_for_every_variant, *confirmation.OF_VARIANTS),
 )
 

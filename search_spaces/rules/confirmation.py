@@ -32,6 +32,19 @@ def first_round_fits(definition: StudyShape) -> Iterator[Problem]:
         yield Problem.at("confirmation.most_repeats", rule)
 
 
+def confirmation_suits_the_folds(definition: StudyShape) -> Iterator[Problem]:
+    """Further seeds meet the same folds again, and looks count every seed as a new one."""
+    folds, confirmation = definition.folds, definition.confirmation
+    if folds is None or confirmation is None:
+        return
+    if confirmation.is_decided:
+        rule = "must be fixed with folds: seeds beyond them meet the same test samples again, which a look cannot count"
+        yield Problem.at("confirmation.until", f'{rule}, got "decided"')
+    if confirmation.repeats % folds:
+        rule = f"must be a multiple of folds ({folds}), so that every fold tests equally often"
+        yield Problem.at("confirmation.repeats", f"{rule}, got {confirmation.repeats}")
+
+
 def preferred_variant_exists(definition: StudyShape) -> Iterator[Problem]:
     confirmation = definition.confirmation
     if confirmation is None or confirmation.prefer == CHEAPEST:
@@ -45,5 +58,10 @@ def preferred_variant_exists(definition: StudyShape) -> Iterator[Problem]:
         yield Problem.at("confirmation.prefer", rule)
 
 
-RULES = (confirmation_needs_one_objective, fixed_confirmation_decides_nothing, first_round_fits)
+RULES = (
+    confirmation_needs_one_objective,
+    fixed_confirmation_decides_nothing,
+    first_round_fits,
+    confirmation_suits_the_folds,
+)
 OF_VARIANTS = (preferred_variant_exists,)  # they rely on a search space that obeys its rules

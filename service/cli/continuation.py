@@ -3,23 +3,42 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from search_spaces import InvalidDefinition, parse_definition
 from service.api.models import StudyDetail
 from service.client import Client, Refused
 
 CONFLICT = 409
 
 
-def unfinished(client: Client, definition: Mapping[str, Any]) -> StudyDetail | None:
+def unfinished(client: Client, definition: Mapping[str, Any], *, names_search: bool = True) -> StudyDetail | None:
     """Return the newest unfinished study with this definition, whatever number its name ends in.
 
-    `definition` is complete, as StudyDefinition serialises it.
+    `definition` is complete, as StudyDefinition serialises it. An earlier release left unsaid what a later one
+    completes, and its studies are read as free searches. So where the user does not name the search, a study without
+    an equal is one that would be this definition if it were submitted today.
     """
-    for study in client.studies():
-        if study.state in ("running", "paused") and _is_numbered(study.name, definition["name"]):
-            detail = client.study(study.name)
-            if {**detail.definition, "name": definition["name"]} == dict(definition):
-                return detail
-    return None
+    named = [
+        client.study(study.name)
+        for study in client.studies()
+        if study.state in ("running", "paused") and _is_numbered(study.name, definition["name"])
+    ]
+    equal = (each for each in named if {**each.definition, "name": definition["name"]} == dict(definition))
+    found = next(equal, None)
+    if found is None and not names_search:
+        found = next((each for each in named if _submitted_today(each.definition, definition)), None)
+    return found
+
+
+def _submitted_today(stored: Mapping[str, Any], definition: Mapping[str, Any]) -> bool:
+    """Whether a stored free search would be this definition without its word on the search."""
+    if stored["search"] != "free":
+        return False
+    unsaid = {field: value for field, value in stored.items() if field != "search"}
+    try:
+        completed = parse_definition({**unsaid, "name": definition["name"]})
+    except InvalidDefinition:  # of a rule that is younger than the study
+        return False
+    return completed.model_dump(mode="json") == dict(definition)
 
 
 def submit_under_free_name(client: Client, definition: Mapping[str, Any]) -> str:

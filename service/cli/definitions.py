@@ -1,13 +1,18 @@
 """Study definitions from files, presets and `--set key=value`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from search_spaces import UnknownPreset, load_preset
+from search_spaces.part import Part, by_name
+from search_spaces.pruners import PRUNERS
+from search_spaces.samplers import SAMPLERS
 from search_spaces.yaml_text import NotYaml, read_yaml
 from service.cli.exit_codes import ExitCode, Failure
 
+CHOSEN: Mapping[str, Mapping[str, type[Part]]] = {"sampler": by_name(SAMPLERS), "pruner": by_name(PRUNERS)}
 LARGEST_FILE = 1 << 20  # bytes; the controller has the same limit
 
 
@@ -21,9 +26,12 @@ def definition_of(
     """
     if (file is None) == (preset is None):
         raise Failure("give either a file or --preset: `pernodedrop presets` lists them", ExitCode.WRONG)
-    definition = read_file(file) if file is not None else preset_of(str(preset))
+    written = read_file(file) if file is not None else preset_of(str(preset))
+    definition = deepcopy(written)
     for override in overrides:
         apply(definition, override)
+    for field in CHOSEN:
+        _drop_former_options(definition, written, field)
     return definition if name is None else {**definition, "name": name}
 
 
@@ -77,6 +85,17 @@ def apply(definition: dict[str, Any], override: str) -> None:
         place[keys[-1]] = value
     else:
         raise _no_way(path)
+
+
+def _drop_former_options(definition: dict[str, Any], written: Mapping[str, Any], field: str) -> None:
+    """Where overrides name another sampler or pruner, take the former's options away that it does not know."""
+    former, chosen = written.get(field), definition.get(field)
+    if not isinstance(former, dict) or not isinstance(chosen, dict) or former.get("name") == chosen.get("name"):
+        return
+    part = CHOSEN[field].get(str(chosen.get("name")))
+    for option, value in former.items():
+        if part is not None and option not in part.model_fields and chosen.get(option) == value:
+            del chosen[option]
 
 
 def _step(place: Any, key: str, path: str) -> Any:

@@ -85,7 +85,7 @@ def run(  # noqa: PLR0917 (options, given by name)
     settings = _settings(home)
     with _stoppable():
         try:
-            raise typer.Exit(_search(settings, definition, workers, threads))
+            raise typer.Exit(_search(settings, definition, "search" in given, workers, threads))
         except KeyboardInterrupt:
             say("interrupted: the same command continues the study")
             raise typer.Exit(ExitCode.INTERRUPTED) from None
@@ -132,12 +132,12 @@ def serve(  # noqa: PLR0917 (options, given by name)
             say("stopped; the same command continues")
 
 
-def _search(settings: Settings, definition: dict[str, Any], workers: int, threads: int) -> ExitCode:
+def _search(settings: Settings, definition: dict[str, Any], names_search: bool, workers: int, threads: int) -> ExitCode:
     console = console_here()
     say("starting Postgres, controller, dashboard and workers ...")
     with Stack(settings, workers=workers, threads=threads, say=say) as stack, stack.client() as client:
         say(f"controller {stack.url}, dashboard {stack.dashboard_url}, {workers} workers, logs in {stack.logs}")
-        name = _study(client, definition)
+        name = _study(client, definition, names_search=names_search)
         _tell_of_others(client, name)
         study = follow(console, client, name, stack.check)
         show_results(console, client, study)
@@ -147,9 +147,9 @@ def _search(settings: Settings, definition: dict[str, Any], workers: int, thread
     return outcome(study)
 
 
-def _study(client: Client, definition: dict[str, Any]) -> str:
+def _study(client: Client, definition: dict[str, Any], *, names_search: bool) -> str:
     """Return the name of the study to follow: an unfinished one of this definition, else a new one."""
-    left = unfinished(client, definition)
+    left = unfinished(client, definition, names_search=names_search)
     if left is None:
         name = submit_under_free_name(client, definition)
         say(f"submitted {name}: {client.study(name).budget.trials} runs")
@@ -157,6 +157,8 @@ def _study(client: Client, definition: dict[str, Any]) -> str:
     if left.state == "paused":
         client.change(left.name, "resume")
     say(f"continuing {left.name}: {left.budget.finished} of {left.budget.trials} runs were finished before")
+    if left.definition["search"] != definition["search"]:
+        say(f"its search is {left.definition['search']}, as it began; a new study would have a {definition['search']}")
     return left.name
 
 

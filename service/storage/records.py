@@ -136,6 +136,7 @@ class Lease:
     run_id: int
     study_id: int
     ordinal: int  # the run's place in its study, from 0
+    place: int  # among the runs of its search, from 0: a study that was extended has a confirmation's runs in between
     token: int
     attempts: int
     trial_id: int | None  # the Optuna trial of an earlier holder

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from search_spaces import load_preset, parse_definition
 from service.cli import main
 from service.cli.continuation import submit_under_free_name, unfinished
 from service.client import Client, Refused
@@ -124,6 +125,24 @@ def test_an_unfinished_study_of_the_same_definition_is_found(command: Command, c
     assert submit_under_free_name(client, definition) == "quickstart-3"
     with pytest.raises(Refused, match="name"):
         submit_under_free_name(client, {**definition, "name": "Not A Name"})
+
+
+def test_a_study_of_an_earlier_release_is_continued_where_the_file_does_not_name_its_search(client: Client) -> None:
+    today = parse_definition(load_preset("quickstart") | {"name": "earlier"}).model_dump(mode="json")
+    assert today["search"] == "race"
+    client.submit({**today, "search": "free"})  # as the study of an earlier release is read
+    assert unfinished(client, today) is None
+    found = unfinished(client, today, names_search=False)
+    assert found is not None
+    assert (found.name, found.definition["search"]) == ("earlier", "free")
+    assert unfinished(client, {**today, "repeats": 2}, names_search=False) is None
+    assert submit_under_free_name(client, today) == "earlier-2"
+    equal = unfinished(client, today, names_search=False)  # an equal one comes first
+    assert equal is not None
+    assert equal.name == "earlier-2"
+    client.change("earlier-2", "stop")
+    fair = {**today, "search": "fair"}
+    assert unfinished(client, fair, names_search=False) is None
 
 
 @pytest.mark.usefixtures("no_environment")

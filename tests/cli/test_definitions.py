@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from search_spaces import load_preset, preset_names
+from search_spaces import load_preset, parse_definition, preset_names
 from service.cli.definitions import LARGEST_FILE, apply, definition_of
 from service.cli.exit_codes import ExitCode, Failure
 
@@ -92,3 +92,35 @@ def test_a_missing_file_an_unknown_preset_and_no_source_are_wrong_usage(tmp_path
         with pytest.raises(Failure, match=message) as caught:
             definition_of(file, preset)
         assert caught.value.code is ExitCode.WRONG
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["pruner.name=none"], {"name": "none"}),
+        (["pruner.name=none", "pruner.n_warmup_epochs=9"], {"name": "none", "n_warmup_epochs": 9}),  # refused later
+        (["pruner.n_warmup_epochs=9", "pruner.name=none"], {"name": "none", "n_warmup_epochs": 9}),
+        (["pruner.name=median"], {"name": "median", "n_startup_trials": 3, "n_warmup_epochs": 2}),
+        (["pruner.name=medain"], {"name": "medain", "n_startup_trials": 3, "n_warmup_epochs": 2}),
+        (["pruner.min_epochs=4", "pruner.name=hyperband"], {"name": "hyperband", "min_epochs": 4}),
+        (["pruner={name: none}"], {"name": "none"}),
+    ],
+)
+def test_another_pruner_comes_without_the_options_of_the_former(
+    tmp_path: Path, overrides: list[str], expected: dict[str, Any]
+) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text("name: mine\npruner: {name: median, n_startup_trials: 3, n_warmup_epochs: 2}\n")
+    assert definition_of(file, None, overrides)["pruner"] == expected
+
+
+def test_another_sampler_keeps_what_every_sampler_has(tmp_path: Path) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text("name: mine\nsampler: {name: tpe, n_startup_trials: 5, group: false, seed: 3, lag: 4}\n")
+    changed = definition_of(file, None, ["sampler.name=random"])
+    assert changed["sampler"] == {"name": "random", "seed": 3, "lag": 4}
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_may_have_no_pruner(name: str) -> None:
+    assert parse_definition(definition_of(None, name, ["pruner.name=none"])).pruner.name == "none"

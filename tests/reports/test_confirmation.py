@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from service.reports.found.comparison import compare
 from service.reports.found.confirmed import Confirmation, Confirmed, confirmation_of
 from service.reports.found.results import Results
 from service.reports.words.conclusion import conclusion
+from service.reports.words.varying import spoken_of
 from service.reports.words.winner import names, verdict_of
 from service.storage.records import CurvePoint, TrialRecord
 from service.storage.states import RunState, Stage, StudyState
@@ -167,3 +169,28 @@ def test_the_page_shows_the_confirmation() -> None:
     assert "Simultaneous 95% interval" in text
     assert "the best 1 configuration of each variant, 5 fresh seeds" in text
     assert "Difference to the first" not in Page(html_report(Results(study_of(), [], {}))).text
+
+
+@pytest.mark.parametrize(
+    ("varied", "said", "measured"),
+    [
+        ({}, [], "Measured on the test split"),
+        ({"repeats_vary": ["seed", "split"]}, ["judged by the same test split"], "Measured on the test split"),
+        ({"folds": 5}, ["Each seed tests on one of 5 folds of the data, so"], "Measured on the fold that"),
+        (
+            {"folds": 5, "repeats_vary": ["seed", "split"]},
+            ["draws its validation split anew from the rest, so the intervals"],
+            "the search has used the same data",
+        ),
+    ],
+)
+def test_the_intervals_say_what_data_they_speak_of(varied: dict[str, Any], said: list[str], measured: str) -> None:
+    found = results_of(CLEAR)
+    definition = study_of(confirmation={"repeats": 5}, **varied).definition
+    found = replace(found, study=replace(found.study, definition=definition))
+    assert measured in verdict_of(found, confirmed(found))[-1]
+    spoken = spoken_of(definition)
+    assert len(spoken) == len(said)
+    for part, sentence in zip(said, spoken, strict=True):
+        assert part in sentence
+        assert sentence.partition(";")[0] in html_report(found)

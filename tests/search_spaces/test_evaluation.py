@@ -99,3 +99,29 @@ def test_a_wrong_one_is_refused_in_one_line(refused: dict[str, object], message:
 def test_the_worker_judges_the_names_of_an_own_task() -> None:
     definition = own({"x": real(0, 1)}, confirmation={}, evaluation={"out_of_distribution": ["whatever_it_has"]})
     assert parse_definition(definition).evaluation is not None
+
+
+@pytest.mark.parametrize(
+    ("task", "held_out", "message"),
+    [
+        ("cifar10", "catt dog", "names 'catt', which is no class of cifar10: did you mean cat?"),
+        ("digits", "8 ten", "names 'ten', which is no class of digits: it has 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"),
+        (
+            "digits",
+            "0 1 2 3 4 5 6 7 8",
+            "must leave at least 2 classes of digits to learn, got 9 of 10: hold out fewer",
+        ),
+        ("digits", True, 'must name classes, such as "8 9", got True'),
+        ("rcv1", "CCAT", "names 'CCAT', which is no class of rcv1: it has 0, 1, 2, ..., 102"),
+    ],
+)
+def test_classes_that_no_task_can_hold_out_are_refused_at_once(task: str, held_out: object, message: str) -> None:
+    with pytest.raises(InvalidDefinition) as refused:
+        study(task={"name": task, "options": {"held_out": held_out}})
+    assert str(refused.value) == f"task.options.held_out {message}"
+
+
+def test_words_and_numbers_that_a_task_may_have_are_taken() -> None:
+    study(task={"name": "speech_commands", "options": {"held_out": "bed"}})  # of another folder than the published one
+    study(task={"name": "digits", "options": {"held_out": 8}})
+    study(task={"name": "cifar10", "options": {"held_out": "cat, 9"}})

@@ -1,11 +1,16 @@
 """Drop rates that a regularizer cannot have are refused with the definition, and no others."""
 
+from itertools import product
+
 import pytest
 from torch import nn
 
 from pernodedrop import regularize
+from pernodedrop.names import LAWS
+from pernodedrop.processes import checked_share
 from search_spaces import InvalidDefinition
 from search_spaces.parameters import RATES
+from search_spaces.rules.correlations import correlation_refusal
 from tests.search_spaces.studies import categorical, real, study
 
 TRIED = (0.0, 1e-6, 0.3, 0.5, 0.5000001, 0.83, 0.834, 0.9, 0.999)
@@ -87,3 +92,68 @@ def test_a_correlation_that_never_meets_a_fixed_mask_is_taken() -> None:
     correlation = real(0.0, 1.0, when={"mask_mode": "dynamic"})
     study(task=RECURRENT, search_space={**MODES, "time_correlation": correlation})
     study(task=RECURRENT, search_space={**MODES, "time_correlation": categorical(0, 1)})  # fresh masks, or shared ones
+
+
+@pytest.mark.parametrize("law", ["bernoulli", "gaussian", "partial_gaussian"])
+def test_the_bound_of_a_correlation_is_the_one_of_the_layers(law: str) -> None:
+    for correlation, rate in product(
+        (-1.0, -0.999, -2 / 3, -0.25, -1e-3, 0.0, 0.5), (0.0, 0.1, 0.2, 0.4, 0.5, 0.6, 0.9)
+    ):
+        try:
+            checked_share(correlation, LAWS[law].of(rate, 0.5))
+            fits = True
+        except ValueError:
+            fits = False
+        assert (correlation_refusal(correlation, law, rate) is None) == fits, (correlation, rate)
+
+
+NOISE = {"regularizer": "pernodedrop"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (
+            {"search_space": {"drop_rate": real(0.1, 0.5)}, "fixed": {**NOISE, "time_correlation": -0.5}},
+            'fixed.time_correlation must be at least -0.1111 for stir_type "bernoulli" at drop_rate 0.1, got -0.5: '
+            'raise it, take stir_type "gaussian", which has any above -1, or search it for other drop rates',
+        ),
+        (
+            {
+                "search_space": {
+                    "drop_rate": real(0.0, 0.8, step=0.2),
+                    "time_correlation": categorical(-0.25, -0.3, 0),
+                },
+                "fixed": NOISE,
+            },
+            'search_space.time_correlation.choices[1] must be at least -0.25 for stir_type "bernoulli" at drop_rate '
+            '0.8, got -0.3: raise it, take stir_type "gaussian", which has any above -1, or search it for other drop '
+            "rates",
+        ),
+        (
+            {
+                "search_space": {"time_correlation": real(-1, 0.5)},
+                "fixed": {**NOISE, "stir_type": "gaussian"},
+            },
+            'search_space.time_correlation.low must be above -1 for stir_type "gaussian" at drop_rate 0.5, got -1.0: '
+            "raise it or search it for other drop rates",
+        ),
+    ],
+)
+def test_a_correlation_that_its_law_cannot_have_is_refused(changes: dict[str, object], line: str) -> None:
+    with pytest.raises(InvalidDefinition) as refused:
+        study(task=RECURRENT, **changes)
+    assert str(refused.value) == line
+
+
+def test_a_correlation_under_a_condition_is_judged_there_alone() -> None:
+    noise = {"regularizer": categorical("dropout", "pernodedrop"), "stir_type": categorical("bernoulli", "gaussian")}
+    negative = real(-0.9, 0.5, when={"stir_type": "gaussian", "regularizer": "pernodedrop"})
+    study(task=RECURRENT, search_space={**noise, "drop_rate": real(0.1, 0.5), "time_correlation": negative})
+    rates = {
+        "rate": real(0.1, 0.9, parameter="drop_rate", when={"regularizer": "dropout"}),
+        "even": real(0.4, 0.6, parameter="drop_rate", when={"regularizer": "pernodedrop"}),
+    }
+    study(task=RECURRENT, search_space={**noise, **rates, "time_correlation": real(-0.6, 0.5)})
+    with pytest.raises(InvalidDefinition, match=r"at least -0\.6667 for stir_type \"bernoulli\" at drop_rate 0\.4"):
+        study(task=RECURRENT, search_space={**noise, **rates, "time_correlation": real(-0.7, 0.5)})

@@ -72,7 +72,7 @@ def test_a_stop_does_not_wait_for_a_claim_in_progress_and_its_holder_hears_of_it
         assert studies.set_state(db, "s", "stopped").state is StudyState.STOPPED
     assert counts(db, "s") == {"cancelled": 2, "running": 1}
     study = studies.get(db, "s")
-    place = (run.run_id, run.study_id, run.ordinal, run.token)
+    place = (run.run_id, run.study_id, run.ordinal, run.place, run.token)
     lease = Lease(*place, 1, None, None, run.claim, study.definition, study.optuna_study_id)
     assert holding.renew(db, lease, 60) is StudyState.STOPPED
     holding.finish(db, lease, RunState.CANCELLED, reason="study stopped", tell=nothing)

@@ -4,11 +4,12 @@ import os
 import signal
 import time
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from search_spaces import TrialConfig
-from workers.tasks import Splits, Task
+from workers.tasks import Division, Splits, Task
 from workers.trial.family import ancestors
 
 
@@ -103,3 +104,20 @@ class Wordy(Line):
 
     def metrics(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         return {"a" * int(self.spec.options["letters"]): torch.tensor(1.0)}
+
+
+class Divided(Line):
+    """A line through noisy points, whose splits are drawn anew."""
+
+    def load(self, device: torch.device) -> Splits:
+        return self.split(device, Division(seed=0))
+
+    def split(self, device: torch.device, division: Division) -> Splits:
+        x = torch.linspace(-1, 1, 32, device=device).unsqueeze(1)
+        y = 2 * x + torch.sin(40 * x)
+        rest, tested = np.arange(32), np.arange(0)
+        if division.fold is not None:
+            rest, tested = division.fold.cut(np.zeros(32, int))
+        rest = np.random.default_rng(division.seed).permutation(rest)
+        train, val = rest[8:], rest[:8]
+        return Splits(x[train], y[train], x[val], y[val], x[tested], y[tested])

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from search_spaces import StudyDefinition, TrialConfig, parse_definition
+from search_spaces.budget import Budget
 from service.storage.database.database import Database
 from service.storage.fleet import workers
 from service.storage.records import Lease
 from service.storage.runs import claiming, holding
-from service.storage.states import RunState
-from service.storage.studies import studies, trials
+from service.storage.states import RunState, Stage
+from service.storage.studies import extension, studies, trials
 from tests.search_spaces.studies import categorical, raw, real
 from workers.runs.assignment import Ended
 from workers.runs.search_trial import SearchTrial
@@ -77,6 +78,9 @@ class Fleet:
         self._random.shuffle(self._idle)
         for worker in list(self._idle):
             lease = claiming.claim(self._db, worker, 60)
+            while lease is not None and lease.stage is Stage.CONFIRMATION:
+                holding.finish(self._db, lease, RunState.COMPLETE, tell=lambda: None)
+                lease = claiming.claim(self._db, worker, 60)
             if lease is None:
                 return
             self._idle.remove(worker)
@@ -141,3 +145,18 @@ def test_a_worker_that_waits_for_the_lag_is_seen_as_such(db: Database) -> None:
     assert {one.id: one.state for one in workers.alive(db)} == {waiting: "held up"} | dict.fromkeys(busy, "busy")
     studies.set_state(db, "held", "stopped")
     assert {one.id: one.state for one in workers.alive(db)}[waiting] == "idle"
+
+
+def test_a_search_goes_on_after_a_confirmation_as_if_there_had_been_none(db: Database) -> None:
+    tpe = SAMPLERS[0]
+    studies.create(db, definition("whole", tpe, search="free"))
+    Fleet(db, 2, 1).work()
+    begun = definition("begun", tpe, search="free", confirmation={"repeats": 2})
+    studies.create(db, begun.model_copy(update={"budget": Budget(trials=8)}))
+    Fleet(db, 3, 2).work()
+    assert sum(studies.get(db, "begun").confirmation.values()) == 2
+    extension.extend(db, "begun", 4)
+    Fleet(db, 3, 3).work()
+    whole, found = table(db, "whole"), [row for row in table(db, "begun") if row[0] is not None]
+    assert len(whole) == 12
+    assert found == whole

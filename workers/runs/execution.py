@@ -141,6 +141,8 @@ class Execution:
                     repeats=len(self._assignment.seeds),
                     first_seed=self._assignment.seeds.start,
                     tested_by=self._assignment.tested_by,
+                    splits_anew=self._lease.definition.splits_anew,
+                    folds=self._lease.definition.folds,
                     evaluation=self._assignment.evaluation,
                     data_folder=self._data_folder,
                     run_id=self._lease.run_id,

@@ -34,7 +34,7 @@ class SearchTrial:
         """
         self._db, self._lease, self._definition = db, lease, lease.definition
         definition = lease.definition
-        sampler = build_sampler(definition, _sampler_seed(definition, lease.ordinal))
+        sampler = build_sampler(definition, _sampler_seed(definition, lease.place))
         self._study = optuna_trials.load_study(db, lease.optuna_study_id, sampler, build_pruner(definition))
         self._trial_id = asking.ask(db, self._study, lease, self._given, again=again)
         self._decided: frozenset[int] = frozenset()  # steps that an earlier holder has shown the pruner
@@ -44,7 +44,7 @@ class SearchTrial:
         self.evaluation = definition.evaluation  # a task that cannot be examined fails now, not after the search
 
     def _given(self) -> Mapping[str, Any] | None:
-        return given_params(self._study, self._definition, self._lease.ordinal)
+        return given_params(self._study, self._definition, self._lease.place)
 
     @cached_property
     def _trial(self) -> Trial:
@@ -111,6 +111,6 @@ class SearchTrial:
                 optuna_trials.fail(self._db, self._trial_id, reason)
 
 
-def _sampler_seed(definition: StudyShape, ordinal: int) -> int:
+def _sampler_seed(definition: StudyShape, place: int) -> int:
     """The run's seed, equal on every worker: with one for all runs, workers would repeat each other's suggestions."""
-    return int(np.random.SeedSequence((definition.search_seed, ordinal)).generate_state(1)[0])
+    return int(np.random.SeedSequence((definition.search_seed, place)).generate_state(1)[0])

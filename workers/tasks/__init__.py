@@ -7,9 +7,12 @@ from workers.tasks.registry import load_task
 from workers.tasks.seams import Inputs, Seams
 from workers.tasks.sparse_linear import SparseLinear
 from workers.tasks.sparse_rows import SparseRows
+from workers.tasks.splitting import Division, Fold
 
 __all__ = [
     "DataUnavailable",
+    "Division",
+    "Fold",
     "InputSet",
     "Inputs",
     "InvalidOptions",

@@ -12,9 +12,11 @@ from torch import Tensor, nn
 
 from pernodedrop.objectives import Outputs
 from search_spaces import TaskSpec, TrialConfig
+from workers.tasks.errors import InvalidOptions
 from workers.tasks.metrics import single_label
 from workers.tasks.out_of_distribution import InputSet
 from workers.tasks.seams import Inputs, Seams
+from workers.tasks.splitting import Division
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Task(abc.ABC):
     """
 
     augmentations: ClassVar[tuple[str, ...]] = ()
+    division: Division | None = None  # of the repeat that this object is for, where repeats differ in it
 
     def __init__(self, spec: TaskSpec, data_folder: Path) -> None:
         self.spec = spec
@@ -54,6 +57,19 @@ class Task(abc.ABC):
 
         The same spec must give the same splits in every worker: draw from generators with a fixed seed.
         """
+
+    def split(self, device: torch.device, division: Division) -> Splits:
+        """The data on `device` as one repeat has them, called in place of `load`; by default a task cannot say.
+
+        Studies with `repeats_vary: [seed, split]` give a `division.seed`: draw the validation split by it, out of all
+        that is not tested, and leave the test split as it is. Studies with `folds` give a `division.fold`: the test
+        split is what `division.fold.cut` says, and training and validation are of the rest. Compute again what follows
+        from the training split, such as means. Every division has a task object of its own.
+
+        Raises:
+            ValueError: the task cannot divide its data in that way; the message is one line with the remedy.
+        """
+        raise InvalidOptions(_cannot_split(self.spec))
 
     @abc.abstractmethod
     def build(self, config: TrialConfig) -> nn.Module:
@@ -142,8 +158,18 @@ class Task(abc.ABC):
     def splits(self, device: torch.device) -> Splits:
         """The data on `device`, loaded at the first call and kept."""
         if device not in self._splits:
-            self._splits[device] = self.load(device)
+            self._splits[device] = self.load(device) if self.division is None else self._divided(device, self.division)
         return self._splits[device]
+
+    def _divided(self, device: torch.device, division: Division) -> Splits:
+        found = self.split(device, division)
+        if division.fold is not None and (found.test_x is None or found.test_y is None):
+            raise InvalidOptions(f"split of task {self.spec.name} must give test_x and test_y, those of division.fold")
+        return found
+
+
+def _cannot_split(spec: TaskSpec) -> str:
+    return f"task {spec.name} cannot split its data anew: define its method split, or leave out repeats_vary and folds"
 
 
 def _needs(spec: TaskSpec, wish: str, method: str) -> str:

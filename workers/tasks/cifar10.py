@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from pernodedrop.installation import need
+from search_spaces import BUILT_IN_TASKS
 from workers.tasks.archives import Archive
 from workers.tasks.corruptions import CORRUPTIONS
 from workers.tasks.downloads import provide
@@ -33,7 +34,7 @@ class Cifar10(ImageTask):
 
     SHAPE = (3, 32, 32)
     CLASSES = 10
-    NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+    NAMES = BUILT_IN_TASKS["cifar10"].classes
     CORRUPTIONS = tuple(CORRUPTIONS)
 
     def read(self) -> tuple[LabelledImages, LabelledImages]:

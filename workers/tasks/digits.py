@@ -1,5 +1,7 @@
 """digits: the 1,797 handwritten digits of scikit-learn, 8 x 8 grey images; needs no download."""
 
+from functools import lru_cache
+
 import numpy as np
 from sklearn.datasets import load_digits
 
@@ -26,12 +28,11 @@ class Digits(ImageTask):
 
     def read(self) -> tuple[LabelledImages, LabelledImages]:
         digits = all_digits()
-        pixels, labels = digits.pixels, digits.labels
-        order = stratified_order(labels, TEST_SEED)
-        test, pool = order[:TEST_SIZE], order[TEST_SIZE:]
-        return LabelledImages(pixels[pool], labels[pool]), LabelledImages(pixels[test], labels[test])
+        order = stratified_order(digits.labels, TEST_SEED)
+        return digits.at(order[TEST_SIZE:]), digits.at(order[:TEST_SIZE])
 
 
+@lru_cache(maxsize=1)
 def all_digits() -> LabelledImages:
     """The 1,797 images (N, 1, 8, 8) with shades from 0 to 16."""
     images, labels = load_digits(return_X_y=True)

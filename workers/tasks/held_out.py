@@ -1,18 +1,15 @@
 """Classes that leave training, validation and test, so that a model can be asked about them as strangers."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces import TaskSpec
+from search_spaces.evaluation import HELD_OUT
+from search_spaces.held_out import count_refusal, held_out_refusal, names_in, place_of
 from workers.tasks.errors import InvalidOptions
-
-OPTION = "held_out"
-LEAST_CLASSES = 2
 
 
 @dataclass(frozen=True)
@@ -42,13 +39,12 @@ def held_out_names(spec: TaskSpec) -> tuple[str, ...]:
     Raises:
         InvalidOptions: the option is no text, or has no name.
     """
-    if OPTION not in spec.options:
+    if HELD_OUT not in spec.options:
         return ()
-    value = spec.options[OPTION]
-    names = re.split(r"[\s,]+", str(value).strip(" ,"))
-    if isinstance(value, bool | float) or names == [""]:
-        raise InvalidOptions(f'task.options.held_out must name classes, such as "8 9", got {value!r}')
-    return tuple(dict.fromkeys(names))
+    names = names_in(spec.options[HELD_OUT])
+    if not names:
+        raise _refused(held_out_refusal(spec.options[HELD_OUT], spec.name, ()))
+    return names
 
 
 def held_out_option(spec: TaskSpec, classes: Sequence[str]) -> HeldOut:
@@ -57,7 +53,12 @@ def held_out_option(spec: TaskSpec, classes: Sequence[str]) -> HeldOut:
     Raises:
         InvalidOptions: the option is no text, names no class, or leaves fewer than two.
     """
-    return held_out_of(spec, sorted({_number(spec, name, classes) for name in held_out_names(spec)}), len(classes))
+    if HELD_OUT not in spec.options:
+        return HeldOut((), len(classes))
+    if (broken := held_out_refusal(spec.options[HELD_OUT], spec.name, classes)) is not None:
+        raise _refused(broken)
+    places = (place_of(name, classes) for name in held_out_names(spec))
+    return HeldOut(tuple(sorted({place for place in places if place is not None})), len(classes))
 
 
 def held_out_of(spec: TaskSpec, numbers: Sequence[int], classes: int) -> HeldOut:
@@ -66,19 +67,10 @@ def held_out_of(spec: TaskSpec, numbers: Sequence[int], classes: int) -> HeldOut
     Raises:
         InvalidOptions: fewer than two remain.
     """
-    if numbers and classes - len(numbers) < LEAST_CLASSES:
-        raise InvalidOptions(
-            f"task.options.held_out must leave at least {LEAST_CLASSES} classes of {spec.name} to learn, "
-            f"got {len(numbers)} of {classes}: hold out fewer"
-        )
+    if (broken := count_refusal(len(numbers), spec.name, classes)) is not None:
+        raise _refused(broken)
     return HeldOut(tuple(numbers), classes)
 
 
-def _number(spec: TaskSpec, name: str, classes: Sequence[str]) -> int:
-    if name in classes:
-        return classes.index(name)
-    if name.isdecimal() and int(name) < len(classes):
-        return int(name)
-    close = get_close_matches(name, classes, n=1)
-    remedy = f"did you mean {close[0]}?" if close else f"it has {', '.join(classes)}"
-    raise InvalidOptions(f"task.options.held_out names {name!r}, which is no class of {spec.name}: {remedy}")
+def _refused(broken: str | None) -> InvalidOptions:
+    return InvalidOptions(f"task.options.{HELD_OUT} {broken}")

@@ -18,7 +18,7 @@ from workers.tasks.corruptions import LEVELS, Pixels, corrupted
 from workers.tasks.held_out import HeldOut, held_out_names, held_out_option
 from workers.tasks.options import check_options
 from workers.tasks.out_of_distribution import InputSet, Levels, Sets, semantic, sets_of
-from workers.tasks.splitting import Labels, Partition
+from workers.tasks.splitting import Division, Indices, Labels, Partition
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,22 @@ class LabelledImages:
     pixels: Pixels
     labels: Labels
 
+    def at(self, indices: Indices) -> "LabelledImages":
+        """Those at the indices."""
+        return LabelledImages(self.pixels[indices], self.labels[indices])
+
+    def with_those(self, others: "LabelledImages") -> "LabelledImages":
+        """These and then the others."""
+        return LabelledImages(
+            np.concatenate([self.pixels, others.pixels]), np.concatenate([self.labels, others.labels])
+        )
+
     def without(self, held_out: HeldOut) -> "LabelledImages":
         """The images of the other classes, which are numbered anew."""
         if not held_out.classes:
             return self
-        left = ~held_out.has(self.labels)
-        return LabelledImages(self.pixels[left], held_out.renumbered(self.labels[left]))
+        left = self.at(np.flatnonzero(~held_out.has(self.labels)))
+        return LabelledImages(left.pixels, held_out.renumbered(left.labels))
 
 
 @dataclass(frozen=True)
@@ -82,10 +92,22 @@ class ImageTask(Task):
 
     def load(self, device: torch.device) -> Splits:
         """Split, and standardize each channel by the training split's mean and deviation."""
+        return self._splits_of(*self.read(), self._partition, device)
+
+    def split(self, device: torch.device, division: Division) -> Splits:
+        """As `load`, with another partition of what is not tested; a fold is of all images together."""
         pool, test = self.read()
+        if division.fold is not None:
+            images = pool.with_those(test)
+            pool, test = (images.at(indices) for indices in division.fold.cut(images.labels))
+        return self._splits_of(pool, test, self._partition.drawn_by(division.seed), device)
+
+    def _splits_of(
+        self, pool: LabelledImages, test: LabelledImages, partition: Partition, device: torch.device
+    ) -> Splits:
         held_out = test.pixels[self._held_out.has(test.labels)]
         pool, test = pool.without(self._held_out), test.without(self._held_out)
-        train, val = self._partition.indices(pool.labels)
+        train, val = partition.indices(pool.labels)
         self._unseen = unseen = Unseen(test, held_out, *channel_statistics(pool.pixels[train]))
 
         def images(pixels: Pixels) -> Tensor:

@@ -16,6 +16,7 @@ from workers.tasks.base import Splits, Task
 from workers.tasks.errors import InvalidOptions
 from workers.tasks.options import check_options, name_option, number_option, whole_option
 from workers.tasks.seams import Inputs
+from workers.tasks.splitting import Division
 
 LARGEST_SIDE = 4096
 TRAIN, TEST = 100, 500  # samples
@@ -51,9 +52,20 @@ class LinearFactorization(Task):
 
     def load(self, device: torch.device) -> Splits:
         """Inputs (N, columns) and targets (N, rows); the test split does not depend on the sizes of the others."""
-        sizes = (self.spec.train_size or TRAIN, self._val_size, TEST)
+        return self._splits_of(device)
+
+    def split(self, device: torch.device, division: Division) -> Splits:
+        """As `load`, with training and validation samples that another seed draws from the same law."""
+        seed = division.by_seed_alone
+        return self._splits_of(device, *(() if seed is None else (seed,)))
+
+    def _splits_of(self, device: torch.device, *drawn_by: int) -> Splits:
         matrix = self._matrix()
-        pairs = [self._drawn(matrix, size, number) for number, size in enumerate(sizes, start=1)]
+        pairs = [
+            self._drawn(matrix, self.spec.train_size or TRAIN, 1, *drawn_by),
+            self._drawn(matrix, self._val_size, 2, *drawn_by),
+            self._drawn(matrix, TEST, 3),
+        ]
         tensors = [torch.from_numpy(part).to(device, torch.float32) for pair in pairs for part in pair]
         return Splits(*tensors)
 
@@ -113,9 +125,9 @@ class LinearFactorization(Task):
         return matrix
 
     def _drawn(
-        self, matrix: NDArray[np.float64], size: int, number: int
+        self, matrix: NDArray[np.float64], size: int, number: int, *drawn_by: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        inputs, noise = (np.random.default_rng([self._seed, number, part]) for part in range(2))
+        inputs, noise = (np.random.default_rng([self._seed, number, part, *drawn_by]) for part in range(2))
         places = np.arange(self._columns)
         correlations = self._correlation ** np.abs(places[:, None] - places)
         x = inputs.standard_normal((size, self._columns)) @ np.linalg.cholesky(correlations).T

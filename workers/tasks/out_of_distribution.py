@@ -8,8 +8,8 @@ from typing import Literal, overload
 from torch import Tensor
 
 from search_spaces import TaskSpec
+from search_spaces.evaluation import HELD_OUT
 from workers.tasks.errors import DataUnavailable, InvalidOptions
-from workers.tasks.held_out import OPTION
 from workers.tasks.seams import Inputs
 
 
@@ -64,7 +64,7 @@ def sets_of(spec: TaskSpec, name: str, offered: Sets) -> Sequence[InputSet]:
         close = get_close_matches(name, offered, n=1)
         remedy = f"did you mean {close[0]}?" if close else f"it has {', '.join(offered)}"
         raise ValueError(f"task {spec.name} has no inputs out of distribution named {name!r}: {remedy}")
-    if name == OPTION and OPTION not in spec.options:
+    if name == HELD_OUT and HELD_OUT not in spec.options:
         raise InvalidOptions(
             f"the inputs held_out of task {spec.name} need task.options.held_out: "
             "name there the classes that the training shall leave out"
@@ -80,4 +80,4 @@ def semantic(x: Inputs, what: str) -> list[InputSet]:
     """
     if not len(x):
         raise DataUnavailable(f"no test sample is of the held-out {what}: hold out others")
-    return [InputSet(OPTION, "semantic", 0, x, None)]
+    return [InputSet(HELD_OUT, "semantic", 0, x, None)]

@@ -19,7 +19,7 @@ from workers.tasks.metrics import multi_label
 from workers.tasks.options import check_options
 from workers.tasks.out_of_distribution import InputSet, Levels, semantic, sets_of
 from workers.tasks.sparse_rows import SparseRows
-from workers.tasks.splitting import Partition
+from workers.tasks.splitting import Division, Partition
 
 CHOSEN = 25  # topics
 DROPPED = (0.1, 0.25, 0.5, 0.75, 0.9)  # the share of the words, by level
@@ -46,6 +46,12 @@ class Rcv1(Task):
 
     def load(self, device: torch.device) -> Splits:
         """Sparse documents (N, 47236) and their topics (N, 25); splits stratified by the most frequent topic."""
+        return self._splits_of(self._partition, device)
+
+    def split(self, device: torch.device, division: Division) -> Splits:
+        return self._splits_of(self._partition.drawn_by(division.by_seed_alone), device)
+
+    def _splits_of(self, partition: Partition, device: torch.device) -> Splits:
         pool, test = read_documents(self.data_folder)
         topics = most_frequent_topics(pool)
         held_out = held_out_topics(self.spec, pool, topics)
@@ -55,7 +61,7 @@ class Rcv1(Task):
             pool, test = pool.chosen(~also), test.chosen(~strange)
             topics = np.delete(topics, held_out)
         targets = _targets(pool, topics)
-        train, val = self._partition.indices(first_topic(targets))
+        train, val = partition.indices(first_topic(targets))
 
         def y(values: Targets) -> Tensor:
             return torch.from_numpy(values).to(device)

@@ -11,26 +11,34 @@ from search_spaces import BUILT_IN_TASKS, TaskSpec
 from search_spaces.task_modules import TaskModules
 from workers.tasks.base import Task
 from workers.tasks.errors import UnknownTask
+from workers.tasks.splitting import Division
 
 KEPT = 2  # tasks whose data stay loaded: studies take turns on a worker, memory is finite
 
 
-def load_task(spec: TaskSpec, data_folder: Path) -> Task:
+def load_task(spec: TaskSpec, data_folder: Path, division: Division | None = None) -> Task:
     """Return the task of a built-in name or of an own class "package.module:Class".
 
-    The task of an equal spec is the one returned before, with its data loaded.
+    The task of an equal spec is the one returned before, with its data loaded. Every division of its data has a task
+    object of its own, so that nothing that was computed from one training split meets another.
 
     Raises:
         UnknownTask: no such name, module or class, its module is not allowed here, or the class is no usable Task.
         InvalidOptions: the task refuses its options.
         MissingPackage: the library that reads its data is not installed.
     """
-    return _task(spec.model_dump_json(), data_folder)
+    return _task(spec.model_dump_json(), data_folder, division)
 
 
 @lru_cache(maxsize=KEPT)
-def _task(spec_json: str, data_folder: Path) -> Task:
-    spec = TaskSpec.model_validate_json(spec_json)
+def _task(spec_json: str, data_folder: Path, division: Division | None) -> Task:
+    task = _made(TaskSpec.model_validate_json(spec_json), data_folder)
+    if division is not None:
+        task.division = division
+    return task
+
+
+def _made(spec: TaskSpec, data_folder: Path) -> Task:
     if not spec.is_built_in:
         refusal = TaskModules.from_environment(os.environ).refusal(spec.name)
         if refusal is not None:

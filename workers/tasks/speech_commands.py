@@ -17,9 +17,9 @@ from workers.tasks.errors import DataUnavailable
 from workers.tasks.held_out import HeldOut, held_out_names, held_out_option
 from workers.tasks.options import check_options, whole_option
 from workers.tasks.out_of_distribution import InputSet, Levels, semantic, sets_of
-from workers.tasks.recordings import Recording, Sides, find_recordings, sides
+from workers.tasks.recordings import VALIDATION_LIST, Recording, Sides, find_recordings, sides
 from workers.tasks.spectrograms import BANDS, FRAMES, Spectrograms, spectrograms
-from workers.tasks.splitting import Indices, Labels, first_stratified
+from workers.tasks.splitting import Division, Indices, Labels, first_stratified
 
 FOLDER = "mini_speech_commands"
 WORDS = ("down", "go", "left", "no", "right", "stop", "up", "yes")  # of the published archive
@@ -45,7 +45,7 @@ class SpeechCommands(Task):
         check_options(spec, ("backbone", "val_size", "split_seed", "held_out"))
         self._backbone = backbone_option(spec, BACKBONES)
         self._val_size = whole_option(spec, "val_size", default=None, least=1)
-        self._split_seed = whole_option(spec, "split_seed", default=0, least=0)
+        self._usual_seed = whole_option(spec, "split_seed", default=0, least=0)
         held_out_names(spec)  # refuses what names nothing, before the data are fetched
 
     def load(self, device: torch.device) -> Splits:
@@ -67,6 +67,16 @@ class SpeechCommands(Task):
 
         test = self._sides.test
         return Splits(x(train), y(train), x(val), y(val), x(test), y(test))
+
+    def split(self, device: torch.device, division: Division) -> Splits:
+        """As `load`, with other speakers who validate.
+
+        Raises:
+            DataUnavailable: a list says who validates.
+        """
+        if division.by_seed_alone is not None and (listed := self._folder / VALIDATION_LIST).exists():
+            raise DataUnavailable(f"{listed} says who validates: remove it, or leave out repeats_vary")
+        return self.load(device)
 
     def out_of_distribution(self, name: str, device: torch.device) -> Sequence[InputSet]:
         """held_out: the test clips of the held-out words; white_noise: those of the others with noise in the wave."""
@@ -90,6 +100,11 @@ class SpeechCommands(Task):
 
     def build(self, config: TrialConfig) -> nn.Module:
         return build_backbone(self._backbone, (1, BANDS, FRAMES), self._held_out.left, config, tokens=Frames)
+
+    @property
+    def _split_seed(self) -> int:
+        drawn = None if self.division is None else self.division.by_seed_alone
+        return self._usual_seed if drawn is None else drawn
 
     @property
     def _folder(self) -> Path:

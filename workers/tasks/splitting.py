@@ -1,6 +1,6 @@
 """Seeded, stratified, nested splits: a larger subset contains every smaller one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,47 @@ def first_stratified(labels: NDArray[np.integer], size: int | None, seed: int, n
 
 
 @dataclass(frozen=True)
+class Fold:
+    """One of `of` equal parts of all samples, which is tested; the same `seed` cuts the same parts."""
+
+    number: int  # from 0
+    of: int
+    seed: int  # in [0, 2**63)
+
+    def cut(self, labels: NDArray[np.integer]) -> tuple[Indices, Indices]:
+        """Indices of the rest and of the fold, of labels (N,); each fold has every label in proportion.
+
+        For targets that are no classes give `np.zeros(N, int)`.
+
+        Raises:
+            InvalidOptions: there are fewer samples than folds.
+        """
+        if len(labels) < self.of:
+            raise InvalidOptions(f"folds must be at most the {len(labels)} samples there are, got {self.of}")
+        parts = np.array_split(stratified_order(labels, self.seed), self.of)
+        return np.concatenate(parts[: self.number] + parts[self.number + 1 :]), parts[self.number]
+
+
+@dataclass(frozen=True)
+class Division:
+    """How the data of one repeat are divided, in a study whose repeats differ in that."""
+
+    seed: int | None = None  # in [0, 2**63), draws the validation split; None: it is the task's usual one
+    fold: Fold | None = None  # is tested; None: the test split is the task's own, the same for every repeat
+
+    @property
+    def by_seed_alone(self) -> int | None:
+        """The seed, for a task with a test split of its own.
+
+        Raises:
+            InvalidOptions: a fold is to be tested.
+        """
+        if self.fold is not None:
+            raise InvalidOptions("folds must be left out: the task has a test split of its own")
+        return self.seed
+
+
+@dataclass(frozen=True)
 class Partition:
     """The division of a pool of labelled samples into training and validation."""
 
@@ -58,6 +99,10 @@ class Partition:
             whole_option(spec, "val_size", default=None, least=1),
             whole_option(spec, "split_seed", default=0, least=0),
         )
+
+    def drawn_by(self, seed: int | None) -> "Partition":
+        """The partition of the same sizes that another seed draws; this one where there is none."""
+        return self if seed is None else replace(self, split_seed=seed)
 
     def indices(self, labels: NDArray[np.integer]) -> tuple[Indices, Indices]:
         """Training and validation indices into the pool; neither moves when the other's size changes.

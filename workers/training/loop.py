@@ -60,8 +60,8 @@ class Training:
     """
 
     def __init__(self, task: Task, config: TrialConfig, *, epochs: int, seed: int, device: torch.device) -> None:
-        self._task, self._config, self._epochs = task, config, epochs
-        self._device = device
+        self.task, self.device = task, device
+        self._config, self._epochs = config, epochs
         self._splits = task.splits(device)
         initial, order, noise, self._test_seed, self._examination_seed = streams(seed, 5)
         reset_peak_memory(device)
@@ -122,8 +122,8 @@ class Training:
         """
         x, y = self._splits.test_x, self._splits.test_y
         if x is None or y is None:
-            raise NoTestSplit(f"task {self._task.spec.name} has no test split: give its Splits test_x and test_y")
-        with Randomness(self._test_seed, self._device).active():
+            raise NoTestSplit(f"task {self.task.spec.name} has no test split: give its Splits test_x and test_y")
+        with Randomness(self._test_seed, self.device).active():
             return self._evaluation("test", x, y, f"the test after epoch {self._done}")
 
     @property
@@ -145,7 +145,7 @@ class Training:
 
     def check(self, examiner: Examiner) -> None:
         """Return if `examine` can do its work; raises ValueError as `Examiner.check`. Changes no later epoch."""
-        with Randomness(self._examination_seed, self._device).active(), unchanged(self.model):
+        with Randomness(self._examination_seed, self.device).active(), unchanged(self.model):
             examiner.check(self.model, self._splits.val_x[:2], self._splits.val_y[:2])
 
     def examine(
@@ -163,7 +163,7 @@ class Training:
             raise ValueError("no model was kept to be examined")
         epoch, state = self._best
         seed = named_stream(self._examination_seed, name)
-        with Randomness(seed, self._device).active(), unchanged(self.model), kept(self.model):
+        with Randomness(seed, self.device).active(), unchanged(self.model), kept(self.model):
             self.model.load_state_dict(state)
             self._steps.set_to(self._share_done(epoch))
             several = self._passes or mc_passes(self.model, passes)
@@ -207,7 +207,7 @@ class Training:
             self._snapshots.load(state["snapshots"], self._in_epoch * state["epoch"])
         if "best" in state:
             best = state["best"]["model"]
-            self._best = state["best"]["epoch"], {name: tensor.to(self._device) for name, tensor in best.items()}
+            self._best = state["best"]["epoch"], {name: tensor.to(self.device) for name, tensor in best.items()}
         self._done = state["epoch"]
 
     def _epoch(self, number: int) -> Epoch:
@@ -222,11 +222,11 @@ class Training:
         if self._curvature_meter.is_due(number, self._epochs):
             samples, vectors = self._config.curvature_samples, self._config.curvature_vectors
             metrics |= self._curvature_meter(self._share_done(number), samples=samples, vectors=vectors)
-        metrics |= peak_memory(self._device)
+        metrics |= peak_memory(self.device)
         return Epoch(number, metrics, perf_counter() - started)
 
     def _evaluation(self, split: str, x: Inputs, y: Tensor, when: str) -> dict[str, float]:
-        figures = evaluate(self._task, self.model, x, y, self._passes)
+        figures = evaluate(self.task, self.model, x, y, self._passes)
         if not math.isfinite(figures["loss"]):
             raise NonFiniteLoss(f"{split}_loss", figures["loss"], when, self._config.learning_rate)
         if self._snapshots is not None:

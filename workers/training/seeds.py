@@ -11,6 +11,16 @@ def repeat_seed(study_seed: int, repeat: int) -> int:
     return _number(np.random.SeedSequence(study_seed, spawn_key=(repeat,)))
 
 
+def split_seed(study_seed: int, repeat: int) -> int:
+    """The seed in [0, 2**63) of the validation split of repeat 0, 1, ..., which the trials of a study share."""
+    return named_stream(repeat_seed(study_seed, repeat), "split")
+
+
+def folds_seed(study_seed: int) -> int:
+    """The seed in [0, 2**63) by which a study's data are cut into folds."""
+    return named_stream(study_seed, "folds")
+
+
 def streams(seed: int, count: int) -> list[int]:
     """`count` independent seeds in [0, 2**63) that follow from one."""
     return [_number(child) for child in np.random.SeedSequence(seed).spawn(count)]

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 
-import torch
 from torch import Tensor
 
 from search_spaces import Evaluation
 from search_spaces.evaluation import MOST_OF_ONE, is_set_of
 from service.storage.records import Examination
-from workers.tasks import Inputs, InputSet, Task
+from workers.tasks import Inputs, InputSet
 from workers.training import Training
 from workers.training.examination import Examiner
 from workers.trial.examined import INPUTS, KINDS
@@ -23,25 +22,29 @@ class Examinations:
     `done` are those that were made so far, also by an earlier holder: a checkpoint has them, and none is repeated.
     """
 
-    def __init__(
-        self, order: Order, evaluation: Evaluation, task: Task, device: torch.device, done: Iterable[Examined]
-    ) -> None:
-        self._order, self._evaluation, self._task, self._device = order, evaluation, task, device
+    def __init__(self, order: Order, evaluation: Evaluation, training: Training, done: Iterable[Examined]) -> None:
+        self._order, self._evaluation = order, evaluation
         at_once = 2 * order.config.batch_size  # no more memory than a training step's, which has gradients besides
-        self._examiner = Examiner(task, evaluation.inputs, order.study_seed, at_once)
+        self._examiner = Examiner(training.task, evaluation.inputs, order.study_seed, at_once)
         self.done = list(done)
 
     def check(self, training: Training) -> None:
         """Return if the models of this training can be examined, which must be known before they are trained.
 
         Raises:
-            ValueError: the task's outputs are no probabilities, or it has not the sets that the study names.
+            ValueError: the task's outputs are no probabilities, it has not the sets that the study names, or every
+                repeat would be judged by other inputs.
             Whatever an own task raises.
         """
         training.check(self._examiner)
+        if self._order.splits_anew and not training.has_test:
+            raise ValueError(
+                "evaluation compares what models say of the same inputs, and every repeat has another validation "
+                "split: give the task a test split, or leave out repeats_vary"
+            )
         if not self._order.task.is_built_in:  # what a built-in one offers, the study's rules know
             for name in self._evaluation.out_of_distribution:
-                for _ in self._offered(name):
+                for _ in self._offered(training, name):
                     pass
 
     def of(self, repeat: int, training: Training) -> Iterator[Examining | Examined]:
@@ -57,13 +60,13 @@ class Examinations:
         split, x, y = training.judged
         yield split, "test", 0, x, y
         for name in self._evaluation.out_of_distribution:
-            for one in self._offered(name):
+            for one in self._offered(training, name):
                 yield one.name, one.kind, one.level, one.x, one.y
 
-    def _offered(self, name: str) -> Iterator[InputSet]:
+    def _offered(self, training: Training, name: str) -> Iterator[InputSet]:
         """The sets that the task has for this name, checked; a shift's levels are made one at a time."""
-        offered, known = self._task.out_of_distribution(name, self._device), set[str]()
-        where = f"out_of_distribution({name!r}) of task {self._task.spec.name}"
+        offered, known = training.task.out_of_distribution(name, training.device), set[str]()
+        where = f"out_of_distribution({name!r}) of task {training.task.spec.name}"
         if not 1 <= len(offered) <= MOST_OF_ONE:
             raise ValueError(f"{where} must give 1 to {MOST_OF_ONE} sets, got {len(offered)}")
         for one in offered:

@@ -20,13 +20,14 @@ _digests: WeakKeyDictionary[Task, dict[torch.device, str]] = WeakKeyDictionary()
 
 
 def fingerprint_of(order: Order, task: Task, device: torch.device) -> Fingerprint:
-    """The fingerprint of an order that is carried out with this task on this device."""
+    """The fingerprint of an order that is carried out with this task, its first repeat's, on this device."""
     seeds = (order.study_seed, order.first_seed, order.repeats)
     # Masksembles was once judged by one mask a sample: those figures must not be mixed with these.
     judged = ("by all masks",) if order.config.regularizer == "masksembles" else ()
     # Last, and only where it is asked for: a checkpoint of a study without it has the fingerprint that it always had.
     examined = () if order.evaluation is None else (order.evaluation,)
-    trained = repr((FORMAT, order.task, order.config, *seeds, order.tested_by, *judged, *examined))
+    divided = (("splits anew",) if order.splits_anew else ()) + (("folds", order.folds) if order.folds else ())
+    trained = repr((FORMAT, order.task, order.config, *seeds, order.tested_by, *judged, *examined, *divided))
     ordered = hashlib.sha256(trained.encode()).hexdigest()
     return Fingerprint(ordered, code_of(type(task)), lambda: _data_of(task, device))
 

@@ -156,10 +156,10 @@ def template(line: Connection, setup: Setup) -> NoReturn:
 
 def _prepare(order: Order, setup: Setup) -> None:
     """What every trial of the task does first, and what does not depend on its settings: the same each time."""
-    from workers.tasks import load_task
+    from workers.trial.dividing import task_of
 
     _seed(0)
-    task = load_task(order.task, order.data_folder)
+    task = task_of(order, 0)
     if setup.device == "cpu":
         task.splits(_device("cpu"))
 

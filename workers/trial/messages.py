@@ -27,6 +27,8 @@ class Order:
     repeats: int
     first_seed: int = 0  # of the study's seeds, for the first repeat
     tested_by: Objective | None = None  # test the model where this improves
+    splits_anew: bool = False  # every repeat has a validation split of its own
+    folds: int | None = None  # seed n of the study tests on fold n modulo so many
     evaluation: Evaluation | None = None  # examine the best model of each repeat; untested ones: see that one could
     data_folder: Path
     run_id: int = 0

@@ -4,13 +4,14 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from workers.tasks import Task, load_task
+from workers.tasks import Task
 from workers.training import Training
 from workers.training.curvature import FIGURES
 from workers.training.figures import check_names
 from workers.training.memory import PEAK
 from workers.training.seeds import repeat_seed
 from workers.trial.checkpoints import CheckpointStore
+from workers.trial.dividing import task_of
 from workers.trial.examining import Examinations
 from workers.trial.fingerprint import fingerprint_of
 from workers.trial.messages import EpochDone, Examined, Finished, Order, Report, Started, Stop, Stopped
@@ -34,18 +35,17 @@ def train(order: Order, device: "torch.device", stop_wanted: MessageBox) -> Iter
         UnusableFigure: an epoch's metrics have other names than the first one's.
         Whatever the task raises.
     """
-    task = load_task(order.task, order.data_folder)
-    store = _store(order, task, device)
+    store = _store(order, task_of(order, 0), device)
     saved_at = time.monotonic()
 
     def training_of(repeat: int) -> Training:
         seed = repeat_seed(order.study_seed, order.first_seed + repeat)
-        return Training(task, order.config, epochs=order.task.epochs, seed=seed, device=device)
+        return Training(task_of(order, repeat), order.config, epochs=order.task.epochs, seed=seed, device=device)
 
     begun = resumed(store, order, training_of) or Begun(0, [], [], training_of(0))
     first, history, training = begun.repeat, begun.history, begun.training
     tests = None if order.tested_by is None else Testing(order.tested_by, history, keeps=order.evaluation is not None)
-    exams = None if order.evaluation is None else Examinations(order, order.evaluation, task, device, begun.examined)
+    exams = None if order.evaluation is None else Examinations(order, order.evaluation, training, begun.examined)
     if exams is not None:
         exams.check(training)
     if tests is None:

@@ -8,6 +8,7 @@ from service.reports.found.results import Results
 from service.reports.markup import Html, element, join, table
 from service.reports.sections.decided import decided, survivor_charts
 from service.reports.sections.section import note, section, tag
+from service.reports.words.varying import spoken_of
 from service.reports.words.winner import undecided
 from service.reports.words.wording import DASH, decimal, listing, places_for, plural, settings
 from service.statistics import PairedDifference
@@ -27,6 +28,7 @@ def confirmation(results: Results) -> Html | None:
         _table(results, confirmed),
         *shown(confirmation_charts(results)),
         _how(confirmed),
+        *map(note, spoken_of(results.study.definition)),
     )
 
 

@@ -9,6 +9,7 @@ from service.reports.found.confirmed import Confirmation
 from service.reports.found.decided import has_decision, standing
 from service.reports.found.results import Results
 from service.reports.words.more_seeds import more_seeds
+from service.reports.words.varying import FOLDS_TESTED
 from service.reports.words.wording import decimal, listing, places_for, plural, setting, settings
 from service.statistics import Decision, Outcome, next_look
 from service.storage.records import StudyRecord, TrialRecord
@@ -32,10 +33,10 @@ def verdict_of(results: Results, confirmation: Confirmation) -> list[str]:
             outcome_of(results.study, confirmation),
             _figure(confirmation),
             _promise(results.study, confirmation.decision),
-            _measured(confirmation),
+            _measured(results, confirmation),
         ]
     remedy = more_seeds(results.study.name, confirmation)
-    return [_ahead(confirmation), *_certainty(confirmation), *remedy, _measured(confirmation)]
+    return [_ahead(confirmation), *_certainty(confirmation), *remedy, _measured(results, confirmation)]
 
 
 def so_far(study: StudyRecord, confirmations: Sequence[TrialRecord]) -> str | None:
@@ -232,7 +233,9 @@ def _asked(study: StudyRecord) -> AskedConfirmation:
     return study.definition.confirmation
 
 
-def _measured(confirmation: Confirmation) -> str:
+def _measured(results: Results, confirmation: Confirmation) -> str:
+    if confirmation.is_tested and results.study.definition.folds is not None:
+        return FOLDS_TESTED
     if confirmation.is_tested:
         return (
             "Measured on the test split, at the epoch that is best by validation; neither this split nor these "

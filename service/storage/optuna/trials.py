@@ -40,10 +40,10 @@ def create(
     run_id: int,
     fixed_params: Mapping[str, Any] | None = None,
     *,
-    ordinal: int | None = None,
+    place: int | None = None,
 ) -> int:
-    """Create a running trial that is marked with its run, in a search that has a lag also with the run's place, and
-    return its id.
+    """Create a running trial that is marked with its run, in a search that has a lag also with the run's place in
+    it, and return its id.
 
     `study.ask()` cannot mark a trial in the transaction that creates it, so a worker that died in between would
     leave a trial without a run that never ends; a template can.
@@ -57,7 +57,7 @@ def create(
         datetime_complete=None,
         params={},
         distributions={},
-        user_attrs={RUN: run_id} | ({} if ordinal is None else {ORDINAL: ordinal}),
+        user_attrs={RUN: run_id} | ({} if place is None else {ORDINAL: place}),
         system_attrs={"fixed_params": dict(fixed_params)} if fixed_params is not None else {},
         intermediate_values={},
     )

@@ -37,8 +37,8 @@ def ask(
             trial_id = statements.trial_of_run(connection, optuna_study_id, lease.run_id)
     if trial_id is None:
         params = given()
-        ordinal = None if lease.definition.sampler.lag is None else lease.ordinal
-        return under_lease(db, lease, lambda: trials.create(db, optuna_study_id, lease.run_id, params, ordinal=ordinal))
+        place = None if lease.definition.sampler.lag is None else lease.place
+        return under_lease(db, lease, lambda: trials.create(db, optuna_study_id, lease.run_id, params, place=place))
     trials.refresh(db, optuna_study_id)
     return trial_id
 

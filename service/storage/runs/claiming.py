@@ -16,14 +16,16 @@ from service.storage.runs.expressions import SPENT_S, WHOLE
 from service.storage.states import Stage
 
 STUDY = "(SELECT {} FROM fleet.studies WHERE id = runs.study_id)"
+_PLACE = """ordinal - (SELECT count(*)::int FROM fleet.runs c
+        WHERE c.study_id = runs.study_id AND c.stage = 'confirmation' AND c.ordinal < runs.ordinal)"""
 _LEASED = f"""
     UPDATE fleet.runs SET state = 'running', token = token + 1, claim = gen_random_uuid(), writes = 0,
         attempts = attempts + CASE WHEN worker_id = :worker THEN 0 ELSE 1 END,
         worker_id = :worker, lease_until = now() + make_interval(secs => :seconds), reason = NULL,
         spent_s = {SPENT_S}, leased_at = now(), started_at = coalesce(runs.started_at, now())
     FROM next WHERE runs.id = next.id AND {WHOLE}
-    RETURNING runs.id AS run_id, runs.study_id, ordinal, token, attempts, trial_id, trial_number, stage, params,
-        first_seed, runs.seeds, claim::text, next.first, {INCARNATION} AS incarnation,
+    RETURNING runs.id AS run_id, runs.study_id, ordinal, {_PLACE} AS place, token, attempts, trial_id, trial_number,
+        stage, params, first_seed, runs.seeds, claim::text, next.first, {INCARNATION} AS incarnation,
         {STUDY.format("definition::text")} AS definition, {STUDY.format("optuna_study_id")} AS optuna_study_id
 """
 
@@ -44,7 +46,7 @@ _ADOPT = sa.text(
 )
 
 # Where the search has a lag, a run begins when all below it have been asked for, and all below n - lag have ended. One
-# that another claim has locked still waits.
+# that another claim has locked still waits. Runs that are open have no confirmation's runs between them.
 _IN_ORDER = """
     (s.definition->'sampler'->>'lag' IS NULL OR s.stage <> 'search' OR NOT EXISTS (
         SELECT FROM fleet.runs o WHERE o.study_id = s.id AND o.state IN ('waiting', 'running') AND o.id < r.id
