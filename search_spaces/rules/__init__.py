@@ -1,6 +1,6 @@
 """The rules for a definition of the right shape."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from search_spaces.grids import size_refusal
@@ -9,6 +9,7 @@ from search_spaces.rules import (
     alternatives,
     conditions,
     evaluation,
+    known,
     parameters,
     ranges,
     rates,
@@ -16,6 +17,8 @@ from search_spaces.rules import (
     strategies,
 )
 from search_spaces.shape import StudyShape
+
+Rule = Callable[[StudyShape], Iterator[Problem]]
 
 
 def grid_is_finite_and_bounded(definition: StudyShape) -> Iterator[Problem]:
@@ -32,15 +35,17 @@ def grid_is_finite_and_bounded(definition: StudyShape) -> Iterator[Problem]:
 
 # A later stage relies on what the earlier ones have checked.
 STAGES = (
-    (*ranges.RULES, *parameters.RULES, *conditions.RULES, *strategies.RULES, *evaluation.RULES),
+    (*ranges.RULES, *parameters.RULES, *conditions.RULES, *strategies.RULES, *evaluation.RULES, *known.FIRST_RULES),
     (*reachability.RULES, *alternatives.RULES, *rates.RULES),
     (grid_is_finite_and_bounded, strategies.race_has_a_trial_for_every_variant),
 )
+# For the definition with what it leaves unsaid: a configuration may not have what a condition added there excludes.
+COMPLETED_STAGES = (known.RULES, known.LAST_RULES)
 
 
-def broken_rules(definition: StudyShape) -> list[Problem]:
+def broken_rules(definition: StudyShape, stages: Sequence[Sequence[Rule]] = STAGES) -> list[Problem]:
     """The problems of the first stage that has any, no more of them than are reported."""
-    for stage in STAGES:
+    for stage in stages:
         found = (problem for rule in stage for problem in rule(definition))
         problems = list(islice(found, MOST_PROBLEMS))
         if problems:

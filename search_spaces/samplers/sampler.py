@@ -35,6 +35,7 @@ class SamplerPart(Part):
     takes_several_objectives: ClassVar[bool]
     models: ClassVar[Models]
     visits_grid: ClassVar[bool] = False  # takes every combination in turn (`fixed_params`) instead of drawing
+    learns_from_others: ClassVar[bool] = False  # from trials that it did not draw, of an earlier study
     repeats_itself: ClassVar[bool] = False  # may draw a known configuration again, which `DistinctSampler` then avoids
 
     seed: Seed | None = Field(
