@@ -9,7 +9,7 @@ from typing import Any
 
 from search_spaces import StudyShape
 from service.storage.scores import Scores
-from service.storage.states import RunState, Stage, StudyState
+from service.storage.states import Origin, RunState, Stage, StudyState
 
 
 @lru_cache(maxsize=1024)  # more than the longest page
@@ -39,6 +39,7 @@ class TrialRecord:
     facts: Mapping[str, Any] = field(default_factory=dict)  # backend that ran, parameter count, device...
     stage: Stage = Stage.SEARCH
     place: int | None = None  # in the confirmation, from 0; it stays when the study is extended
+    origin: Origin = Origin.SAMPLER  # of its parameters
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class StudyRecord:
     dropped: int = 0  # cancelled runs that never had rows
     closing: str | None = None  # why no further run of the search began, where a limit or a stop ended it
     cancels: bool = False  # whether rows that wait are still to be cancelled: they are counted as cancelled
+    knows: int = 0  # trials of the study `definition.start_from`, which its sampler learns from
 
 
 @dataclass(frozen=True, slots=True)
