@@ -11,6 +11,7 @@ from service.api.models import (
     BudgetOut,
     CountsOut,
     CurvePointOut,
+    EarlierOut,
     LinksOut,
     ObjectiveOut,
     StudyDetail,
@@ -34,7 +35,11 @@ def study_out(study: StudyRecord, dashboard_url: str) -> StudyOut:
 def study_detail(study: StudyRecord, dashboard_url: str, winner: WinnerOut | None) -> StudyDetail:
     fields = _study_fields(study, dashboard_url)
     definition = study.definition.model_dump(mode="json")
-    return StudyDetail.model_validate({**fields, "definition": definition, "winner": winner})
+    earlier = study.definition.start_from
+    starts_from = None if earlier is None else EarlierOut(study=earlier, trials=study.knows)
+    return StudyDetail.model_validate(
+        {**fields, "definition": definition, "winner": winner, "starts_from": starts_from}
+    )
 
 
 def winner_out(confirmed: Confirmation, verdict: list[str]) -> WinnerOut:
@@ -108,6 +113,7 @@ def _trial_fields(trial: TrialRecord, definition: StudyShape) -> Mapping[str, An
         "stage": trial.stage,
         "place": trial.place,
         "state": trial.state,
+        "origin": trial.origin,
         "params": dict(trial.params),
         "variant": trial.variant,
         "values": trial.values,

@@ -1,6 +1,6 @@
 """Study definitions from files, presets and `--set key=value`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,25 @@ def definition_of(
     """
     if (file is None) == (preset is None):
         raise Failure("give either a file or --preset: `pernodedrop presets` lists them", ExitCode.WRONG)
-    definition = read_file(file) if file is not None else preset_of(str(preset))
+    return changed(read_file(file) if file is not None else preset_of(str(preset)), overrides, name)
+
+
+def copied(definition: Mapping[str, Any], overrides: Sequence[str], name: str | None) -> dict[str, Any]:
+    """Return the definition of a study of the service, to be submitted again under another name.
+
+    It says whatever the study does, also what its release did not say: one from before there were races is free.
+
+    Raises:
+        Failure: the copy has the study's own name, or an override has another form.
+    """
+    copy = changed(dict(definition), overrides, name)
+    if copy["name"] == definition["name"]:
+        raise Failure(f"give the copy of {definition['name']} a name of its own with --name", ExitCode.WRONG)
+    return copy
+
+
+def changed(definition: dict[str, Any], overrides: Sequence[str], name: str | None) -> dict[str, Any]:
+    """Return the definition with the overrides and the name, in place."""
     for override in overrides:
         apply(definition, override)
     return definition if name is None else {**definition, "name": name}
@@ -81,7 +99,9 @@ def apply(definition: dict[str, Any], override: str) -> None:
 
 def _step(place: Any, key: str, path: str) -> Any:
     if isinstance(place, dict):
-        return place.setdefault(key, {})
+        if place.get(key) is None:  # a stored definition has null for a part that it does not have
+            place[key] = {}
+        return place[key]
     if isinstance(place, list):
         return place[_index(place, key, path)]
     raise _no_way(path)

@@ -80,7 +80,7 @@ def _asked(results: Results) -> Html:
         (
             ("Task", ", ".join(task)),
             ("Objective", "; ".join(f"{o.direction} {o.metric}" for o in definition.objectives)),
-            ("Sampler", _sampler(definition)),
+            ("Sampler", _sampler(definition) + _knowing(results)),
             *((("Trials dealt by", definition.search),) if definition.is_race else ()),
             ("Pruner", definition.pruner.name),
             ("Seeds", _seeds(definition)),
@@ -95,6 +95,12 @@ def _sampler(definition: StudyShape) -> str:
     lag = definition.sampler.lag
     ordered = "" if lag is None else f", lag {lag}"
     return f"{definition.sampler.name}, seed {definition.search_seed}{ordered}"
+
+
+def _knowing(results: Results) -> str:
+    study = results.study
+    earlier = study.definition.start_from
+    return "" if earlier is None else f"; it knew the {plural(study.knows, 'trial')} of study {earlier}"
 
 
 def _seeds(definition: StudyShape) -> str:
