@@ -21,11 +21,11 @@ def test_a_configuration_is_enqueued(command: Command, client: Client) -> None:
     assert command("enqueue", "mine", "--set", "drop_rate=0.99", "--outside")[0] == 0
     assert [trial.origin for trial in client.trials("mine", limit=4).trials] == ["given", "given", "outside", "sampler"]
     for arguments, exit_code, message in (
-        (("--set", "drop_rat=0.5"), 1, "params.drop_rat is no dimension of the search space: did you mean drop_rate?"),
+        (("--set", "drop_rat=0.5"), 2, "params.drop_rat is no dimension of the search space: did you mean drop_rate?"),
         (("--set", "drop_rate"), 2, "--set takes parameter=value such as drop_rate=0.5, got 'drop_rate'"),
         (("--set", "units=1", "--set", "units=2"), 2, "--set units is given twice"),
         (("--set", "units=[1"), 2, "--set units: '[1' is no YAML value"),
-        (("--set", "units=[1]"), 1, "body.params.units must be text, a number, true or false, got a list"),
+        (("--set", "units=[1]"), 2, "body.params.units: must be text, a number, true or false"),
     ):
         code, said, told = command("enqueue", "mine", *arguments)
         assert (code, said) == (exit_code, ""), arguments
