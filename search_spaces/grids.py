@@ -70,13 +70,13 @@ class Grid(Sequence[Params]):
         number = bisect_right(self._ends, position)
         return self._boxes[number].point(position - (self._ends[number] - self._boxes[number].size))
 
-    def index_of(self, point: Mapping[str, Value]) -> int | None:
-        """The place of the combination, None where the grid does not have it."""
+    def index_of(self, point: Mapping[str, Value]) -> int:
+        """The place of the combination; raises ValueError where the grid does not have it."""
         for box, end in zip(self._boxes, self._ends, strict=True):
             place = box.index_of(point)
             if place is not None:
                 return end - box.size + place
-        return None
+        raise ValueError(f"the grid has no combination {dict(point)}")
 
 
 def size_refusal(space: Space, fixed: Values) -> str | None:

@@ -26,8 +26,7 @@ def fixed_params(definition: StudyShape, ordinal: int) -> Params | None:
     lap, position = divmod(ordinal - sum(outside[:ordinal]), len(points))
     order = np.random.default_rng((definition.search_seed, lap)).permutation(len(points))
     if lap == 0 and definition.start_with:
-        known = (points.index_of(given_by(definition, each)) for each in definition.start_with if not each.outside)
-        first = [index for index in known if index is not None]
+        first = [points.index_of(given_by(definition, each)) for each in definition.start_with if not each.outside]
         order = np.concatenate((np.array(first, order.dtype), order[~np.isin(order, first)]))
     return points[int(order[position])]
 
@@ -46,6 +45,8 @@ def given_by(definition: StudyShape, known: Known) -> dict[str, Any]:
 
 def is_whole(definition: StudyShape, given: Given) -> bool:
     """Whether nothing is left to draw of a run that is given these parameters."""
+    if outside_of(given) is not None:
+        return True
     asked: set[str] = set()
 
     def answer(parameter: str, dimension: Dimension) -> Value | None:
@@ -53,7 +54,7 @@ def is_whole(definition: StudyShape, given: Given) -> bool:
         return given.get(parameter)
 
     resolved(definition, answer)
-    return outside_of(given) is not None or asked <= given.keys()
+    return asked <= given.keys()
 
 
 def _own(dimension: Dimension, value: Value | None) -> Value | None:

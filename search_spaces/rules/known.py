@@ -19,8 +19,9 @@ MARK = "or mark the configuration as outside of it (outside: true)"
 
 def problems_of(definition: StudyShape, known: Known, path: str) -> Iterator[Problem]:
     """What is wrong with the configuration in this study; `path` leads to its parameters."""
-    if not known.params:
-        yield Problem.at(path, "must give at least one parameter, got none")
+    fixed = definition.fixed
+    if all(name in fixed and same(value, fixed[name]) for name, value in known.params.items()):
+        yield Problem.at(path, "must give at least one parameter that the study does not fix, got none")
     yield from (_outside if known.outside else _inside)(definition, known, path)
 
 

@@ -35,7 +35,7 @@ def test_what_does_not_suit_is_refused_by_name(api: httpx.Client) -> None:
         ({"params": {**DROPOUT, "stir_type": "gaussian"}},
          'params.stir_type is searched only where regularizer is "pernodedrop", and it is "dropout": leave the '
          "parameter out"),
-        ({"params": {}}, "params must give at least one parameter, got none"),
+        ({"params": {}}, "params must give at least one parameter that the study does not fix, got none"),
         ({"params": {"drop_rate": 1.5}, "outside": True}, "params.drop_rate must be below 1, got 1.5"),
         ({"params": DROPOUT, "outsid": True}, "body.outsid: Extra inputs are not permitted"),
     ]  # fmt: skip

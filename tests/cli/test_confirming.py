@@ -45,6 +45,7 @@ def run(number: int | None, **changes: Any) -> TrialOut:
         "started_at": None,
         "finished_at": None,
         "facts": {},
+        "origin": "sampler",
     }
     return TrialOut(**given | changes)
 
@@ -68,6 +69,7 @@ def study(confirmation: CountsOut, state: str = "running", winner: WinnerOut | N
         winner=winner,
         links=LinksOut(self="", report="", dashboard=""),
         definition={},
+        starts_from=None,
     )
 
 

@@ -61,7 +61,9 @@ def outside(**params: Any) -> dict[str, Any]:
         ([{"stir_type": "gaussian"}], {},
          'start_with[0].stir_type is searched only where regularizer is "pernodedrop": give regularizer as well, or '
          "leave both out"),
-        ([{}], {}, "start_with[0] must give at least one parameter, got none"),
+        ([{}], {}, "start_with[0] must give at least one parameter that the study does not fix, got none"),
+        ([{"learning_rate": 0.01}], {},
+         "start_with[0] must give at least one parameter that the study does not fix, got none"),
         ([3], {}, "start_with[0] must be an object, got 3"),
         ([{"params": DROPOUT, "outsid": True}], {}, "start_with[0].outsid is no known field: did you mean outside?"),
         ([{"units": [32]}], {}, "start_with[0].params.units must be text, a number, true or false, got a list"),
