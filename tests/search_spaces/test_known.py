@@ -8,6 +8,8 @@ import pytest
 
 from search_spaces import InvalidDefinition, StudyDefinition, fixed_params, given_by, parse_definition, recorded_params
 from search_spaces.optuna import build_pruner, build_sampler, given_params, history_of, learnt_from, suggest
+from search_spaces.optuna.history import WithHistory
+from search_spaces.optuna.within import WithinVariant
 from search_spaces.race import contenders, next_variant
 from tests.search_spaces.studies import categorical, raw, real, whole
 
@@ -167,3 +169,22 @@ def test_a_sampler_that_knows_earlier_trials_searches_near_the_best_of_them(samp
     near = [abs(params["drop_rate"] - 0.2) for params in played(definition, history=records, trials=3)]
     assert max(near) < 0.2  # of 0.7 at most; without them the first two are drawn evenly
     assert played(definition, history=records, trials=3) != played(definition, trials=3)
+
+
+def test_the_sampler_of_a_variant_knows_the_earlier_trials_of_its_own_variant() -> None:
+    definition = study(search="race")
+    records: list[dict[str, Any]] = [
+        {"params": {"regularizer": name, "drop_rate": rate, "units": 32}, "values": [rate], "step": None}
+        for name, rates in (("dropout", (0.1, 0.2)), ("none", (0.3,)))
+        for rate in rates
+    ]
+    whole_study = optuna.create_study()
+    sampler = build_sampler(definition, 1, history_of(definition, records))
+    assert isinstance(sampler, WithHistory)
+    assert isinstance(sampler._base, WithinVariant)
+    whole_study.enqueue_trial({"regularizer": "dropout"})
+    trial = whole_study._storage.get_trial(whole_study.ask()._trial_id)
+    own, _ = sampler._base.view(*sampler.view(whole_study, trial))
+    known = [each for each in own.get_trials(deepcopy=False) if each.state.is_finished()]
+    assert [each.params for each in known] == [{"drop_rate": 0.1, "units": 32}, {"drop_rate": 0.2, "units": 32}]
+    assert [each.number for each in known] == [-3, -2]  # before all of its own
