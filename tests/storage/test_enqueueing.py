@@ -1,6 +1,5 @@
 """A configuration in the queue: which trial it becomes, what refuses it, and simultaneous events."""
 
-import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -18,7 +17,7 @@ from service.storage.runs import holding, known
 from service.storage.states import Origin, RunState
 from service.storage.studies import enqueueing, extension, studies, trials
 from tests.storage.conftest import make_definition
-from tests.storage.queueing import at_once, claimed, counts, ended, execute, nothing, noting
+from tests.storage.queueing import Waiting, at_once, claimed, counts, ended, execute, nothing, noting
 
 DROPOUT = {"regularizer": "dropout", "drop_rate": 0.5}
 
@@ -156,20 +155,20 @@ def test_simultaneous_calls_take_a_trial_each(db: Database, left: int, taken: li
     assert [each["drop_rate"] for each in given(db)] == taken
 
 
-def test_a_claim_under_way_keeps_its_run_and_the_call_takes_the_next(db: Database) -> None:
-    create(db, trials=2)
-    with db.engine.begin() as claim:
+def test_a_claim_under_way_keeps_its_run_and_the_call_takes_another(db: Database) -> None:
+    create(db, trials=3)
+    with db.engine.connect() as claim:
         claim.execute(sa.text("UPDATE fleet.runs SET state = 'running', token = 1 WHERE ordinal = 0"))
-        call = threading.Thread(target=lambda: enqueue(db))
-        call.start()
-        call.join(0.2)
-        assert call.is_alive()  # it waits to see whether the claim is committed
-    call.join(60)
-    assert given(db) == [None, DROPOUT]
+        enqueue(db, 0.1)
+        enqueue(db, 0.2)
+        waiting = Waiting(db)
+        waiting.call(lambda: enqueue(db, 0.3))  # for whether the claim is committed
+        claim.rollback()
+        waiting.join()
+    assert [each["drop_rate"] for each in given(db)] == [0.3, 0.1, 0.2]
     with db.engine.begin() as another:  # a claim does not wait for a call: it takes a later run
-        extension.extend(db, "s", 1)
-        another.execute(sa.text("SELECT FROM fleet.runs WHERE ordinal = 1 FOR UPDATE"))
-        assert claimed(db).ordinal == 2
+        another.execute(sa.text("SELECT FROM fleet.runs WHERE ordinal = 0 FOR UPDATE"))
+        assert claimed(db).ordinal == 1
 
 
 def test_the_audit_sees_other_parameters_than_were_given(db: Database) -> None:

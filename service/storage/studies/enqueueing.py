@@ -22,7 +22,9 @@ _LOCK = sa.text(
 )
 # A run that was handed back may be a trial already; one that was never claimed is none.
 _FREE = "study_id = :study AND stage = 'search' AND state = 'waiting' AND token = 0 AND given IS NULL"
-_NEXT = sa.text(f"SELECT id, ordinal FROM fleet.runs WHERE {_FREE} ORDER BY id LIMIT 1 FOR UPDATE")
+_NEXT = f"SELECT id, ordinal FROM fleet.runs WHERE {_FREE} ORDER BY id LIMIT 1 FOR UPDATE"
+_NOT_IN_HAND = sa.text(f"{_NEXT} SKIP LOCKED")
+_AFTER_ALL = sa.text(_NEXT)
 _ANY = sa.text(f"SELECT EXISTS (SELECT FROM fleet.runs WHERE {_FREE})")
 _SAME = sa.text(
     """
@@ -90,12 +92,12 @@ def _refuse_same(connection: sa.Connection, name: str, study_id: int, given: Giv
 
 
 def _next(connection: sa.Connection, study_id: int) -> sa.Row[Any] | None:
-    """Return the first free run, locked; a claim that holds it is waited for, and may have taken it by then."""
+    """Return the first free run, locked: the first that no claim has in hand, or where all are, one that it let go."""
     study = {"study": study_id}
-    while True:
-        run = connection.execute(_NEXT, study).one_or_none()
-        if run is not None or not connection.execute(_ANY, study).scalar_one():
-            return run
+    run = connection.execute(_NOT_IN_HAND, study).one_or_none()
+    while run is None and connection.execute(_ANY, study).scalar_one():
+        run = connection.execute(_AFTER_ALL, study).one_or_none()
+    return run
 
 
 def _remedy(name: str, row: sa.Row[Any]) -> str:
