@@ -46,7 +46,7 @@ def test_what_does_not_suit_is_refused_by_name(api: httpx.Client) -> None:
 
 def test_a_study_says_what_its_sampler_knew(api: httpx.Client, database: Database) -> None:
     tpe = {"name": "tpe"}
-    api.post("/v1/studies", json=definition_data("digits-0", trials=3))
+    api.post("/v1/studies", json=definition_data("digits-0", trials=2))
     late = definition_data(sampler=tpe, start_from="digits-0")
     waits = api.post("/v1/studies", json=late)
     assert (waits.status_code, waits.json()["message"]) == (
@@ -56,6 +56,6 @@ def test_a_study_says_what_its_sampler_knew(api: httpx.Client, database: Databas
     work(database, studies.get(database, "digits-0"))
     api.post("/v1/studies", json=late).raise_for_status()
     api.delete("/v1/studies/digits-0")
-    assert api.get("/v1/studies/digits-1").json()["starts_from"] == {"study": "digits-0", "trials": 3}
+    assert api.get("/v1/studies/digits-1").json()["starts_from"] == {"study": "digits-0", "trials": 2}
     gone = api.post("/v1/studies", json={**late, "name": "digits-2"}).json()
     assert gone["message"] == 'start_from must name a study of this service, got "digits-0": did you mean digits-1?'
