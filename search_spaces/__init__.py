@@ -10,13 +10,14 @@ from search_spaces.definition import StudyDefinition
 from search_spaces.dimensions import CategoricalDimension, Dimension, FloatDimension, IntDimension
 from search_spaces.evaluation import Evaluation
 from search_spaces.grids import Grid
+from search_spaces.known import Known
 from search_spaces.named_scales import SCALES, named_scale
 from search_spaces.objective import Objective
 from search_spaces.parameters import ACTIVATIONS
 from search_spaces.parsing import parse_definition
 from search_spaces.presets import UnknownPreset, load_preset, preset_names
 from search_spaces.problems import InvalidDefinition, Problem
-from search_spaces.resolution import fixed_params, recorded_params
+from search_spaces.resolution import fixed_params, given_by, recorded_params
 from search_spaces.scale import InvalidScale, Scale, scaled
 from search_spaces.schema import definition_schema
 from search_spaces.shape import StudyShape
@@ -38,6 +39,7 @@ __all__ = [
     "IntDimension",
     "InvalidDefinition",
     "InvalidScale",
+    "Known",
     "Objective",
     "Precision",
     "Problem",
@@ -50,6 +52,7 @@ __all__ = [
     "UnknownPreset",
     "definition_schema",
     "fixed_params",
+    "given_by",
     "load_preset",
     "named_scale",
     "parse_definition",

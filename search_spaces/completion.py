@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from search_spaces.conditions import all_needs
 from search_spaces.definition import StudyDefinition
 from search_spaces.dimensions import CategoricalDimension, Dimension
+from search_spaces.known import Known
 from search_spaces.parameters import OPTIONS, RATES
 from search_spaces.race import contenders
+from search_spaces.resolution import given_by
 
 
 def completed(definition: StudyDefinition) -> StudyDefinition:
@@ -23,6 +25,17 @@ def completed(definition: StudyDefinition) -> StudyDefinition:
     # Outside of a race, a sampler that does not learn from conditional dimensions would draw these at random.
     kept = definition if search == "free" and definition.sampler.models != "all" else conditional
     return kept.model_copy(update={"search": search})
+
+
+def with_exact_starts(definition: StudyDefinition) -> StudyDefinition:
+    """The definition whose known configurations have what their trials are given: see `given_by`.
+
+    The rules have accepted them.
+    """
+    starts = tuple(
+        known if known.outside else Known(params=given_by(definition, known)) for known in definition.start_with
+    )
+    return definition.model_copy(update={"start_with": starts})
 
 
 def _search(definition: StudyDefinition) -> str:

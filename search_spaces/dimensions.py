@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 from functools import lru_cache
+from math import isclose
 from typing import Annotated, Any, Literal, overload
 
 from pydantic import BeforeValidator, Field
@@ -90,6 +91,27 @@ class CategoricalDimension(DimensionPart):
 
 
 Dimension = Annotated[FloatDimension | IntDimension | CategoricalDimension, Field(discriminator="type")]
+
+
+def matching(dimension: "FloatDimension | IntDimension | CategoricalDimension", value: Value) -> Value | None:
+    """The value as the dimension has it, or None where it has no such value.
+
+    1.0 is the choice or the whole number 1, and 0.30000000000000004 is the step 0.3; true is not 1.
+    """
+    if isinstance(dimension, CategoricalDimension):
+        same = (choice for choice in dimension.choices if choice == value and is_truth(choice) == is_truth(value))
+        return next(same, None)
+    if isinstance(value, str) or is_truth(value) or not dimension.low <= value <= dimension.high:
+        return None
+    if isinstance(dimension, IntDimension):
+        is_there = float(value).is_integer() and (int(value) - dimension.low) % dimension.step == 0
+        return int(value) if is_there else None
+    own = dimension.settled(float(value))
+    return own if isclose(own, value, rel_tol=1e-9, abs_tol=1e-12) else None
+
+
+def is_truth(value: Value) -> bool:
+    return isinstance(value, bool)
 
 
 @lru_cache(1024)

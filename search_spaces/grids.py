@@ -37,6 +37,17 @@ class Box:
             point[parameter] = axis[position]
         return point
 
+    def index_of(self, point: Mapping[str, Value]) -> int | None:
+        """The number of the combination, None where the box does not have it."""
+        if point.keys() != self.parents.keys() | self.axes.keys() or not self.parents.items() <= point.items():
+            return None
+        index = 0
+        for parameter, axis in self.axes.items():
+            if point[parameter] not in axis:
+                return None
+            index = index * len(axis) + axis.index(point[parameter])
+        return index
+
 
 class Grid(Sequence[Params]):
     """The combinations as parameters, counted and reached without enumerating them."""
@@ -58,6 +69,14 @@ class Grid(Sequence[Params]):
         position = range(len(self))[index]
         number = bisect_right(self._ends, position)
         return self._boxes[number].point(position - (self._ends[number] - self._boxes[number].size))
+
+    def index_of(self, point: Mapping[str, Value]) -> int:
+        """The place of the combination; raises ValueError where the grid does not have it."""
+        for box, end in zip(self._boxes, self._ends, strict=True):
+            place = box.index_of(point)
+            if place is not None:
+                return end - box.size + place
+        raise ValueError(f"the grid has no combination {dict(point)}")
 
 
 def size_refusal(space: Space, fixed: Values) -> str | None:

@@ -1,13 +1,14 @@
 """How a search deals its trials to its variants."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from math import ceil, inf
 
 from search_spaces.conditions import Space, in_order, own_needs
 from search_spaces.dimensions import Value
 from search_spaces.grids import Params, assignments, boxes
+from search_spaces.known import Given, outside_of
 from search_spaces.phases import PHASES
 from search_spaces.scalars import LARGEST
 from search_spaces.shape import StudyShape
@@ -66,18 +67,29 @@ def contenders(definition: StudyShape) -> list[Contender]:
 
 
 def next_variant(
-    search: str, entered: Sequence[Contender], standings: Mapping[str, Standing], *, ordinal: int, trials: int
+    search: str,
+    entered: Sequence[Contender],
+    standings: Mapping[str, Standing],
+    *,
+    ordinal: int,
+    trials: int,
+    known: Mapping[int, Given] | None = None,
 ) -> Contender:
     """The variant that the run of this number, from 0, of `trials` is for.
 
     At first every variant gets its equal share, whatever the results. Each later phase keeps a share of the variants,
     those with the best trials, and serves the one that has had the fewest. A variant whose configurations are all
     trained steps aside, as long as another has some left.
+
+    Runs whose configuration is `known`, by number, are of its variant, and count among the variant's trials. Where it
+    leaves the variant open, it is dealt as others are.
     """
     first, *later = PHASES[search]
     start = ceil(first[1] * trials)
     if ordinal < start or not later:
-        return _in_turn(entered, ordinal)
+        return _evenly(entered, ordinal, known) if known else _in_turn(entered, ordinal)
+    if known and ordinal in known:
+        entered = _suiting(entered, known[ordinal])
     share, end = later[0][0], float(start)
     for kept, part in later:
         share, end = kept, end + part * trials
@@ -89,6 +101,33 @@ def next_variant(
     open_ = [each for each in alive if standing[each.variant].tried < each.size]
     open_ = open_ or [each for each in ranked if standing[each.variant].tried < each.size] or alive
     return min(open_, key=lambda each: standing[each.variant].trials)
+
+
+def _evenly(entered: Sequence[Contender], ordinal: int, known: Mapping[int, Given]) -> Contender:
+    """The one that has had the fewest, among runs of which some are known; those outside of the space count nowhere."""
+    had = dict.fromkeys((each.variant for each in entered), 0)
+    number = 0
+    while True:
+        own = known.get(number)
+        if own is None or outside_of(own) is None:
+            suiting = entered if own is None else _suiting(entered, own)
+            left = [each for each in suiting if had[each.variant] < each.size] or suiting
+            chosen = min(left, key=lambda each: had[each.variant])
+            if number == ordinal:
+                return chosen
+            had[chosen.variant] += 1
+        number += 1
+
+
+def _suiting(entered: Sequence[Contender], own: Given) -> list[Contender]:
+    """The variants that the configuration may be of, each with the points that agree with it."""
+    telling = own.keys() & {name for each in entered for point in each.points for name in point}
+
+    def agrees(point: Params) -> bool:
+        return telling <= point.keys() and all(own.get(name, value) == value for name, value in point.items())
+
+    agreeing = [replace(each, points=list(filter(agrees, each.points))) for each in entered]
+    return [each for each in agreeing if each.points]
 
 
 def _in_turn(entered: Sequence[Contender], ordinal: int) -> Contender:

@@ -11,6 +11,7 @@ from search_spaces.confirmation import Confirmation
 from search_spaces.dimensions import MOST_DIMENSIONS, Dimension
 from search_spaces.evaluation import Evaluation
 from search_spaces.grids import Grid, boxes
+from search_spaces.known import MOST_KNOWN, KnownOrParams
 from search_spaces.objective import Objective
 from search_spaces.part import Part
 from search_spaces.phases import Search
@@ -92,6 +93,16 @@ class StudyShape(Part):
         le=10,
         description="A run is attempted again at most this many times after its worker was lost.",
     )
+    start_with: Annotated[tuple[KnownOrParams, ...], Field(strict=False, max_length=MOST_KNOWN)] = Field(
+        default=(),
+        description="The search's first trials have these configurations, in this order, and count in budget.trials. "
+        "The sampler draws what one leaves out. {params: ..., outside: true} marks one that is only compared.",
+    )
+    start_from: Annotated[str, StringConstraints(pattern=NAME_PATTERN)] | None = Field(
+        default=None,
+        description="The sampler also knows the trials that this study of the same space had finished when the "
+        "definition was submitted. They count neither in the budget nor in the results.",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -156,4 +167,6 @@ class StudyShape(Part):
     @property
     def trials(self) -> int:
         """The exact number of the search's runs."""
-        return len(self.grid) if self.budget.trials is None else self.budget.trials
+        if self.budget.trials is not None:
+            return self.budget.trials
+        return len(self.grid) + sum(known.outside for known in self.start_with)

@@ -11,6 +11,7 @@ from search_spaces.budget import Budget
 from search_spaces.confirmation import Confirmation
 from search_spaces.dimensions import CategoricalDimension, FloatDimension, IntDimension
 from search_spaces.evaluation import Evaluation
+from search_spaces.known import Known
 from search_spaces.objective import METRIC_PATTERN, Objective
 from search_spaces.parameters import text_hint
 from search_spaces.part import by_name
@@ -73,6 +74,7 @@ PARTS: Mapping[str, type[BaseModel]] = {
     "budget": Budget,
     "confirmation": Confirmation,
     "evaluation": Evaluation,
+    "start_with": Known,
 }
 
 

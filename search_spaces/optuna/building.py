@@ -1,22 +1,27 @@
 """Builds Optuna's sampler and pruner from those that a definition names."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial
 
 from search_spaces.optuna.distinct import DistinctSampler
+from search_spaces.optuna.history import WithHistory
 from search_spaces.optuna.ordered import OrderedPruner, OrderedSampler
 from search_spaces.optuna.within import WithinVariant, WithinVariantPruner
 from search_spaces.race import contenders
 from search_spaces.shape import StudyShape
 
 
-def build_sampler(definition: StudyShape, seed: int) -> BaseSampler:
-    """The sampler of one process; `seed` must differ between the processes of a study."""
+def build_sampler(definition: StudyShape, seed: int, history: Sequence[FrozenTrial] = ()) -> BaseSampler:
+    """The sampler of one process; `seed` must differ between the processes of a study.
+
+    `history` are the trials of an earlier study that it knows (see `history_of`).
+    """
     part = definition.sampler.shared_by(len(contenders(definition))) if definition.is_race else definition.sampler
     with experimental_parts_accepted():
         sampler = part.build(seed=seed, shared_seed=definition.search_seed)
@@ -24,6 +29,8 @@ def build_sampler(definition: StudyShape, seed: int) -> BaseSampler:
         sampler = DistinctSampler(sampler, definition, seed)
     if definition.is_race:
         sampler = WithinVariant(sampler, definition)
+    if history:
+        sampler = WithHistory(sampler, history)
     return sampler if definition.sampler.lag is None else OrderedSampler(sampler, definition.sampler.lag)
 
 

@@ -9,6 +9,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from search_spaces.optuna.given import given_to
+from search_spaces.optuna.history import is_earlier
 from search_spaces.resolution import recorded_params
 from search_spaces.shape import StudyShape
 
@@ -42,7 +43,8 @@ class DistinctSampler(BaseSampler):
         if not drawn:
             return drawn
         # A list, since an ask mostly searches it once; making a set of 10,000 trials takes longer.
-        known = [other.params for other in study._get_trials(deepcopy=False, states=KNOWN, use_cache=True)]
+        trials = study._get_trials(deepcopy=False, states=KNOWN, use_cache=True)
+        known = [other.params for other in trials if not is_earlier(other)]  # those may be trained here as well
         for draw in range(1, DRAWS):
             if self._asked(drawn, trial) not in known:
                 break

@@ -11,6 +11,8 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from search_spaces.optuna.given import is_outside
+
 Selection = Callable[[list[FrozenTrial]], Iterable[FrozenTrial]]
 QMC = "qmc:"  # what the names of a study's attributes begin with where Optuna's QMC counts its draws
 
@@ -26,6 +28,11 @@ def seen(study: Study, selection: Selection, *, place: int | None = None) -> Stu
     if place is not None:
         part.study_name = "study"
     return part
+
+
+def learnt_from(whole: BaseStorage) -> BaseStorage:
+    """The same storage without the trials outside of their study's space: no sampler or pruner learns from them."""
+    return _Learnt(whole)
 
 
 class SeeingSampler(BaseSampler):
@@ -77,6 +84,17 @@ def _passed_on(name: str) -> Callable[..., Any]:
 
 # Optuna's parts read trials by `get_all_trials` alone, directly or through a study of their own (Hyperband's).
 _Whole = type("_Whole", (BaseStorage,), {name: _passed_on(name) for name in BaseStorage.__abstractmethods__})
+
+
+class _Learnt(_Whole):  # type: ignore[valid-type, misc]
+    def __init__(self, whole: BaseStorage) -> None:
+        self.whole = whole
+
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        trials = self.whole.get_all_trials(study_id, deepcopy, states)
+        return [trial for trial in trials if not is_outside(trial)]
 
 
 class _Part(_Whole):  # type: ignore[valid-type, misc]

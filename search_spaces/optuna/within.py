@@ -9,6 +9,8 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
+from search_spaces.grids import Params
+from search_spaces.known import Given, outside_of
 from search_spaces.optuna.given import given_to
 from search_spaces.optuna.ordered import past
 from search_spaces.optuna.seen import SeeingSampler, changed, seen
@@ -32,7 +34,7 @@ class WithinVariant(SeeingSampler):
         self._tell = Telling(definition)
 
     def view(self, study: Study, trial: FrozenTrial) -> tuple[Study, FrozenTrial]:
-        given, variant = given_to(trial), self._tell(trial)
+        given, variant = self._tell.given(trial), self._tell(trial)
         own = seen(study, lambda trials: (_without(each, given) for each in trials if self._tell(each) == variant))
         return own, trial
 
@@ -67,18 +69,31 @@ class Telling:
             self._known[kind] = variant_of(recorded, telling_in(self._definition.search_space))
         return self._known[kind]
 
+    def given(self, trial: FrozenTrial) -> Params:
+        """What the trial was given of the dimensions that make its variant."""
+        return {name: value for name, value in given_to(trial).items() if name in self._telling}
 
-def given_params(study: Study, definition: StudyShape, ordinal: int) -> Mapping[str, Any] | None:
-    """The parameters that the trial of this run is given: all of them by a grid, its variant by a race; else None."""
+
+def given_params(
+    study: Study, definition: StudyShape, ordinal: int, known: Mapping[int, Given] | None = None
+) -> Given | None:
+    """The parameters that the trial of this run is given: all of them by a grid, its variant by a race; else None.
+
+    `known` are those that somebody chose for runs, by their places in the search (see `search_spaces.known`).
+    """
+    known = known or {}
+    own = known.get(ordinal)
+    if own is not None and outside_of(own) is not None:
+        return own
     if not definition.is_race:
-        return fixed_params(definition, ordinal)
+        return own or fixed_params(definition, ordinal)
     tell = Telling(definition)
     trials, lag = study.get_trials(deepcopy=False), definition.sampler.lag
     standings = _standings(trials if lag is None else past(trials, ordinal, lag), tell, definition)
-    entered = contenders(definition)
-    chosen = next_variant(definition.search, entered, standings, ordinal=ordinal, trials=definition.trials)
+    entered, trials_in_all = contenders(definition), definition.trials
+    chosen = next_variant(definition.search, entered, standings, ordinal=ordinal, trials=trials_in_all, known=known)
     had = standings.get(chosen.variant, Standing()).trials
-    return chosen.points[had % len(chosen.points)]
+    return {**chosen.points[had % len(chosen.points)], **(own or {})}
 
 
 def _standings(trials: Iterable[FrozenTrial], tell: Telling, definition: StudyShape) -> dict[str, Standing]:

@@ -1,6 +1,6 @@
 """The rules for a definition of the right shape."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from search_spaces.grids import size_refusal
@@ -11,6 +11,7 @@ from search_spaces.rules import (
     confirmation,
     correlations,
     evaluation,
+    known,
     parameters,
     ranges,
     rates,
@@ -19,6 +20,8 @@ from search_spaces.rules import (
     varying,
 )
 from search_spaces.shape import StudyShape
+
+Rule = Callable[[StudyShape], Iterator[Problem]]
 
 
 def grid_is_finite_and_bounded(definition: StudyShape) -> Iterator[Problem]:
@@ -35,16 +38,18 @@ def grid_is_finite_and_bounded(definition: StudyShape) -> Iterator[Problem]:
 
 # A later stage relies on what the earlier ones have checked.
 STAGES = (
-    (*ranges.RULES, *parameters.RULES, *conditions.RULES, *strategies.RULES),
+    (*ranges.RULES, *parameters.RULES, *conditions.RULES, *strategies.RULES, *known.FIRST_RULES),
     (*confirmation.RULES, *evaluation.RULES, *varying.RULES),
     (*reachability.RULES, *alternatives.RULES, *rates.RULES, *correlations.RULES),
     (grid_is_finite_and_bounded, strategies.race_has_a_trial_for_every_variant, *confirmation.OF_VARIANTS),
 )
+# For the definition with what it leaves unsaid: a configuration may not have what a condition added there excludes.
+COMPLETED_STAGES = (known.RULES, known.LAST_RULES)
 
 
-def broken_rules(definition: StudyShape) -> list[Problem]:
+def broken_rules(definition: StudyShape, stages: Sequence[Sequence[Rule]] = STAGES) -> list[Problem]:
     """The problems of the first stage that has any, no more of them than are reported."""
-    for stage in STAGES:
+    for stage in stages:
         found = (problem for rule in stage for problem in rule(definition))
         problems = list(islice(found, MOST_PROBLEMS))
         if problems:

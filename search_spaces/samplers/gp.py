@@ -15,6 +15,7 @@ class GpSampler(SamplerPart):
 
     takes_several_objectives = False
     models = "unconditional"
+    learns_from_others = True
 
     name: Literal["gp"] = "gp"
     n_startup_trials: int = Field(default=10, ge=1, le=100_000)

@@ -36,6 +36,7 @@ class SamplerPart(Part):
     models: ClassVar[Models]
     visits_grid: ClassVar[bool] = False  # takes every combination in turn (`fixed_params`) instead of drawing
     learns: ClassVar[bool] = True  # whether a draw depends on earlier results
+    learns_from_others: ClassVar[bool] = False  # from trials that it did not draw, of an earlier study
     repeats_itself: ClassVar[bool] = False  # may draw a known configuration again, which `DistinctSampler` then avoids
 
     seed: Seed | None = Field(

@@ -17,6 +17,7 @@ class TpeSampler(SamplerPart):
 
     takes_several_objectives = True
     models = "all"
+    learns_from_others = True
     repeats_itself = True  # where dimensions are discrete
 
     name: Literal["tpe"] = "tpe"

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from service.storage.states import AttemptState, RunState, Stage, StudyState
+from service.storage.states import AttemptState, Origin, RunState, Stage, StudyState
 
 Scalar = bool | int | float | str
 DecidedAs = Literal["winner", "practically equal", "undecided"]
@@ -66,6 +66,10 @@ class TrialOut(BaseModel):
         description="The confirmation's run trains under this many seeds, one after another.", examples=[None]
     )
     state: RunState
+    origin: Origin = Field(
+        description="A sampler drew the parameters, or they were given by a person; those given outside of the search "
+        "space are compared, and the sampler does not learn from them."
+    )
     params: dict[str, Scalar] = Field(examples=[{"regularizer": "pernodedrop", "drop_rate": 0.3}])
     variant: str = Field(
         description="The variant names the regularizer, stir type and mask mode.",
@@ -224,6 +228,13 @@ class StudyOut(BaseModel):
     links: LinksOut
 
 
+class EarlierOut(BaseModel):
+    """The sampler learns from these trials of an earlier study, which are no trials of this one."""
+
+    study: str = Field(description="The earlier study had this name.", examples=["digits-0"])
+    trials: int = Field(description="It had finished this many trials when this study was submitted.", examples=[40])
+
+
 class StudyDetail(StudyOut):
     winner: WinnerOut | None = Field(
         description="This configuration is first in the confirmation once that has ended; the verdict says whether it "
@@ -245,6 +256,7 @@ class StudyDetail(StudyOut):
         description="This sentence says where a confirmation stands that goes on until it is decided; null otherwise.",
         examples=["Not decided yet: 3 of 9 left after 7 seeds."],
     )
+    starts_from: EarlierOut | None = Field(description="Null says that the sampler began with nothing.")
     definition: dict[str, Any] = Field(description="This is the definition as submitted, with defaults filled in.")
 
 

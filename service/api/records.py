@@ -12,6 +12,7 @@ from service.api.models import (
     CountsOut,
     CurvePointOut,
     DecidedAs,
+    EarlierOut,
     LinksOut,
     ObjectiveOut,
     StudyDetail,
@@ -43,9 +44,10 @@ def study_detail(
 ) -> StudyDetail:
     fields = _study_fields(study, dashboard_url)
     definition = study.definition.model_dump(mode="json")
-    return StudyDetail.model_validate(
-        {**fields, "definition": definition, "winner": winner, "confirmation_so_far": so_far}
-    )
+    earlier = study.definition.start_from
+    starts_from = None if earlier is None else EarlierOut(study=earlier, trials=study.knows)
+    more = {"winner": winner, "confirmation_so_far": so_far, "starts_from": starts_from}
+    return StudyDetail.model_validate({**fields, "definition": definition, **more})
 
 
 def winner_out(confirmed: Confirmation, verdict: list[str]) -> WinnerOut:
@@ -129,6 +131,7 @@ def _trial_fields(trial: TrialRecord, definition: StudyShape) -> Mapping[str, An
         "first_seed": trial.first_seed,
         "seeds": trial.seeds,
         "state": trial.state,
+        "origin": trial.origin,
         "params": dict(trial.params),
         "variant": trial.variant,
         "values": trial.values,

@@ -5,8 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from search_spaces import Known
 from service.api.answers import best_out
-from service.api.dependencies import ConfirmationPlace, DatabaseOf, Limit, Offset, StudyName, TrialNumber
+from service.api.dependencies import ConfirmationPlace, CreationsOf, DatabaseOf, Limit, Offset, StudyName, TrialNumber
 from service.api.errors import documented
 from service.api.models import BestOut, TrialDetail, TrialOut, TrialPage
 from service.api.records import trial_detail, trial_out
@@ -14,11 +15,12 @@ from service.storage import records
 from service.storage.database.database import Database
 from service.storage.runs import history
 from service.storage.states import RunState, Stage
-from service.storage.studies import cancellation, curves, studies, trials
+from service.storage.studies import cancellation, curves, enqueueing, studies, trials
+from service.web.bodies import Body, BodyRoute
 from service.web.faults import NoCompleteTrial
 from service.web.report import winner_of
 
-router = APIRouter(prefix="/studies/{name}", tags=["trials"], responses=documented(404))
+router = APIRouter(prefix="/studies/{name}", tags=["trials"], responses=documented(404), route_class=BodyRoute)
 
 State = Annotated[RunState | None, Query(description="The page has only runs in this state.")]
 
@@ -37,6 +39,17 @@ def listing(
     counts = (study.counts, study.confirmation)
     total = sum(sum(by_state.values()) if state is None else by_state[state] for by_state in counts)
     return _page(page, total, study)
+
+
+@router.post("/trials", status_code=201, responses=documented(408, 409, 413))
+async def enqueue(name: StudyName, known: Body[Known], creations: CreationsOf) -> TrialOut:
+    """Train this configuration next: a trial of the budget that has not begun becomes its.
+
+    It must suit the search space, or be marked as outside of it. The sampler draws the dimensions that are missing. A
+    whole configuration that the study has already is refused, so a repeated request adds nothing.
+    """
+    trial, definition = await creations.run(enqueueing.enqueue, name, known)
+    return trial_out(trial, definition)
 
 
 @router.get("/trials/{number}")

@@ -4,6 +4,7 @@ import typer
 
 from service.cli import (
     database,
+    enqueueing,
     examinations,
     following,
     parts,
@@ -73,6 +74,7 @@ PANELS = {
         following.commands,
         reporting.commands,
         trials.commands,
+        enqueueing.commands,
         examinations.commands,
         workers.commands,
     ),

@@ -26,8 +26,26 @@ def definition_of(
     """
     if (file is None) == (preset is None):
         raise Failure("give either a file or --preset: `pernodedrop presets` lists them", ExitCode.WRONG)
-    written = read_file(file) if file is not None else preset_of(str(preset))
-    definition = deepcopy(written)
+    return changed(read_file(file) if file is not None else preset_of(str(preset)), overrides, name)
+
+
+def copied(definition: Mapping[str, Any], overrides: Sequence[str], name: str | None) -> dict[str, Any]:
+    """Return the definition of a study of the service, to be submitted again under another name.
+
+    It says whatever the study does, also what its release did not say: one from before there were races is free.
+
+    Raises:
+        Failure: the copy has the study's own name, or an override has another form.
+    """
+    copy = changed(definition, overrides, name)
+    if copy["name"] == definition["name"]:
+        raise Failure(f"give the copy of {definition['name']} a name of its own with --name", ExitCode.WRONG)
+    return copy
+
+
+def changed(written: Mapping[str, Any], overrides: Sequence[str], name: str | None) -> dict[str, Any]:
+    """Return the definition with the overrides and the name."""
+    definition = deepcopy(dict(written))
     for override in overrides:
         apply(definition, override)
     for field in CHOSEN:
@@ -100,7 +118,9 @@ def _drop_former_options(definition: dict[str, Any], written: Mapping[str, Any],
 
 def _step(place: Any, key: str, path: str) -> Any:
     if isinstance(place, dict):
-        return place.setdefault(key, {})
+        if place.get(key) is None:  # a stored definition has null for a part that it does not have
+            place[key] = {}
+        return place[key]
     if isinstance(place, list):
         return place[_index(place, key, path)]
     raise _no_way(path)

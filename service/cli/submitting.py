@@ -7,7 +7,8 @@ import typer
 import yaml
 
 from search_spaces import load_preset, preset_names
-from service.cli.definitions import definition_of, preset_of
+from service.cli.definitions import copied, definition_of, preset_of
+from service.cli.exit_codes import ExitCode, Failure
 from service.cli.following import watch_to_the_end
 from service.cli.scaling import Scales, scaled_definition
 from service.cli.session import client_here, say
@@ -16,6 +17,9 @@ commands = typer.Typer()
 
 File = Annotated[Path | None, typer.Argument(help="The study's definition, YAML or JSON.", show_default=False)]
 Preset = Annotated[str | None, typer.Option(help="A ready-made definition; `pernodedrop presets` lists them.")]
+Like = Annotated[
+    str | None, typer.Option(metavar="STUDY", help="Copy the definition of this study of the service; give a --name.")
+]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the definition; may be repeated.")
 ]
@@ -26,6 +30,7 @@ Name = Annotated[str | None, typer.Option(help="The study's name, instead of the
 def submit(  # noqa: PLR0917 (options, given by name)
     file: File = None,
     preset: Preset = None,
+    like: Like = None,
     overrides: Overrides = None,
     scale: Scales = None,
     name: Name = None,
@@ -42,10 +47,19 @@ def submit(  # noqa: PLR0917 (options, given by name)
       pernodedrop submit my-study.yaml --set search_space.drop_rate.high=0.5
 
       pernodedrop submit --preset paper-table1-cifar10 --scale small --scale variants=dropout,pernodedrop-gaussian
+
+      pernodedrop submit --like mine --name mine-again --set seed=12
+
+      pernodedrop submit --like mine --name mine-further --set start_from=mine
     """
-    definition = scaled_definition(definition_of(file, preset, overrides or (), name), scale or ())
     with client_here() as client:
-        study = client.submit(definition)
+        if like is None:
+            definition = definition_of(file, preset, overrides or (), name)
+        elif file is not None or preset is not None:
+            raise Failure("give one of a file, --preset and --like", ExitCode.WRONG)
+        else:
+            definition = copied(client.study(like).definition, overrides or (), name)
+        study = client.submit(scaled_definition(definition, scale or ()))
         say(f"submitted {study.name}: {study.budget.trials} runs wait for workers")
         for sentence in study.advice:
             say(sentence)

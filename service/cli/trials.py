@@ -11,9 +11,15 @@ from service.api.models import AttemptOut, TrialDetail
 from service.cli.session import client_here, console_here, say
 from service.cli.studies import StudyName
 from service.cli.views import clock, measured, named, setting
-from service.storage.states import Stage
+from service.storage.states import Origin, Stage
 
 commands = typer.Typer()
+
+_CHOSEN = {
+    Origin.SAMPLER: "",
+    Origin.GIVEN: "by hand",
+    Origin.OUTSIDE: "by hand, outside of the search space",
+}
 
 Number = Annotated[int, typer.Argument(min=0, help="The trial's number in its study.")]
 Confirming = Annotated[
@@ -52,6 +58,7 @@ def facts_table(shown: TrialDetail) -> Table:
         "reason": visible(shown.reason or ""),
         "variant": shown.variant,
         "seeds": _seeds(shown),
+        "chosen": _CHOSEN[shown.origin],
         "value": values and f"{values} (epoch {shown.best_epoch})",
         "epochs": f"{shown.epoch or 0} of {shown.epochs}",
         "time": None if shown.duration_s is None else clock(shown.duration_s),

@@ -54,6 +54,13 @@ class NotConfirmable(StorageError):
         super().__init__(f"study {name!r} cannot be confirmed: {reason}")
 
 
+class NotEnqueueable(StorageError):
+    """The study's queue cannot take the configuration."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"study {name!r} cannot take the configuration: {reason}")
+
+
 class TrialEnded(StorageError):
     """The trial has ended, so nothing is left to cancel."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from search_spaces import StudyShape
 from service.storage.scores import Scores
-from service.storage.states import RunState, Stage, StudyState
+from service.storage.states import Origin, RunState, Stage, StudyState
 
 
 @lru_cache(maxsize=1024)  # more than the longest page
@@ -41,6 +41,7 @@ class TrialRecord:
     place: int | None = None  # in the confirmation, from 0; it stays when the study is extended
     first_seed: int | None = None  # of the study's seeds, for a confirmation's first repeat; None in the search
     seeds: int | None = None  # of a run of the confirmation, one after another; None in the search
+    origin: Origin = Origin.SAMPLER  # of its parameters
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class StudyRecord:
     decision: Mapping[str, Any] | None = (
         None  # outcome, seeds, recommended, left: the verdict of a decided confirmation
     )
+    knows: int = 0  # trials of the study `definition.start_from`, which its sampler learns from
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,14 @@ class Stage(StrEnum):
         return f"trial {number}" if self is Stage.SEARCH else f"confirmation run {number}"
 
 
+class Origin(StrEnum):
+    """Who chose a run's parameters."""
+
+    SAMPLER = "sampler"
+    GIVEN = "given"  # a person: the definition's start_with, or a configuration put into the queue
+    OUTSIDE = "outside"  # a person, outside of the search space: the sampler does not learn from it
+
+
 class StudyState(StrEnum):
     """The state of a study."""
 

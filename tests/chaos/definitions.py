@@ -75,6 +75,10 @@ _KINDS: dict[str, dict[str, Any]] = {
         "sampler": {"name": "tpe"},
         "pruner": {"name": "successive_halving", "min_epochs": 9},
         "budget": {"trials": 12},
+        "start_with": [
+            {"regularizer": "dropconnect", "drop_rate": 0.3},
+            {"params": {"regularizer": "dropout", "drop_rate": 0.7, "units": 24}, "outside": True},
+        ],
     },
     "repeats": {
         "task": _digits(9),

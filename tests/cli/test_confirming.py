@@ -57,6 +57,7 @@ def run(number: int | None, **changes: Any) -> TrialOut:
         "started_at": None,
         "finished_at": None,
         "facts": {},
+        "origin": "sampler",
     }
     return TrialOut(**given | changes)
 
@@ -109,6 +110,7 @@ def study(confirmation: CountsOut, state: str = "running", winner: WinnerOut | N
         advice="To find out: `pernodedrop confirm digits-1`." if winner is None else None,
         links=LinksOut(self="", report="", dashboard=""),
         definition={"search_space": {"regularizer": {}, "drop_rate": {}}},
+        starts_from=None,
     )
 
 

@@ -44,6 +44,7 @@ def trial(number: int, variant: str, value: float | None = None, epoch: int = 3)
         started_at=None,
         finished_at=None,
         facts={},
+        origin="sampler",
     )
 
 
@@ -72,6 +73,7 @@ def study(counts: CountsOut, best: TrialOut | None, state: str = "running") -> S
             "winner": None,
             "links": LinksOut(self="", report="", dashboard=""),
             "definition": {"fixed": {"batch_size": 64}},
+            "starts_from": None,
         }
     )
 

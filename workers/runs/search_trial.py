@@ -7,13 +7,21 @@ from typing import Any
 import numpy as np
 from optuna.trial import Trial, TrialState
 
-from search_spaces import Objective, StudyShape, TrialConfig
-from search_spaces.optuna import build_pruner, build_sampler, given_params, suggest
+from search_spaces import Objective, StudyShape, TrialConfig, recorded_params
+from search_spaces.optuna import (
+    build_pruner,
+    build_sampler,
+    given_params,
+    history_of,
+    is_outside,
+    suggest,
+    trained_with,
+)
 from service.storage.database.database import Database
 from service.storage.optuna import infeasible
 from service.storage.optuna import trials as optuna_trials
 from service.storage.records import Lease
-from service.storage.runs import asking, holding
+from service.storage.runs import asking, holding, known
 from service.storage.states import RunState
 from service.storage.studies import curves
 from workers.runs.assignment import Ended, Step
@@ -34,7 +42,8 @@ class SearchTrial:
         """
         self._db, self._lease, self._definition = db, lease, lease.definition
         definition = lease.definition
-        sampler = build_sampler(definition, _sampler_seed(definition, lease.place))
+        history = history_of(definition, known.history_of(db, lease))
+        sampler = build_sampler(definition, _sampler_seed(definition, lease.place), history)
         self._study = optuna_trials.load_study(db, lease.optuna_study_id, sampler, build_pruner(definition))
         self._trial_id = asking.ask(db, self._study, lease, self._given, again=again)
         self._decided: frozenset[int] = frozenset()  # steps that an earlier holder has shown the pruner
@@ -44,7 +53,8 @@ class SearchTrial:
         self.evaluation = definition.evaluation  # a task that cannot be examined fails now, not after the search
 
     def _given(self) -> Mapping[str, Any] | None:
-        return given_params(self._study, self._definition, self._lease.place)
+        given = known.given_until(self._db, self._lease)
+        return given_params(self._study, self._definition, self._lease.place, given)
 
     @cached_property
     def _trial(self) -> Trial:
@@ -58,7 +68,7 @@ class SearchTrial:
             self._decided = frozenset(earlier.intermediate_values)
             return None
         if self._lease.trial_id is None:  # else its curves and facts are complete, and `attach` would drop them
-            holding.attach(self._db, self._lease, self._trial_id, earlier.number, earlier.params)
+            holding.attach(self._db, self._lease, self._trial_id, earlier.number, trained_with(earlier))
         if earlier.state is TrialState.COMPLETE:
             self._recall()
         state = RunState.FAILED if infeasible.was_told(earlier) else _SETTLED.get(earlier.state, RunState.FAILED)
@@ -71,6 +81,10 @@ class SearchTrial:
 
     def prepare(self) -> TrialConfig:
         trial = self._trial
+        if is_outside(frozen := optuna_trials.as_begun(trial)):
+            params = trained_with(frozen)
+            holding.attach(self._db, self._lease, self._trial_id, trial.number, params)
+            return TrialConfig.from_params(recorded_params(self._definition, params))
         try:
             config = asking.suggested(self._db, self._lease, trial, self._suggest)
         except Exception:  # of a sampler: show in which trial it failed
@@ -93,8 +107,11 @@ class SearchTrial:
         return (done.epoch, value) if done.repeat == 0 else None
 
     def is_hopeless(self, report: Step) -> bool:
-        """Judge a resumed trial only at steps that it has not passed before."""
+        """Judge a resumed trial only at steps that it has not passed before, and none outside of the search space:
+        that is trained to be compared."""
         if self._definition.pruner.name == "none" or report[0] in self._decided:
+            return False
+        if is_outside(optuna_trials.as_begun(self._trial)):
             return False
         return optuna_trials.should_prune(self._trial, *report)
 

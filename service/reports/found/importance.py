@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, create_trial
 
 from search_spaces import CategoricalDimension, FloatDimension, IntDimension, StudyShape
 from service.storage.records import TrialRecord
+from service.storage.states import Origin
 
 FEWEST_TRIALS = 10
 MOST_TRIALS = 2_000
@@ -29,6 +30,7 @@ def importances(definition: StudyShape, complete: Sequence[TrialRecord]) -> dict
     Only parameters with two values or more count; {} if there are none, or if nothing tells the best from the rest.
     Source: Watanabe et al. 2023, PED-ANOVA (arXiv:2304.10255), with Optuna's treatment of conditional parameters.
     """
+    complete = [trial for trial in complete if trial.origin is not Origin.OUTSIDE]
     spaces = _distributions(definition, complete)
     if not spaces or len(complete) < FEWEST_TRIALS:
         return {}

@@ -82,7 +82,7 @@ def _asked(results: Results) -> Html:
         (
             ("Task", ", ".join(task)),
             ("Objective", "; ".join(f"{o.direction} {o.metric}" for o in definition.objectives)),
-            ("Sampler", _sampler(definition)),
+            ("Sampler", _sampler(definition) + _knowing(results)),
             *((("Trials dealt by", definition.search),) if definition.is_race else ()),
             ("Pruner", definition.pruner.name),
             ("Seeds", _seeds(definition)),
@@ -99,6 +99,12 @@ def _sampler(definition: StudyShape) -> str:
     if lag is not None:
         return f"{said}, lag {lag}"
     return f"{said}; a repetition may visit other configurations (no lag)" if definition.varies_with_the_fleet else said
+
+
+def _knowing(results: Results) -> str:
+    study = results.study
+    earlier = study.definition.start_from
+    return "" if earlier is None else f"; it knew the {plural(study.knows, 'trial')} of study {earlier}"
 
 
 def _seeds(definition: StudyShape) -> str:

@@ -85,6 +85,7 @@ runs = sa.Table(
     sa.Column("spent_s", sa.Double, nullable=False, server_default="0"),  # total time leased to earlier holders
     sa.Column("first_seed", sa.Integer),  # of the study's seeds, for a confirmation's first repeat; NULL in the search
     sa.Column("seeds", sa.Integer),  # of a run of the confirmation, one after another
+    sa.Column("given", JSONB),  # the parameters that somebody chose for it: see search_spaces.known
     sa.UniqueConstraint("study_id", "ordinal"),
     # The two questions of every claim, answered without looking at finished runs.
     sa.Index("runs_waiting", "study_id", "id", postgresql_where=sa.text("state = 'waiting'")),
@@ -107,6 +108,7 @@ runs = sa.Table(
     ),
     sa.Index("runs_confirming", "study_id", "ordinal", postgresql_where=sa.text("stage = 'confirmation'")),
     sa.Index("runs_numbered", "study_id", "trial_number", postgresql_where=sa.text("trial_number IS NOT NULL")),
+    sa.Index("runs_given", "study_id", "ordinal", postgresql_where=sa.text("given IS NOT NULL")),
     sa.Index("runs_worker", "worker_id"),  # finds what a worker holds unknowingly, and whether any run still names it
 )
 
@@ -185,4 +187,13 @@ device_slots = sa.Table(
     sa.Column("holder", UUID(as_uuid=False), nullable=False, unique=True),
     sa.Column("host", sa.Text, nullable=False),
     sa.Column("lease_until", _Instant, nullable=False),
+)
+
+# The trials of an earlier study that a study's sampler knows, as they were when the study was submitted.
+histories = sa.Table(
+    "histories",
+    metadata,
+    sa.Column("study_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("trials", JSONB, nullable=False),  # objects with params, values and step, the first trial first
 )

@@ -11,6 +11,7 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from search_spaces.optuna import learnt_from
 from search_spaces.optuna.ordered import ORDINAL
 from service.storage.optuna.statements import FAIL_REASON, RUN
 from service.storage.states import storable
@@ -24,9 +25,12 @@ class Opened(Protocol):
 
 
 def load_study(db: Opened, optuna_study_id: int, sampler: BaseSampler, pruner: BasePruner) -> optuna.Study:
-    """Return the Optuna study; sampler and pruner come from our definition, since Optuna stores neither."""
+    """Return the Optuna study; sampler and pruner come from our definition, since Optuna stores neither.
+
+    They do not see trials outside of the study's space.
+    """
     name = db.optuna.get_study_name_from_id(optuna_study_id)
-    return optuna.Study(name, db.optuna, sampler=sampler, pruner=pruner)
+    return optuna.Study(name, learnt_from(db.optuna), sampler=sampler, pruner=pruner)
 
 
 def id_of(study: optuna.Study) -> int:
@@ -73,6 +77,11 @@ def open_trial(study: optuna.Study, trial_id: int) -> Trial:
     """Return the trial for suggestions and reports."""
     study._thread_local.cached_all_trials = None
     return Trial(study, trial_id)
+
+
+def as_begun(trial: Trial) -> FrozenTrial:
+    """Return the trial with what it was given when it was made."""
+    return trial._cached_frozen_trial
 
 
 def should_prune(trial: Trial, step: int, value: float) -> bool:

@@ -12,19 +12,17 @@ from service.storage.database.incarnation import INCARNATION
 from service.storage.errors import UnknownWorker
 from service.storage.records import Lease, parsed_definition
 from service.storage.runs import supply
-from service.storage.runs.expressions import SPENT_S, WHOLE
+from service.storage.runs.expressions import PLACE, SPENT_S, WHOLE
 from service.storage.states import Stage
 
 STUDY = "(SELECT {} FROM fleet.studies WHERE id = runs.study_id)"
-_PLACE = """ordinal - (SELECT count(*)::int FROM fleet.runs c
-        WHERE c.study_id = runs.study_id AND c.stage = 'confirmation' AND c.ordinal < runs.ordinal)"""
 _LEASED = f"""
     UPDATE fleet.runs SET state = 'running', token = token + 1, claim = gen_random_uuid(), writes = 0,
         attempts = attempts + CASE WHEN worker_id = :worker THEN 0 ELSE 1 END,
         worker_id = :worker, lease_until = now() + make_interval(secs => :seconds), reason = NULL,
         spent_s = {SPENT_S}, leased_at = now(), started_at = coalesce(runs.started_at, now())
     FROM next WHERE runs.id = next.id AND {WHOLE}
-    RETURNING runs.id AS run_id, runs.study_id, ordinal, {_PLACE} AS place, token, attempts, trial_id, trial_number,
+    RETURNING runs.id AS run_id, runs.study_id, ordinal, {PLACE} AS place, token, attempts, trial_id, trial_number,
         stage, params, first_seed, runs.seeds, claim::text, next.first, {INCARNATION} AS incarnation,
         {STUDY.format("definition::text")} AS definition, {STUDY.format("optuna_study_id")} AS optuna_study_id
 """

@@ -24,3 +24,7 @@ HELD = "{0}.id = :run AND {0}.token = :token AND {0}.claim = cast(:claim AS uuid
 # Whether the tables are complete. While a dump is restored its triggers come last: what is written before them would
 # have no history.
 WHOLE = "EXISTS (SELECT FROM pg_trigger WHERE tgrelid = 'fleet.runs'::regclass AND tgname = 'run_history')"
+
+# The place of a search's run among those of the search: an extended study has runs of its confirmation in between.
+PLACE = """ordinal - (SELECT count(*)::int FROM fleet.runs c
+        WHERE c.study_id = runs.study_id AND c.stage = 'confirmation' AND c.ordinal < runs.ordinal)"""

@@ -31,6 +31,7 @@ _RUNS = sa.text(
     """
 )
 _COUNTS = sa.text("DELETE FROM fleet.run_counts WHERE study_id = :study")
+_HISTORY = sa.text("DELETE FROM fleet.histories WHERE study_id = :study")
 _FORGET = sa.text("DELETE FROM fleet.deleted_studies WHERE study_id = :study")
 
 
@@ -74,6 +75,7 @@ def _remove_a_part(db: Database, connection: sa.Connection, study_id: int, optun
     if statements.delete_trials(connection, optuna_study_id, BATCH) == BATCH:
         return
     connection.execute(_COUNTS, {"study": study_id})
+    connection.execute(_HISTORY, {"study": study_id})
     connection.execute(_FORGET, {"study": study_id})
     with contextlib.suppress(KeyError):  # somebody deleted it in Optuna's dashboard
         db.optuna.delete_study(optuna_study_id)  # the rest of it, and its cache

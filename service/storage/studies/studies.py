@@ -9,16 +9,16 @@ import sqlalchemy as sa
 from optuna.exceptions import DuplicatedStudyError
 from optuna.study import StudyDirection
 
-from search_spaces import StudyDefinition, StudyShape
+from search_spaces import StudyDefinition, StudyShape, given_by
 from service.storage.database.database import Database
 from service.storage.database.tables import studies
 from service.storage.errors import IllegalTransition, StudyExists, UnknownStudy
 from service.storage.records import StudyRecord, TrialRecord, parsed_definition
-from service.storage.runs import counting, removal, supply
+from service.storage.runs import counting, known, removal, supply
 from service.storage.runs.endings import close, close_finished_studies
 from service.storage.runs.expressions import HELD_IN_SEARCH_S, SIGN
 from service.storage.states import STUDY_STOPPED, RunState, Stage, StudyState
-from service.storage.studies import trials
+from service.storage.studies import earlier, trials
 
 REMOVE_S = 2.0  # s for which a caller who deletes a study removes what it leaves
 
@@ -33,6 +33,7 @@ def create(db: Database, definition: StudyDefinition) -> StudyRecord:
 
     Raises:
         StudyExists: the name is taken, here or by an Optuna study with trials that is not ours.
+        InvalidDefinition: `definition.start_from` is no study whose trials it could take.
     """
     with db.engine.begin() as connection:
         # Two creations of one name wait for each other here, not in the middle of Optuna's.
@@ -41,6 +42,7 @@ def create(db: Database, definition: StudyDefinition) -> StudyRecord:
         )
         if connection.execute(sa.select(studies.c.id).where(studies.c.name == definition.name)).first():
             raise StudyExists(definition.name)
+        history = earlier.earlier_trials(connection, definition)
         optuna_study_id = _create_in_optuna(db, definition)
         try:
             study_id = connection.execute(
@@ -55,6 +57,8 @@ def create(db: Database, definition: StudyDefinition) -> StudyRecord:
                 .returning(studies.c.id)
             ).scalar_one()
             supply.fill(connection, study_id)
+            known.begin_with(connection, study_id, [given_by(definition, each) for each in definition.start_with])
+            earlier.keep(connection, study_id, history)
         except BaseException:
             with contextlib.suppress(Exception):  # the first error is the one to report
                 db.optuna.delete_study(optuna_study_id)
@@ -186,6 +190,7 @@ _WITH_RUNS = f"""
         started_at, finished_at, stage, to_come, dropped, closing, decision,
         (SELECT coalesce(jsonb_agg(jsonb_build_array(seeds, rule) ORDER BY seeds), '[]')
             FROM fleet.looks WHERE study_id = page.id) AS looks,
+        (SELECT count FROM fleet.histories WHERE study_id = page.id) AS knows,
         CASE WHEN search_running > 0 THEN {HELD_IN_SEARCH_S.format("page.id")} ELSE 0 END AS held_s,
         CASE WHEN search_complete > 0 THEN {_BEST.format(which=_OF_SEARCH)} END AS best,
         CASE WHEN confirmation_complete > 0 AND finished_at IS NOT NULL AND state <> 'stopped'
@@ -248,4 +253,5 @@ def _record(row: sa.Row[Any], definition: StudyShape, runs: Mapping[int, TrialRe
         cancels=cancels,
         looks=tuple((seeds, rule) for seeds, rule in row.looks),
         decision=row.decision,
+        knows=row.knows or 0,
     )

@@ -8,12 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from search_spaces import StudyShape, recorded_params, variant_of
+from search_spaces.known import outside_of
 from search_spaces.variants import telling_in
 from service.storage.database.database import Database
 from service.storage.database.tables import runs, workers
 from service.storage.errors import UnknownTrial
 from service.storage.records import StudyRecord, TrialRecord
-from service.storage.states import BEGUN_STATES, RunState, Stage
+from service.storage.states import BEGUN_STATES, Origin, RunState, Stage
 
 PIECE = 5_000  # rows that are fetched at once where all are read
 
@@ -163,7 +164,8 @@ def _record(
     row: sa.Row[Any], definition: StudyShape, shared: dict[str, Mapping[str, Any]] | None = None
 ) -> TrialRecord:
     """The row's run; runs of equal facts share one mapping of them if `shared` is given."""
-    params = {} if row.params is None else recorded_params(definition, row.params)
+    own = row.given if row.params is None else row.params  # of a run that waits, what it is given
+    params = {} if own is None else recorded_params(definition, own)
     duration = None
     if row.started_at is not None and row.finished_at is not None:
         duration = (row.finished_at - row.started_at).total_seconds()
@@ -187,4 +189,11 @@ def _record(
         place=row.place,
         first_seed=row.first_seed,
         seeds=row.seeds,
+        origin=_origin(own, row.given),
     )
+
+
+def _origin(params: Mapping[str, Any] | None, given: Mapping[str, Any] | None) -> Origin:
+    if outside_of(params or {}) is not None:
+        return Origin.OUTSIDE
+    return Origin.SAMPLER if given is None else Origin.GIVEN
