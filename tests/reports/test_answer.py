@@ -180,7 +180,7 @@ def test_the_methods_claim_what_was_recorded_alone() -> None:
         "dropconnect 2 (1 complete, 1 pruned, 9 epochs)",
         "under 2 seeds (numbers 0 to 1 of the study's seed 7)",
         "trained again under 5 seeds (numbers 2 to 6 of the study's seed 7)",
-        "test_loss is of the test split at that epoch, which chose nothing.",
+        "test_loss is of the test split at that epoch, which chose neither configuration nor epoch.",
         "trained with PyTorch 2.13.0.",
         "did not record the versions of pernodedrop, Optuna and Python.",
         "doi:10.2202/1544-6115.1027",

@@ -130,7 +130,11 @@ def _confirmation(results: Results, found: Rows | None, cited: _Cited) -> list[s
         *([] if len(counts) == 1 else [f"Not all had as many seeds: from {counts[0]} to {counts[-1]}."]),
         f"In each training {results.objective.metric} on the validation split chose the epoch; {confirmation.metric} "
         f"is of the {split} split at that epoch"
-        + (", which chose nothing." if confirmation.is_tested else ", because the task has no test split with it."),
+        + (
+            ", which chose neither configuration nor epoch."
+            if confirmation.is_tested
+            else ", because the task has no test split with it."
+        ),
         f"Intervals of means over the seeds hold 95% by {_by(alone, cited)}.",
     ]
     looks: Sequence[tuple[int, str]] = getattr(results.study, "looks", ())
