@@ -115,3 +115,10 @@ def test_what_cannot_be_confirmed(db: Database) -> None:
     studies.set_state(db, "found", "stopped")
     with pytest.raises(NotConfirmable, match="it was stopped for good"):
         extension.confirm(db, "found", Confirmation(top=3, repeats=2))
+
+
+def test_every_fold_tests_equally_often(db: Database) -> None:
+    searched(db, confirmation=None, folds=4)
+    with pytest.raises(NotConfirmable, match=r"repeats must be a multiple of its 4 folds, got 5$"):
+        extension.confirm(db, "found", Confirmation())
+    assert extension.confirm(db, "found", Confirmation(repeats=8)).definition.confirmation == Confirmation(repeats=8)

@@ -1,6 +1,7 @@
 """Repeats that differ in their data: validation splits drawn anew, and folds."""
 
 import itertools
+from collections import OrderedDict
 from dataclasses import replace
 from pathlib import Path
 
@@ -155,7 +156,7 @@ class Judged(Task):
         return self.load(device)
 
     def build(self, config: TrialConfig) -> nn.Module:
-        return nn.Linear(1, 2)
+        return nn.Sequential(OrderedDict(slot=nn.Linear(1, 2)))
 
 
 def test_models_that_other_inputs_judge_are_not_examined(tmp_path: Path) -> None:
