@@ -126,6 +126,10 @@ class Client:
         """A file of the study's results: "records.csv", or "figures" and "history.png"."""
         return self._send("GET", _path(name, *file), timeout=PATIENT).content
 
+    def capsule(self, name: str) -> bytes:
+        """The study as a capsule, a zip."""
+        return self._send("GET", _path(name, "capsule"), timeout=PATIENT).content
+
     def prioritize(self, name: str, priority: int) -> StudyOut:
         return self._read(StudyOut, "PATCH", _path(name), json={"priority": priority})
 

@@ -3,6 +3,7 @@
 import typer
 
 from service.cli import (
+    capsules,
     database,
     examinations,
     following,
@@ -75,6 +76,7 @@ PANELS = {
         trials.commands,
         examinations.commands,
         workers.commands,
+        capsules.commands,
     ),
     FLEET: (parts.commands,),
 }

@@ -39,6 +39,7 @@ class TrialRecord:
     facts: Mapping[str, Any] = field(default_factory=dict)  # backend that ran, parameter count, device...
     stage: Stage = Stage.SEARCH
     place: int | None = None  # in the confirmation, from 0; it stays when the study is extended
+    provenance: str | None = None  # the digest of its last holder's; None for runs of earlier releases
 
 
 @dataclass(frozen=True)

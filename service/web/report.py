@@ -5,7 +5,7 @@ from service.reports.found.confirmed import Confirmation, confirmation_of
 from service.reports.words.winner import verdict_of
 from service.storage.database.database import Database
 from service.storage.records import StudyRecord
-from service.storage.studies import columns, curves, examinations, trials
+from service.storage.studies import columns, curves, examinations, provenances, trials
 from service.storage.studies.extent import Extent, extent_of
 
 MOST_RUNS = 200_000  # of a search; a run takes about a kilobyte
@@ -30,7 +30,8 @@ def results_of(database: Database, study: StudyRecord, *, whole: bool = False) -
         wanted += [several[0].run_id for several in read.complete.values()]
     points = columns.of_study(database, study.id, every_curve, wanted)
     examined = examinations.of_study(database, study.id) if study.definition.evaluation else []
-    return Results(study, begun, points, confirming, every_run, every_curve, examined)
+    origins = provenances.of_study(database, study.id)
+    return Results(study, begun, points, confirming, every_run, every_curve, examined, origins)
 
 
 def winner_of(database: Database, study: StudyRecord) -> tuple[Confirmation, list[str]] | None:

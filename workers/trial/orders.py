@@ -14,6 +14,7 @@ from workers.trial.checkpoints import CheckpointStore
 from workers.trial.examining import Examinations
 from workers.trial.fingerprint import fingerprint_of
 from workers.trial.messages import EpochDone, Examined, Finished, Order, Report, Started, Stop, Stopped
+from workers.trial.provenance import provenance_of
 from workers.trial.resumption import Begun, resumed, state_of
 from workers.trial.testing import Testing, confirmed_on
 
@@ -51,7 +52,8 @@ def train(order: Order, device: "torch.device", stop_wanted: MessageBox) -> Iter
     if tests is None:
         exams = None
     told = {} if tests is None else {"confirmed_on": confirmed_on(training)}
-    yield Started({**training.facts, **told, **({"resumed_after_epoch": len(history)} if history else {})})
+    resumption = {"resumed_after_epoch": len(history)} if history else {}
+    yield Started({**training.facts, **told, **resumption}, provenance_of(task, training.facts, device))
     yield from history
     yield from begun.examined
 

@@ -55,6 +55,14 @@ workers = sa.Table(
     sa.Column("drain", sa.Boolean, nullable=False, server_default="false"),  # whether it was asked over REST to leave
 )
 
+# Where runs came from, once for all that share it, under the digest of the content.
+provenances = sa.Table(
+    "provenances",
+    metadata,
+    sa.Column("hash", sa.Text, primary_key=True),
+    sa.Column("content", JSONB, nullable=False),  # service.storage.provenance has the shape
+)
+
 runs = sa.Table(
     "runs",
     metadata,
@@ -81,6 +89,7 @@ runs = sa.Table(
     sa.Column("values", sa.ARRAY(sa.Double)),  # one per objective; a pruned run has its last report
     sa.Column("leased_at", _Instant),  # by its present holder
     sa.Column("spent_s", sa.Double, nullable=False, server_default="0"),  # total time leased to earlier holders
+    sa.Column("provenance", sa.Text, sa.ForeignKey(provenances.c.hash)),  # of its last holder
     sa.UniqueConstraint("study_id", "ordinal"),
     # The two questions of every claim, answered without looking at finished runs.
     sa.Index("runs_waiting", "study_id", "id", postgresql_where=sa.text("state = 'waiting'")),

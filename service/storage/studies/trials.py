@@ -185,4 +185,5 @@ def _record(
         facts=row.facts if shared is None else shared.setdefault(repr(row.facts), row.facts),
         stage=Stage(row.stage),
         place=row.place,
+        provenance=row.provenance,
     )

@@ -1,0 +1,35 @@
+"""Where a study's runs came from."""
+
+from collections.abc import Collection, Mapping
+
+import sqlalchemy as sa
+
+from search_spaces import StudyShape
+from service.storage.database.database import Database
+from service.storage.database.tables import provenances, runs
+from service.storage.provenance import Provenance
+from service.storage.records import TrialRecord
+from service.storage.states import Stage
+
+
+def of_study(db: Database, study_id: int) -> Mapping[str, Provenance]:
+    """Return the provenances of the study's runs by their digests; runs of earlier releases have none."""
+    used = sa.select(runs.c.provenance).where(runs.c.study_id == study_id)
+    return _by_digest(db, sa.select(provenances).where(provenances.c.hash.in_(used)).order_by(provenances.c.hash))
+
+
+def with_digests(db: Database, digests: Collection[str]) -> Mapping[str, Provenance]:
+    """Return the provenances of these digests, as far as there are any."""
+    return _by_digest(db, sa.select(provenances).where(provenances.c.hash.in_(digests))) if digests else {}
+
+
+def seeds_of(definition: StudyShape, run: TrialRecord) -> range:
+    """The study's seeds that the run's repeats are trained with, one after another."""
+    if run.stage is Stage.SEARCH or definition.confirmation is None:
+        return range(definition.repeats)
+    return range(definition.repeats, definition.repeats + definition.confirmation.repeats)
+
+
+def _by_digest(db: Database, query: sa.Select[tuple[str, Provenance]]) -> Mapping[str, Provenance]:
+    with db.engine.connect() as connection:
+        return {row.hash: row.content for row in connection.execute(query)}
