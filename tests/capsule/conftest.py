@@ -18,7 +18,7 @@ DEFINITION = {
     "name": "packed",
     "task": {"name": "digits", "epochs": 2, "train_size": 200},
     "search_space": {"drop_rate": {"type": "float", "low": 0.1, "high": 0.6}},
-    "fixed": {"regularizer": "pernodedrop", "units": 16},
+    "fixed": {"regularizer": "dropout", "units": 16},
     "sampler": {"name": "random", "seed": 3},
     "pruner": {"name": "none"},
     "budget": {"trials": 2},

@@ -1,8 +1,16 @@
 """`pernodedrop reproduce`: trains a capsule's runs again and compares every figure."""
 
-import argparse
 import os
 import sys
+
+if __name__ == "__main__":
+    from workers.trial.family import is_secret
+
+    if any(is_secret(name) for name in os.environ):  # no trial finds them then, in no process of this one
+        kept = {name: value for name, value in os.environ.items() if not is_secret(name)}
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], kept)  # noqa: S606
+
+import argparse
 from pathlib import Path
 
 from pernodedrop.installation import MissingPackage
@@ -16,7 +24,6 @@ from workers.reproduction.choosing import Wish, chosen
 from workers.reproduction.comparison import TOLERANCE
 from workers.reproduction.own_code import check_task, other_code
 from workers.reproduction.verdict import verdict
-from workers.trial.family import is_secret
 from workers.trial.messages import EpochDone
 
 EQUAL, DIFFERENT, WRONG, INTERRUPTED = 0, 1, 2, 130
@@ -128,7 +135,4 @@ def _number(text: str) -> int:
 
 if __name__ == "__main__":
     escape_the_rest()
-    if any(is_secret(name) for name in os.environ):  # no trial finds them, in no process of this one
-        kept = {name: value for name, value in os.environ.items() if not is_secret(name)}
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], kept)  # noqa: S606
     sys.exit(main())

@@ -10,11 +10,10 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from search_spaces.objective import OF_THE_MACHINE
 from service.storage.capsule.content import Figures
-from workers.training.memory import PEAK
 
 TOLERANCE = 1e-3  # relative, of the losses of a first epoch
-OF_THE_MACHINE = frozenset({"train_seconds", PEAK})  # clocks and memory: no two trainings share them
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from search_spaces.task_modules import TaskModules
 from service.storage.capsule import BadCapsule, Capsule
 from service.storage.provenance import CODE
-from workers.tasks.code import code_here
 
 
 def check_task(capsule: Capsule, named: str | None) -> None:
@@ -35,6 +34,8 @@ def other_code(capsule: Capsule) -> Iterator[str]:
     imported."""
     if capsule.definition.task.is_built_in:
         return
+    from workers.tasks.code import code_here  # takes torch, which nothing else here needs
+
     trained = {str(facts["module"]): facts.get("task") for facts in map(_code, capsule.provenances.values()) if facts}
     for module, digest in trained.items():
         here = code_here(module)
