@@ -111,10 +111,10 @@ def _read(archive: zipfile.ZipFile) -> dict[str, bytes]:
 
 def _refusal(entry: zipfile.ZipInfo, earlier: Mapping[str, bytes]) -> str | None:
     """Why the entry may not be read; None for a plain file in the capsule's one folder."""
-    name, mode = entry.filename, entry.external_attr >> 16
+    name, kind = entry.filename, stat.S_IFMT(entry.external_attr >> 16)
     if not name or "/" in name or "\\" in name or ":" in name or name.startswith("."):
         return "must be a plain file name: a capsule has no folders, and nothing outside of it"
-    if mode and not stat.S_ISREG(mode):
+    if kind not in (0, stat.S_IFREG):
         return "must be a regular file: a capsule has no links"
     if name in earlier:
         return "must be there once"

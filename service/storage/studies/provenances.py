@@ -1,6 +1,6 @@
 """Where a study's runs came from."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import sqlalchemy as sa
 
@@ -18,9 +18,14 @@ def of_study(db: Database, study_id: int) -> Mapping[str, Provenance]:
     return _by_digest(db, sa.select(provenances).where(provenances.c.hash.in_(used)).order_by(provenances.c.hash))
 
 
-def with_digests(db: Database, digests: Collection[str]) -> Mapping[str, Provenance]:
-    """Return the provenances of these digests, as far as there are any."""
-    return _by_digest(db, sa.select(provenances).where(provenances.c.hash.in_(digests))) if digests else {}
+def of_run(db: Database, definition: StudyShape, run: TrialRecord) -> Provenance | None:
+    """Return where the run comes from, with its seeds; None for one of an earlier release, or not begun."""
+    if run.provenance is None:
+        return None
+    found = _by_digest(db, sa.select(provenances).where(provenances.c.hash == run.provenance))
+    seeds = seeds_of(definition, run)
+    told = {"study": definition.seed, "first": seeds.start, "count": len(seeds)}
+    return {"seeds": told, **found[run.provenance]}
 
 
 def seeds_of(definition: StudyShape, run: TrialRecord) -> range:
