@@ -19,11 +19,11 @@ from service.settings import Settings
 from service.storage.capsule import BadCapsule, Capsule, CapsuleRun, read_capsule, unpacked
 from service.storage.capsule.content import curves_of
 from service.storage.states import Stage
-from workers.reproduction.again import Bench, Recorded
+from workers.reproduction.again import Bench, Recorded, Trained
 from workers.reproduction.choosing import Wish, chosen
 from workers.reproduction.comparison import TOLERANCE
 from workers.reproduction.own_code import check_task, other_code
-from workers.reproduction.verdict import verdict
+from workers.reproduction.verdict import flaw_of, verdict
 from workers.trial.messages import EpochDone
 
 EQUAL, DIFFERENT, WRONG, INTERRUPTED = 0, 1, 2, 130
@@ -74,7 +74,9 @@ def _compared(capsule: Capsule, runs: list[CapsuleRun], data_folder: Path, devic
     with Bench(data_folder, device) as bench:
         for run in runs:
             recorded = Recorded.of(capsule, run, curves.get(run.run, {}))
-            found = verdict(recorded, bench.train(recorded, _Progress(run, len(recorded.epochs))))
+            is_sound = flaw_of(recorded) is None
+            trained = bench.train(recorded, _Progress(run, len(recorded.epochs))) if is_sound else Trained()
+            found = verdict(recorded, trained)
             is_equal = is_equal and found.is_equal
             _say(found.line)
     return EQUAL if is_equal else DIFFERENT

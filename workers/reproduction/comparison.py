@@ -26,13 +26,16 @@ class Deviation:
     recorded: float | None
     here: float | None
 
-    def __str__(self) -> str:
-        where = f"epoch {self.epoch}" + (f" of seed {self.repeat + 1}" if self.repeat else "")
+    @property
+    def where(self) -> str:
+        return f"epoch {self.epoch}" + (f" of seed {self.repeat + 1}" if self.repeat else "")
+
+    @property
+    def how(self) -> str:
         if self.recorded is None or self.here is None:
-            side = "here only" if self.recorded is None else "missing here"
-            return f"{where}: {self.metric} is {side}"
+            return f"{self.metric} is {'here only' if self.recorded is None else 'missing here'}"
         by = abs(self.here - self.recorded)
-        return f"{where}: {self.metric} was {self.recorded!r} and is {self.here!r}, by {by:.2g} ({self.relative:.1e})"
+        return f"{self.metric} was {self.recorded!r} and is {self.here!r}, by {by:.2g} ({self.relative:.1e})"
 
     @property
     def relative(self) -> float:
@@ -49,8 +52,12 @@ def comparable(figures: Figures) -> Figures:
 
 
 def deviations(recorded: Figures, here: Figures) -> list[Deviation]:
-    """Every figure that is not the same in both to the last bit, by repeat, epoch and metric; nan equals nan."""
-    keys = sorted({*recorded, *here})
+    """Every figure that is not the same in both to the last bit, by repeat, epoch and metric; nan equals nan.
+
+    Metrics that were not recorded at all are those of a later release, and say nothing.
+    """
+    names = {name for _, _, name in recorded}
+    keys = sorted({*recorded, *(key for key in here if key[2] in names)})
     pairs = [(key, recorded.get(key), here.get(key)) for key in keys]
     return [Deviation(*key, one, other) for key, one, other in pairs if not _same(one, other)]
 
