@@ -19,7 +19,7 @@ DISTRIBUTIONS = (
     *("pydantic", "sqlalchemy", "psycopg2-binary", "alembic", "fsspec", "httpx", "rich", "pyyaml"),
 )
 # The instruction sets that compilers and libraries choose their kernels by.
-_SETS = ("sse4_2", "avx", "avx2", "fma", "f16c", "avx512", "amx", "avx_vnni", "asimd", "sve", "sme", "bf16", "i8mm")
+_SETS = ("sse4_2", "avx", "fma", "f16c", "amx", "asimd", "sve", "bf16", "i8mm")
 
 Facts = dict[str, str | int]
 
