@@ -58,7 +58,7 @@ def _told(results: Results, run: TrialRecord) -> CapsuleRun:
         first_seed=seeds.start,
         seeds=len(seeds),
         facts={name: fact for name, fact in run.facts.items() if isinstance(fact, bool | int | float | str)},
-        provenance=run.provenance,
+        provenance=run.provenance if run.provenance in results.provenances else None,  # it may just have changed
         reason=run.reason,
         started_at=None if run.started_at is None else run.started_at.isoformat(),
         finished_at=None if run.finished_at is None else run.finished_at.isoformat(),

@@ -35,6 +35,7 @@ def test_runs_share_what_they_come_from_and_only_holders_write_it(db: Database) 
     assert runs[0].facts == {"backend": "mask", "resumed_after_epoch": 2, "begun_under": digest_of(OURS)}
     assert provenances.of_run(db, study.definition, runs[1]) == {"seeds": {"study": 7, "first": 0, "count": 3}, **OURS}
     assert provenances.of_run(db, study.definition, runs[2]) is None
+    assert provenances.of_study(db, study.id) == {digest_of(each): each for each in (OURS, OTHERS)}
     assert varying([OURS, OTHERS]) == {("packages", "torch"): ["2.13.0", "2.12.0"]}
 
 

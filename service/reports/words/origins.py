@@ -17,7 +17,7 @@ def origins(runs: Iterable[TrialRecord], provenances: Mapping[str, Provenance]) 
     """
     counts = Counter(run.provenance for run in runs if run.facts)
     unknown = counts.pop(None, 0)
-    known = [provenances[digest] for digest in counts if digest in provenances]
+    known = [provenances[digest] for digest in counts if digest is not None and digest in provenances]
     differing = {key: values for key, values in varying(known).items() if key != (RUN, "backend")}
     told = []
     if differing:

@@ -13,8 +13,10 @@ from service.storage.states import Stage
 
 
 def of_study(db: Database, study_id: int) -> Mapping[str, Provenance]:
-    """Return the provenances of the study's runs by their digests; runs of earlier releases have none."""
-    used = sa.select(runs.c.provenance).where(runs.c.study_id == study_id)
+    """Return the provenances that the study's runs name, by their digests; runs of earlier releases name none."""
+    of_study = runs.c.study_id == study_id
+    begun_under = sa.select(runs.c.facts["begun_under"].astext).where(of_study)
+    used = sa.select(runs.c.provenance).where(of_study).union(begun_under)
     return _by_digest(db, sa.select(provenances).where(provenances.c.hash.in_(used)).order_by(provenances.c.hash))
 
 
