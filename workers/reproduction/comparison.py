@@ -2,8 +2,8 @@
 
 Two processors round sums in different orders. The difference, one part in ten million, grows from step to step as any
 small change does: after the first epoch the losses of stable trainings still agree to 1e-4 and better, after twenty
-some differ by percents (docs/reproducing.md). So on other hardware only the losses of every
-training's first epoch are judged, within `TOLERANCE`.
+some differ by percents (docs/reproducing.md). So on other hardware only the losses of every training's first epoch are
+judged, within `TOLERANCE`.
 """
 
 import math
