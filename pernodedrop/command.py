@@ -13,9 +13,13 @@ def main() -> int:
     arguments = sys.argv[1:]
     try:
         if arguments[:1] == ["worker"]:  # needs nothing of the service's
-            import workers  # noqa: F401
+            import workers
 
             os.execv(sys.executable, [sys.executable, "-m", "workers", *arguments[1:]])  # noqa: S606
+        if arguments[:1] == ["reproduce"]:
+            import workers  # noqa: F401
+
+            os.execv(sys.executable, [sys.executable, "-m", "workers.reproduction", *arguments[1:]])  # noqa: S606
         from service.cli import main as run
 
         return run(arguments)

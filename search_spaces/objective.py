@@ -16,6 +16,9 @@ TEST = "test"
 ONE_MASK = "_one_mask"  # suffix of a figure of one mask a sample, for a model that predicts by several
 SNAPSHOTS = "_snapshots"  # suffix of a figure of the mean prediction of a training's snapshots
 
+# Metrics by a clock or of memory, in which no two trainings are the same.
+OF_THE_MACHINE = frozenset({"train_seconds", "train_peak_bytes"})
+
 
 class Objective(Part):
     """An objective is a metric of an epoch, named <split>_<metric>; the test split never selects anything."""

@@ -138,6 +138,10 @@ class Client:
         params = {} if to is None else {"to": to}
         return self._send("GET", _path(name, *file), params=params, timeout=PATIENT).content
 
+    def capsule(self, name: str) -> bytes:
+        """The study as a capsule, a zip."""
+        return self._send("GET", _path(name, "capsule"), timeout=PATIENT).content
+
     def prioritize(self, name: str, priority: int) -> StudyOut:
         return self._read(StudyOut, "PATCH", _path(name), json={"priority": priority})
 

@@ -7,7 +7,20 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware import Middleware
 
 from pernodedrop.installation import installed_version
-from service.api import catalog, docs, errors, examinations, exports, health, openapi, results, studies, trials, workers
+from service.api import (
+    capsules,
+    catalog,
+    docs,
+    errors,
+    examinations,
+    exports,
+    health,
+    openapi,
+    results,
+    studies,
+    trials,
+    workers,
+)
 from service.api.dependencies import Creations
 from service.api.errors import documented
 from service.api.housekeeping import Housekeeping
@@ -83,6 +96,6 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _guarded_routes(api_key: str | None) -> APIRouter:
     guarded = APIRouter(dependencies=[Depends(key_required(api_key))], responses=documented(400, 401, 422, 429, 503))
-    for part in (studies, trials, results, examinations, exports, catalog, workers):
+    for part in (studies, trials, results, examinations, exports, catalog, workers, capsules):
         guarded.include_router(part.router)
     return guarded

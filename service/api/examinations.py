@@ -5,7 +5,8 @@ from fastapi import APIRouter
 from service.api.dependencies import DatabaseOf, Limit, Offset, StudyName
 from service.api.errors import documented
 from service.api.models import ExaminationOut, ExaminationPage
-from service.reports.found.configurations import configurations, first_seed_of
+from service.reports.found.configurations import configurations
+from service.storage.records import seeds_of
 from service.storage.studies import examinations, studies, trials
 
 router = APIRouter(prefix="/studies/{name}", tags=["results"], responses=documented(404))
@@ -30,7 +31,7 @@ def listing(name: StudyName, database: DatabaseOf, limit: Limit = 100, offset: O
             configuration=firsts[one.run_id],
             variant=confirming[one.run_id].variant,
             repeat=one.repeat,
-            seed=first_seed_of(study.definition, confirming[one.run_id]) + one.repeat,
+            seed=seeds_of(study.definition, confirming[one.run_id]).start + one.repeat,
             epoch=one.epoch,
             inputs=one.inputs,
             kind=one.kind,

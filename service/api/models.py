@@ -120,6 +120,10 @@ class AttemptOut(BaseModel):
 class TrialDetail(TrialOut):
     history: list[AttemptOut]
     curves: list[CurvePointOut]
+    provenance: dict[str, dict[str, str | int]] | None = Field(
+        description="The run comes from these seeds, packages, processor, code and data; null was not recorded.",
+        examples=[{"packages": {"torch": "2.13.0"}, "data": {"digest": "5f0c..."}}],
+    )
 
 
 class CountsOut(BaseModel):

@@ -25,6 +25,7 @@ from service.api.models import (
 )
 from service.reports.found.confirmed import Confirmation
 from service.statistics import Outcome
+from service.storage.provenance import Provenance
 from service.storage.records import CurvePoint, StudyRecord, TrialRecord, WorkerRecord
 from service.storage.runs.history import Attempt
 from service.storage.states import FINISHED_STATES
@@ -79,11 +80,16 @@ def trial_out(trial: TrialRecord, definition: StudyShape) -> TrialOut:
 
 
 def trial_detail(
-    trial: TrialRecord, definition: StudyShape, history: Iterable[Attempt], curves: Iterable[CurvePoint]
+    trial: TrialRecord,
+    definition: StudyShape,
+    history: Iterable[Attempt],
+    curves: Iterable[CurvePoint],
+    provenance: Provenance | None,
 ) -> TrialDetail:
     attempts = [AttemptOut.model_validate(attempt, from_attributes=True) for attempt in history]
     points = [CurvePointOut.model_validate(point, from_attributes=True) for point in curves]
-    return TrialDetail.model_validate({**_trial_fields(trial, definition), "history": attempts, "curves": points})
+    more = {"history": attempts, "curves": points, "provenance": provenance}
+    return TrialDetail.model_validate({**_trial_fields(trial, definition), **more})
 
 
 def worker_out(worker: WorkerRecord) -> WorkerOut:

@@ -15,7 +15,7 @@ from service.storage import records
 from service.storage.database.database import Database
 from service.storage.runs import history
 from service.storage.states import RunState, Stage
-from service.storage.studies import cancellation, curves, enqueueing, studies, trials
+from service.storage.studies import cancellation, curves, enqueueing, provenances, studies, trials
 from service.web.bodies import Body, BodyRoute
 from service.web.faults import NoCompleteTrial
 from service.web.report import winner_of
@@ -105,7 +105,8 @@ def _shown(database: Database, name: str, number: int, stage: Stage) -> TrialDet
     study = studies.get(database, name)
     trial = trials.get(database, study, number, stage)
     attempts, points = history.of_run(database, trial.run_id), curves.of_run(database, trial.run_id)
-    return trial_detail(trial, study.definition, attempts, points)
+    origin = provenances.of_run(database, study.definition, trial)
+    return trial_detail(trial, study.definition, attempts, points, origin)
 
 
 def _cancelled(database: Database, name: str, number: int, stage: Stage) -> TrialOut:

@@ -3,6 +3,7 @@
 import typer
 
 from service.cli import (
+    capsules,
     database,
     enqueueing,
     examinations,
@@ -77,6 +78,7 @@ PANELS = {
         enqueueing.commands,
         examinations.commands,
         workers.commands,
+        capsules.commands,
     ),
     FLEET: (parts.commands,),
 }

@@ -53,6 +53,16 @@ def worker(context: typer.Context) -> None:
     os.execve(sys.executable, [sys.executable, "-m", "workers", *context.args], without_key(os.environ))  # noqa: S606
 
 
+@commands.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def reproduce(context: typer.Context) -> None:
+    """Train a capsule's runs again and compare every figure; `pernodedrop reproduce --help` lists its options."""
+    arguments = [sys.executable, "-m", "workers.reproduction", *context.args]
+    os.execve(sys.executable, arguments, without_key(os.environ))  # noqa: S606
+
+
 def _serve(create_app: Callable[[Settings], Any], host: str, port: int, inherited: int | None) -> None:
     from service.web.connections import raise_file_limit
     from service.web.serving import server_of

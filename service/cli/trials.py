@@ -1,6 +1,6 @@
 """`trial` and `cancel`: they show or end one trial, or one run of a confirmation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -11,6 +11,7 @@ from service.api.models import AttemptOut, TrialDetail
 from service.cli.session import client_here, console_here, say
 from service.cli.studies import StudyName
 from service.cli.views import clock, measured, named, setting
+from service.storage.provenance import NOT_RECORDED
 from service.storage.states import Origin, Stage
 
 commands = typer.Typer()
@@ -63,6 +64,7 @@ def facts_table(shown: TrialDetail) -> Table:
         "epochs": f"{shown.epoch or 0} of {shown.epochs}",
         "time": None if shown.duration_s is None else clock(shown.duration_s),
         **{name: setting(value) for name, value in shown.params.items()},
+        **_origin(shown),
     }
     table = Table.grid(padding=(0, 2))
     for name, text in lines.items():
@@ -77,6 +79,14 @@ def _seeds(shown: TrialDetail) -> str | None:
         return None
     last = shown.first_seed + shown.seeds - 1
     return f"number {last}" if shown.seeds == 1 else f"numbers {shown.first_seed} to {last}"
+
+
+def _origin(shown: TrialDetail) -> Mapping[str, str]:
+    """Where the run comes from, a line for each group of facts."""
+    if shown.provenance is None:
+        return {"provenance": NOT_RECORDED} if shown.facts else {}
+    groups = shown.provenance.items()
+    return {group: visible(", ".join(f"{name} {fact}" for name, fact in facts.items())) for group, facts in groups}
 
 
 def history_table(history: Sequence[AttemptOut]) -> Table:

@@ -42,6 +42,17 @@ class TrialRecord:
     first_seed: int | None = None  # of the study's seeds, for a confirmation's first repeat; None in the search
     seeds: int | None = None  # of a run of the confirmation, one after another; None in the search
     origin: Origin = Origin.SAMPLER  # of its parameters
+    provenance: str | None = None  # the digest of its last holder's; None for runs of earlier releases
+
+
+def seeds_of(definition: StudyShape, run: TrialRecord) -> range:
+    """The study's seeds that the run's repeats are trained with, one after another: the search has the first ones."""
+    if run.first_seed is not None and run.seeds is not None:
+        return range(run.first_seed, run.first_seed + run.seeds)
+    if run.stage is Stage.SEARCH:
+        return range(definition.repeats)
+    fresh = 0 if definition.confirmation is None else definition.confirmation.repeats
+    return range(definition.repeats, definition.repeats + fresh)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from service.reports.found.decided import has_decision
 from service.reports.words.winner import so_far, verdict_of
 from service.storage.database.database import Database
 from service.storage.records import StudyRecord
-from service.storage.studies import columns, curves, examinations, trials
+from service.storage.studies import columns, curves, examinations, provenances, trials
 from service.storage.studies.extent import Extent, extent_of
 
 MOST_RUNS = 200_000  # of a search; a run takes about a kilobyte
@@ -31,7 +31,8 @@ def results_of(database: Database, study: StudyRecord, *, whole: bool = False) -
         wanted += [several[0].run_id for several in read.complete.values()]
     points = columns.of_study(database, study.id, every_curve, wanted)
     examined = examinations.of_study(database, study.id) if study.definition.evaluation else []
-    return Results(study, begun, points, confirming, every_run, every_curve, examined)
+    origins = provenances.of_study(database, study.id)
+    return Results(study, begun, points, confirming, every_run, every_curve, examined, origins)
 
 
 def winner_of(database: Database, study: StudyRecord) -> tuple[Confirmation, list[str]] | None:

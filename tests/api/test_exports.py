@@ -4,11 +4,14 @@ import csv
 import io
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pyarrow.parquet as pq
 import pytest
 
+from service.storage.capsule import read_capsule, unpacked
+from service.storage.capsule.content import curves_of
 from service.storage.database.database import Database
 from service.storage.states import RunState
 from service.storage.studies import studies
@@ -52,6 +55,17 @@ def test_the_listed_figures_are_pictures(worked: httpx.Client) -> None:
     assert (png.headers["Content-Type"], png.content[:4]) == ("image/png", b"\x89PNG")
     assert svg.headers["Content-Type"] == "image/svg+xml"
     assert "<svg" in svg.text
+
+
+def test_a_study_comes_as_a_capsule(worked: httpx.Client, tmp_path: Path) -> None:
+    got = worked.get(f"{STUDY}/capsule")
+    assert got.headers["Content-Type"] == "application/zip"
+    path = tmp_path / "digits-1.zip"
+    path.write_bytes(got.content)
+    capsule = read_capsule(*unpacked(path))
+    assert [run.state for run in capsule.runs].count(RunState.COMPLETE) == 6
+    [best] = capsule.recommended
+    assert len({epoch for _, epoch, _ in curves_of(capsule, [best])[best]}) == EPOCHS
 
 
 REFUSED = [

@@ -14,11 +14,13 @@ from service.api.models import (
     ObjectiveOut,
     RankingRow,
     StudyDetail,
+    TrialDetail,
     TrialOut,
 )
 from service.cli.continuation import free_name
 from service.cli.results import ranking_table
 from service.cli.snapshot import RunningTrial, Snapshot, last_value
+from service.cli.trials import facts_table
 from service.cli.views import bars, clock, line, measured, setting
 
 
@@ -179,3 +181,10 @@ def test_numbers_are_written_alike() -> None:
 )
 def test_the_first_free_name_is_taken(taken: set[str], free: str) -> None:
     assert free_name("a", taken) == free
+
+
+def test_a_trial_says_where_it_comes_from() -> None:
+    begun = {**trial(3, "dropout", 0.5).model_dump(), "facts": {"backend": "mask"}, "history": [], "curves": []}
+    known = {"seeds": {"study": 7, "first": 0, "count": 2}, "packages": {"torch": "2.13.0"}}
+    assert "seeds      study 7, first 0, count 2" in rendered(facts_table(TrialDetail(**begun, provenance=known)))
+    assert "provenance  not recorded" in rendered(facts_table(TrialDetail(**begun, provenance=None)))

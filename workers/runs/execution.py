@@ -134,15 +134,11 @@ class Execution:
     def _train(self, process: TrialProcess, config: TrialConfig) -> Outcome:
         try:
             process.order(
-                Order(
-                    task=self._lease.definition.task,
-                    config=config,
-                    study_seed=self._lease.definition.seed,
-                    repeats=len(self._assignment.seeds),
-                    first_seed=self._assignment.seeds.start,
+                Order.of_study(
+                    self._lease.definition,
+                    config,
+                    self._assignment.seeds,
                     tested_by=self._assignment.tested_by,
-                    splits_anew=self._lease.definition.splits_anew,
-                    folds=self._lease.definition.folds,
                     evaluation=self._assignment.evaluation,
                     data_folder=self._data_folder,
                     run_id=self._lease.run_id,
@@ -167,8 +163,8 @@ class Execution:
             if early := self._called_off(deadline):
                 return self._leave(process, early)
             match process.listen(LISTEN_S):
-                case Started(facts):
-                    self._while_wanted(lambda facts=facts: holding.note_facts(self._db, self._lease, facts))  # type: ignore[misc]
+                case Started(facts, provenance):
+                    self._while_wanted(partial(holding.note_facts, self._db, self._lease, facts, provenance))
                 case EpochDone() as epoch:
                     if early := self._take_in(epoch):
                         return self._leave(process, early)

@@ -29,10 +29,11 @@ def fingerprint_of(order: Order, task: Task, device: torch.device) -> Fingerprin
     divided = (("splits anew",) if order.splits_anew else ()) + (("folds", order.folds) if order.folds else ())
     trained = repr((FORMAT, order.task, order.config, *seeds, order.tested_by, *judged, *examined, *divided))
     ordered = hashlib.sha256(trained.encode()).hexdigest()
-    return Fingerprint(ordered, code_of(type(task)), lambda: _data_of(task, device))
+    return Fingerprint(ordered, code_of(type(task)), lambda: data_of(task, device))
 
 
-def _data_of(task: Task, device: torch.device) -> str:
+def data_of(task: Task, device: torch.device) -> str:
+    """A digest of the task's data as the training sees them, on whatever device; read once for a task and device."""
     known = _digests.setdefault(task, {})
     if device not in known:
         splits = task.splits(device)

@@ -156,12 +156,16 @@ def template(line: Connection, setup: Setup) -> NoReturn:
 
 def _prepare(order: Order, setup: Setup) -> None:
     """What every trial of the task does first, and what does not depend on its settings: the same each time."""
+    from workers.tasks.code import version_of
     from workers.trial.dividing import task_of
+    from workers.trial.fingerprint import data_of
 
     _seed(0)
     task = task_of(order, 0)
+    version_of(type(task))
     if setup.device == "cpu":
         task.splits(_device("cpu"))
+        data_of(task, _device("cpu"))
 
 
 def _can_be_forked() -> bool:

@@ -5,11 +5,12 @@ as plain data, field by field, and belong to the run and the token that their or
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from search_spaces import Evaluation, Objective, TaskSpec, TrialConfig
+from search_spaces import Evaluation, Objective, StudyShape, TaskSpec, TrialConfig
+from service.storage.provenance import Provenance, checked
 from service.storage.records import Examination
 from workers.trial.channel import Message
 from workers.trial.checkpoints import CheckpointRoot
@@ -35,6 +36,17 @@ class Order:
     token: int = 0
     checkpoints: CheckpointRoot | None = None  # None: a lost trial starts again
     checkpoint_every: float = 30.0  # s
+
+    @classmethod
+    def of_study(cls, definition: StudyShape, config: TrialConfig, seeds: range, **parts: Any) -> Self:
+        """The order to train a configuration of the study under these of its seeds; `parts` are the other fields."""
+        of_study: dict[str, Any] = {
+            "task": definition.task,
+            "study_seed": definition.seed,
+            "splits_anew": definition.splits_anew,
+            "folds": definition.folds,
+        }
+        return cls(config=config, first_seed=seeds.start, repeats=len(seeds), **of_study, **parts)
 
     @property
     def address(self) -> tuple[int, int]:
@@ -90,6 +102,7 @@ class Started:
     """Data and model are ready; `facts` name the backend, the parameter count and more."""
 
     facts: Mapping[str, str | int | float]
+    provenance: Provenance = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -181,7 +194,9 @@ def _reading(message: Message) -> Reading:
 
 
 _READERS: Mapping[str, Callable[[Message], Report | Reading | Stop]] = {
-    "Started": lambda m: Started({str(name): _fact(fact) for name, fact in m["facts"].items()}),
+    "Started": lambda m: Started(
+        {str(name): _fact(fact) for name, fact in m["facts"].items()}, checked(m["provenance"])
+    ),
     "EpochDone": lambda m: EpochDone(
         int(m["repeat"]), int(m["epoch"]), {str(name): _number(value) for name, value in m["metrics"].items()}
     ),

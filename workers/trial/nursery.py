@@ -129,6 +129,8 @@ def _warm_up() -> None:
 
     torch.set_num_threads(1)
     from search_spaces import TrialConfig
+    from workers.trial.provenance import know_this_process
     from workers.trial.warming import warm
 
+    know_this_process()
     warm(TrialConfig(regularizer="none"))

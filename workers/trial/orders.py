@@ -15,6 +15,7 @@ from workers.trial.dividing import task_of
 from workers.trial.examining import Examinations
 from workers.trial.fingerprint import fingerprint_of
 from workers.trial.messages import EpochDone, Examined, Finished, Order, Report, Started, Stop, Stopped
+from workers.trial.provenance import provenance_of
 from workers.trial.resumption import Begun, resumed, state_of
 from workers.trial.testing import Testing, confirmed_on
 
@@ -35,7 +36,8 @@ def train(order: Order, device: "torch.device", stop_wanted: MessageBox) -> Iter
         UnusableFigure: an epoch's metrics have other names than the first one's.
         Whatever the task raises.
     """
-    store = _store(order, task_of(order, 0), device)
+    task = task_of(order, 0)  # which stands for all of them, where its repeats have data of their own
+    store = _store(order, task, device)
     saved_at = time.monotonic()
 
     def training_of(repeat: int) -> Training:
@@ -51,7 +53,8 @@ def train(order: Order, device: "torch.device", stop_wanted: MessageBox) -> Iter
     if tests is None:
         exams = None
     told = {} if tests is None else {"confirmed_on": confirmed_on(training)}
-    yield Started({**training.facts, **told, **({"resumed_after_epoch": len(history)} if history else {})})
+    resumption = {"resumed_after_epoch": len(history)} if history else {}
+    yield Started({**training.facts, **told, **resumption}, provenance_of(task, training.facts, device))
     yield from history
     yield from begun.examined
 

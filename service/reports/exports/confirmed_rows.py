@@ -43,7 +43,7 @@ class Rows:
     @property
     def is_decided(self) -> bool:
         """Whether looks at the figures decided the number of seeds: then every interval holds for all looks, too."""
-        return getattr(self.confirmation, "decision", None) is not None
+        return self.confirmation.decision is not None
 
 
 def rows_of(results: Results, to: str | None = None) -> Rows | None:
@@ -110,7 +110,7 @@ def _for_all_pairs(confirmation: Confirmation, place: int, reference: int) -> Pa
     """
     if reference == 0:
         return confirmation.to_winner[place - 1]
-    if getattr(confirmation, "decision", None) is not None:
+    if confirmation.decision is not None:
         return None
     values = np.array([one.figures[confirmation.metric] for one in confirmation.found])
     return AllPairs(values).difference(place, reference) if values.shape[1] > 1 else None

@@ -137,7 +137,7 @@ def _confirmation(results: Results, found: Rows | None, cited: _Cited) -> list[s
         ),
         f"Intervals of means over the seeds hold 95% by {_by(alone, cited)}.",
     ]
-    looks: Sequence[tuple[int, str]] = getattr(results.study, "looks", ())
+    looks = results.study.looks
     if found.is_decided:
         after = f" after {listing([f'{seeds:,}' for seeds, _ in looks])} seeds" if looks else ""
         said.append(

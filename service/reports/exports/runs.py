@@ -12,7 +12,7 @@ from service.reports.exports.table import Column, Table, mixed_column
 from service.reports.found.results import Results, value_of
 from service.reports.words.winner import names
 from service.statistics import PairedDifference
-from service.storage.records import StudyRecord, TrialRecord
+from service.storage.records import TrialRecord, seeds_of
 from service.storage.states import Stage
 
 
@@ -22,7 +22,7 @@ def trial_table(results: Results) -> Table:
     A value of the confirmation is of the test split where the run's facts say so, and stands in that column.
     """
     trials = [*results.trials, *results.confirmations]
-    seeds = [seeds_of(results.study, trial) for trial in trials]
+    seeds = [seeds_of(results.study.definition, trial) for trial in trials]
     trained = dict(zip(*(part.tolist() for part in _trained_seeds(results)), strict=True))
     return {
         "run": Column("int", [trial.run_id or None for trial in trials]),
@@ -87,18 +87,6 @@ def confirmation_table(results: Results, to: str | None = None) -> Table:
         **_by_seed(metric, [row.one.figures[metric] for row in rows]),
         **(_by_seed(searched, [row.by_seed for row in rows]) if results.study.definition.repeats > 1 else {}),
     }
-
-
-def seeds_of(study: StudyRecord, trial: TrialRecord) -> range:
-    """The study's seeds that the run trains under, by their numbers: the search has the first ones."""
-    definition = study.definition
-    if trial.stage is Stage.SEARCH:
-        return range(definition.repeats)
-    first, count = getattr(trial, "first_seed", None), getattr(trial, "seeds", None)  # a run that says so itself
-    if first is not None and count is not None:
-        return range(first, first + count)
-    fresh = 0 if definition.confirmation is None else definition.confirmation.repeats
-    return range(definition.repeats, definition.repeats + fresh)
 
 
 def _trained_seeds(results: Results) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from service.reports.exports.runs import confirmation_table, trial_table
 from service.reports.exports.table import Column, Kind, Table, mixed_column
-from service.reports.found.configurations import first_seed_of
 from service.reports.found.knowledge import Estimates
 from service.reports.found.records import TRAINED, Record, places, rate_of, records_table
 from service.reports.found.results import Results
-from service.storage.records import TrialRecord
+from service.storage.records import TrialRecord, seeds_of
 
 TableName = Literal["records", "curves", "paper_table", "examinations", "detection", "trials", "confirmation"]
 FIRST = ("val_accuracy", "val_loss", "train_loss", "train_accuracy")  # metrics, as the paper's tables have them
@@ -151,7 +150,7 @@ def _whose(trials: Sequence[TrialRecord], at: NDArray[np.int64]) -> Table:
 
 def _first_seed(results: Results, trials: Sequence[TrialRecord], at: NDArray[np.int64]) -> Column:
     """The number among the study's seeds of each run's repeat 0; that of another is `repeat` more."""
-    return Column("int", [first_seed_of(results.study.definition, trial) for trial in trials], at)
+    return Column("int", [seeds_of(results.study.definition, trial).start for trial in trials], at)
 
 
 def _of_set(sets: Sequence[tuple[str, str, int]]) -> Table:

@@ -6,8 +6,7 @@ from itertools import count, takewhile
 from typing import TypeVar
 
 from search_spaces import StudyShape
-from service.storage.records import TrialRecord
-from service.storage.states import Stage
+from service.storage.records import TrialRecord, seeds_of
 
 T = TypeVar("T")
 
@@ -18,21 +17,7 @@ def configurations(definition: StudyShape, confirmations: Iterable[TrialRecord])
     for run in confirmations:
         # As the storage's configuration_key: a record's params are what a run was created with, made alike.
         found.setdefault(json.dumps(dict(run.params), sort_keys=True), []).append(run)
-    return [sorted(runs, key=lambda run: (first_seed_of(definition, run), run.run_id)) for runs in found.values()]
-
-
-def first_seed_of(definition: StudyShape, run: TrialRecord) -> int:
-    """The number of the seed of the run's repeat 0 among the study's seeds; the search has those from 0."""
-    if run.first_seed is not None:
-        return run.first_seed
-    return 0 if run.stage is Stage.SEARCH else definition.repeats
-
-
-def seeds_of(definition: StudyShape, run: TrialRecord) -> int:
-    """The number of seeds that a run of the confirmation trains."""
-    if run.seeds is not None:
-        return run.seeds
-    return 0 if definition.confirmation is None else definition.confirmation.repeats
+    return [sorted(runs, key=lambda run: (seeds_of(definition, run).start, run.run_id)) for runs in found.values()]
 
 
 def in_order(definition: StudyShape, runs: Sequence[TrialRecord], by_run: Mapping[int, Mapping[int, T]]) -> list[T]:
@@ -40,5 +25,5 @@ def in_order(definition: StudyShape, runs: Sequence[TrialRecord], by_run: Mappin
     by_seed: dict[int, T] = {}
     for run in runs:
         for repeat, one in by_run.get(run.run_id, {}).items():
-            by_seed.setdefault(first_seed_of(definition, run) + repeat, one)
-    return [by_seed[seed] for seed in takewhile(by_seed.__contains__, count(first_seed_of(definition, runs[0])))]
+            by_seed.setdefault(seeds_of(definition, run).start + repeat, one)
+    return [by_seed[seed] for seed in takewhile(by_seed.__contains__, count(seeds_of(definition, runs[0]).start))]

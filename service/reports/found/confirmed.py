@@ -9,13 +9,13 @@ from itertools import chain, takewhile
 import numpy as np
 
 from search_spaces.objective import TEST, Objective, best_epoch, split_of
-from service.reports.found.configurations import configurations, seeds_of
+from service.reports.found.configurations import configurations
 from service.reports.found.decided import has_decision, is_broken, looks_of, recommended, renumbered, replayed
 from service.reports.found.epochs import Epoch
 from service.reports.found.results import Results
 from service.statistics import AllPairs, Decision, Interval, Method, PairedDifference, mean_interval
 from service.statistics.paired import described
-from service.storage.records import TrialRecord
+from service.storage.records import TrialRecord, seeds_of
 from service.storage.states import RunState
 
 Span = tuple[float, float, float]  # a difference with the bounds of its interval
@@ -144,7 +144,9 @@ def confirmation_of(results: Results) -> Confirmation | None:
     if has_decision(results.study):
         return _decided(results, [runs for runs in several if runs[0].state is RunState.COMPLETE])
     measured = [(runs[0], _at_the_best(results, runs)) for runs in several if runs[0].state is RunState.COMPLETE]
-    whole = [(trial, epochs) for trial, epochs in measured if len(epochs) == seeds_of(results.study.definition, trial)]
+    whole = [
+        (trial, epochs) for trial, epochs in measured if len(epochs) == len(seeds_of(results.study.definition, trial))
+    ]
     fully = [(trial, epochs) for trial, epochs in whole if None not in epochs]
     metrics, each = _figures(results, fully)
     found = [one for one in each if one.is_finite]

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from service.reports.found.configurations import configurations, first_seed_of, seeds_of
+from service.reports.found.configurations import configurations
 from service.statistics import Decision, Outcome, Round, Rules, decide
-from service.storage.records import StudyRecord, TrialRecord
+from service.storage.records import StudyRecord, TrialRecord, seeds_of
 from service.storage.states import OPEN_STATES, RunState, StudyState
 
 FIXED = "fixed"  # the rule of a look at a confirmation with a fixed number of seeds
@@ -90,7 +90,7 @@ def standing(study: StudyRecord, confirmations: Sequence[TrialRecord]) -> tuple[
     """
     definition = study.definition
     several = configurations(definition, confirmations)
-    ends = [max(first_seed_of(definition, run) + seeds_of(definition, run) for run in runs) for runs in several]
+    ends = [max(seeds_of(definition, run).stop for run in runs) for runs in several]
     furthest = max(ends, default=0)
 
     def is_in(runs: Sequence[TrialRecord], end: int) -> bool:

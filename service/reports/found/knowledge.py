@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces import StudyShape
-from service.reports.found.configurations import configurations, in_order, seeds_of
+from service.reports.found.configurations import configurations, in_order
 from service.statistics import (
     Ensemble,
     Estimate,
@@ -26,7 +26,7 @@ from service.statistics import (
     resampled,
     risk_coverage,
 )
-from service.storage.records import Examination, TrialRecord
+from service.storage.records import Examination, TrialRecord, seeds_of
 from service.storage.states import RunState
 
 HOME = "test"  # the kind of the model's own inputs
@@ -256,7 +256,7 @@ def knowledge_of(
         runs = [first, *(run for run in later if run.state is RunState.COMPLETE)]
         sets = {name: tuple(in_order(definition, runs, by_run)) for name, by_run in by_set.items()}
         seeds = len(sets[home])
-        if seeds >= max(1, seeds_of(definition, first)):
+        if seeds >= max(1, len(seeds_of(definition, first))):
             found.append(Examined(first, {name: each[:seeds] for name, each in sets.items() if len(each) >= seeds}))
     if not found:
         return None

@@ -1,13 +1,14 @@
 """The data that a report is made from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from search_spaces import Objective
 from service.reports.found.epochs import Best, Epoch, Epochs, epochs_of
 from service.reports.found.knowledge import Knowledge, knowledge_of
 from service.reports.found.ranking import RankingRow, by_variant, in_order, ranking
+from service.storage.provenance import Provenance
 from service.storage.records import CurvePoint, Examination, StudyRecord, TrialRecord
 from service.storage.states import RunState
 from service.storage.studies.columns import CurveColumns
@@ -27,6 +28,7 @@ class Results:
     every_trial: int = 1  # only each such one of the search's queue is here, and the best ones
     every_curve: int = 1  # only each such one of them has its curve here, and the best ones
     examinations: Sequence[Examination] = ()  # what the confirmation's models say of sets of inputs
+    provenances: Mapping[str, Provenance] = field(default_factory=dict)  # where runs came from, by digest
 
     @property
     def objective(self) -> Objective:

@@ -7,6 +7,7 @@ from typing import Any
 from service.reports.found.results import Results
 from service.reports.markup import Html, table
 from service.reports.sections.section import note, section, tag
+from service.reports.words.origins import origins
 from service.reports.words.wording import DASH
 
 FACTS = ("backend", "device")
@@ -45,7 +46,8 @@ def backends(results: Results) -> Html | None:
     ]
     header = ["Variant", "Backend", "Device", "Trainable parameters", "Trials"]
     meaning = _meaning(backend for _, backend, _ in ran)
-    told = [note(text) for text in (meaning, _other_noise(results)) if text]
+    trained = (*results.trials, *results.confirmations)
+    told = [note(text) for text in (meaning, _other_noise(results), origins(trained, results.provenances)) if text]
     return section("What ran", table(header, rows, words=3), *told)
 
 

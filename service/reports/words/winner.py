@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from search_spaces import Confirmation as AskedConfirmation
-from service.reports.found.configurations import seeds_of
 from service.reports.found.confirmed import Confirmation
 from service.reports.found.decided import has_decision, standing
 from service.reports.found.results import Results
@@ -12,7 +11,7 @@ from service.reports.words.more_seeds import more_seeds
 from service.reports.words.varying import FOLDS_TESTED
 from service.reports.words.wording import decimal, listing, places_for, plural, setting, settings
 from service.statistics import Decision, Outcome, next_look
-from service.storage.records import StudyRecord, TrialRecord
+from service.storage.records import StudyRecord, TrialRecord, seeds_of
 from service.storage.states import StudyState
 
 MOST_SEEDS = 1000  # of a confirmation that goes on until it is decided
@@ -46,7 +45,7 @@ def so_far(study: StudyRecord, confirmations: Sequence[TrialRecord]) -> str | No
         return None
     left, every = standing(study, confirmations)
     if not study.looks:
-        first = min(seeds_of(study.definition, run) for run in confirmations)
+        first = min(len(seeds_of(study.definition, run)) for run in confirmations)
         return f"Not decided yet: {plural(every, 'configuration')} will be compared after {plural(first, 'seed')}."
     return f"Not decided yet: {left} of {every} left after {plural(study.looks[-1][0], 'seed')}."
 

@@ -57,6 +57,14 @@ workers = sa.Table(
     sa.Column("drain", sa.Boolean, nullable=False, server_default="false"),  # whether it was asked over REST to leave
 )
 
+# Where runs came from, once for all that share it, under the digest of the content.
+provenances = sa.Table(
+    "provenances",
+    metadata,
+    sa.Column("hash", sa.Text, primary_key=True),
+    sa.Column("content", JSONB, nullable=False),  # service.storage.provenance has the shape
+)
+
 runs = sa.Table(
     "runs",
     metadata,
@@ -86,6 +94,7 @@ runs = sa.Table(
     sa.Column("first_seed", sa.Integer),  # of the study's seeds, for a confirmation's first repeat; NULL in the search
     sa.Column("seeds", sa.Integer),  # of a run of the confirmation, one after another
     sa.Column("given", JSONB),  # the parameters that somebody chose for it: see search_spaces.known
+    sa.Column("provenance", sa.Text, sa.ForeignKey(provenances.c.hash)),  # of its last holder
     sa.UniqueConstraint("study_id", "ordinal"),
     # The two questions of every claim, answered without looking at finished runs.
     sa.Index("runs_waiting", "study_id", "id", postgresql_where=sa.text("state = 'waiting'")),

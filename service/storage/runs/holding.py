@@ -13,9 +13,10 @@ from sqlalchemy.dialects.postgresql import insert
 
 from service.storage import scores
 from service.storage.database.database import Database
-from service.storage.database.tables import curves, examinations, runs
+from service.storage.database.tables import curves, examinations, provenances, runs
 from service.storage.errors import LeaseLost
 from service.storage.optuna.statements import REPORT
+from service.storage.provenance import Provenance, digest_of
 from service.storage.records import CurvePoint, Examination, Lease
 from service.storage.runs.endings import close_finished_studies, end_run
 from service.storage.runs.expressions import HELD, SPENT_S, WHOLE
@@ -41,6 +42,8 @@ _EPOCH = sa.text(
     SELECT writes FROM held
     """
 )
+
+_EARLIER = sa.text("SELECT provenance FROM fleet.runs WHERE id = :run")
 
 _RENEW = sa.text(
     f"""
@@ -105,14 +108,25 @@ def attach(
     lease.written.count = writes
 
 
-def note_facts(db: Database, lease: Lease, facts: Mapping[str, Any]) -> None:
-    """Store what the trial process reported of itself: the backend that ran, parameter count, device.
+def note_facts(db: Database, lease: Lease, facts: Mapping[str, Any], provenance: Provenance | None = None) -> None:
+    """Store what the trial process reported of itself: the backend that ran, parameter count, device; and where the
+    run comes from.
+
+    A run that goes on where a holder of another provenance stopped has that one's digest in the fact `begun_under`.
 
     Raises:
         LeaseLost: as for `renew`.
     """
     with db.engine.begin() as connection:
-        writes = _update(connection, lease, facts=dict(facts))
+        noted: dict[str, Any] = {"facts": dict(facts)}
+        if provenance:
+            noted["provenance"] = digest = digest_of(provenance)
+            row = {"hash": digest, "content": dict(provenance)}
+            connection.execute(insert(provenances).values(row).on_conflict_do_nothing())
+            earlier = connection.execute(_EARLIER, {"run": lease.run_id}).scalar_one_or_none()
+            if "resumed_after_epoch" in facts and earlier not in (None, digest):
+                noted["facts"]["begun_under"] = earlier
+        writes = _update(connection, lease, **noted)
     lease.written.count = writes
 
 

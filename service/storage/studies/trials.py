@@ -190,6 +190,7 @@ def _record(
         first_seed=row.first_seed,
         seeds=row.seeds,
         origin=_origin(own, row.given),
+        provenance=row.provenance,
     )
 
 

@@ -1,0 +1,3 @@
+"""A module that no capsule may have imported."""
+
+raise SystemExit("imported")
