@@ -4,7 +4,7 @@ from service.statistics.all_pairs import AllPairs
 from service.statistics.confidence import Reliability, RiskCoverage, reliability, risk_coverage
 from service.statistics.control import ZeroRate, zero_rate_control
 from service.statistics.crossed import Estimate, over_seeds_and_inputs, resampled
-from service.statistics.deciding import Bound, Decision, Outcome, Round, Rules, decide, seeds_to_show
+from service.statistics.deciding import Bound, Decision, Outcome, Round, Rules, decide
 from service.statistics.detection import Detection, average_precision, detection, prevalence
 from service.statistics.ensemble import Ensemble, ensemble_of
 from service.statistics.friedman import Friedman, friedman
@@ -55,6 +55,5 @@ __all__ = [
     "reliability",
     "resampled",
     "risk_coverage",
-    "seeds_to_show",
     "zero_rate_control",
 ]

@@ -16,10 +16,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from service.statistics.all_pairs import ALPHA, AllPairs
-from service.statistics.spending import Budget, next_look, one_sided, spent
-
-MOST_TO_SHOW = 1000  # seeds
+from service.statistics.spending import Budget
 
 Floats = NDArray[np.float64]
 
@@ -98,29 +95,6 @@ def decide(costs: Sequence[Sequence[float]], looks: Sequence[int], rules: Rules)
         left = [one for one in rounds[-1].compared if one not in rounds[-1].dropped]
     outcome = _outcome(left, waiting, rounds, rules)
     return Decision(outcome, (*left, *waiting), tuple(rounds))
-
-
-def seeds_to_show(costs: Sequence[Sequence[float]], is_fixed: bool = False) -> int | None:
-    """About how many seeds would tell the configuration of least mean cost from the next one.
-
-    That is, if their mean difference and its variance stay what they are under the n shared seeds so far, given the
-    finite costs (k, n) of the k that are left, k and n at least 2. It is the first look after n seeds that would do;
-    with `is_fixed`, the fewest seeds above n with which `AllPairs` would. None: more than 1000, or no difference.
-    """
-    values = np.asarray(costs, dtype=np.float64)
-    count, seeds = values.shape
-    pairs, order = AllPairs(values), values.mean(axis=1).argsort(kind="stable")
-    least, following = order[:2]
-    difference = float((values[following] - values[least]).mean())
-    deviation = float(pairs.errors[least, following]) * math.sqrt(seeds)
-    before = seeds
-    while difference > 0 and before < MOST_TO_SHOW:
-        now = before + 1 if is_fixed else next_look(before, MOST_TO_SHOW)
-        error = ALPHA / (count - 1) if is_fixed else ALPHA * (spent(now) - spent(before))
-        if difference > one_sided(error / count, pairs.freedom + now - seeds) * deviation / math.sqrt(now):
-            return now
-        before = now
-    return None
 
 
 def _check(looks: Sequence[int], rules: Rules) -> None:

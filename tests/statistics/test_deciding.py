@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from service.statistics import AllPairs, Outcome, Round, Rules, decide, next_look, seeds_to_show
+from service.statistics import AllPairs, Outcome, Round, Rules, decide, next_look
 from service.statistics.all_pairs import ALPHA
 from service.statistics.spending import spent
 
@@ -223,25 +223,3 @@ def test_however_often_it_is_looked_at_the_error_is_not_spent() -> None:
     shares: NDArray[np.float64] = np.diff([spent(seeds) for seeds in range(10_000)])
     assert (shares > 0).all()
     assert shares.sum() < 1
-
-
-def test_the_seeds_that_would_show_a_difference_do() -> None:
-    """Seeds that repeat what was seen keep the mean and the variance, but for the degrees of freedom."""
-    costs = [[0.0, 0.2, 0.4, 0.1, 0.3], [0.8, 0.3, 0.5, 1.0, 0.2]]
-    needed = seeds_to_show(costs)
-    assert needed is not None
-    looks = [5]
-    while looks[-1] < needed:
-        looks.append(next_look(looks[-1], 1000))
-    repeated = [row * 20 for row in costs]
-    assert decide(repeated, looks, Rules(1000)).outcome is Outcome.WINNER
-    fixed = seeds_to_show(costs, is_fixed=True)
-    assert fixed is not None
-    assert 5 < fixed <= needed
-
-
-def test_no_seeds_show_what_is_not_there() -> None:
-    row = drawn(13, [0])[0]
-    assert seeds_to_show([row, row]) is None
-    assert seeds_to_show(drawn(14, [0, 0.001, 5], scatter=1)) is None
-    assert seeds_to_show([row, [cost + 1 for cost in row]]) == 13

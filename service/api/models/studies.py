@@ -1,0 +1,101 @@
+"""Studies and lists of them."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from service.api.models.answers import ConfirmedOut, ObjectiveOut, RecommendedOut, WinnerOut
+from service.api.models.trials import TrialOut
+from service.storage.states import StudyState
+
+
+class CountsOut(BaseModel):
+    """The runs are counted by state; those of the search add up to the budget."""
+
+    waiting: int = 0
+    running: int = 0
+    complete: int = 0
+    pruned: int = 0
+    failed: int = 0
+    cancelled: int = 0
+
+
+class BudgetOut(BaseModel):
+    trials: int = Field(description="The search has this many runs in all.", examples=[200])
+    finished: int = Field(description="This many runs are complete, pruned or failed.", examples=[37])
+    elapsed_s: float = Field(
+        description="This many seconds passed from the first run's start to the end, or until now.", examples=[61.5]
+    )
+    wall_time_s: float | None = Field(description="The limit of elapsed_s is this many seconds; null is no limit.")
+    device_time_s: float | None = Field(description="The limit of spent_s is this many seconds; null is no limit.")
+    spent_s: float = Field(
+        description="All workers together held the search's runs for this many seconds.", examples=[118.2]
+    )
+    patience: int | None = Field(
+        description="This many trials in a row without a better value end the search; null is no limit."
+    )
+
+
+class LinksOut(BaseModel):
+    self: str = Field(examples=["/v1/studies/digits-1"])
+    report: str = Field(examples=["/v1/studies/digits-1/report"])
+    dashboard: str = Field(examples=["http://127.0.0.1:8080/studies/digits-1"])
+
+
+class StudyOut(BaseModel):
+    name: str = Field(examples=["digits-1"])
+    state: StudyState
+    task: str = Field(examples=["digits"])
+    priority: int = Field(description="Workers serve the highest priority first.", examples=[0])
+    objectives: list[ObjectiveOut]
+    created_at: datetime
+    finished_at: datetime | None
+    counts: CountsOut
+    budget: BudgetOut
+    confirmation: CountsOut = Field(description="The confirmation's runs are counted by state.")
+    best: TrialOut | None = Field(description="This is the search's best complete trial by the first objective.")
+    links: LinksOut
+
+
+class Submitted(StudyOut):
+    advice: list[str] = Field(
+        description="Sentences say what the definition means for the workers that are there.", examples=[[]]
+    )
+
+
+class EarlierOut(BaseModel):
+    """The sampler learns from these trials of an earlier study, which are no trials of this one."""
+
+    study: str = Field(description="The earlier study had this name.", examples=["digits-0"])
+    trials: int = Field(description="It had finished this many trials when this study was submitted.", examples=[40])
+
+
+class StudyDetail(StudyOut):
+    winner: WinnerOut | None = Field(
+        description="This configuration is first in the confirmation once that has ended; the verdict says whether it "
+        "has won."
+    )
+    recommended: RecommendedOut | None = Field(
+        None, description="The study recommends it once the confirmation has ended; without one it recommends nothing."
+    )
+    confirmed: list[ConfirmedOut] = Field(
+        [], description="These are the confirmed configurations, the best mean first, once the confirmation has ended."
+    )
+    advice: str | None = Field(
+        None,
+        description="The sentence says how to learn which variant is better; null once the confirmation has ended.",
+        examples=["To find out, train each variant's best configuration again: `pernodedrop confirm digits-1`."],
+    )
+    confirmation_so_far: str | None = Field(
+        None,
+        description="This sentence says where a confirmation stands that goes on until it is decided; null otherwise.",
+        examples=["Not decided yet: 3 of 9 left after 7 seeds."],
+    )
+    starts_from: EarlierOut | None = Field(description="Null says that the sampler began with nothing.")
+    definition: dict[str, Any] = Field(description="This is the definition as submitted, with defaults filled in.")
+
+
+class StudyPage(BaseModel):
+    studies: list[StudyOut]
+    total: int = Field(description="There are this many studies in all, whatever limit and offset.")
