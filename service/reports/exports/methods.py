@@ -12,6 +12,7 @@ from service.reports.found.comparison import compare
 from service.reports.found.results import Results
 from service.reports.found.versions import versions_of
 from service.reports.words.references import OPTUNA, PRUNERS, REGULARIZERS, SAMPLERS, STATISTICS
+from service.reports.words.varying import spoken_of
 from service.reports.words.wording import listing, plural, setting, settings
 from service.storage.states import RunState
 
@@ -87,6 +88,11 @@ def _search(results: Results, cited: _Cited) -> list[str]:
         f"({listing(ended)}).",
         *([f"The search ended before its budget: {results.study.closing}."] if results.study.closing else []),
     ]
+    if definition.start_from is not None:
+        known = plural(results.study.knows, "trial")
+        said.append(f"The sampler knew the {known} of the study {definition.start_from}, which are not counted here.")
+    if definition.start_with:
+        said.append(f"The first {plural(len(definition.start_with), 'configuration')} were chosen beforehand.")
     if not sampler.visits_grid:
         said.append(f"The trials were dealt to the variants {DEALT[definition.search]}.")
     if pruner.name == "none":
@@ -141,15 +147,16 @@ def _confirmation(results: Results, found: Rows | None, cited: _Cited) -> list[s
     if found.is_decided:
         after = f" after {listing([f'{seeds:,}' for seeds, _ in looks])} seeds" if looks else ""
         said.append(
-            f"The number of seeds was not fixed: looks at the figures{after} decided it, and the 95% intervals of the "
-            "differences, paired over the seeds, hold for all configurations and all looks at once."
+            f"The number of seeds was not fixed: looks at the figures{after} decided it. Each configuration was compared "
+            f"with the best of the others{cited(STATISTICS['best'])}, and those certainly worse were dropped; all looks "
+            f"share an error of 5%{cited(STATISTICS['looks'])}."
         )
     elif apart:
         said.append(
             "Differences between configurations are paired over the seeds; their 95% intervals hold for all pairs at "
             f"once (Bonferroni), by {_by(apart, cited)}."
         )
-    return said
+    return [*said, *spoken_of(definition)]
 
 
 def _tests(results: Results, cited: _Cited) -> list[str]:

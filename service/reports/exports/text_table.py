@@ -109,7 +109,10 @@ def _notes(results: Results, found: Rows, *, whole: bool) -> list[str]:
         f"{listing(methods)}.",
     ]
     if found.is_decided:
-        said.append("Looks at the figures decided the number of seeds; intervals of differences hold for all of them.")
+        said.append(
+            "Looks at the figures decided the number of seeds; intervals of differences to the best of the others hold "
+            "for all looks and configurations at once, those of a pair alone do not."
+        )
     elif apart:
         said.append(
             f"Differences are paired over the seeds; intervals for all pairs hold at once (Bonferroni), by "

@@ -49,5 +49,7 @@ STATISTICS: Mapping[str, str] = {
     "studentized bootstrap": "Hall 1988, doi:10.1214/aos/1176350933",
     "moderated t": "Smyth 2004, doi:10.2202/1544-6115.1027",
     "friedman": "Friedman 1937, doi:10.1080/01621459.1937.10503522",
+    "best": "Hsu 1984, Annals of Statistics 12, 1136-1144",
+    "looks": "Lan and DeMets 1983, doi:10.1093/biomet/70.3.659",
     "nemenyi": "Demsar 2006, Journal of Machine Learning Research 7, 1-30",
 }
