@@ -147,9 +147,9 @@ def _confirmation(results: Results, found: Rows | None, cited: _Cited) -> list[s
     if found.is_decided:
         after = f" after {listing([f'{seeds:,}' for seeds, _ in looks])} seeds" if looks else ""
         said.append(
-            f"The number of seeds was not fixed: looks at the figures{after} decided it. Each configuration was compared "
-            f"with the best of the others{cited(STATISTICS['best'])}, and those certainly worse were dropped; all looks "
-            f"share an error of 5%{cited(STATISTICS['looks'])}."
+            f"The number of seeds was not fixed: looks at the figures{after} decided it. Each configuration was "
+            f"compared with the best of the others{cited(STATISTICS['best'])}, and those certainly worse were dropped; "
+            f"all looks share an error of 5%{cited(STATISTICS['looks'])}."
         )
     elif apart:
         said.append(
