@@ -46,54 +46,51 @@ _RECORDINGS = ("held_out", "white_noise")
 _DOCUMENTS = ("held_out", "words_dropped")
 
 # A new built-in task is a class in a file of its own and a line here. Importing the list imports no task.
-BUILT_IN_TASKS: Registry[BuiltInTask] = Registry(
-    "task.name",
-    "pernodedrop.tasks",
-    {
-        "digits": BuiltInTask(
-            "workers.tasks.digits:Digits",
-            Samples(400),
-            Samples(1_000),
-            "sklearn",
-            _IMAGES_OF_ANY_KIND,
-            splits_anew=True,
-            has_folds=True,
-            classes=tuple(map(str, range(10))),
-        ),
-        "cifar10": BuiltInTask(
-            "workers.tasks.cifar10:Cifar10",
-            Samples(2_000, 1_000),
-            Samples(10_000, 5_000),
-            out_of_distribution=_PHOTOGRAPHS,
-            splits_anew=True,
-            classes=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
-        ),
-        "speech_commands": BuiltInTask(
-            "workers.tasks.speech_commands:SpeechCommands",
-            Samples(500, 300),
-            Samples(2_000),
-            "librosa",
-            _RECORDINGS,
-            splits_anew=True,
-        ),
-        "linear_factorization": BuiltInTask(
-            "workers.tasks.linear_factorization:LinearFactorization",
-            Samples(),
-            Samples(),
-            has_probabilities=False,
-            splits_anew=True,
-        ),
-        "rcv1": BuiltInTask(
-            "workers.tasks.rcv1:Rcv1",
-            Samples(2_000, 1_000),
-            Samples(8_000),
-            "sklearn",
-            _DOCUMENTS,
-            splits_anew=True,
-            classes=tuple(map(str, range(103))),
-        ),
-    },
-)
+_BUILT_IN = {
+    "digits": BuiltInTask(
+        "workers.tasks.digits:Digits",
+        Samples(400),
+        Samples(1_000),
+        "sklearn",
+        _IMAGES_OF_ANY_KIND,
+        splits_anew=True,
+        has_folds=True,
+        classes=tuple(map(str, range(10))),
+    ),
+    "cifar10": BuiltInTask(
+        "workers.tasks.cifar10:Cifar10",
+        Samples(2_000, 1_000),
+        Samples(10_000, 5_000),
+        out_of_distribution=_PHOTOGRAPHS,
+        splits_anew=True,
+        classes=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+    ),
+    "speech_commands": BuiltInTask(
+        "workers.tasks.speech_commands:SpeechCommands",
+        Samples(500, 300),
+        Samples(2_000),
+        "librosa",
+        _RECORDINGS,
+        splits_anew=True,
+    ),
+    "linear_factorization": BuiltInTask(
+        "workers.tasks.linear_factorization:LinearFactorization",
+        Samples(),
+        Samples(),
+        has_probabilities=False,
+        splits_anew=True,
+    ),
+    "rcv1": BuiltInTask(
+        "workers.tasks.rcv1:Rcv1",
+        Samples(2_000, 1_000),
+        Samples(8_000),
+        "sklearn",
+        _DOCUMENTS,
+        splits_anew=True,
+        classes=tuple(map(str, range(103))),
+    ),
+}
+BUILT_IN_TASKS: Registry[BuiltInTask] = Registry("task.name", "pernodedrop.tasks", _BUILT_IN)
 
 # What the models of a task have beside slots, by the backbone that task.options names: see pernodedrop.places.
 Backbones = Mapping[str, tuple[str, ...]]

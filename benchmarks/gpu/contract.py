@@ -28,6 +28,7 @@ EXACT: tuple[tuple[str, str], ...] = (
     ("flipout", "partial_gaussian"),
 )
 EVERY = (*EXACT, ("moment_matched", "bernoulli"))
+FEW = EVERY[::2] + EVERY[-1:]  # every backend, to see that the checks themselves work
 
 
 @dataclass(frozen=True)

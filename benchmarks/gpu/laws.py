@@ -5,7 +5,7 @@ from functools import partial
 import torch
 
 from benchmarks.gpu.circumstances import circumstances
-from benchmarks.gpu.contract import EVERY, Case, contracts
+from benchmarks.gpu.contract import EVERY, FEW, Case, contracts
 from benchmarks.gpu.findings import Findings
 from benchmarks.gpu.setting import Setting
 
@@ -17,7 +17,7 @@ def run(findings: Findings, setting: Setting) -> None:
     if setting.small:
         setting.take_triton_on_the_cpu()
     torch.manual_seed(20251212)
-    for backend, stir_type in EVERY:
+    for backend, stir_type in setting.pick(EVERY, FEW):
         case = Case(backend, stir_type, setting.device, setting.pick(DRAWS, FEW_DRAWS))
         for name, contract in contracts(case):
             findings.check(f"{case}: {name}", partial(contract, case))

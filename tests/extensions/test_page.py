@@ -97,7 +97,7 @@ def test_the_examples_are_all_that_the_change_needs(extended: Path) -> None:
     assert found["mean"] == pytest.approx(0.0, abs=0.005)
     assert found["variance"] == pytest.approx(0.4 / 0.6, rel=0.02)
     assert found["kurtosis"] == pytest.approx(6.0, rel=0.1)  # a Gaussian's is 3
-    assert "rcv1, wine, or an own task" in found["schema"]
+    assert "wine, digits, cifar10" in found["schema"]
     assert "population_size" in found["schema"]
     assert "nsgaiii" in found["schema"]
 

@@ -11,7 +11,7 @@ from tests.reports.samples import searched, study_of, trial_of
 
 def test_the_page_says_which_trials_the_sampler_knew() -> None:
     study = replace(study_of(start_from="before"), knows=40)
-    assert "tpe, seed 7; it knew the 40 trials of study before" in str(head(Results(study, [], {})))
+    assert "; it knew the 40 trials of study before" in str(head(Results(study, [], {})))
     assert "it knew" not in str(head(Results(study_of(), [], {})))
 
 

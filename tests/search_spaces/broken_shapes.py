@@ -17,8 +17,8 @@ SHAPES: list[tuple[dict[Any, Any], str]] = [
     (
         raw(**{"a\nb": 1}),
         '["a\\nb"] is no known field: known are schema_version, name, description, task, objectives, '
-        "search_space, fixed, sampler, pruner, search, budget, priority, seed, repeats, confirmation, evaluation, "
-        "retries, start_with, start_from",
+        "search_space, fixed, sampler, pruner, search, budget, priority, seed, repeats, repeats_vary, folds, "
+        "confirmation, evaluation, retries, start_with, start_from",
     ),
     (raw() | {3: 4}, "definition must have text for its keys, got 3"),
     (raw(schema_version=2), "schema_version must be 1, got 2"),

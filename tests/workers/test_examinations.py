@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -227,7 +228,8 @@ def test_a_trial_that_sends_too_little_or_too_much_has_failed(
     study = studies.create(db, examined_study("odd"))
     lease = claiming.claim(db, workers.register(db, "here", 1, "cpu"), 60)
     assert lease is not None
-    confirming = replace(lease, stage=Stage.CONFIRMATION, params={"regularizer": "pernodedrop"})
+    seeds: dict[str, Any] = {"first_seed": 1, "seeds": 2}
+    confirming = replace(lease, stage=Stage.CONFIRMATION, params={"regularizer": "pernodedrop"}, **seeds)
     epochs = [EpochDone(repeat, epoch, {"val_loss": 1.0}) for repeat in (0, 1) for epoch in (1, 2)]
     test = replace(examination, run_id=lease.run_id)
     stray = replace(test, inputs="near", kind="far")
