@@ -136,7 +136,7 @@ def test_markdown_has_a_cell_for_every_column() -> None:
     assert told["val_loss of the search"] == "0.2500"
     assert told["by seed"] == "0.2000, 0.3000"
     assert re.fullmatch(r"0\.1960 \(0\.\d{4} to 0\.\d{4}\)", told["test_loss (95%)"])
-    assert told["to dropout (95%, all pairs)"].startswith("-0.0040 (-0.")
+    assert told["to dropout (simultaneous 95%)"].startswith("-0.0040 (-0.")
     assert "5 fresh seeds on the test split" in written
 
 

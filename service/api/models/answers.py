@@ -64,7 +64,7 @@ class ConfirmedOut(BaseModel):
         description="This is its mean difference to the first row over the seeds; null in the first row."
     )
     difference_low: Finite = Field(
-        description="The difference's interval, which holds for all pairs at once, begins here."
+        description="The difference's interval begins here. It holds for all pairs at once, or for all looks."
     )
     difference_high: Finite = Field(description="The difference's interval ends here.")
     seeds_won: int | None = Field(description="It was better than the first row under this many seeds.")

@@ -49,7 +49,7 @@ def text_table(results: Results, to: str | None = None, *, whole: bool = True) -
         header = [
             "Variant\nconfiguration",
             f"{confirmation.metric}\n95%",
-            f"to {reference if to else 'the first'}\n95%, all pairs",
+            f"to {reference if to else 'the first'}\nsimultaneous 95%",
             "Seeds\nwon",
         ]
         rows = [_narrow(results, row, confirmation, places) for row in found.rows]
@@ -62,7 +62,7 @@ def text_table(results: Results, to: str | None = None, *, whole: bool = True) -
         "Variant",
         "Configuration",
         f"{confirmation.metric} (95%)",
-        f"to {reference} (95%, all pairs)",
+        f"to {reference} (simultaneous 95%)",
         "Seeds won",
     ]
     header += [f"to {reference} (95%, this pair alone)"]
