@@ -14,7 +14,7 @@ from search_spaces.known import Known
 from search_spaces.named_scales import SCALES, named_scale
 from search_spaces.objective import Objective
 from search_spaces.parameters import ACTIVATIONS
-from search_spaces.parsing import parse_definition
+from search_spaces.parsing import parse_definition, parse_shape
 from search_spaces.presets import UnknownPreset, load_preset, preset_names
 from search_spaces.problems import InvalidDefinition, Problem
 from search_spaces.resolution import fixed_params, given_by, recorded_params
@@ -56,6 +56,7 @@ __all__ = [
     "load_preset",
     "named_scale",
     "parse_definition",
+    "parse_shape",
     "preset_names",
     "recorded_params",
     "scaled",

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pernodedrop.installation import MissingPackage
-from search_spaces import InvalidDefinition, StudyShape, parse_definition
+from search_spaces import InvalidDefinition, StudyShape, parse_shape
 from search_spaces.objective import metric_name
 from search_spaces.problems import shown
 from search_spaces.scalars import ParameterName, Scalar
@@ -106,17 +106,17 @@ def read_capsule(manifest: Manifest, files: Mapping[str, bytes]) -> Capsule:
     """The capsule in the files of an archive.
 
     Raises:
-        BadCapsule: a file is missing or is not what it should be, or the definition breaks a rule.
+        BadCapsule: a file is missing or is not what it should be, or the definition has another shape.
     """
     for name in (DEFINITION, RUNS, PROVENANCE, CURVES):
         if name not in files:
             why = manifest.missing.get(name)
             raise BadCapsule(f"the capsule has no {name}{f' ({shown(why)})' if why else ''}: pack the study again")
     try:
-        definition = parse_definition(_object(files, DEFINITION))
+        definition = parse_shape(_object(files, DEFINITION))
     except InvalidDefinition as error:
         more = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
-        raise BadCapsule(f"{DEFINITION} breaks a rule: {error.problems[0].message}{more}") from error
+        raise BadCapsule(f"{DEFINITION} cannot be read: {error.problems[0].message}{more}") from error
     told = _runs(files)
     provenances = _provenances(files)
     known = {run.run for run in told.runs}
