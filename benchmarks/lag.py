@@ -5,10 +5,12 @@
 Every run sleeps, so that any machine can hold the fleet. Three laws of a run's length, each with the mean `seconds`:
 lognormal (sigma 0.5), "cut" (seven of ten end at a quarter, as pruned ones do), and "rare" (one in twenty is ten times
 as long). A run's length follows from its place in the search, so every fleet and every lag sleep the same. The clock
-runs from the first lease to the last end. Prints a table in Markdown: the time beside that without a lag.
+runs from the first lease to the last end. Prints a table in Markdown: the time beside that without a lag, and in
+brackets the same of a fleet that takes no time for anything else.
 """
 
 import argparse
+import heapq
 import os
 import subprocess
 import sys
@@ -22,6 +24,7 @@ from numpy.typing import NDArray
 
 from benchmarks.queue import database
 from search_spaces import StudyDefinition, parse_definition
+from search_spaces.resolution import fixed_params
 from service.storage.database.database import Database
 from service.storage.fleet import workers
 from service.storage.studies import studies
@@ -47,7 +50,9 @@ def main() -> None:
         with database() as db, Fleet(db, size):
             for law in LAWS:
                 free, *lagged = (elapsed(db, law, lag, options) for lag in (None, *options.lags))
-                cells = " | ".join(f"{seconds / free:.2f}" for seconds in lagged)
+                drawn = in_order(law, options)
+                ideal = [span(drawn, size, lag) / span(drawn, size, None) for lag in options.lags]
+                cells = " | ".join(f"{s / free:.2f} ({least:.2f})" for s, least in zip(lagged, ideal, strict=True))
                 print(f"| {size} | {law} | {free:.1f} | {cells} |", flush=True)
 
 
@@ -99,6 +104,24 @@ def study(law: str, lag: int | None, seconds: NDArray[np.float64]) -> StudyDefin
             "pruner": {"name": "none"},
         }
     )
+
+
+def in_order(law: str, options: argparse.Namespace) -> list[float]:
+    """The lengths of the runs in the order of the queue."""
+    definition = study(law, None, lengths(law, options.trials) * options.seconds)
+    params = [fixed_params(definition, place) for place in range(options.trials)]
+    return [float(str((each or {})["seconds"])) for each in params]
+
+
+def span(seconds: list[float], size: int, lag: int | None) -> float:
+    """How long so many workers take if a run begins as soon as a worker is free and its turn has come."""
+    free, ends, begun = [0.0] * size, list[float](), 0.0
+    for place, length in enumerate(seconds):
+        awaited = [] if lag is None else ends[: max(0, place - lag)]
+        begun = max(heapq.heappop(free), begun, *awaited)
+        ends.append(begun + length)
+        heapq.heappush(free, ends[-1])
+    return max(ends)
 
 
 def lengths(law: str, trials: int) -> NDArray[np.float64]:
