@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from search_spaces import StudyShape
 from search_spaces.dimensions import CategoricalDimension, Dimension
-from search_spaces.part import Part
+from search_spaces.pruners.pruner import PrunerPart
+from search_spaces.samplers.sampler import SamplerPart
 from search_spaces.variants import VARIANT_PARAMETERS
 from service.reports.exports.confirmed_rows import Rows, rows_of
 from service.reports.exports.markdown import escaped
@@ -204,12 +205,11 @@ def _range_of(name: str, dimension: Dimension) -> str:
     return f"{parameter} ({setting(dimension.low)} to {setting(dimension.high)}{step}{scale})"
 
 
-def _with_options(part: Part) -> str:
+def _with_options(part: SamplerPart | PrunerPart) -> str:
     """The name of a sampler or a pruner, with the options that are not its defaults."""
     said = part.model_dump(exclude_defaults=True)
-    name = getattr(part, "name", "")
     options = settings(said, without=("name", "seed"))
-    return f"{name} ({options})" if options else name
+    return f"{part.name} ({options})" if options else part.name
 
 
 def _recorded(results: Results, fact: str) -> list[int | float | str]:

@@ -6,9 +6,9 @@ from dataclasses import replace
 from service.reports.found.configurations import configurations
 from service.statistics import Decision, Outcome, Round, Rules, decide
 from service.storage.records import StudyRecord, TrialRecord, seeds_of
+from service.storage.runs.looks import FIXED
 from service.storage.states import OPEN_STATES, RunState, StudyState
 
-FIXED = "fixed"  # the rule of a look at a confirmation with a fixed number of seeds
 LOST = (RunState.FAILED, RunState.CANCELLED)
 
 

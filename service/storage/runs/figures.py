@@ -43,9 +43,7 @@ def costs_of(connection: sa.Connection, definition: StudyShape, configurations: 
     cancelled.
     """
     objective = definition.objectives[0]
-    complete = [
-        one.run for every in configurations for one in every.rounds if one.state is RunState.COMPLETE
-    ]  # fmt: skip
+    complete = [one.run for every in configurations for one in every.rounds if one.state is RunState.COMPLETE]
     best = _best_epochs(connection, complete, objective)
     on_test = _is_tested(chain.from_iterable(best.values()), objective)
     return [
