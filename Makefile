@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run serve test lint lock image-digests test-containers test-chaos gpu-check gpu-wheels clean
+.PHONY: help run serve test lint lock image-digests test-wide test-containers test-chaos gpu-check gpu-wheels clean
 .DEFAULT_GOAL := help
 
 help:            ## this list
@@ -16,8 +16,11 @@ serve: .venv/ready ## start the stack and leave it running until Ctrl-C
 	$(BIN)/pernodedrop serve
 
 # Three at once on two cores: many tests wait, for workers, leases and servers.
-test: .venv/dev .venv/triton ## the whole suite, on a real Postgres of its own
-	$(BIN)/pytest -n 3 --dist loadgroup --durations=10 -m "not containers and not chaos"
+test: .venv/dev .venv/triton ## the suite, on a real Postgres of its own
+	$(BIN)/pytest -n 3 --dist loadgroup --durations=10 -m "not wide and not containers and not chaos"
+
+test-wide: .venv/dev .venv/triton ## what tries everything of its kind: every part of gpu-check, every sampler on every space
+	$(BIN)/pytest -n 3 --dist loadgroup --durations=10 -m wide
 
 lint: .venv/dev ## style, types, import rules
 	$(BIN)/ruff check .

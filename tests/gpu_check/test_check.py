@@ -33,6 +33,7 @@ def ran(out: Path, *options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("name", [part.name for part in PARTS])
 def test_every_part_runs_on_a_cpu(name: str, tmp_path: Path) -> None:
     done = ran(tmp_path, "--cpu", "--part", name, "--part-seconds", "120")
@@ -46,6 +47,7 @@ def test_every_part_runs_on_a_cpu(name: str, tmp_path: Path) -> None:
     assert (tmp_path / "tables.md").read_text() in done.stdout
 
 
+@pytest.mark.wide
 def test_a_part_that_is_cut_off_keeps_its_findings_and_the_next_one_runs(tmp_path: Path) -> None:
     done = ran(tmp_path, "--cpu", "--part", "laws", "--part", "epochs", "--part-seconds", "14")
     laws, epochs = (Report.read(tmp_path / f"{name}.json") for name in ("laws", "epochs"))
