@@ -3,6 +3,7 @@
     python -m benchmarks.searching                     # 60 studies a setting, half an hour on a quiet core
     python -m benchmarks.searching --studies 10
     python -m benchmarks.searching --record digits.json && python -m benchmarks.searching --recorded digits.json
+    python -m benchmarks.searching --recorded study.zip --trials 15 25    # a capsule of a grid with repeats
 
 Every variant has an optimum of its own (a rate, a width) and a speed; a trial's loss falls from a common start to what
 its configuration reaches, and has noise that differs between configurations. Or all configurations of the same space
@@ -14,7 +15,7 @@ service's own.
 import argparse
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,44 +25,52 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState
 
-from benchmarks.truths import CONFIRMED, EPOCHS, Recorded, Truth, nature, record, recorded
+from benchmarks.truths import CONFIRMED, EPOCHS, Recorded, Truth, nature, of_study, record, recorded
 from search_spaces import StudyDefinition, TaskSpec, TrialConfig, parse_definition
 from search_spaces.optuna import build_pruner, build_sampler, given_params, suggest
 
-MEDIAN = {"name": "median", "n_startup_trials": 5, "n_warmup_epochs": 4}
 WAYS = {
-    "free, pruned against all": ("free", MEDIAN),
-    "free, no pruning": ("free", {"name": "none"}),
-    "fair, pruned within the variant": ("fair", MEDIAN),
-    "race, pruned within the variant": ("race", MEDIAN),
+    "free, pruned against all": ("free", "median"),
+    "free, no pruning": ("free", "none"),
+    "fair, pruned within the variant": ("fair", "median"),
+    "race, pruned within the variant": ("race", "median"),
+}
+# Eight variants: masks of PerNodeDrop are six of them.
+SIMULATED: dict[str, Any] = {
+    "task": {"name": "digits", "epochs": EPOCHS},
+    "search_space": {
+        "regularizer": {"type": "categorical", "choices": ["dropout", "gaussian_dropout", "pernodedrop"]},
+        "stir_type": {
+            "type": "categorical",
+            "choices": ["bernoulli", "gaussian", "partial_gaussian"],
+            "when": {"regularizer": "pernodedrop"},
+        },
+        "mask_mode": {
+            "type": "categorical",
+            "choices": ["dynamic", "fixed"],
+            "when": {"regularizer": "pernodedrop"},
+        },
+        "drop_rate": {"type": "float", "low": 0.0, "high": 0.9, "step": 0.1},
+        "units": {"type": "categorical", "choices": [32, 64, 128]},
+    },
+    "fixed": {"noisy_fraction": 0.5},
 }
 
 
-def definition(search: str, pruner: dict[str, Any], trials: int, seed: int) -> StudyDefinition:
-    """Eight variants: masks of PerNodeDrop are six of them."""
+def definition(space: Mapping[str, Any], search: str, pruner: str, trials: int, seed: int) -> StudyDefinition:
+    """A study of the space; pruning begins after a fifth of the epochs."""
+    warmup = space["task"]["epochs"] // 5
+    pruners = {
+        "none": {"name": "none"},
+        "median": {"name": "median", "n_startup_trials": 5, "n_warmup_epochs": warmup},
+    }
     return parse_definition(
         {
             "name": "simulated",
-            "task": {"name": "digits", "epochs": EPOCHS},
-            "search_space": {
-                "regularizer": {"type": "categorical", "choices": ["dropout", "gaussian_dropout", "pernodedrop"]},
-                "stir_type": {
-                    "type": "categorical",
-                    "choices": ["bernoulli", "gaussian", "partial_gaussian"],
-                    "when": {"regularizer": "pernodedrop"},
-                },
-                "mask_mode": {
-                    "type": "categorical",
-                    "choices": ["dynamic", "fixed"],
-                    "when": {"regularizer": "pernodedrop"},
-                },
-                "drop_rate": {"type": "float", "low": 0.0, "high": 0.9, "step": 0.1},
-                "units": {"type": "categorical", "choices": [32, 64, 128]},
-            },
-            "fixed": {"noisy_fraction": 0.5},
+            **{part: space[part] for part in ("task", "search_space", "fixed")},
             "seed": seed,
             "search": search,
-            "pruner": pruner,
+            "pruner": pruners[pruner],
             "budget": {"trials": trials},
         }
     )
@@ -103,7 +112,7 @@ def searched(study_definition: StudyDefinition, truth: Truth, noise_seed: int) -
     winner = min(confirmed, key=lambda name: confirmed[name])
     name, reachable = truth.best
     regret = truth.reached(best[winner][1]) - reachable
-    return Outcome(winner == name, regret, len(best), epochs / (study_definition.trials * EPOCHS))
+    return Outcome(winner == name, regret, len(best), epochs / (study_definition.trials * study_definition.epochs))
 
 
 def main() -> None:
@@ -114,32 +123,42 @@ def main() -> None:
     parser.add_argument("--task", default="digits", help="what --record trains")
     parser.add_argument("--train-size", type=int, help="its training samples")
     parser.add_argument("--seeds", type=int, default=CONFIRMED + 1, help="those of each configuration")
-    parser.add_argument("--recorded", type=Path, metavar="FILE", help="search among the recorded trainings")
+    parser.add_argument(
+        "--recorded",
+        type=Path,
+        metavar="FILE",
+        help="search among the trainings of --record, or of a study, by its capsule",
+    )
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if options.record is not None:
         spec = TaskSpec(name=options.task, train_size=options.train_size)
-        record(options.record, spec, options.seeds, definition("free", {"name": "none"}, 1, 0))
+        record(options.record, spec, options.seeds, definition(SIMULATED, "free", "none", 1, 0))
         return
     print("| variants differ by | best one is slow | trials | search | best named | regret | complete | epochs |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     if options.recorded is not None:
-        curves = recorded(options.recorded)
+        is_study = options.recorded.suffix == ".zip"
+        space, curves = of_study(options.recorded) if is_study else (SIMULATED, recorded(options.recorded))
         seeds = len(next(iter(curves.values())))
-        compare((options.recorded.stem, "-"), lambda seed: Recorded(curves, seed % seeds), options)
+        compare(space, (options.recorded.stem, "-"), lambda seed: Recorded(curves, seed % seeds), options)
         return
     for spread in (0.01, 0.03):
         for slow in (False, True):
-            compare((str(spread), "yes" if slow else "no"), partial(nature, spread=spread, slow=slow), options)
+            compare(
+                SIMULATED, (str(spread), "yes" if slow else "no"), partial(nature, spread=spread, slow=slow), options
+            )
 
 
-def compare(setting: tuple[str, str], truth_of: Callable[[int], Truth], options: argparse.Namespace) -> None:
+def compare(
+    space: Mapping[str, Any], setting: tuple[str, str], truth_of: Callable[[int], Truth], options: argparse.Namespace
+) -> None:
     """Print a row for every way to search, with the same truths."""
     for trials in options.trials:
         for way, (search, pruner) in WAYS.items():
             found = [
-                searched(definition(search, pruner, trials, seed), truth_of(seed), seed)
+                searched(definition(space, search, pruner, trials, seed), truth_of(seed), seed)
                 for seed in range(options.studies)
             ]
             regrets = [each.regret for each in found]

@@ -12,6 +12,9 @@ import torch
 from rich.progress import track
 
 from search_spaces import StudyDefinition, TaskSpec, TrialConfig, variant_of
+from service.storage.capsule import read_capsule, unpacked
+from service.storage.capsule.content import curves_of
+from service.storage.states import RunState, Stage
 from workers.tasks import load_task
 from workers.training import Training
 
@@ -152,5 +155,23 @@ def record(file: Path, spec: TaskSpec, seeds: int, definition: StudyDefinition) 
     file.write_text(json.dumps(curves))
 
 
-def recorded(file: Path) -> dict[str, np.ndarray[Any, Any]]:
+Curves = dict[str, np.ndarray[Any, Any]]  # by configuration, (S, E)
+
+
+def recorded(file: Path) -> Curves:
     return {key: np.array(curves) for key, curves in json.loads(file.read_text()).items()}
+
+
+def of_study(file: Path) -> tuple[dict[str, Any], Curves]:
+    """A study's definition, and the curves of its objective in every seed of every configuration, from its capsule."""
+    capsule = read_capsule(*unpacked(file))
+    metric = capsule.definition.objectives[0].metric
+    runs = [run for run in capsule.runs if run.stage is Stage.SEARCH and run.state is RunState.COMPLETE]
+    figures, curves = curves_of(capsule, [run.run for run in runs]), Curves()
+    epochs = range(1, capsule.definition.epochs + 1)
+    for run in runs:
+        config = TrialConfig.from_params(run.params)
+        curves[_key(config.variant, config.drop_rate, config.units)] = np.array(
+            [[figures[run.run][seed, epoch, metric] for epoch in epochs] for seed in range(run.seeds)]
+        )
+    return capsule.definition.model_dump(mode="json"), curves
