@@ -45,7 +45,7 @@ def alone(tmp_path: Path) -> Iterator[Environment]:
     sources = tmp_path / "sources"
     for name in SOURCES:
         shutil.copytree(ROOT / name, sources / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md"):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, sources)
     made = clean(tmp_path / "environment")
     made.install(sources)
