@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run serve test lint lock image-digests test-wide test-containers test-chaos gpu-check gpu-wheels clean
+.PHONY: help run serve test lint lock docs image-digests test-wide test-containers test-chaos gpu-check gpu-wheels clean
 .DEFAULT_GOAL := help
 
 help:            ## this list
@@ -27,6 +27,10 @@ lint: .venv/dev ## style, types, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: .venv/dev  ## the documentation site, into build/site
+	$(BIN)/python docs/site build/pages
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 lock: .venv/ready ## the hashes of all that the images install, after a change of pyproject.toml or constraints.txt
 	$(BIN)/python docker/lock
