@@ -14,6 +14,10 @@ from search_spaces.scalars import Integer, Number, ParameterName, Scalar
 MOST_CHOICES = 256
 MOST_DIMENSIONS = 64
 
+LOW = "The least value, which is taken too."
+HIGH = "The largest value, which is taken too."
+LOG = "The scale is logarithmic: from 0.001 to 0.01 is as far as from 0.01 to 0.1."
+
 Value = str | int | float | bool
 Choices = Annotated[tuple[Scalar, ...], Field(strict=False, min_length=1, max_length=MOST_CHOICES)]
 
@@ -44,10 +48,10 @@ class FloatDimension(DimensionPart):
     """A float dimension takes a number in [low, high], on a logarithmic scale or on the grid low + k * step."""
 
     type: Literal["float"] = "float"
-    low: Number
-    high: Number
-    log: bool = False
-    step: Number | None = None
+    low: Number = Field(description=LOW)
+    high: Number = Field(description=HIGH)
+    log: bool = Field(default=False, description=LOG)
+    step: Number | None = Field(default=None, description="Only low, low + step, ... are taken; high is one of them.")
 
     def settled(self, value: float) -> float:
         """Return the value as the grid has it: samplers add up steps in binary, and 3 * 0.1 is not 0.3."""
@@ -67,10 +71,10 @@ class IntDimension(DimensionPart):
     """An int dimension takes a whole number in [low, high], on a logarithmic scale or every step-th from low."""
 
     type: Literal["int"] = "int"
-    low: Integer
-    high: Integer
-    log: bool = False
-    step: Integer = 1
+    low: Integer = Field(description=LOW)
+    high: Integer = Field(description=HIGH)
+    log: bool = Field(default=False, description=LOG)
+    step: Integer = Field(default=1, description="Only low, low + step, ... are taken.")
 
     @property
     def values(self) -> Sequence[int]:
@@ -82,7 +86,7 @@ class CategoricalDimension(DimensionPart):
     """A categorical dimension takes one of its choices, which have no order."""
 
     type: Literal["categorical"] = "categorical"
-    choices: Choices
+    choices: Choices = Field(description="The values: numbers, texts, true or false, and no two alike.")
 
     @property
     def values(self) -> Sequence[Value]:

@@ -26,7 +26,9 @@ class Objective(Part):
     metric: Annotated[str, StringConstraints(pattern=METRIC_PATTERN)] = Field(
         description="The study optimizes this metric: val_loss, val_accuracy, train_loss, ... (never the test split's)."
     )
-    direction: Literal["minimize", "maximize"] = "minimize"
+    direction: Literal["minimize", "maximize"] = Field(
+        default="minimize", description="Whether less of it is better, or more."
+    )
 
     @property
     def tested(self) -> str:

@@ -37,24 +37,34 @@ class StudyShape(Part):
     Raises pydantic.ValidationError for another shape.
     """
 
-    schema_version: Literal[1] = 1
-    name: Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
-    description: Annotated[str, StringConstraints(max_length=2000, pattern=DESCRIPTION_PATTERN)] = ""
-    task: TaskSpec
-    objectives: Annotated[tuple[Objective, ...], Field(strict=False, min_length=1, max_length=3)] = (
-        Objective(metric="val_loss"),
+    schema_version: Literal[1] = Field(default=1, description="The format's version.")
+    name: Annotated[str, StringConstraints(pattern=NAME_PATTERN)] = Field(
+        description="The study's name for commands, pages and routes: at most 63 of a-z, 0-9, `.`, `_` and `-`."
     )
-    search_space: dict[ParameterName, Dimension] = Field(max_length=MOST_DIMENSIONS)
-    fixed: dict[ParameterName, Scalar] = Field(default={}, max_length=MOST_DIMENSIONS)
-    sampler: Sampler = TpeSampler()
-    pruner: Pruner = NoPruner()
+    description: Annotated[str, StringConstraints(max_length=2000, pattern=DESCRIPTION_PATTERN)] = Field(
+        default="", description="A few words for people, on the study's pages."
+    )
+    task: TaskSpec = Field(description="What is trained: data, network and epochs.")
+    objectives: Annotated[tuple[Objective, ...], Field(strict=False, min_length=1, max_length=3)] = Field(
+        default=(Objective(metric="val_loss"),),
+        description="The metrics that are searched for; the first one decides pruning, best epochs and confirmations.",
+    )
+    search_space: dict[ParameterName, Dimension] = Field(
+        max_length=MOST_DIMENSIONS, description="The parameters that are searched, each with its range or choices."
+    )
+    fixed: dict[ParameterName, Scalar] = Field(
+        default={}, max_length=MOST_DIMENSIONS, description="Parameters with one value in every trial."
+    )
+    sampler: Sampler = Field(default=TpeSampler(), description="Who suggests the configurations.")
+    pruner: Pruner = Field(default=NoPruner(), description="Who ends a trial that promises nothing.")
     search: Search = Field(
         default="free",
         description="How the trials are dealt to the variants. race: all get a share, then those that may still be the "
         "best get the rest. fair: all get equal shares. In both, each variant has a sampler of its own, and is pruned "
-        "against itself only. free: one sampler chooses among all of them.",
+        "against itself only. free: one sampler chooses among all of them. A new study that compares variants races "
+        "unless it says otherwise.",
     )
-    budget: Budget = Budget()
+    budget: Budget = Field(default=Budget(), description="How many trials there are, and what may end them sooner.")
     priority: int = Field(
         default=0,
         ge=LOWEST_PRIORITY,

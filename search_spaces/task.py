@@ -135,7 +135,7 @@ class TaskSpec(Part):
     name: Annotated[str, StringConstraints(pattern=TASK_PATTERN, max_length=LONGEST_TEXT)] = Field(
         json_schema_extra=_describe_names,
     )
-    epochs: int = Field(default=20, ge=1, le=10_000)
+    epochs: int = Field(default=20, ge=1, le=10_000, description="Each training has this many epochs.")
     train_size: int | None = Field(
         default=None, ge=1, le=10**9, description="Train on a seeded subset of so many samples."
     )

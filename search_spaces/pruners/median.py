@@ -17,10 +17,14 @@ class MedianPruner(PrunerPart):
     takes_several_objectives = False
 
     name: Literal["median"] = "median"
-    n_startup_trials: int = Field(default=5, ge=0, le=100_000)
-    n_warmup_epochs: int = Field(default=0, ge=0, le=10_000)
-    interval_epochs: int = Field(default=1, ge=1, le=10_000)
-    n_min_trials: int = Field(default=1, ge=1, le=100_000)
+    n_startup_trials: int = Field(
+        default=5, ge=0, le=100_000, description="Nobody is stopped before so many trials are complete."
+    )
+    n_warmup_epochs: int = Field(default=0, ge=0, le=10_000, description="No trial is stopped in these first epochs.")
+    interval_epochs: int = Field(default=1, ge=1, le=10_000, description="The epochs from one look to the next.")
+    n_min_trials: int = Field(
+        default=1, ge=1, le=100_000, description="The median of fewer trials at an epoch stops nobody."
+    )
 
     def build(self, *, objective: Objective, epochs: int, repeats: int) -> "BasePruner":
         from optuna import pruners

@@ -22,7 +22,7 @@ class PairedPruner(PrunerPart):
     pairs_repeats = True
 
     name: Literal["paired"] = "paired"
-    p: float = Field(default=0.05, gt=0, lt=1)
+    p: float = Field(default=0.05, gt=0, lt=1, description="The chance at which an equal trial is stopped.")
     n_startup_repeats: int = Field(default=2, ge=2, le=100, description="The first test comes after this many repeats.")
 
     @property

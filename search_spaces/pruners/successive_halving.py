@@ -13,12 +13,16 @@ if TYPE_CHECKING:
     from optuna.pruners import BasePruner
 
 
+REDUCTION = "One in this many trials goes on from a rung to the next."
+BOOTSTRAP = "A rung stops nobody before so many trials have reached it."
+
+
 class HalvingPart(PrunerPart):
     """The base of pruners that let only a share of the trials continue from each rung of epochs to the next."""
 
     takes_several_objectives = False
 
-    min_epochs: int = Field(default=1, ge=1, le=10_000)
+    min_epochs: int = Field(default=1, ge=1, le=10_000, description="The first rung is after this many epochs.")
 
     def problems(self, *, epochs: int) -> Iterator[Problem]:
         if self.min_epochs > epochs:
@@ -29,9 +33,11 @@ class SuccessiveHalvingPruner(HalvingPart):
     """Asynchronous successive halving lets one in reduction_factor trials continue at each rung (Li et al. 2020)."""
 
     name: Literal["successive_halving"] = "successive_halving"
-    reduction_factor: int = Field(default=4, ge=2, le=100)
-    min_early_stopping_rate: int = Field(default=0, ge=0, le=20)
-    bootstrap_count: int = Field(default=0, ge=0, le=100_000)
+    reduction_factor: int = Field(default=4, ge=2, le=100, description=REDUCTION)
+    min_early_stopping_rate: int = Field(
+        default=0, ge=0, le=20, description="The first rung is later by this power of the reduction factor."
+    )
+    bootstrap_count: int = Field(default=0, ge=0, le=100_000, description=BOOTSTRAP)
 
     def build(self, *, objective: Objective, epochs: int, repeats: int) -> "BasePruner":
         from optuna import pruners

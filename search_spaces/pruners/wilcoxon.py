@@ -21,8 +21,8 @@ class WilcoxonPruner(PrunerPart):
     pairs_repeats = True
 
     name: Literal["wilcoxon"] = "wilcoxon"
-    p_threshold: float = Field(default=0.1, ge=0, le=1)
-    n_startup_repeats: int = Field(default=2, ge=0, le=100)
+    p_threshold: float = Field(default=0.1, ge=0, le=1, description="A smaller p-value stops the trial.")
+    n_startup_repeats: int = Field(default=2, ge=0, le=100, description="The first test comes after this many repeats.")
 
     def build(self, *, objective: Objective, epochs: int, repeats: int) -> "BasePruner":
         from optuna import pruners
