@@ -20,8 +20,9 @@ DEFINITION = {
     "search_space": {"drop_rate": {"type": "float", "low": 0.1, "high": 0.6}},
     "fixed": {"regularizer": "dropout", "units": 16},
     "sampler": {"name": "random", "seed": 3},
-    "pruner": {"name": "none"},
-    "budget": {"trials": 2},
+    "pruner": {"name": "median", "n_startup_trials": 2},
+    "budget": {"trials": 3},
+    "start_with": [{"drop_rate": 0.1}, {"drop_rate": 0.2}, {"drop_rate": 0.6}],
     "confirmation": {"top": 1, "repeats": 2},
 }
 
@@ -34,7 +35,7 @@ def db(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def results(db: Database, tmp_path: Path) -> Results:
-    """Two trials and a confirmation under two seeds, trained."""
+    """Two complete trials, a pruned one, and a confirmation under two seeds."""
     studies.create(db, parse_definition(DEFINITION))
     Slots(db, Options(data_folder=tmp_path, device="cpu", poll=0.05, exit_when_idle=True)).run()
     return results_of(db, studies.get(db, "packed"), whole=True)

@@ -39,6 +39,7 @@ def test_a_packed_study_is_trained_again(
     assert done.stdout.splitlines() == [
         "trial 0: equal to the last bit (2 epochs, 10 metrics)",
         "trial 1: equal to the last bit (2 epochs, 10 metrics)",
+        "trial 2: equal to the last bit (1 epoch, 10 metrics)",
         "confirmation run 0: equal to the last bit (4 epochs of 2 seeds, 14 metrics)",
     ]
     assert (done.stderr, done.returncode) == ("", 0)

@@ -82,6 +82,8 @@ class Bench:
             match process.listen(LISTEN_S):
                 case Started(_, provenance):
                     trained.provenance = provenance
+                case EpochDone() as done if (done.repeat, done.epoch) > last:
+                    pass  # it was under way when the training was stopped
                 case EpochDone() as done:
                     metrics = with_objectives(done.metrics, recorded.definition.objectives)
                     epoch = comparable({(done.repeat, done.epoch, name): value for name, value in metrics.items()})
