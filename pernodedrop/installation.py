@@ -24,7 +24,11 @@ def need(product: str, extra: str, *packages: str) -> None:
         MissingPackage: one is not.
     """
     for package in packages:
-        if find_spec(package) is None:
+        try:
+            found = find_spec(package)
+        except ModuleNotFoundError:  # of the package around it
+            found = None
+        if found is None:
             raise MissingPackage(product, package, extra)
 
 

@@ -2,7 +2,7 @@
 
 from pernodedrop.installation import need
 
-need("search_spaces", "service", "optuna", "cmaes", "scipy", "pydantic", "yaml")
+need("search_spaces", "service", "optuna", "cmaes", "scipy", "pydantic", "ruamel.yaml")
 
 from search_spaces.budget import Budget
 from search_spaces.confirmation import Confirmation

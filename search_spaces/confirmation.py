@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, StringConstraints, model_serializer
 
 from search_spaces.part import Part
-from search_spaces.scalars import TEXT_PATTERN, WholeNumber
+from search_spaces.scalars import TEXT_PATTERN
 
 CHEAPEST = "cheapest"
 OF_DECIDED = ("most_repeats", "indifference", "prefer")  # fields that have a meaning with `until: decided` alone
@@ -19,10 +19,10 @@ class Confirmation(Part):
     the winner.
     """
 
-    top: WholeNumber = Field(
+    top: int = Field(
         default=1, ge=1, le=100, description="This many of each variant's best configurations are confirmed."
     )
-    repeats: WholeNumber = Field(
+    repeats: int = Field(
         default=5,
         ge=2,
         le=100,
@@ -36,7 +36,7 @@ class Confirmation(Part):
         "others get further seeds, until one is left, all that are left are practically equal, or most_repeats seeds "
         "are reached.",
     )
-    most_repeats: WholeNumber = Field(
+    most_repeats: int = Field(
         default=30, ge=2, le=1000, description="A confirmation until it is decided ends after this many seeds."
     )
     indifference: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from search_spaces.part import Part
-from search_spaces.scalars import ParameterName, WholeNumber
+from search_spaces.scalars import ParameterName
 
 HELD_OUT = "held_out"  # the classes that a task's option of this name takes out of its data
 SPLITS = ("test", "val")  # the one by which a finished model is judged; no set has such a name
@@ -25,7 +25,7 @@ class Evaluation(Part):
     distribution, with its noise, in several passes. Nothing is chosen by these figures.
     """
 
-    passes: WholeNumber = Field(
+    passes: int = Field(
         default=20,
         ge=2,
         le=1000,
@@ -35,7 +35,7 @@ class Evaluation(Part):
         default=(),
         description="The models also predict these sets of inputs that the task offers: held_out, gaussian_noise, ...",
     )
-    inputs: WholeNumber = Field(
+    inputs: int = Field(
         default=2000,
         ge=100,
         le=10_000,

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from math import inf
+from math import inf, isfinite, nan
 from typing import Any
 
 from pernodedrop.names import LAWS, MASK_MODES, REGULARIZERS
@@ -45,7 +45,7 @@ class Within:
     def refusal(self, value: Any) -> str | None:
         """Return what is wrong with the value, as "must be ..., got ...", or None."""
         if isinstance(value, bool) or not isinstance(value, int | float):
-            return f"must be a number, got {shown(value)}{text_hint(value)}"
+            return f"must be a number, got {shown(value)}{text_hint(value, self)}"
         rules = (
             (value > self.above, f"above {self.above:g}"),
             (value >= self.least, f"at least {self.least:g}"),
@@ -67,24 +67,23 @@ class WholeWithin:
     def refusal(self, value: Any) -> str | None:
         """Return what is wrong with the value, as "must be ..., got ...", or None."""
         if isinstance(value, bool) or not isinstance(value, int):
-            return f"must be a whole number, got {shown(value)}"
+            return f"must be a whole number, got {shown(value)}{text_hint(value, self)}"
         if self.least <= value <= self.most:
             return None
         bound = f"at least {self.least}" if value < self.least else f"at most {self.most}"
         return f"must be {bound}, got {value}"
 
 
-def text_hint(value: Any, *, whole: bool = False) -> str:
-    """Return the remedy where text stands for a number, or a whole one: YAML 1.1 reads 1e-3 as text."""
+def text_hint(value: Any, domain: "Within | WholeWithin") -> str:
+    """Return the remedy where another way of writing the number would be taken: text in quotes, or 64.0 for 64."""
     try:
-        number = float(value) if isinstance(value, str) else None
+        number = float(value) if isinstance(value, str | float) else nan
     except ValueError:
-        number = None
-    if number is None:
         return ""
-    if whole and number.is_integer():
-        return f" (that is text: write {number:.0f} without quotes)"
-    return f" (that is text: write {number} without quotes and with a point)"
+    meant = int(number) if isfinite(number) and number.is_integer() else number
+    if not isfinite(number) or meant is value or domain.refusal(meant) is not None:
+        return ""
+    return f" (that is text: write {meant} without quotes)" if isinstance(value, str) else f" (write {meant})"
 
 
 Domain = OneOf | Within | WholeWithin

@@ -3,13 +3,30 @@
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, TypeVar, Union
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Part(BaseModel):
-    """Part of a definition: frozen, without unknown fields, and strict, so "3" is no number and true is not 1."""
+    """Part of a definition: frozen, without unknown fields, and strict, so "3" is no number and true is not 1.
+
+    A whole number may be written as 10.0 or 1e1, as in JSON, whose schema takes both.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_whole_numbers(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        return {name: int(value) if cls._is_whole(name, value) else value for name, value in data.items()}
+
+    @classmethod
+    def _is_whole(cls, name: Any, value: Any) -> bool:
+        if not isinstance(value, float) or not value.is_integer():
+            return False
+        field = cls.model_fields.get(name)
+        return field is not None and field.annotation in (int, int | None)
 
 
 P = TypeVar("P", bound=Part)

@@ -17,12 +17,6 @@ SURROGATE = "[\ud800-\udfff]"  # half a character, which UTF-8 cannot encode
 PARAMETER_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
 
 
-def _whole(value: Any) -> Any:
-    """Return the integer that 3.0 is in JSON."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-WholeNumber = Annotated[int, BeforeValidator(_whole)]
 Text = Annotated[str, StringConstraints(max_length=LONGEST_TEXT, pattern=TEXT_PATTERN)]
 ParameterName = Annotated[str, StringConstraints(pattern=PARAMETER_PATTERN)]
 Integer = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from math import inf
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -13,12 +14,12 @@ from search_spaces.dimensions import CategoricalDimension, FloatDimension, IntDi
 from search_spaces.evaluation import Evaluation
 from search_spaces.known import Known
 from search_spaces.objective import METRIC_PATTERN, Objective
-from search_spaces.parameters import text_hint
+from search_spaces.parameters import WholeWithin, Within, text_hint
 from search_spaces.part import by_name
 from search_spaces.problems import Problem, listed, shown
 from search_spaces.pruners import PRUNERS
 from search_spaces.samplers import SAMPLERS
-from search_spaces.scalars import PARAMETER_PATTERN, TEXT_PATTERN
+from search_spaces.scalars import LARGEST, PARAMETER_PATTERN, TEXT_PATTERN
 from search_spaces.shape import DESCRIPTION_PATTERN, NAME_PATTERN, StudyShape
 from search_spaces.task import TASK_PATTERN, TaskSpec
 
@@ -88,8 +89,21 @@ def reworded(error: ErrorDetails) -> Problem:
     kind, value = error["type"], error["input"]
     if kind in SPECIAL:
         return SPECIAL[kind](error)
-    hint = text_hint(value, whole=kind == "int_type") if kind in ("float_type", "int_type") else ""
-    return Problem.at(path_of(error["loc"]), f"{rule_of(error)}, got {shown(value)}{hint}")
+    return Problem.at(path_of(error["loc"]), f"{rule_of(error)}, got {shown(value)}{other_way(error)}")
+
+
+def other_way(error: ErrorDetails) -> str:
+    """The remedy where the field would take the number that stands in quotes."""
+    if error["type"] not in ("float_type", "int_type"):
+        return ""
+    field = part_at(error["loc"]).model_fields.get(str(error["loc"][-1]))
+    rules = [] if field is None else field.metadata
+    bounds = {name: getattr(rule, name) for rule in rules for name in ("gt", "ge", "lt", "le") if hasattr(rule, name)}
+    least, most = bounds.get("ge", -LARGEST), bounds.get("le", LARGEST)
+    if error["type"] == "int_type":
+        return text_hint(error["input"], WholeWithin(least, most))
+    within = Within(above=bounds.get("gt", -inf), least=least, below=bounds.get("lt", inf), most=most)
+    return text_hint(error["input"], within)
 
 
 def rule_of(error: ErrorDetails) -> str:

@@ -1,96 +1,152 @@
-"""YAML from people: read with a bound on what a small file can grow into."""
+"""Text from people: YAML 1.2 or JSON, read by one set of rules wherever it comes from."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    DocumentStartEvent,
+    Event,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceStartEvent,
+)
+from ruamel.yaml.reader import ReaderError
 
-# A definition needs some ten thousand values in a few levels, and no alias.
-MOST_VALUES = 500_000  # with every alias counted as what it stands for
-MOST_ALIASES = 1_000
-DEEPEST = 32  # levels
-LONGEST_VALUE = 4_000  # characters: a description has 2,000
+from search_spaces.core_schema import TAG, resolved, tagged
+from search_spaces.growing import MERGE, Growing, Place, Refused
+from search_spaces.json_text import Malformed, decoded, place_after, read_json
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is five times as fast
+VERSION = (1, 2)
+
+# The parser fails in ways of its own where a text is no YAML, as at an escape beyond Unicode.
+FAILURES = (YAMLError, ValueError, ArithmeticError, LookupError, AttributeError, TypeError, AssertionError)
+
+# By what the parser says of the commonest slips.
+REMEDIES = {
+    "'\\t'": "indent with spaces, not with tabs",
+    "mapping values are not allowed": "put text that has a colon and a space into quotes",
+    "cannot start any token": "put text that begins with this character into quotes",
+    "could not find expected ':'": "write `key: value`, and put longer text into quotes",
+}
 
 
 class NotYaml(ValueError):
-    """The text is no YAML, or more than a definition may be; the message is one line."""
+    """The text is no YAML, or not one that counts; the message is one line with the place."""
 
 
 def read_yaml(text: str | bytes) -> Any:
-    """The data in the text, such as JSON can say but for dates; JSON is YAML too.
+    """The data in the text, such as JSON can say it.
+
+    Scalars are read by YAML 1.2's core schema: only true and false are booleans, 014 is 14, 1e-5 is a number, and dates
+    and 1:30 are text. The key << takes up other objects, and an alias is a copy. JSON is read as `read_json` does, so
+    that it means the same in a file as in a request.
 
     Raises:
-        NotYaml: the text is not that; `str()` says the line, the rule and the remedy.
+        NotYaml: the text is not that; `str()` says the line, the column, the rule and the remedy.
     """
     try:
-        _check(text)
-        loaded = yaml.load(text, _LOADER)  # noqa: S506 (a safe one)
-    except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        place = f"line {where.line + 1}: " if where else ""
-        raise NotYaml(f"{place}{getattr(error, 'problem', None) or getattr(error, 'reason', error)}") from error
-    except ValueError as error:  # a date such as 2026-99-99
-        raise error if isinstance(error, NotYaml) else NotYaml(f"{error}: put text into quotes") from error
+        whole = decoded(text) if isinstance(text, bytes) else text
+        try:
+            return read_json(whole)
+        except Malformed:
+            return _grown(whole)
+    except Refused as error:
+        raise NotYaml(str(error)) from None
+
+
+def written(value: str | float | bool) -> str:
+    """The scalar as a line of a definition has it: text without quotes where it is read as the same text."""
+    if not isinstance(value, str):
+        return json.dumps(value)
     try:
-        json.dumps(loaded, default=str)
-    except (TypeError, ValueError) as error:  # a key that is a list, a number of thousands of digits
-        raise NotYaml(f"JSON cannot say it ({str(error).partition(';')[0]}): put text into quotes") from error
-    return loaded
+        plain = value == value.strip() and "\n" not in value and read_yaml(f"- {value}") == [value]
+    except NotYaml:
+        plain = False
+    return value if plain else json.dumps(value, ensure_ascii=False)
 
 
-def _check(text: str | bytes) -> None:
-    """Walk through the text without building anything, and count.
-
-    Raises NotYaml at the first bound that it breaks, and yaml.YAMLError.
-    """
-    count = _Count()
-    for event in yaml.parse(text, _LOADER):
-        rule = count.broken_by(event)
-        if rule is not None:
-            line = "" if event.start_mark is None else f"line {event.start_mark.line + 1}: "
-            raise NotYaml(f"{line}{rule}")
-
-
-class _Count:
-    """What a text would grow into, event by event."""
-
-    def __init__(self) -> None:
-        self._values = self._aliases = 0
-        self._open: list[tuple[str | None, int]] = []  # collections: their anchors, and the values before them
-        self._known: dict[str | None, int] = {}  # the values that an anchor stands for
-
-    def broken_by(self, event: yaml.Event) -> str | None:
-        """The rule that the text breaks with this event, if any."""
+def _grown(text: str) -> Any:
+    growing, documents = Growing(), 0
+    for event in _events(text):
+        place = _place_of(event.start_mark)
         match event:
-            case yaml.AliasEvent():
-                if event.anchor not in self._known:
-                    return f"the alias *{str(event.anchor)[:60]} stands for nothing before it, or for itself"
-                self._aliases += 1
-                self._values += self._known[event.anchor]
-            case yaml.ScalarEvent():
-                if len(event.value) > LONGEST_VALUE:
-                    return f"a value must have at most {LONGEST_VALUE:,} characters, got {len(event.value):,}"
-                self._known[event.anchor] = 1
-                self._values += 1
-            case yaml.CollectionStartEvent():
-                if len(self._open) == DEEPEST:
-                    return f"it must be at most {DEEPEST} levels deep: a definition needs six"
-                self._known.pop(event.anchor, None)  # until it ends, its name would mean itself
-                self._open.append((event.anchor, self._values))
-                self._values += 1
-            case yaml.CollectionEndEvent():
-                anchor, before = self._open.pop()
-                self._known[anchor] = self._values - before
-        return self._too_much()
+            case DocumentStartEvent():
+                documents += 1
+                if documents > 1:
+                    raise Refused(place, "another document begins: put it into a text of its own")
+                if event.version not in (None, VERSION):
+                    raise Refused(place, "text is read as YAML 1.2: leave the line %YAML out")
+            case AliasEvent():
+                growing.alias(event.anchor, place)
+            case ScalarEvent():
+                growing.value(_scalar(event, place, is_key=growing.wants_key), place, event.anchor)
+            case MappingStartEvent() | SequenceStartEvent():
+                kind, built = ("map", {}) if isinstance(event, MappingStartEvent) else ("seq", [])
+                if event.tag not in (None, "!", TAG + kind):
+                    raise Refused(place, f"the tag {_short(event.tag)} means nothing in a definition: leave it out")
+                growing.open(built, place, event.anchor)
+            case CollectionEndEvent():
+                growing.close()
+    return growing.root
 
-    def _too_much(self) -> str | None:
-        if self._aliases > MOST_ALIASES:
-            return f"it must hold at most {MOST_ALIASES:,} aliases (*name): write the values out"
-        if self._values > MOST_VALUES:
-            return (
-                f"it must hold at most {MOST_VALUES:,} values, what its aliases (*name) repeat included: "
-                "a study definition is a page of text"
-            )
-        return None
+
+def _scalar(event: ScalarEvent, place: Place, *, is_key: bool) -> Any:
+    tag = event.tag
+    try:
+        if tag is None or tag == "!":
+            if event.style is not None or tag == "!":  # in quotes, or a block of text
+                return event.value
+            return MERGE if is_key and event.value == "<<" else resolved(event.value)
+        return tagged(event.value, tag)
+    except ValueError as error:
+        raise Refused(place, str(error)) from None
+
+
+def _events(text: str) -> Iterator[Event]:
+    """What the parser meets.
+
+    Raises:
+        Refused: the text is no YAML.
+    """
+    events, place = YAML(typ="safe", pure=True).parse(text), Place(1, 1)
+    while True:
+        try:
+            event = next(events, None)
+        except ReaderError as error:
+            raise Refused(place_after(text[: error.position]), _unprintable(error)) from None
+        except MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            raise Refused(_place_of(mark) if mark else place, _problem(error)) from None
+        except FAILURES as error:
+            raise Refused(place, f"what follows is no YAML ({_in_one_line(error)})") from None
+        if event is None:
+            return
+        place = _place_of(event.end_mark)
+        yield event
+
+
+def _place_of(mark: Any) -> Place:
+    return Place(mark.line + 1, mark.column + 1)
+
+
+def _unprintable(error: ReaderError) -> str:
+    return f"the character U+{error.character:04X} must not stand in YAML: remove it"
+
+
+def _problem(error: MarkedYAMLError) -> str:
+    problem = _in_one_line(error.problem or error.context)
+    remedy = next((remedy for words, remedy in REMEDIES.items() if words in problem), None)
+    return problem if remedy is None else f"{problem}: {remedy}"
+
+
+def _in_one_line(what: object) -> str:
+    return " ".join(str(what).split())[:200]
+
+
+def _short(tag: str) -> str:
+    return tag.replace(TAG, "!!")[:60]

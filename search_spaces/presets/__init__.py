@@ -5,6 +5,8 @@ from typing import Any
 
 from search_spaces.yaml_text import read_yaml
 
+FOR_EDITORS = "# yaml-language-server:"  # names the schema beside the file
+
 
 class UnknownPreset(LookupError):
     """There is no preset of that name."""
@@ -18,8 +20,13 @@ def preset_names() -> list[str]:
 
 def load_preset(name: str) -> dict[str, Any]:
     """The preset as its YAML file says it, ready for `parse_definition`; raises UnknownPreset."""
+    loaded: dict[str, Any] = read_yaml(preset_text(name))
+    return loaded
+
+
+def preset_text(name: str) -> str:
+    """The preset's YAML with its comments, as a start for a definition of one's own; raises UnknownPreset."""
     if name not in preset_names():
         raise UnknownPreset(f"there is no preset {name!r}: choose one of {', '.join(preset_names())}")
-    text = files(__name__).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = read_yaml(text)
-    return loaded
+    lines = files(__name__).joinpath(f"{name}.yaml").read_text(encoding="utf-8").splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith(FOR_EDITORS))

@@ -9,7 +9,6 @@ from search_spaces import Confirmation, InvalidDefinition, StudyDefinition, pars
 from search_spaces.budget import MOST_TRIALS
 from search_spaces.part import Part
 from search_spaces.problems import Problem
-from search_spaces.scalars import WholeNumber
 from search_spaces.shape import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from service.api.advice import advice
 from service.api.answers import with_answer
@@ -32,13 +31,11 @@ SubmittedDefinition = Annotated[StudyDefinition, Depends(JsonBody(parse_definiti
 
 
 class PriorityIn(Part):
-    priority: WholeNumber = Field(ge=LOWEST_PRIORITY, le=HIGHEST_PRIORITY, examples=[10])
+    priority: int = Field(ge=LOWEST_PRIORITY, le=HIGHEST_PRIORITY, examples=[10])
 
 
 class ExtensionIn(Part):
-    trials: WholeNumber = Field(
-        ge=1, le=MOST_TRIALS, description="The search gets this many further trials.", examples=[20]
-    )
+    trials: int = Field(ge=1, le=MOST_TRIALS, description="The search gets this many further trials.", examples=[20])
 
 
 @router.post("", status_code=201, responses=documented(408, 409, 413))

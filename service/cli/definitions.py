@@ -1,12 +1,15 @@
 """Study definitions from files, presets and `--set key=value`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from search_spaces import UnknownPreset, load_preset
 from search_spaces.part import Part, by_name
+from search_spaces.presets import preset_text
+from search_spaces.problems import shown
 from search_spaces.pruners import PRUNERS
 from search_spaces.samplers import SAMPLERS
 from search_spaces.yaml_text import NotYaml, read_yaml
@@ -46,6 +49,7 @@ def copied(definition: Mapping[str, Any], overrides: Sequence[str], name: str | 
 def changed(written: Mapping[str, Any], overrides: Sequence[str], name: str | None) -> dict[str, Any]:
     """Return the definition with the overrides and the name."""
     definition = deepcopy(dict(written))
+    _check_once(overrides)
     for override in overrides:
         apply(definition, override)
     for field in CHOSEN:
@@ -55,8 +59,20 @@ def changed(written: Mapping[str, Any], overrides: Sequence[str], name: str | No
 
 def preset_of(name: str) -> dict[str, Any]:
     """Return the preset of that name."""
-    try:
+    with _known_preset():
         return load_preset(name)
+
+
+def text_of_preset(name: str) -> str:
+    """Return the preset of that name as YAML with comments."""
+    with _known_preset():
+        return preset_text(name)
+
+
+@contextmanager
+def _known_preset() -> Iterator[None]:
+    try:
+        yield
     except UnknownPreset as error:
         raise Failure(str(error), ExitCode.WRONG) from error
 
@@ -72,11 +88,10 @@ def read_file(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise Failure(f"cannot read {file}: {error.strerror}", ExitCode.WRONG) from error
     except NotYaml as error:
-        raise Failure(f"{file} cannot be read as YAML: {error}", ExitCode.WRONG) from error
+        raise Failure(f"cannot read {file}: {error}", ExitCode.WRONG) from error
     if not isinstance(loaded, dict):
-        raise Failure(
-            f"{file} must hold a mapping such as `name: my-study`, got {type(loaded).__name__}", ExitCode.WRONG
-        )
+        got = "nothing" if loaded is None else shown(loaded)
+        raise Failure(f"{file} must hold a mapping such as `name: my-study`, got {got}", ExitCode.WRONG)
     return loaded
 
 
@@ -93,7 +108,7 @@ def apply(definition: dict[str, Any], override: str) -> None:
     try:
         value = read_yaml(text)
     except NotYaml as error:
-        raise Failure(f"--set {path}: {text[:60]!r} is no YAML value: {error}", ExitCode.WRONG) from error
+        raise Failure(f"--set {path}: cannot read {text[:60]!r}: {error}", ExitCode.WRONG) from error
     place: Any = definition
     for depth, key in enumerate(keys[:-1], start=1):
         place = _step(place, key, ".".join(keys[:depth]))
@@ -103,6 +118,22 @@ def apply(definition: dict[str, Any], override: str) -> None:
         place[keys[-1]] = value
     else:
         raise _no_way(path)
+
+
+def _check_once(overrides: Sequence[str]) -> None:
+    """Check that no override takes back what one before it sets.
+
+    Raises:
+        Failure: one has the path of another, or of something around it.
+    """
+    paths = [override.partition("=")[0] for override in overrides]
+    for count, path in enumerate(paths):
+        lost = next((number for number in range(count) if f"{paths[number]}.".startswith(f"{path}.")), None)
+        if lost is not None:
+            raise Failure(
+                f"--set {overrides[count][:60]} takes back --set {overrides[lost][:60]} before it: keep one of them",
+                ExitCode.WRONG,
+            )
 
 
 def _drop_former_options(definition: dict[str, Any], written: Mapping[str, Any], field: str) -> None:
@@ -127,7 +158,7 @@ def _step(place: Any, key: str, path: str) -> Any:
 
 
 def _index(place: list[Any], key: str, path: str) -> int:
-    if key.isdecimal() and int(key) < len(place):
+    if key.isdecimal() and len(key) < 10 and int(key) < len(place):
         return int(key)
     raise Failure(f"--set {path}: the list has the entries 0 to {len(place) - 1}, got {key!r}", ExitCode.WRONG)
 

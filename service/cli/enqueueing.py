@@ -58,5 +58,5 @@ def _read(texts: Sequence[str]) -> dict[str, Any]:
         try:
             params[parameter] = read_yaml(value)
         except NotYaml as error:
-            raise Failure(f"--set {parameter}: {value[:60]!r} is no YAML value: {error}", ExitCode.WRONG) from error
+            raise Failure(f"--set {parameter}: cannot read {value[:60]!r}: {error}", ExitCode.WRONG) from error
     return params

@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import yaml
 
 from search_spaces import load_preset, preset_names
-from service.cli.definitions import copied, definition_of, preset_of
+from service.cli.definitions import copied, definition_of, text_of_preset
 from service.cli.exit_codes import ExitCode, Failure
 from service.cli.following import watch_to_the_end
 from service.cli.scaling import Scales, scaled_definition
@@ -79,7 +78,7 @@ def presets(
       pernodedrop presets quickstart > my-study.yaml
     """
     if name is not None:
-        say(yaml.safe_dump(preset_of(name), sort_keys=False, allow_unicode=True).rstrip())
+        say(text_of_preset(name).rstrip())
         return
     for one in preset_names():
         say(f"{one:<24} {load_preset(one).get('description', '')}")

@@ -1,8 +1,6 @@
 """Request bodies, read up to a limit: a body without a length is counted while it arrives, and may not take long."""
 
 import asyncio
-import json
-import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
@@ -11,6 +9,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 
+from search_spaces.growing import Refused
+from search_spaces.json_text import Malformed, decoded, read_json
+from search_spaces.problems import shown
 from service.web.lanes import Lane
 
 T = TypeVar("T")
@@ -83,24 +84,19 @@ async def json_body(request: Request) -> bytes:
 
 
 def json_object(text: bytes) -> dict[str, Any]:
-    """Return the JSON object of the text; raises `NotJson` with the place of the first fault."""
+    """Return the JSON object of the text; raises `NotJson` with the place of the first fault.
+
+    The same rules hold as for a definition in a file.
+    """
     try:
-        body = json.loads(text, parse_float=_finite, parse_constant=_finite)
-        json.dumps(body, ensure_ascii=False).encode()  # half of a surrogate pair is a ValueError here
-    except RecursionError:
-        raise NotJson("the body is nested too deeply: a study definition needs a few levels") from None
-    except ValueError as error:
+        body = read_json(decoded(text))
+    except Malformed as error:
         raise NotJson(f"the body is not JSON: {error}") from None
+    except Refused as error:
+        raise NotJson(f"cannot read the body: {error}") from None
     if not isinstance(body, dict):
-        raise NotJson(f"the body must be a JSON object, got {type(body).__name__}")
+        raise NotJson(f"the body must be a JSON object, got {shown(body)}")
     return body
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text[:100]} is no finite number")
-    return number
 
 
 class JsonBody(Generic[T]):

@@ -4,8 +4,8 @@ import csv
 import io
 
 import httpx
-import yaml
 
+from search_spaces.yaml_text import read_yaml
 from service.storage.database.database import Database
 from service.storage.fleet import workers
 from service.storage.records import CurvePoint
@@ -52,7 +52,7 @@ def test_the_winner_is_named_when_the_confirmation_has_ended(api: httpx.Client, 
     assert after["advice"] is None
     recommended = after["recommended"]
     assert (recommended["run"], recommended["why"]) == (winner["run"], "dropconnect, the winner of the confirmation.")
-    assert yaml.safe_load(recommended["fixed"]) == {"fixed": winner["params"]}
+    assert read_yaml(recommended["fixed"]) == {"fixed": winner["params"]}
     assert api.get("/v1/studies/found/best").json() == {**after["best"], "recommended": recommended}
     first, second = after["confirmed"]
     assert (first["variant"], first["mean"], first["difference"]) == ("dropconnect", winner["mean"], None)

@@ -66,14 +66,13 @@ SHAPES: list[tuple[dict[Any, Any], str]] = [
     (space(drop_rate=real(False, 0.5)), "search_space.drop_rate.low must be a number, got false"),
     (
         space(learning_rate={"type": "float", "low": "1e-3", "high": 0.1}),
-        "search_space.learning_rate.low must be a "
-        'number, got "1e-3" (that is text: write 0.001 without quotes and with a point)',
+        'search_space.learning_rate.low must be a number, got "1e-3" (that is text: write 0.001 without quotes)',
     ),
     (
         raw(sampler={"name": "tpe", "lag": "3"}),
         'sampler.lag must be a whole number, got "3" (that is text: write 3 without quotes)',
     ),
-    (space(units=whole(1, 2.0)), "search_space.units.high must be a whole number, got 2.0"),  # type: ignore[arg-type]
+    (space(units=whole(1, 2.5)), "search_space.units.high must be a whole number, got 2.5"),  # type: ignore[arg-type]
     (
         space(**{"a b": whole(1, 2)}),
         'search_space["a b"] must be a name of at most 64 letters, digits and _ that starts with no digit, got "a b"',

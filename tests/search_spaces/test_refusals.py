@@ -60,14 +60,14 @@ PARAMETERS = [
     (
         space(drop_rate=categorical("0.5")),
         'search_space.drop_rate.choices[0] must be a number, got "0.5" (that is '
-        "text: write 0.5 without quotes and with a point)",
+        "text: write 0.5 without quotes)",
     ),
     (space(drop_rate=categorical(True)), "search_space.drop_rate.choices[0] must be a number, got true"),
     (space(noisy_fraction=real(0, 1.1)), "search_space.noisy_fraction.high must be at most 1, got 1.1"),
     (space(learning_rate=real(0, 1)), "search_space.learning_rate.low must be above 0, got 0.0"),
     (space(units=whole(0, 8)), "search_space.units.low must be at least 1, got 0"),
     (space(units=whole(1, 65537)), "search_space.units.high must be at most 65536, got 65537"),
-    (space(units=categorical(32.0)), "search_space.units.choices[0] must be a whole number, got 32.0"),
+    (space(units=categorical(32.0)), "search_space.units.choices[0] must be a whole number, got 32.0 (write 32)"),
     (space(units=real(1, 8)), 'search_space.units.type must be "int" or "categorical", got "float"'),
     (space(regularizer=whole(1, 8)), 'search_space.regularizer.type must be "categorical", got "int"'),
     (space(batch_size=categorical(0)), "search_space.batch_size.choices[0] must be at least 1, got 0"),

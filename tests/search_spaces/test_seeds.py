@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
-import yaml
 
 from search_spaces import StudyShape, fixed_params, load_preset, parse_definition, preset_names
 from search_spaces.optuna import build_sampler, suggest
 from search_spaces.optuna.building import experimental_parts_accepted
 from search_spaces.samplers.grid import GridSampler
+from search_spaces.yaml_text import read_yaml
 from tests.search_spaces.studies import raw, real, study, whole
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
@@ -55,7 +55,7 @@ def test_presets_keep_the_seed_that_they_had_within_their_sampler(name: str) -> 
 
 @pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.yaml")), ids=lambda file: file.stem)
 def test_examples_have_one_seed(file: Path) -> None:
-    definition = parse_definition(yaml.safe_load(file.read_text(encoding="utf-8")))
+    definition = parse_definition(read_yaml(file.read_text(encoding="utf-8")))
     assert definition.seed == definition.search_seed
     assert definition.sampler.seed is None
 

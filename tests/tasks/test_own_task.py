@@ -7,10 +7,10 @@ from pathlib import Path
 import optuna
 import pytest
 import torch
-import yaml
 
 from search_spaces import StudyDefinition, parse_definition
 from search_spaces.optuna import suggest
+from search_spaces.yaml_text import read_yaml
 from workers.tasks import InputSet, Task, load_task
 from workers.training import Training
 
@@ -20,7 +20,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def definition() -> StudyDefinition:
-    return parse_definition(yaml.safe_load((DOCS / "examples" / "own_task.yaml").read_text()))
+    return parse_definition(read_yaml((DOCS / "examples" / "own_task.yaml").read_text()))
 
 
 @pytest.fixture

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
 from search_spaces import StudyShape
 from search_spaces.parameters import OPTIONS
+from search_spaces.yaml_text import written
 from service.reports.found.confirmed import Confirmation, Confirmed
 from service.reports.found.results import Results
 from service.reports.words.advice import to_decide
@@ -42,4 +41,6 @@ def fixed_block(definition: StudyShape, params: Mapping[str, Any]) -> str:
     regularizer = params.get("regularizer")
     foreign = {name for name, option in OPTIONS.items() if regularizer not in option.of and definition.task.is_built_in}
     used = {name: value for name, value in params.items() if name not in foreign}
-    return str(yaml.safe_dump({"fixed": used}, sort_keys=False, allow_unicode=True)).rstrip()
+    return "\n".join(
+        ["fixed:" if used else "fixed: {}", *(f"  {name}: {written(value)}" for name, value in used.items())]
+    )
