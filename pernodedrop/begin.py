@@ -79,7 +79,8 @@ def _find_modules() -> None:
 
 def keep_a_command_apart() -> None:
     """Do so where this process was started as `python -m` with a module of ours, and not where others import us."""
-    if sys.argv[:1] == ["-m"] and any(argument.partition(".")[0] in OURS for argument in sys.orig_argv[1:4]):
+    words = sys.orig_argv
+    if sys.argv[:1] == ["-m"] and words[words.index("-m") + 1].partition(".")[0] in OURS:
         keep_apart()
 
 
@@ -113,7 +114,7 @@ def _modules(folder: str) -> list[tuple[str, str, bool]]:
                 name = entry.name.partition(".")[0]
                 if entry.name.endswith(_SUFFIXES):
                     found.append((name, entry.path, True))
-                elif name in OURS or os.path.isfile(os.path.join(entry.path, "__init__.py")):  # noqa: PTH113, PTH118
+                elif entry.is_dir() and (name in OURS or os.path.isfile(f"{entry.path}/__init__.py")):  # noqa: PTH113
                     found.append((name, entry.path, False))
     except OSError:  # no folder, or none of ours to read: Python passes it over too
         return []
