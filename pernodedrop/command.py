@@ -1,7 +1,12 @@
 """The command `pernodedrop`. It is part of the layers, so that it can name the extra that a service or worker needs."""
 
+# ruff: noqa: E402
 import os
 import sys
+
+from pernodedrop.begin import command, keep_apart
+
+keep_apart()  # before anything else is imported
 
 from pernodedrop.installation import MissingPackage
 from pernodedrop.visible import escape_the_rest
@@ -15,11 +20,11 @@ def main() -> int:
         if arguments[:1] == ["worker"]:  # needs nothing of the service's
             import workers
 
-            os.execv(sys.executable, [sys.executable, "-m", "workers", *arguments[1:]])  # noqa: S606
+            os.execv(sys.executable, command("workers", *arguments[1:]))  # noqa: S606
         if arguments[:1] == ["reproduce"]:
             import workers  # noqa: F401
 
-            os.execv(sys.executable, [sys.executable, "-m", "workers.reproduction", *arguments[1:]])  # noqa: S606
+            os.execv(sys.executable, command("workers.reproduction", *arguments[1:]))  # noqa: S606
         from service.cli import main as run
 
         return run(arguments)

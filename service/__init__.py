@@ -1,5 +1,9 @@
 """The service: storage, controller, dashboard, reports, command line, and a stack of them on one machine."""
 
+from pernodedrop.begin import keep_a_command_apart
+
+keep_a_command_apart()
+
 from pernodedrop.installation import need
 
 need("service", "service", "optuna", "sqlalchemy", "alembic", "psycopg2")

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from pernodedrop.proxies import certificates, proxy_of, variables
 from service.api.models import (
     ErrorOut,
     ExaminationOut,
@@ -33,11 +34,6 @@ Model = TypeVar("Model", bound=BaseModel)
 PAGE = 100  # records a request
 PATIENT = 300.0  # s: the results of a large study take long
 _ROUTES: Mapping[Stage, str] = {Stage.SEARCH: "trials", Stage.CONFIRMATION: "confirmation"}
-DIRECT: Mapping[str, httpx.BaseTransport | None] = {  # a proxy cannot reach our loopback
-    "all://127.0.0.1": None,
-    "all://localhost": None,
-    "all://[::1]": None,
-}
 
 
 class Unreachable(Exception):
@@ -57,9 +53,21 @@ class Client:
     """Calls one controller. Every method raises `Unreachable` or `Refused`."""
 
     def __init__(self, url: str, api_key: str | None = None, *, timeout: float = 30.0) -> None:
+        """A client of the controller at `url`, by the environment's proxy unless that is on this machine.
+
+        Raises:
+            BadVariable: a proxy or certificates that the environment names cannot be used.
+        """
         headers = {b"X-API-Key": api_key.encode()} if api_key else {}
         self.url = url
-        self._http = httpx.Client(base_url=f"{url}/v1/", headers=headers, timeout=timeout, mounts=DIRECT)
+        self._http = httpx.Client(
+            base_url=f"{url}/v1/",
+            headers=headers,
+            timeout=timeout,
+            trust_env=False,
+            proxy=proxy_of(url),
+            verify=certificates(url),
+        )
 
     def close(self) -> None:
         self._http.close()
@@ -202,6 +210,9 @@ class Client:
             response = self._http.request(method, path, **request)
         except httpx.TransportError as error:
             reason = str(error) or type(error).__name__
+            taken = [name for name in variables(self.url) if "SSL" in reason or "SSL" not in name]
+            if taken:
+                reason += f"; the environment sets {', '.join(taken)}"
             raise Unreachable(
                 f"no controller answers at {self.url} ({reason}): start one with `pernodedrop serve`, "
                 "or set PERNODEDROP_URL to its address"
@@ -221,7 +232,8 @@ class Client:
         return Refused(response.status_code, out.error, "\n".join(lines))
 
     def _stranger(self, response: httpx.Response) -> Refused:
-        message = f"{self.url} answers, but not as this program's controller does: check PERNODEDROP_URL"
+        asked = ["PERNODEDROP_URL", *(name for name in variables(self.url) if "SSL" not in name)]
+        message = f"{self.url} answers, but not as this program's controller does: check {' and '.join(asked)}"
         return Refused(response.status_code, "unknown_answer", message)
 
 

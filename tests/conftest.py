@@ -18,23 +18,29 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
-def postgres_urls() -> Iterator[tuple[str, str]]:
+def postgres_folder() -> Iterator[Path]:
+    """The folder of this process's server."""
+    folder = Path(tempfile.mkdtemp(prefix="pernodedrop-tests-"))
+    folder.chmod(0o755)  # the server runs as another user when the tests run as root
+    yield folder / "postgres"
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_urls(postgres_folder: Path) -> Iterator[tuple[str, str]]:
     """The URLs of a private server: for its owner, a superuser, and for the role that the service has."""
     from service.storage.embedded import EmbeddedPostgres
 
-    folder = Path(tempfile.mkdtemp(prefix="pernodedrop-tests-"))
-    folder.chmod(0o755)  # the server runs as another user when the tests run as root
+    server = EmbeddedPostgres(postgres_folder)
+    ours = server.start()
     try:
-        server = EmbeddedPostgres(folder / "postgres")
-        ours = server.start()
         # These databases need not survive the machine: to drop one costs a third as much, to commit nothing.
         for setting in ("fsync", "full_page_writes"):
             _execute(server.owner_url(), f"ALTER SYSTEM SET {setting} = off")
         _execute(server.owner_url(), "SELECT pg_reload_conf()")
         yield server.owner_url(), ours
-        server.release()
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        server.release()
 
 
 @pytest.fixture(scope="session")

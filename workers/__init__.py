@@ -1,5 +1,9 @@
 """The workers: they lease runs from the database, train them and record the results."""
 
+from pernodedrop.begin import keep_a_command_apart
+
+keep_a_command_apart()
+
 from pernodedrop.installation import need
 
 need("workers", "worker", "optuna", "sqlalchemy", "alembic", "psycopg2", "pydantic", "fsspec", "httpx", "rich")

@@ -11,12 +11,14 @@ if __name__ == "__main__":  # threads that libraries start while they are import
     hide_secrets()
 
 import argparse
+import logging
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable
 
+from pernodedrop.begin import hidden
 from pernodedrop.visible import escape_the_rest, log_to_stderr, visible_lines
 from service.settings import API_KEY, Settings
 from service.storage.database.database import Database
@@ -99,6 +101,8 @@ def main(arguments: list[str] | None = None, make_slots: Callable[..., Slots] = 
     os.environ["TZ"] = "UTC"  # Optuna stores naive local times
     time.tzset()
     log_to_stderr(options.log_level.upper())
+    for line in hidden():
+        logging.getLogger(__name__).warning("%s", line)
     os.environ.pop(API_KEY, None)  # a study's task has no use for it
     try:
         settings = Settings.from_environment()

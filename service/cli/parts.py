@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pernodedrop.begin import command
 from pernodedrop.visible import log_to_stderr
 from service.cli.exit_codes import ExitCode, Failure
 from service.cli.session import settings_here
@@ -50,7 +51,7 @@ def dashboard(host: Host = LOOPBACK, port: Port = DASHBOARD_PORT, inherited: Inh
 )
 def worker(context: typer.Context) -> None:
     """Train runs from the queue of DATABASE_URL until asked to stop; `pernodedrop worker --help` lists its options."""
-    os.execve(sys.executable, [sys.executable, "-m", "workers", *context.args], without_key(os.environ))  # noqa: S606
+    os.execve(sys.executable, command("workers", *context.args), without_key(os.environ))  # noqa: S606
 
 
 @commands.command(
@@ -59,8 +60,7 @@ def worker(context: typer.Context) -> None:
 )
 def reproduce(context: typer.Context) -> None:
     """Train a capsule's runs again and compare every figure; `pernodedrop reproduce --help` lists its options."""
-    arguments = [sys.executable, "-m", "workers.reproduction", *context.args]
-    os.execve(sys.executable, arguments, without_key(os.environ))  # noqa: S606
+    os.execve(sys.executable, command("workers.reproduction", *context.args), without_key(os.environ))  # noqa: S606
 
 
 def _serve(create_app: Callable[[Settings], Any], host: str, port: int, inherited: int | None) -> None:

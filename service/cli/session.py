@@ -8,6 +8,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
+from pernodedrop.proxies import BadVariable
 from pernodedrop.visible import visible_lines
 from service.cli.exit_codes import ExitCode, Failure
 from service.client import Client
@@ -28,7 +29,10 @@ def settings_here(*, host: str = LOOPBACK) -> Settings:
 def client_here() -> Client:
     """Return a client of the controller at PERNODEDROP_URL."""
     settings = settings_here()
-    return Client(settings.url, settings.api_key)
+    try:
+        return Client(settings.url, settings.api_key)
+    except BadVariable as error:
+        raise Failure(str(error), ExitCode.WRONG) from error
 
 
 def console_here() -> Console:

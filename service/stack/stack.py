@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,8 +11,9 @@ from typing import Self
 
 import httpx
 
+from pernodedrop.begin import command, hidden
 from pernodedrop.installation import need
-from service.client import DIRECT, Client
+from service.client import Client
 from service.ports import LOOPBACK, listening
 from service.settings import CONTROLLER_PORT, DASHBOARD_PORT, Settings, without_key
 from service.stack.child import Child
@@ -156,6 +156,8 @@ class Stack:
             initialise,
         )  # takes a second to import, which `--help` should not wait for
 
+        for line in hidden():
+            self._say(f"note: {line}")
         if self._postgres is not None:
             self._database_url = self._postgres.start()
         initialise(self._database_url)
@@ -180,7 +182,7 @@ class Stack:
     def _wait_until_ready(self) -> None:
         end = time.monotonic() + READY_SECONDS
         asking = Client(self.url, self.settings.api_key, timeout=LOOK_SECONDS)
-        with asking as client, httpx.Client(mounts=DIRECT, timeout=LOOK_SECONDS) as browser:
+        with asking as client, _browser() as browser:
             while not (client.ready() and _answers(browser, f"{self.dashboard_url}/health")):
                 self.check()
                 if time.monotonic() > end:
@@ -192,7 +194,7 @@ class Stack:
         self, name: str, environment: Mapping[str, str], *arguments: str, listener: socket.socket | None = None
     ) -> Child:
         sockets = [] if listener is None else [listener.fileno()]
-        return Child(name, [sys.executable, "-m", *arguments], environment, self.logs / f"{name}.log", sockets)
+        return Child(name, command(*arguments), environment, self.logs / f"{name}.log", sockets)
 
     def _environment(self) -> dict[str, str]:
         """Our environment with the addresses of this stack; it passes the API key, which no command line shows."""
@@ -205,6 +207,11 @@ class Stack:
             "PERNODEDROP_DASHBOARD_URL": self.dashboard_url,
             "PYTHONUNBUFFERED": "1",
         }
+
+
+def _browser() -> httpx.Client:
+    """A client of our dashboard, which nothing in the environment has to do with."""
+    return httpx.Client(trust_env=False, verify=False, timeout=LOOK_SECONDS)  # noqa: S501 (it speaks no TLS)
 
 
 def _answers(browser: httpx.Client, url: str) -> bool:

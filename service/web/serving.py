@@ -24,6 +24,7 @@ def server_of(app: ASGIApp, *, host: str = LOOPBACK, port: int = 0, proxies: Seq
             http=Connection,
             ws="none",
             backlog=BACKLOG,
+            workers=1,  # WEB_CONCURRENCY would say otherwise
             proxy_headers=bool(proxies),
             forwarded_allow_ips=list(proxies),
             server_header=False,

@@ -60,7 +60,7 @@ def test_serve_answers_behind_its_key_until_it_is_told_to_stop(home: Path, start
     assert f"logs       {home / 'logs-2'}" in said
     assert (other.path / "controller.log").read_text() == "the other's"
     assert {path.stat().st_mode & 0o077 for path in (home / "logs-2").glob("*.log")} == {0}
-    environments = {child.cmdline()[2]: child.environ() for child in psutil.Process(stack.pid).children()}
+    environments = {child.cmdline()[3]: child.environ() for child in psutil.Process(stack.pid).children()}
     assert environments["service.cli"]["PERNODEDROP_API_KEY"] == "the key"
     assert "PERNODEDROP_API_KEY" not in environments["workers"]
     addresses = dict(line.split(maxsplit=1) for line in said.splitlines() if line.startswith(("API  ", "dashboard  ")))

@@ -13,6 +13,7 @@ if __name__ == "__main__":
 import argparse
 from pathlib import Path
 
+from pernodedrop.begin import hidden
 from pernodedrop.installation import MissingPackage
 from pernodedrop.visible import escape_the_rest, visible_lines
 from service.settings import Settings
@@ -68,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _compared(capsule: Capsule, runs: list[CapsuleRun], data_folder: Path, device: str | None) -> int:
     curves = curves_of(capsule, [run.run for run in runs])
-    for line in other_code(capsule):
+    for line in [*hidden(), *other_code(capsule)]:
         _say(f"note: {line}")
     is_equal = True
     with Bench(data_folder, device) as bench:

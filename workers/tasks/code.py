@@ -5,7 +5,7 @@ import hashlib
 import sys
 from collections.abc import Iterator
 from functools import cache, lru_cache
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from types import ModuleType
@@ -31,6 +31,11 @@ def code_here(module: str) -> str | None:
     there is none."""
     file = _file_of(module)
     return None if file is None else _Sources(module, file).digest
+
+
+def is_here(module: str) -> bool:
+    """Return whether the folder that this process was started in has the module."""
+    return _spec_here(module.partition(".")[0]) is not None
 
 
 @lru_cache(maxsize=64)
@@ -66,12 +71,19 @@ def _file_of(module: str) -> str | None:
     """The file that `import module` would read, found without importing the packages that hold it."""
     top, *inner = _with_packages(module)
     try:
-        spec = find_spec(top)
+        spec = find_spec(top) or _spec_here(top)
     except ValueError:  # a module that was made by hand
         return None
     for name in inner:
         spec = None if spec is None else PathFinder.find_spec(name, spec.submodule_search_locations or [])
     return None if spec is None else spec.origin
+
+
+def _spec_here(top: str) -> ModuleSpec | None:
+    try:
+        return PathFinder.find_spec(top, [str(Path.cwd())])
+    except FileNotFoundError:  # the folder was removed
+        return None
 
 
 class _Sources:

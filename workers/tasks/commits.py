@@ -1,10 +1,13 @@
 """The git commit that files lie in, as far as there is one."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+# What git gives to a hook: with them it would answer for the hook's repository, wherever the files lie.
+_ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
 PATIENCE_S = 5.0  # s, for a repository on a slow disk
 
 
@@ -28,6 +31,7 @@ def _answer(git: str, folder: Path, *question: str) -> str | None:
         done = subprocess.run(
             [git, *quiet, *question],
             cwd=folder,
+            env={name: value for name, value in os.environ.items() if name not in _ELSEWHERE},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

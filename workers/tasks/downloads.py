@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 
+from pernodedrop.proxies import BadVariable, certificates, proxy_of
 from workers.tasks.archives import Archive, UnfitArchive, unpack
 from workers.tasks.errors import DataUnavailable
 from workers.tasks.locks import alone
@@ -30,7 +31,7 @@ def provide(archive: Archive, folder: Path) -> None:
         with alone(folder.with_name(f".{folder.name}.lock")):
             if not folder.is_dir():
                 _fetch_and_unpack(archive, folder)
-    except (httpx.HTTPError, OSError, tarfile.TarError, zipfile.BadZipFile, UnfitArchive) as error:
+    except (httpx.HTTPError, OSError, tarfile.TarError, zipfile.BadZipFile, UnfitArchive, BadVariable) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataUnavailable(
             f"{folder} is missing and {archive.address} could not be fetched ({reason}): "
@@ -57,7 +58,9 @@ def _download(archive: Archive, part: Path) -> None:
     if present >= archive.size:
         return
     headers = {"Range": f"bytes={present}-", "Accept-Encoding": "identity"}
-    with httpx.stream("GET", archive.address, headers=headers, timeout=TIMEOUT_S, follow_redirects=True) as answer:
+    proxy, trusted = proxy_of(archive.address), certificates(archive.address) or True
+    client = httpx.Client(trust_env=False, proxy=proxy, verify=trusted, follow_redirects=True, timeout=TIMEOUT_S)
+    with client, client.stream("GET", archive.address, headers=headers) as answer:
         answer.raise_for_status()
         resumed = answer.status_code == httpx.codes.PARTIAL_CONTENT
         received = present if resumed else 0

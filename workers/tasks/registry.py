@@ -3,13 +3,16 @@
 import importlib
 import inspect
 import os
+import sys
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 
 from pernodedrop.installation import need
 from search_spaces import BUILT_IN_TASKS, TaskSpec
 from search_spaces.task_modules import TaskModules
 from workers.tasks.base import Task
+from workers.tasks.code import is_here
 from workers.tasks.errors import UnknownTask
 from workers.tasks.splitting import Division
 
@@ -56,13 +59,14 @@ def _made(spec: TaskSpec, data_folder: Path) -> Task:
 def _class(path: str) -> type[Task]:
     module_name, _, class_name = path.partition(":")
     try:
-        module = importlib.import_module(module_name)
+        module = _module(module_name)
     except (Exception, SystemExit) as error:  # whatever a user's module raises while it is imported
         reason = " ".join(str(error).split()) or type(error).__name__
         if isinstance(error, SystemExit):
             reason = f"it exits: {reason}"
         raise UnknownTask(
-            f"task module {module_name!r} cannot be imported ({reason}): install it where the worker runs"
+            f"task module {module_name!r} cannot be imported ({reason}): install it where the worker runs, or name its "
+            "folder in PYTHONPATH there"
         ) from error
     found = getattr(module, class_name, None)
     if found is None:
@@ -73,3 +77,17 @@ def _class(path: str) -> type[Task]:
         missing = ", ".join(sorted(found.__abstractmethods__))
         raise UnknownTask(f"task {path!r} is incomplete: define {missing}")
     return found
+
+
+def _module(name: str) -> ModuleType:
+    """The module; one that is found nowhere else may lie in the folder that the worker was started in.
+
+    That folder is searched from then on, behind all others, so that nothing there hides a module that lies elsewhere.
+    """
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name.partition(".")[0] or not is_here(name):
+            raise
+    sys.path.append(str(Path.cwd()))
+    return importlib.import_module(name)

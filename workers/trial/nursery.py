@@ -14,10 +14,14 @@ import threading
 from multiprocessing import reduction
 from multiprocessing.connection import Connection, wait
 
+from pernodedrop.begin import safe_path
 from workers.trial import family
 from workers.trial.messages import Setup
 
-_BEGIN = "import sys; sys.path[:] = {path!r}; from workers.trial.nursery import main; main({number})"
+_BEGIN = (
+    "import sys; sys.path[:] = {safe!r}; from pernodedrop.begin import keep_apart; sys.path[:] = {path!r}; "
+    "keep_apart(); from workers.trial.nursery import main; main({number})"
+)
 
 
 class Nursery:
@@ -57,9 +61,9 @@ class Nursery:
             self._control.close()
         ours, theirs = socket.socketpair()
         with theirs:
-            command = _BEGIN.format(path=sys.path, number=theirs.fileno())
+            command = _BEGIN.format(safe=safe_path(), path=sys.path, number=theirs.fileno())
             self._process = subprocess.Popen(
-                [sys.executable, "-c", command],
+                [sys.executable, "-P", "-c", command],
                 env=family.environment_of_trials(os.environ),
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],

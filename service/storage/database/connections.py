@@ -13,6 +13,8 @@ from typing import Any
 import psycopg2
 import sqlalchemy as sa
 
+from service.storage import libpq
+
 FULL_S = 20.0  # s for which a full server is tried again; then `patiently` takes over
 _FIRST_S, _LONGEST_S = 0.2, 3.0  # not more often: a refusal costs the server a process
 IDLE_S = 0.1  # s without use after which a connection is idle: asking for a trial uses it many times in a row
@@ -23,6 +25,7 @@ KEPT_S = {0.5: LONGEST_S, 0.8: 2.0, 1.0: IDLE_S}
 _SETTINGS: dict[str, Any] = {
     "connect_timeout": 3,  # s
     "application_name": "pernodedrop",
+    "client_encoding": "UTF8",
     "keepalives_idle": 10,  # s
     "keepalives_interval": 5,  # s
     "keepalives_count": 3,
@@ -121,15 +124,28 @@ def _kept_s(connection: Any) -> float:
     return next((seconds for share, seconds in KEPT_S.items() if in_use <= share), KEPT_S[1.0])
 
 
+def _settings() -> dict[str, Any]:
+    return {**_SETTINGS, "options": libpq.options(_SETTINGS["options"])}
+
+
+def _in_utc(connection: Any) -> Any:
+    """The connection, whose times PGTZ would have in another zone."""
+    if connection.info.parameter_status("TimeZone") != "UTC":
+        with connection.cursor() as cursor:
+            cursor.execute("SET TIME ZONE 'UTC'")
+        connection.commit()
+    return connection
+
+
 def _connect(url: str) -> Any:
     address = sa.make_url(url)
     _, arguments = address.get_dialect()().create_connect_args(address)
     deadline, pause = time.monotonic() + FULL_S, _FIRST_S
     while True:
         try:
-            return psycopg2.connect(**_SETTINGS | dict(arguments))
+            return _in_utc(psycopg2.connect(**_settings() | dict(arguments)))
         except psycopg2.OperationalError as error:
             if time.monotonic() + pause > deadline or not is_full(error):
-                raise
+                raise libpq.named(error, arguments) from error
         time.sleep(pause * random.uniform(0.5, 1.5))
         pause = min(pause * 2, _LONGEST_S)

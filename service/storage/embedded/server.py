@@ -14,6 +14,7 @@ from typing import Self
 import psycopg2
 
 from service.ports import LOOPBACK, any_free, preferred_or_free
+from service.storage import libpq
 from service.storage.embedded import processes, roles
 from service.storage.embedded.account import Account, EmbeddedPostgresError, NoRoom, account_for, prepare_folder
 from service.storage.embedded.binaries import install_for, reachable
@@ -46,6 +47,8 @@ class EmbeddedPostgres:
     def start(self) -> str:
         """Make sure the server runs, become one of its owners, return the URL of its database.
 
+        It takes libpq's variables out of this process's environment, which are meant for another server.
+
         Called again by an owner, it starts a server that has died; where that fails, or is interrupted, the owner
         stays one, so that its `release` stops what runs.
 
@@ -53,6 +56,7 @@ class EmbeddedPostgres:
             EmbeddedPostgresError: the server cannot run here; the message is one line with the remedy.
             NoRoom: it cannot run until there is room on its disk.
         """
+        libpq.forget()  # for good: this process and its children connect to our own server
         self._account = account_for(self._folder)
         prepare_folder(self._folder, self._account)
         with self._ownership.turn():
