@@ -74,6 +74,17 @@ class WholeWithin:
         return f"must be {bound}, got {value}"
 
 
+@dataclass(frozen=True)
+class AnyValue:
+    """Whatever a rule of its own takes."""
+
+    types = ("categorical",)
+
+    def refusal(self, value: Any) -> str | None:
+        """Return None."""
+        return None
+
+
 def text_hint(value: Any, *, whole: bool = False) -> str:
     """Return the remedy where text stands for a number, or a whole one: YAML 1.1 reads 1e-3 as text."""
     try:
@@ -87,7 +98,7 @@ def text_hint(value: Any, *, whole: bool = False) -> str:
     return f" (that is text: write {number} without quotes and with a point)"
 
 
-Domain = OneOf | Within | WholeWithin
+Domain = OneOf | Within | WholeWithin | AnyValue
 
 PARAMETERS: Mapping[str, Domain] = {
     "regularizer": OneOf(REGULARIZERS.keys()),
