@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from search_spaces.narrowing import narrowed, numbers, setters
+from search_spaces.samples import pool_of, validating
 from search_spaces.scale import InvalidScale, Scale
 from search_spaces.shape import StudyShape
 from search_spaces.task import BUILT_IN_TASKS, BuiltInTask, Samples
@@ -33,7 +34,8 @@ def named_scale(name: str, definition: StudyShape) -> Scale:
 
 
 def _fitted(definition: StudyShape, samples: Samples, *, epochs: int, repeats: int, trials: int, rates: int) -> Scale:
-    scale = Scale(epochs=epochs, repeats=repeats, train_size=samples.train, val_size=samples.val)
+    train_size = samples.train if _has(definition, samples) else None
+    scale = Scale(epochs=epochs, repeats=repeats, train_size=train_size, val_size=samples.val)
     if not definition.sampler.visits_grid:
         return replace(scale, trials=trials)
     space = definition.search_space
@@ -44,6 +46,15 @@ def _fitted(definition: StudyShape, samples: Samples, *, epochs: int, repeats: i
         rates=_for_all(definition, "drop_rate", all_rates[::every]),
         units=_for_all(definition, "units", widths[len(widths) // 2 :][:1]),
     )
+
+
+def _has(definition: StudyShape, samples: Samples) -> bool:
+    """Whether the task has so many samples to train, besides those that validate; classes may be held out."""
+    pool = pool_of(definition.task, definition.folds)
+    if pool is None or samples.train is None:
+        return True
+    kept = validating(definition.task, pool) if samples.val is None else samples.val
+    return kept is None or samples.train + kept <= pool
 
 
 def _for_all(definition: StudyShape, parameter: str, wanted: Sequence[float]) -> Sequence[float] | None:

@@ -74,6 +74,17 @@ class WholeWithin:
         return f"must be {bound}, got {value}"
 
 
+@dataclass(frozen=True)
+class AnyValue:
+    """Whatever a rule of its own takes."""
+
+    types = ("categorical",)
+
+    def refusal(self, value: Any) -> str | None:
+        """Return None."""
+        return None
+
+
 def text_hint(value: Any, domain: "Within | WholeWithin") -> str:
     """Return the remedy where another way of writing the number would be taken: text in quotes, or 64.0 for 64."""
     try:
@@ -86,7 +97,7 @@ def text_hint(value: Any, domain: "Within | WholeWithin") -> str:
     return f" (that is text: write {meant} without quotes)" if isinstance(value, str) else f" (write {meant})"
 
 
-Domain = OneOf | Within | WholeWithin
+Domain = OneOf | Within | WholeWithin | AnyValue
 
 PARAMETERS: Mapping[str, Domain] = {
     "regularizer": OneOf(REGULARIZERS.keys()),

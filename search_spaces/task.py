@@ -7,8 +7,25 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from pernodedrop.registry import Registry
+from search_spaces.evaluation import HELD_OUT
+from search_spaces.parameters import AnyValue, Domain, OneOf, WholeWithin, Within
 from search_spaces.part import Part
 from search_spaces.scalars import LONGEST_TEXT, ParameterName, Scalar
+
+# What the models of a task have beside slots, by the backbone that task.options names: see pernodedrop.places.
+Backbones = Mapping[str, tuple[str, ...]]
+DEFAULT_BACKBONE = "paper"
+MOST_WHOLE = 2**32 - 1  # of an option of a task
+_SHARED: Backbones = {"paper": ("map",), "resnet": ("map", "branch"), "transformer": ("branch",)}
+_IMAGES: Backbones = {**_SHARED, "mlp": ()}
+_SEQUENCES: Backbones = {**_SHARED, "lstm": ("recurrence",), "gru": ("recurrence",), "mlp": ()}
+BACKBONES: Mapping[str, Backbones] = {
+    "digits": _SEQUENCES,
+    "cifar10": _IMAGES,
+    "speech_commands": _SEQUENCES,
+    "rcv1": {"paper": ()},
+    "linear_factorization": {},  # one network, with slots alone
+}
 
 
 @dataclass(frozen=True)
@@ -27,6 +44,8 @@ class BuiltInTask:
     that reads its data, `out_of_distribution` names the inputs that it has for what a model does not know.
     `splits_anew`: its class can draw the validation split by any seed. `has_folds`: its test split is our own choice
     among samples of one kind, so that any fold may be it.
+
+    What is None is judged by its class, in every trial.
     """
 
     path: str
@@ -38,7 +57,26 @@ class BuiltInTask:
     splits_anew: bool = False
     has_folds: bool = False
     classes: tuple[str, ...] = ()  # that task.options.held_out may name; none where only the data say so
+    learned: int | None = None  # so many of the classes are learned; None: all of them
+    options: Mapping[str, Domain] | None = None  # that task.options may set
+    metrics: tuple[str, ...] | None = None  # of every split, beside the loss
+    augmentations: tuple[str, ...] | None = None
+    smooths_labels: bool | None = None  # whether it has a loss with label_smoothing
+    pool: tuple[int, ...] | None = None  # samples that train and validate, of each class or of all; None: the data say
+    tested: tuple[int, ...] = ()  # samples of the test split, of each class, where it is cut in folds
 
+
+_SIZE, _SEED, _SIDE = WholeWithin(1, MOST_WHOLE), WholeWithin(0, MOST_WHOLE), WholeWithin(1, 4096)
+_DIVIDED: Mapping[str, Domain] = {"val_size": _SIZE, "split_seed": _SEED, HELD_OUT: AnyValue()}
+
+
+def _with_backbones(task: str) -> Mapping[str, Domain]:
+    return {"backbone": OneOf(tuple(BACKBONES[task])), **_DIVIDED}
+
+
+_SINGLE_LABEL = ("accuracy", "ece", "brier")
+_OF_FACTORS = ("effective_rank", "rank", "nuclear_norm", "penalty", "imbalance")
+_FLIPPED = ("flip_crop",)
 
 _IMAGES_OF_ANY_KIND = ("held_out", "gaussian_noise", "contrast")
 _PHOTOGRAPHS = (*_IMAGES_OF_ANY_KIND, "shot_noise", "impulse_noise", "gaussian_blur", "pixelate", "far")
@@ -56,6 +94,12 @@ _BUILT_IN = {
         splits_anew=True,
         has_folds=True,
         classes=tuple(map(str, range(10))),
+        options=_with_backbones("digits"),
+        metrics=_SINGLE_LABEL,
+        augmentations=_FLIPPED,
+        smooths_labels=True,
+        pool=(142, 146, 142, 146, 145, 145, 145, 143, 139, 144),
+        tested=(36, 36, 35, 37, 36, 37, 36, 36, 35, 36),
     ),
     "cifar10": BuiltInTask(
         "workers.tasks.cifar10:Cifar10",
@@ -64,6 +108,11 @@ _BUILT_IN = {
         out_of_distribution=_PHOTOGRAPHS,
         splits_anew=True,
         classes=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+        options=_with_backbones("cifar10"),
+        metrics=_SINGLE_LABEL,
+        augmentations=_FLIPPED,
+        smooths_labels=True,
+        pool=(5_000,) * 10,
     ),
     "speech_commands": BuiltInTask(
         "workers.tasks.speech_commands:SpeechCommands",
@@ -72,6 +121,10 @@ _BUILT_IN = {
         "librosa",
         _RECORDINGS,
         splits_anew=True,
+        options=_with_backbones("speech_commands"),
+        metrics=_SINGLE_LABEL,
+        augmentations=(),
+        smooths_labels=True,
     ),
     "linear_factorization": BuiltInTask(
         "workers.tasks.linear_factorization:LinearFactorization",
@@ -79,6 +132,19 @@ _BUILT_IN = {
         Samples(),
         has_probabilities=False,
         splits_anew=True,
+        options={
+            "rows": _SIDE,
+            "columns": _SIDE,
+            "rank": _SIDE,
+            "noise": Within(least=0, most=1000),
+            "correlation": Within(least=0, most=0.99),
+            "slots": OneOf(("second", "first", "both")),
+            "val_size": _SIZE,
+            "data_seed": _SEED,
+        },
+        metrics=("r2", *_OF_FACTORS),
+        augmentations=(),
+        smooths_labels=False,
     ),
     "rcv1": BuiltInTask(
         "workers.tasks.rcv1:Rcv1",
@@ -88,23 +154,15 @@ _BUILT_IN = {
         _DOCUMENTS,
         splits_anew=True,
         classes=tuple(map(str, range(103))),
+        learned=25,
+        options=_with_backbones("rcv1"),
+        metrics=("accuracy", "micro_f1", "ece", "brier"),
+        augmentations=(),
+        smooths_labels=True,
+        pool=(23_149,),
     ),
 }
 BUILT_IN_TASKS: Registry[BuiltInTask] = Registry("task.name", "pernodedrop.tasks", _BUILT_IN)
-
-# What the models of a task have beside slots, by the backbone that task.options names: see pernodedrop.places.
-Backbones = Mapping[str, tuple[str, ...]]
-DEFAULT_BACKBONE = "paper"
-_SHARED: Backbones = {"paper": ("map",), "resnet": ("map", "branch"), "transformer": ("branch",)}
-_IMAGES: Backbones = {**_SHARED, "mlp": ()}
-_SEQUENCES: Backbones = {**_SHARED, "lstm": ("recurrence",), "gru": ("recurrence",), "mlp": ()}
-BACKBONES: Mapping[str, Backbones] = {
-    "digits": _SEQUENCES,
-    "cifar10": _IMAGES,
-    "speech_commands": _SEQUENCES,
-    "rcv1": {"paper": ()},
-    "linear_factorization": {},  # one network, with slots alone
-}
 
 
 # Those whose slots meet the positions of a sequence, (B, T, I).

@@ -17,6 +17,8 @@ from search_spaces.rules import (
     rates,
     reachability,
     strategies,
+    tasks,
+    trainable,
     varying,
 )
 from search_spaces.shape import StudyShape
@@ -38,9 +40,9 @@ def grid_is_finite_and_bounded(definition: StudyShape) -> Iterator[Problem]:
 
 # A later stage relies on what the earlier ones have checked.
 STAGES = (
-    (*ranges.RULES, *parameters.RULES, *conditions.RULES, *strategies.RULES, *known.FIRST_RULES),
+    (*tasks.RULES, *ranges.RULES, *parameters.RULES, *conditions.RULES, *strategies.RULES, *known.FIRST_RULES),
     (*confirmation.RULES, *evaluation.RULES, *varying.RULES),
-    (*reachability.RULES, *alternatives.RULES, *rates.RULES, *correlations.RULES),
+    (*reachability.RULES, *alternatives.RULES, *rates.RULES, *correlations.RULES, *trainable.RULES),
     (grid_is_finite_and_bounded, strategies.race_has_a_trial_for_every_variant, *confirmation.OF_VARIANTS),
 )
 # For the definition with what it leaves unsaid: a configuration may not have what a condition added there excludes.

@@ -3,16 +3,14 @@
 from collections.abc import Iterator, Mapping
 from itertools import islice, product
 
-from search_spaces.conditions import Needs, all_needs, both, impossible
-from search_spaces.dimensions import CategoricalDimension, Dimension, FloatDimension, Value
+from search_spaces.conditions import Needs, all_needs
 from search_spaces.problems import Problem, shown
-from search_spaces.rules.parameters import extremes
+from search_spaces.rules.stated import Stated, stated
 from search_spaces.shape import StudyShape
 from search_spaces.trial_config import TrialConfig
 
 SLACK = 1e-9  # a bound such as -2/3 is met by the number that is written for it
 MOST_TRIED = 2_000  # combinations of values; a trial of the others fails with the same remedy
-SMALLEST = 1e-6  # stands for the drop rates next to 0 of an interval
 
 
 def correlation_refusal(correlation: float, stir_type: str, drop_rate: float) -> str | None:
@@ -35,56 +33,30 @@ def correlations_suit_their_laws(definition: StudyShape) -> Iterator[Problem]:
     if not definition.task.is_built_in:
         return  # an own task may use these names for layers of its own
     needs = all_needs(definition.search_space)
-    for path, correlation, under in _stated(definition, needs, "time_correlation"):
-        if isinstance(correlation, str) or correlation >= 0:
+    for correlation in stated(definition, needs, "time_correlation"):
+        if correlation.path is None or isinstance(correlation.value, str) or correlation.value >= 0:
             continue
-        problem = next(_refusals(definition, needs, correlation, under), None)
+        problem = next(_refusals(definition, needs, correlation.value, correlation), None)
         if problem is not None:
-            yield Problem.at(path, problem)
+            yield Problem.at(correlation.path, problem)
 
 
-def _refusals(definition: StudyShape, needs: Mapping[str, Needs], correlation: float, under: Needs) -> Iterator[str]:
+def _refusals(definition: StudyShape, needs: Mapping[str, Needs], correlation: float, under: Stated) -> Iterator[str]:
     parts = [
-        [each for each in _stated(definition, needs, "regularizer") if each[1] == "pernodedrop"],
-        [each for each in _stated(definition, needs, "mask_mode", TrialConfig.mask_mode) if each[1] == "dynamic"],
-        [*_stated(definition, needs, "stir_type", TrialConfig.stir_type)],
-        [*_stated(definition, needs, "drop_rate", TrialConfig.drop_rate)],
+        [each for each in stated(definition, needs, "regularizer") if each.value == "pernodedrop"],
+        [each for each in stated(definition, needs, "mask_mode", TrialConfig.mask_mode) if each.value == "dynamic"],
+        [*stated(definition, needs, "stir_type", TrialConfig.stir_type)],
+        [*stated(definition, needs, "drop_rate", TrialConfig.drop_rate)],
     ]
-    for *others, (_, law, under_law), (_, rate, under_rate) in islice(product(*parts), MOST_TRIED):
-        if isinstance(rate, str) or impossible(both(under, under_law, under_rate, *(each[2] for each in others))):
+    for *others, of_law, of_rate in islice(product(*parts), MOST_TRIED):
+        law, rate = of_law.value, of_rate.value
+        if isinstance(rate, str) or not under.meets(of_law, of_rate, *others):
             continue
         refusal = correlation_refusal(correlation, str(law), rate)
         if refusal is not None:
             other = "" if law == "gaussian" else ', take stir_type "gaussian", which has any above -1,'
             remedy = f"raise it{other} or search it for other drop rates"
             yield f"{refusal} for stir_type {shown(law)} at drop_rate {rate:g}, got {shown(correlation)}: {remedy}"
-
-
-Stated = tuple[str, Value, Needs]  # where a value stands, the value, and what a trial with it needs
-
-
-def _stated(
-    definition: StudyShape, needs: Mapping[str, Needs], parameter: str, default: Value | None = None
-) -> Iterator[Stated]:
-    """The values of a parameter that decide, `default` where the study does not set it."""
-    if parameter in definition.fixed:
-        yield f"fixed.{parameter}", definition.fixed[parameter], {}
-        return
-    dimensions = {n: d for n, d in definition.search_space.items() if (d.parameter or n) == parameter}
-    for name, dimension in dimensions.items():
-        for part, value in _deciding(dimension):
-            under = {name: frozenset({value})} if isinstance(dimension, CategoricalDimension) else {}
-            yield f"search_space.{name}.{part}", value, both(needs[name], under)
-    if not dimensions and default is not None:
-        yield parameter, default, {}
-
-
-def _deciding(dimension: Dimension) -> list[tuple[str, Value]]:
-    """The extremes; of an interval that begins at 0 also its next value, as the rate of 0 has no noise."""
-    values = extremes(dimension)
-    if isinstance(dimension, FloatDimension) and dimension.low == 0 < dimension.high:
-        values.append(("low", dimension.step or SMALLEST))
-    return values
 
 
 RULES = (correlations_suit_their_laws,)

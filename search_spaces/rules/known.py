@@ -9,7 +9,7 @@ from search_spaces.known import Known
 from search_spaces.part import by_name
 from search_spaces.problems import Problem, listed, shown
 from search_spaces.resolution import given_by, is_whole
-from search_spaces.rules import parameters, rates
+from search_spaces.rules import parameters, rates, trainable
 from search_spaces.samplers import SAMPLERS
 from search_spaces.scalars import same
 from search_spaces.shape import StudyShape
@@ -92,11 +92,13 @@ def _range(dimension: Dimension) -> str:
 def _outside(definition: StudyShape, known: Known, path: str) -> Iterator[Problem]:
     """What would make the training fail: the rules for fixed parameters, with the configuration's among them."""
     whole = definition.model_copy(update={"search_space": {}, "fixed": {**definition.fixed, **known.params}})
-    for rule in (*parameters.RULES, *rates.RULES):
+    for rule in (*parameters.RULES, *rates.RULES, *trainable.RULES):
         for problem in rule(whole):
             name = problem.path.removeprefix("fixed.")
             if name in known.params:
                 yield Problem.at(f"{path}.{name}", problem.message.removeprefix(f"{problem.path} "))
+            elif rule in trainable.RULES:
+                yield Problem.at(path, f"cannot be trained: {problem.message}")
 
 
 def known_configurations_fit(definition: StudyShape) -> Iterator[Problem]:

@@ -5,31 +5,10 @@ from difflib import get_close_matches
 
 from pernodedrop.names import ELSEWHERE
 from search_spaces.dimensions import CategoricalDimension, Dimension, Value
-from search_spaces.evaluation import HELD_OUT
-from search_spaces.held_out import held_out_refusal
 from search_spaces.parameters import OPTIONS, PARAMETERS, Domain
 from search_spaces.problems import Problem, listed, shown
 from search_spaces.shape import StudyShape
-from search_spaces.task import BACKBONES, BUILT_IN_TASKS, DEFAULT_BACKBONE, backbones_of_sequences, backbones_with
-
-
-def task_is_known(definition: StudyShape) -> Iterator[Problem]:
-    task = definition.task
-    if task.is_built_in and task.name not in BUILT_IN_TASKS:
-        names = ", ".join(BUILT_IN_TASKS)
-        rule = f"must be one of {names}, or an own package.module:Class, got {shown(task.name)}"
-        yield Problem.at("task.name", rule)
-
-
-def held_out_classes_exist(definition: StudyShape) -> Iterator[Problem]:
-    """Only the data say which words a folder of recordings has, and which topics of the documents are frequent."""
-    task = definition.task
-    classes = BUILT_IN_TASKS[task.name].classes if task.name in BUILT_IN_TASKS else ()
-    if not classes or HELD_OUT not in task.options:
-        return
-    broken = held_out_refusal(task.options[HELD_OUT], task.name, classes)
-    if broken is not None:
-        yield Problem.at(f"task.options.{HELD_OUT}", broken)
+from search_spaces.task import BACKBONES, DEFAULT_BACKBONE, backbones_of_sequences, backbones_with
 
 
 def parameters_are_known(definition: StudyShape) -> Iterator[Problem]:
@@ -162,8 +141,6 @@ def extremes(dimension: Dimension) -> list[tuple[str, Value]]:
 
 
 RULES = (
-    task_is_known,
-    held_out_classes_exist,
     parameters_are_known,
     types_suit_their_parameters,
     values_lie_in_their_domains,

@@ -102,6 +102,7 @@ def _study_fields(study: StudyRecord, dashboard_url: str) -> dict[str, Any]:
     return {
         "name": study.name,
         "state": study.state,
+        "failure": study.failure,
         "task": definition.task.name,
         "priority": study.priority,
         "objectives": [_objective_out(objective.metric, objective.direction) for objective in definition.objectives],

@@ -7,7 +7,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pernodedrop.visible import visible
 from search_spaces.variants import VARIANT_PARAMETERS
 from service.api.models import RankingRow, StudyDetail
 from service.cli.confirmed import confirmation_table
@@ -20,7 +19,8 @@ WIDE = 110  # columns; a narrower terminal shows the settings of the best trial 
 def show_results(console: Console, client: Client, study: StudyDetail) -> None:
     """Print the ranking and what the confirmation found, or the search's best; or why there is nothing."""
     if study.best is None:
-        console.print(f"no trial of {study.name} is complete{_why_not(client, study)}", soft_wrap=True)
+        said = f"{study.name} has failed: {study.failure}" if study.failure else f"no trial of {study.name} is complete"
+        console.print(Text(said), soft_wrap=True)
         return
     rows = client.ranking(study.name)
     console.print(ranking_table(study, rows, with_settings=console.width >= WIDE))
@@ -85,10 +85,3 @@ def _show_searchs_best(console: Console, study: StudyDetail) -> None:
         console.print(f"  {name:<16} {setting(value)}")
     said = "The best of many trials is partly luck, so the search alone recommends nothing."
     console.print(Text(f"{said} {study.advice}" if study.advice else said), soft_wrap=True)
-
-
-def _why_not(client: Client, study: StudyDetail) -> str:
-    if not study.counts.failed:
-        return ""
-    first = client.trials(study.name, "failed", limit=1).trials
-    return f"; the first failure: {visible(first[0].reason or '')}" if first else ""

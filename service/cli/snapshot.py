@@ -9,7 +9,7 @@ from service.client import Client, Refused
 
 MOST_SHOWN = 8  # running trials; a fleet has hundreds
 
-ENDED = frozenset({"complete", "stopped"})
+ENDED = frozenset({"complete", "failed", "stopped"})
 
 
 @dataclass(frozen=True)

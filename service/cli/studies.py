@@ -181,7 +181,10 @@ def delete(
 
 def _order(name: str, action: Literal["pause", "resume", "stop"]) -> None:
     with client_here() as client:
-        say(f"{name} is {client.change(name, action).state}")
+        study = client.change(name, action)
+        say(f"{name} is {study.state}")
+        if action == "resume" and study.counts.waiting and not client.workers():
+            say("no worker is alive, so no run begins: start one with `pernodedrop worker`")
 
 
 def _list(console: Console, client: Client) -> None:

@@ -9,6 +9,7 @@ from service.api.models import TrialOut
 from service.cli.snapshot import RunningTrial, Snapshot
 
 BAR = 30  # columns
+STYLES = {"paused": "yellow", "failed": "red"}
 
 
 def bars(snapshot: Snapshot) -> RenderableType:
@@ -19,7 +20,7 @@ def bars(snapshot: Snapshot) -> RenderableType:
         Text(study.name, style="bold"),
         ProgressBar(total=snapshot.total, completed=snapshot.ended_runs, width=BAR),
         Text(f"{snapshot.ended_runs}/{snapshot.total}"),
-        Text(study.state, style="yellow" if study.state == "paused" else "green"),
+        Text(study.state, style=STYLES.get(study.state, "green")),
         Text(clock(study.budget.elapsed_s), style="dim"),
     )
     ended, all_of_them = snapshot.confirming

@@ -59,6 +59,10 @@ _RULES = {
         SELECT name, NULL, format('%s to come', to_come) FROM fleet.studies
         WHERE finished_at IS NOT NULL AND to_come <> 0
     """,
+    "a study knows since when it is paused, and only then": """
+        SELECT name, NULL, format('%s, paused at %s', state, coalesce(paused_at::text, 'no time')) FROM fleet.studies
+        WHERE (state = 'paused') <> (paused_at IS NOT NULL)
+    """,
     "a run belongs to a study, or to one that was deleted": """
         SELECT format('study number %s', study_id), id, state FROM fleet.runs r
         WHERE NOT EXISTS (SELECT FROM fleet.studies WHERE id = r.study_id)

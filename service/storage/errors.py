@@ -40,6 +40,13 @@ class IllegalTransition(StorageError):
         super().__init__(f"study {name!r} is {state} and cannot become {wanted}")
 
 
+class NotResumable(StorageError):
+    """The study would begin nothing if it were resumed."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"study {name!r} cannot be resumed: {reason}")
+
+
 class NotExtendable(StorageError):
     """The study can have no further trials."""
 

@@ -64,7 +64,7 @@ class StudyRecord:
     definition: StudyShape
     state: StudyState
     created_at: datetime
-    started_at: datetime | None  # the lease of its first run, plus any time between its end and an extension
+    started_at: datetime | None  # the lease of its first run, plus the time that does not count
     finished_at: datetime | None
     counts: Mapping[str, int]  # the search's runs by state, every state present
     best: TrialRecord | None  # of the search
@@ -81,6 +81,8 @@ class StudyRecord:
     decision: Mapping[str, Any] | None = (
         None  # outcome, seeds, recommended, left: the verdict of a decided confirmation
     )
+    stood_at: datetime | None = None  # its clock stands there, at an end, in a pause or without workers; None: it goes
+    failure: str | None = None  # why no trial is complete, of a study that has failed
     knows: int = 0  # trials of the study `definition.start_from`, which its sampler learns from
 
 

@@ -1,5 +1,7 @@
 """Databases of earlier versions are upgraded with their contents."""
 
+from datetime import UTC, datetime
+
 import optuna
 import sqlalchemy as sa
 from alembic import command
@@ -12,6 +14,7 @@ from service.storage.fleet import workers
 from service.storage.runs import claiming, history, holding
 from service.storage.states import RunState, StudyState
 from service.storage.studies import extension, studies, trials
+from service.web.elapsed import elapsed_s
 from tests.storage.conftest import make_definition
 
 
@@ -79,6 +82,27 @@ def test_the_sixth_version_knows_the_seeds_of_a_confirmation_and_extends_it(empt
         extension.confirm(db, "old", Confirmation(repeats=5))
         assert [(run.first_seed, run.seeds) for run in trials.page(db, study)[2:]] == [(5, 1), (6, 1)]
         assert studies.get(db, "old").looks == ((3, "fixed"),)
+
+
+def test_the_ninth_version_lets_a_pause_begin_after_the_last_move(empty_database_url: str) -> None:
+    optuna_study = optuna.create_study(storage=optuna.storages.RDBStorage(empty_database_url), study_name="old")
+    definition = make_definition("old", budget={"trials": 2, "wall_time": 3600})
+    with Database.open(empty_database_url) as db:
+        _make_version(db, "0008", definition, optuna_study)
+        for statement in (
+            "INSERT INTO fleet.runs (study_id, ordinal) SELECT id, n FROM fleet.studies, generate_series(0, 1) n",
+            "UPDATE fleet.runs SET state = 'running', token = 1, attempts = 1 WHERE ordinal = 0",
+            "UPDATE fleet.runs SET state = 'failed', finished_at = now() WHERE ordinal = 0",
+            "UPDATE fleet.run_history SET at = at - interval '9 hours'",
+            "UPDATE fleet.studies SET state = 'paused', started_at = now() - interval '9 hours 10 minutes'",
+        ):
+            with db.engine.begin() as connection:
+                connection.execute(sa.text(statement))
+        initialise(empty_database_url)
+        assert 590 < elapsed_s(studies.get(db, "old"), datetime.now(UTC)) < 610
+        studies.set_state(db, "old", "running")
+        assert claiming.claim(db, workers.register(db, "host", 1, "cpu"), 60) is not None
+        assert [finding for finding in audit(db) if "paused" in finding.rule] == []
 
 
 def _make_first_version(db: Database, optuna_study: optuna.Study) -> None:

@@ -135,7 +135,7 @@ def test_a_trial_that_was_handed_back_can_be_cancelled(db: Database) -> None:
     holding.hand_back(db, attached(db))
     cancellation.cancel(db, "s", 0)
     assert counts(db, "s") == {"cancelled": 1}
-    assert studies.get(db, "s").state is StudyState.COMPLETE
+    assert studies.get(db, "s").state is StudyState.FAILED
 
 
 def test_what_has_ended_is_not_cancelled(db: Database) -> None:

@@ -4,10 +4,11 @@ from collections.abc import Collection, Sequence
 from typing import TypeVar
 
 from search_spaces import TaskSpec
+from search_spaces.task import MOST_WHOLE
 from workers.tasks.errors import InvalidOptions
 
 Default = TypeVar("Default", int, None)
-LARGEST = 2**32 - 1
+LARGEST = MOST_WHOLE
 
 
 def check_options(spec: TaskSpec, known: Collection[str]) -> None:

@@ -46,6 +46,9 @@ class LinksOut(BaseModel):
 class StudyOut(BaseModel):
     name: str = Field(examples=["digits-1"])
     state: StudyState
+    failure: str | None = Field(
+        None, description="This is why no trial is complete, with the commonest reason, once the study has failed."
+    )
     task: str = Field(examples=["digits"])
     priority: int = Field(description="Workers serve the highest priority first.", examples=[0])
     objectives: list[ObjectiveOut]

@@ -185,4 +185,4 @@ def _elapsed(results: Results) -> float | None:
     begun = results.study.started_at
     if begun is None:
         return None
-    return ((results.study.finished_at or datetime.now(UTC)) - begun).total_seconds()
+    return max(0.0, ((results.study.stood_at or datetime.now(UTC)) - begun).total_seconds())

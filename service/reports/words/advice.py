@@ -18,6 +18,8 @@ def to_decide(study: StudyRecord) -> str:
             "With several objectives no configuration is the best one, so none can be confirmed: choose from the front "
             "yourself, or submit the study with the one objective that counts."
         )
+    if study.state is StudyState.FAILED:
+        return "No trial is complete, so there is nothing to confirm."
     if study.state is StudyState.STOPPED:
         return f"The study was stopped for good and cannot be confirmed. {TO_FIND_OUT} {AGAIN}."
     if study.definition.confirmation is None:
@@ -45,9 +47,9 @@ def to_compare(results: Results) -> str:
 def without_result(results: Results) -> list[str]:
     """The sentences for a study that has ended without a complete trial; [] while it goes on."""
     study = results.study
-    if study.state not in (StudyState.COMPLETE, StudyState.STOPPED) or not results.trials:
+    if study.state not in (StudyState.COMPLETE, StudyState.FAILED, StudyState.STOPPED) or not results.trials:
         return []
-    said = "Nothing can be concluded: no trial is complete."
+    said = f"Nothing can be concluded: {study.failure or 'no trial is complete'}."
     failed = sum(trial.state is RunState.FAILED for trial in results.trials)
     if not failed:
         return [said, f"No trial was trained to its end: {AGAIN}."]
@@ -70,8 +72,6 @@ def _to_be_asked_for(study: StudyRecord) -> str:
 
 def _confirmed_in_vain(study: StudyRecord, top: int) -> str:
     """A confirmation that has ended without a result."""
-    if not sum(study.confirmation.values()):
-        return "No trial was complete, so there was nothing to confirm."
     return (
         "No run of the confirmation has a result: mend what makes them fail, then train further configurations with "
         f"`pernodedrop confirm {study.name} --top {top + 1}`."

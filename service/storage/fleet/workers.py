@@ -10,10 +10,8 @@ from service.storage.database.database import Database
 from service.storage.database.tables import runs, studies, workers
 from service.storage.errors import UnknownWorker
 from service.storage.records import WorkerRecord
-from service.storage.runs import claiming
-
-SILENT_S = 60  # s without a sign of life after which a worker is no longer listed
-
+from service.storage.runs import claiming, clock
+from service.storage.runs.clock import SILENT_S
 
 _FORGET = sa.text(
     """
@@ -28,6 +26,7 @@ def register(db: Database, host: str, pid: int, device: str) -> str:
     """Add a worker and return its id. Workers that were gone for a day and are named by no run are deleted."""
     worker_id = str(uuid.uuid4())
     with db.engine.begin() as connection:
+        clock.catch_up(connection)
         connection.execute(_FORGET)
         connection.execute(workers.insert().values(id=worker_id, host=host, pid=pid, device=device))
     return worker_id
@@ -41,6 +40,7 @@ def check_in(db: Database, worker_id: str) -> bool:
     """
     here = workers.update().where(workers.c.id == worker_id).values(seen_at=sa.func.now()).returning(workers.c.drain)
     with db.engine.begin() as connection:
+        clock.catch_up(connection)
         return _stays(connection.execute(here), worker_id)
 
 

@@ -11,7 +11,7 @@ from service.storage.database.database import Database
 from service.storage.database.incarnation import INCARNATION
 from service.storage.errors import UnknownWorker
 from service.storage.records import Lease, parsed_definition
-from service.storage.runs import supply
+from service.storage.runs import clock, supply
 from service.storage.runs.expressions import PLACE, SPENT_S, WHOLE
 from service.storage.states import Stage
 
@@ -63,7 +63,7 @@ _TAKE = sa.text(
                 (SELECT count(*) FROM fleet.runs WHERE study_id = studies.id AND state = 'running') AS running
             FROM fleet.studies
             WHERE state = 'running' AND finished_at IS NULL
-                AND (stage <> 'search' OR closing IS NULL AND coalesce(now() < started_at
+                AND (stage <> 'search' OR closing IS NULL AND coalesce({clock.NOW} < started_at
                     + make_interval(secs => (definition->'budget'->>'wall_time')::float), true))
             ORDER BY priority DESC, running, id) s CROSS JOIN LATERAL (
             SELECT id, ordinal FROM fleet.runs WHERE study_id = s.id AND state = 'waiting'

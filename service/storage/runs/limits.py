@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 
+from service.storage.runs import clock
 from service.storage.runs.expressions import HELD_IN_SEARCH_S, METRIC, SIGN
 from service.storage.states import STUDY_STOPPED
 
@@ -34,8 +35,8 @@ AT_ONCE = f"""
         WHEN s.state = 'stopped' THEN '{STUDY_STOPPED}'
         WHEN s.stage <> 'search' THEN NULL
         WHEN s.closing IS NOT NULL THEN s.closing
-        WHEN now() >= s.started_at + make_interval(secs => {_BUDGET.format("wall_time")}::float)
-            THEN 'wall time used up'
+        WHEN coalesce(s.paused_at, {clock.NOW})
+            >= s.started_at + make_interval(secs => {_BUDGET.format("wall_time")}::float) THEN 'wall time used up'
     END
 """
 # SQL for whether the study has a limit that `reached` must work out from its runs.

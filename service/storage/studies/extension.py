@@ -9,7 +9,7 @@ from search_spaces.budget import MOST_TRIALS
 from service.storage.database.database import Database
 from service.storage.errors import NotConfirmable, NotExtendable, UnknownStudy
 from service.storage.records import StudyRecord
-from service.storage.runs import confirmation, limits, looks, supply
+from service.storage.runs import clock, confirmation, limits, looks, supply
 from service.storage.runs.configurations import configurations_of
 from service.storage.studies import studies
 from service.storage.studies.change import Change
@@ -18,9 +18,10 @@ _LOCK = sa.text("SELECT id, state, stage, finished_at, definition FROM fleet.stu
 
 # A finished study runs again, also if it was paused before its last run ended; the time between does not count as wall
 # time.
-_OPEN_AGAIN = """
-    finished_at = NULL, started_at = started_at + coalesce(now() - finished_at, interval '0'),
-    state = CASE WHEN finished_at IS NULL THEN state ELSE 'running' END
+_OPEN_AGAIN = f"""
+    finished_at = NULL, started_at = CASE WHEN finished_at IS NULL THEN started_at ELSE {clock.GOES_ON} END,
+    state = CASE WHEN finished_at IS NULL THEN state ELSE 'running' END,
+    paused_at = CASE WHEN finished_at IS NULL THEN paused_at END
 """
 _EXTEND = sa.text(
     f"""

@@ -12,13 +12,14 @@ from optuna.study import StudyDirection
 from search_spaces import StudyDefinition, StudyShape, given_by
 from service.storage.database.database import Database
 from service.storage.database.tables import studies
-from service.storage.errors import IllegalTransition, StudyExists, UnknownStudy
+from service.storage.errors import IllegalTransition, NotResumable, StudyExists, UnknownStudy
 from service.storage.records import StudyRecord, TrialRecord, parsed_definition
-from service.storage.runs import counting, known, removal, supply
+from service.storage.runs import clock, counting, known, limits, removal, supply
 from service.storage.runs.endings import close, close_finished_studies
 from service.storage.runs.expressions import HELD_IN_SEARCH_S, SIGN
 from service.storage.states import STUDY_STOPPED, RunState, Stage, StudyState
 from service.storage.studies import earlier, trials
+from service.storage.studies.failure import COMMONEST, failure
 
 REMOVE_S = 2.0  # s for which a caller who deletes a study removes what it leaves
 
@@ -91,25 +92,49 @@ def page(db: Database, limit: int = 100, offset: int = 0) -> list[StudyRecord]:
 
 def set_state(db: Database, name: str, state: Intention) -> StudyRecord:
     """Pause, resume or stop the study. Stopping is for good, and cancels what waits: its record says so at once, and
-    what is not cancelled within seconds is cancelled afterwards.
+    what is not cancelled within seconds is cancelled afterwards. The time in a pause does not count as wall time.
 
     Raises:
         UnknownStudy: there is none of this name.
-        IllegalTransition: the study was stopped or is complete.
+        IllegalTransition: the study was stopped or has ended.
+        NotResumable: it is paused and has reached a limit, so that nothing would begin.
     """
     with db.engine.begin() as connection:
         row = connection.execute(studies.select().where(studies.c.name == name).with_for_update()).one_or_none()
         if row is None:
             raise UnknownStudy(name)
         if not row.state == state == "stopped":
-            if row.state == "stopped" or row.finished_at is not None:
-                raise IllegalTransition(name, _state(row), state)
-            connection.execute(studies.update().where(studies.c.id == row.id).values(state=state))
+            if row.state == "stopped":
+                raise IllegalTransition(name, row.state, state)
+            if row.finished_at is not None:
+                because = "" if row.closing is None else f" ({row.closing})"
+                raise IllegalTransition(name, f"at its end{because}", state)
+            if row.state == "paused" and state == "running":
+                _check_that_something_begins(connection, row)
+            connection.execute(_SET_STATE, {"study": row.id, "state": state})
             if state == "stopped":
                 close(connection, row.id, STUDY_STOPPED)
     if state == "stopped":
         close_finished_studies(db, row.id)  # cancels what waits
     return get(db, name)
+
+
+# A study that is paused stands at that moment; one that goes on, or ends, has not aged meanwhile.
+_SET_STATE = sa.text(
+    f"""
+    UPDATE fleet.studies SET state = :state,
+        started_at = CASE WHEN state = 'paused' AND :state <> 'paused' THEN {clock.GOES_ON} ELSE started_at END,
+        paused_at = CASE WHEN :state = 'paused' THEN coalesce(paused_at, {clock.NOW}) END
+    WHERE id = :study
+    """
+)
+
+
+def _check_that_something_begins(connection: sa.Connection, row: sa.Row[Any]) -> None:
+    """Refuse to resume a search at its limit, unless a confirmation may follow."""
+    reason = limits.reached(connection, row.id)
+    if reason is not None and row.definition.get("confirmation") is None:
+        raise NotResumable(row.name, f"{reason}; submit it under another name with a larger budget")
 
 
 def set_priority(db: Database, name: str, priority: int) -> StudyRecord:
@@ -159,9 +184,10 @@ def _link_to_report(db: Database, name: str) -> None:
     save_note(optuna.load_study(study_name=name, storage=db.optuna), f"[Report of this study](/studies/{name})")
 
 
-def _state(row: sa.Row[tuple[object, ...]]) -> StudyState:
+def _state(row: sa.Row[Any], complete: int) -> StudyState:
+    """The state of a study with so many complete trials."""
     if row.finished_at is not None and row.state != "stopped":
-        return StudyState.COMPLETE
+        return StudyState.COMPLETE if complete else StudyState.FAILED
     return StudyState(row.state)
 
 
@@ -192,6 +218,7 @@ _WITH_RUNS = f"""
             FROM fleet.looks WHERE study_id = page.id) AS looks,
         (SELECT count FROM fleet.histories WHERE study_id = page.id) AS knows,
         CASE WHEN search_running > 0 THEN {HELD_IN_SEARCH_S.format("page.id")} ELSE 0 END AS held_s,
+        {clock.STOOD_AT.format("page")} AS stood_at, {COMMONEST} AS commonest,
         CASE WHEN search_complete > 0 THEN {_BEST.format(which=_OF_SEARCH)} END AS best,
         CASE WHEN confirmation_complete > 0 AND finished_at IS NOT NULL AND state <> 'stopped'
             THEN {_WINNER} END AS winner
@@ -232,11 +259,12 @@ def _record(row: sa.Row[Any], definition: StudyShape, runs: Mapping[int, TrialRe
         for counts in (search, confirmation):
             counts[RunState.CANCELLED] += counts[RunState.WAITING]
             counts[RunState.WAITING] = 0
+    state = _state(row, search[RunState.COMPLETE])
     return StudyRecord(
         id=row.id,
         name=row.name,
         definition=definition,
-        state=_state(row),
+        state=state,
         created_at=row.created_at,
         started_at=row.started_at,
         finished_at=row.finished_at,
@@ -254,4 +282,6 @@ def _record(row: sa.Row[Any], definition: StudyShape, runs: Mapping[int, TrialRe
         looks=tuple((seeds, rule) for seeds, rule in row.looks),
         decision=row.decision,
         knows=row.knows or 0,
+        stood_at=row.stood_at,
+        failure=failure(row, search) if state is StudyState.FAILED else None,
     )
