@@ -1,14 +1,19 @@
 """What an accepted definition leaves unsaid, said."""
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 from search_spaces.conditions import all_needs
 from search_spaces.definition import StudyDefinition
-from search_spaces.dimensions import CategoricalDimension, Dimension
+from search_spaces.dimensions import Value
+from search_spaces.effects import dependences
 from search_spaces.known import Known
-from search_spaces.parameters import OPTIONS, RATES
+from search_spaces.narrowing import setters
 from search_spaces.race import contenders
 from search_spaces.resolution import given_by
+from search_spaces.shape import StudyShape
+
+Shape = TypeVar("Shape", bound=StudyShape)
 
 
 def completed(definition: StudyDefinition) -> StudyDefinition:
@@ -17,14 +22,19 @@ def completed(definition: StudyDefinition) -> StudyDefinition:
     A dimension that has no effect on some regularizers is searched for the others only: `none` under six drop rates
     would be trained six times alike.
     """
-    space = dict(definition.search_space)
-    for name, allowed in _implied(definition):
-        space[name] = space[name].model_copy(update={"when": {**space[name].when, **allowed}})
-    conditional = definition.model_copy(update={"search_space": space})
+    conditional = with_implied_conditions(definition)
     search = definition.search if "search" in definition.model_fields_set else _search(conditional)
     # Outside of a race, a sampler that does not learn from conditional dimensions would draw these at random.
     kept = definition if search == "free" and definition.sampler.models != "all" else conditional
     return kept.model_copy(update={"search": search})
+
+
+def with_implied_conditions(definition: Shape) -> Shape:
+    """The definition with a condition on each dimension that has an effect only where another one has certain values."""
+    space = dict(definition.search_space)
+    for name, allowed in _implied(definition):
+        space[name] = space[name].model_copy(update={"when": {**space[name].when, **allowed}})
+    return definition.model_copy(update={"search_space": space})
 
 
 def with_exact_starts(definition: StudyDefinition) -> StudyDefinition:
@@ -45,32 +55,15 @@ def _search(definition: StudyDefinition) -> str:
     return "race" if 1 < len(contenders(definition)) <= definition.trials else "free"
 
 
-def _implied(definition: StudyDefinition) -> Iterator[tuple[str, dict[str, tuple[str, ...]]]]:
-    """Each dimension that some regularizers of the study do not take, with the condition that leaves these out."""
+def _implied(definition: StudyShape) -> Iterator[tuple[str, dict[str, tuple[Value, ...]]]]:
+    """Each dimension that has no effect beside some choices of another one, with the condition that leaves them out."""
     space = definition.search_space
-    setting = [name for name, dimension in space.items() if (dimension.parameter or name) == "regularizer"]
-    if not definition.task.is_built_in or len(setting) != 1:
-        return  # an own task may give any parameter any sense
-    (parent,) = setting
-    choices = space[parent].values if isinstance(space[parent], CategoricalDimension) else ()
     needs = all_needs(space)
-    for name, dimension in space.items():
-        if name == parent:
-            continue
-        reachable = [str(choice) for choice in choices or () if choice in needs[name].get(parent, {choice})]
-        taken = tuple(each for each in reachable if _takes(each, dimension, name))
+    for name, other, takes, values in dependences(definition):
+        setting = list(setters(space, other))
+        if values is None or len(setting) != 1 or name in needs[setting[0]]:
+            continue  # a condition cannot say it, or would depend on itself
+        reachable = [value for value in values if value in (space[setting[0]].values or ())]
+        taken = tuple(value for value in reachable if takes(value))
         if taken and len(taken) < len(reachable):
-            yield name, {parent: taken}
-
-
-def _takes(regularizer: str, dimension: Dimension, name: str) -> bool:
-    """Whether the parameter has an effect on a training with this regularizer."""
-    match dimension.parameter or name:
-        case "drop_rate":
-            return RATES.get(regularizer, True) is not None
-        case "stir_type" | "mask_mode" | "noisy_fraction":
-            return regularizer == "pernodedrop"
-        case option if option in OPTIONS:
-            return regularizer in OPTIONS[option].of
-        case _:
-            return True
+            yield name, {setting[0]: taken}

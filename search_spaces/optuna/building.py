@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial
 
 from search_spaces.optuna.distinct import DistinctSampler
 from search_spaces.optuna.history import WithHistory
+from search_spaces.optuna.modelled import ModelledSampler
 from search_spaces.optuna.ordered import OrderedPruner, OrderedSampler
 from search_spaces.optuna.within import WithinVariant, WithinVariantPruner
 from search_spaces.race import contenders
@@ -25,7 +26,9 @@ def build_sampler(definition: StudyShape, seed: int, history: Sequence[FrozenTri
     part = definition.sampler.shared_by(len(contenders(definition))) if definition.is_race else definition.sampler
     with experimental_parts_accepted():
         sampler = part.build(seed=seed, shared_seed=definition.search_seed)
-    if definition.sampler.repeats_itself:
+    if part.draws_jointly:
+        sampler = ModelledSampler(sampler, definition, numeric=part.models == "numeric")
+    if not part.visits_grid:
         sampler = DistinctSampler(sampler, definition, seed)
     if definition.is_race:
         sampler = WithinVariant(sampler, definition)

@@ -45,7 +45,7 @@ class _Views:
         """The study as this trial may see it, and the trial with its run's place for a number."""
         place = _place(trial)
         if self._last is None or self._last[0] != trial._trial_id:
-            view = seen(study, lambda trials: past(trials, place, self._lag), place=place)
+            view = seen(study, lambda trials: past(trials, place, self._lag), is_past=True)
             self._last = trial._trial_id, view
         return self._last[1], changed(trial, _number=place)
 

@@ -14,18 +14,18 @@ from optuna.trial import FrozenTrial, TrialState
 from search_spaces.optuna.given import is_outside
 
 Selection = Callable[[list[FrozenTrial]], Iterable[FrozenTrial]]
-QMC = "qmc:"  # what the names of a study's attributes begin with where Optuna's QMC counts its draws
 
 
-def seen(study: Study, selection: Selection, *, place: int | None = None) -> Study:
+def seen(study: Study, selection: Selection, *, is_past: bool = False, prefix: str = "") -> Study:
     """The same study with the trials that `selection` makes of all; what is written to it is written to the study.
 
-    `place` is for a search in the order of its queue, whose past does not change: the trials are selected once, QMC has
-    made as many draws, and the study has one name everywhere, by which Hyperband divides trials.
+    `is_past` is for a search in the order of its queue, whose past does not change: the trials are selected once, and
+    the study has one name everywhere, by which Hyperband divides trials. The study's attributes have `prefix` before
+    their names, so that several samplers can keep theirs, as NSGA-II its parents.
     """
-    storage = _Part(study._storage, study._study_id, selection, place)
+    storage = _Part(study._storage, study._study_id, selection, is_past, prefix)
     part = Study(study.study_name, storage, study.sampler, study.pruner)
-    if place is not None:
+    if is_past:
         part.study_name = "study"
     return part
 
@@ -98,8 +98,9 @@ class _Learnt(_Whole):  # type: ignore[valid-type, misc]
 
 
 class _Part(_Whole):  # type: ignore[valid-type, misc]
-    def __init__(self, whole: BaseStorage, study_id: int, selection: Selection, place: int | None) -> None:
-        self.whole, self._study_id, self._selection, self._place = whole, study_id, selection, place
+    def __init__(self, whole: BaseStorage, study_id: int, selection: Selection, is_past: bool, prefix: str) -> None:
+        self.whole, self._study_id, self._selection = whole, study_id, selection
+        self._is_past, self._prefix = is_past, prefix
         self._past: list[FrozenTrial] | None = None
 
     def get_study_id_from_name(self, study_name: str) -> int:
@@ -111,22 +112,17 @@ class _Part(_Whole):  # type: ignore[valid-type, misc]
         trials = self._past
         if trials is None:
             trials = list(self._selection(self.whole.get_all_trials(study_id, deepcopy=False)))
-        if self._place is not None:
+        if self._is_past:
             self._past = trials
         trials = list(trials) if states is None else [trial for trial in trials if trial.state in states]
         return copied(trials) if deepcopy else trials
 
     def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
         attributes: dict[str, Any] = self.whole.get_study_system_attrs(study_id)
-        return attributes if self._place is None else _Counted(attributes, self._place)
+        if not self._prefix:
+            return attributes
+        own = {name: value for name, value in attributes.items() if name.startswith(self._prefix)}
+        return {name.removeprefix(self._prefix): value for name, value in own.items()}
 
-
-class _Counted(dict[str, Any]):
-    """Attributes by which QMC has made so many draws."""
-
-    def __init__(self, attributes: dict[str, Any], draws: int) -> None:
-        super().__init__(attributes)
-        self._draws = draws
-
-    def get(self, name: str, default: Any = None) -> Any:
-        return self._draws - 1 if name.startswith(QMC) else super().get(name, default)
+    def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
+        self.whole.set_study_system_attr(study_id, f"{self._prefix}{key}", value)

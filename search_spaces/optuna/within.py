@@ -35,8 +35,11 @@ class WithinVariant(SeeingSampler):
 
     def view(self, study: Study, trial: FrozenTrial) -> tuple[Study, FrozenTrial]:
         given, variant = self._tell.given(trial), self._tell(trial)
-        own = seen(study, lambda trials: (_without(each, given) for each in trials if self._tell(each) == variant))
-        return own, trial
+
+        def own(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
+            return [_without(each, given) for each in trials if self._tell(each) == variant]
+
+        return seen(study, own, prefix=f"{variant}/"), trial
 
 
 class WithinVariantPruner(BasePruner):

@@ -38,6 +38,17 @@ def grid_is_finite_and_bounded(definition: StudyShape) -> Iterator[Problem]:
         yield Problem.at("search_space", refusal)
 
 
+def grid_is_visited_once(definition: StudyShape) -> Iterator[Problem]:
+    """All trials have the same seeds, so a combination that is trained again gives the same value to the last digit."""
+    trials = definition.budget.trials
+    if not definition.sampler.visits_grid or trials is None:
+        return
+    most = len(definition.grid) + sum(known.outside for known in definition.start_with)
+    if trials > most:
+        rule = f"must be at most {most:,}, the configurations of the grid, got {trials:,}"
+        yield Problem.at("budget.trials", f"{rule}: leave it out, and set repeats to train each under several seeds")
+
+
 # A later stage relies on what the earlier ones have checked.
 STAGES = (
     (*tasks.RULES, *ranges.RULES, *parameters.RULES, *conditions.RULES, *strategies.RULES, *known.FIRST_RULES),
@@ -46,7 +57,7 @@ STAGES = (
     (grid_is_finite_and_bounded, strategies.race_has_a_trial_for_every_variant, *confirmation.OF_VARIANTS),
 )
 # For the definition with what it leaves unsaid: a configuration may not have what a condition added there excludes.
-COMPLETED_STAGES = (known.RULES, known.LAST_RULES)
+COMPLETED_STAGES = (known.RULES, known.LAST_RULES, (grid_is_visited_once,))
 
 
 def broken_rules(definition: StudyShape, stages: Sequence[Sequence[Rule]] = STAGES) -> list[Problem]:

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping
 
 from search_spaces.conditions import Needs, all_needs, impossible
-from search_spaces.dimensions import Value
+from search_spaces.dimensions import CategoricalDimension, Value
+from search_spaces.effects import EFFECTS, dependences
+from search_spaces.narrowing import setters
 from search_spaces.problems import Problem, listed, shown
 from search_spaces.scalars import same
 from search_spaces.shape import StudyShape
@@ -41,4 +43,30 @@ def claims(
             yield f"{parent} needs {listed(sorted(needs[parent][contested], key=str))}"
 
 
-RULES = (fixed_parents_allow_their_children, conditions_can_hold)
+def dimensions_have_an_effect(definition: StudyShape) -> Iterator[Problem]:
+    """Trials that differ in such a dimension alone would be the same training, and their values equal."""
+    said: set[str] = set()
+    for name, other, takes, values in dependences(definition):
+        if not values or name in said or any(map(takes, values)):
+            continue
+        said.add(name)
+        rule = f"has no effect where {other} is {listed(dict.fromkeys(values))}: {_mended(definition, name, other)}"
+        yield Problem.at(f"search_space.{name}", rule)
+
+
+def _mended(definition: StudyShape, name: str, other: str) -> str:
+    """The remedy: a condition, where one gives the dimension an effect."""
+    needed = EFFECTS[definition.search_space[name].parameter or name]
+    condition: dict[str, list[Value]] = {}
+    for parameter, takes in needed.items():
+        for setter, dimension in setters(definition.search_space, parameter).items():
+            taken = [value for value in dimension.values or () if takes(value)]
+            if isinstance(dimension, CategoricalDimension) and taken:
+                condition[setter] = taken
+    if condition.keys().isdisjoint(setters(definition.search_space, other)):
+        return f"remove it, or fix or search {other} so that it has one"
+    when = ", ".join(f"{setter}: [{', '.join(map(str, taken))}]" for setter, taken in condition.items())
+    return f"give it when: {{{when}}}, or remove it"
+
+
+RULES = (fixed_parents_allow_their_children, conditions_can_hold, dimensions_have_an_effect)

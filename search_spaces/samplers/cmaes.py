@@ -23,6 +23,6 @@ class CmaEsSampler(SamplerPart):
     consider_pruned_trials: bool = False
 
     def build(self, *, seed: int, shared_seed: int) -> "BaseSampler":
-        from optuna import samplers
+        from search_spaces.optuna.evolution import Evolution
 
-        return samplers.CmaEsSampler(**self.options, seed=seed, warn_independent_sampling=False)
+        return Evolution(**self.options, seed=seed, warn_independent_sampling=False)

@@ -25,6 +25,6 @@ class GpSampler(SamplerPart):
         return self.model_copy(update={"n_startup_trials": startup(self.n_startup_trials, variants)})
 
     def build(self, *, seed: int, shared_seed: int) -> "BaseSampler":
-        from optuna.samplers import GPSampler
+        from search_spaces.optuna.gaussian import GaussianProcess
 
-        return GPSampler(**self.options, seed=seed, warn_independent_sampling=False)
+        return GaussianProcess(**self.options, seed=seed, warn_independent_sampling=False)

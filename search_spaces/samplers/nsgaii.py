@@ -22,6 +22,10 @@ class NsgaiiSampler(SamplerPart):
     swapping_prob: float = Field(default=0.5, ge=0, le=1)
     mutation_prob: float | None = Field(default=None, ge=0, le=1)
 
+    @property
+    def draws_jointly(self) -> bool:
+        return True
+
     def build(self, *, seed: int, shared_seed: int) -> "BaseSampler":
         from optuna.samplers import NSGAIISampler
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class QmcSampler(SamplerPart):
-    """QMC draws a quasi-random sequence over the first trial's dimensions; all others are drawn at random."""
+    """QMC draws a quasi-random sequence over the unconditional dimensions; all others are drawn at random."""
 
     takes_several_objectives = True
     models = "all"
@@ -19,11 +19,17 @@ class QmcSampler(SamplerPart):
     qmc_type: Literal["sobol", "halton"] = "sobol"
     scramble: bool = True
 
+    @property
+    def draws_jointly(self) -> bool:
+        return True
+
     def build(self, *, seed: int, shared_seed: int) -> "BaseSampler":
         """Build the sampler; all processes draw from one sequence, and only the fallback's seed differs."""
-        from optuna.samplers import QMCSampler, RandomSampler
+        from optuna.samplers import RandomSampler
 
-        return QMCSampler(
+        from search_spaces.optuna.sequence import QuasiRandomSequence
+
+        return QuasiRandomSequence(
             **self.options,
             seed=shared_seed,
             independent_sampler=RandomSampler(seed=seed),

@@ -37,7 +37,6 @@ class SamplerPart(Part):
     visits_grid: ClassVar[bool] = False  # takes every combination in turn (`fixed_params`) instead of drawing
     learns: ClassVar[bool] = True  # whether a draw depends on earlier results
     learns_from_others: ClassVar[bool] = False  # from trials that it did not draw, of an earlier study
-    repeats_itself: ClassVar[bool] = False  # may draw a known configuration again, which `DistinctSampler` then avoids
 
     seed: Seed | None = Field(
         default=None, description="This seed decides the search's order; the default is the study's seed."
@@ -69,6 +68,11 @@ class SamplerPart(Part):
     def problems(self) -> Iterator[Problem]:
         """Problems of the options together."""
         return iter(())
+
+    @property
+    def draws_jointly(self) -> bool:
+        """Whether it is handed the dimensions that every trial has, to draw them jointly; else it finds its own."""
+        return self.models != "all"
 
     @property
     def options(self) -> dict[str, Any]:

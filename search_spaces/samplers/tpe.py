@@ -18,7 +18,6 @@ class TpeSampler(SamplerPart):
     takes_several_objectives = True
     models = "all"
     learns_from_others = True
-    repeats_itself = True  # where dimensions are discrete
 
     name: Literal["tpe"] = "tpe"
     n_startup_trials: int = Field(default=10, ge=0, le=100_000)
@@ -26,6 +25,10 @@ class TpeSampler(SamplerPart):
     multivariate: bool = True
     group: bool = True
     constant_liar: bool = True
+
+    @property
+    def draws_jointly(self) -> bool:
+        return self.multivariate and not self.group
 
     def problems(self) -> Iterator[Problem]:
         if self.group and not self.multivariate:

@@ -22,7 +22,6 @@ class DartsSampler(SamplerPart):
 
     takes_several_objectives = False
     models = "numeric"
-    repeats_itself = True
 
     name: Literal["darts"] = "darts"
     darts: int = 3
@@ -61,7 +60,7 @@ OWN: dict[str, Any] = {"sampler": {"name": "darts", "darts": 7}, "pruner": {"nam
 def test_they_are_built_and_search() -> None:
     definition = Extended.model_validate(raw(**OWN))
     sampler, pruner = build_sampler(definition, seed=1), build_pruner(definition)
-    assert isinstance(sampler, DistinctSampler)  # since it says that it repeats itself
+    assert isinstance(sampler, DistinctSampler)  # as every sampler that draws
     assert isinstance(pruner, ThresholdPruner)
     assert (pruner._upper, pruner._n_warmup_steps) == (1.0, 8 - 2)
     search = optuna.create_study(sampler=sampler, pruner=pruner)

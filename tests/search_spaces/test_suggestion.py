@@ -75,6 +75,7 @@ ALTERNATIVES = own(
         "drop_rate": real(0.0, 0.9, step=0.1, when={"regularizer": "dropout"}),
         "masksembles_rate": real(0.0, 0.8, step=0.2, parameter="drop_rate", when={"regularizer": "masksembles"}),
     },
+    search="free",
     budget={"trials": 60},
 )
 
