@@ -88,7 +88,11 @@ class DatabaseUnreachable(StorageError):
 
 
 class DatabaseRefuses(StorageError):
-    """The database answers and refuses what it was asked."""
+    """The database answers and refuses what it was asked; `passes` is whether the same may be granted soon."""
+
+    def __init__(self, message: str = "", *, passes: bool = False) -> None:
+        super().__init__(message)
+        self.passes = passes
 
 
 class DatabaseUnsuitable(DatabaseRefuses):

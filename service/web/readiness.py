@@ -26,7 +26,9 @@ class Readiness:
             SchemaOutdated: `pernodedrop db init` has not run, or another version ran it.
         """
         if self._check is None or self._check.done():
-            self._check = asyncio.create_task(to_thread.run_sync(self._database.check_ready, limiter=CapacityLimiter(1)))
+            self._check = asyncio.create_task(
+                to_thread.run_sync(self._database.check_ready, limiter=CapacityLimiter(1))
+            )
             self._check.add_done_callback(_noted)
         check = self._check
         done, _ = await asyncio.wait([check], timeout=LONGEST_S)

@@ -44,7 +44,7 @@ def plainly() -> Iterator[None]:
 def _refusal(trouble: Trouble) -> DatabaseUnreachable | DatabaseRefuses:
     said = f"the database {trouble.state} ({trouble.line})"
     if trouble.remedy is not Remedy.WAIT:
-        return DatabaseRefuses(f"{said}: try again, else read its log")
+        return DatabaseRefuses(f"{said}: try again, else read its log", passes=trouble.remedy is Remedy.AGAIN)
     return DatabaseUnreachable(f"{said}: {_remedy(trouble)}", state=trouble.state, passes=not trouble.needs_somebody)
 
 
