@@ -40,6 +40,10 @@ class Unreachable(Exception):
     """The controller, or the database behind it, does not answer."""
 
 
+class Away(Unreachable):
+    """The controller answers, and has no database at the moment, or is busy; the message says which."""
+
+
 class Refused(Exception):
     """The controller answered with an error; str() gives its message, one line for every broken rule."""
 
@@ -190,13 +194,13 @@ class Client:
         """Ask the worker of this id to leave."""
         self._send("POST", f"workers/{quote(worker, safe='')}/drain")
 
-    def ready(self) -> bool:
-        """Whether the controller answers and its database does."""
+    def lack(self) -> Unreachable | Refused | None:
+        """What is missing until the controller can work; None where it and its database answer."""
         try:
             self._send("GET", "ready")
-        except (Unreachable, Refused):
-            return False
-        return True
+        except (Unreachable, Refused) as error:
+            return error
+        return None
 
     def _read(self, model: type[Model], method: str, path: str, **request: Any) -> Model:
         response = self._send(method, path, **request)
@@ -227,7 +231,7 @@ class Client:
         except ValidationError:
             return self._stranger(response)
         if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
-            return Unreachable(out.message)
+            return Away(out.message)
         lines = [problem.message for problem in out.problems or []] or [out.message]
         return Refused(response.status_code, out.error, "\n".join(lines))
 

@@ -21,7 +21,9 @@ from collections.abc import Callable
 from pernodedrop.begin import hidden
 from pernodedrop.visible import escape_the_rest, log_to_stderr, visible_lines
 from service.settings import API_KEY, Settings
+from service.storage.database.address import normalise_url
 from service.storage.database.database import Database
+from service.storage.database.patience import until_usable
 from service.storage.database.sqlstates import DATABASE_ERRORS, told
 from service.storage.errors import StorageError
 from workers.runs.agent import Options
@@ -29,6 +31,8 @@ from workers.slots import Slots
 from workers.trial.checkpoints import unusable
 from workers.trial.machine import cores
 from workers.trial.process import TrialProcessDied, accuse
+
+log = logging.getLogger(__name__)
 
 DESCRIPTION = """\
 Lease runs from the database in DATABASE_URL, train them, and record the results.
@@ -106,7 +110,7 @@ def main(arguments: list[str] | None = None, make_slots: Callable[..., Slots] = 
     os.environ.pop(API_KEY, None)  # a study's task has no use for it
     try:
         settings = Settings.from_environment()
-        url = settings.require_database()
+        url = normalise_url(settings.require_database())
     except ValueError as error:
         _complain(error)
         return 2
@@ -116,7 +120,7 @@ def main(arguments: list[str] | None = None, make_slots: Callable[..., Slots] = 
         return 2
     try:
         with Database.open(url, pool_size=(options.slots or cores()) + 1) as db:
-            db.check()
+            until_usable(db.check_ready, log.warning)
             slots = make_slots(
                 db,
                 Options(

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from service.storage.database.database import Database
+from service.storage.database.sqlstates import DATABASE_ERRORS, told
 from workers.device.gpu_slots import GpuSlots
 from workers.device.measurements import MEASURED_S, Measurements
 from workers.device.room import Room
@@ -52,7 +53,13 @@ class Slots:
             TrialProcessDied: the device cannot be used at all.
             One of DATABASE_ERRORS: a GPU was to be chosen, or the worker to be registered, and the database refused.
         """
-        held = GpuSlots(self._db, self._options.device, self._list_gpus())
+        try:
+            held = GpuSlots(self._db, self._options.device, self._list_gpus(), lambda: self._told_to_leave > 0)
+        except DATABASE_ERRORS as error:
+            if not self._told_to_leave:
+                raise
+            log.warning("left before the database could be asked: %s", told(error))
+            return
         try:
             for _ in range(self._count or 1):
                 self._open_slot(held.device)

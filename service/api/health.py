@@ -17,6 +17,6 @@ async def health() -> Health:
 
 @router.get("/ready", responses=documented(400, 503))
 async def ready(readiness: ReadinessOf) -> Health:
-    """Answer 200 when the database answers and its tables are current, else 503."""
+    """Answer 200 when the database answers, takes writes, and its tables are current, else 503."""
     await readiness.check()
     return Health()

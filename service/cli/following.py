@@ -15,7 +15,7 @@ from service.cli.results import show_results
 from service.cli.session import client_here, console_here, say
 from service.cli.snapshot import Snapshot, take
 from service.cli.views import bars, line
-from service.client import Client, Unreachable
+from service.client import Away, Client, Unreachable
 
 commands = typer.Typer()
 
@@ -64,7 +64,7 @@ def follow(console: Console, client: Client, name: str, check: Callable[[], None
     with Live(console=console, refresh_per_second=4, transient=True) as live:
         while True:
             snapshot = looks.next()
-            live.update(bars(snapshot) if snapshot else Text("the controller does not answer, trying again"))
+            live.update(bars(snapshot) if snapshot else Text(looks.lack))
             if snapshot and snapshot.over:
                 break
             time.sleep(LOOK)
@@ -78,9 +78,7 @@ def _follow_in_lines(console: Console, looks: "_Looks") -> StudyDetail:
         snapshot = looks.next()
         over = snapshot is not None and snapshot.over
         if over or time.monotonic() - said >= LINE:
-            console.print(
-                line(snapshot) if snapshot else "the controller does not answer, trying again", soft_wrap=True
-            )
+            console.print(line(snapshot) if snapshot else looks.lack, soft_wrap=True)
             said = time.monotonic()
         if snapshot and over:
             return snapshot.study
@@ -88,18 +86,23 @@ def _follow_in_lines(console: Console, looks: "_Looks") -> StudyDetail:
 
 
 class _Looks:
-    """Asks for the study again and again; tolerates a silent controller for a while."""
+    """Asks for the study again and again; tolerates a silent controller for a while, and waits for its database."""
 
     def __init__(self, client: Client, name: str, check: Callable[[], None]) -> None:
         self._client, self._name, self._check = client, name, check
         self._answered = time.monotonic()
+        self.lack = ""  # what it waits for, after `next` has returned None
 
     def next(self) -> Snapshot | None:
         """Return the study's present state; None while the controller does not answer."""
         self._check()
         try:
             snapshot = take(self._client, self._name)
+        except Away as error:
+            self._answered, self.lack = time.monotonic(), str(error)
+            return None
         except Unreachable:
+            self.lack = "the controller does not answer, trying again"
             if time.monotonic() - self._answered > PATIENCE:
                 raise
             return None

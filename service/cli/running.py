@@ -179,6 +179,13 @@ def _checked(definition: dict[str, Any]) -> dict[str, Any]:
 
 def _settings(home: Path | None) -> Settings:
     settings = settings_here()
+    if settings.database_url is not None:
+        from service.storage.database.address import normalise_url  # takes a while to import
+
+        try:
+            normalise_url(settings.database_url)
+        except ValueError as error:
+            raise Failure(str(error), ExitCode.WRONG) from error
     if home is None:
         return settings
     home = home.expanduser().absolute()

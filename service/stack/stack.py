@@ -13,7 +13,7 @@ import httpx
 
 from pernodedrop.begin import command, hidden
 from pernodedrop.installation import need
-from service.client import Client
+from service.client import Away, Client
 from service.ports import LOOPBACK, listening
 from service.settings import CONTROLLER_PORT, DASHBOARD_PORT, Settings, without_key
 from service.stack.child import Child
@@ -152,15 +152,15 @@ class Stack:
                 signal.signal(number, handler)
 
     def _start(self) -> None:
-        from service.storage.database.database import (
-            initialise,
-        )  # takes a second to import, which `--help` should not wait for
+        # They take a second to import, which `--help` should not wait for.
+        from service.storage.database.database import initialise
+        from service.storage.database.patience import until_usable
 
         for line in hidden():
             self._say(f"note: {line}")
         if self._postgres is not None:
             self._database_url = self._postgres.start()
-        initialise(self._database_url)
+        until_usable(lambda: initialise(self._database_url), self._say)
         self.settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # one that is there stays as it is
         self._logs.claim()
         environment = self._environment()
@@ -183,11 +183,15 @@ class Stack:
         end = time.monotonic() + READY_SECONDS
         asking = Client(self.url, self.settings.api_key, timeout=LOOK_SECONDS)
         with asking as client, _browser() as browser:
-            while not (client.ready() and _answers(browser, f"{self.dashboard_url}/health")):
+            said = False
+            while (lack := client.lack()) is not None or not _answers(browser, f"{self.dashboard_url}/health"):
                 self.check()
+                if isinstance(lack, Away):
+                    if not said:
+                        self._say(f"{lack}: the service waits and then goes on by itself")
+                    said, end = True, time.monotonic() + READY_SECONDS
                 if time.monotonic() > end:
-                    late = self._servers[0] if not client.ready() else self._servers[1]
-                    raise late.died()
+                    raise self._servers[1 if lack is None else 0].died()
                 time.sleep(0.1)
 
     def _child(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from service.stack.child import Child
 
+AWAY = 3  # the exit status of a worker that has found no database when it started
 LEFT = 0  # the exit status of a worker that was asked to leave over REST
 # A worker that ends so was ended by others: by a signal, which it heeds with status 4, or by one that cannot be heeded.
 BY_OTHERS = (4, *(-number for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)))
@@ -22,6 +23,7 @@ class TendedWorker:
         self._deaths = 0
         self._due: float | None = None  # when to start it again
         self._has_left = False
+        self._is_away = False
 
     def tend(self) -> None:
         """Start the worker again if it has ended and its pause is over; one that was asked to leave stays away.
@@ -40,6 +42,9 @@ class TendedWorker:
             self._has_left = True
             self._say(f"{self.child.name} has left as it was asked to, and is not started again")
             return
+        if self.child.status == AWAY:
+            self._try_later()
+            return
         if self.child.age > PROVEN_SECONDS:
             self._deaths = 0
         if self._deaths >= len(PAUSES) and self.child.status not in BY_OTHERS:
@@ -48,3 +53,10 @@ class TendedWorker:
         self._deaths += 1
         self._due = time.monotonic() + pause
         self._say(f"{self.child.name} ended with status {self.child.status}, starting it again in {pause:g} s")
+
+    def _try_later(self) -> None:
+        """Start the worker again without end: the database is away, and no worker is to blame."""
+        if not self._is_away or self.child.age > PROVEN_SECONDS:
+            self._say(f"{self.child.name} finds no database, and is started again until it does; its log says more")
+        self._is_away = True
+        self._due = time.monotonic() + PAUSES[-1]

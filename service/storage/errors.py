@@ -83,11 +83,27 @@ class LeaseLost(StorageError):
 
 
 class DatabaseUnreachable(StorageError):
-    """The database does not answer, or cannot serve anybody at the moment."""
+    """The database does not answer, or cannot serve anybody at the moment.
+
+    `state` says so in a few words, after "the database", without names. `passes` is whether it ends by itself or by an
+    operator, and not by a change of DATABASE_URL or of this user's rights.
+    """
+
+    def __init__(self, message: str = "", *, state: str = "does not answer", passes: bool = False) -> None:
+        super().__init__(message)
+        self.state, self.passes = state, passes
 
 
 class DatabaseRefuses(StorageError):
-    """The database answers and refuses what it was asked."""
+    """The database answers and refuses what it was asked; `passes` is whether the same may be granted soon."""
+
+    def __init__(self, message: str = "", *, passes: bool = False) -> None:
+        super().__init__(message)
+        self.passes = passes
+
+
+class DatabaseUnsuitable(DatabaseRefuses):
+    """The database cannot hold our tables, or holds another program's under their names."""
 
 
 class SchemaOutdated(StorageError):

@@ -12,6 +12,7 @@ from service.reports.exports import NotConfirmed
 from service.storage.database.connections import is_full
 from service.storage.database.sqlstates import DATABASE_ERRORS, Remedy, trouble_of
 from service.storage.errors import (
+    DatabaseRefuses,
     DatabaseUnreachable,
     IllegalTransition,
     NotConfirmable,
@@ -61,7 +62,12 @@ NO_DATABASE = Fault(503, "database_unreachable", "the database does not answer: 
 BUSY = Fault(
     503, "busy", "the server is busy: every connection to the database is in use, try again shortly", RETRY_AFTER
 )
+REFUSED = Fault(
+    503, "database_unreachable", "the database refuses this program: the server's log says why", RETRY_AFTER
+)
 NO_TABLES = Fault(503, "schema_outdated", "the database has no tables yet: run `pernodedrop db init`", RETRY_AFTER)
+
+_NO_SUCH_LETTER = (psycopg2.errorcodes.UNTRANSLATABLE_CHARACTER, psycopg2.errorcodes.CHARACTER_NOT_IN_REPERTOIRE)
 
 # Exceptions whose own text is the message.
 _SPOKEN: Mapping[type[Exception], tuple[int, str, Mapping[str, str]]] = {
@@ -92,6 +98,7 @@ _SPOKEN: Mapping[type[Exception], tuple[int, str, Mapping[str, str]]] = {
 # Exceptions whose text names hosts and statements, which only the log may show.
 _UNSPOKEN: tuple[type[Exception], ...] = (
     DatabaseUnreachable,
+    DatabaseRefuses,
     *DATABASE_ERRORS,
 )
 KINDS: tuple[type[Exception], ...] = (*_SPOKEN, *_UNSPOKEN)
@@ -107,14 +114,22 @@ def fault_of(error: Exception) -> Fault:
             return Fault(status, name, str(error), headers)
     if isinstance(error, sqlalchemy.exc.TimeoutError) or is_full(error):
         return BUSY  # of our own connections, or of the server's
-    return NO_DATABASE if isinstance(error, DatabaseUnreachable) else _fault_of_database(error)
+    if isinstance(error, DatabaseUnreachable):
+        return _away(error.state)
+    return REFUSED if isinstance(error, DatabaseRefuses) else _fault_of_database(error)
 
 
 def _fault_of_database(error: Exception) -> Fault:
     """Return the fault of what passes by itself or need not happen again; a wrong statement is a bug and is raised."""
     trouble = trouble_of(error)
+    if trouble is not None and trouble.code in _NO_SUCH_LETTER:
+        return Fault(422, "not_storable", "the database's encoding has no such letter: it takes a database in UTF8")
     if trouble is None or trouble.remedy not in (Remedy.WAIT, Remedy.AGAIN):
         raise error
     if trouble.code in (psycopg2.errorcodes.UNDEFINED_TABLE, psycopg2.errorcodes.INVALID_SCHEMA_NAME):
         return NO_TABLES
-    return replace(NO_DATABASE, message=f"the database {trouble.state}: try again shortly")
+    return _away(trouble.state)
+
+
+def _away(state: str) -> Fault:
+    return replace(NO_DATABASE, message=f"the database {state}: try again shortly")

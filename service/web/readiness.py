@@ -1,4 +1,4 @@
-"""Whether the database answers, asked on a connection that no other request can hold."""
+"""Whether the database can be worked with, asked on a connection that no other request can hold."""
 
 import asyncio
 
@@ -18,14 +18,17 @@ class Readiness:
         self._check: asyncio.Task[None] | None = None
 
     async def check(self) -> None:
-        """Return if the database answers within `LONGEST_S` and its tables are current.
+        """Return if the database answers within `LONGEST_S`, takes writes, and its tables are current.
 
         Raises:
             DatabaseUnreachable: it does not.
+            DatabaseRefuses: it answers with an error.
             SchemaOutdated: `pernodedrop db init` has not run, or another version ran it.
         """
         if self._check is None or self._check.done():
-            self._check = asyncio.create_task(to_thread.run_sync(self._database.check, limiter=CapacityLimiter(1)))
+            self._check = asyncio.create_task(
+                to_thread.run_sync(self._database.check_ready, limiter=CapacityLimiter(1))
+            )
             self._check.add_done_callback(_noted)
         check = self._check
         done, _ = await asyncio.wait([check], timeout=LONGEST_S)

@@ -54,7 +54,7 @@ class Controller:
 
     def ready(self) -> bool:
         with Client(self.url, timeout=2) as client:
-            return client.ready()
+            return client.lack() is None
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "service.cli", "controller", "--port", str(self._port)]

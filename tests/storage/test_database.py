@@ -7,7 +7,8 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from service.storage.database.database import Database, initialise, normalise_url
+from service.storage.database.address import normalise_url
+from service.storage.database.database import Database, initialise
 from service.storage.database.tables import SCHEMA, metadata
 from service.storage.errors import DatabaseUnreachable, SchemaOutdated, StorageError
 

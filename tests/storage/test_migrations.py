@@ -8,7 +8,7 @@ from alembic import command
 
 from search_spaces import Confirmation, StudyDefinition
 from service.storage.audit import audit
-from service.storage.database import database as storage
+from service.storage.database import schema
 from service.storage.database.database import Database, initialise
 from service.storage.fleet import workers
 from service.storage.runs import claiming, history, holding
@@ -128,7 +128,7 @@ def _make_version(db: Database, version: str, definition: StudyDefinition, optun
     """The tables of an earlier version, with a study."""
     with db.engine.connect() as connection:
         connection.execute(sa.text("CREATE SCHEMA fleet"))
-        config = storage._alembic()
+        config = schema.alembic()
         config.attributes["connection"] = connection
         command.upgrade(config, version)
         study = """

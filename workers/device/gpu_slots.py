@@ -5,9 +5,10 @@ import logging
 import socket
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from service.storage.database.database import Database
+from service.storage.database.patience import patiently
 from service.storage.database.sqlstates import DATABASE_ERRORS, told
 from service.storage.fleet import slots
 
@@ -19,10 +20,13 @@ LEASE_S = 60.0  # s until a dead agent's slots are free
 class GpuSlots:
     """Holds slots on one GPU of `gpus` (UUIDs in CUDA's order); does nothing for a CPU, or where none is known.
 
-    `device` is auto, cpu or cuda:N. For auto it chooses the least used GPU, once.
+    `device` is auto, cpu or cuda:N. For auto it chooses the least used GPU, once. It waits for a database that is away,
+    until `give_up()` holds.
     """
 
-    def __init__(self, db: Database, device: str, gpus: Sequence[str]) -> None:
+    def __init__(
+        self, db: Database, device: str, gpus: Sequence[str], give_up: Callable[[], bool] = lambda: False
+    ) -> None:
         self._db, self._holders = db, list[str]()
         self._renew_at = 0.0
         self._gpu: str | None = None
@@ -31,10 +35,10 @@ class GpuSlots:
         if not gpus or kind == "cpu":
             return
         if kind == "auto":
-            self._gpu = self._take(gpus)
+            self._gpu = self._first_of(gpus, give_up)
             self.device = f"auto:{gpus.index(self._gpu)}"
         elif int(ordinal or 0) < len(gpus):
-            self._gpu = self._take([gpus[int(ordinal or 0)]])
+            self._gpu = self._first_of([gpus[int(ordinal or 0)]], give_up)
 
     def hold(self, count: int) -> None:
         """Hold `count` slots from now on; call it repeatedly. While the database cannot take it, it changes nothing."""
@@ -57,6 +61,10 @@ class GpuSlots:
             with contextlib.suppress(*DATABASE_ERRORS):
                 slots.release(self._db, self._holders)
             self._holders.clear()
+
+    def _first_of(self, gpus: Sequence[str], give_up: Callable[[], bool]) -> str:
+        """Take a slot as soon as the database can note it."""
+        return patiently(lambda: self._take(gpus), seconds=float("inf"), again=float("inf"), give_up=give_up)
 
     def _take(self, gpus: Sequence[str]) -> str:
         holder = str(uuid.uuid4())

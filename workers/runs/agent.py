@@ -81,12 +81,12 @@ class Agent:
         try:
             if not self._take_seat():
                 return
-            self._patiently(lambda: self._db.optuna)  # its first use costs a second that no run should wait for
-            rounds = self._patiently(self._begun)
+            self._insistently(lambda: self._db.optuna)  # its first use costs a second that no run should wait for
+            rounds = self._insistently(self._begun)
             self._serve(rounds)
-            rounds.leave()
+            self._part(rounds)
         except DATABASE_ERRORS as error:
-            if not (self.is_draining() or self._retires):
+            if not self.is_draining():
                 raise
             log.warning("left without a word: %s", told(error))
         finally:
@@ -115,7 +115,7 @@ class Agent:
                     rounds.sweep()
                     return
             except UnknownWorker:  # after a silent day, or the database was restored to an earlier state
-                self._patiently(rounds.register_again)
+                self._insistently(rounds.register_again)
                 continue
             except Exception as error:
                 if trouble_of(error) is None:
@@ -200,10 +200,21 @@ class Agent:
         finally:
             self._seat.end_of_run()
 
+    def _part(self, rounds: Rounds) -> None:
+        """Say that this worker leaves; a database that cannot note it soon forgets the worker by itself."""
+        try:
+            rounds.leave()
+        except DATABASE_ERRORS as error:
+            log.warning("left without a word: %s", told(error))
+
     def _settle(self, write: Callable[[], None]) -> None:
         """Record the outcome of a run that is not trained to its end here; other workers do so if it is lost."""
         with contextlib.suppress(LeaseLost, *DATABASE_ERRORS):
             self._patiently(write)
+
+    def _insistently(self, call: Callable[[], T]) -> T:
+        """Return the call's result, whatever the database says for however long; a defect of ours is raised."""
+        return patiently(call, seconds=float("inf"), again=float("inf"), give_up=self.is_draining)
 
     def _patiently(self, call: Callable[[], T]) -> T:
         return patiently(call, seconds=float("inf"), give_up=self.is_draining)

@@ -12,8 +12,10 @@ from typing import Any
 
 import psycopg2
 import sqlalchemy as sa
+from psycopg2.errorcodes import TOO_MANY_CONNECTIONS
 
 from service.storage import libpq
+from service.storage.database import refusals
 
 FULL_S = 20.0  # s for which a full server is tried again; then `patiently` takes over
 _FIRST_S, _LONGEST_S = 0.2, 3.0  # not more often: a refusal costs the server a process
@@ -30,13 +32,11 @@ _SETTINGS: dict[str, Any] = {
     "keepalives_interval": 5,  # s
     "keepalives_count": 3,
     "tcp_user_timeout": 30000,  # ms, for what was sent and never acknowledged
-    # ms; the last one frees the locks of a client that froze, or lost its machine, inside a transaction.
-    "options": "-c timezone=UTC -c statement_timeout=60000 -c lock_timeout=30000"
-    " -c idle_in_transaction_session_timeout=60000",
 }
-
-# psycopg2 does not pass on the SQLSTATE (53300) of a connection that was refused.
-_FULL = ("too many clients already", "connection slots are reserved", "too many connections")
+# ms; the last one frees the locks of a client that froze, or lost its machine, inside a transaction.
+_OPTIONS = (
+    "-c timezone=UTC -c statement_timeout=60000 -c lock_timeout=30000 -c idle_in_transaction_session_timeout=60000"
+)
 
 # Every user may read this; other users' rows of pg_stat_activity are hidden.
 _IN_USE = "SELECT sum(numbackends)::float / current_setting('max_connections')::int FROM pg_stat_database"
@@ -56,7 +56,7 @@ def engine_options(url: str, pool_size: int) -> dict[str, Any]:
 
 def is_full(error: Exception) -> bool:
     """Whether the server refused a connection because it has as many as it allows."""
-    return any(sign in str(error) for sign in _FULL)
+    return refusals.code_of(str(error)) == TOO_MANY_CONNECTIONS
 
 
 class IdleConnections:
@@ -124,10 +124,6 @@ def _kept_s(connection: Any) -> float:
     return next((seconds for share, seconds in KEPT_S.items() if in_use <= share), KEPT_S[1.0])
 
 
-def _settings() -> dict[str, Any]:
-    return {**_SETTINGS, "options": libpq.options(_SETTINGS["options"])}
-
-
 def _in_utc(connection: Any) -> Any:
     """The connection, whose times PGTZ would have in another zone."""
     if connection.info.parameter_status("TimeZone") != "UTC":
@@ -139,11 +135,13 @@ def _in_utc(connection: Any) -> Any:
 
 def _connect(url: str) -> Any:
     address = sa.make_url(url)
-    _, arguments = address.get_dialect()().create_connect_args(address)
+    _, given = address.get_dialect()().create_connect_args(address)
+    options = f"{libpq.options(_OPTIONS)} {given.get('options', '')}".strip()  # of two settings of one parameter the last one counts
+    arguments = _SETTINGS | dict(given) | {"options": options, "client_encoding": "UTF8"}
     deadline, pause = time.monotonic() + FULL_S, _FIRST_S
     while True:
         try:
-            return _in_utc(psycopg2.connect(**_settings() | dict(arguments)))
+            return _in_utc(psycopg2.connect(**arguments))
         except psycopg2.OperationalError as error:
             if time.monotonic() + pause > deadline or not is_full(error):
                 raise libpq.named(error, arguments) from error

@@ -7,42 +7,18 @@ from typing import Self
 
 import optuna
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from optuna.storages import BaseStorage, RDBStorage
-from sqlalchemy.exc import ArgumentError
+from optuna.storages import BaseStorage
 
+from service.storage.database import schema, suitability
+from service.storage.database.address import normalise_url
 from service.storage.database.connections import IdleConnections, engine_options
 from service.storage.database.incarnation import INCARNATION
 from service.storage.database.patience import patiently
 from service.storage.database.plainly import plainly
-from service.storage.database.tables import SCHEMA
-from service.storage.errors import SchemaOutdated, StorageError
+from service.storage.errors import SchemaOutdated
 from service.storage.optuna.storage import SharedStorage, read_again
 
-DRIVER = "postgresql+psycopg2"
-_ACCEPTED = ("postgres", "postgresql", DRIVER)
-_INITIALISE_LOCK = 0x9E20DE  # any constant: one program initialises at a time
 STRUCK_S = 5.0  # s for which a command that was cut off is repeated
-
-
-def normalise_url(text: str) -> str:
-    """Return `text` as a `postgresql+psycopg2://` URL.
-
-    SQLAlchemy 2.1 reads a bare `postgresql://` as psycopg 3, and `postgres://` not at all.
-
-    Raises:
-        ValueError: `text` is not a URL, or names a database other than Postgres.
-    """
-    try:
-        url = sa.make_url(text)
-    except ArgumentError:
-        raise ValueError("DATABASE_URL is not a URL: write postgresql://user:password@host:5432/name") from None
-    if url.drivername not in _ACCEPTED:
-        raise ValueError(f"DATABASE_URL must name a Postgres database (postgresql://...), got {url.drivername}://")
-    return url.set(drivername=DRIVER).render_as_string(hide_password=False)
 
 
 class Database:
@@ -116,17 +92,23 @@ class Database:
         """Return if the database answers and its schema is the one this program was written for.
 
         Raises:
-            DatabaseUnreachable: it does not answer, or refuses this user.
+            DatabaseUnreachable: it does not answer, refuses this user, or lets it not look at the tables.
             DatabaseRefuses: it answers with another error.
             SchemaOutdated: `pernodedrop db init` has not run, or another version ran it.
         """
         with plainly(), self.engine.connect() as connection:
-            current = _revision(connection)
-        head = _head()
-        if current != head:
-            raise SchemaOutdated(
-                f"the database's schema is {current or 'missing'}, this program needs {head}: run `pernodedrop db init`"
-            )
+            _check_schema(connection)
+
+    def check_ready(self) -> None:
+        """Return if, besides, it takes writes and this user has every right on the tables.
+
+        Raises:
+            What `check` raises.
+        """
+        with plainly(), self.engine.connect() as connection:
+            _check_schema(connection)
+            suitability.check_writable(connection)
+            suitability.check_rights(connection)
 
     def ping(self) -> None:
         """Return if the database answers.
@@ -153,12 +135,22 @@ class Database:
         self.close()
 
 
+def _check_schema(connection: sa.Connection) -> None:
+    suitability.check_reading(connection)
+    current, head = schema.revision(connection), schema.head()
+    if current != head:
+        raise SchemaOutdated(
+            f"the database's schema is {current or 'missing'}, this program needs {head}: run `pernodedrop db init`"
+        )
+
+
 def initialise(url: str) -> None:
-    """Create or upgrade Optuna's schema and ours. Safe to call again and from many processes at once.
+    """Create or upgrade Optuna's schema and ours, in one transaction. Safe to call again and from many processes at
+    once; nothing is written where both are current.
 
     Raises:
-        DatabaseUnreachable: no database answers at `url`.
-        DatabaseRefuses: it refuses to create the tables.
+        DatabaseUnreachable: no database answers at `url`, or its user lacks a right.
+        DatabaseRefuses: it refuses to create the tables, or cannot hold them.
         StorageError: the database was made by a newer version of this program, or does not say by which.
     """
     with Database(url) as db, plainly():
@@ -167,53 +159,5 @@ def initialise(url: str) -> None:
 
 
 def _initialise(db: Database) -> None:
-    with db.engine.connect() as connection:
-        # A session lock, held across the transactions of both schemas, and until `db` closes its connections: first
-        # use of an empty database by several storages at once is a race in Optuna.
-        connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": _INITIALISE_LOCK})
-        connection.commit()
-        _upgrade_ours(connection)
-        _upgrade_optuna(db)
-
-
-def _alembic() -> Config:
-    config = Config()
-    config.set_main_option("script_location", "service.storage:migrations")
-    config.set_main_option("path_separator", "os")
-    return config
-
-
-def _head() -> str | None:
-    return ScriptDirectory.from_config(_alembic()).get_current_head()
-
-
-def _revision(connection: sa.Connection) -> str | None:
-    context = MigrationContext.configure(connection, opts={"version_table_schema": SCHEMA})
-    return context.get_current_revision()
-
-
-def _upgrade_ours(connection: sa.Connection) -> None:
-    connection.execute(sa.text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
-    known = {script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()}
-    current = _revision(connection)
-    if current is not None and current not in known:
-        raise StorageError(f"the database's schema {current} is newer than this program: upgrade the program")
-    if current is None and connection.execute(sa.text(f"SELECT to_regclass('{SCHEMA}.runs')")).scalar() is not None:
-        raise StorageError(
-            f"{SCHEMA}.alembic_version is empty, so the version of the tables beside it is unknown: restore it from a "
-            f"backup, or, if this release made them, INSERT INTO {SCHEMA}.alembic_version VALUES ('{_head()}')"
-        )
-    config = _alembic()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-    connection.commit()
-
-
-def _upgrade_optuna(db: Database) -> None:
-    storage = RDBStorage(db.url, engine_kwargs=db._options, skip_compatibility_check=True)
-    try:
-        if storage.get_current_version() != storage.get_head_version():
-            storage.upgrade()  # only when needed: it reconfigures the logging of the whole process
-    finally:
-        storage.remove_session()
-        storage.engine.dispose()
+    with db.engine.begin() as connection:
+        schema.initialise(connection)

@@ -13,6 +13,7 @@ from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from service.storage.database import refusals
 from service.storage.errors import StorageError
 
 
@@ -34,12 +35,19 @@ class Trouble:
     state: str  # a few words for people, after "the database"
     line: str  # the server's own message and the SQLSTATE, on one line
 
+    @property
+    def needs_somebody(self) -> bool:
+        """Whether it is most likely a wrong address, user or right, which only a person ends: nobody has answered, or
+        the server refuses just this program."""
+        return self.remedy is Remedy.OURS or self.code is None or self.code[:2] in _NEED_SOMEBODY
 
-_AWAY = "does not answer"
+
+AWAY = "does not answer"
+_NEED_SOMEBODY = ("28", "3D", "3F", "42", "08")
 
 # By code where it stands here, else by class. https://www.postgresql.org/docs/current/errcodes-appendix.html
 TABLE: Mapping[str, tuple[Remedy, str]] = {
-    "08": (Remedy.WAIT, _AWAY),  # the connection
+    "08": (Remedy.WAIT, AWAY),  # the connection
     "0A": (Remedy.AGAIN, "refuses a statement"),  # such as a plan made before its table changed
     "22": (Remedy.INPUT, "refuses a value"),
     "23": (Remedy.AGAIN, "has a conflicting row"),
@@ -60,7 +68,7 @@ TABLE: Mapping[str, tuple[Remedy, str]] = {
     "55": (Remedy.AGAIN, "is not ready for a statement"),
     "55006": (Remedy.WAIT, "has something in use"),
     "55P03": (Remedy.WAIT, "waits for a lock"),
-    "57": (Remedy.WAIT, _AWAY),  # 57P01 to 57P05: it ends, it crashed, it starts
+    "57": (Remedy.WAIT, AWAY),  # 57P01 to 57P05: it ends, it crashed, it starts
     "57014": (Remedy.AGAIN, "took too long over a statement"),  # its time limit, or somebody cancelled it
     "58": (Remedy.AGAIN, "has trouble with a file"),
     "58030": (Remedy.WAIT, "has trouble with its disk"),
@@ -82,16 +90,30 @@ def trouble_of(error: BaseException) -> Trouble | None:
     chain = list(_chain(error))
     for one in chain:
         if code := getattr(one, "pgcode", None):
-            remedy, state = next((TABLE[code[:n]] for n in (5, 2) if code[:n] in TABLE), _DEFECT)
+            remedy, state = _meaning(code)
             return Trouble(remedy, code, state, f"{_first_line(one)} (SQLSTATE {code})")
     for one in chain:
         if isinstance(one, PoolTimeout):
             return Trouble(Remedy.WAIT, None, "has no free connection", _first_line(one))
         if isinstance(one, _LOST) or (isinstance(one, DBAPIError) and one.connection_invalidated):
-            return Trouble(Remedy.WAIT, None, _AWAY, _first_line(getattr(one, "orig", None) or one))
+            return _of_connection(str(getattr(one, "orig", None) or one))
     if any(isinstance(one, DATABASE_ERRORS) for one in chain):
         return Trouble(_DEFECT[0], None, _DEFECT[1], _first_line(error))
     return None
+
+
+def _of_connection(said: str) -> Trouble:
+    code, line = refusals.code_of(said), refusals.line_of(said)
+    if code == refusals.WRONG_SETTING:
+        return Trouble(Remedy.WAIT, None, "cannot be asked", line)
+    if code is None:
+        return Trouble(Remedy.WAIT, None, AWAY, line)
+    remedy, state = _meaning(code)
+    return Trouble(remedy, code, state, line)
+
+
+def _meaning(code: str) -> tuple[Remedy, str]:
+    return next((TABLE[code[:n]] for n in (5, 2) if code[:n] in TABLE), _DEFECT)
 
 
 def told(error: BaseException) -> str:

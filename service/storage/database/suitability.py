@@ -1,0 +1,160 @@
+"""Whether a database can hold our tables, and this role may work with them; if not, one line that says what to do."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from service.storage.database.tables import SCHEMA
+from service.storage.errors import DatabaseUnreachable, DatabaseUnsuitable
+from service.storage.optuna import tables as optunas
+
+OLDEST = 13  # the first Postgres with gen_random_uuid, which claims use
+_VERSION_TABLE = optunas.VERSION_TABLE
+
+_SERVER = sa.text(
+    """
+    SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int / 10000 AS major,
+        pg_encoding_to_char(encoding) AS encoding
+    FROM pg_database WHERE datname = current_database()
+    """
+)
+
+_READ_ONLY = sa.text(
+    "SELECT pg_is_in_recovery() AS is_standby, current_setting('transaction_read_only')::bool AS is_read_only"
+)
+
+_OUR_RUNS = sa.text(
+    f"""
+    SELECT EXISTS (
+        SELECT FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+        WHERE c.relnamespace = to_regnamespace('{SCHEMA}') AND c.relname = 'runs' AND a.attname = 'lease_until')
+    """
+)
+
+_RELATIONS = sa.text(
+    f"""
+    SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace('{SCHEMA}') AND relname <> '{_VERSION_TABLE}'
+        AND relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY 1
+    """
+)
+
+# What making the tables takes; a row for each right that is missing, with the statement that grants it.
+_MAKING = sa.text(
+    f"""
+    SELECT 'CREATE' AS needed, format('the database %I', current_database()) AS place,
+        format('GRANT CREATE ON DATABASE %I TO %I', current_database(), current_user) AS remedy, current_user AS role
+    WHERE to_regnamespace('{SCHEMA}') IS NULL AND NOT has_database_privilege(current_database(), 'CREATE')
+    UNION ALL
+    SELECT needed, format('the schema %s', name), format('GRANT %s ON SCHEMA %s TO %I', needed, name, current_user),
+        current_user
+    FROM unnest(ARRAY['{SCHEMA}'] || CASE WHEN :makes_optunas THEN ARRAY[current_schema()::text] END) AS name
+    CROSS JOIN unnest(ARRAY['USAGE', 'CREATE']) AS needed
+    WHERE to_regnamespace(quote_ident(name)) IS NOT NULL
+        AND NOT has_schema_privilege(to_regnamespace(quote_ident(name)), needed)
+    """
+)
+
+# What working with the tables takes. A right on the schema comes first: without it no table can be looked up.
+_WORKING = sa.text(
+    f"""
+    WITH tables AS (
+        SELECT oid, relkind FROM pg_class
+        WHERE relnamespace = to_regnamespace('{SCHEMA}') AND relkind = 'r' AND relname <> '{_VERSION_TABLE}'
+        UNION ALL
+        SELECT c.oid, c.relkind FROM pg_class c JOIN unnest(cast(:optunas AS text[])) AS name
+            ON c.oid = to_regclass(name)
+        UNION ALL
+        SELECT s.oid, s.relkind FROM pg_class s JOIN pg_depend d ON d.objid = s.oid AND d.deptype = 'a'
+            JOIN unnest(cast(:optunas AS text[])) AS name ON d.refobjid = to_regclass(name)
+        WHERE s.relkind = 'S')
+    SELECT needed, format('%s', oid::regclass) AS place,
+        format('GRANT %s ON %s%s TO %I', needed, CASE relkind WHEN 'S' THEN 'SEQUENCE ' ELSE '' END, oid::regclass,
+            current_user) AS remedy,
+        current_user AS role
+    FROM tables CROSS JOIN LATERAL unnest(CASE relkind WHEN 'S' THEN ARRAY['USAGE']
+        ELSE ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE'] END) AS needed
+    WHERE NOT CASE relkind WHEN 'S' THEN has_sequence_privilege(oid, needed) ELSE has_table_privilege(oid, needed) END
+    LIMIT 1
+    """
+)
+
+_ENTERING = sa.text(
+    f"""
+    SELECT 'USAGE' AS needed, 'the schema {SCHEMA}' AS place,
+        format('GRANT USAGE ON SCHEMA {SCHEMA} TO %I', current_user) AS remedy, current_user AS role
+    WHERE NOT has_schema_privilege(to_regnamespace('{SCHEMA}'), 'USAGE')
+    """
+)
+
+
+def check_server(connection: sa.Connection) -> None:
+    """Raise where new tables cannot be made well.
+
+    Raises:
+        DatabaseUnsuitable: the server is too old, the encoding cannot hold every text, or there is no schema to use.
+    """
+    server = connection.execute(_SERVER).one()
+    if server.major < OLDEST:
+        raise DatabaseUnsuitable(f"the database is Postgres {server.version}, and {OLDEST} or a later one is needed")
+    if server.encoding != "UTF8":
+        raise DatabaseUnsuitable(
+            f"the database has the encoding {server.encoding}, which cannot hold every text: "
+            "CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0, and name it in DATABASE_URL"
+        )
+    if connection.execute(sa.text("SELECT current_schema()")).scalar_one() is None:
+        raise DatabaseUnsuitable(
+            "the search path of the user names no schema that is there: ALTER ROLE ... SET search_path = public"
+        )
+
+
+def check_reading(connection: sa.Connection) -> None:
+    """Raises DatabaseUnreachable where this role may not even look at our tables."""
+    _raise_first(connection.execute(_ENTERING).first())
+
+
+def check_making(connection: sa.Connection, *, makes_optunas: bool) -> None:
+    """Raises DatabaseUnreachable where this role may not make the tables, or nobody may write."""
+    check_writable(connection)
+    _raise_first(connection.execute(_MAKING, {"makes_optunas": makes_optunas}).first())
+
+
+def check_rights(connection: sa.Connection) -> None:
+    """Raises DatabaseUnreachable where this role may not work with the tables."""
+    _raise_first(connection.execute(_WORKING, {"optunas": list(optunas.NAMES)}).first())
+
+
+def check_writable(connection: sa.Connection) -> None:
+    """Raises DatabaseUnreachable while the database takes no writes."""
+    found = connection.execute(_READ_ONLY).one()
+    if found.is_standby:
+        raise DatabaseUnreachable(
+            "the database is a standby and takes no writes: name the primary in DATABASE_URL, or wait until it is one",
+            state="is read-only",
+            passes=True,
+        )
+    if found.is_read_only:
+        raise DatabaseUnreachable(
+            "the database is read-only for this user (default_transaction_read_only): wait, or set it to off",
+            state="is read-only",
+            passes=True,
+        )
+
+
+def has_our_runs(connection: sa.Connection) -> bool:
+    """Whether the table of runs is there and ours."""
+    has: bool = connection.execute(_OUR_RUNS).scalar_one()
+    return has
+
+
+def relations(connection: sa.Connection) -> Sequence[str]:
+    """The tables and views in our schema, but for the one of its version."""
+    return connection.execute(_RELATIONS).scalars().all()
+
+
+def _raise_first(lacking: sa.Row[tuple[str, str, str, str]] | None) -> None:
+    if lacking is not None:
+        raise DatabaseUnreachable(
+            f"the user {lacking.role} of the database lacks the right {lacking.needed} on {lacking.place}: "
+            f"{lacking.remedy}",
+            state="denies a permission",
+        )
