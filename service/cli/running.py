@@ -14,7 +14,7 @@ from search_spaces import InvalidDefinition, parse_definition
 from service.cli.continuation import submit_under_free_name, unfinished
 from service.cli.definitions import definition_of
 from service.cli.exit_codes import ExitCode, Failure
-from service.cli.files import write_whole
+from service.cli.files import write
 from service.cli.following import follow, outcome
 from service.cli.results import show_results
 from service.cli.scaling import Scales, scaled_definition
@@ -141,7 +141,8 @@ def _search(settings: Settings, definition: dict[str, Any], names_search: bool, 
         _tell_of_others(client, name)
         study = follow(console, client, name, stack.check)
         show_results(console, client, study)
-        report = write_whole(settings.home / "reports" / f"{name}.html", client.report(name))
+        report = settings.home / "reports" / f"{name}.html"
+        write(report, client.report(name))
         say(f"report     {report}\nlogs       {stack.logs}\ndata       {stack.data}")
         say("dashboard  start it again with `pernodedrop serve`")
     return outcome(study)
