@@ -69,15 +69,19 @@ def _write(path: Path, data: bytes) -> bool:
 
 def _given(status: os.stat_result) -> int | None:
     """The descriptor by which this process has the file open for writing since its start: the shell's `> file`."""
-    for name in sorted(os.listdir(_OPEN_FILES), key=int) if _OPEN_FILES.is_dir() else ():
+    for file in sorted(_OPEN_FILES.iterdir(), key=_number) if _OPEN_FILES.is_dir() else ():
+        number = _number(file)
         try:
-            number = int(name)
             writes = fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
             if writes and os.path.samestat(status, os.fstat(number)):
                 return number
         except OSError:  # the listing's own descriptor
             continue
     return None
+
+
+def _number(file: Path) -> int:
+    return int(file.name)
 
 
 def _replace(path: Path, data: bytes, earlier: os.stat_result | None) -> None:

@@ -1,15 +1,14 @@
 """`run` and `serve`: the whole service on this machine."""
 
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from pernodedrop.door import heed_in_background
 from search_spaces import InvalidDefinition, parse_definition
 from service.cli.continuation import submit_under_free_name, unfinished
 from service.cli.definitions import definition_of
@@ -21,7 +20,7 @@ from service.cli.scaling import Scales, scaled_definition
 from service.cli.session import console_here, say, settings_here
 from service.cli.submitting import Overrides, Preset
 from service.client import Client
-from service.settings import CONTROLLER_PORT, DASHBOARD_PORT, Settings
+from service.settings import CONTROLLER_PORT, DASHBOARD_PORT, Settings, folder_of
 from service.stack import Stack
 
 FIRST_STUDY = "quickstart"
@@ -83,12 +82,12 @@ def run(  # noqa: PLR0917 (options, given by name)
     given = definition_of(file, preset or (FIRST_STUDY if file is None else None), overrides or [])
     definition = _checked(scaled_definition(given, scale or []))
     settings = _settings(home)
-    with _stoppable():
-        try:
-            raise typer.Exit(_search(settings, definition, "search" in given, workers, threads))
-        except KeyboardInterrupt:
-            say("interrupted: the same command continues the study")
-            raise typer.Exit(ExitCode.INTERRUPTED) from None
+    heed_in_background()
+    try:
+        raise typer.Exit(_search(settings, definition, "search" in given, workers, threads))
+    except KeyboardInterrupt:
+        _say_at_last("interrupted: the same command continues the study")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
 @commands.command()
@@ -109,27 +108,27 @@ def serve(  # noqa: PLR0917 (options, given by name)
       pernodedrop submit --preset quickstart --watch
     """
     settings = _settings(home)
-    with _stoppable():
-        try:
-            with Stack(
-                settings,
-                workers=workers,
-                threads=threads,
-                slots=slots,
-                controller_port=port,
-                dashboard_port=dashboard_port,
-                say=say,
-            ) as stack:
-                say(f"API        {stack.url}/v1\nAPI docs   {stack.url}/docs\ndashboard  {stack.dashboard_url}")
-                say(f"workers    {workers}\nlogs       {stack.logs}\ndata       {stack.data}")
-                if stack.url != settings.url:
-                    say(f"for commands in other terminals: export PERNODEDROP_URL={stack.url}")
-                say("Ctrl-C stops it")
-                while True:
-                    stack.check()
-                    time.sleep(0.5)
-        except KeyboardInterrupt:
-            say("stopped; the same command continues")
+    heed_in_background()
+    try:
+        with Stack(
+            settings,
+            workers=workers,
+            threads=threads,
+            slots=slots,
+            controller_port=port,
+            dashboard_port=dashboard_port,
+            say=say,
+        ) as stack:
+            say(f"API        {stack.url}/v1\nAPI docs   {stack.url}/docs\ndashboard  {stack.dashboard_url}")
+            say(f"workers    {workers}\nlogs       {stack.logs}\ndata       {stack.data}")
+            if stack.url != settings.url:
+                say(f"for commands in other terminals: export PERNODEDROP_URL={stack.url}")
+            say("Ctrl-C stops it")
+            while True:
+                stack.check()
+                time.sleep(0.5)
+    except KeyboardInterrupt:
+        _say_at_last("stopped; the same command continues")
 
 
 def _search(settings: Settings, definition: dict[str, Any], names_search: bool, workers: int, threads: int) -> ExitCode:
@@ -182,18 +181,15 @@ def _settings(home: Path | None) -> Settings:
     settings = settings_here()
     if home is None:
         return settings
-    home = home.expanduser().absolute()
+    try:
+        home = folder_of("--home", str(home))
+    except ValueError as error:
+        raise Failure(str(error), ExitCode.WRONG) from error
     own_data = settings.data_folder != settings.home / "data"
     return replace(settings, home=home, data_folder=settings.data_folder if own_data else home / "data")
 
 
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Make SIGTERM and Ctrl-C raise KeyboardInterrupt; a shell's background job starts with SIGINT ignored."""
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    usual = [signal.signal(number, signal.default_int_handler) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, usual, strict=True):
-            signal.signal(number, handler)
+def _say_at_last(text: str) -> None:
+    """Say a last word, for which there is perhaps no terminal any more."""
+    with suppress(OSError):
+        say(text)

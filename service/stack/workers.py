@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Callable
 
+from pernodedrop.door import undisturbed
 from service.stack.child import Child
 
 LEFT = 0  # the exit status of a worker that was asked to leave over REST
@@ -32,7 +33,8 @@ class TendedWorker:
         if self._due is not None:
             if time.monotonic() >= self._due:
                 self._due = None
-                self.child.start()
+                with undisturbed():
+                    self.child.start()
             return
         if self._has_left or self.child.runs:
             return
