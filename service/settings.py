@@ -96,7 +96,8 @@ def folder_of(name: str, text: str) -> Path:
 def _address(name: str, text: str) -> str:
     try:
         parts = urlsplit(text)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        is_base = not (parts.query or parts.fragment or text.endswith(("?", "#")))
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and is_base
     except ValueError:
         valid = False
     if not valid:

@@ -24,6 +24,7 @@ from service.settings import CONTROLLER_PORT, DASHBOARD_PORT, Settings, folder_o
 from service.stack import Stack
 
 FIRST_STUDY = "quickstart"
+NO_WORKER = "no worker is alive: press Ctrl-C, and start the same command again if this line stays"
 
 commands = typer.Typer()
 
@@ -138,7 +139,7 @@ def _search(settings: Settings, definition: dict[str, Any], names_search: bool, 
         say(f"controller {stack.url}, dashboard {stack.dashboard_url}, {workers} workers, logs in {stack.logs}")
         name = _study(client, definition, names_search=names_search)
         _tell_of_others(client, name)
-        study = follow(console, client, name, stack.check)
+        study = follow(console, client, name, stack.check, alone=NO_WORKER)
         show_results(console, client, study)
         report = settings.home / "reports" / f"{name}.html"
         write(report, client.report(name))
