@@ -88,9 +88,13 @@ def folder_of(name: str, text: str) -> Path:
     try:
         return Path(text).expanduser().absolute()
     except RuntimeError:  # HOME is not set and the account has no name, or ~name is nobody's
-        raise ValueError(f"{name}: {text} is in no home folder that is known here: write a path without ~") from None
+        raise ValueError(
+            f"{name} cannot be {text}: no home folder is known for it, so write a path without ~"
+        ) from None
     except FileNotFoundError:
-        raise ValueError(f"{name}: {text} is relative, and the folder that this was started in is gone") from None
+        raise ValueError(
+            f"{name} cannot be {text}: the folder that it is relative to, where this began, is gone"
+        ) from None
 
 
 def _address(name: str, text: str) -> str:

@@ -11,6 +11,7 @@ if __name__ == "__main__":  # threads that libraries start while they are import
 
 import argparse
 import os
+import re
 import signal
 import sys
 import threading
@@ -156,7 +157,10 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--device", default="auto", help="auto, cpu or cuda:N; auto: the least used GPU, else the CPU (default: auto)"
+        "--device",
+        type=_device,
+        default="auto",
+        help="auto, cpu or cuda:N; auto: the least used GPU, else the CPU (default: auto)",
     )
     parser.add_argument(
         "--slots",
@@ -208,22 +212,31 @@ def _checkpoints(chosen: str | None, settings: Settings) -> str | None:
 def _slots(text: str) -> int | None:
     if text == "auto":
         return None
-    if not (text.isdecimal() and 1 <= int(text) <= MOST_SLOTS):
-        raise argparse.ArgumentTypeError(f"must be auto or from 1 to {MOST_SLOTS}, got {text}")
+    if not (text.isdecimal() and len(text) <= 4 and 1 <= int(text) <= MOST_SLOTS):
+        raise argparse.ArgumentTypeError(f"must be auto or from 1 to {MOST_SLOTS}, got {text[:40]}")
     return int(text)
 
 
 def _threads(text: str) -> int:
     if not (text.isdecimal() and len(text) <= 4 and 1 <= int(text) <= MOST_THREADS):
-        raise argparse.ArgumentTypeError(f"must be from 1 to {MOST_THREADS}, got {text}")
+        raise argparse.ArgumentTypeError(f"must be from 1 to {MOST_THREADS}, got {text[:40]}")
     return int(text)
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
     if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError(f"must be above 0 and below 1e6 seconds, got {text}")
+        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0 and below 1e6, got {text[:40]}")
     return value
+
+
+def _device(text: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", text):
+        raise argparse.ArgumentTypeError(f"must be auto, cpu or cuda:N, got {text[:40]}")
+    return text
 
 
 if __name__ == "__main__":

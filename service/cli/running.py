@@ -32,8 +32,8 @@ MOST_SLOTS = 64  # as `pernodedrop worker --slots` has it
 
 
 def _slots(text: str) -> str:
-    if text != "auto" and not (text.isdecimal() and 1 <= int(text) <= MOST_SLOTS):
-        raise typer.BadParameter(f"must be auto or from 1 to {MOST_SLOTS}, got {text}")
+    if text != "auto" and not (text.isdecimal() and len(text) <= 4 and 1 <= int(text) <= MOST_SLOTS):
+        raise typer.BadParameter(f"must be auto or from 1 to {MOST_SLOTS}, got {text[:40]}")
     return text
 
 
