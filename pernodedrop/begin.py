@@ -28,6 +28,7 @@ _ZIP = f"python{sys.version_info.major}{sys.version_info.minor}.zip"
 _SUFFIXES = tuple(all_suffixes())
 
 _hidden: list[str] = []
+_program: list[str] = []  # the module of ours that `run` runs
 
 
 def command(module: str, *arguments: str) -> list[str]:
@@ -79,9 +80,15 @@ def _find_modules() -> None:
 
 def keep_a_command_apart() -> None:
     """Do so where this process was started as `python -m` with a module of ours, and not where others import us."""
-    words = sys.orig_argv
-    if sys.argv[:1] == ["-m"] and words[words.index("-m") + 1].partition(".")[0] in OURS:
+    if (program() or "").partition(".")[0] in OURS:
         keep_apart()
+
+
+def program() -> str | None:
+    """The module of ours that this process runs, where it began with this file or as `python -m`."""
+    if sys.argv[:1] == ["-m"]:  # until Python has found the module
+        return sys.orig_argv[sys.orig_argv.index("-m") + 1]
+    return next(iter(_program), None)
 
 
 def hidden() -> list[str]:
@@ -135,6 +142,7 @@ def run(arguments: list[str]) -> None:
 
     keep_apart()
     sys.argv[:] = arguments
+    _program[:] = arguments[:1]
     runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
 
 

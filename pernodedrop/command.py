@@ -3,31 +3,38 @@
 # ruff: noqa: E402
 import os
 import sys
+from typing import NoReturn
 
 from pernodedrop.begin import command, keep_apart
 
 keep_apart()  # before anything else is imported
 
-from pernodedrop.installation import MissingPackage
-from pernodedrop.visible import escape_the_rest
+from pernodedrop import door
 
 
 def main() -> int:
     """Run the command line of this process; returns the exit code, 1 where a package is missing."""
+    door.open_door()  # before anything else is imported
+    from pernodedrop.installation import MissingPackage
+    from pernodedrop.visible import escape_the_rest
+
     escape_the_rest()
     arguments = sys.argv[1:]
     try:
         if arguments[:1] == ["worker"]:  # needs nothing of the service's
-            import workers
-
-            os.execv(sys.executable, command("workers", *arguments[1:]))  # noqa: S606
+            _become("workers", arguments[1:])
         if arguments[:1] == ["reproduce"]:
-            import workers  # noqa: F401
+            _become("workers.reproduction", arguments[1:])
+        from service.cli.entry import main as run
 
-            os.execv(sys.executable, command("workers.reproduction", *arguments[1:]))  # noqa: S606
-        from service.cli import main as run
-
-        return run(arguments)
+        return door.through(lambda: run(arguments))
     except MissingPackage as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
+
+
+def _become(module: str, arguments: list[str]) -> NoReturn:
+    import workers  # noqa: F401 (says what is missing)
+
+    door.hold_signals()
+    os.execv(sys.executable, command(module, *arguments))  # noqa: S606

@@ -75,5 +75,5 @@ def _warning(
 
 
 def _tell(kind: type[BaseException], error: BaseException | None, where: TracebackType | None) -> None:
-    if not issubclass(kind, SystemExit):
+    if not issubclass(kind, (SystemExit, KeyboardInterrupt)):  # Python ends the process as the signal would
         sys.stderr.write(visible_lines("".join(traceback.format_exception(kind, error, where))))

@@ -34,6 +34,12 @@ PATTERNS = {
     DESCRIPTION_PATTERN: "must not contain NUL characters",
 }
 
+
+def flaw_of_name(text: str) -> str | None:
+    """The rule that `text` breaks as a study's name, and `text`; None for a name."""
+    return None if re.fullmatch(NAME_PATTERN, text) else f"{PATTERNS[NAME_PATTERN]}, got {shown(text)}"
+
+
 # The rules by pydantic's type of error; the placeholders are pydantic's too.
 RULES: Mapping[str, str] = {
     "model_type": "must be an object",

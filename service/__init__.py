@@ -4,6 +4,10 @@ from pernodedrop.begin import keep_a_command_apart
 
 keep_a_command_apart()
 
+from pernodedrop.door import hold_signals_of
+
+hold_signals_of("service.cli")  # until its door is open
+
 from pernodedrop.installation import need
 
 need("service", "service", "optuna", "sqlalchemy", "alembic", "psycopg2")

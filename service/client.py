@@ -9,6 +9,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from pernodedrop.proxies import certificates, proxy_of, variables
+from search_spaces.wording import flaw_of_name
 from service.api.models import (
     ErrorOut,
     ExaminationOut,
@@ -241,5 +242,9 @@ class Client:
         return Refused(response.status_code, "unknown_answer", message)
 
 
-def _path(*parts: str) -> str:
-    return "/".join(["studies", *(quote(part, safe="") for part in parts)])
+def _path(name: str, *parts: str) -> str:
+    """The path of a study; a name that no study has would lead elsewhere, and perhaps out of the API."""
+    flaw = flaw_of_name(name)
+    if flaw is not None:
+        raise Refused(httpx.codes.UNPROCESSABLE_ENTITY, "invalid_name", f"a study's name {flaw}")
+    return "/".join(["studies", *(quote(part, safe="") for part in (name, *parts))])

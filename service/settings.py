@@ -41,11 +41,11 @@ class Settings:
         def value(name: str) -> str | None:
             return environment.get(name, "").strip() or None
 
-        home = Path(value("PERNODEDROP_HOME") or _default_home(environment)).expanduser().absolute()
+        home = folder_of("PERNODEDROP_HOME", value("PERNODEDROP_HOME") or _default_home(environment))
         data = value("PERNODEDROP_DATA")
         return cls(
             home=home,
-            data_folder=Path(data).expanduser().absolute() if data else home / "data",
+            data_folder=folder_of("PERNODEDROP_DATA", data) if data else home / "data",
             database_url=value("DATABASE_URL"),
             api_key=_key(value(API_KEY)),
             url=_address("PERNODEDROP_URL", value("PERNODEDROP_URL") or cls.url),
@@ -73,16 +73,35 @@ def without_key(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name != API_KEY}
 
 
-def _default_home(environment: Mapping[str, str]) -> Path:
+def _default_home(environment: Mapping[str, str]) -> str:
     if os.geteuid() == 0:
-        return Path("/var/lib/pernodedrop")  # Postgres leaves root's account and could not reach root's home
-    return Path(environment.get("XDG_DATA_HOME") or "~/.local/share") / "pernodedrop"
+        return "/var/lib/pernodedrop"  # Postgres leaves root's account and could not reach root's home
+    return f"{environment.get('XDG_DATA_HOME') or '~/.local/share'}/pernodedrop"
+
+
+def folder_of(name: str, text: str) -> Path:
+    """The absolute path of the folder that `name`, a variable or an option, is set to; a leading ~ is the user's home.
+
+    Raises:
+        ValueError: there is no such home, or the path is relative to a folder that is gone.
+    """
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:  # HOME is not set and the account has no name, or ~name is nobody's
+        raise ValueError(
+            f"{name} cannot be {text}: no home folder is known for it, so write a path without ~"
+        ) from None
+    except FileNotFoundError:
+        raise ValueError(
+            f"{name} cannot be {text}: the folder that it is relative to, where this began, is gone"
+        ) from None
 
 
 def _address(name: str, text: str) -> str:
     try:
         parts = urlsplit(text)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        is_base = not (parts.query or parts.fragment or text.endswith(("?", "#")))
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and is_base
     except ValueError:
         valid = False
     if not valid:

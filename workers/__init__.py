@@ -4,6 +4,10 @@ from pernodedrop.begin import keep_a_command_apart
 
 keep_a_command_apart()
 
+from pernodedrop.door import hold_signals_of
+
+hold_signals_of("workers", "workers.reproduction")  # until they heed them
+
 from pernodedrop.installation import need
 
 need("workers", "worker", "optuna", "sqlalchemy", "alembic", "psycopg2", "pydantic", "fsspec", "httpx", "rich")

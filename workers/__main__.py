@@ -1,11 +1,10 @@
 """`pernodedrop worker`: trains runs from the queue until it is asked to stop."""
 
-# ruff: noqa: E402
-import signal
+from pernodedrop import door
 
-SIGNALS = {signal.SIGTERM, signal.SIGINT}
 if __name__ == "__main__":  # threads that libraries start while they are imported must leave these to ours
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    door.hold_signals()
+    door.open_streams()
     from workers.secret import hide_secrets
 
     hide_secrets()
@@ -13,10 +12,13 @@ if __name__ == "__main__":  # threads that libraries start while they are import
 import argparse
 import logging
 import os
+import re
+import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from pernodedrop.begin import hidden
 from pernodedrop.visible import escape_the_rest, log_to_stderr, visible_lines
@@ -43,6 +45,7 @@ another worker resumes it. A second signal hands it back at once.
 """
 
 MOST_SLOTS = 64
+MOST_THREADS = 1024
 ASKED, SIGNALLED = 0, 4  # exit codes of a worker that leaves in order
 STUCK_S = 10.0  # s beyond the grace time in which a worker leaves by itself
 
@@ -60,7 +63,7 @@ exit codes: 0 stopped normally, 1 the device cannot be used, 2 wrong usage, 3 th
 
 
 class Signals:
-    """Heeds SIGTERM and SIGINT from now on, but not those that a trial has sent.
+    """Heeds SIGTERM, SIGINT and SIGHUP from now on, but not those that a trial has sent.
 
     Each calls `drain`; before there is one, and `seconds` after the first, the process ends with `exit_code`. A thread
     waits for them: a query to a frozen server does not return, and until it does Python runs no signal handler.
@@ -70,17 +73,18 @@ class Signals:
         self.exit_code, self._seconds = exit_code, seconds
         self.drain: Callable[[], None] = self._leave
         self.came = False
-        for number in SIGNALS:  # where a library's thread takes one
+        self._numbers = door.heeded()
+        for number in self._numbers:  # where a library's thread takes one
             signal.signal(number, lambda number, _: self._heed(number, 0))
-        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        signal.pthread_sigmask(signal.SIG_BLOCK, self._numbers)
         threading.Thread(target=self._wait, name="signals", daemon=True).start()
 
     def _wait(self) -> None:
         while True:
             if sys.platform == "darwin":  # does not say who has sent it
-                self._heed(signal.sigwait(SIGNALS), 0)
+                self._heed(signal.sigwait(self._numbers), 0)
             else:
-                came = signal.sigwaitinfo(SIGNALS)
+                came = signal.sigwaitinfo(self._numbers)
                 self._heed(came.si_signo, came.si_pid)
 
     def _heed(self, number: int, sender: int) -> None:
@@ -149,7 +153,8 @@ def main(arguments: list[str] | None = None, make_slots: Callable[..., Slots] = 
 
 
 def _complain(what: object) -> None:
-    sys.stderr.write(visible_lines(f"error: {what}\n"))
+    with suppress(OSError):  # nobody can be told
+        sys.stderr.write(visible_lines(f"error: {what}\n"))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -160,7 +165,10 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--device", default="auto", help="auto, cpu or cuda:N; auto: the least used GPU, else the CPU (default: auto)"
+        "--device",
+        type=_device,
+        default="auto",
+        help="auto, cpu or cuda:N; auto: the least used GPU, else the CPU (default: auto)",
     )
     parser.add_argument(
         "--slots",
@@ -170,7 +178,9 @@ def _parser() -> argparse.ArgumentParser:
         help=f"trials that train at once on the device, 1 to {MOST_SLOTS}; auto: as many as fit into its memory "
         "and raise the epochs per second (default: 1)",
     )
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of the training (default: 1)")
+    parser.add_argument(
+        "--threads", type=_threads, default=1, help=f"CPU threads of the training, 1 to {MOST_THREADS} (default: 1)"
+    )
     for name, default, text in (
         ("--lease", 60.0, "seconds until another worker takes over a dead worker's run"),
         ("--poll", 1.0, "seconds between two checks of an empty queue"),
@@ -210,16 +220,31 @@ def _checkpoints(chosen: str | None, settings: Settings) -> str | None:
 def _slots(text: str) -> int | None:
     if text == "auto":
         return None
-    if not (text.isdecimal() and 1 <= int(text) <= MOST_SLOTS):
-        raise argparse.ArgumentTypeError(f"must be auto or from 1 to {MOST_SLOTS}, got {text}")
+    if not (text.isdecimal() and len(text) <= 4 and 1 <= int(text) <= MOST_SLOTS):
+        raise argparse.ArgumentTypeError(f"must be auto or from 1 to {MOST_SLOTS}, got {text[:40]}")
+    return int(text)
+
+
+def _threads(text: str) -> int:
+    if not (text.isdecimal() and len(text) <= 4 and 1 <= int(text) <= MOST_THREADS):
+        raise argparse.ArgumentTypeError(f"must be from 1 to {MOST_THREADS}, got {text[:40]}")
     return int(text)
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
     if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError(f"must be above 0 and below 1e6 seconds, got {text}")
+        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0 and below 1e6, got {text[:40]}")
     return value
+
+
+def _device(text: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", text):
+        raise argparse.ArgumentTypeError(f"must be auto, cpu or cuda:N, got {text[:40]}")
+    return text
 
 
 if __name__ == "__main__":

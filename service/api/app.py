@@ -79,6 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
         description=DESCRIPTION,
         lifespan=closing,
         middleware=middleware,
+        servers=[{"url": "."}],  # beside this description, wherever a proxy serves it
         docs_url=None,  # FastAPI's own pages run scripts from another host
         redoc_url=None,
     )
@@ -90,7 +91,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(_guarded_routes(settings.api_key), prefix="/v1")
     errors.install(app)
     openapi.publish(app)
-    docs.publish(app)
+    docs.publish(app, settings.url)
     return app
 
 

@@ -19,17 +19,17 @@ STYLE = (
 Description = Mapping[str, Any]
 
 
-def publish(app: FastAPI) -> None:
-    """Serve the reference of the application's routes."""
+def publish(app: FastAPI, url: str) -> None:
+    """Serve the reference of the application's routes; clients reach it at `url`."""
 
     async def docs(_: Request) -> HTMLResponse:
-        return HTMLResponse(reference(app.openapi()), headers={"Content-Security-Policy": POLICY})
+        return HTMLResponse(reference(app.openapi(), url), headers={"Content-Security-Policy": POLICY})
 
     app.add_route("/docs", docs, include_in_schema=False)
 
 
-def reference(description: Description) -> Html:
-    """The page: every operation with its parameters, a call to copy, an answer, and its errors."""
+def reference(description: Description, url: str) -> Html:
+    """The page for the controller at `url`: every operation with its parameters, a call to copy, answers and errors."""
     sheet = files("service.reports").joinpath("assets", "report.css").read_text(encoding="utf-8")
     title = description["info"]["title"]
     operations = [
@@ -50,20 +50,20 @@ def reference(description: Description) -> Html:
                 element("p", f"Version {description['info']['version']}", class_="kicker"),
                 element("h1", title),
                 *(element("p", part) for part in description["info"]["description"].split("\n\n")),
-                element("p", "For programs: ", element("a", "openapi.json", href="/openapi.json")),
-                *(_operation(*operation, description) for operation in operations),
+                element("p", "For programs: ", element("a", "openapi.json", href="openapi.json")),
+                *(_operation(*operation, description, url) for operation in operations),
             ),
         ),
     )
 
 
-def _operation(method: str, path: str, operation: Description, description: Description) -> Html:
+def _operation(method: str, path: str, operation: Description, description: Description, url: str) -> Html:
     return element(
         "section",
         element("h3", element("code", f"{method.upper()} {path}")),
         element("p", operation.get("description", operation["summary"])),
         _parameters(operation.get("parameters", [])),
-        element("pre", _call(method, path, operation)),
+        element("pre", _call(method, f"{url}{path}", operation)),
         *_request(operation),
         *_answers(operation["responses"], description),
     )
@@ -88,12 +88,12 @@ def _kind(schema: Description) -> str:
     return f"{schema.get('type', 'any')}{limits}{default}"
 
 
-def _call(method: str, path: str, operation: Description) -> str:
-    """The call as a command line."""
+def _call(method: str, url: str, operation: Description) -> str:
+    """The call of the URL as a command line."""
     for parameter in operation.get("parameters", []):
         example = parameter.get("example") or parameter["schema"].get("examples", [""])[0]
-        path = path.replace(f"{{{parameter['name']}}}", str(example))
-    words = ["curl" if method == "get" else f"curl -X {method.upper()}", f"http://127.0.0.1:8000{path}"]
+        url = url.replace(f"{{{parameter['name']}}}", str(example))
+    words = ["curl" if method == "get" else f"curl -X {method.upper()}", url]
     if "security" in operation:
         words.append('-H "X-API-Key: $PERNODEDROP_API_KEY"')
     for content in operation.get("requestBody", {}).get("content", {}).values():

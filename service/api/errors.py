@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -14,7 +15,7 @@ from starlette.routing import Match
 from pernodedrop.installation import MissingPackage
 from search_spaces import InvalidDefinition
 from search_spaces.problems import Problem, shown
-from search_spaces.wording import RULES
+from search_spaces.wording import RULES, flaw_of_name
 from service.api.models import ErrorOut, ProblemOut
 from service.storage.errors import DatabaseUnreachable, StudyExists, UnknownStudy
 from service.web.bodies import MAX_BODY_BYTES, BodyTooLarge, BodyTooSlow, NotJson
@@ -93,11 +94,20 @@ def _in_our_words(problem: Mapping[str, Any]) -> ProblemOut:
 
 
 def _http_error(request: Request, error: HTTPException) -> Response:
+    flaw = _flaw_of_name(request.scope["raw_path"].decode("ascii")) if error.status_code == 404 else None
+    if flaw is not None:
+        return _response(422, _broken("invalid_request", [ProblemOut(path="path.name", message=f"path.name {flaw}")]))
     phrase = HTTPStatus(error.status_code).phrase
     message = f"{phrase}: {request.method} {request.url.path[:200]}; the routes are listed at /docs"
     headers = {"Allow": ", ".join(_allowed(request))} if error.status_code == 405 else error.headers
     body = ErrorOut(error=phrase.lower().replace(" ", "_"), message=message, problems=None)
     return _response(error.status_code, body, headers)
+
+
+def _flaw_of_name(path: str) -> str | None:
+    """What is wrong with the study's name in a path that no route has: it may be empty, or have a slash as %2F."""
+    *above, name = path.split("/")[:4]
+    return flaw_of_name(unquote(name)) if above == ["", "v1", "studies"] else None
 
 
 def _allowed(request: Request) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from search_spaces import StudyShape
 from service.api.models import (
@@ -24,6 +25,7 @@ from service.api.models import (
     WorkerOut,
 )
 from service.reports.found.confirmed import Confirmation
+from service.settings import Settings
 from service.statistics import Outcome
 from service.storage.provenance import Provenance
 from service.storage.records import CurvePoint, StudyRecord, TrialRecord, WorkerRecord
@@ -32,18 +34,18 @@ from service.storage.states import FINISHED_STATES
 from service.web.elapsed import elapsed_s
 
 
-def study_out(study: StudyRecord, dashboard_url: str) -> StudyOut:
-    return StudyOut.model_validate(_study_fields(study, dashboard_url))
+def study_out(study: StudyRecord, settings: Settings) -> StudyOut:
+    return StudyOut.model_validate(_study_fields(study, settings))
 
 
-def submitted(study: StudyRecord, dashboard_url: str, advice: Iterable[str]) -> Submitted:
-    return Submitted.model_validate({**_study_fields(study, dashboard_url), "advice": list(advice)})
+def submitted(study: StudyRecord, settings: Settings, advice: Iterable[str]) -> Submitted:
+    return Submitted.model_validate({**_study_fields(study, settings), "advice": list(advice)})
 
 
 def study_detail(
-    study: StudyRecord, dashboard_url: str, winner: WinnerOut | None, so_far: str | None = None
+    study: StudyRecord, settings: Settings, winner: WinnerOut | None, so_far: str | None = None
 ) -> StudyDetail:
-    fields = _study_fields(study, dashboard_url)
+    fields = _study_fields(study, settings)
     definition = study.definition.model_dump(mode="json")
     earlier = study.definition.start_from
     starts_from = None if earlier is None else EarlierOut(study=earlier, trials=study.knows)
@@ -96,9 +98,9 @@ def worker_out(worker: WorkerRecord) -> WorkerOut:
     return WorkerOut.model_validate(worker, from_attributes=True)
 
 
-def _study_fields(study: StudyRecord, dashboard_url: str) -> dict[str, Any]:
+def _study_fields(study: StudyRecord, settings: Settings) -> dict[str, Any]:
     definition = study.definition
-    path = f"/v1/studies/{study.name}"
+    path = f"{urlsplit(settings.url).path}/v1/studies/{study.name}"  # a proxy may serve us under a path
     return {
         "name": study.name,
         "state": study.state,
@@ -120,7 +122,9 @@ def _study_fields(study: StudyRecord, dashboard_url: str) -> dict[str, Any]:
             patience=definition.budget.patience,
         ),
         "best": None if study.best is None else trial_out(study.best, definition),
-        "links": LinksOut(self=path, report=f"{path}/report", dashboard=f"{dashboard_url}/studies/{study.name}"),
+        "links": LinksOut(
+            self=path, report=f"{path}/report", dashboard=f"{settings.dashboard_url}/studies/{study.name}"
+        ),
     }
 
 

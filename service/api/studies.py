@@ -47,8 +47,8 @@ async def submit(
     if refusal is not None:
         raise InvalidDefinition([Problem.at("task.name", refusal)])
     created, fleet = await creations.run(_created, definition)
-    study = submitted(created, settings.dashboard_url, advice(definition, fleet))
-    response.headers["Location"] = study.links.self
+    study = submitted(created, settings, advice(definition, fleet))
+    response.headers["Location"] = f"studies/{study.name}"  # relative: a proxy may serve us under a path
     return study
 
 
@@ -60,7 +60,7 @@ def _created(database: Database, definition: StudyDefinition) -> tuple[StudyReco
 @router.get("")
 def listing(database: DatabaseOf, settings: SettingsOf, limit: Limit = 100, offset: Offset = 0) -> StudyPage:
     """List the studies, the newest first."""
-    page = [study_out(study, settings.dashboard_url) for study in studies.page(database, limit, offset)]
+    page = [study_out(study, settings) for study in studies.page(database, limit, offset)]
     return StudyPage(studies=page, total=studies.count(database))
 
 
@@ -70,20 +70,20 @@ def show(name: StudyName, database: DatabaseOf, settings: SettingsOf) -> StudyDe
     study = studies.get(database, name)
     named = winner_of(database, study)
     winner = None if named is None else winner_out(*named)
-    detail = study_detail(study, settings.dashboard_url, winner, confirmation_so_far(database, study))
+    detail = study_detail(study, settings, winner, confirmation_so_far(database, study))
     return with_answer(detail, study, None if named is None else named[0])
 
 
 @router.patch("/{name}", responses=documented(404, 408, 413))
 def prioritize(name: StudyName, change: Body[PriorityIn], database: DatabaseOf, settings: SettingsOf) -> StudyOut:
     """Change the study's priority; it counts from the next run that a worker takes, and running ones continue."""
-    return study_out(studies.set_priority(database, name, change.priority), settings.dashboard_url)
+    return study_out(studies.set_priority(database, name, change.priority), settings)
 
 
 @router.post("/{name}/extend", responses=documented(404, 408, 409, 413))
 async def extend(name: StudyName, more: Body[ExtensionIn], creations: CreationsOf, settings: SettingsOf) -> StudyOut:
     """Add trials to the budget; a study that has finished is searched again."""
-    return study_out(await creations.run(extension.extend, name, more.trials), settings.dashboard_url)
+    return study_out(await creations.run(extension.extend, name, more.trials), settings)
 
 
 @router.post("/{name}/confirmation", responses=documented(404, 408, 409, 413))
@@ -94,8 +94,8 @@ async def confirm(
 
     What is sent again with more seeds, a larger top or until decided adds to the confirmation.
     """
-    study = study_out(await creations.run(extension.confirm, name, wanted), settings.dashboard_url)
-    response.headers["Location"] = f"{study.links.self}/confirmation"
+    study = study_out(await creations.run(extension.confirm, name, wanted), settings)
+    response.headers["Location"] = "confirmation"
     return study
 
 
@@ -108,16 +108,16 @@ def delete(name: StudyName, database: DatabaseOf) -> None:
 @router.post("/{name}/pause", responses=documented(404, 409))
 def pause(name: StudyName, database: DatabaseOf, settings: SettingsOf) -> StudyOut:
     """Start no further run; runs in training continue to their end."""
-    return study_out(studies.set_state(database, name, "paused"), settings.dashboard_url)
+    return study_out(studies.set_state(database, name, "paused"), settings)
 
 
 @router.post("/{name}/resume", responses=documented(404, 409))
 def resume(name: StudyName, database: DatabaseOf, settings: SettingsOf) -> StudyOut:
     """Start runs of a paused study again."""
-    return study_out(studies.set_state(database, name, "running"), settings.dashboard_url)
+    return study_out(studies.set_state(database, name, "running"), settings)
 
 
 @router.post("/{name}/stop", responses=documented(404, 409))
 def stop(name: StudyName, database: DatabaseOf, settings: SettingsOf) -> StudyOut:
     """End the study for good: waiting runs are cancelled, and runs in training end at their next epoch."""
-    return study_out(studies.set_state(database, name, "stopped"), settings.dashboard_url)
+    return study_out(studies.set_state(database, name, "stopped"), settings)

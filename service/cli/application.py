@@ -53,7 +53,8 @@ PERNODEDROP_API_KEY: the key that the service requires and commands send
 
 [bold]Exit codes[/bold]
 
-0 done, 1 failed, 2 wrong usage or definition, 3 service unreachable, 130 interrupted
+0 done, 1 failed, 2 wrong usage or definition, 3 service unreachable, 130 interrupted by Ctrl-C, SIGTERM or SIGHUP; \
+serve, controller and dashboard end with 0 when they are told to stop
 """
 
 application = typer.Typer(

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from pernodedrop.visible import visible_lines
-from service.cli.files import write_whole
-from service.cli.session import client_here, say
+from service.cli.files import save
+from service.cli.session import client_here
 from service.cli.studies import StudyName
 from service.storage.capsule.archive import MANIFEST, Manifest
 
@@ -28,4 +28,4 @@ def capsule(name: StudyName, output: OfOutput = None) -> None:
         missing = Manifest.model_validate_json(archive.read(MANIFEST)).missing
     for file, why in missing.items():
         sys.stderr.write(visible_lines(f"warning: the capsule has no {file}: {why}\n"))
-    say(str(write_whole(output or Path(f"{name}.zip"), content)))
+    save(output or Path(f"{name}.zip"), content)

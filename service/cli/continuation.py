@@ -8,6 +8,7 @@ from service.api.models import StudyDetail
 from service.client import Client, Refused
 
 CONFLICT = 409
+LONGEST_NAME = 63  # characters, as NAME_PATTERN has it
 
 
 def unfinished(client: Client, definition: Mapping[str, Any], *, names_search: bool = True) -> StudyDetail | None:
@@ -55,13 +56,18 @@ def submit_under_free_name(client: Client, definition: Mapping[str, Any]) -> str
 
 
 def free_name(name: str, taken: Collection[str]) -> str:
-    """`name` or the first of name-2, name-3, ... that is not taken."""
+    """`name` or the first of name-2, name-3, ... that is not taken; a long name is cut for its number."""
     if name not in taken:
         return name
-    numbers = range(2, len(taken) + 3)
-    return next(f"{name}-{number}" for number in numbers if f"{name}-{number}" not in taken)
+    numbered = (_numbered(name, str(number)) for number in range(2, len(taken) + 3))
+    return next(each for each in numbered if each not in taken)
+
+
+def _numbered(name: str, number: str) -> str:
+    """`name-number`, of which the name is cut where the whole would be too long for a study's name."""
+    return f"{name[: LONGEST_NAME - len(number) - 1]}-{number}"
 
 
 def _is_numbered(name: str, base: str) -> bool:
-    stem, dash, number = name.rpartition("-")
-    return name == base or (bool(dash) and stem == base and number.isdecimal())
+    number = name.rpartition("-")[2]
+    return name == base or (number.isdecimal() and name == _numbered(base, number))

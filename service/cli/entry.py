@@ -1,31 +1,54 @@
 """Runs a command line; errors become lines on stderr and an exit code."""
 
-import os
 import sys
 from collections.abc import Sequence
 
 import typer
 
+from pernodedrop.door import discard
 from pernodedrop.visible import visible_lines
 from service.cli.application import application
 from service.cli.exit_codes import KINDS, ExitCode, UsageError, code_of
+from service.cli.session import of_stdout
 from service.stack import ChildDied
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; returns the exit code."""
+    code = _code_of_running(arguments)
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        code = code or _told(of_stdout(error))
+        discard(sys.stdout)
+    return code
+
+
+def _code_of_running(arguments: Sequence[str] | None) -> int:
     try:
         code = application(arguments, prog_name="pernodedrop", standalone_mode=False)
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.FAILED
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except KINDS as error:
-        sys.stderr.write(error_text(error))
-        return code_of(error)
+        return _told(error)
     return code if isinstance(code, int) else ExitCode.DONE
+
+
+def _told(error: Exception) -> int:
+    """Write the error's lines, and return its exit code; a reader such as `head` that has gone is told nothing."""
+    code = code_of(error)
+    if not isinstance(error, BrokenPipeError) and not _is_interrupt(error):
+        try:
+            sys.stderr.write(error_text(error))
+            sys.stderr.flush()
+        except OSError:  # nobody can be told
+            discard(sys.stderr)
+    return code
+
+
+def _is_interrupt(error: Exception) -> bool:
+    """Whether Ctrl-C came outside of a question: typer makes an Abort of both."""
+    return isinstance(error, typer.Abort) and isinstance(error.__cause__, KeyboardInterrupt)
 
 
 def error_text(error: Exception) -> str:

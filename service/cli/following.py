@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
@@ -21,6 +21,12 @@ commands = typer.Typer()
 
 LOOK = 0.5  # s between two looks on a terminal
 LINE = 5.0  # s between two lines elsewhere
+NO_ANSWER = "the controller does not answer, trying again"
+NO_WORKER = (
+    "no worker is alive, so nothing is trained: start one with `pernodedrop worker`, where DATABASE_URL names the "
+    "service's database"
+)
+STARTING_S = 60.0  # s in which a stack's workers are there, on a busy machine too
 PATIENCE = 60.0  # s without an answer before giving up: a controller may be started again
 
 
@@ -51,20 +57,27 @@ def outcome(study: StudyDetail) -> ExitCode:
     return ExitCode.FAILED if study.best is None else ExitCode.DONE
 
 
-def follow(console: Console, client: Client, name: str, check: Callable[[], None] = lambda: None) -> StudyDetail:
+def follow(
+    console: Console, client: Client, name: str, check: Callable[[], None] = lambda: None, *, alone: str | None = None
+) -> StudyDetail:
     """Show the study until it is over and return its last state; `check` is called before every look.
+
+    While its runs wait and no worker is alive, it says so, or `alone`, which waits for workers that are starting.
 
     Raises:
         Unreachable: the controller did not answer for a minute.
         Refused: the study does not exist or was deleted.
     """
     looks = _Looks(client, name, check)
+    hints = _Hints(alone or NO_WORKER, STARTING_S if alone else 0.0)
     if not console.is_terminal:
-        return _follow_in_lines(console, looks)
+        return _follow_in_lines(console, looks, hints)
     with Live(console=console, refresh_per_second=4, transient=True) as live:
         while True:
             snapshot = looks.next()
-            live.update(bars(snapshot) if snapshot else Text(looks.lack))
+            shown = bars(snapshot) if snapshot else Text(looks.lack)
+            hint = snapshot and hints.of(snapshot)
+            live.update(Group(shown, Text(hint)) if hint else shown)
             if snapshot and snapshot.over:
                 break
             time.sleep(LOOK)
@@ -72,14 +85,18 @@ def follow(console: Console, client: Client, name: str, check: Callable[[], None
     return snapshot.study
 
 
-def _follow_in_lines(console: Console, looks: "_Looks") -> StudyDetail:
-    said = float("-inf")
+def _follow_in_lines(console: Console, looks: "_Looks", hints: "_Hints") -> StudyDetail:
+    said, hinted = float("-inf"), None
     while True:
         snapshot = looks.next()
         over = snapshot is not None and snapshot.over
         if over or time.monotonic() - said >= LINE:
             console.print(line(snapshot) if snapshot else looks.lack, soft_wrap=True)
             said = time.monotonic()
+        hint = snapshot and hints.of(snapshot)
+        if hint and hint != hinted:
+            console.print(hint, soft_wrap=True)
+        hinted = hint
         if snapshot and over:
             return snapshot.study
         time.sleep(LOOK)
@@ -102,9 +119,25 @@ class _Looks:
             self._answered, self.lack = time.monotonic(), str(error)
             return None
         except Unreachable:
-            self.lack = "the controller does not answer, trying again"
+            self.lack = NO_ANSWER
             if time.monotonic() - self._answered > PATIENCE:
                 raise
             return None
         self._answered = time.monotonic()
         return snapshot
+
+
+class _Hints:
+    """What a person can do about a study that waits."""
+
+    def __init__(self, alone: str, patience: float) -> None:
+        self._alone, self._patience = alone, patience
+        self._attended = time.monotonic()  # when a worker was last there, or nothing waited
+
+    def of(self, snapshot: Snapshot) -> str | None:
+        """The sentence for this moment; None where nothing needs to be done."""
+        if not snapshot.is_left_alone:
+            self._attended = time.monotonic()
+        if snapshot.study.state == "paused":
+            return f"the study is paused: `pernodedrop resume {snapshot.study.name}` continues it"
+        return self._alone if snapshot.is_left_alone and time.monotonic() - self._attended >= self._patience else None

@@ -2,20 +2,25 @@
 
 import gc
 import os
+import signal
 import socket
 import sys
 import time
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pernodedrop.begin import command
+from pernodedrop.door import heeded, hold_signals
 from pernodedrop.visible import log_to_stderr
 from service.cli.exit_codes import ExitCode, Failure
 from service.cli.session import settings_here
 from service.ports import LOOPBACK, is_free
 from service.settings import CONTROLLER_PORT, DASHBOARD_PORT, Settings, without_key
+
+if TYPE_CHECKING:
+    import uvicorn
 
 BURST = 20_000  # objects between collections: the longest page of a list needs some ten thousand, and drops them
 
@@ -51,6 +56,7 @@ def dashboard(host: Host = LOOPBACK, port: Port = DASHBOARD_PORT, inherited: Inh
 )
 def worker(context: typer.Context) -> None:
     """Train runs from the queue of DATABASE_URL until asked to stop; `pernodedrop worker --help` lists its options."""
+    hold_signals()
     os.execve(sys.executable, command("workers", *context.args), without_key(os.environ))  # noqa: S606
 
 
@@ -60,6 +66,7 @@ def worker(context: typer.Context) -> None:
 )
 def reproduce(context: typer.Context) -> None:
     """Train a capsule's runs again and compare every figure; `pernodedrop reproduce --help` lists its options."""
+    hold_signals()
     os.execve(sys.executable, command("workers.reproduction", *context.args), without_key(os.environ))  # noqa: S606
 
 
@@ -81,4 +88,14 @@ def _serve(create_app: Callable[[Settings], Any], host: str, port: int, inherite
     server = server_of(app, host=host, port=port, proxies=settings.trusted_proxies)
     gc.freeze()  # all that is loaded by now stays, so no collection scans it again
     gc.set_threshold(BURST)
-    server.run(None if inherited is None else [socket.socket(fileno=inherited)])
+    _run(server, inherited)
+
+
+def _run(server: "uvicorn.Server", inherited: int | None) -> None:
+    """Serve until a signal comes, which ends a server in order."""
+    if signal.SIGHUP in heeded():
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))  # uvicorn knows only the others
+    try:
+        server.run(None if inherited is None else [socket.socket(fileno=inherited)])
+    except KeyboardInterrupt:
+        return

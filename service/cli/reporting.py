@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from service.cli.files import write_whole
-from service.cli.session import client_here, say
+from service.cli.files import save
+from service.cli.session import client_here
 from service.cli.studies import StudyName
 from service.client import Client
 
@@ -96,11 +96,11 @@ def report(name: StudyName, formats: OfFormat = None, output: OfOutput = None, t
     single = _single_file(name, wanted, output)
     with client_here() as client:
         if single is not None:
-            say(str(write_whole(single, _content(client, name, wanted[0], to))))
+            save(single, _content(client, name, wanted[0], to))
             return
         folder = output or Path(name)
         for path, content in _files(client, name, wanted, to):
-            say(str(write_whole(folder / path, content)))
+            save(folder / path, content)
 
 
 def _single_file(name: str, wanted: Sequence[Format], output: Path | None) -> Path | None:
@@ -109,7 +109,8 @@ def _single_file(name: str, wanted: Sequence[Format], output: Path | None) -> Pa
         return None
     if wanted[0] is Format.HTML:
         return output or Path(f"{name}.html")
-    return output if output is not None and output.suffix == f".{wanted[0]}" else None
+    is_file = output is not None and (output.suffix == f".{wanted[0]}" or output.exists())
+    return output if is_file else None
 
 
 def _content(client: Client, name: str, form: Format, to: str | None) -> str | bytes:

@@ -1,30 +1,30 @@
 """`run` and `serve`: the whole service on this machine."""
 
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from pernodedrop.door import heed_in_background
 from search_spaces import InvalidDefinition, parse_definition
 from service.cli.continuation import submit_under_free_name, unfinished
 from service.cli.definitions import definition_of
 from service.cli.exit_codes import ExitCode, Failure
-from service.cli.files import write_whole
+from service.cli.files import write
 from service.cli.following import follow, outcome
 from service.cli.results import show_results
 from service.cli.scaling import Scales, scaled_definition
 from service.cli.session import console_here, say, settings_here
 from service.cli.submitting import Overrides, Preset
 from service.client import Client
-from service.settings import CONTROLLER_PORT, DASHBOARD_PORT, Settings
+from service.settings import CONTROLLER_PORT, DASHBOARD_PORT, Settings, folder_of
 from service.stack import Stack
 
 FIRST_STUDY = "quickstart"
+NO_WORKER = "no worker is alive: press Ctrl-C, and start the same command again if this line stays"
 
 commands = typer.Typer()
 
@@ -32,8 +32,8 @@ MOST_SLOTS = 64  # as `pernodedrop worker --slots` has it
 
 
 def _slots(text: str) -> str:
-    if text != "auto" and not (text.isdecimal() and 1 <= int(text) <= MOST_SLOTS):
-        raise typer.BadParameter(f"must be auto or from 1 to {MOST_SLOTS}, got {text}")
+    if text != "auto" and not (text.isdecimal() and len(text) <= 4 and 1 <= int(text) <= MOST_SLOTS):
+        raise typer.BadParameter(f"must be auto or from 1 to {MOST_SLOTS}, got {text[:40]}")
     return text
 
 
@@ -83,12 +83,12 @@ def run(  # noqa: PLR0917 (options, given by name)
     given = definition_of(file, preset or (FIRST_STUDY if file is None else None), overrides or [])
     definition = _checked(scaled_definition(given, scale or []))
     settings = _settings(home)
-    with _stoppable():
-        try:
-            raise typer.Exit(_search(settings, definition, "search" in given, workers, threads))
-        except KeyboardInterrupt:
-            say("interrupted: the same command continues the study")
-            raise typer.Exit(ExitCode.INTERRUPTED) from None
+    heed_in_background()
+    try:
+        raise typer.Exit(_search(settings, definition, "search" in given, workers, threads))
+    except KeyboardInterrupt:
+        _say_at_last("interrupted: the same command continues the study")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
 @commands.command()
@@ -109,27 +109,27 @@ def serve(  # noqa: PLR0917 (options, given by name)
       pernodedrop submit --preset quickstart --watch
     """
     settings = _settings(home)
-    with _stoppable():
-        try:
-            with Stack(
-                settings,
-                workers=workers,
-                threads=threads,
-                slots=slots,
-                controller_port=port,
-                dashboard_port=dashboard_port,
-                say=say,
-            ) as stack:
-                say(f"API        {stack.url}/v1\nAPI docs   {stack.url}/docs\ndashboard  {stack.dashboard_url}")
-                say(f"workers    {workers}\nlogs       {stack.logs}\ndata       {stack.data}")
-                if stack.url != settings.url:
-                    say(f"for commands in other terminals: export PERNODEDROP_URL={stack.url}")
-                say("Ctrl-C stops it")
-                while True:
-                    stack.check()
-                    time.sleep(0.5)
-        except KeyboardInterrupt:
-            say("stopped; the same command continues")
+    heed_in_background()
+    try:
+        with Stack(
+            settings,
+            workers=workers,
+            threads=threads,
+            slots=slots,
+            controller_port=port,
+            dashboard_port=dashboard_port,
+            say=say,
+        ) as stack:
+            say(f"API        {stack.url}/v1\nAPI docs   {stack.url}/docs\ndashboard  {stack.dashboard_url}")
+            say(f"workers    {workers}\nlogs       {stack.logs}\ndata       {stack.data}")
+            if stack.url != settings.url:
+                say(f"for commands in other terminals: export PERNODEDROP_URL={stack.url}")
+            say("Ctrl-C stops it")
+            while True:
+                stack.check()
+                time.sleep(0.5)
+    except KeyboardInterrupt:
+        _say_at_last("stopped; the same command continues")
 
 
 def _search(settings: Settings, definition: dict[str, Any], names_search: bool, workers: int, threads: int) -> ExitCode:
@@ -139,9 +139,10 @@ def _search(settings: Settings, definition: dict[str, Any], names_search: bool, 
         say(f"controller {stack.url}, dashboard {stack.dashboard_url}, {workers} workers, logs in {stack.logs}")
         name = _study(client, definition, names_search=names_search)
         _tell_of_others(client, name)
-        study = follow(console, client, name, stack.check)
+        study = follow(console, client, name, stack.check, alone=NO_WORKER)
         show_results(console, client, study)
-        report = write_whole(settings.home / "reports" / f"{name}.html", client.report(name))
+        report = settings.home / "reports" / f"{name}.html"
+        write(report, client.report(name))
         say(f"report     {report}\nlogs       {stack.logs}\ndata       {stack.data}")
         say("dashboard  start it again with `pernodedrop serve`")
     return outcome(study)
@@ -188,18 +189,15 @@ def _settings(home: Path | None) -> Settings:
             raise Failure(str(error), ExitCode.WRONG) from error
     if home is None:
         return settings
-    home = home.expanduser().absolute()
+    try:
+        home = folder_of("--home", str(home))
+    except ValueError as error:
+        raise Failure(str(error), ExitCode.WRONG) from error
     own_data = settings.data_folder != settings.home / "data"
     return replace(settings, home=home, data_folder=settings.data_folder if own_data else home / "data")
 
 
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Make SIGTERM and Ctrl-C raise KeyboardInterrupt; a shell's background job starts with SIGINT ignored."""
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    usual = [signal.signal(number, signal.default_int_handler) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, usual, strict=True):
-            signal.signal(number, handler)
+def _say_at_last(text: str) -> None:
+    """Say a last word, for which there is perhaps no terminal any more."""
+    with suppress(OSError):
+        say(text)

@@ -55,5 +55,18 @@ class EscapingConsole(Console):
 
 
 def say(text: str) -> None:
-    """Print a line on standard output."""
-    typer.echo(visible_lines(text))
+    """Print a line on standard output.
+
+    Raises:
+        OSError: it cannot be written, for example because its disk is full.
+    """
+    try:
+        typer.echo(visible_lines(text))
+    except OSError as error:
+        raise of_stdout(error) from None
+
+
+def of_stdout(error: OSError) -> OSError:
+    """The error with the name of the file that it is about."""
+    error.filename = error.filename or "standard output"
+    return error

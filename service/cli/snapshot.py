@@ -26,6 +26,7 @@ class Snapshot:
 
     study: StudyDetail
     running: Sequence[RunningTrial]
+    is_left_alone: bool = False  # its runs wait, and no worker is alive
 
     @property
     def total(self) -> int:
@@ -67,7 +68,7 @@ def take(client: Client, name: str) -> Snapshot:
     """Ask for the study and for its first few running trials with their curves."""
     snapshot = Snapshot(client.study(name), ())
     if snapshot.running_runs == 0:
-        return snapshot
+        return replace(snapshot, is_left_alone=snapshot.study.state == "running" and not client.workers())
     trials = client.trials(name, "running", limit=MOST_SHOWN).trials
     begun = [(trial, number) for trial in trials if (number := _number(trial)) is not None]
     return replace(snapshot, running=[_with_value(client, snapshot.study, *one) for one in begun])

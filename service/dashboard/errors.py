@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from service.dashboard import pages
 from service.web.faults import KINDS, fault_of
+from service.web.relative import to_root
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +24,7 @@ def _expected_error(request: Request, error: Exception) -> Response:
     fault = fault_of(error)
     if fault.status >= 500:
         logger.warning("%s %s: %s", request.method, request.url.path, str(error).partition("\n")[0])
-    page = pages.error(fault.status, HTTPStatus(fault.status).phrase, fault.message)
+    page = pages.error(fault.status, HTTPStatus(fault.status).phrase, fault.message, to_root(request))
     page.headers.update(fault.headers)
     return page
 
@@ -32,6 +33,8 @@ def _http_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     phrase = HTTPStatus(error.status_code).phrase
-    page = pages.error(error.status_code, phrase, f"{request.method} {request.url.path[:200]} is not a page here")
+    page = pages.error(
+        error.status_code, phrase, f"{request.method} {request.url.path[:200]} is not a page here", to_root(request)
+    )
     page.headers.update(error.headers or {})
     return page

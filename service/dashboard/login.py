@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.dashboard import pages, session
 from service.web.bodies import bounded_body
 from service.web.keys import KeyCheck, TooManyWrongKeys, WrongKey
+from service.web.relative import to_root
 
 COOKIE = "pernodedrop_session"
 HOME = "/studies"
@@ -39,11 +40,12 @@ class Login:
             return pages.login(target, f"Too many wrong keys. Try again in {error.wait_s} s.", 429, error.wait_s)
         except WrongKey:
             return pages.login(target, "This is not the key of this dashboard.", 401)
-        response = RedirectResponse(target, status_code=303)
+        response = RedirectResponse(f".{target}", status_code=303)
         response.set_cookie(
             COOKIE,
             self._sessions.open(time.time()),
             max_age=session.LIFETIME_S,
+            path=None,  # the folder of the login, as the browser knows it: a proxy may serve others beside us
             httponly=True,
             samesite="strict",
             secure=self._https or request.url.scheme == "https",
@@ -53,8 +55,8 @@ class Login:
     async def leave(self, request: Request) -> Response:
         """End the session here, so that a copy of its cookie opens nothing either."""
         self._sessions.close(request.cookies.get(COOKIE, ""))
-        response = RedirectResponse("/login", status_code=303)
-        response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+        response = RedirectResponse("login", status_code=303)
+        response.set_cookie(COOKIE, max_age=0, path=None, httponly=True, samesite="strict")
         return response
 
 
@@ -81,7 +83,7 @@ def _to_login(connection: HTTPConnection) -> Response:
         return JSONResponse({"error": "login_required", "message": reason, "reason": reason}, status_code=401)
     wanted = URL(scope=connection.scope)
     target = wanted.path + (f"?{wanted.query}" if wanted.query else "")
-    return RedirectResponse(f"/login?next={quote(target)}", status_code=303)
+    return RedirectResponse(f"{to_root(connection)}login?next={quote(target)}", status_code=303)
 
 
 def _local_path(target: str | None) -> str:

@@ -7,18 +7,28 @@ from typing import cast
 import optuna_dashboard
 from a2wsgi import WSGIMiddleware
 from a2wsgi.wsgi_typing import Environ, StartResponse
-from starlette.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from service.dashboard.optuna_bundle import Bundle, page_at
 from service.storage.database.database import Database
+from service.web.relative import to_root
 
 THREADS = 4  # each holds at most one connection while it answers
+PAGE = "/dashboard"
+POLICY = (  # Optuna's own
+    "default-src 'self';img-src 'self' data: blob:;frame-src 'self';object-src 'none';connect-src 'self';"
+    "style-src 'self' data: 'unsafe-inline';script-src 'self' 'unsafe-eval'"
+)
 READING = frozenset({"GET", "HEAD"})
 
 
 def optuna_pages(database: Database) -> ASGIApp:
     """Return Optuna's dashboard on the database as an ASGI application that changes nothing."""
-    return ReadOnly(cast(ASGIApp, WSGIMiddleware(_OptunaDashboard(database), workers=THREADS)))
+    pages = cast(ASGIApp, WSGIMiddleware(_OptunaDashboard(database), workers=THREADS))
+    return ReadOnly(BelowAnyPath(pages))
 
 
 class ReadOnly:
@@ -35,6 +45,36 @@ class ReadOnly:
             refusal = JSONResponse(body, status_code=405, headers={"Allow": "GET, HEAD"})
             return await refusal(scope, receive, send)
         return await self.app(scope, receive, send)
+
+
+class BelowAnyPath:
+    """ASGI middleware that answers with Optuna's page and script as they work below any path."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.bundle = Bundle()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        request = Request(scope)
+        path = request.url.path.rstrip("/")
+        if path == "/static/bundle.js":
+            response = await run_in_threadpool(self._script, request)
+        elif path == PAGE or path.startswith(f"{PAGE}/"):
+            response = HTMLResponse(page_at(to_root(request)), headers={"Content-Security-Policy": POLICY})
+        else:
+            return await self.app(scope, receive, send)
+        return await response(scope, receive, send)
+
+    def _script(self, request: Request) -> Response:
+        headers = {"ETag": self.bundle.tag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+        if request.headers.get("if-none-match") == self.bundle.tag:
+            return Response(status_code=304, headers=headers)
+        if "gzip" not in request.headers.get("accept-encoding", ""):
+            return Response(self.bundle.plain, media_type="text/javascript", headers=headers)
+        headers["Content-Encoding"] = "gzip"
+        return Response(self.bundle.zipped, media_type="text/javascript", headers=headers)
 
 
 class _OptunaDashboard:

@@ -12,7 +12,7 @@ from service.storage.records import StudyRecord, WorkerRecord
 from service.storage.states import StudyState
 
 # Only our stylesheet: these pages need no script.
-POLICY = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'"
+POLICY = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'self'"
 REFRESH_S = 5
 
 
@@ -66,7 +66,7 @@ def login(target: str, complaint: str | None = None, status: int = 200, retry_af
                 element("button", "Log in", type="submit"),
                 element("p", "The key is the value of ", element("code", "PERNODEDROP_API_KEY"), ".", class_="hint"),
                 method="post",
-                action="/login",
+                action="login",
                 class_="card",
             ),
             class_="narrow",
@@ -78,8 +78,8 @@ def login(target: str, complaint: str | None = None, status: int = 200, retry_af
     return page
 
 
-def error(status: int, title: str, message: str) -> HTMLResponse:
-    """A page with one line about the error and a link back."""
+def error(status: int, title: str, message: str, root: str) -> HTMLResponse:
+    """A page with one line about the error and a link back; `root` is the way from its address to our root."""
     return _page(
         title,
         element(
@@ -89,23 +89,25 @@ def error(status: int, title: str, message: str) -> HTMLResponse:
                 element("p", str(status), class_="status"),
                 element("h1", title),
                 element("p", message),
-                element("p", element("a", "All studies", href="/studies")),
+                element("p", element("a", "All studies", href="studies")),
                 class_="card",
             ),
             class_="narrow",
         ),
         status=status,
+        root=root,
     )
 
 
-def _page(title: str, *body: Html, status: int = 200, refresh_s: int | None = None) -> HTMLResponse:
+def _page(title: str, *body: Html, status: int = 200, refresh_s: int | None = None, root: str = "./") -> HTMLResponse:
     head = [
         element("meta", charset="utf-8"),
+        element("base", href=root),  # every link is relative to it
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
         *([element("meta", http_equiv="refresh", content=str(refresh_s))] if refresh_s else []),
         element("title", f"{title} · PerNodeDrop"),
-        element("link", rel="stylesheet", href="/style.css"),
+        element("link", rel="stylesheet", href="style.css"),
         element("link", rel="icon", href="data:,"),
     ]
     headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"}
@@ -113,15 +115,15 @@ def _page(title: str, *body: Html, status: int = 200, refresh_s: int | None = No
 
 
 def _brand() -> Html:
-    return element("a", element("span", class_="mark"), "PerNodeDrop", href="/studies", class_="brand")
+    return element("a", element("span", class_="mark"), "PerNodeDrop", href="studies", class_="brand")
 
 
 def _header(with_logout: bool) -> Html:
-    leave = element("form", element("button", "Log out", type="submit"), method="post", action="/logout")
+    leave = element("form", element("button", "Log out", type="submit"), method="post", action="logout")
     return element(
         "header",
         _brand(),
-        element("nav", element("a", "Studies", href="/studies"), element("a", "Optuna", href="/dashboard")),
+        element("nav", element("a", "Studies", href="studies"), element("a", "Optuna", href="dashboard")),
         leave if with_logout else None,
     )
 
@@ -151,8 +153,8 @@ def _turning(total: int, limit: int, offset: int) -> Html | None:
     newer, older = max(0, offset - limit), offset + limit
     return element(
         "nav",
-        element("a", "Newer", href=f"/studies?offset={newer}") if offset > 0 else None,
+        element("a", "Newer", href=f"studies?offset={newer}") if offset > 0 else None,
         element("span", f"{min(offset + 1, total)} to {min(older, total)} of {total}"),
-        element("a", "Older", href=f"/studies?offset={older}") if older < total else None,
+        element("a", "Older", href=f"studies?offset={older}") if older < total else None,
         class_="turning",
     )

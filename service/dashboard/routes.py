@@ -11,6 +11,7 @@ from service.storage.database.database import Database
 from service.storage.fleet import workers
 from service.storage.records import StudyRecord
 from service.storage.studies import studies
+from service.web.relative import to_root
 from service.web.reports import Reports, page_of
 
 PAGE = 50  # studies
@@ -23,8 +24,8 @@ LINKS_STYLE = """
 """
 
 
-async def home(_: Request) -> Response:
-    return RedirectResponse("/studies", status_code=303)
+async def home(request: Request) -> Response:
+    return RedirectResponse(f"{to_root(request)}studies", status_code=303)
 
 
 async def health(_: Request) -> Response:
@@ -61,8 +62,8 @@ def _with_links(report: str, record: StudyRecord) -> str:
     """The report with a line of links above it; its policy allows inline styles and no further script."""
     links = element(
         "nav",
-        element("a", "All studies", href="/studies"),
-        element("a", "Trials in Optuna", href=f"/dashboard/studies/{record.optuna_study_id}"),
+        element("a", "All studies", href="../studies"),
+        element("a", "Trials in Optuna", href=f"../dashboard/studies/{record.optuna_study_id}"),
         class_="links",
     )
     return report.replace("<body>", f"<body>{stylesheet(LINKS_STYLE)}{links}", 1)

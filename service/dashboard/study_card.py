@@ -17,13 +17,13 @@ def study_card(study: StudyRecord, now: datetime) -> Html:
     """The study's card as of `now`."""
     heading = element(
         "h2",
-        element("a", study.name, href=f"/studies/{study.name}"),
+        element("a", study.name, href=f"studies/{study.name}"),
         element("span", study.state, class_=f"pill {study.state}"),
     )
     links = element(
         "p",
-        element("a", "Report", href=f"/studies/{study.name}"),
-        element("a", "Trials in Optuna", href=f"/dashboard/studies/{study.optuna_study_id}"),
+        element("a", "Report", href=f"studies/{study.name}"),
+        element("a", "Trials in Optuna", href=f"dashboard/studies/{study.optuna_study_id}"),
         class_="links",
     )
     return element(

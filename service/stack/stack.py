@@ -5,6 +5,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Self
@@ -12,6 +13,7 @@ from typing import Self
 import httpx
 
 from pernodedrop.begin import command, hidden
+from pernodedrop.door import heeded, undisturbed
 from pernodedrop.installation import need
 from service.client import Away, Client
 from service.ports import LOOPBACK, listening
@@ -91,8 +93,9 @@ class Stack:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             if kind is KeyboardInterrupt:
-                self._say("stopping: trials in training end or are handed back, and Postgres stops last")
-        finally:  # also if the message cannot be written
+                with suppress(OSError):  # there may be no terminal any more
+                    self._say("stopping: trials in training end or are handed back, and Postgres stops last")
+        finally:
             self.stop()
 
     def check(self) -> None:
@@ -114,7 +117,8 @@ class Stack:
     def _tend(self, postgres: EmbeddedPostgres) -> None:
         """Start Postgres again if it has died; where its disk is full, say so once, and go on when there is room."""
         try:
-            url = postgres.start()
+            with undisturbed():
+                url = postgres.start()
         except NoRoom as error:
             if not self._lacks_room:
                 self._say(f"Postgres has stopped: {error}; the service waits and then goes on by itself")
@@ -134,7 +138,7 @@ class Stack:
             for worker in workers:
                 worker.terminate()
 
-        usual = {number: signal.signal(number, hurry) for number in (signal.SIGINT, signal.SIGTERM)}
+        usual = {number: signal.signal(number, hurry) for number in heeded()}
         try:
             for group in (workers, self._servers):
                 for child in group:
@@ -159,7 +163,8 @@ class Stack:
         for line in hidden():
             self._say(f"note: {line}")
         if self._postgres is not None:
-            self._database_url = self._postgres.start()
+            with undisturbed():  # a server that is starting could be left behind
+                self._database_url = self._postgres.start()
         until_usable(lambda: initialise(self._database_url), self._say)
         self.settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # one that is there stays as it is
         self._logs.claim()
@@ -173,10 +178,9 @@ class Stack:
             TendedWorker(self._child(f"worker-{number}", keyless, "workers", *self._worker_options), self._say)
             for number in range(1, self._worker_count + 1)
         ]
-        for server in self._servers:
-            server.start()
-        for worker in self._workers:
-            worker.child.start()
+        with undisturbed():
+            for child in (*self._servers, *(worker.child for worker in self._workers)):
+                child.start()
         self._wait_until_ready()
 
     def _wait_until_ready(self) -> None:

@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Callable
 
+from pernodedrop.door import undisturbed
 from service.stack.child import Child
 
 AWAY = 3  # the exit status of a worker that has found no database when it started
@@ -34,7 +35,8 @@ class TendedWorker:
         if self._due is not None:
             if time.monotonic() >= self._due:
                 self._due = None
-                self.child.start()
+                with undisturbed():
+                    self.child.start()
             return
         if self._has_left or self.child.runs:
             return

@@ -77,7 +77,7 @@ def test_a_finished_study_is_confirmed(api: httpx.Client, database: Database) ->
     response = api.post("/v1/studies/digits-1/confirmation", json={"repeats": 2})
     confirmed = response.json()
     assert (response.status_code, confirmed["state"], confirmed["confirmation"]["waiting"]) == (200, "running", 2)
-    listed = api.get(response.headers["Location"]).json()
+    listed = api.get(response.url.join(response.headers["Location"])).json()
     assert (listed["total"], listed["trials"][0]["stage"]) == (2, "confirmation")
     refused = api.post("/v1/studies/digits-1/confirmation", json={"indifference": 0.1})
     assert (refused.status_code, refused.json()["error"]) == (409, "not_confirmable")

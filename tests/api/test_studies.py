@@ -20,8 +20,8 @@ from tests.api.serving import served
 def test_a_submitted_study_is_there_with_its_whole_queue(api: httpx.Client) -> None:
     response = api.post("/v1/studies", json=definition_data(trials=6))
     assert response.status_code == 201
-    assert response.headers["Location"] == "/v1/studies/digits-1"
-    study = api.get(response.headers["Location"]).json()
+    assert response.headers["Location"] == "studies/digits-1"  # of /v1/studies
+    study = api.get(response.url.join(response.headers["Location"])).json()
     assert study["state"] == "running"
     assert study["counts"] == {
         "waiting": 6,

@@ -1,4 +1,5 @@
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,62 @@ def test_the_modules_of_own_tasks_are_a_list_or_all_or_none() -> None:
         assert refused("mylab.tasks, other", task)
     with pytest.raises(ValueError, match=r"PERNODEDROP_TASK_MODULES must list modules such as .*, got 'my-lab'"):
         Settings.from_environment({"PERNODEDROP_TASK_MODULES": "my-lab"})
+
+
+def test_a_folder_in_no_known_home_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    refusals = {
+        "~nobody-of-this-name/x": "PERNODEDROP_HOME cannot be ~nobody-of-this-name/x: no home folder is known for it, "
+        "so write a path without ~",
+    }
+    for text, refusal in refusals.items():
+        with pytest.raises(ValueError, match=f"^{refusal}$"):
+            Settings.from_environment({"PERNODEDROP_HOME": text})
+    for address in ("http://host/path?query=1", "http://host/path#part", "http://host/?"):
+        with pytest.raises(ValueError, match="PERNODEDROP_URL must be an address"):
+            Settings.from_environment({"PERNODEDROP_URL": address})
+
+
+def test_a_nameless_account_without_home_and_a_lost_folder_are_told_in_a_line(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+
+    def nameless() -> str:
+        os.environ.pop("HOME")
+        if os.geteuid() == 0:
+            os.setuid(4711)
+        return refusal_of({})
+
+    def lost() -> str:
+        os.chdir(gone)
+        gone.rmdir()
+        return refusal_of({"PERNODEDROP_HOME": "here"})
+
+    if os.geteuid() == 0:
+        assert in_another_process(nameless) == (
+            "PERNODEDROP_HOME cannot be ~/.local/share/pernodedrop: no home folder is known for it, so write a path "
+            "without ~"
+        )
+    assert in_another_process(lost).startswith("PERNODEDROP_HOME cannot be here: the folder that it is relative to")
+
+
+def refusal_of(environment: Mapping[str, str]) -> str:
+    try:
+        Settings.from_environment(environment)
+    except ValueError as error:
+        return str(error)
+    return "taken"
+
+
+def in_another_process(call: Callable[[], str]) -> str:
+    """What the call returns in a process that may become another user or lose its folder."""
+    reads, writes = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(writes, call().encode())
+        finally:
+            os._exit(0)
+    os.close(writes)
+    os.waitpid(child, 0)
+    with os.fdopen(reads) as said:
+        return said.read()

@@ -3,14 +3,19 @@
 import os
 import sys
 
+from pernodedrop import door
+
 if __name__ == "__main__":
+    door.open_door()
     from workers.trial.family import is_secret
 
     if any(is_secret(name) for name in os.environ):  # no trial finds them then, in no process of this one
         kept = {name: value for name, value in os.environ.items() if not is_secret(name)}
+        door.hold_signals()
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], kept)  # noqa: S606
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
 
 from pernodedrop.begin import hidden
@@ -44,7 +49,7 @@ examples:
   pernodedrop reproduce study.zip --trial 0 --confirmation
   pernodedrop reproduce study.zip --all
 
-exit codes: 0 every run is the same, 1 one differs or cannot be trained, 2 wrong usage or a bad capsule
+exit codes: 0 every run is the same, 1 one differs or cannot be trained, 2 wrong usage or a bad capsule, 130 interrupted
 """
 
 
@@ -104,7 +109,8 @@ def _say(line: str) -> None:
 
 
 def _refused(text: str) -> int:
-    sys.stderr.write(visible_lines(f"error: {' '.join(text.split())}\n"))
+    with suppress(OSError):  # nobody can be told
+        sys.stderr.write(visible_lines(f"error: {' '.join(text.split())}\n"))
     return WRONG
 
 
@@ -138,4 +144,4 @@ def _number(text: str) -> int:
 
 if __name__ == "__main__":
     escape_the_rest()
-    sys.exit(main())
+    sys.exit(door.through(main))

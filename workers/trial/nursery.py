@@ -110,11 +110,11 @@ def main(number: int) -> None:
 
 
 def hear_no_signals() -> None:
-    """Let SIGINT and SIGTERM pass, which may reach a whole control group: the worker decides.
+    """Let SIGINT, SIGTERM and SIGHUP pass, which may reach a whole control group: the worker decides.
 
     Programs that a task starts have them as usual.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 

@@ -136,7 +136,9 @@ def _in_utc(connection: Any) -> Any:
 def _connect(url: str) -> Any:
     address = sa.make_url(url)
     _, given = address.get_dialect()().create_connect_args(address)
-    options = f"{libpq.options(_OPTIONS)} {given.get('options', '')}".strip()  # of two settings of one parameter the last one counts
+    options = (
+        f"{libpq.options(_OPTIONS)} {given.get('options', '')}".strip()
+    )  # of two settings of one parameter the last one counts
     arguments = _SETTINGS | dict(given) | {"options": options, "client_encoding": "UTF8"}
     deadline, pause = time.monotonic() + FULL_S, _FIRST_S
     while True:
