@@ -92,6 +92,7 @@ _RULES = {
             ON (n.study_id, n.stage) = (p.study_id, p.stage)
         WHERE (abs(p.spent_s - n.spent_s) <= 1e-6 * greatest(1, p.spent_s)) IS NOT TRUE
     """,
+    # What came before the history was kept is one row, with a negative id.
     "a run goes a legal path": """
         SELECT s.name, h.run_id, format('%s, token %s, attempts %s -> %s, token %s, attempts %s',
             h.was, h.token_before, h.attempts_before, h.state, h.token, h.attempts)
@@ -100,7 +101,7 @@ _RULES = {
                 lag(attempts, 1, 0) OVER w AS attempts_before, lag(worker_id) OVER w AS holder
             FROM fleet.run_history WINDOW w AS (PARTITION BY run_id ORDER BY id)) h
         JOIN fleet.runs r ON r.id = h.run_id JOIN fleet.studies s ON s.id = r.study_id
-        WHERE CASE h.state
+        WHERE h.id > 0 AND CASE h.state
             WHEN 'running' THEN h.was IN ('waiting', 'running') AND h.token = h.token_before + 1
                 AND h.attempts = h.attempts_before
                     + CASE WHEN h.was = 'running' AND h.worker_id = h.holder THEN 0 ELSE 1 END

@@ -184,7 +184,8 @@ def test_an_unfinished_first_start_is_done_again(used: Path, owner: Owner) -> No
 
 
 def test_data_of_a_version_that_is_not_carried_is_refused(used: Path, owner: Owner) -> None:
-    (used / "postgres/data/PG_VERSION").write_text("9\n")
+    for file in (used / "postgres/data").rglob("PG_VERSION"):
+        file.write_text("9\n")
     with pytest.raises(EmbeddedPostgresError, match=r"written by Postgres 9, .* dump and restore"):
         owner().start()
 

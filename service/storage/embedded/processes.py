@@ -1,10 +1,19 @@
-"""Finds the processes of a server: their command line or title has its cluster name."""
+"""Finds the processes of a server, and ends those that nobody else can end.
 
+Their command line or title has its cluster name, and they work in its folder or in its data: the name alone could be
+that of a server in a container, whose folder has the same path.
+"""
+
+import contextlib
 import os
+import signal
 import time
+from collections.abc import Set
 from pathlib import Path
 
 PROCESSES = Path("/proc")
+Place = tuple[int, int]  # a folder's device and number: it stays the same folder when it is moved or removed
+_WAYS = ((0, 2.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0))  # a signal, 0 for none, and s to end after it
 
 
 def belongs(pid: int, cluster_name: str) -> bool:
@@ -20,20 +29,45 @@ def belongs(pid: int, cluster_name: str) -> bool:
         return False
 
 
-def wait_until_gone(cluster_name: str, seconds: float) -> bool:
-    """Wait for the last processes of a server whose postmaster died; returns False if some outlive `seconds`."""
-    end = time.monotonic() + seconds
-    while any(belongs(pid, cluster_name) for pid in _all_pids()):
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
+def place(folder: Path) -> Place:
+    """What stays the same of a folder that is moved or removed."""
+    status = folder.stat()
+    return status.st_dev, status.st_ino
 
 
-def _all_pids() -> list[int]:
+def end(cluster_name: str, places: Set[Place]) -> bool:
+    """End the processes of a server without a postmaster that answers; returns False if some outlive everything.
+
+    They may end by themselves at first, then they are told to leave all work to the recovery of the next start.
+    """
+    for number, seconds in _WAYS:
+        left = _of(cluster_name, places)
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        until = time.monotonic() + seconds
+        while left and time.monotonic() < until:
+            time.sleep(0.05)
+            left = [pid for pid in left if _is_of(pid, cluster_name, places)] or _of(cluster_name, places)
+        if not left:
+            return True
+    return False
+
+
+def _of(cluster_name: str, places: Set[Place]) -> list[int]:
     if not PROCESSES.is_dir():
         return []
-    return [int(entry.name) for entry in PROCESSES.iterdir() if entry.name.isdigit()]
+    pids = [int(entry.name) for entry in PROCESSES.iterdir() if entry.name.isdigit()]
+    return [pid for pid in pids if _is_of(pid, cluster_name, places)]
+
+
+def _is_of(pid: int, cluster_name: str, places: Set[Place]) -> bool:
+    if not belongs(pid, cluster_name):
+        return False
+    try:
+        return place(PROCESSES / str(pid) / "cwd") in places
+    except OSError:
+        return False
 
 
 def _lives(pid: int) -> bool:

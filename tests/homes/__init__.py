@@ -1,0 +1,1 @@
+"""Databases as earlier releases left them, killed in the middle of their work."""
