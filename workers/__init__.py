@@ -2,4 +2,4 @@
 
 from pernodedrop.installation import need
 
-need("workers", "worker", "optuna", "sqlalchemy", "alembic", "psycopg2", "pydantic", "fsspec", "httpx", "rich")
+need("workers", "worker", "optuna", "sqlalchemy", "alembic", "psycopg2", "pydantic", "fsspec", "safetensors", "httpx", "rich")

@@ -18,7 +18,7 @@ from tests.workers.test_checkpoints import HERE, figures, order, reports, store,
 from workers.trial.checkpoints import CheckpointRoot, CheckpointStore, Fingerprint, unsealed
 from workers.trial.collection import collect, discard
 from workers.trial.messages import Started
-from workers.trial.places import MOST_BYTES
+from service.storage.places import MOST_BYTES
 
 NAME = f"00000001-{HERE}.pt"
 STATE = {"epoch": 3, "weights": torch.arange(50.0)}

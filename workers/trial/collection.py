@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from service.storage.states import storable
 from workers.trial.checkpoints import CheckpointRoot
-from workers.trial.places import Place
+from service.storage.places import Place
 
 log = logging.getLogger(__name__)
 
