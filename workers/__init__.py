@@ -2,4 +2,5 @@
 
 from pernodedrop.installation import need
 
-need("workers", "worker", "optuna", "sqlalchemy", "alembic", "psycopg2", "pydantic", "fsspec", "safetensors", "httpx", "rich")
+need("workers", "worker", "optuna", "sqlalchemy", "alembic", "psycopg2", "pydantic", "fsspec", "httpx", "rich")
+need("workers", "worker", "safetensors")

@@ -22,9 +22,9 @@ from service.settings import API_KEY, Settings, artifacts_at
 from service.storage.database.database import Database
 from service.storage.database.sqlstates import DATABASE_ERRORS, told
 from service.storage.errors import StorageError
+from service.storage.places import unusable
 from workers.runs.agent import Options
 from workers.slots import Slots
-from service.storage.places import unusable
 from workers.trial.machine import cores
 from workers.trial.process import TrialProcessDied, accuse
 

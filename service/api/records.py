@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from search_spaces import StudyShape
+from search_spaces.keep import keeps_confirmation
 from service.api.models import (
     AttemptOut,
     BudgetOut,
@@ -119,7 +120,12 @@ def _study_fields(study: StudyRecord, dashboard_url: str) -> dict[str, Any]:
             patience=definition.budget.patience,
         ),
         "best": None if study.best is None else trial_out(study.best, definition),
-        "links": LinksOut(self=path, report=f"{path}/report", dashboard=f"{dashboard_url}/studies/{study.name}"),
+        "links": LinksOut(
+            self=path,
+            report=f"{path}/report",
+            dashboard=f"{dashboard_url}/studies/{study.name}",
+            weights=f"{path}/winner/weights" if keeps_confirmation(definition.keep) else None,
+        ),
     }
 
 

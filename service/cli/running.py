@@ -160,7 +160,7 @@ def _study(client: Client, definition: dict[str, Any], *, names_search: bool) ->
     if left.definition["search"] != definition["search"]:
         say(f"its search is {left.definition['search']}, as it began; a new study would have a {definition['search']}")
     if left.definition["keep"] != definition["keep"]:
-        say(f"it keeps {left.definition['keep']} of its weights, as it began; a new study would keep {definition['keep']}")
+        say(f"its keep is {left.definition['keep']}, as it began; a new study would have {definition['keep']}")
     return left.name
 
 

@@ -92,9 +92,7 @@ def discard(root: ArtifactRoot, run_id: int, named: Collection[str]) -> None:
         log.warning("the weights of run %d could not be removed: %s", run_id, storable(str(error)))
 
 
-def collect(
-    root: ArtifactRoot, named_among: Callable[[Collection[int]], Mapping[int, Collection[str] | None]]
-) -> None:
+def collect(root: ArtifactRoot, named_among: Callable[[Collection[int]], Mapping[int, Collection[str] | None]]) -> None:
     """Remove this database's files that no run names: of runs that ended without their holder, or were deleted.
 
     `named_among` returns, for the runs that are there, the digests that each names; None for a run that has not ended,
@@ -123,7 +121,7 @@ def collect(
 
 
 def _unnamed(root: ArtifactRoot, names: Iterable[str], named: Collection[str]) -> list[str]:
-    """This database's files among `names` with another digest, with the drafts of holders that died while they wrote."""
+    """This database's files among `names` with another digest, and the drafts of holders that died as they wrote."""
     ours = re.compile(rf"\d+-{re.escape(root.database)}-([0-9a-f]{{64}}){re.escape(SUFFIX)}(\.[0-9a-f]+\.draft)?")
     matches = (ours.fullmatch(name) for name in names)
     return [match[0] for match in matches if match and (match[2] or match[1] not in named)]

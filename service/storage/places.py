@@ -1,4 +1,4 @@
-"""Where checkpoints and weights lie: a folder of this machine or any fsspec URL. Both keep files in folders below a root.
+"""Where checkpoints and weights lie: a folder of this machine or any fsspec URL. Both keep files in folders.
 
 In a folder nothing is followed or waited for that is no plain file: a link, a pipe or a device that somebody planted.
 """

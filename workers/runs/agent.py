@@ -205,7 +205,7 @@ class Agent:
         finally:
             self._seat.end_of_run()
 
-    def _settle(self, write: Callable[[], None]) -> None:
+    def _settle(self, write: Callable[[], object]) -> None:
         """Record the outcome of a run that is not trained to its end here; other workers do so if it is lost."""
         with contextlib.suppress(LeaseLost, *DATABASE_ERRORS):
             self._patiently(write)

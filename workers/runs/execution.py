@@ -175,19 +175,9 @@ class Execution:
                 case EpochDone() as epoch:
                     if early := self._take_in(epoch):
                         return self._leave(process, early)
-                case Examining(repeat, inputs):
-                    name, repeats = self._lease.definition.name, len(self._assignment.seeds)
-                    place = (name, self._lease.ordinal, inputs, repeat + 1, repeats)
-                    log.info("%s run %d: examining %s, repeat %d of %d", *place)
-                case Examined(examination):
-                    if flaw := expected.refusal(examination, self._assignment.progress):
+                case Examining() | Examined() | Kept() as finding:
+                    if flaw := self._take_in_finding(finding, expected):
                         return self._leave(process, Ended(RunState.FAILED, flaw))
-                    self._while_wanted(partial(holding.record_examination, self._db, self._lease, examination))
-                case Kept(weights):
-                    if flaw := self._kept.refusal(weights, self._assignment.progress):
-                        return self._leave(process, Ended(RunState.FAILED, flaw))
-                    if weights.reason is not None:
-                        log.warning("run %d, repeat %d: %s", self._lease.run_id, weights.repeat + 1, weights.reason)
                 case Finished():
                     flaw = self._assignment.progress.flaw or expected.flaw or self._kept.flaw
                     return Ended(RunState.COMPLETE if flaw is None else RunState.FAILED, flaw)
@@ -239,6 +229,24 @@ class Execution:
         if report is None:
             return None
         return Ended(RunState.PRUNED) if self._while_wanted(lambda: self._assignment.is_hopeless(report)) else None
+
+    def _take_in_finding(self, found: Examining | Examined | Kept, expected: Expected) -> str | None:
+        """Record what a trial says of a repeat's best model; return why it does not belong to the run, if so."""
+        match found:
+            case Examining(repeat, inputs):
+                name, repeats = self._lease.definition.name, len(self._assignment.seeds)
+                place = (name, self._lease.ordinal, inputs, repeat + 1, repeats)
+                log.info("%s run %d: examining %s, repeat %d of %d", *place)
+            case Examined(examination):
+                if flaw := expected.refusal(examination, self._assignment.progress):
+                    return flaw
+                self._while_wanted(partial(holding.record_examination, self._db, self._lease, examination))
+            case Kept(weights):
+                if flaw := self._kept.refusal(weights, self._assignment.progress):
+                    return flaw
+                if weights.reason is not None:
+                    log.warning("run %d, repeat %d: %s", self._lease.run_id, weights.repeat + 1, weights.reason)
+        return None
 
     def _total(self, done: EpochDone) -> int:
         return done.repeat * self._lease.definition.task.epochs + done.epoch

@@ -34,17 +34,15 @@ class Exported:
     snapshots: tuple[State, ...] = ()
 
 
-def exported(
-    task: Task, config: TrialConfig, states: Sequence[State], drop_rate: float | None
-) -> Exported:
+def exported(task: Task, config: TrialConfig, states: Sequence[State], drop_rate: float | None) -> Exported:
     """The states of a trial's model, the kept one first, then its snapshots, in the plainest form; on the CPU."""
-    plain = [_as_plain(task, config, state) for state in states]
+    plain: list[State | str] = [_as_plain(task, config, state) for state in states]
     refusal = next((one for one in plain if isinstance(one, str)), None)
     if refusal is None:
         first, *others = [one for one in plain if not isinstance(one, str)]
         return Exported("plain", None, None, first, tuple(others))
-    first, *others = [{name: tensor.detach().cpu() for name, tensor in state.items()} for state in states]
-    return Exported("regularized", refusal, drop_rate, first, tuple(others))
+    kept: list[State] = [{name: tensor.detach().cpu() for name, tensor in state.items()} for state in states]
+    return Exported("regularized", refusal, drop_rate, kept[0], tuple(kept[1:]))
 
 
 def rebuilt(task: Task, config: TrialConfig, form: Form, drop_rate: float | None) -> tuple[nn.Module, Passes | None]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from service.storage.states import storable
 from service.storage.places import Place, place_of
+from service.storage.states import storable
 
 log = logging.getLogger(__name__)
 

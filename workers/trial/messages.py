@@ -19,6 +19,7 @@ from workers.trial.checkpoints import CheckpointRoot
 from workers.trial.devices import OpenDevice, Reading
 from workers.trial.examined import INPUTS, heard, told
 
+
 @dataclass(frozen=True, kw_only=True)
 class Order:
     """Train this: the only message that starts a trial."""

@@ -1,7 +1,6 @@
 """Writes the model of a folder of weights as .pt2 or ONNX: `pernodedrop weights --format` calls it."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -23,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
             draft = path.with_name(f".{path.stem}.draft.{options.format}")
             try:
                 FORMATS[options.format](winner, draft)
-                os.replace(draft, path)
+                draft.replace(path)
             finally:
                 draft.unlink(missing_ok=True)
             sys.stdout.write(visible_lines(f"{path.absolute()}\n"))

@@ -39,7 +39,7 @@ def write_onnx(winner: Winner, path: Path) -> None:
     """Write the model as ONNX, whose batch may have any size."""
     missing = [name for name in ("onnx", "onnxscript") if find_spec(name) is None]
     if missing:
-        raise BadWinner(f"ONNX needs {' and '.join(missing)}, not installed here: pip install onnx onnxscript, or use pt2")
+        raise BadWinner(f"ONNX needs {' and '.join(missing)}, not installed here: pip install onnx onnxscript")
     try:
         shapes = ({0: torch.export.Dim.DYNAMIC},)
         torch.onnx.export(winner.model, (example(winner),), path, dynamo=True, dynamic_shapes=shapes, verbose=False)

@@ -17,12 +17,12 @@ from search_spaces.objective import SNAPSHOTS
 from workers.tasks import Inputs, Task, load_task
 from workers.tasks.code import code_of
 from workers.tasks.errors import UnknownTask
-from workers.trial.dividing import divided
 from workers.training.evaluation import evaluate, prediction
 from workers.training.exporting import rebuilt
 from workers.training.figures import figures_of
 from workers.training.randomness import Randomness
 from workers.training.seeds import repeat_seed, streams
+from workers.trial.dividing import divided
 from workers.winner.models import Averaged, SeveralPasses
 from workers.winner.reading import BadWinner, File, Head, read_folder
 
@@ -204,7 +204,7 @@ def _built(file: File, data_folder: Path, device: torch.device) -> _Seed:
     try:
         task = load_task(head.task, data_folder, divided(head.study_seed, head.seed, head.splits_anew, head.folds))
     except UnknownTask as error:
-        raise BadWinner(f"{error}, and here" if head.task.is_built_in else _not_here(head.task.name, error)) from error
+        raise BadWinner(str(error) if head.task.is_built_in else _not_here(head.task.name, error)) from error
     if head.code and code_of(type(task)) != head.code:
         warnings.warn(f"the source of task {head.task.name} is another one than that which trained", stacklevel=3)
     states = (file.model, *file.snapshots)
@@ -215,11 +215,12 @@ def _built(file: File, data_folder: Path, device: torch.device) -> _Seed:
             model.load_state_dict(dict(state))
         except RuntimeError as error:
             what = str(error).partition("\n")[2].strip().partition("\n")[0]
-            raise BadWinner(f"task {head.task.name} builds another model here than the one that was kept: {what}") from None
+            raise BadWinner(f"task {head.task.name} builds another model here than it did: {what}") from None
         made.append(_Judged(model.to(device).eval().requires_grad_(requires_grad=False), passes))
     return _Seed(head, task, made[0], tuple(made[1:]))
 
 
 def _not_here(name: str, error: UnknownTask) -> str:
     module = name.partition(":")[0]
-    return f"the model is of the own task {name}, and its module must be importable: add the folder of {module} to PYTHONPATH ({error})"
+    fix = f"add the folder of {module} to PYTHONPATH"
+    return f"the model is of the own task {name}, whose module must be importable: {fix} ({error})"

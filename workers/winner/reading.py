@@ -11,6 +11,7 @@ from torch import Tensor
 
 from search_spaces import Objective, TaskSpec, TrialConfig
 from search_spaces.objective import SNAPSHOTS
+from workers.training.exporting import Form
 from workers.trial.weights import FORMAT, HEAD, SNAPSHOT, VERSION
 
 MANIFEST, FOLDER_FORMAT, FOLDER_VERSION = "winner.json", "pernodedrop winner", 1
@@ -35,7 +36,7 @@ class Head:
     objective: Objective
     judged_by: str  # model, snapshots
     figures: Mapping[str, float]  # at the epoch, by "<split>_<metric>"
-    form: str  # plain, regularized
+    form: Form
     why: str | None  # it is regularized
     drop_rate: float | None
     input: Mapping[str, Any] | None  # shape and dtype of one input

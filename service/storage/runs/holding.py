@@ -193,8 +193,8 @@ def finish(
 ) -> set[int]:
     """End the run. `tell` ends its Optuna trial through `db.optuna`, in the same transaction.
 
-    `values`, one per objective, are needed where there is no such trial. `kept` are the weights of each repeat. Returned
-    are the runs of the study's search whose weights are no longer kept, since this one is better.
+    `values`, one per objective, are needed where there is no such trial. `kept` are the weights of each repeat.
+    Returned are the runs of the study's search whose weights are no longer kept, since this one is better.
 
     The run cannot be taken over between the check of the token and Optuna's record, and if this process dies before
     the commit, neither the trial nor the run has ended. Called again after a commit whose answer was lost, it finds
