@@ -7,6 +7,7 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
+from pernodedrop.installation import MissingPackage
 from search_spaces.keep import keeps_confirmation, keeps_search
 from service.reports import Results
 from service.reports.found.configurations import configurations
@@ -163,6 +164,8 @@ def _begun(root: ArtifactRoot, one: Weights) -> partial[Iterator[bytes]]:
     assert one.digest is not None
     try:
         next(iter(root.pieces(one.run_id, one.digest)), b"")
+    except MissingPackage:
+        raise
     except NoSuchFile as error:
         raise NoWeights(f"{error}: PERNODEDROP_ARTIFACTS of controller and workers must be one place") from error
     except Exception as error:  # a store raises any error
