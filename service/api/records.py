@@ -21,13 +21,14 @@ from service.api.models import (
     Submitted,
     TrialDetail,
     TrialOut,
+    WeightsOut,
     WinnerOut,
     WorkerOut,
 )
 from service.reports.found.confirmed import Confirmation
 from service.statistics import Outcome
 from service.storage.provenance import Provenance
-from service.storage.records import CurvePoint, StudyRecord, TrialRecord, WorkerRecord
+from service.storage.records import CurvePoint, StudyRecord, TrialRecord, Weights, WorkerRecord, seeds_of
 from service.storage.runs.history import Attempt
 from service.storage.states import FINISHED_STATES
 from service.web.elapsed import elapsed_s
@@ -86,10 +87,17 @@ def trial_detail(
     history: Iterable[Attempt],
     curves: Iterable[CurvePoint],
     provenance: Provenance | None,
+    *,
+    kept: Iterable[Weights] = (),
 ) -> TrialDetail:
     attempts = [AttemptOut.model_validate(attempt, from_attributes=True) for attempt in history]
     points = [CurvePointOut.model_validate(point, from_attributes=True) for point in curves]
-    more = {"history": attempts, "curves": points, "provenance": provenance}
+    seeds = seeds_of(definition, trial)
+    weights = [
+        WeightsOut(seed=seeds[one.repeat], epoch=one.epoch, digest=one.digest, bytes=one.size, reason=one.reason)
+        for one in kept
+    ]
+    more = {"history": attempts, "curves": points, "provenance": provenance, "weights": weights}
     return TrialDetail.model_validate({**_trial_fields(trial, definition), **more})
 
 

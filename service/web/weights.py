@@ -13,7 +13,7 @@ from service.reports import Results
 from service.reports.found.configurations import configurations
 from service.reports.found.confirmed import confirmation_of
 from service.reports.found.recommended import recommended_of
-from service.reports.found.weights import KeptWeights, kept_by
+from service.reports.found.weights import KeptWeights, kept_by, kept_of
 from service.reports.words.recommended import recommendation
 from service.storage.artifacts import ArtifactRoot, NoSuchFile
 from service.storage.database.database import Database
@@ -43,6 +43,16 @@ class Chosen:
 def has_winners_weights(study: StudyRecord) -> bool:
     """Whether the study may hand out the weights of what it recommends."""
     return study.winner is not None and keeps_confirmation(study.definition.keep)
+
+
+def weights_digests(database: Database, study: StudyRecord) -> Mapping[int, str]:
+    """The digest of each confirmed configuration's weights, by the configuration's first run; of whole ones only."""
+    if not keeps_confirmation(study.definition.keep):
+        return {}
+    runs = trials.confirming(database, study)
+    kept = keeping.of_runs(database, [run.run_id for run in runs])
+    found = kept_of(Results(study, [], {}, runs, weights=kept))
+    return {one.trial.run_id: one.digest for one in found if one.digest is not None}
 
 
 def chosen_weights(

@@ -12,12 +12,9 @@ from service.cli import main
 from service.settings import Settings
 from service.storage.audit import audit
 from service.storage.database.database import Database
-from service.storage.fleet.ownership import database_id
 from service.storage.records import seeds_of
 from service.storage.runs import keeping
-from service.storage.states import Stage
 from service.storage.studies import curves, studies, trials
-from service.storage import artifacts
 from tests.api.serving import served
 from tests.weights.conftest import ROOT, Train, digits_study
 
