@@ -11,6 +11,7 @@ from search_spaces.confirmation import Confirmation
 from search_spaces.dimensions import MOST_DIMENSIONS, Dimension
 from search_spaces.evaluation import Evaluation
 from search_spaces.grids import Grid, boxes
+from search_spaces.keep import KEPT_BEFORE, Keep, kept_as
 from search_spaces.known import MOST_KNOWN, KnownOrParams
 from search_spaces.objective import Objective
 from search_spaces.part import Part
@@ -97,6 +98,7 @@ class StudyShape(Part):
         default=None,
         description="The evaluation examines the models of the confirmation: their uncertainty, and strange inputs.",
     )
+    keep: Keep = kept_as(KEPT_BEFORE)
     retries: int = Field(
         default=2,
         ge=0,

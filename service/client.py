@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, BinaryIO, Literal, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -155,6 +155,22 @@ class Client:
         """The study as a capsule, a zip."""
         return self._send("GET", _path(name, "capsule"), timeout=PATIENT).content
 
+    def weights(self, name: str, into: BinaryIO, **which: int | bool | None) -> None:
+        """Write the zip of a configuration's weights into a file, a piece at a time; status 404 says why there is none.
+
+        `which` are trial, confirmation, seed and ensemble; None leaves one out.
+        """
+        params = {field: value for field, value in which.items() if value is not None}
+        try:
+            with self._http.stream("GET", _path(name, "winner", "weights"), params=params, timeout=PATIENT) as response:
+                if not response.is_success:
+                    response.read()
+                    raise self._refusal(response)
+                for piece in response.iter_bytes():
+                    into.write(piece)
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+
     def prioritize(self, name: str, priority: int) -> StudyOut:
         return self._read(StudyOut, "PATCH", _path(name), json={"priority": priority})
 
@@ -214,17 +230,20 @@ class Client:
         try:
             response = self._http.request(method, path, **request)
         except httpx.TransportError as error:
-            reason = str(error) or type(error).__name__
-            taken = [name for name in variables(self.url) if "SSL" in reason or "SSL" not in name]
-            if taken:
-                reason += f"; the environment sets {', '.join(taken)}"
-            raise Unreachable(
-                f"no controller answers at {self.url} ({reason}): start one with `pernodedrop serve`, "
-                "or set PERNODEDROP_URL to its address"
-            ) from error
+            raise self._unreachable(error) from error
         if response.is_success:
             return response
         raise self._refusal(response)
+
+    def _unreachable(self, error: httpx.TransportError) -> Unreachable:
+        reason = str(error) or type(error).__name__
+        taken = [name for name in variables(self.url) if "SSL" in reason or "SSL" not in name]
+        if taken:
+            reason += f"; the environment sets {', '.join(taken)}"
+        return Unreachable(
+            f"no controller answers at {self.url} ({reason}): start one with `pernodedrop serve`, "
+            "or set PERNODEDROP_URL to its address"
+        )
 
     def _refusal(self, response: httpx.Response) -> Unreachable | Refused:
         try:

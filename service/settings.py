@@ -22,6 +22,7 @@ class Settings:
 
     home: Path  # PERNODEDROP_HOME: the embedded Postgres, logs, reports
     data_folder: Path  # PERNODEDROP_DATA: data sets
+    artifacts: str | None = None  # PERNODEDROP_ARTIFACTS: the weights that studies keep, a folder or URL; None: nowhere
     database_url: str | None = field(default=None, repr=False)  # DATABASE_URL; None where it is not set
     api_key: str | None = field(default=None, repr=False)  # PERNODEDROP_API_KEY; None where it is not set
     url: str = f"http://{LOOPBACK}:{CONTROLLER_PORT}"  # PERNODEDROP_URL: the controller, for its clients
@@ -46,6 +47,7 @@ class Settings:
         return cls(
             home=home,
             data_folder=folder_of("PERNODEDROP_DATA", data) if data else home / "data",
+            artifacts=artifacts_at(value("PERNODEDROP_ARTIFACTS"), home),
             database_url=value("DATABASE_URL"),
             api_key=_key(value(API_KEY)),
             url=_address("PERNODEDROP_URL", value("PERNODEDROP_URL") or cls.url),
@@ -66,6 +68,15 @@ class Settings:
         if self.database_url is None:
             raise ValueError("DATABASE_URL is not set: write postgresql://user:password@host:5432/name")
         return self.database_url
+
+
+def artifacts_at(chosen: str | None, home: Path) -> str | None:
+    """The place of weights that was chosen, by default a folder of the home; None where it is `none`."""
+    if chosen == "none":
+        return None
+    if chosen is None:
+        return str(home / "artifacts")
+    return chosen if "://" in chosen else str(Path(chosen).expanduser().absolute())
 
 
 def without_key(environment: Mapping[str, str]) -> dict[str, str]:

@@ -11,3 +11,4 @@ hold_signals_of("workers", "workers.reproduction")  # until they heed them
 from pernodedrop.installation import need
 
 need("workers", "worker", "optuna", "sqlalchemy", "alembic", "psycopg2", "pydantic", "fsspec", "httpx", "rich")
+need("workers", "worker", "safetensors")

@@ -22,15 +22,15 @@ from contextlib import suppress
 
 from pernodedrop.begin import hidden
 from pernodedrop.visible import escape_the_rest, log_to_stderr, visible_lines
-from service.settings import API_KEY, Settings
+from service.settings import API_KEY, Settings, artifacts_at
 from service.storage.database.address import normalise_url
 from service.storage.database.database import Database
 from service.storage.database.patience import until_usable
 from service.storage.database.sqlstates import DATABASE_ERRORS, told
 from service.storage.errors import StorageError
+from service.storage.places import unusable
 from workers.runs.agent import Options
 from workers.slots import Slots
-from workers.trial.checkpoints import unusable
 from workers.trial.machine import cores
 from workers.trial.process import TrialProcessDied, accuse
 
@@ -118,10 +118,12 @@ def main(arguments: list[str] | None = None, make_slots: Callable[..., Slots] = 
     except ValueError as error:
         _complain(error)
         return 2
-    checkpoints = _checkpoints(options.checkpoints, settings)
-    if refusal := unusable(checkpoints):
-        _complain(f"--checkpoints {checkpoints}: {refusal}")
-        return 2
+    checkpoints = None if options.checkpoints == "none" else options.checkpoints or str(settings.home / "checkpoints")
+    artifacts = settings.artifacts if options.artifacts is None else artifacts_at(options.artifacts, settings.home)
+    for option, place in (("--checkpoints", checkpoints), ("--artifacts", artifacts)):
+        if refusal := unusable(place):
+            _complain(f"{option} {place}: {refusal}")
+            return 2
     try:
         with Database.open(url, pool_size=(options.slots or cores()) + 1) as db:
             until_usable(db.check_ready, log.warning)
@@ -138,6 +140,7 @@ def main(arguments: list[str] | None = None, make_slots: Callable[..., Slots] = 
                     checkpoints=checkpoints,
                     adopts=tuple(options.adopt_checkpoints),
                     checkpoint_every=options.checkpoint_every,
+                    artifacts=artifacts,
                 ),
                 options.slots,
             )
@@ -196,6 +199,12 @@ def _parser() -> argparse.ArgumentParser:
         "each other's runs; 'none' for none (default: PERNODEDROP_CHECKPOINTS, else PERNODEDROP_HOME/checkpoints)",
     )
     parser.add_argument(
+        "--artifacts",
+        metavar="URL",
+        help="folder or fsspec URL for the weights that studies keep, shared with the controller, which hands them "
+        "out; 'none' for none (default: PERNODEDROP_ARTIFACTS, else PERNODEDROP_HOME/artifacts)",
+    )
+    parser.add_argument(
         "--adopt-checkpoints",
         metavar="DATABASE",
         nargs="+",
@@ -211,10 +220,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--exit-when-idle", action="store_true", help="exit when no run waits")
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
     return parser
-
-
-def _checkpoints(chosen: str | None, settings: Settings) -> str | None:
-    return None if chosen == "none" else chosen or str(settings.home / "checkpoints")
 
 
 def _slots(text: str) -> int | None:

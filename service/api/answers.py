@@ -1,5 +1,7 @@
 """What a study answers, in the API's models: the confirmed configurations, the recommended one, or what to do next."""
 
+from collections.abc import Mapping
+
 from service.api.models import BestOut, ConfirmedOut, RecommendedOut, StudyDetail
 from service.api.records import trial_out
 from service.reports.found.confirmed import Confirmation
@@ -9,11 +11,13 @@ from service.reports.words.recommended import fixed_block, recommendation
 from service.storage.records import StudyRecord, TrialRecord
 
 
-def with_answer(detail: StudyDetail, study: StudyRecord, confirmed: Confirmation | None) -> StudyDetail:
-    """The study with what its ended confirmation found; None is a study without one."""
+def with_answer(
+    detail: StudyDetail, study: StudyRecord, confirmed: Confirmation | None, weights: Mapping[int, str] | None = None
+) -> StudyDetail:
+    """The study with what its ended confirmation found; None is a study without one. `weights` are digests by run."""
     if confirmed is None:
         return detail.model_copy(update={"advice": to_decide(study)})
-    answer = {"recommended": recommended_out(study, confirmed), "confirmed": confirmed_out(confirmed)}
+    answer = {"recommended": recommended_out(study, confirmed), "confirmed": confirmed_out(confirmed, weights or {})}
     return detail.model_copy(update=answer)
 
 
@@ -36,7 +40,7 @@ def recommended_out(study: StudyRecord, confirmed: Confirmation) -> RecommendedO
     )
 
 
-def confirmed_out(confirmed: Confirmation) -> list[ConfirmedOut]:
+def confirmed_out(confirmed: Confirmation, weights: Mapping[int, str]) -> list[ConfirmedOut]:
     """The rows of the confirmation's table, the best mean first."""
     rows = []
     for one, against in zip(confirmed.found, (None, *confirmed.to_winner), strict=True):
@@ -56,6 +60,7 @@ def confirmed_out(confirmed: Confirmation) -> list[ConfirmedOut]:
                 difference_low=None if against is None else against.low,
                 difference_high=None if against is None else against.high,
                 seeds_won=won,
+                weights=weights.get(one.trial.run_id),
             )
         )
     return rows

@@ -19,6 +19,7 @@ from service.api import (
     results,
     studies,
     trials,
+    weights,
     workers,
 )
 from service.api.dependencies import Creations
@@ -97,6 +98,6 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _guarded_routes(api_key: str | None) -> APIRouter:
     guarded = APIRouter(dependencies=[Depends(key_required(api_key))], responses=documented(400, 401, 422, 429, 503))
-    for part in (studies, trials, results, examinations, exports, catalog, workers, capsules):
+    for part in (studies, trials, results, examinations, exports, catalog, workers, capsules, weights):
         guarded.include_router(part.router)
     return guarded

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from search_spaces import StudyShape
+from search_spaces.keep import keeps_confirmation
 from service.api.models import (
     AttemptOut,
     BudgetOut,
@@ -21,6 +22,7 @@ from service.api.models import (
     Submitted,
     TrialDetail,
     TrialOut,
+    WeightsOut,
     WinnerOut,
     WorkerOut,
 )
@@ -28,7 +30,7 @@ from service.reports.found.confirmed import Confirmation
 from service.settings import Settings
 from service.statistics import Outcome
 from service.storage.provenance import Provenance
-from service.storage.records import CurvePoint, StudyRecord, TrialRecord, WorkerRecord
+from service.storage.records import CurvePoint, StudyRecord, TrialRecord, Weights, WorkerRecord, seeds_of
 from service.storage.runs.history import Attempt
 from service.storage.states import FINISHED_STATES
 from service.web.elapsed import elapsed_s
@@ -87,10 +89,17 @@ def trial_detail(
     history: Iterable[Attempt],
     curves: Iterable[CurvePoint],
     provenance: Provenance | None,
+    *,
+    kept: Iterable[Weights] = (),
 ) -> TrialDetail:
     attempts = [AttemptOut.model_validate(attempt, from_attributes=True) for attempt in history]
     points = [CurvePointOut.model_validate(point, from_attributes=True) for point in curves]
-    more = {"history": attempts, "curves": points, "provenance": provenance}
+    seeds = seeds_of(definition, trial)
+    weights = [
+        WeightsOut(seed=seeds[one.repeat], epoch=one.epoch, digest=one.digest, bytes=one.size, reason=one.reason)
+        for one in kept
+    ]
+    more = {"history": attempts, "curves": points, "provenance": provenance, "weights": weights}
     return TrialDetail.model_validate({**_trial_fields(trial, definition), **more})
 
 
@@ -123,7 +132,10 @@ def _study_fields(study: StudyRecord, settings: Settings) -> dict[str, Any]:
         ),
         "best": None if study.best is None else trial_out(study.best, definition),
         "links": LinksOut(
-            self=path, report=f"{path}/report", dashboard=f"{settings.dashboard_url}/studies/{study.name}"
+            self=path,
+            report=f"{path}/report",
+            dashboard=f"{settings.dashboard_url}/studies/{study.name}",
+            weights=f"{path}/winner/weights" if keeps_confirmation(definition.keep) else None,
         ),
     }
 

@@ -23,6 +23,7 @@ from service.storage.records import StudyRecord
 from service.storage.studies import extension, studies
 from service.web.bodies import Body, BodyRoute, JsonBody
 from service.web.report import confirmation_so_far, winner_of
+from service.web.weights import weights_digests
 
 router = APIRouter(prefix="/studies", tags=["studies"], route_class=BodyRoute)
 
@@ -71,7 +72,8 @@ def show(name: StudyName, database: DatabaseOf, settings: SettingsOf) -> StudyDe
     named = winner_of(database, study)
     winner = None if named is None else winner_out(*named)
     detail = study_detail(study, settings, winner, confirmation_so_far(database, study))
-    return with_answer(detail, study, None if named is None else named[0])
+    digests = {} if named is None else weights_digests(database, study)
+    return with_answer(detail, study, None if named is None else named[0], digests)
 
 
 @router.patch("/{name}", responses=documented(404, 408, 413))

@@ -13,7 +13,7 @@ from service.api.models import BestOut, TrialDetail, TrialOut, TrialPage
 from service.api.records import trial_detail, trial_out
 from service.storage import records
 from service.storage.database.database import Database
-from service.storage.runs import history
+from service.storage.runs import history, keeping
 from service.storage.states import RunState, Stage
 from service.storage.studies import cancellation, curves, enqueueing, provenances, studies, trials
 from service.web.bodies import Body, BodyRoute
@@ -106,7 +106,8 @@ def _shown(database: Database, name: str, number: int, stage: Stage) -> TrialDet
     trial = trials.get(database, study, number, stage)
     attempts, points = history.of_run(database, trial.run_id), curves.of_run(database, trial.run_id)
     origin = provenances.of_run(database, study.definition, trial)
-    return trial_detail(trial, study.definition, attempts, points, origin)
+    kept = keeping.of_runs(database, [trial.run_id]).get(trial.run_id, ())
+    return trial_detail(trial, study.definition, attempts, points, origin, kept=kept)
 
 
 def _cancelled(database: Database, name: str, number: int, stage: Stage) -> TrialOut:

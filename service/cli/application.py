@@ -14,6 +14,7 @@ from service.cli import (
     studies,
     submitting,
     trials,
+    weights,
     workers,
 )
 
@@ -45,7 +46,8 @@ EPILOG = """
 
 DATABASE_URL: the Postgres that replaces the embedded one
 
-PERNODEDROP_HOME: the folder of the database, logs and reports; PERNODEDROP_DATA: the folder of data sets
+PERNODEDROP_HOME: the folder of the database, logs and reports; PERNODEDROP_DATA: the folder of data sets;
+PERNODEDROP_ARTIFACTS: the folder or URL of the weights that studies keep
 
 PERNODEDROP_URL: the controller that commands call, by default http://127.0.0.1:8000
 
@@ -80,6 +82,7 @@ PANELS = {
         examinations.commands,
         workers.commands,
         capsules.commands,
+        weights.commands,
     ),
     FLEET: (parts.commands,),
 }

@@ -1,9 +1,10 @@
 """Finds the study that a repeated `run` continues: an unfinished one of the same definition, or a new one."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from search_spaces import InvalidDefinition, parse_definition
+from search_spaces.keep import KEEP, KEPT_BEFORE
 from service.api.models import StudyDetail
 from service.client import Client, Refused
 
@@ -16,18 +17,29 @@ def unfinished(client: Client, definition: Mapping[str, Any], *, names_search: b
 
     `definition` is complete, as StudyDefinition serialises it. An earlier release left unsaid what a later one
     completes, and its studies are read as free searches. So where the user does not name the search, a study without
-    an equal is one that would be this definition if it were submitted today.
+    an equal is one that would be this definition if it were submitted today. Studies of earlier releases keep no
+    weights, and one that does not differ otherwise is continued so.
     """
     named = [
         client.study(study.name)
         for study in client.studies()
         if study.state in ("running", "paused") and _is_numbered(study.name, definition["name"])
     ]
-    equal = (each for each in named if {**each.definition, "name": definition["name"]} == dict(definition))
-    found = next(equal, None)
-    if found is None and not names_search:
-        found = next((each for each in named if _submitted_today(each.definition, definition)), None)
-    return found
+    for wanted in _as_begun(definition):
+        equal = (each for each in named if {**each.definition, "name": definition["name"]} == wanted)
+        found = next(equal, None)
+        if found is None and not names_search:
+            found = next((each for each in named if _submitted_today(each.definition, wanted)), None)
+        if found is not None:
+            return found
+    return None
+
+
+def _as_begun(definition: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The definition, then as an earlier release began it, which could not keep weights."""
+    yield dict(definition)
+    if definition["keep"] == KEEP:
+        yield {**definition, "keep": KEPT_BEFORE}
 
 
 def _submitted_today(stored: Mapping[str, Any], definition: Mapping[str, Any]) -> bool:

@@ -160,6 +160,8 @@ def _study(client: Client, definition: dict[str, Any], *, names_search: bool) ->
     say(f"continuing {left.name}: {left.budget.finished} of {left.budget.trials} runs were finished before")
     if left.definition["search"] != definition["search"]:
         say(f"its search is {left.definition['search']}, as it began; a new study would have a {definition['search']}")
+    if left.definition["keep"] != definition["keep"]:
+        say(f"its keep is {left.definition['keep']}, as it began; a new study would have {definition['keep']}")
     return left.name
 
 

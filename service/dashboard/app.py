@@ -57,6 +57,7 @@ def create_app(settings: Settings) -> Starlette:
     app.router.redirect_slashes = False  # a redirect would name whatever host the caller named
     app.state.database = database
     app.state.reports = Reports(database)
+    app.state.artifacts = settings.artifacts
     app.state.with_login = bool(settings.api_key)
     return app
 
@@ -68,6 +69,7 @@ def _our_routes(settings: Settings, sessions: Sessions) -> list[BaseRoute]:
         Route("/style.css", routes.style),
         Route("/studies", routes.study_list),
         Route("/studies/{name}", routes.study),
+        Route("/studies/{name}/weights", routes.weights),
     ]
     if settings.api_key:
         login = Login(settings.api_key, sessions, https=settings.dashboard_url.startswith("https:"))

@@ -3,7 +3,7 @@
 from importlib.resources import files
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 
 from service.dashboard import pages
 from service.reports.markup import element, stylesheet
@@ -13,6 +13,7 @@ from service.storage.records import StudyRecord
 from service.storage.studies import studies
 from service.web.relative import to_root
 from service.web.reports import Reports, page_of
+from service.web.weights import archive_of, chosen_weights, has_winners_weights
 
 PAGE = 50  # studies
 LAST_OFFSET = 2**31 - 1
@@ -58,12 +59,23 @@ def study(request: Request) -> Response:
     return HTMLResponse(page, headers={"Cache-Control": "no-store"})
 
 
+def weights(request: Request) -> Response:
+    """The weights of the recommended configuration as a zip."""
+    database: Database = request.app.state.database
+    record = studies.get(database, request.path_params["name"])
+    content = archive_of(database, request.app.state.artifacts, chosen_weights(database, record))
+    disposition = f'attachment; filename="{record.name}-weights.zip"'
+    headers = {"Content-Disposition": disposition, "Cache-Control": "no-store"}
+    return StreamingResponse(content, media_type="application/zip", headers=headers)
+
+
 def _with_links(report: str, record: StudyRecord) -> str:
     """The report with a line of links above it; its policy allows inline styles and no further script."""
     links = element(
         "nav",
         element("a", "All studies", href="../studies"),
         element("a", "Trials in Optuna", href=f"../dashboard/studies/{record.optuna_study_id}"),
+        element("a", "Weights", href=f"../studies/{record.name}/weights") if has_winners_weights(record) else None,
         class_="links",
     )
     return report.replace("<body>", f"<body>{stylesheet(LINKS_STYLE)}{links}", 1)

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from search_spaces import StudyShape
 from search_spaces.part import by_name
 from search_spaces.pruners import PRUNERS
-from service.storage import audited_starts
+from service.storage import audited_starts, audited_weights
 from service.storage.audited_confirmations import CONFIRMATIONS
 from service.storage.database.database import STRUCK_S, Database
 from service.storage.database.patience import patiently
@@ -234,7 +234,7 @@ def _audited(db: Database) -> list[Finding]:
 def findings(connection: sa.Connection) -> Iterator[Finding]:
     """Yield what `audit` returns, within the connection's transaction."""
     yield from _off_budget(connection)
-    for rule, statement in {**_RULES, **audited_starts.RULES}.items():
+    for rule, statement in {**_RULES, **audited_starts.RULES, **audited_weights.RULES}.items():
         for study, run, values in connection.execute(sa.text(statement)).fetchmany(MOST):
             yield Finding(study, run, rule, values)
 

@@ -117,6 +117,18 @@ class Examination:
     scores: Scores  # finite or nan; {} where they were not asked for
 
 
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The weights of a repeat's best epoch: the digest of their file, or in one line why there is none."""
+
+    run_id: int
+    repeat: int  # from 0
+    epoch: int  # the best epoch by validation
+    digest: str | None  # SHA-256 of the file, in hexadecimal digits
+    size: int = 0  # bytes
+    reason: str | None = None
+
+
 @dataclass(frozen=True)
 class WorkerRecord:
     """A worker that was seen lately."""

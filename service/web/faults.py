@@ -30,6 +30,7 @@ from service.web.bodies import BodyTooLarge, BodyTooSlow, NotJson
 from service.web.keys import TooManyWrongKeys, WrongKey
 from service.web.lanes import Busy
 from service.web.reports import ReportsBusy
+from service.web.weights import NoWeights
 
 
 class NoCompleteTrial(Exception):
@@ -81,6 +82,7 @@ _SPOKEN: Mapping[type[Exception], tuple[int, str, Mapping[str, str]]] = {
     NoCompleteTrial: (404, "no_complete_trial", {}),
     UnknownFigure: (404, "unknown_figure", {}),
     NotConfirmed: (404, "not_confirmed", {}),
+    NoWeights: (404, "no_weights", {}),
     StudyExists: (409, "study_exists", {}),
     IllegalTransition: (409, "illegal_transition", {}),
     NotExtendable: (409, "not_extendable", {}),

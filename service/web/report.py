@@ -6,6 +6,7 @@ from service.reports.found.decided import has_decision
 from service.reports.words.winner import so_far, verdict_of
 from service.storage.database.database import Database
 from service.storage.records import StudyRecord
+from service.storage.runs import keeping
 from service.storage.studies import columns, curves, examinations, provenances, trials
 from service.storage.studies.extent import Extent, extent_of
 
@@ -32,7 +33,8 @@ def results_of(database: Database, study: StudyRecord, *, whole: bool = False) -
     points = columns.of_study(database, study.id, every_curve, wanted)
     examined = examinations.of_study(database, study.id) if study.definition.evaluation else []
     origins = provenances.of_study(database, study.id)
-    return Results(study, begun, points, confirming, every_run, every_curve, examined, origins)
+    kept = keeping.of_runs(database, [run.run_id for run in confirming])
+    return Results(study, begun, points, confirming, every_run, every_curve, examined, origins, kept)
 
 
 def winner_of(database: Database, study: StudyRecord) -> tuple[Confirmation, list[str]] | None:

@@ -56,6 +56,7 @@ _KINDS: dict[str, dict[str, Any]] = {
         "fixed": {"drop_rate": 0.2, "units": 16},
         "sampler": {"name": "grid"},
         "confirmation": {"top": 1, "repeats": 2, "until": "decided", "most_repeats": MOST_SEEDS},
+        "keep": "best",
     },
     # Whatever befalls its workers, one that nothing disturbs finds the same.
     "ordered": {

@@ -23,6 +23,7 @@ def problems_of(outcome: Survival) -> list[str]:
         *([] if sum(failure.startswith("poison ") for failure in outcome.failures) == 1 else [f"no {POISON!r} failed"]),
         *map(str, outcome.findings),
         *outcome.unconfirmed,
+        *outcome.weights_wrong,
         *(f"{name} differs from an uninterrupted training" for name in outcome.different),
         *(f"{name} was not repeated to the last bit by an undisturbed worker" for name in outcome.unlike),
         *(f"not recovered: {injected.fault}" for injected, cost in outcome.costs if cost.recovered_s is None),
@@ -59,5 +60,7 @@ def report(outcome: Survival, again: str) -> str:
         "of these found something else": len(outcome.unlike),
         "findings of the audit": len(outcome.findings),
         "runs whose checkpoints were left behind": len(outcome.checkpoints_left),
+        "files of weights that the database names": outcome.weights,
+        "of these missing, or others that live on": len(outcome.weights_wrong),
     }
     return f"{table.markdown(table.HEADER, table.rows(outcome.costs))}\n{table.totals(figures)}"

@@ -28,6 +28,7 @@ from tests.chaos.injection import Injected, Injector, general, particular, treac
 from tests.chaos.observer import Cost, Observer
 from tests.chaos.proxy import Network
 from tests.chaos.schedule import LEASE_S, MISBEHAVIOUR, NETWORK, Fault, Kind
+from tests.chaos.weights import weights_of
 
 AHEAD = 3  # open runs for every worker
 SETTLE_S = 600.0  # for what is open at the end of the schedule
@@ -65,6 +66,8 @@ class Survival:
     broken: list[str]  # faults that could not be made
     surprises: list[str] = field(default_factory=list)
     checkpoints_left: list[str] = field(default_factory=list)
+    weights: int = 0  # files that the database names
+    weights_wrong: list[str] = field(default_factory=list)
 
 
 def survive(faults: list[Fault], seed: int, workers: int) -> Survival:
@@ -109,6 +112,7 @@ def survive(faults: list[Fault], seed: int, workers: int) -> Survival:
             counted, findings = _counted(db), audit(db)
             compared = _compared(db, folder)
             repeated, unlike = ordered.repeated(db, folder)
+            weights, weights_wrong = weights_of(db, folder / "artifacts")
             return Survival(
                 seconds=time.monotonic() - started,
                 studies=customer.submitted,
@@ -121,6 +125,8 @@ def survive(faults: list[Fault], seed: int, workers: int) -> Survival:
                 broken=injector.broken,
                 surprises=customer.surprises + extenders.surprises,
                 checkpoints_left=left,
+                weights=weights,
+                weights_wrong=weights_wrong,
                 repeated=repeated,
                 unlike=unlike,
                 **counted,

@@ -18,7 +18,7 @@ SHAPES: list[tuple[dict[Any, Any], str]] = [
         raw(**{"a\nb": 1}),
         '["a\\nb"] is no known field: known are schema_version, name, description, task, objectives, '
         "search_space, fixed, sampler, pruner, search, budget, priority, seed, repeats, repeats_vary, folds, "
-        "confirmation, evaluation, retries, start_with, start_from",
+        "confirmation, evaluation, keep, retries, start_with, start_from",
     ),
     (raw() | {3: 4}, "definition must have text for its keys, got 3"),
     (raw(schema_version=2), "schema_version must be 1, got 2"),
@@ -130,6 +130,8 @@ SHAPES: list[tuple[dict[Any, Any], str]] = [
     (raw(seed=2**32), "seed must be at most 4294967295, got 4294967296"),
     (raw(seed=True), "seed must be a whole number, got true"),
     (raw(repeats=101), "repeats must be at most 100, got 101"),
+    (raw(keep="all"), 'keep must be "none", "confirmed", "best" or "every", got "all"'),
+    (raw(keep=True), 'keep must be "none", "confirmed", "best" or "every", got true'),
     (raw(retries=-1), "retries must be at least 0, got -1"),
     (raw(confirmation={"until": "sure"}), 'confirmation.until must be "fixed" or "decided", got "sure"'),
     (

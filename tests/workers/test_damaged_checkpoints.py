@@ -14,11 +14,11 @@ import pytest
 import torch
 
 from search_spaces import TaskSpec, TrialConfig
+from service.storage.places import MOST_BYTES
 from tests.workers.test_checkpoints import HERE, figures, order, reports, store, store_of
 from workers.trial.checkpoints import CheckpointRoot, CheckpointStore, Fingerprint, unsealed
 from workers.trial.collection import collect, discard
 from workers.trial.messages import Started
-from workers.trial.places import MOST_BYTES
 
 NAME = f"00000001-{HERE}.pt"
 STATE = {"epoch": 3, "weights": torch.arange(50.0)}

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from service.storage.artifacts import ArtifactRoot
 from service.storage.database.database import Database
 from service.storage.database.patience import patiently
 from service.storage.database.sqlstates import DATABASE_ERRORS, told, trouble_of
@@ -49,6 +50,7 @@ class Options:
     checkpoints: str | None = None  # a folder or an fsspec URL that other workers see as well
     adopts: tuple[str, ...] = ()  # databases whose checkpoints of the same training are used as well
     checkpoint_every: float = 30.0
+    artifacts: str | None = None  # for weights: a folder or an fsspec URL that the controller sees as well
 
 
 class Agent:
@@ -98,7 +100,10 @@ class Agent:
         checkpoints = (
             None if url is None else CheckpointRoot(url, ownership.database_id(self._db), self._options.adopts)
         )
-        return Rounds(self._db, self._options.lease, self._seat.process.device, checkpoints, self._heed)
+        place = self._options.artifacts
+        artifacts = None if place is None else ArtifactRoot(place, ownership.database_id(self._db))
+        device = self._seat.process.device
+        return Rounds(self._db, self._options.lease, device, checkpoints, self._heed, weights=artifacts)
 
     def _serve(self, rounds: Rounds) -> None:
         while not (self.is_draining() or self._retires):
@@ -176,7 +181,7 @@ class Agent:
         try:
             with Renewal(self._db, rounds.worker_id, lease, self._options.lease, self._heed) as renewal:
                 if self._take_seat(lease.run_id, unless=renewal.is_over):
-                    self._execute(lease, renewal, rounds.checkpoints)
+                    self._execute(lease, renewal, rounds)
                 else:
                     self._settle(hand_back)
         except LeaseLost as lost:
@@ -207,7 +212,7 @@ class Agent:
         except DATABASE_ERRORS as error:
             log.warning("left without a word: %s", told(error))
 
-    def _settle(self, write: Callable[[], None]) -> None:
+    def _settle(self, write: Callable[[], object]) -> None:
         """Record the outcome of a run that is not trained to its end here; other workers do so if it is lost."""
         with contextlib.suppress(LeaseLost, *DATABASE_ERRORS):
             self._patiently(write)
@@ -219,7 +224,7 @@ class Agent:
     def _patiently(self, call: Callable[[], T]) -> T:
         return patiently(call, seconds=float("inf"), give_up=self.is_draining)
 
-    def _execute(self, lease: Lease, renewal: Renewal, checkpoints: CheckpointRoot | None) -> None:
+    def _execute(self, lease: Lease, renewal: Renewal, rounds: Rounds) -> None:
         execution = Execution(
             self._db,
             lease,
@@ -228,8 +233,9 @@ class Agent:
             leave_by=lambda: self._leave_by,
             wants_solitude=lambda: self._seat.wants_solitude(lease.run_id),
             data_folder=self._options.data_folder,
-            checkpoints=checkpoints,
+            checkpoints=rounds.checkpoints,
             checkpoint_every=self._options.checkpoint_every,
+            artifacts=rounds.artifacts,
         )
         execution.run(self._seat.process)
         if not execution.healthy:

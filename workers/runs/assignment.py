@@ -42,6 +42,8 @@ class Assignment(Protocol):
     tested_by: Objective | None  # test the model where this improves; None: the test split is not for this run
     evaluation: Evaluation | None  # examine the best model of each repeat; if none is tested, see that one could
 
+    keeps: bool  # the weights of each repeat's best epoch
+
     def adopt(self) -> Ended | None:
         """Take over what earlier holders left; return how the run ended if one of them only failed to record that."""
 

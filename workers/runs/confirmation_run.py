@@ -1,6 +1,7 @@
 """A confirmation run. It is not a trial of Optuna: the sampler must not learn from it."""
 
 from search_spaces import Objective, TrialConfig, recorded_params
+from search_spaces.keep import keeps_confirmation
 from service.storage.database.database import Database
 from service.storage.records import Lease
 from service.storage.runs import holding
@@ -21,6 +22,7 @@ class ConfirmationRun:
         self.seeds = range(lease.first_seed, lease.first_seed + lease.seeds)
         self.tested_by: Objective | None = definition.objectives[0]
         self.evaluation = definition.evaluation
+        self.keeps = keeps_confirmation(definition.keep)
 
     def adopt(self) -> Ended | None:
         return None

@@ -10,6 +10,8 @@ from typing import TypeVar
 
 from search_spaces import TrialConfig
 from search_spaces.objective import unusable_name, with_objectives
+from service.storage import artifacts as artifact_files
+from service.storage.artifacts import ArtifactRoot
 from service.storage.database.database import Database
 from service.storage.database.patience import patiently
 from service.storage.database.sqlstates import Remedy, Trouble, trouble_of
@@ -18,11 +20,11 @@ from service.storage.records import CurvePoint, Lease
 from service.storage.runs import holding
 from service.storage.states import STUDY_STOPPED, RunState
 from workers.runs.assignment import Assignment, Ended, HandedBack, Outcome
-from workers.runs.expected import Expected
+from workers.runs.expected import Expected, ExpectedWeights
 from workers.runs.lease import Renewal
 from workers.trial.checkpoints import CheckpointRoot
 from workers.trial.collection import discard
-from workers.trial.messages import EpochDone, Examined, Examining, Failed, Finished, Order, Started
+from workers.trial.messages import EpochDone, Examined, Examining, Failed, Finished, Kept, Order, Started
 from workers.trial.process import TrialProcess, TrialProcessDied
 from workers.trial.progress import UnusableObjective
 
@@ -53,6 +55,7 @@ class Execution:
         data_folder: Path,
         checkpoints: CheckpointRoot | None = None,
         checkpoint_every: float = 30.0,
+        artifacts: ArtifactRoot | None = None,
     ) -> None:
         self._db, self._lease, self._assign = db, lease, assign
         self._assigned: Assignment | None = None
@@ -60,6 +63,7 @@ class Execution:
         self._renewal, self._leave_by, self._data_folder = renewal, leave_by, data_folder
         self._wants_solitude = wants_solitude
         self._checkpoints, self._checkpoint_every = checkpoints, checkpoint_every
+        self._artifacts, self._kept = artifacts, ExpectedWeights(None)
         self.healthy = True  # whether the trial process may serve again
 
     def run(self, process: TrialProcess) -> Outcome:
@@ -139,6 +143,8 @@ class Execution:
                     config,
                     self._assignment.seeds,
                     tested_by=self._assignment.tested_by,
+                    kept_by=self._lease.definition.objectives[0] if self._assignment.keeps else None,
+                    artifacts=self._artifacts,
                     evaluation=self._assignment.evaluation,
                     data_folder=self._data_folder,
                     run_id=self._lease.run_id,
@@ -159,6 +165,7 @@ class Execution:
         deadline = time.monotonic() + timeout if timeout is not None else float("inf")
         examined = self._assignment.evaluation if self._assignment.tested_by else None
         expected = Expected(examined, len(self._assignment.seeds))
+        self._kept = ExpectedWeights(len(self._assignment.seeds) if self._assignment.keeps else None)
         while True:
             if early := self._called_off(deadline):
                 return self._leave(process, early)
@@ -168,16 +175,11 @@ class Execution:
                 case EpochDone() as epoch:
                     if early := self._take_in(epoch):
                         return self._leave(process, early)
-                case Examining(repeat, inputs):
-                    name, repeats = self._lease.definition.name, len(self._assignment.seeds)
-                    place = (name, self._lease.ordinal, inputs, repeat + 1, repeats)
-                    log.info("%s run %d: examining %s, repeat %d of %d", *place)
-                case Examined(examination):
-                    if flaw := expected.refusal(examination, self._assignment.progress):
+                case Examining() | Examined() | Kept() as finding:
+                    if flaw := self._take_in_finding(finding, expected):
                         return self._leave(process, Ended(RunState.FAILED, flaw))
-                    self._while_wanted(partial(holding.record_examination, self._db, self._lease, examination))
                 case Finished():
-                    flaw = self._assignment.progress.flaw or expected.flaw
+                    flaw = self._assignment.progress.flaw or expected.flaw or self._kept.flaw
                     return Ended(RunState.COMPLETE if flaw is None else RunState.FAILED, flaw)
                 case Failed(reason, traceback, out_of_memory):
                     log.warning("run %d failed:\n%s", self._lease.run_id, traceback.rstrip())
@@ -228,6 +230,24 @@ class Execution:
             return None
         return Ended(RunState.PRUNED) if self._while_wanted(lambda: self._assignment.is_hopeless(report)) else None
 
+    def _take_in_finding(self, found: Examining | Examined | Kept, expected: Expected) -> str | None:
+        """Record what a trial says of a repeat's best model; return why it does not belong to the run, if so."""
+        match found:
+            case Examining(repeat, inputs):
+                name, repeats = self._lease.definition.name, len(self._assignment.seeds)
+                place = (name, self._lease.ordinal, inputs, repeat + 1, repeats)
+                log.info("%s run %d: examining %s, repeat %d of %d", *place)
+            case Examined(examination):
+                if flaw := expected.refusal(examination, self._assignment.progress):
+                    return flaw
+                self._while_wanted(partial(holding.record_examination, self._db, self._lease, examination))
+            case Kept(weights):
+                if flaw := self._kept.refusal(weights, self._assignment.progress):
+                    return flaw
+                if weights.reason is not None:
+                    log.warning("run %d, repeat %d: %s", self._lease.run_id, weights.repeat + 1, weights.reason)
+        return None
+
     def _total(self, done: EpochDone) -> int:
         return done.repeat * self._lease.definition.task.epochs + done.epoch
 
@@ -239,7 +259,7 @@ class Execution:
         started = time.monotonic()
         while time.monotonic() < (self._leave_by() if keep else started + LEAVE_S):
             report = process.listen(LISTEN_S)
-            if report is not None and not isinstance(report, Started | EpochDone | Examining | Examined):
+            if report is not None and not isinstance(report, Started | EpochDone | Examining | Examined | Kept):
                 return outcome
         self.healthy = False
         return outcome
@@ -255,10 +275,19 @@ class Execution:
         progress = None if self._assigned is None else self._assigned.progress
         values = progress.values if progress and ended.state is RunState.COMPLETE else None
         best_epoch = progress.best_epoch if progress else None
+        kept = self._kept.kept if ended.state is RunState.COMPLETE else []
         end = partial(holding.finish, self._db, self._lease, ended.state, reason=ended.reason)
-        self._patiently(lambda: end(best_epoch=best_epoch, values=values or None, tell=tell))
+        beaten = self._patiently(lambda: end(best_epoch=best_epoch, values=values or None, kept=kept, tell=tell))
         if self._checkpoints is not None:
             discard(self._checkpoints, self._lease.run_id)
+        if self._artifacts is not None:
+            self._discard_weights(self._artifacts, beaten, [one.digest for one in kept if one.digest is not None])
+
+    def _discard_weights(self, artifacts: ArtifactRoot, beaten: set[int], digests: list[str]) -> None:
+        """Remove the files that no row names: of runs that this one has beaten, and of this one's earlier holders."""
+        own = self._lease.run_id
+        for run_id in {*beaten, own} if self._assigned is not None and self._assigned.keeps else beaten:
+            artifact_files.discard(artifacts, run_id, digests if run_id == own and own not in beaten else ())
 
 
 def _point(done: EpochDone, name: str, value: float) -> CurvePoint:

@@ -1,8 +1,8 @@
-"""What a run's examinations must be: a trial process may say anything."""
+"""What a run's examinations and weights must be: a trial process may say anything."""
 
 from search_spaces import Evaluation
 from search_spaces.evaluation import MOST_OF_ONE, SPLITS, is_set_of
-from service.storage.records import Examination
+from service.storage.records import Examination, Weights
 from workers.trial.progress import Progress
 
 
@@ -42,3 +42,32 @@ class Expected:
             if missing:
                 return f"repeat {repeat + 1} ended without the examination of {', '.join(missing)}"
         return None
+
+
+class ExpectedWeights:
+    """The weights that a run of so many repeats has to name; one that keeps none may name none."""
+
+    def __init__(self, repeats: int | None) -> None:
+        self._repeats = repeats or 0
+        self._kept: dict[int, Weights] = {}
+
+    def refusal(self, weights: Weights, progress: Progress) -> str | None:
+        """Return why these weights do not belong to the run; None, and note them, if they do."""
+        if not 0 <= weights.repeat < self._repeats:
+            return "the trial sent weights that were not ordered"
+        best = progress.best_epoch_of(weights.repeat)
+        if weights.epoch != best:
+            return f"the trial kept epoch {weights.epoch} of repeat {weights.repeat + 1}, whose best epoch is {best}"
+        self._kept[weights.repeat] = weights
+        return None
+
+    @property
+    def flaw(self) -> str | None:
+        """Why a training that has ended is not complete; None if it is."""
+        missing = [repeat for repeat in range(self._repeats) if repeat not in self._kept]
+        return f"repeat {missing[0] + 1} ended without a word on its weights" if missing else None
+
+    @property
+    def kept(self) -> list[Weights]:
+        """Those of each repeat so far."""
+        return list(self._kept.values())

@@ -6,8 +6,11 @@ import socket
 import time
 from collections.abc import Callable
 
+from service.storage import artifacts
+from service.storage.artifacts import ArtifactRoot
 from service.storage.database.database import Database
 from service.storage.fleet import ownership, workers
+from service.storage.runs import keeping
 from service.storage.runs.expiry import expire
 from workers.runs.lease import LOOK_S, SEEN_S
 from workers.trial.checkpoints import CheckpointRoot
@@ -15,7 +18,7 @@ from workers.trial.collection import collect
 
 log = logging.getLogger(__name__)
 
-COLLECT_S = 600.0  # s between two searches for checkpoints that no run needs
+COLLECT_S = 600.0  # s between two searches for checkpoints and weights that no run needs
 
 
 class Rounds:
@@ -25,12 +28,19 @@ class Rounds:
     """
 
     def __init__(
-        self, db: Database, lease: float, device: str, checkpoints: CheckpointRoot | None, heed: Callable[[bool], None]
+        self,
+        db: Database,
+        lease: float,
+        device: str,
+        checkpoints: CheckpointRoot | None,
+        heed: Callable[[bool], None],
+        *,
+        weights: ArtifactRoot | None = None,
     ) -> None:
         self._db, self._device, self._heed = db, device, heed
         self._sweep_every = min(lease / 3, SEEN_S)  # s
         self._sweep_at = self._look_at = self._collect_at = 0.0
-        self.checkpoints = checkpoints
+        self.checkpoints, self.artifacts = checkpoints, weights
         self.worker_id = self._registered()
 
     def register_again(self) -> None:
@@ -68,8 +78,8 @@ class Rounds:
         self._heed(workers.check_in(self._db, self.worker_id))
 
     def sweep(self) -> None:
-        """Requeue runs of lost workers, show a sign of life, and from time to time remove checkpoints that no run
-        needs.
+        """Requeue runs of lost workers, show a sign of life, and from time to time remove checkpoints and weights that
+        no run needs.
 
         Raises:
             UnknownWorker: the database has forgotten this worker.
@@ -77,6 +87,9 @@ class Rounds:
         expire(self._db)
         self.check_in()
         self._sweep_at = time.monotonic() + self._sweep_every
-        if self.checkpoints is not None and time.monotonic() > self._collect_at:
-            collect(self.checkpoints, lambda runs: ownership.open_among(self._db, runs))
+        if time.monotonic() > self._collect_at:
+            if self.checkpoints is not None:
+                collect(self.checkpoints, lambda runs: ownership.open_among(self._db, runs))
+            if self.artifacts is not None:
+                artifacts.collect(self.artifacts, lambda runs: keeping.named_among(self._db, runs))
             self._collect_at = time.monotonic() + COLLECT_S

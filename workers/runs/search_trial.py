@@ -8,6 +8,7 @@ import numpy as np
 from optuna.trial import Trial, TrialState
 
 from search_spaces import Objective, StudyShape, TrialConfig, recorded_params
+from search_spaces.keep import keeps_search
 from search_spaces.optuna import (
     build_pruner,
     build_sampler,
@@ -51,6 +52,7 @@ class SearchTrial:
         self.seeds = range(definition.repeats)
         self.tested_by: Objective | None = None
         self.evaluation = definition.evaluation  # a task that cannot be examined fails now, not after the search
+        self.keeps = keeps_search(definition.keep)
 
     def _given(self) -> Mapping[str, Any] | None:
         given = known.given_until(self._db, self._lease)

@@ -14,10 +14,12 @@ from pernodedrop.unchanged import unchanged
 from search_spaces import TrialConfig
 from workers.tasks.base import Task
 from workers.tasks.seams import Inputs
+from workers.training import schedules
 from workers.training.batches import batches
 from workers.training.curvature import CurvatureMeter
 from workers.training.evaluation import evaluate
 from workers.training.examination import Examiner, Findings
+from workers.training.exporting import Exported, exported
 from workers.training.facts import facts_of
 from workers.training.fitting import require_fit
 from workers.training.losses import NonFiniteLoss, mean_step_loss
@@ -170,6 +172,20 @@ class Training:
             found = examiner(self.model, x, y, several, with_probabilities=with_probabilities)
         self._steps.set_to(self._share_done(self._done))
         return found
+
+    def exported(self) -> Exported:
+        """The kept model, with the drop rate of its epoch, and its snapshots so far; changes no later epoch.
+
+        Raises:
+            ValueError: no model was kept.
+        """
+        if self._best is None:
+            raise ValueError("no model was kept")
+        epoch, state = self._best
+        schedule = schedules.drop_rate(self._config)
+        rate = None if schedule is None else schedule(self._share_done(epoch))
+        earlier = [] if self._snapshots is None else self._snapshots.until(self._in_epoch * epoch)
+        return exported(self.task, self._config, [state, *earlier], rate)
 
     def noise(self, *, pairs: int, draws: int) -> dict[str, float]:
         """The figures of `NoiseMeter` for the model as it is now, between two epochs; changes no later epoch."""

@@ -51,6 +51,10 @@ class Snapshots:
         """The snapshots so far, for a checkpoint."""
         return list(self._states)
 
+    def until(self, done: int) -> list[State]:
+        """The snapshots of the first so many steps."""
+        return self._states[: self._ended(done)]
+
     def load(self, states: Sequence[State], done: int) -> None:
         """Continue with these, after so many steps; raises ValueError where these steps have another number of them."""
         if len(states) != self._ended(done):

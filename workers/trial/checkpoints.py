@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from service.storage.places import Place, place_of
 from service.storage.states import storable
-from workers.trial.places import Place, place_of
 
 log = logging.getLogger(__name__)
 
@@ -222,13 +222,3 @@ def _fingerprint(head: bytes) -> bytes:
     if len(head) < _HEAD_BYTES or not head.startswith(_MAGIC):
         raise NotACheckpoint("it is no checkpoint, or incomplete")
     return head[len(_MAGIC) : len(_MAGIC) + _DIGEST_BYTES]
-
-
-def unusable(url: str | None) -> str | None:
-    """The reason why `url` can keep no checkpoints, for example an unknown protocol; None if it can."""
-    try:
-        if url is not None:
-            place_of(url)
-    except (ImportError, ValueError) as error:
-        return str(error)
-    return None

@@ -4,9 +4,9 @@ import logging
 import re
 from collections.abc import Callable, Collection, Sequence
 
+from service.storage.places import Place
 from service.storage.states import storable
 from workers.trial.checkpoints import CheckpointRoot
-from workers.trial.places import Place
 
 log = logging.getLogger(__name__)
 

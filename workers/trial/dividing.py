@@ -19,8 +19,13 @@ def division_of(order: Order, seed: int) -> Division | None:
 
     It follows from the study's seed and this number alone, so all configurations share it.
     """
-    if not order.splits_anew and order.folds is None:
+    return divided(order.study_seed, seed, order.splits_anew, order.folds)
+
+
+def divided(study_seed: int, seed: int, splits_anew: bool, folds: int | None) -> Division | None:
+    """`division_of` for a study's seed, whether its repeats vary in the split, and its folds."""
+    if not splits_anew and folds is None:
         return None
-    drawn_by = split_seed(order.study_seed, seed) if order.splits_anew else None
-    fold = None if order.folds is None else Fold(seed % order.folds, order.folds, folds_seed(order.study_seed))
+    drawn_by = split_seed(study_seed, seed) if splits_anew else None
+    fold = None if folds is None else Fold(seed % folds, folds, folds_seed(study_seed))
     return Division(drawn_by, fold)

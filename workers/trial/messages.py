@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from search_spaces import Evaluation, Objective, StudyShape, TaskSpec, TrialConfig
+from service.storage.artifacts import DIGEST, ArtifactRoot
 from service.storage.provenance import Provenance, checked
-from service.storage.records import Examination
+from service.storage.records import Examination, Weights
+from service.storage.states import storable
 from workers.trial.channel import Message
 from workers.trial.checkpoints import CheckpointRoot
 from workers.trial.devices import OpenDevice, Reading
@@ -30,6 +32,8 @@ class Order:
     tested_by: Objective | None = None  # test the model where this improves
     splits_anew: bool = False  # every repeat has a validation split of its own
     folds: int | None = None  # seed n of the study tests on fold n modulo so many
+    kept_by: Objective | None = None  # keep the weights of each repeat's best epoch by it; None: keep none
+    artifacts: ArtifactRoot | None = None  # where; None: nowhere, which the reports say
     evaluation: Evaluation | None = None  # examine the best model of each repeat; untested ones: see that one could
     data_folder: Path
     run_id: int = 0
@@ -130,8 +134,15 @@ class Examined:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """The weights of a repeat's best epoch are written, or why not."""
+
+    weights: Weights
+
+
+@dataclass(frozen=True)
 class Finished:
-    """Every epoch of every repeat is done, and every examination."""
+    """Every epoch of every repeat is done, every examination, and what is kept is written."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +159,7 @@ class Failed:
     out_of_memory: bool  # the process must not be used again
 
 
-Report = Started | EpochDone | Examining | Examined | Finished | Stopped | Failed
+Report = Started | EpochDone | Examining | Examined | Kept | Finished | Stopped | Failed
 
 
 def packed(report: Report | Reading | Stop, order: Order) -> Message:
@@ -187,6 +198,17 @@ def _examining(message: Message) -> Examining:
     return Examining(int(message["repeat"]), inputs)
 
 
+def _weights(told: Any, run_id: int) -> Weights:
+    digest, reason = told["digest"], told["reason"]
+    if (digest is None) == (reason is None) or not (digest is None or DIGEST.fullmatch(digest)):
+        raise ValueError("no weights")
+    said = None if reason is None else storable(str(reason))
+    size = int(told["size"])
+    if not 0 <= size < 2**63:
+        raise ValueError("no size")
+    return Weights(run_id, int(told["repeat"]), int(told["epoch"]), digest, size, said)
+
+
 def _reading(message: Message) -> Reading:
     used = message["utilisation"]
     total, free, held, peak = (int(message[name]) for name in ("total", "free", "held", "peak"))
@@ -201,6 +223,7 @@ _READERS: Mapping[str, Callable[[Message], Report | Reading | Stop]] = {
         int(m["repeat"]), int(m["epoch"]), {str(name): _number(value) for name, value in m["metrics"].items()}
     ),
     "Examining": _examining,
+    "Kept": lambda m: Kept(_weights(m["weights"], m["order"][0])),
     "Examined": lambda m: Examined(heard(m["examination"], m["order"][0])),
     "Finished": lambda _: Finished(),
     "Stopped": lambda _: Stopped(),

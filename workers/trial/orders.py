@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from service.storage.provenance import checked
 from workers.tasks import Task
 from workers.training import Training
 from workers.training.curvature import FIGURES
@@ -18,6 +19,7 @@ from workers.trial.messages import EpochDone, Examined, Finished, Order, Report,
 from workers.trial.provenance import provenance_of
 from workers.trial.resumption import Begun, resumed, state_of
 from workers.trial.testing import Testing, confirmed_on
+from workers.trial.weights import Keeping
 
 if TYPE_CHECKING:
     import torch
@@ -46,17 +48,20 @@ def train(order: Order, device: "torch.device", stop_wanted: MessageBox) -> Iter
 
     begun = resumed(store, order, training_of) or Begun(0, [], [], training_of(0))
     first, history, training = begun.repeat, begun.history, begun.training
-    tests = None if order.tested_by is None else Testing(order.tested_by, history, keeps=order.evaluation is not None)
+    tests = _testing(order, history)
     exams = None if order.evaluation is None else Examinations(order, order.evaluation, training, begun.examined)
     if exams is not None:
         exams.check(training)
-    if tests is None:
+    if order.tested_by is None:
         exams = None
-    told = {} if tests is None else {"confirmed_on": confirmed_on(training)}
+    told = {} if order.tested_by is None else {"confirmed_on": confirmed_on(training)}
     resumption = {"resumed_after_epoch": len(history)} if history else {}
-    yield Started({**training.facts, **told, **resumption}, provenance_of(task, training.facts, device))
+    provenance = provenance_of(task, training.facts, device)
+    keeping = None if order.kept_by is None else Keeping(order, checked(provenance), list(begun.kept))
+    yield Started({**training.facts, **told, **resumption}, provenance)
     yield from history
     yield from begun.examined
+    yield from begun.kept
 
     def stopped() -> bool:
         """Return whether to stop here; write a checkpoint if it is time, or if another worker will resume."""
@@ -64,7 +69,8 @@ def train(order: Order, device: "torch.device", stop_wanted: MessageBox) -> Iter
         stop = stop_wanted()
         due = time.monotonic() - saved_at >= order.checkpoint_every
         if store and (due or (stop and stop.keep)):
-            store.save(state_of(Begun(repeat, history, [] if exams is None else exams.done, training)))
+            examined, kept = [] if exams is None else exams.done, [] if keeping is None else keeping.done
+            store.save(state_of(Begun(repeat, history, examined, training, kept)))
             saved_at = time.monotonic()
         return stop is not None
 
@@ -85,7 +91,17 @@ def train(order: Order, device: "torch.device", stop_wanted: MessageBox) -> Iter
             if isinstance(report, Examined) and stopped():
                 yield Stopped()
                 return
+        if keeping is not None:
+            yield from keeping.of(repeat, training, history)
     yield Finished()
+
+
+def _testing(order: Order, history: list[EpochDone]) -> Testing | None:
+    """What tests or keeps the best models of an order; None where nothing does."""
+    if order.tested_by is None:
+        return None if order.kept_by is None else Testing(order.kept_by, history, tests=False, keeps=True)
+    keeps = order.evaluation is not None or order.kept_by is not None
+    return Testing(order.tested_by, history, keeps=keeps)
 
 
 def _lasting(done: EpochDone) -> list[str]:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from search_spaces.objective import best_epoch
@@ -10,8 +10,9 @@ from service.storage.states import storable
 from workers.training import Training
 from workers.trial.checkpoints import CheckpointStore
 from workers.trial.examined import heard, told
-from workers.trial.messages import EpochDone, Examined, Order
+from workers.trial.messages import EpochDone, Examined, Kept, Order
 from workers.trial.out_of_memory import is_out_of_memory
+from workers.trial.weights import kept_among
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ class Begun:
     history: list[EpochDone]
     examined: list[Examined]
     training: Training  # of the repeat
+    kept: Sequence[Kept] = ()
 
 
 def state_of(begun: Begun) -> dict[str, Any]:
@@ -31,7 +33,8 @@ def state_of(begun: Begun) -> dict[str, Any]:
     epochs = [(done.repeat, done.epoch, dict(done.metrics)) for done in begun.history]
     state = {"repeat": begun.repeat, "history": epochs, "training": begun.training.state_dict()}
     examined = [told(one.examination) for one in begun.examined]
-    return state | ({"examined": examined} if examined else {})
+    kept = [asdict(one.weights) for one in begun.kept]
+    return state | ({"examined": examined} if examined else {}) | ({"kept": kept} if kept else {})
 
 
 def resumed(store: CheckpointStore | None, order: Order, training_of: Callable[[int], Training]) -> Begun | None:
@@ -42,6 +45,8 @@ def resumed(store: CheckpointStore | None, order: Order, training_of: Callable[[
     try:
         repeat, history = _progress(kept, order)
         examined = [Examined(heard(one, order.run_id)) for one in kept.get("examined", ())]
+        written = kept_among(order.artifacts, kept.get("kept", ()), order.run_id)
+        _check_written(written, order, repeat)
     except Exception as error:  # whatever a damaged one leads to
         _warn(order, error)
         return None
@@ -54,7 +59,7 @@ def resumed(store: CheckpointStore | None, order: Order, training_of: Callable[[
             raise
         _warn(order, error)
         return None
-    return Begun(repeat, history, examined, training)
+    return Begun(repeat, history, examined, training, written)
 
 
 def _warn(order: Order, error: Exception) -> None:
@@ -77,10 +82,18 @@ def _progress(kept: dict[str, Any], order: Order) -> tuple[int, list[EpochDone]]
     return repeat, history
 
 
+def _check_written(kept: Sequence[Kept], order: Order, repeat: int) -> None:
+    """Raise ValueError unless the weights of every repeat before this one are kept, if they are to be."""
+    missing = set(range(repeat)) - {one.weights.repeat for one in kept}
+    if order.kept_by is not None and missing:
+        raise ValueError(f"it has no weights of its repeat {min(missing) + 1}")
+
+
 def _check_kept(training: Training, order: Order, epochs: Sequence[EpochDone]) -> None:
-    """Raise ValueError unless the training has kept its best model, if that is to be examined."""
-    if order.evaluation is None or order.tested_by is None:
+    """Raise ValueError unless the training has kept its best model, if that is to be examined or its weights kept."""
+    objective = order.kept_by if order.evaluation is None else order.tested_by or order.kept_by
+    if objective is None:
         return
-    best = best_epoch(epochs, order.tested_by)
+    best = best_epoch(epochs, objective)
     if best is None or training.kept_epoch != best.epoch:
         raise ValueError(f"its best model is of epoch {training.kept_epoch}")

@@ -1,4 +1,4 @@
-"""Tests a confirmation's model, only where it is the best so far."""
+"""Tests and keeps a model, only where it is the best so far."""
 
 from collections.abc import Iterable
 
@@ -12,14 +12,16 @@ ON_VALIDATION = "validation (the task has no test split)"
 
 
 class Testing:
-    """Tests a model whenever it is the best of its repeat so far.
+    """Tests a model whenever it is the best of its repeat so far, and with `keeps` has the training keep it.
 
     So the best epoch by validation has its figures on the test split, and nothing else uses that split. `earlier` are
-    the epochs that were reported before this holder. With `keeps` the training keeps that model, to be examined.
+    the epochs that were reported before this holder. Without `tests` a model is only kept.
     """
 
-    def __init__(self, objective: Objective, earlier: Iterable[EpochDone], *, keeps: bool = False) -> None:
-        self._progress, self._keeps = Progress([objective]), keeps
+    def __init__(
+        self, objective: Objective, earlier: Iterable[EpochDone], *, tests: bool = True, keeps: bool = False
+    ) -> None:
+        self._progress, self._tests, self._keeps = Progress([objective]), tests, keeps
         for done in earlier:
             self._improves(done)
 
@@ -33,9 +35,13 @@ class Testing:
             return done
         if self._keeps:
             training.keep()
-        if not training.has_test:
+        if not (self._tests and training.has_test):
             return done
         return EpochDone(done.repeat, done.epoch, {**done.metrics, **training.test()})
+
+    def best_epoch_of(self, repeat: int) -> int | None:
+        """The best epoch of a repeat, None before its first."""
+        return self._progress.best_epoch_of(repeat)
 
     def _improves(self, done: EpochDone) -> bool:
         self._progress.add(done.repeat, done.epoch, done.metrics)

@@ -15,7 +15,15 @@ from service.api.models.studies import (
     StudyPage,
     Submitted,
 )
-from service.api.models.trials import AttemptOut, BestOut, CurvePointOut, TrialDetail, TrialOut, TrialPage
+from service.api.models.trials import (
+    AttemptOut,
+    BestOut,
+    CurvePointOut,
+    TrialDetail,
+    TrialOut,
+    TrialPage,
+    WeightsOut,
+)
 
 __all__ = [
     "AttemptOut",
@@ -48,6 +56,7 @@ __all__ = [
     "TrialDetail",
     "TrialOut",
     "TrialPage",
+    "WeightsOut",
     "WinnerOut",
     "WorkerOut",
     "Workers",

@@ -68,6 +68,11 @@ class ConfirmedOut(BaseModel):
     )
     difference_high: Finite = Field(description="The difference's interval ends here.")
     seeds_won: int | None = Field(description="It was better than the first row under this many seeds.")
+    weights: str | None = Field(
+        None,
+        description='The digest of its weights under all seeds: SHA-256 of a line "SEED DIGEST" for each; null where '
+        "not all are kept.",
+    )
 
 
 class RankingRow(BaseModel):

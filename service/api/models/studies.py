@@ -41,6 +41,11 @@ class LinksOut(BaseModel):
     self: str = Field(examples=["/v1/studies/digits-1"])
     report: str = Field(examples=["/v1/studies/digits-1/report"])
     dashboard: str = Field(examples=["http://127.0.0.1:8080/studies/digits-1"])
+    weights: str | None = Field(
+        None,
+        description="The weights of the recommended configuration, once it is; null where the study keeps none.",
+        examples=["/v1/studies/digits-1/winner/weights"],
+    )
 
 
 class StudyOut(BaseModel):

@@ -84,6 +84,16 @@ class AttemptOut(BaseModel):
     reason: str | None = Field(description="The reason says why the attempt failed or was cancelled.")
 
 
+class WeightsOut(BaseModel):
+    """The weights of one seed of a run, at its best epoch by validation."""
+
+    seed: int = Field(description="This is the number of the study's seed.", examples=[1])
+    epoch: int = Field(examples=[7])
+    digest: str | None = Field(description="This is the file's SHA-256; null where there is none.")
+    bytes: int = Field(examples=[36480])
+    reason: str | None = Field(description="This says why there is no file.")
+
+
 class TrialDetail(TrialOut):
     history: list[AttemptOut]
     curves: list[CurvePointOut]
@@ -91,6 +101,7 @@ class TrialDetail(TrialOut):
         description="The run comes from these seeds, packages, processor, code and data; null was not recorded.",
         examples=[{"packages": {"torch": "2.13.0"}, "data": {"digest": "5f0c..."}}],
     )
+    weights: list[WeightsOut] = Field([], description="What a complete run has kept, a row for each of its seeds.")
 
 
 class BestOut(TrialOut):

@@ -9,7 +9,7 @@ from service.reports.found.epochs import Best, Epoch, Epochs, epochs_of
 from service.reports.found.knowledge import Knowledge, knowledge_of
 from service.reports.found.ranking import RankingRow, by_variant, in_order, ranking
 from service.storage.provenance import Provenance
-from service.storage.records import CurvePoint, Examination, StudyRecord, TrialRecord
+from service.storage.records import CurvePoint, Examination, StudyRecord, TrialRecord, Weights
 from service.storage.states import RunState
 from service.storage.studies.columns import CurveColumns
 
@@ -29,6 +29,7 @@ class Results:
     every_curve: int = 1  # only each such one of them has its curve here, and the best ones
     examinations: Sequence[Examination] = ()  # what the confirmation's models say of sets of inputs
     provenances: Mapping[str, Provenance] = field(default_factory=dict)  # where runs came from, by digest
+    weights: Mapping[int, Sequence[Weights]] = field(default_factory=dict)  # what runs have kept, by run
 
     @property
     def objective(self) -> Objective:

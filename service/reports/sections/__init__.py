@@ -24,6 +24,7 @@ from service.reports.sections.rate_response import rate_charts, rate_response
 from service.reports.sections.records import record_charts, records
 from service.reports.sections.seeds import seed_charts, seeds
 from service.reports.sections.summary import definition, head
+from service.reports.sections.weights import weights
 
 
 class Part(NamedTuple):
@@ -40,6 +41,7 @@ PARTS = (
     Part(recommended),
     Part(legend),
     Part(confirmation, confirmation_charts),
+    Part(weights),
     Part(knowledge, knowledge_charts),
     Part(searched_best),
     Part(rate_response, rate_charts),

@@ -176,6 +176,19 @@ examinations = sa.Table(
     sa.Column("scores", sa.LargeBinary, nullable=False),  # service.storage.scores has the layout
 )
 
+# The weights that a complete run has kept: a row for each repeat, with the digest of its file or why there is none.
+weights = sa.Table(
+    "weights",
+    metadata,
+    sa.Column("run_id", sa.BigInteger, sa.ForeignKey(runs.c.id, ondelete="CASCADE"), primary_key=True),
+    sa.Column("repeat", sa.SmallInteger, primary_key=True),
+    sa.Column("epoch", sa.Integer, nullable=False),  # the best by validation
+    sa.Column("digest", sa.Text),  # SHA-256, hexadecimal
+    sa.Column("size", sa.BigInteger, nullable=False),  # bytes
+    sa.Column("reason", sa.Text),
+    sa.CheckConstraint("(digest IS NULL) <> (reason IS NULL)", name="weights_or_reason"),
+)
+
 # The looks at a confirmation's figures that decided who gets further seeds.
 looks = sa.Table(
     "looks",

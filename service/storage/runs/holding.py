@@ -17,9 +17,10 @@ from service.storage.database.tables import curves, examinations, provenances, r
 from service.storage.errors import LeaseLost
 from service.storage.optuna.statements import REPORT
 from service.storage.provenance import Provenance, digest_of
-from service.storage.records import CurvePoint, Examination, Lease
+from service.storage.records import CurvePoint, Examination, Lease, Weights
 from service.storage.runs.endings import close_finished_studies, end_run
 from service.storage.runs.expressions import HELD, SPENT_S, WHOLE
+from service.storage.runs.keeping import note_weights
 from service.storage.states import RunState, StudyState, storable
 
 T = TypeVar("T")
@@ -187,11 +188,13 @@ def finish(
     reason: str | None = None,
     best_epoch: int | None = None,
     values: Sequence[float] | None = None,
+    kept: Sequence[Weights] = (),
     tell: Callable[[], object],
-) -> None:
+) -> set[int]:
     """End the run. `tell` ends its Optuna trial through `db.optuna`, in the same transaction.
 
-    `values`, one per objective, are needed where there is no such trial.
+    `values`, one per objective, are needed where there is no such trial. `kept` are the weights of each repeat.
+    Returned are the runs of the study's search whose weights are no longer kept, since this one is better.
 
     The run cannot be taken over between the check of the token and Optuna's record, and if this process dies before
     the commit, neither the trial nor the run has ended. Called again after a commit whose answer was lost, it finds
@@ -204,9 +207,12 @@ def finish(
         if _is_held(connection, lease):
             tell()
             end_run(connection, lease.run_id, state, reason, best_epoch=best_epoch, values=values)
+            beaten = note_weights(connection, lease, kept)
         else:
             _refuse_unless_brought_to(connection, lease, state)
+            beaten = set()
     close_finished_studies(db, lease.study_id)
+    return beaten
 
 
 def hand_back(db: Database, lease: Lease, reason: str | None = None, *, attempted: bool = False) -> None:

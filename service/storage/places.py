@@ -1,4 +1,4 @@
-"""Where checkpoints lie: a folder of this machine or any fsspec URL. Both keep files in folders below one root.
+"""Where checkpoints and weights lie: a folder of this machine or any fsspec URL. Both keep files in folders.
 
 In a folder nothing is followed or waited for that is no plain file: a link, a pipe or a device that somebody planted.
 """
@@ -10,11 +10,12 @@ import secrets
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
-import fsspec
+from pernodedrop.installation import need
 
 MOST_BYTES = 8 * 2**30  # of a file that is read
+CHUNK = 2**20  # bytes of a file that are in memory at once where it is read in pieces
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -32,6 +33,9 @@ class Place(Protocol):
 
     def read(self, folder: str, name: str, first: int | None = None) -> bytes:
         """A file's bytes, or only its `first` ones."""
+
+    def pieces(self, folder: str, name: str) -> Iterator[bytes]:
+        """A file's bytes, at most CHUNK of them at once. The file is opened at the first one."""
 
     def write(self, folder: str, name: str, data: memoryview) -> None:
         """Replace a file, or make it, in one step."""
@@ -73,12 +77,12 @@ class Folder:
         return {folder: self.names(folder) for folder in folders}
 
     def read(self, folder: str, name: str, first: int | None = None) -> bytes:
-        with self._opened(folder) as within, os.fdopen(os.open(name, _FILE, dir_fd=within), "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise OSError("it is no plain file")
-            _check_size(status.st_size)
+        with self._reading(folder, name) as file:
             return file.read(-1 if first is None else first)
+
+    def pieces(self, folder: str, name: str) -> Iterator[bytes]:
+        with self._reading(folder, name) as file:
+            yield from iter(lambda: file.read(CHUNK), b"")
 
     def write(self, folder: str, name: str, data: memoryview) -> None:
         self._root.mkdir(parents=True, exist_ok=True)
@@ -106,6 +110,15 @@ class Folder:
             (self._root / folder).rmdir()
 
     @contextlib.contextmanager
+    def _reading(self, folder: str, name: str) -> Iterator[BinaryIO]:
+        with self._opened(folder) as within, os.fdopen(os.open(name, _FILE, dir_fd=within), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError("it is no plain file")
+            _check_size(status.st_size)
+            yield file
+
+    @contextlib.contextmanager
     def _opened(self, folder: str) -> Iterator[int]:
         within = os.open(self._root / folder, _FOLDER)
         try:
@@ -118,6 +131,7 @@ class Store:
     """An fsspec URL. Object stores show a file only when it is complete."""
 
     def __init__(self, url: str) -> None:
+        need("a place at a URL", "worker", "fsspec")
         self._url = url
         self._opened()
 
@@ -144,6 +158,11 @@ class Store:
         data: bytes = files.cat_file(path, end=first)
         return data
 
+    def pieces(self, folder: str, name: str) -> Iterator[bytes]:
+        files, root = self._opened()
+        with files.open(f"{root}/{folder}/{name}", "rb", block_size=CHUNK) as file:
+            yield from iter(lambda: file.read(CHUNK), b"")
+
     def write(self, folder: str, name: str, data: memoryview) -> None:
         files, root = self._opened()
         files.pipe_file(f"{root}/{folder}/{name}", bytes(data))
@@ -156,9 +175,21 @@ class Store:
 
     def _opened(self) -> tuple[Any, str]:
         """The file system and the root in it, without a stale cache."""
+        import fsspec
+
         files, root = fsspec.core.url_to_fs(self._url)
         files.invalidate_cache()
         return files, root.rstrip("/")
+
+
+def unusable(url: str | None) -> str | None:
+    """The reason why `url` can keep nothing, for example an unknown protocol; None if it can, or there is none."""
+    try:
+        if url is not None:
+            place_of(url)
+    except (ImportError, ValueError) as error:
+        return str(error)
+    return None
 
 
 def _name(path: str) -> str:
@@ -167,4 +198,4 @@ def _name(path: str) -> str:
 
 def _check_size(size: int) -> None:
     if size > MOST_BYTES:
-        raise OSError(f"it has {size} bytes, more than the {MOST_BYTES} of a checkpoint")
+        raise OSError(f"it has {size} bytes, more than the {MOST_BYTES} of a file that is read")

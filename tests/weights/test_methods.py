@@ -1,0 +1,141 @@
+"""Every method's model, built again from its file, measures what its training did; exported, it predicts the same."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pernodedrop.names import REGULARIZERS
+from search_spaces import Objective, TaskSpec, TrialConfig
+from service.storage.artifacts import ArtifactRoot
+from workers.trial.messages import EpochDone, Kept, Order
+from workers.trial.orders import train
+from workers.winner import BadWinner, Winner, load_winner
+from workers.winner.exporting import write_onnx, write_pt2
+
+FIXED = {"regularizer": "pernodedrop", "mask_mode": "fixed"}
+CYCLES = {"learning_rate_schedule": "snapshot", "learning_rate_cycles": 2}
+BACKBONES = {
+    "drop_block": "resnet",
+    "stochastic_depth": "transformer",
+    "variational_rnn_dropout": "lstm",
+    "zoneout": "lstm",
+}
+SOME: list[dict[str, Any]] = [FIXED, {"regularizer": "masksembles", **CYCLES}]
+MORE: list[dict[str, Any]] = [
+    *({"regularizer": name} for name in sorted(REGULARIZERS)),
+    {**FIXED, "stir_type": "gaussian"},
+    {"regularizer": "dropout", **CYCLES},
+    {"regularizer": "standout", "drop_rate_schedule": "constant"},
+    {"regularizer": "stochastic_depth", "extra": {"depth_mode": "original"}},
+    {"regularizer": "zoneout", "drop_rate_schedule": "linear_up"},
+]
+
+
+def trained(parameters: dict[str, Any], folder: Path, **parts: Any) -> tuple[list[EpochDone], list[Kept]]:
+    """Two seeds on digits, with weights in `folder`/artifacts."""
+    name = parameters["regularizer"]
+    options = {"backbone": BACKBONES[name]} if name in BACKBONES else {}
+    if name == "drop_block":
+        parameters = {**parameters, "extra": {"block_size": 1}}
+    objective = Objective(metric="val_loss")
+    order = Order(
+        task=TaskSpec(name="digits", epochs=2, train_size=200, options=options),
+        config=TrialConfig(units=8, drop_rate=parameters.pop("drop_rate", 0.5), **parameters),
+        study_seed=3,
+        repeats=2,
+        first_seed=1,
+        data_folder=folder,
+        run_id=7,
+        tested_by=objective,
+        kept_by=objective,
+        artifacts=ArtifactRoot(str(folder / "artifacts"), "1f-16384"),
+        **parts,
+    )
+    told = list(train(order, torch.device("cpu"), lambda: None))
+    return [one for one in told if isinstance(one, EpochDone)], [one for one in told if isinstance(one, Kept)]
+
+
+def unpacked(kept: Sequence[Kept], folder: Path) -> Path:
+    """A folder as `pernodedrop weights` writes it."""
+    files = []
+    for one in kept:
+        assert one.weights.digest is not None, one.weights.reason
+        [source] = folder.glob(f"artifacts/run-7/*-{one.weights.digest}.safetensors")
+        name = f"seed-{1 + one.weights.repeat}.safetensors"
+        (folder / name).write_bytes(source.read_bytes())
+        files.append({"file": name, "sha256": one.weights.digest})
+    told = {"format": "pernodedrop winner", "version": 1, "study": "s", "variant": "v", "digest": "d", "files": files}
+    (folder / "winner.json").write_text(json.dumps(told))
+    return folder
+
+
+def of_the_test(done: Sequence[EpochDone], one: Kept) -> dict[str, float]:
+    """What was measured of the test split at the epoch that was kept."""
+    [best] = [each for each in done if (each.repeat, each.epoch) == (one.weights.repeat, one.weights.epoch)]
+    return {name: value for name, value in best.metrics.items() if name.startswith("test_")}
+
+
+def check(parameters: dict[str, Any], folder: Path) -> Winner:
+    done, kept = trained(dict(parameters), folder)
+    unpacked(kept, folder)
+    for one in kept:
+        winner = load_winner(folder, seed=1 + one.weights.repeat)
+        assert winner.measured() == of_the_test(done, one)
+        x = winner.task.splits(torch.device("cpu")).test_x
+        torch.testing.assert_close(winner.model(x), winner.predict(x), rtol=1e-5, atol=1e-5)
+    return winner
+
+
+@pytest.mark.parametrize("parameters", SOME, ids=["fixed", "masksembles-snapshots"])
+def test_some_models_are_what_they_were(parameters: dict[str, Any], tmp_path: Path) -> None:
+    check(parameters, tmp_path)
+
+
+@pytest.mark.wide
+@pytest.mark.parametrize("parameters", MORE, ids=lambda one: "-".join(map(str, one.values())))
+def test_every_model_is_what_it_was_and_so_is_its_export(parameters: dict[str, Any], tmp_path: Path) -> None:
+    winner = check(parameters, tmp_path)
+    write_pt2(winner, tmp_path / "model.pt2")
+    program = torch.export.load(tmp_path / "model.pt2").module()
+    x = winner.task.splits(torch.device("cpu")).test_x
+    for several in (x[:1], x[:7], x):
+        torch.testing.assert_close(program(several), winner.model(several), rtol=1e-5, atol=1e-5)
+
+
+def test_a_winner_says_what_it_is_and_what_it_is_not(tmp_path: Path) -> None:
+    done, kept = trained({"regularizer": "dropout"}, tmp_path)
+    unpacked(kept, tmp_path)
+    by_validation = [
+        next(
+            one.metrics["val_loss"]
+            for one in done
+            if (one.repeat, one.epoch) == (each.weights.repeat, each.weights.epoch)
+        )
+        for each in kept
+    ]
+    first = load_winner(tmp_path)
+    assert (first.seeds, first.seed) == ((1, 2), 1 + by_validation.index(min(by_validation)))
+    assert (first.configuration["regularizer"], first.config.units, first.model.training) == ("dropout", 8, False)
+    assert not any(parameter.requires_grad for parameter in first.model.parameters())
+    together = load_winner(tmp_path, ensemble=True)
+    x = together.task.splits(torch.device("cpu")).test_x
+    each = [load_winner(tmp_path, seed=seed).model(x).softmax(1) for seed in (1, 2)]
+    torch.testing.assert_close(together.model(x).softmax(1), torch.stack(each).mean(0))
+    assert (together.seed, together.measured().keys()) == (None, of_the_test(done, kept[0]).keys())
+    for wrong, said in (({"seed": 3}, "has the seeds 1, 2, got 3"), ({"seed": 1, "ensemble": True}, "leave seed out")):
+        with pytest.raises(BadWinner, match=said):
+            load_winner(tmp_path, **wrong)  # type: ignore[arg-type]
+    with pytest.raises(BadWinner, match="ONNX needs onnx and onnxscript, not installed here"):
+        write_onnx(first, tmp_path / "model.onnx")
+    (tmp_path / "seed-2.safetensors").write_bytes(b"other")
+    with pytest.raises(BadWinner, match="was changed"):
+        load_winner(tmp_path)
+    (tmp_path / "seed-2.safetensors").unlink()
+    with pytest.raises(BadWinner, match="is missing"):
+        load_winner(tmp_path)
+    with pytest.raises(BadWinner, match=r"has no winner.json: write one by `pernodedrop weights"):
+        load_winner(tmp_path / "artifacts")

@@ -1,0 +1,56 @@
+"""Writes a winner's model as a program that needs none of this package: torch.export's .pt2, or ONNX."""
+
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from workers.winner.loading import Winner
+from workers.winner.reading import BadWinner
+
+
+def example(winner: Winner) -> Tensor:
+    """Two inputs of the shape that the model takes, all zeros, on its device.
+
+    Raises:
+        BadWinner: its inputs are sparse, which no exported program takes.
+    """
+    if winner.input is None:
+        raise BadWinner(f"the inputs of task {winner.task.spec.name} are sparse, which no exported program takes")
+    shape: list[int] = winner.input["shape"]  # type: ignore[assignment]
+    device = next((parameter.device for parameter in winner.model.parameters()), torch.device("cpu"))
+    return torch.zeros(2, *shape, dtype=getattr(torch, str(winner.input["dtype"])), device=device)
+
+
+def write_pt2(winner: Winner, path: Path) -> None:
+    """Write the model as a program of torch.export, whose batch may have any size."""
+    try:
+        program = torch.export.export(winner.model, (example(winner),), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},))
+    except BadWinner:
+        raise
+    except Exception as error:  # a user's model may do anything
+        raise BadWinner(f"torch.export cannot write this model: {_line(error)}") from error
+    torch.export.save(program, path)
+
+
+def write_onnx(winner: Winner, path: Path) -> None:
+    """Write the model as ONNX, whose batch may have any size."""
+    missing = [name for name in ("onnx", "onnxscript") if find_spec(name) is None]
+    if missing:
+        raise BadWinner(f"ONNX needs {' and '.join(missing)}, not installed here: pip install onnx onnxscript")
+    try:
+        shapes = ({0: torch.export.Dim.DYNAMIC},)
+        torch.onnx.export(winner.model, (example(winner),), path, dynamo=True, dynamic_shapes=shapes, verbose=False)
+    except BadWinner:
+        raise
+    except Exception as error:
+        raise BadWinner(f"torch.onnx cannot write this model: {_line(error)}") from error
+
+
+FORMATS: Mapping[str, Callable[[Winner, Path], None]] = {"pt2": write_pt2, "onnx": write_onnx}
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip().partition("\n")[0] or type(error).__name__)[:200]
