@@ -59,8 +59,7 @@ PARAMETERS = [
     (space(drop_rate=categorical(0.5, 1.0)), "search_space.drop_rate.choices[1] must be below 1, got 1.0"),
     (
         space(drop_rate=categorical("0.5")),
-        'search_space.drop_rate.choices[0] must be a number, got "0.5" (that is '
-        "text: write 0.5 without quotes)",
+        'search_space.drop_rate.choices[0] must be a number, got "0.5" (that is text: write 0.5 without quotes)',
     ),
     (space(drop_rate=categorical(True)), "search_space.drop_rate.choices[0] must be a number, got true"),
     (space(noisy_fraction=real(0, 1.1)), "search_space.noisy_fraction.high must be at most 1, got 1.1"),
