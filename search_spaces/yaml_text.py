@@ -86,10 +86,10 @@ def _grown(text: str) -> Any:
             case ScalarEvent():
                 growing.value(_scalar(event, place, is_key=growing.wants_key), place, event.anchor)
             case MappingStartEvent() | SequenceStartEvent():
-                kind, built = ("map", {}) if isinstance(event, MappingStartEvent) else ("seq", [])
-                if event.tag not in (None, "!", TAG + kind):
+                is_map = isinstance(event, MappingStartEvent)
+                if event.tag not in (None, "!", TAG + ("map" if is_map else "seq")):
                     raise Refused(place, f"the tag {_short(event.tag)} means nothing in a definition: leave it out")
-                growing.open(built, place, event.anchor)
+                growing.open({} if is_map else [], place, event.anchor)
             case CollectionEndEvent():
                 growing.close()
     return growing.root

@@ -43,7 +43,7 @@ def _inside(definition: StudyShape, known: Known, path: str) -> Iterator[Problem
         value = matching(dimension, known.params[parameter])
         if value is None:
             rule = f"must be {_range(dimension)} in the search space, got {shown(known.params[parameter])}"
-            yield Problem.at(f"{path}.{parameter}", f"{rule}: change it, {MARK}")
+            yield Problem.at(f"{path}.{parameter}", f"{rule}{_other_way(dimension, known.params[parameter])}")
             return  # the conditions of others may depend on it
         values[name] = value
     for parameter, value in known.params.items():
@@ -77,6 +77,15 @@ def _pointless(path: str, dimensions: Sequence[Dimension], values: Mapping[str, 
     if parent not in values:
         return Problem.at(path, f"{rule}: give {parent} as well, or leave both out")
     return Problem.at(path, f"{rule}, and it is {shown(values[parent])}: leave the parameter out")
+
+
+def _other_way(dimension: Dimension, value: Value) -> str:
+    """The remedy for a value that the dimension does not have: to write it as a number, if it has that."""
+    try:
+        number = matching(dimension, float(value)) if isinstance(value, str) else None
+    except ValueError:
+        number = None
+    return f": change it, {MARK}" if number is None else f" (that is text: write {shown(number)} without quotes)"
 
 
 def _range(dimension: Dimension) -> str:

@@ -22,7 +22,7 @@ from service.api import (
     weights,
     workers,
 )
-from service.api.dependencies import Creations
+from service.api.dependencies import Creations, each_once
 from service.api.errors import documented
 from service.api.housekeeping import Housekeeping
 from service.settings import Settings
@@ -97,7 +97,8 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _guarded_routes(api_key: str | None) -> APIRouter:
-    guarded = APIRouter(dependencies=[Depends(key_required(api_key))], responses=documented(400, 401, 422, 429, 503))
+    checks = [Depends(key_required(api_key)), Depends(each_once)]
+    guarded = APIRouter(dependencies=checks, responses=documented(400, 401, 422, 429, 503))
     for part in (studies, trials, results, examinations, exports, catalog, workers, capsules, weights):
         guarded.include_router(part.router)
     return guarded

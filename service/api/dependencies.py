@@ -1,10 +1,12 @@
 """The parameters of routes: the database, the settings, a checked name, a page of a list."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Concatenate, ParamSpec, TypeVar
 
 from fastapi import Depends, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
 
 from search_spaces.shape import NAME_PATTERN
 from service.settings import Settings
@@ -18,6 +20,19 @@ T = TypeVar("T")
 
 MAX_PAGE = 1000
 MAX_NUMBER = 2**31 - 1  # a Postgres integer
+
+
+def each_once(request: Request) -> None:
+    """Check that the query says nothing twice: one of the values would count in silence.
+
+    Raises:
+        RequestValidationError: it does.
+    """
+    names = Counter(name for name, _ in request.query_params.multi_items())
+    twice = [name for name, times in names.items() if times > 1]
+    if twice:
+        rule = "must be given once, got several values"
+        raise RequestValidationError([{"type": "repeated", "loc": ("query", name), "msg": rule} for name in twice])
 
 
 @dataclass(frozen=True)

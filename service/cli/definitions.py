@@ -103,8 +103,8 @@ def apply(definition: dict[str, Any], override: str) -> None:
     """
     path, equals, text = override.partition("=")
     keys = path.split(".")
-    if not equals or not all(keys):
-        raise Failure(f"--set takes key=value such as budget.trials=50, got {override!r}", ExitCode.WRONG)
+    if not equals or not all(keys) or not path.isprintable():
+        raise Failure(f"--set takes key=value such as budget.trials=50, got {override[:60]!r}", ExitCode.WRONG)
     try:
         value = read_yaml(text)
     except NotYaml as error:
@@ -160,8 +160,10 @@ def _step(place: Any, key: str, path: str) -> Any:
 def _index(place: list[Any], key: str, path: str) -> int:
     if key.isdecimal() and len(key) < 10 and int(key) < len(place):
         return int(key)
-    raise Failure(f"--set {path}: the list has the entries 0 to {len(place) - 1}, got {key!r}", ExitCode.WRONG)
+    raise Failure(
+        f"--set {path[:60]}: the list has the entries 0 to {len(place) - 1}, got {key[:60]!r}", ExitCode.WRONG
+    )
 
 
 def _no_way(path: str) -> Failure:
-    return Failure(f"--set {path}: there is a value above it, not a mapping", ExitCode.WRONG)
+    return Failure(f"--set {path[:60]}: there is a value above it, not a mapping", ExitCode.WRONG)

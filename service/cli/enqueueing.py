@@ -51,8 +51,8 @@ def _read(texts: Sequence[str]) -> dict[str, Any]:
     params: dict[str, Any] = {}
     for text in texts:
         parameter, equals, value = text.partition("=")
-        if not equals or not parameter:
-            raise Failure(f"--set takes parameter=value such as drop_rate=0.5, got {text!r}", ExitCode.WRONG)
+        if not equals or not parameter or not parameter.isprintable():
+            raise Failure(f"--set takes parameter=value such as drop_rate=0.5, got {text[:60]!r}", ExitCode.WRONG)
         if parameter in params:
             raise Failure(f"--set {parameter} is given twice: a configuration has one value of it", ExitCode.WRONG)
         try:

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from search_spaces import InvalidDefinition, InvalidScale, Scale, named_scale, parse_definition, scaled
+from search_spaces.core_schema import resolved
+from search_spaces.scalars import LARGEST
 from service.cli.exit_codes import ExitCode, Failure
 
 Scales = Annotated[
@@ -31,8 +33,12 @@ def scaled_definition(definition: dict[str, Any], texts: Sequence[str]) -> dict[
     try:
         whole = parse_definition(definition)
         scale = Scale()
+        named: set[str] = set()
         for text in texts:
             key, equals, value = text.partition("=")
+            if equals and key in named:
+                raise Failure(f"--scale {key} is given twice: keep one of them", ExitCode.WRONG)
+            named.add(key)
             scale = replace(scale, **{key: _read(key, value)}) if equals else named_scale(text, whole)
         return scaled(whole, scale).model_dump(mode="json")
     except InvalidScale as error:
@@ -51,9 +57,21 @@ def _read(key: str, text: str) -> Any:
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text[:19]) < 2**53:
+    try:
+        number = _number(text)
+    except ValueError:
+        number = 0
+    if number != int(number) or not 1 <= number < LARGEST:
         raise ValueError(f"must be a whole number from 1, got {text[:40]!r}")
-    return int(text)
+    return int(number)
+
+
+def _number(text: str) -> float:
+    """The number as a definition has it, so that 1e1 is 10 here too."""
+    number = resolved(text)
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise ValueError(f"must be a number, got {text[:40]!r}")
+    return number
 
 
 def _several(one: Callable[[str], Any], example: str) -> Callable[[str], tuple[Any, ...]]:
@@ -61,7 +79,7 @@ def _several(one: Callable[[str], Any], example: str) -> Callable[[str], tuple[A
         try:
             return tuple(one(part) for part in text.split(","))
         except ValueError as error:
-            raise ValueError(f"must be given as {example}, got {text!r}") from error
+            raise ValueError(f"must be given as {example}, got {text[:40]!r}") from error
 
     return read
 
@@ -69,6 +87,6 @@ def _several(one: Callable[[str], Any], example: str) -> Callable[[str], tuple[A
 READERS: dict[str, Callable[[str], Any]] = {
     **dict.fromkeys(("epochs", "train_size", "val_size", "repeats", "trials"), _count),
     "variants": _several(str, "dropout,pernodedrop-gaussian"),
-    "rates": _several(float, "0.2,0.4"),
-    "units": _several(int, "32,64"),
+    "rates": _several(_number, "0.2,0.4"),
+    "units": _several(_count, "32,64"),
 }

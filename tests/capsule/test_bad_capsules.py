@@ -162,6 +162,7 @@ BAD: dict[str, tuple[Make, str]] = {
     "a huge number": (with_text("runs.json", '"seeds": 1', '"seeds": 1e999'), "numbers of at most 64 bits, got 1e999"),
     "a long number": (with_text("runs.json", '"seeds": 1', f'"seeds": {"9" * 5000}'), "numbers of at most 64 bits"),
     "no number": (with_text("runs.json", "0.5", "NaN"), "must not have NaN"),
+    "a key twice": (with_text("runs.json", '"seeds": 1', '"seeds": 1, "seeds": 1'), 'each key once, got "seeds" twice'),
     "many seeds": (with_text("runs.json", '"seeds": 1', '"seeds": 100000'), "runs.json is wrong at"),
     "deep": (with_text("definition.json", '"packed"', "[" * 100_000), "definition.json is too deep"),
     "another shape": (with_text("definition.json", '"high": 0.6', '"high": "x"'), 'high must be a number, got "x"'),

@@ -221,7 +221,7 @@ def test_presets_need_no_service(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["presets"]) == DONE
     assert "quickstart" in capsys.readouterr().out
     assert main(["presets", "quickstart"]) == DONE
-    assert capsys.readouterr().out.startswith("schema_version: 1\n")
+    assert capsys.readouterr().out.startswith("# The first study to run")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["submit", "-h"], ["db", "--help"]])

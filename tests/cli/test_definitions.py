@@ -5,8 +5,38 @@ from typing import Any
 import pytest
 
 from search_spaces import load_preset, parse_definition, preset_names
-from service.cli.definitions import LARGEST_FILE, apply, definition_of
+from search_spaces.yaml_text import read_yaml
+from service.cli.definitions import LARGEST_FILE, apply, definition_of, text_of_preset
 from service.cli.exit_codes import ExitCode, Failure
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_a_preset_is_printed_as_a_start_for_a_file(name: str) -> None:
+    text = text_of_preset(name)
+    assert read_yaml(text) == load_preset(name)
+    assert text.startswith("# ")
+    assert "$schema" not in text
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["seed=1", "budget.trials=3", "seed=2"], "--set seed=2 takes back --set seed=1 before it: keep one of them"),
+        (["budget.trials=3", "budget={trials: 2}"], "--set budget={trials: 2} takes back --set budget.trials=3"),
+    ],
+)
+def test_an_override_takes_none_back(overrides: list[str], said: str) -> None:
+    with pytest.raises(Failure) as caught:
+        definition_of(None, "quickstart", overrides)
+    assert str(caught.value).startswith(said)
+    assert definition_of(None, "quickstart", ["budget={trials: 2}", "budget.trials=3"])["budget"] == {"trials": 3}
+
+
+def test_an_override_changes_one_of_what_an_alias_repeats(tmp_path: Path) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text("search_space:\n  one: &r {low: 0, high: 1}\n  other: *r\n  third: {<<: *r}\n")
+    changed = definition_of(file, None, ["search_space.one.low=0.5"])["search_space"]
+    assert [dimension["low"] for dimension in changed.values()] == [0.5, 0, 0]
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -52,6 +82,11 @@ def test_an_override_sets_one_value(override: str, expected: dict[str, Any]) -> 
         ("budget.trials", "key=value"),
         ("=3", "key=value"),
         ("budget..trials=3", "key=value"),
+        ("bud\udcffget=3", "key=value"),
+        ("bud\nget=3", "key=value"),
+        ("objectives." + "9" * 5_000 + ".x=1", "entries 0 to 0"),
+        ("budget={trials: 1, trials: 2}", 'column 13: the key "trials" stands at line 1, column 2 already'),
+        ("budget=.inf", "is no finite number"),
         ("budget.trials.more=3", "a value above it"),
         ("budget.trials.more.still=3", "a value above it"),
         ("objectives.1.metric=x", "entries 0 to 0"),
