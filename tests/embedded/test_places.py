@@ -79,6 +79,7 @@ def test_a_home_that_cannot_be_is_refused_with_the_reason(home: Path, name: str)
     assert sorted(home.iterdir()) == before
 
 
+@pytest.mark.wide
 def test_a_link_to_a_folder_is_followed(used: Path) -> None:
     (used / "link").symlink_to(used)
     with EmbeddedPostgres(used / "link/postgres") as server:
@@ -116,6 +117,7 @@ def test_a_read_only_home_is_named(mounted: Callable[[str], Path]) -> None:
         EmbeddedPostgres(disk / "home/postgres").start()
 
 
+@pytest.mark.wide
 def test_a_used_home_that_has_become_read_only_is_named(used: Path, mounted: Callable[[str], Path]) -> None:
     disk = mounted("size=200m,mode=755")
     subprocess.run(["cp", "-a", str(used / "postgres"), str(disk)], check=True)
@@ -133,7 +135,7 @@ def test_initdb_says_why(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert list((home / "h").iterdir()) == []  # the folder that was there stays
 
 
-@pytest.mark.parametrize("lost", ["postgres", "postgres/data"])
+@pytest.mark.parametrize("lost", ["postgres", pytest.param("postgres/data", marks=pytest.mark.wide)])
 def test_a_home_that_is_removed_while_it_serves_ends_the_service_and_its_server(used: Path, lost: str) -> None:
     stack = Stack(Settings(home=used, data_folder=used / "data"), workers=1, say=print)
     assert stack._postgres is not None
@@ -147,6 +149,7 @@ def test_a_home_that_is_removed_while_it_serves_ends_the_service_and_its_server(
     assert not (used / lost).exists()
 
 
+@pytest.mark.wide
 def test_a_home_that_is_moved_while_it_serves_is_whole_at_its_new_place(used: Path, owner: Owner) -> None:
     server = EmbeddedPostgres(used / "postgres")
     server.start()

@@ -19,19 +19,29 @@ DAMAGED = {
 MISSING = (*(name for name in DAMAGED if name != "turn.lock"), "data/base/1/PG_VERSION", "server.log")
 EMPTY_FOLDERS = ("pg_notify", "pg_replslot", "pg_tblspc", "pg_twophase", "pg_snapshots", "pg_wal/archive_status")
 
+Harm = Callable[[Path], object]
 
-def write(name: str, kind: str) -> Callable[[Path], object]:
+
+def write(name: str, kind: str) -> Harm:
     return lambda folder: (folder / name).write_bytes(CONTENTS[kind])
 
 
-def remove(name: str) -> Callable[[Path], object]:
+def remove(name: str) -> Harm:
     return lambda folder: (folder / name).unlink()
 
 
-MENDED = {
+def without(*names: str) -> Harm:
+    def harm(folder: Path) -> None:
+        for name in names:
+            shutil.rmtree(folder / name)
+
+    return harm
+
+
+MENDED: dict[str, Harm] = {
     **{f"{name} {kind}": write(name, kind) for name, kinds in DAMAGED.items() for kind in kinds},
     **{f"{name} missing": remove(name) for name in MISSING},
-    "empty folders missing": lambda folder: [shutil.rmtree(folder / "data" / name) for name in EMPTY_FOLDERS],
+    "empty folders missing": without(*(f"data/{name}" for name in EMPTY_FOLDERS)),
     "readable for all": lambda folder: (folder / "data").chmod(0o755),
     "port of root": lambda folder: (folder / "port").write_text("80\n"),
     "port of none": lambda folder: (folder / "port").write_text("99999\n"),
@@ -65,16 +75,11 @@ def assert_it_serves(owner: Owner) -> None:
     assert owner().start() == url
 
 
+@pytest.mark.wide
 def test_a_password_of_another_home_is_no_obstacle(used: Path, owner: Owner) -> None:
     for name in ("password", "owner-password"):
         (used / "postgres" / name).write_text("0" * 48)
     assert "0" * 48 in owner().start()
-
-
-def without(*names: str) -> Callable[[Path], object]:
-    return lambda folder: [
-        (shutil.rmtree if (folder / name).is_dir() else Path.unlink)(folder / name) for name in names
-    ]
 
 
 def lose_the_log(folder: Path) -> None:
@@ -84,7 +89,7 @@ def lose_the_log(folder: Path) -> None:
             segment.unlink()
 
 
-NAMED = {
+NAMED: dict[str, tuple[Harm, str]] = {
     "control file zeroed": (write("data/global/pg_control", "zeroed"), "pg_control"),
     "control file missing": (remove("data/global/pg_control"), "is not whole, it has no global/pg_control"),
     "segment missing": (lose_the_log, "could not locate a valid checkpoint record"),
@@ -96,8 +101,12 @@ NAMED = {
     ),
 }
 
+SOME = ("control file zeroed", "segment missing")
 
-@pytest.mark.parametrize("name", NAMED)
+
+@pytest.mark.parametrize(
+    "name", [name if name in SOME else pytest.param(name, marks=pytest.mark.wide) for name in NAMED]
+)
 def test_what_cannot_be_mended_is_named(used: Path, owner: Owner, name: str) -> None:
     harm, reason = NAMED[name]
     harm(used / "postgres")
@@ -111,6 +120,7 @@ def test_what_cannot_be_mended_is_named(used: Path, owner: Owner, name: str) -> 
     shutil.rmtree(used / "postgres/data")
 
 
+@pytest.mark.wide
 def test_a_broken_configuration_is_named_with_its_file(used: Path, owner: Owner) -> None:
     (used / "postgres/data/pg_hba.conf").write_text("nonsense\n")
     with pytest.raises(EmbeddedPostgresError, match=r"could not load .*pg_hba\.conf; mend that file, or empty it"):
@@ -119,6 +129,7 @@ def test_a_broken_configuration_is_named_with_its_file(used: Path, owner: Owner)
     assert answers(owner().start())
 
 
+@pytest.mark.wide
 def test_a_lost_password_of_a_running_server_is_not_renewed(used: Path, owner: Owner) -> None:
     url = owner().start()
     (used / "postgres/password").write_text("")
@@ -127,6 +138,7 @@ def test_a_lost_password_of_a_running_server_is_not_renewed(used: Path, owner: O
     assert answers(url)
 
 
+@pytest.mark.wide
 def test_an_empty_data_folder_is_a_first_start(home: Path) -> None:
     (home / "postgres/data").mkdir(parents=True)
     (home / "postgres/turn.lock").touch()

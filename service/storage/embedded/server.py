@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,7 +19,7 @@ from service.storage import libpq
 from service.storage.embedded import data, launching, processes, roles
 from service.storage.embedded.account import REMEDY, Account, EmbeddedPostgresError, NoRoom, account_for
 from service.storage.embedded.binaries import install_for, reachable
-from service.storage.embedded.folder import UNFINISHED, check_path, prepare_folder, remove_first_start
+from service.storage.embedded.folder import UNFINISHED, check_path, prepare_folder, remove_first_start, remove_folders
 from service.storage.embedded.ownership import Ownership
 from service.storage.embedded.passwords import Passwords
 from service.storage.embedded.reasons import reason_in, remedy
@@ -91,21 +92,29 @@ class EmbeddedPostgres:
         check_path(self._folder)
         account = account_for(self._folder)
         made = prepare_folder(self._folder, account)
+        try:
+            with self._ownership.turn(account):
+                return self._owning(account, made)
+        finally:
+            if self._account is None:
+                remove_folders(made)
+
+    def _owning(self, account: Account, made: Sequence[Path]) -> str:
+        """Start as an owner, in our turn."""
         self._account = account
-        with self._ownership.turn(account):
-            is_new = self._ownership.take(account)
-            try:
-                has_data = data.is_there(self._data)
-                if is_new:
-                    install = reachable(install_for(self._data), account, self._folder.parent)
-                    self._programs = install / "bin"
-                return self._served(is_new=is_new, has_data=has_data)
-            except BaseException:
-                if is_new:
-                    if self._give_up() and not self._data.exists():
-                        remove_first_start(self._folder, made)
-                    self._account = None
-                raise
+        is_new = self._ownership.take(account)
+        try:
+            has_data = data.is_there(self._data)
+            if is_new:
+                install = reachable(install_for(self._data), account, self._folder.parent)
+                self._programs = install / "bin"
+            return self._served(is_new=is_new, has_data=has_data)
+        except BaseException:
+            if is_new:
+                if self._give_up() and not self._data.exists():
+                    remove_first_start(self._folder, made)
+                self._account = None
+            raise
 
     def _served(self, *, is_new: bool, has_data: bool) -> str:
         """The URL of the server, which runs now."""
