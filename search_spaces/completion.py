@@ -30,7 +30,7 @@ def completed(definition: StudyDefinition) -> StudyDefinition:
 
 
 def with_implied_conditions(definition: Shape) -> Shape:
-    """The definition with a condition on each dimension that has an effect only where another one has certain values."""
+    """The definition with a condition on each dimension that has no effect beside some values of another one."""
     space = dict(definition.search_space)
     for name, allowed in _implied(definition):
         space[name] = space[name].model_copy(update={"when": {**space[name].when, **allowed}})

@@ -148,6 +148,7 @@ CONDITIONS = [
     (
         raw(
             fixed={"regularizer": "dropout"},
+            task={"name": "package.module:Task"},
             search_space={"stir_type": categorical("gaussian", when={"regularizer": "pernodedrop"})},
         ),
         'search_space.stir_type.when.regularizer can never hold: regularizer is fixed to "dropout", not to '
@@ -235,8 +236,8 @@ VALID = [
         search_space={"stir_type": categorical("gaussian", when={"regularizer": ["dropconnect", "pernodedrop"]})},
     ),
     raw(objectives=[{"metric": "val_loss"}, {"metric": "val_accuracy", "direction": "maximize"}]),
-    raw(objectives=[{"metric": "train_hessian_top"}], fixed={"curvature_every": 1}),
-    raw(objectives=[{"metric": "train_mask_noise"}], fixed={"mask_noise_pairs": 4}),
+    raw(objectives=[{"metric": "train_hessian_top"}], fixed={"regularizer": "dropout", "curvature_every": 1}),
+    raw(objectives=[{"metric": "train_mask_noise"}], fixed={"regularizer": "dropout", "mask_noise_pairs": 4}),
     raw(pruner={"name": "wilcoxon"}, repeats=2),
     grid_of(x=whole(1, 1000), y=whole(1, 1000)),
     raw(search_space={}, sampler={"name": "grid"}, budget=None),
