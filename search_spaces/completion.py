@@ -34,7 +34,9 @@ def with_implied_conditions(definition: Shape) -> Shape:
     space = dict(definition.search_space)
     for name, allowed in _implied(definition):
         space[name] = space[name].model_copy(update={"when": {**space[name].when, **allowed}})
-    return definition.model_copy(update={"search_space": space})
+    conditional = definition.model_copy(update={"search_space": space})
+    conditional.__dict__.pop("order", None)  # it is remembered, and of the dimensions without the conditions
+    return conditional
 
 
 def with_exact_starts(definition: StudyDefinition) -> StudyDefinition:

@@ -146,6 +146,25 @@ CONDITIONS = [
         "search_space.x.when forms a cycle: x -> y -> z -> x",
     ),
     (
+        raw(search_space={"drop_rate": real(0, 0.5)}, fixed={}),
+        'search_space.drop_rate has no effect where regularizer is "none": remove it, or give regularizer a value '
+        "beside which it has one",
+    ),
+    (
+        space(
+            regularizer=categorical("dropout", "pernodedrop"),
+            stir_type=categorical("gaussian", "partial_gaussian", when={"regularizer": "pernodedrop"}),
+            noisy_fraction=real(0.1, 0.9, when={"regularizer": "dropout"}),
+        ),
+        'search_space.noisy_fraction has no effect where regularizer is "dropout": give it when: {regularizer: '
+        "[pernodedrop], stir_type: [partial_gaussian]}, or remove it",
+    ),
+    (
+        space(momentum=real(0, 0.9)),
+        'search_space.momentum has no effect where optimizer is "adam": remove it, or give optimizer a value beside '
+        "which it has one",
+    ),
+    (
         raw(
             fixed={"regularizer": "dropout"},
             task={"name": "package.module:Task"},
