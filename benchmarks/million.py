@@ -114,6 +114,7 @@ def definition(name: str, trials: int, **parts: object) -> dict[str, object]:
         "name": name,
         "task": {"name": "digits", "epochs": 3},
         "search_space": {"drop_rate": {"type": "float", "low": 0.0, "high": 0.9}},
+        "fixed": {"regularizer": "dropout"},
         "sampler": {"name": "random"},
         "budget": {"trials": trials},
         **parts,

@@ -30,11 +30,13 @@ def completed(definition: StudyDefinition) -> StudyDefinition:
 
 
 def with_implied_conditions(definition: Shape) -> Shape:
-    """The definition with a condition on each dimension that has an effect only under certain values of another."""
+    """The definition with a condition on each dimension that has no effect beside some values of another one."""
     space = dict(definition.search_space)
     for name, allowed in _implied(definition):
         space[name] = space[name].model_copy(update={"when": {**space[name].when, **allowed}})
-    return definition.model_copy(update={"search_space": space})
+    conditional = definition.model_copy(update={"search_space": space})
+    conditional.__dict__.pop("order", None)  # it is remembered, and of the dimensions without the conditions
+    return conditional
 
 
 def with_exact_starts(definition: StudyDefinition) -> StudyDefinition:

@@ -18,6 +18,7 @@ from search_spaces.optuna.given import given_to
 from search_spaces.optuna.history import distribution_of, is_earlier
 from search_spaces.optuna.seen import SeeingSampler
 from search_spaces.resolution import recorded_params, resolved
+from search_spaces.scalars import LARGEST
 from search_spaces.shape import StudyShape
 
 DRAWS = 32  # tries for a configuration that no trial has
@@ -121,7 +122,10 @@ class DistinctSampler(SeeingSampler):
         }
         if any(dimension.values is None for dimension in space.values()):
             return None
-        grid = Grid(list(islice(boxes(space, self._with_effect.fixed), MOST_BOXES)))
+        parts = list(islice(boxes(space, self._with_effect.fixed), MOST_BOXES))
+        if sum(box.size for box in parts) > LARGEST:
+            return None
+        grid = Grid(parts)
         had = {self._identity(params) for params in known}
         start = int(np.random.default_rng(self._seed).integers(len(grid)))
         for place in range(min(len(grid), len(had) + 1)):

@@ -64,7 +64,7 @@ def _mended(definition: StudyShape, name: str, other: str) -> str:
             if isinstance(dimension, CategoricalDimension) and taken:
                 condition[setter] = taken
     if condition.keys().isdisjoint(setters(definition.search_space, other)):
-        return f"remove it, or fix or search {other} so that it has one"
+        return f"remove it, or give {other} a value beside which it has one"
     when = ", ".join(f"{setter}: [{', '.join(map(str, taken))}]" for setter, taken in condition.items())
     return f"give it when: {{{when}}}, or remove it"
 

@@ -47,7 +47,7 @@ def db(database_url: str) -> Iterator[Database]:
 def study_of(db: Database, task: str) -> str:
     """A study of one trial of one epoch waits in the database."""
     study = {"name": task, "task": {"name": task, "epochs": 1}, "sampler": {"name": "random"}, "budget": {"trials": 1}}
-    search_space = {"drop_rate": {"type": "float", "low": 0.0, "high": 0.5}}
+    search_space = {"learning_rate": {"type": "float", "low": 0.001, "high": 0.01}}
     studies.create(db, parse_definition({**study, "search_space": search_space}))
     return task
 

@@ -7,6 +7,7 @@ from service.reports.found.importance import FEWEST_TRIALS, importances
 from service.storage.records import TrialRecord
 from tests.reports.samples import params_of, study_of, trial_of
 
+DROPOUT = {"regularizer": "dropout"}
 SPACE = {
     "drop_rate": {"type": "float", "low": 0.0, "high": 0.9},
     "units": {"type": "int", "low": 8, "high": 64},
@@ -27,7 +28,9 @@ def trials_where_the_rate_decides(count: int) -> list[TrialRecord]:
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
 def test_the_parameter_that_decides_comes_first(direction: str) -> None:
     trials = trials_where_the_rate_decides(60)
-    study = study_of(trials, search_space=SPACE, objectives=[{"metric": "val_loss", "direction": direction}])
+    study = study_of(
+        trials, search_space=SPACE, fixed=DROPOUT, objectives=[{"metric": "val_loss", "direction": direction}]
+    )
     shares = importances(study.definition, trials)
     assert next(iter(shares)) == "drop_rate"
     assert set(shares) == set(SPACE)
@@ -36,12 +39,12 @@ def test_the_parameter_that_decides_comes_first(direction: str) -> None:
 
 def test_too_few_trials_tell_nothing() -> None:
     trials = trials_where_the_rate_decides(FEWEST_TRIALS - 1)
-    assert importances(study_of(trials, search_space=SPACE).definition, trials) == {}
+    assert importances(study_of(trials, search_space=SPACE, fixed=DROPOUT).definition, trials) == {}
 
 
 def test_parameters_that_did_not_vary_are_left_out() -> None:
     trials = [trial_of(n, [n / 7], params=params_of("dropout", drop_rate=0.5)) for n in range(20)]
-    assert importances(study_of(trials, search_space=SPACE).definition, trials) == {}
+    assert importances(study_of(trials, search_space=SPACE, fixed=DROPOUT).definition, trials) == {}
 
 
 def test_one_parameter_with_several_ranges() -> None:

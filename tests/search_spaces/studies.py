@@ -6,7 +6,10 @@ from search_spaces import StudyDefinition, parse_definition
 
 
 def raw(**changes: Any) -> dict[str, Any]:
-    """A valid study of a built-in task, with the given fields replaced; None removes one."""
+    """A valid study of a built-in task, with the given fields replaced; None removes one.
+
+    It is of Dropout, where no field names a regularizer: a drop rate alone has no effect.
+    """
     study = {
         "name": "study",
         "task": {"name": "digits", "epochs": 8},
@@ -14,6 +17,9 @@ def raw(**changes: Any) -> dict[str, Any]:
         "budget": {"trials": 10},
         **changes,
     }
+    space = study["search_space"]
+    if isinstance(space, dict) and "drop_rate" in space and not {"regularizer", "fixed"} & {*space, *changes}:
+        study["fixed"] = {"regularizer": "dropout"}
     return {field: value for field, value in study.items() if value is not None}
 
 

@@ -46,9 +46,9 @@ def test_a_metric_has_its_name_on_the_test_split() -> None:
 
 
 def test_until_it_is_decided_has_its_own_settings_which_are_not_stored_without_it() -> None:
-    decided = study(confirmation={"until": "decided", "prefer": "none"}).confirmation
+    decided = study(confirmation={"until": "decided", "prefer": "dropout"}).confirmation
     assert decided is not None
-    assert (decided.repeats, decided.most_repeats, decided.indifference, decided.prefer) == (5, 30, 0.0, "none")
+    assert (decided.repeats, decided.most_repeats, decided.indifference, decided.prefer) == (5, 30, 0.0, "dropout")
     assert decided.most == 30
     fixed = study(confirmation={"repeats": 40})
     assert fixed.confirmation is not None
@@ -72,7 +72,7 @@ def test_until_it_is_decided_has_its_own_settings_which_are_not_stored_without_i
         ),
         (
             {"until": "decided", "prefer": "drop out"},
-            'confirmation.prefer must be "cheapest" or "none", got "drop out"',
+            'confirmation.prefer must be "cheapest" or "dropout", got "drop out"',
         ),
     ],
 )

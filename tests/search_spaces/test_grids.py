@@ -4,11 +4,13 @@ from typing import Any
 import pytest
 
 from search_spaces import (
+    InvalidDefinition,
     StudyDefinition,
     TrialConfig,
     fixed_params,
     load_preset,
     parse_definition,
+    parse_shape,
     recorded_params,
 )
 from search_spaces.dimensions import Steps
@@ -66,8 +68,20 @@ def test_a_grid_too_large_to_write_down_is_counted_and_indexed() -> None:
     assert points[999_999] == {"x": 1000, "y": 1000}
 
 
-def test_runs_visit_the_grid_in_shuffled_laps() -> None:
-    definition = gridded(CONDITIONAL, budget={"trials": 40})
+def test_a_grid_is_visited_once() -> None:
+    with pytest.raises(InvalidDefinition) as refused:
+        gridded(CONDITIONAL, budget={"trials": 16})
+    assert str(refused.value) == (
+        "budget.trials must be at most 15, the configurations of the grid, got 16: leave it out, and set repeats to "
+        "train each under several seeds"
+    )
+    outside = [{"params": {"n": 9}, "outside": True}]
+    assert gridded(CONDITIONAL, budget={"trials": 16}, start_with=outside).trials == 16
+
+
+def test_a_stored_study_visits_its_grid_in_shuffled_laps() -> None:
+    stored = gridded(CONDITIONAL).model_dump(mode="json")
+    definition = parse_shape({**stored, "budget": {"trials": 40}})
     runs = [fixed_params(definition, ordinal) for ordinal in range(30)]
     everything = sorted(map(repr, definition.grid))
     for lap in (runs[:15], runs[15:]):

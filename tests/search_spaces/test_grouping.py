@@ -32,8 +32,9 @@ SPACES: dict[str, Mapping[str, Any]] = {
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 @pytest.mark.parametrize("seed", range(5))
 def test_the_groups_are_those_that_optuna_finds(space: Mapping[str, Any], seed: int) -> None:
+    fixed = {} if "regularizer" in space else {"regularizer": "dropout"}
     definition = parse_definition(
-        {"name": "groups", "task": {"name": "digits"}, "search_space": space, "budget": {"trials": 12}}
+        {"fixed": fixed, "name": "groups", "task": {"name": "digits"}, "search_space": space, "budget": {"trials": 12}}
     )
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
     for _ in range(12):

@@ -148,7 +148,7 @@ def played(definition: StudyDefinition, *known: Any, history: Any = (), trials: 
 
 
 TPE: dict[str, Any] = {"sampler": {"name": "tpe", "n_startup_trials": 2}, "search_space": {
-    "drop_rate": real(0.0, 0.9), "units": whole(1, 1000)}}  # fmt: skip
+    "drop_rate": real(0.0, 0.9), "units": whole(1, 1000)}, "fixed": {"regularizer": "dropout"}}  # fmt: skip
 
 
 def test_the_sampler_draws_as_if_what_is_outside_had_never_been() -> None:

@@ -145,8 +145,28 @@ CONDITIONS = [
         "search_space.x.when forms a cycle: x -> y -> z -> x",
     ),
     (
+        raw(search_space={"drop_rate": real(0, 0.5)}, fixed={}),
+        'search_space.drop_rate has no effect where regularizer is "none": remove it, or give regularizer a value '
+        "beside which it has one",
+    ),
+    (
+        space(
+            regularizer=categorical("dropout", "pernodedrop"),
+            stir_type=categorical("gaussian", "partial_gaussian", when={"regularizer": "pernodedrop"}),
+            noisy_fraction=real(0.1, 0.9, when={"regularizer": "dropout"}),
+        ),
+        'search_space.noisy_fraction has no effect where regularizer is "dropout": give it when: {regularizer: '
+        "[pernodedrop], stir_type: [partial_gaussian]}, or remove it",
+    ),
+    (
+        space(momentum=real(0, 0.9)),
+        'search_space.momentum has no effect where optimizer is "adam": remove it, or give optimizer a value beside '
+        "which it has one",
+    ),
+    (
         raw(
             fixed={"regularizer": "dropout"},
+            task={"name": "package.module:Task"},
             search_space={"stir_type": categorical("gaussian", when={"regularizer": "pernodedrop"})},
         ),
         'search_space.stir_type.when.regularizer can never hold: regularizer is fixed to "dropout", not to '
@@ -234,8 +254,8 @@ VALID = [
         search_space={"stir_type": categorical("gaussian", when={"regularizer": ["dropconnect", "pernodedrop"]})},
     ),
     raw(objectives=[{"metric": "val_loss"}, {"metric": "val_accuracy", "direction": "maximize"}]),
-    raw(objectives=[{"metric": "train_hessian_top"}], fixed={"curvature_every": 1}),
-    raw(objectives=[{"metric": "train_mask_noise"}], fixed={"mask_noise_pairs": 4}),
+    raw(objectives=[{"metric": "train_hessian_top"}], fixed={"regularizer": "dropout", "curvature_every": 1}),
+    raw(objectives=[{"metric": "train_mask_noise"}], fixed={"regularizer": "dropout", "mask_noise_pairs": 4}),
     raw(pruner={"name": "wilcoxon"}, repeats=2),
     grid_of(x=whole(1, 1000), y=whole(1, 1000)),
     raw(search_space={}, sampler={"name": "grid"}, budget=None),

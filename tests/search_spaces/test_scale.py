@@ -131,7 +131,7 @@ def test_dimensions_of_what_is_left_out_go_with_it() -> None:
 def test_numbers_of_every_kind_of_dimension() -> None:
     space = {"drop_rate": categorical(0.1, 0.2, 0.5), "units": whole(16, 128, step=16)}
     smaller = scaled(small(search_space=space, sampler={"name": "grid"}), Scale(rates=[0.1, 0.5], units=[32, 64]))
-    assert cells(smaller) == {("none", rate, units) for rate in (0.1, 0.5) for units in (32, 64)}
+    assert cells(smaller) == {("dropout", rate, units) for rate in (0.1, 0.5) for units in (32, 64)}
     interval = scaled(small(), Scale(rates=[0.25, 0.5])).search_space["drop_rate"]
     assert list(interval.values or ()) == [0.25, 0.5]
 

@@ -18,7 +18,8 @@ def test_every_difference_of_the_spaces_is_named(db: Database) -> None:
     cases: list[tuple[dict[str, Any], list[str]]] = [
         ({"search_space": {"regularizer": REGULARIZER, "drop_rate": {**RATE, "low": 0.1, "step": None}}},
          ["where drop_rate has low 0.0, and 0.1 here", "where drop_rate has step 0.1, and null here"]),
-        ({"search_space": {"drop_rate": RATE, "units": {"type": "int", "low": 1, "high": 2}}},
+        ({"search_space": {"drop_rate": RATE, "units": {"type": "int", "low": 1, "high": 2}},
+          "fixed": {"regularizer": "dropout"}},
          ["which has no dimension units", "which also has the dimension regularizer"]),
         ({"search_space": {"regularizer": {**REGULARIZER, "choices": ["dropout"]}, "drop_rate": RATE}},
          ['where regularizer has choices "dropout", "pernodedrop", and "dropout" here']),
