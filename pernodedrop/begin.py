@@ -66,7 +66,7 @@ def _find_modules() -> None:
         for name, path, is_file in _modules(folder):
             if name in OURS:
                 kept, owner = [_HOME], "this program"
-            elif name in sys.stdlib_module_names:
+            elif name in sys.stdlib_module_names and name not in sys.builtin_module_names:  # those nothing hides
                 kept, owner = standard, "Python"
             elif is_file and name in LIBRARIES and (home := _home_of(name, installed)):
                 kept, owner = [home], "the installation"
@@ -103,8 +103,17 @@ class _Kept:
         self._homes = homes
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        """The module in its home; None for all others, whose finders come later."""
-        return PathFinder.find_spec(name, self._homes[name]) if path is None and name in self._homes else None
+        """The module in its home, and nowhere else; None for all others, whose finders come later.
+
+        Raises:
+            ModuleNotFoundError: its home has none of that name, as Python's library has some on Windows alone.
+        """
+        if path is not None or name not in self._homes:
+            return None
+        spec = PathFinder.find_spec(name, self._homes[name])
+        if spec is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return spec
 
 
 def _standard() -> list[str]:
