@@ -12,7 +12,7 @@ from tests.api.fleet import definition_data
 from tests.api.serving import served
 
 
-@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+@pytest.mark.parametrize("encoding", ["LATIN1", pytest.param("SQL_ASCII", marks=pytest.mark.wide)])
 def test_a_letter_that_it_has_not(
     postgres_urls: tuple[str, str], monkeypatch: pytest.MonkeyPatch, encoding: str
 ) -> None:
