@@ -125,7 +125,7 @@ def _fault_of_database(error: Exception) -> Fault:
     """Return the fault of what passes by itself or need not happen again; a wrong statement is a bug and is raised."""
     trouble = trouble_of(error)
     if trouble is not None and trouble.code in _NO_SUCH_LETTER:
-        return Fault(422, "not_storable", "the database's encoding has no such letter: it takes a database in UTF8")
+        return Fault(422, "not_storable", "the database's encoding lacks a letter of this: it takes one in UTF8")
     if trouble is None or trouble.remedy not in (Remedy.WAIT, Remedy.AGAIN):
         raise error
     if trouble.code in (psycopg2.errorcodes.UNDEFINED_TABLE, psycopg2.errorcodes.INVALID_SCHEMA_NAME):

@@ -48,7 +48,8 @@ def test_serve_waits_for_its_database(empty_database_url: str, tmp_path: Path) -
         lines: queue.Queue[str] = queue.Queue()
         assert serve.stdout is not None
         output = serve.stdout
-        threading.Thread(target=lambda: [lines.put(line) for line in output], daemon=True).start()
+        reader = threading.Thread(target=lambda: [lines.put(line) for line in output])
+        reader.start()
         try:
             assert "the database is read-only" in _line(lines, "; waiting")
             server.relent()
@@ -69,3 +70,5 @@ def test_serve_waits_for_its_database(empty_database_url: str, tmp_path: Path) -
         finally:
             serve.kill()
             serve.wait()
+            reader.join(60)
+            output.close()

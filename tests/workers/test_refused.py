@@ -71,31 +71,33 @@ def test_a_gpu_is_chosen_when_the_database_can_note_it(server: RefusingServer) -
 
 
 @pytest.mark.wide
-@pytest.mark.parametrize("code", FOR_A_WHILE)
-def test_a_whole_life_with_refusals(server: RefusingServer, database_url: str, tmp_path: Path, code: str) -> None:
-    """Refused at the start, in the training and at the end: the trial is complete in its first attempt."""
+def test_a_whole_life_with_refusals(server: RefusingServer, database_url: str, tmp_path: Path) -> None:
+    """Refused at its start, in a training with each error, and when it leaves: every trial is complete at once."""
     environment = {"DATABASE_URL": server.url, "PERNODEDROP_HOME": str(tmp_path), "GPUS": "GPU-a"}
     environment |= {"PRETENDED_MEMORY": str(tmp_path), "PRETENDED_BYTES": "1000"}
-    command = [sys.executable, "-m", "tests.workers.pretended", "--lease", "3", "--poll", "0.1", "--exit-when-idle"]
+    command = [sys.executable, "-m", "tests.workers.pretended", "--lease", "3", "--poll", "0.1"]
     with Database.open(database_url) as db:
-        study = studies.create(db, own_study("refused", epochs=20, options={"seconds": 0.1}, retries=0))
-        server.refuse(code)
+        server.refuse("25006")
         life = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment})
         try:
             until(lambda: server.refused >= 2)
             server.relent()
-            until(lambda: only_trial(db, study).epoch >= 2)
-            server.refuse(code)
-            time.sleep(4)  # longer than a lease
-            assert life.poll() is None
-            server.relent()
-            until(finished(db, "refused"))
+            for code in FOR_A_WHILE:
+                study = studies.create(db, own_study(code.lower(), epochs=20, options={"seconds": 0.1}, retries=0))
+                until(lambda study=study: only_trial(db, study).epoch >= 2)
+                server.refuse(code)
+                time.sleep(3.5)  # longer than a lease
+                assert life.poll() is None
+                server.relent()
+                until(finished(db, study.name))
+                trial = only_trial(db, study)
+                assert (trial.state, trial.attempts, trial.epoch) == (RunState.COMPLETE, 1, 20), code
+            server.refuse("53100")
+            life.terminate()
             assert life.wait(60) == 0
         finally:
             life.kill()
             life.wait()
-        trial = only_trial(db, study)
-        assert (trial.state, trial.attempts, trial.epoch) == (RunState.COMPLETE, 1, 20)
         assert audit.audit(db) == []
 
 

@@ -56,7 +56,7 @@ def engine_options(url: str, pool_size: int) -> dict[str, Any]:
 
 def is_full(error: Exception) -> bool:
     """Whether the server refused a connection because it has as many as it allows."""
-    return refusals.code_of(str(error)) == TOO_MANY_CONNECTIONS
+    return bool(refusals.code_of(str(error)) == TOO_MANY_CONNECTIONS)
 
 
 class IdleConnections:

@@ -29,7 +29,7 @@ def stranger(connection: sa.Connection) -> str | None:
         if table.name in present:
             there = {column["name"] for column in columns.get_columns(table.name)}
             if not {column.name for column in table.primary_key} <= there:
-                return table.name
+                return str(table.name)
     has_info = models.VersionInfoModel.__tablename__ in present
     return VERSION_TABLE if newer(connection) is not None and not has_info else None
 
@@ -52,7 +52,7 @@ def upgrade(connection: sa.Connection) -> None:
             session.add(_version_info())
             session.commit()
     context = MigrationContext.configure(connection)
-    head = script.get_current_head()
+    head = script.get_current_head() or "head"
     if context.get_current_revision() is None:
         context.stamp(script, head if is_ours else script.get_base() or "base")
     if context.get_current_revision() == head:
