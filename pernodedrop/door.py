@@ -51,8 +51,7 @@ class _Signals:
     def again(self) -> None:
         """Raise once more what was raised where nobody could catch it, such as in a destructor."""
         self._raised = float("-inf")
-        main = threading.main_thread().ident
-        late = threading.Timer(0.05, lambda: main and signal.pthread_kill(main, signal.SIGTERM))
+        late = threading.Timer(0.05, signal.pthread_kill, (threading.main_thread().ident, signal.SIGTERM))
         late.daemon = True
         late.start()
 

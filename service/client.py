@@ -8,6 +8,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from search_spaces.problems import shown
 from search_spaces.wording import flaw_of_name
 from service.api.models import (
     ErrorOut,
@@ -201,6 +202,9 @@ class Client:
     def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:
             response = self._http.request(method, path, **request)
+        except UnicodeEncodeError as error:
+            message = f"{shown(error.object)} is no valid text: a terminal of another encoding gives such letters"
+            raise Refused(httpx.codes.UNPROCESSABLE_ENTITY, "invalid_text", message) from None
         except httpx.TransportError as error:
             reason = str(error) or type(error).__name__
             raise Unreachable(
