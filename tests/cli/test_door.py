@@ -191,7 +191,7 @@ EARLY: list[Case] = [  # a command, a signal, when, whether twice, and its exit 
 
 @pytest.mark.wide
 @pytest.mark.parametrize(("command", "number", "seconds", "twice", "codes"), EARLY)
-def test_a_command_that_a_signal_ends_early_says_nothing_of_python_and_leaves_nothing(
+def test_a_command_that_a_signal_ends_early_says_nothing_of_python_and_leaves_nothing(  # noqa: PLR0917
     command: tuple[str, ...],
     number: signal.Signals,
     seconds: float,
