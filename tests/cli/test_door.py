@@ -7,7 +7,9 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
+import httpx
 import psutil
 import pytest
 
@@ -25,6 +27,7 @@ def begin(
     uid: int | None = None,
     variables: Mapping[str, str | None] = {},
     output: int = subprocess.PIPE,
+    told: int | IO[str] = subprocess.PIPE,
 ) -> subprocess.Popen[str]:
     """Start a program as a terminal does, with SIGINT heeded: a shell's background job would ignore it."""
 
@@ -44,7 +47,7 @@ def begin(
         command,
         stdin=subprocess.DEVNULL,
         stdout=output,
-        stderr=subprocess.PIPE,
+        stderr=told,
         text=True,
         errors="surrogateescape",
         start_new_session=True,
@@ -262,3 +265,43 @@ def test_a_reader_that_leaves_ends_the_whole_stack(home: Path) -> None:
     assert done.stdout.splitlines() == ["starting Postgres, controller, dashboard and workers ...", "1"]
     assert "Traceback" not in done.stderr
     assert left_behind(home) == []
+
+
+@pytest.mark.wide
+@pytest.mark.parametrize(
+    ("part", "health", "number"),
+    [
+        ("controller", "/v1/health", signal.SIGINT),
+        ("controller", "/v1/health", signal.SIGHUP),
+        ("dashboard", "/health", signal.SIGTERM),
+    ],
+)
+def test_a_server_that_is_told_to_stop_ends_in_order(
+    part: str, health: str, number: signal.Signals, unused_port: int, tmp_path: Path
+) -> None:
+    with (tmp_path / "log").open("w") as log:
+        process = begin(
+            *COMMAND,
+            part,
+            "--port",
+            str(unused_port),
+            variables={"DATABASE_URL": NOWHERE},
+            output=log.fileno(),
+            told=log,
+        )
+    while not answers(f"http://127.0.0.1:{unused_port}{health}"):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(number)
+    process.wait()
+    said = (tmp_path / "log").read_text()
+    assert process.returncode == 0, said
+    assert "Traceback" not in said
+    assert "Finished server process" in said
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, trust_env=False).is_success
+    except httpx.TransportError:
+        return False
