@@ -72,6 +72,8 @@ def ready(process: subprocess.Popen[str], word: str = "ready\n") -> None:
         ("print('ready', flush=True); time.sleep(60)", 130),  # while it imports
         ("door.through(lambda: print('ready', flush=True) or time.sleep(60) or 0)", 130),
         ("door.through(lambda: 3)\nprint('ready', flush=True); time.sleep(60)", 3),  # while Python ends
+        ("import atexit; atexit.register(lambda: print('ready', flush=True) or time.sleep(0.3))\n"
+         "door.through(lambda: 3)", 3),  # while Python takes our handlers away
         ("def call():\n with door.undisturbed(): print('ready', flush=True); time.sleep(0.2)\n sys.exit('disturbed')\n"
          "sys.exit(door.through(call))", 130),
         ("class Last:\n def __del__(self): print('ready', flush=True); time.sleep(60)\n"
