@@ -4,6 +4,7 @@ A signal ends it without a traceback and with an exit code of ours; its standard
 letter. It imports little, because Ctrl-C may come at any time.
 """
 
+import atexit
 import io
 import os
 import signal
@@ -52,8 +53,7 @@ class _Signals:
     def again(self) -> None:
         """Raise once more what was raised where nobody could catch it, such as in a destructor."""
         self._raised = float("-inf")
-        main = threading.main_thread().ident
-        late = threading.Timer(0.05, lambda: main and signal.pthread_kill(main, signal.SIGTERM))
+        late = threading.Timer(0.05, signal.pthread_kill, (threading.main_thread().ident, signal.SIGTERM))
         late.daemon = True
         late.start()
 
@@ -100,7 +100,14 @@ def through(call: Callable[[], int]) -> int:
         _signals.code = INTERRUPTED
     finally:
         _signals.raises = False
+        atexit.register(_ignore_signals)
     return _signals.code
+
+
+def _ignore_signals() -> None:
+    """Let the last moments of Python pass, in which it has taken our handlers away."""
+    for number in heeded():
+        signal.signal(number, signal.SIG_IGN)
 
 
 def heed_in_background() -> None:

@@ -9,6 +9,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from pernodedrop.proxies import certificates, proxy_of, variables
+from search_spaces.problems import shown
 from search_spaces.wording import flaw_of_name
 from service.api.models import (
     ErrorOut,
@@ -229,6 +230,9 @@ class Client:
     def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:
             response = self._http.request(method, path, **request)
+        except UnicodeEncodeError as error:
+            message = f"{shown(error.object)} is no valid text: a terminal of another encoding gives such letters"
+            raise Refused(httpx.codes.UNPROCESSABLE_ENTITY, "invalid_text", message) from None
         except httpx.TransportError as error:
             raise self._unreachable(error) from error
         if response.is_success:

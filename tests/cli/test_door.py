@@ -6,16 +6,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from typing import IO
 
-import psutil
 import pytest
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 OPEN = "import os, signal, sys, time; from pernodedrop import door; door.open_door()\n"
 COMMAND = (sys.executable, "-m", "service.cli")
-WORKER = (sys.executable, "-m", "workers")
-NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
 
 
 def begin(
@@ -25,6 +22,7 @@ def begin(
     uid: int | None = None,
     variables: Mapping[str, str | None] = {},
     output: int = subprocess.PIPE,
+    told: int | IO[str] = subprocess.PIPE,
 ) -> subprocess.Popen[str]:
     """Start a program as a terminal does, with SIGINT heeded: a shell's background job would ignore it."""
 
@@ -44,7 +42,7 @@ def begin(
         command,
         stdin=subprocess.DEVNULL,
         stdout=output,
-        stderr=subprocess.PIPE,
+        stderr=told,
         text=True,
         errors="surrogateescape",
         start_new_session=True,
@@ -69,6 +67,8 @@ def ready(process: subprocess.Popen[str], word: str = "ready\n") -> None:
         ("print('ready', flush=True); time.sleep(60)", 130),  # while it imports
         ("door.through(lambda: print('ready', flush=True) or time.sleep(60) or 0)", 130),
         ("door.through(lambda: 3)\nprint('ready', flush=True); time.sleep(60)", 3),  # while Python ends
+        ("import atexit; atexit.register(lambda: print('ready', flush=True) or time.sleep(0.3))\n"
+         "door.through(lambda: 3)", 3),  # while Python takes our handlers away
         ("def call():\n with door.undisturbed(): print('ready', flush=True); time.sleep(0.2)\n sys.exit('disturbed')\n"
          "sys.exit(door.through(call))", 130),
         ("class Last:\n def __del__(self): print('ready', flush=True); time.sleep(60)\n"
@@ -149,48 +149,3 @@ def test_output_that_cannot_be_written_is_one_line() -> None:
         1, None, "error: No space left on device: standard output\n",
     )  # fmt: skip
     os.close(full)
-
-
-def left_behind(home: Path) -> list[str]:
-    """The processes whose command line or environment names the folder."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if str(home) in " ".join(process.cmdline()) or process.environ().get("PERNODEDROP_HOME") == str(home):
-                found.append(" ".join(process.cmdline()))
-        except psutil.Error:
-            continue
-    return found
-
-
-Ends = Mapping[tuple[str, ...], tuple[int, ...]]
-ENDS: Ends = {  # the exit codes of a command that a signal ends in its first seconds: some are faster than the signal
-    (*COMMAND, "run", "--workers", "1"): (130,),
-    (*COMMAND, "serve", "--workers", "1"): (130, 0),
-    (*COMMAND, "controller", "--port", "0"): (130, 0, 2),
-    (*COMMAND, "dashboard", "--port", "0"): (130, 0, 2),
-    (*COMMAND, "studies"): (130, 3),
-    (*COMMAND, "reproduce", "/dev/null"): (130, 2),
-    WORKER: (0, 3),
-}
-
-
-@pytest.mark.wide
-@pytest.mark.parametrize("command", ENDS)
-@pytest.mark.parametrize(("number", "twice"), [(signal.SIGINT, False), (signal.SIGINT, True), (signal.SIGHUP, False)])
-def test_a_command_that_a_signal_ends_early_says_nothing_of_python_and_leaves_nothing(
-    command: tuple[str, ...], number: signal.Signals, twice: bool, home: Path
-) -> None:
-    stack = {"run", "serve"} & {*command}
-    variables = {"PERNODEDROP_HOME": str(home), "DATABASE_URL": None if stack else NOWHERE, "PERNODEDROP_URL": None}
-    for seconds in (0.3, 0.7, 1.5, 4.0) if stack else (0.3, 0.7):
-        process = begin(*command, variables=variables)
-        time.sleep(seconds)
-        for _ in range(1 + twice):
-            if process.poll() is None:
-                os.killpg(process.pid, number)
-                time.sleep(0.05)
-        code, said, told = ends(process)
-        assert code in ENDS[command], (seconds, told)
-        assert "Traceback" not in said + told, seconds
-        assert left_behind(home) == []
