@@ -54,6 +54,8 @@ class DropBlockRegularizer(Elsewhere):
 
 def dropped_share(drop_rate: float, block_size: int, height: int, width: int) -> float:
     """The mean over the pixels of 1 - (1 - gamma)^n, n the number of blocks that cover a pixel, gamma their rate."""
+    if drop_rate == 0.0:
+        return 0.0  # whatever the size of the maps
     corners = (height - block_size + 1) * (width - block_size + 1)
     gamma = drop_rate * height * width / (block_size**2 * corners)
 

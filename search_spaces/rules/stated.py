@@ -35,7 +35,7 @@ def stated(
 ) -> Iterator[Stated]:
     """The values of a parameter that decide, `default` where the study does not set it.
 
-    `needs` are those of all dimensions, as `all_needs` has them. Of an interval the values are its ends. One that
+    `needs` are those of all dimensions, as `all_needs` has them. Of an interval the values are its ends; one that
     begins at 0 has also its next value, as 0 is often without effect. With `every` they are all values of a range that
     has no more than `MOST_VALUES`.
     """

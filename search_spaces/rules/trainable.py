@@ -124,7 +124,9 @@ def maps_suit_their_regularizers(definition: StudyShape) -> Iterator[Problem]:
     study, side = _Study(definition), map_side(definition.task)
     if side is None:
         return
-    for size, of in _together(study.of("block_size", BLOCKS["drop_block"]), study.regularizers("drop_block")):
+    sizes = study.of("block_size", BLOCKS["drop_block"])
+    rates = [each for each in study.of("drop_rate", TrialConfig.drop_rate) if each.value]  # 0 drops no block
+    for size, of, _ in _together(sizes, study.regularizers("drop_block"), rates):
         if isinstance(size.value, int) and size.value > side:
             most = f"at most {side}, the side of the maps of {_network(definition)}"
             if size.path is None:

@@ -4,10 +4,12 @@ import uuid
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from service.storage.database.database import Database
 from service.storage.fleet import workers
 from service.storage.runs import claiming, holding
+from service.storage.states import RunState
 from service.storage.studies import studies
 from tests.api.fleet import definition_data, work
 
@@ -121,3 +123,32 @@ def test_a_worker_is_asked_to_leave(api: httpx.Client, database: Database) -> No
     for gone in (worker, str(uuid.uuid4())):
         unknown = api.post(f"/v1/workers/{gone}/drain")
         assert (unknown.status_code, unknown.json()["error"]) == (404, "unknown_worker")
+
+
+def test_a_study_whose_trials_all_failed_has_failed_everywhere(api: httpx.Client, database: Database) -> None:
+    api.post("/v1/studies", json=definition_data(trials=2))
+    work(database, studies.get(database, "digits-1"), dict.fromkeys(range(2), RunState.FAILED))
+    study = api.get("/v1/studies/digits-1").json()
+    assert study["state"] == "failed"
+    assert study["failure"].startswith("no trial is complete (2 failed): all of 2 failed alike: ")
+    assert api.get("/v1/studies").json()["studies"][0]["failure"] == study["failure"]
+    assert "Nothing can be concluded: no trial is complete (2 failed)" in api.get("/v1/studies/digits-1/report").text
+    refused = api.post("/v1/studies/digits-1/confirmation", json={})
+    assert (refused.status_code, refused.json()["error"]) == (409, "not_confirmable")
+    for order in ("pause", "resume", "stop"):
+        refused = api.post(f"/v1/studies/digits-1/{order}")
+        assert (refused.status_code, refused.json()["error"]) == (409, "illegal_transition")
+    assert api.post("/v1/studies/digits-1/extend", json={"trials": 1}).json()["state"] == "running"
+
+
+def test_a_resumption_that_can_do_nothing_is_refused_with_the_limit(api: httpx.Client, database: Database) -> None:
+    api.post("/v1/studies", json=definition_data())
+    work(database, studies.get(database, "digits-1"), limit=1)
+    with database.engine.begin() as connection:  # paused before anybody looked at the limit
+        connection.execute(sa.text("UPDATE fleet.studies SET started_at = now() - interval '2 hours'"))
+        limit = "jsonb_set(definition, '{budget,wall_time}', '3600')"
+        connection.execute(sa.text(f"UPDATE fleet.studies SET definition = {limit}"))
+    api.post("/v1/studies/digits-1/pause")
+    refused = api.post("/v1/studies/digits-1/resume")
+    assert (refused.status_code, refused.json()["error"]) == (409, "not_resumable")
+    assert "wall time used up; submit it under another name" in refused.json()["message"]

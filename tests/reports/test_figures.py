@@ -90,7 +90,7 @@ def test_what_a_task_alone_measures_has_its_own_charts() -> None:
     assert (chart.name, chart.figure["layout"]["yaxis"]["title"]["text"]) == ("own_metric_1", "val_rank")
     assert sorted(zip(marks["x"], marks["y"], strict=True)) == [(0.1, 5.0), (0.3, 4.0), (0.5, 2.0), (0.5, 3.0)]
     assert (joined["x"], joined["y"]) == ([0.1, 0.3, 0.5], [5.0, 4.0, 2.5])
-    study = study_of(trials, objectives=[{"metric": "val_rank"}])
+    study = study_of(trials, task={"name": "linear_factorization"}, objectives=[{"metric": "val_rank"}])
     assert own_charts(Results(study, trials, curves)) == []  # the response to the rate shows it
     assert own_charts(Results(study_of(trials[:1]), trials[:1], curves)) == []
 

@@ -18,6 +18,7 @@ from tests.storage.conftest import make_definition
 from tests.storage.queueing import claimed, pass_time
 
 EPOCHS = 3  # of `make_definition`
+DOCUMENTS = {"name": "rcv1", "epochs": 3}  # a task with a metric of two words
 LOSSES = [[0.5, 0.25, 0.75], [0.5, 0.75, 0.125]]  # by repeat, then by epoch: the first repeat says which is the best
 
 
@@ -57,20 +58,20 @@ def _record(db: Database, lease: Lease, metric: str, report: bool) -> None:
     ("objective", "value", "best_epoch"),
     [
         ({"metric": "val_loss"}, (0.25 + 0.125) / 2, 2),
-        ({"metric": "val_macro_f1", "direction": "maximize"}, 0.75, 3),
+        ({"metric": "val_micro_f1", "direction": "maximize"}, 0.75, 3),
     ],
 )
 def test_a_complete_trials_best_epoch_is_read_from_its_curves(
     db: Database, objective: dict[str, str], value: float, best_epoch: int
 ) -> None:
-    run = told(db, [value], objectives=[objective], metric=objective["metric"])
+    run = told(db, [value], task=DOCUMENTS, objectives=[objective], metric=objective["metric"])
     assert (run.state, run.values, run.best_epoch) == (RunState.COMPLETE, [value], best_epoch)
 
 
 def test_an_epoch_without_a_finite_value_is_not_the_best(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.storage.test_expiry.LOSSES", [[math.inf, 0.25, 0.75], [0.5, math.nan, 0.25]])
-    objective = {"metric": "val_macro_f1", "direction": "maximize"}
-    run = told(db, [(0.75 + 0.5) / 2], objectives=[objective], metric="val_macro_f1")
+    objective = {"metric": "val_micro_f1", "direction": "maximize"}
+    run = told(db, [(0.75 + 0.5) / 2], task=DOCUMENTS, objectives=[objective], metric="val_micro_f1")
     assert (run.state, run.best_epoch) == (RunState.COMPLETE, 3)
 
 

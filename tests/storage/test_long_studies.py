@@ -132,7 +132,7 @@ def test_many_workers_get_every_run_of_a_long_search_once(db: Database, database
         holding.finish(db, lease, RunState.FAILED, tell=nothing)
     assert sorted(taken) == list(range(60))
     assert counts(db, "s") == {"failed": 60}
-    assert studies.get(db, "s").state is StudyState.COMPLETE
+    assert studies.get(db, "s").state is StudyState.FAILED
     assert audit(db) == []
 
 
@@ -142,7 +142,7 @@ def test_a_long_search_is_extended_while_it_runs_and_when_it_has_ended(db: Datab
     assert extension.extend(db, "s", 5).counts["waiting"] == 11
     for ordinal in range(11):
         assert ended(db, None, RunState.FAILED).ordinal == ordinal
-    assert studies.get(db, "s").state is StudyState.COMPLETE
+    assert studies.get(db, "s").state is StudyState.FAILED
     assert extension.extend(db, "s", 7).counts == {**dict.fromkeys(RunState, 0), "failed": 11, "waiting": 7}
     assert rows(db, "state = 'waiting'") == 4
     assert claimed(db).ordinal == 11

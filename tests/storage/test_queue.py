@@ -120,7 +120,7 @@ def test_a_run_lost_more_often_than_its_retries_fails(db: Database, worker: str)
     assert claiming.claim(db, worker, 60) is None
     assert expire(db) == 1
     study = studies.get(db, "poison")
-    assert study.state is StudyState.COMPLETE
+    assert study.state is StudyState.FAILED
     [trial] = trials.page(db, study)
     assert (trial.state, trial.attempts) == (RunState.FAILED, 2)
     assert trial.reason is not None
