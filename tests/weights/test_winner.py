@@ -92,7 +92,11 @@ def test_what_is_no_folder_of_weights_stays(
 
 @pytest.mark.wide
 def test_the_command_exports_the_ensemble(
-    database_url: str, trained: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    database_url: str,
+    trained: Train,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     with Database.open(database_url) as db:
         studies.create(db, digits_study("kept"))
