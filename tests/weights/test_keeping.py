@@ -1,5 +1,6 @@
 """Which weights the database names, and what it hands out: only the holder's, and of the search the best."""
 
+import csv
 import io
 import json
 import threading
@@ -163,6 +164,8 @@ def test_the_recommended_configurations_weights_are_handed_out(
     page = api.get("studies/s/report").text
     assert told["digest"] in page
     assert "pernodedrop weights s -o model/" in page
+    rows = csv.DictReader(io.StringIO(api.get("studies/s/confirmation.csv").text))
+    assert [each["weights"] for each in rows if each["run"] == str(run)] == [told["digest"]]
     one = api.get("studies/s/winner/weights", params={"confirmation": 0, "seed": 3})
     assert zipfile.ZipFile(io.BytesIO(one.content)).namelist() == ["winner.json", "seed-3.safetensors"]
     place = 0 if api.get("studies/s/confirmation/0").json()["run"] == run else 1
