@@ -10,7 +10,7 @@ from service.api.errors import documented
 from service.storage.studies import studies
 from service.web.weights import archive_of, chosen_weights
 
-router = APIRouter(prefix="/studies/{name}/winner", tags=["results"], responses=documented(404))
+router = APIRouter(prefix="/studies/{name}/winner", tags=["results"], responses=documented(404, 501))
 
 MEDIA = "application/zip"
 ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {MEDIA: {"schema": {"type": "string", "format": "binary"}}}}}

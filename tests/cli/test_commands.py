@@ -143,6 +143,12 @@ def test_a_study_of_an_earlier_release_is_continued_where_the_file_does_not_name
     client.change("earlier-2", "stop")
     fair = {**today, "search": "fair"}
     assert unfinished(client, fair, names_search=False) is None
+    older = {**today, "name": "older"}
+    client.submit({**older, "search": "free", "keep": "none"})  # which could not keep weights either
+    found = unfinished(client, older, names_search=False)
+    assert found is not None
+    assert (found.name, found.definition["keep"]) == ("older", "none")
+    assert unfinished(client, {**older, "keep": "best"}, names_search=False) is None
 
 
 @pytest.mark.usefixtures("no_environment")

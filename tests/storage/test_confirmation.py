@@ -39,7 +39,9 @@ FOUND = [dropout(0.3, 0.5), dropconnect(0.1, 0.9), dropout(0.1, 0.2), dropconnec
 def searched(db: Database, found: Sequence[Result] = FOUND, **parts: Any) -> StudyRecord:
     """A study whose runs have ended with these results, before anybody has noted the end of the search."""
     definition = make_definition(
-        "found", trials=len(found), **{"search_space": SPACE, "confirmation": {"top": 1, "repeats": 3}, **parts}
+        "found",
+        trials=len(found),
+        **{"search_space": SPACE, "confirmation": {"top": 1, "repeats": 3}, "keep": "none", **parts},
     )
     study = studies.create(db, definition)
     end(db, study, found)

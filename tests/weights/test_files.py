@@ -112,7 +112,7 @@ def kept(of: Iterator[Report] | list[Report]) -> list[tuple[int, int, str | None
     return [(r.weights.repeat, r.weights.epoch, r.weights.digest) for r in of if isinstance(r, Kept)]
 
 
-@pytest.mark.parametrize("config", [FIXED, SNAPSHOTS], ids=["fixed", "snapshots"])
+@pytest.mark.parametrize("config", [pytest.param(FIXED, marks=pytest.mark.wide), SNAPSHOTS], ids=["fixed", "snapshots"])
 def test_every_point_of_departure_leads_to_the_same_bytes(config: TrialConfig, tmp_path: Path) -> None:
     whole = kept(reports(order(config, tmp_path / "whole")))
     assert [repeat for repeat, _, _ in whole] == list(range(REPEATS))

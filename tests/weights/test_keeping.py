@@ -1,5 +1,6 @@
 """Which weights the database names, and what it hands out: only the holder's, and of the search the best."""
 
+import csv
 import io
 import json
 import threading
@@ -9,11 +10,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from search_spaces import parse_definition
 from service.api.app import create_app
+from service.dashboard import create_app as dashboard_app
 from service.storage.artifacts import ArtifactRoot
-from service.storage.audit import audit
+from service.storage.audit import findings
+from service.storage.audited_weights import RULES
 from service.storage.database.database import Database
 from service.storage.errors import LeaseLost
 from service.storage.fleet import ownership
@@ -160,16 +164,44 @@ def test_the_recommended_configurations_weights_are_handed_out(
     page = api.get("studies/s/report").text
     assert told["digest"] in page
     assert "pernodedrop weights s -o model/" in page
+    rows = csv.DictReader(io.StringIO(api.get("studies/s/confirmation.csv").text))
+    assert [each["weights"] for each in rows if each["run"] == str(run)] == [told["digest"]]
     one = api.get("studies/s/winner/weights", params={"confirmation": 0, "seed": 3})
     assert zipfile.ZipFile(io.BytesIO(one.content)).namelist() == ["winner.json", "seed-3.safetensors"]
     place = 0 if api.get("studies/s/confirmation/0").json()["run"] == run else 1
     assert [each["sha256"] for each in told["files"]] == [
         each["digest"] for each in api.get(f"studies/s/confirmation/{place}").json()["weights"]
     ]
-    rules = {finding.rule for finding in audit(db) if "weights" in finding.rule or "digest" in finding.rule}
-    assert rules == set()
-    execute(db, "DELETE FROM fleet.weights WHERE repeat = 1")
-    assert any("names its weights" in finding.rule for finding in audit(db))
+
+
+PLANTED = {
+    "DELETE FROM fleet.weights WHERE repeat = 1": "a complete run of a confirmation names its weights",
+    "UPDATE fleet.weights SET epoch = 2 WHERE repeat = 0": "only a complete run names weights",
+    "UPDATE fleet.weights SET digest = 'F' WHERE repeat = 2": "a digest is one",
+}
+
+
+def test_the_audit_finds_what_is_wrong_with_weights(db: Database, root: ArtifactRoot) -> None:
+    confirmed(db, root)
+    with db.engine.connect() as connection:
+        for statement, rule in {"SELECT 1": "", **PLANTED}.items():
+            connection.execute(sa.text(statement))
+            found = {one.rule for one in findings(connection) if one.rule in RULES}
+            assert [one.startswith(rule) for one in found] == ([True] if rule else [])
+            connection.rollback()
+
+
+def test_the_dashboard_hands_them_out_too(db: Database, database_url: str, root: ArtifactRoot) -> None:
+    confirmed(db, root)
+    settings = settings_for(database_url, artifacts=root.url)
+    with served(dashboard_app(settings)) as address, httpx.Client(base_url=address) as pages:
+        assert 'href="/studies/s/weights"' in pages.get("/studies/s").text
+        archive = zipfile.ZipFile(io.BytesIO(pages.get("/studies/s/weights").content))
+        assert archive.testzip() is None
+        for file in Path(root.url).glob("run-*/*"):
+            file.unlink()
+        refused = pages.get("/studies/s/weights")
+        assert (refused.status_code, "must be one place" in refused.text) == (404, True)
 
 
 def refusal(api: httpx.Client, path: str = "studies/s/winner/weights", **params: int) -> str:

@@ -11,8 +11,11 @@ import torch
 from pernodedrop.names import REGULARIZERS
 from search_spaces import Objective, TaskSpec, TrialConfig
 from service.storage.artifacts import ArtifactRoot
+from service.storage.records import Weights
+from workers.training.exporting import Exported
 from workers.trial.messages import EpochDone, Kept, Order
 from workers.trial.orders import train
+from workers.trial.weights import packed
 from workers.winner import BadWinner, Winner, load_winner
 from workers.winner.exporting import write_onnx, write_pt2
 
@@ -139,3 +142,44 @@ def test_a_winner_says_what_it_is_and_what_it_is_not(tmp_path: Path) -> None:
         load_winner(tmp_path)
     with pytest.raises(BadWinner, match=r"has no winner.json: write one by `pernodedrop weights"):
         load_winner(tmp_path / "artifacts")
+
+
+def made_by_hand(folder: Path, name: str, **changes: Any) -> Path:
+    """A folder with one seed of a task of this name."""
+    head = {
+        "task": {"name": name, "epochs": 1},
+        "code": "",
+        "configuration": {},
+        "study_seed": 0,
+        "seed": 1,
+        "splits_anew": False,
+        "folds": None,
+        "epoch": 1,
+        "objective": {"metric": "val_loss"},
+        "judged_by": "model",
+        "figures": {"val_loss": 0.5},
+        "input": None,
+        **changes,
+    }
+    data = packed(Exported("plain", None, None, {"weight": torch.ones(1, 1), "bias": torch.zeros(1)}), head)
+    digest = ArtifactRoot(str(folder / "artifacts"), "1f-16384").write(7, 1, data)
+    return unpacked([Kept(Weights(7, 0, 1, digest, len(data)))], folder)
+
+
+def test_an_own_tasks_module_must_be_here_and_the_same(tmp_path: Path) -> None:
+    with pytest.raises(BadWinner, match=r"of the own task mylab.nets:Mine, whose module must be importable: add the f"):
+        load_winner(made_by_hand(tmp_path / "absent", "mylab.nets:Mine"))
+    here = "tests.workers.own_tasks:Line"
+    with pytest.warns(UserWarning, match="is another one than that which trained"):
+        winner = load_winner(made_by_hand(tmp_path / "edited", here, code="0" * 64))
+    assert winner.model(torch.full((2, 1), 3.0)).flatten().tolist() == [3.0, 3.0]
+    with pytest.raises(BadWinner, match=f"task {here} has no split 'test': choose train, val or test"):
+        winner.measured()
+    with pytest.raises(BadWinner, match=r"inputs of task .* are sparse"):
+        write_pt2(winner, tmp_path / "model.pt2")
+    with pytest.raises(BadWinner, match="must have version 1, got 2: use the release that wrote it"):
+        load_winner(made_by_hand(tmp_path / "later", here, version=2))
+    with pytest.raises(BadWinner, match=r"does not say all that it takes to build its model \(ValidationError\)"):
+        load_winner(made_by_hand(tmp_path / "lame", here, objective=None))
+    with pytest.raises(BadWinner, match="task digits builds another model here than it did: "):
+        load_winner(made_by_hand(tmp_path / "other", "digits"))

@@ -1,11 +1,13 @@
 """Writes a winner's model as a program that needs none of this package: torch.export's .pt2, or ONNX."""
 
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from workers.winner.loading import Winner
 from workers.winner.reading import BadWinner
@@ -26,13 +28,13 @@ def example(winner: Winner) -> Tensor:
 
 def write_pt2(winner: Winner, path: Path) -> None:
     """Write the model as a program of torch.export, whose batch may have any size."""
-    try:
-        program = torch.export.export(winner.model, (example(winner),), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},))
-    except BadWinner:
-        raise
-    except Exception as error:  # a user's model may do anything
-        raise BadWinner(f"torch.export cannot write this model: {_line(error)}") from error
-    torch.export.save(program, path)
+    inputs = (example(winner),)
+    with _contiguous(winner.model):
+        try:
+            program = torch.export.export(winner.model, inputs, dynamic_shapes=({0: torch.export.Dim.DYNAMIC},))
+        except Exception as error:  # a user's model may do anything
+            raise BadWinner(f"torch.export cannot write this model: {_line(error)}") from error
+        torch.export.save(program, path)
 
 
 def write_onnx(winner: Winner, path: Path) -> None:
@@ -40,16 +42,31 @@ def write_onnx(winner: Winner, path: Path) -> None:
     missing = [name for name in ("onnx", "onnxscript") if find_spec(name) is None]
     if missing:
         raise BadWinner(f"ONNX needs {' and '.join(missing)}, not installed here: pip install onnx onnxscript")
-    try:
-        shapes = ({0: torch.export.Dim.DYNAMIC},)
-        torch.onnx.export(winner.model, (example(winner),), path, dynamo=True, dynamic_shapes=shapes, verbose=False)
-    except BadWinner:
-        raise
-    except Exception as error:
-        raise BadWinner(f"torch.onnx cannot write this model: {_line(error)}") from error
+    inputs, shapes = (example(winner),), ({0: torch.export.Dim.DYNAMIC},)
+    with _contiguous(winner.model):
+        try:
+            torch.onnx.export(winner.model, inputs, path, dynamo=True, dynamic_shapes=shapes, verbose=False)
+        except Exception as error:
+            raise BadWinner(f"torch.onnx cannot write this model: {_line(error)}") from error
 
 
 FORMATS: Mapping[str, Callable[[Winner, Path], None]] = {"pt2": write_pt2, "onnx": write_onnx}
+
+
+@contextmanager
+def _contiguous(model: nn.Module) -> Iterator[None]:
+    """Within it the model's tensors lie in memory as files have them, with the first dimension outermost."""
+    tensors = [*model.parameters(), *model.buffers()]
+    earlier = [tensor.data for tensor in tensors]
+    try:
+        for tensor in tensors:
+            tensor.data = tensor.data.contiguous()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of its own LSTM, whose list of weights it sets while it runs
+            yield
+    finally:
+        for tensor, data in zip(tensors, earlier, strict=True):
+            tensor.data = data
 
 
 def _line(error: Exception) -> str:

@@ -113,15 +113,19 @@ def read_file(data: bytes, path: Path) -> File:
         tensors = load(data)
     except (SafetensorError, ValueError, KeyError, TypeError, MemoryError) as error:
         raise BadWinner(f"{path} holds no weights of this program ({type(error).__name__})") from None
-    if told.get("format") != FORMAT:
+    if not isinstance(told, dict) or told.get("format") != FORMAT:
         raise BadWinner(f"{path} must say format {FORMAT!r}: it is another program's")
     _check_version(told.get("version"), VERSION, path)
+    try:
+        head, several = _head(told), range(told["snapshots"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadWinner(f"{path} does not say all that it takes to build its model ({type(error).__name__})") from None
     snapshots = []
-    for number in range(told["snapshots"]):
+    for number in several:
         prefix = SNAPSHOT.format(number)
         names = [name for name in tensors if name.startswith(prefix)]
         snapshots.append({name.removeprefix(prefix): tensors.pop(name) for name in names})
-    return File(_head(told), tensors, tuple(snapshots))
+    return File(head, tensors, tuple(snapshots))
 
 
 def _head(told: Mapping[str, Any]) -> Head:

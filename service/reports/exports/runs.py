@@ -10,6 +10,7 @@ from search_spaces.objective import TEST
 from service.reports.exports.confirmed_rows import rows_of
 from service.reports.exports.table import Column, Table, mixed_column
 from service.reports.found.results import Results, value_of
+from service.reports.found.weights import kept_of
 from service.reports.words.winner import names
 from service.statistics import PairedDifference
 from service.storage.records import TrialRecord, seeds_of
@@ -86,7 +87,14 @@ def confirmation_table(results: Results, to: str | None = None) -> Table:
         **_bounds("search_difference", [row.in_search for row in rows]),
         **_by_seed(metric, [row.one.figures[metric] for row in rows]),
         **(_by_seed(searched, [row.by_seed for row in rows]) if results.study.definition.repeats > 1 else {}),
+        **_weights(results, trials),
     }
+
+
+def _weights(results: Results, trials: Sequence[TrialRecord]) -> dict[str, Column]:
+    """The digests of the configurations' weights; no column where nothing was kept."""
+    kept = {one.trial.run_id: one.digest for one in kept_of(results)}
+    return {"weights": Column("text", [kept.get(trial.run_id) for trial in trials])} if kept else {}
 
 
 def _trained_seeds(results: Results) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
