@@ -17,10 +17,14 @@ class CmaEsSampler(SamplerPart):
     models = "numeric"
 
     name: Literal["cmaes"] = "cmaes"
-    n_startup_trials: int = Field(default=1, ge=0, le=100_000)
-    popsize: int | None = Field(default=None, ge=2, le=10_000)
+    n_startup_trials: int = Field(
+        default=1, ge=0, le=100_000, description="So many trials are drawn at random before the model draws."
+    )
+    popsize: int | None = Field(
+        default=None, ge=2, le=10_000, description="Trials of a generation; null: 4 + 3 ln(dimensions)."
+    )
     with_margin: bool = Field(default=True, description="A margin keeps stepped and whole-number dimensions varying.")
-    consider_pruned_trials: bool = False
+    consider_pruned_trials: bool = Field(default=False, description="Pruned trials count with their last value.")
 
     def build(self, *, seed: int, shared_seed: int) -> "BaseSampler":
         from search_spaces.optuna.evolution import Evolution

@@ -18,8 +18,10 @@ class GpSampler(SamplerPart):
     learns_from_others = True
 
     name: Literal["gp"] = "gp"
-    n_startup_trials: int = Field(default=10, ge=1, le=100_000)
-    deterministic_objective: bool = False
+    n_startup_trials: int = Field(
+        default=10, ge=1, le=100_000, description="So many trials are drawn at random before the model draws."
+    )
+    deterministic_objective: bool = Field(default=False, description="The model takes the figures as free of noise.")
 
     def shared_by(self, variants: int) -> "GpSampler":
         return self.model_copy(update={"n_startup_trials": startup(self.n_startup_trials, variants)})

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Literal
 
+from pydantic import Field
+
 from search_spaces.samplers.sampler import SamplerPart
 
 if TYPE_CHECKING:
@@ -16,8 +18,8 @@ class QmcSampler(SamplerPart):
     learns = False
 
     name: Literal["qmc"] = "qmc"
-    qmc_type: Literal["sobol", "halton"] = "sobol"
-    scramble: bool = True
+    qmc_type: Literal["sobol", "halton"] = Field(default="sobol", description="The sequence of points.")
+    scramble: bool = Field(default=True, description="The sequence is randomized by the seed.")
 
     @property
     def draws_jointly(self) -> bool:

@@ -20,11 +20,17 @@ class TpeSampler(SamplerPart):
     learns_from_others = True
 
     name: Literal["tpe"] = "tpe"
-    n_startup_trials: int = Field(default=10, ge=0, le=100_000)
-    n_ei_candidates: int = Field(default=24, ge=1, le=10_000)
-    multivariate: bool = True
-    group: bool = True
-    constant_liar: bool = True
+    n_startup_trials: int = Field(
+        default=10, ge=0, le=100_000, description="So many trials are drawn at random before the model draws."
+    )
+    n_ei_candidates: int = Field(
+        default=24, ge=1, le=10_000, description="Draws of which the most promising one is taken."
+    )
+    multivariate: bool = Field(default=True, description="Dimensions are modelled jointly.")
+    group: bool = Field(default=True, description="Each set of dimensions that conditions leave has a joint model.")
+    constant_liar: bool = Field(
+        default=True, description="Trials in training count as bad ones, so that no two are alike."
+    )
 
     @property
     def draws_jointly(self) -> bool:

@@ -27,6 +27,17 @@ def test_the_schema_obeys_its_own_draft() -> None:
     jsonschema_rs.meta.validate(definition_schema())
 
 
+def test_every_field_says_what_it_is_for() -> None:
+    schema = definition_schema()
+    parts = {"": schema, **schema["$defs"]}
+    assert [
+        f"{part}.{name}"
+        for part, node in parts.items()
+        for name, field in node.get("properties", {}).items()
+        if "description" not in field and "const" not in field
+    ] == []
+
+
 @pytest.mark.parametrize("name", preset_names())
 def test_a_preset_satisfies_the_schema_as_written_and_as_sent(
     name: str, validator: jsonschema_rs.Draft202012Validator
