@@ -47,6 +47,7 @@ def test_a_submitted_study_is_there_with_its_whole_queue(api: httpx.Client) -> N
         "self": "/v1/studies/digits-1",
         "report": "/v1/studies/digits-1/report",
         "dashboard": "http://127.0.0.1:8080/studies/digits-1",
+        "weights": "/v1/studies/digits-1/winner/weights",
     }
     assert study["definition"]["search_space"]["drop_rate"]["step"] == 0.1
 
