@@ -11,6 +11,7 @@ from rich.table import Table
 
 from pernodedrop.visible import visible
 from service.api.models import StudyOut, TrialOut
+from service.cli.following import NO_WORKER
 from service.cli.results import show_results
 from service.cli.session import client_here, console_here, say
 from service.cli.snapshot import take
@@ -184,7 +185,7 @@ def _order(name: str, action: Literal["pause", "resume", "stop"]) -> None:
         study = client.change(name, action)
         say(f"{name} is {study.state}")
         if action == "resume" and study.counts.waiting and not client.workers():
-            say("no worker is alive, so no run begins: start one with `pernodedrop worker`")
+            say(NO_WORKER)
 
 
 def _list(console: Console, client: Client) -> None:

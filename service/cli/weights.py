@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import zipfile
 from pathlib import Path
@@ -13,11 +12,12 @@ from typing import Annotated, BinaryIO, Literal
 
 import typer
 
+from pernodedrop.begin import command
 from service.cli.exit_codes import ExitCode, Failure
 from service.cli.session import client_here, say
 from service.cli.studies import StudyName
 from service.settings import without_key
-from service.web.weights import MANIFEST
+from service.storage.artifacts import MANIFEST
 
 Format = Literal["safetensors", "pt2", "onnx"]
 
@@ -107,8 +107,8 @@ def _write(opened: zipfile.ZipFile, name: str, digest: str, folder: Path) -> Non
 
 def _exported(folder: Path, to: Format) -> list[str]:
     """Write the models as programs, by a process that has the worker's packages; returns the files' names."""
-    command = [sys.executable, "-m", "workers.winner", str(folder), "--format", to]
-    done = subprocess.run(command, env=without_key(os.environ), capture_output=True, text=True, check=False)
+    export = command("workers.winner", str(folder), "--format", to)
+    done = subprocess.run(export, env=without_key(os.environ), capture_output=True, text=True, check=False)
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if line.strip()] or ["it has ended without a word"]
         raise Failure(lines[-1].removeprefix("error: "))

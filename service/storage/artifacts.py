@@ -16,6 +16,8 @@ from service.storage.states import storable
 log = logging.getLogger(__name__)
 
 SUFFIX = ".safetensors"
+# Of a configuration's files in one folder or zip.
+MANIFEST, FOLDER_FORMAT, FOLDER_VERSION = "winner.json", "pernodedrop winner", 1
 DIGEST = re.compile(r"[0-9a-f]{64}")
 _FOLDER = re.compile(r"run-(\d{1,18})")
 

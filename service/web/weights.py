@@ -15,7 +15,7 @@ from service.reports.found.confirmed import confirmation_of
 from service.reports.found.recommended import recommended_of
 from service.reports.found.weights import KeptWeights, kept_by, kept_of
 from service.reports.words.recommended import recommendation
-from service.storage.artifacts import ArtifactRoot, NoSuchFile
+from service.storage.artifacts import FOLDER_FORMAT, FOLDER_VERSION, MANIFEST, ArtifactRoot, NoSuchFile
 from service.storage.database.database import Database
 from service.storage.fleet.ownership import database_id
 from service.storage.records import StudyRecord, TrialRecord, Weights
@@ -23,8 +23,6 @@ from service.storage.runs import keeping
 from service.storage.states import RunState, Stage
 from service.storage.studies import curves, trials
 from service.web.zips import zipped
-
-MANIFEST, FORMAT, VERSION = "winner.json", "pernodedrop winner", 1
 
 
 class NoWeights(Exception):
@@ -152,8 +150,8 @@ def manifest_of(chosen: Chosen, wanted: Mapping[int, Weights], *, ensemble: bool
     """What `winner.json` says: the configuration, its files, and the digests by which the report names them."""
     run = chosen.kept.trial
     return {
-        "format": FORMAT,
-        "version": VERSION,
+        "format": FOLDER_FORMAT,
+        "version": FOLDER_VERSION,
         "study": chosen.study.name,
         "why": chosen.why,
         "variant": run.variant,

@@ -13,7 +13,7 @@ from service.storage.fleet import workers
 from service.storage.optuna import trials as optuna_trials
 from service.storage.records import CurvePoint, Lease, StudyRecord
 from service.storage.runs import asking, claiming, holding
-from service.storage.states import RunState
+from service.storage.states import RunState, Stage
 
 EPOCHS = 4
 TOLD = {
@@ -59,6 +59,9 @@ def work(
         lease = claiming.claim(database, worker, 60)
         if lease is None:
             return
+        if lease.stage is Stage.CONFIRMATION:
+            _confirm(database, lease)
+            continue
         trial = optuna_trials.open_trial(optuna_study, asking.ask(database, optuna_study, lease))
         config = suggest(trial, study.definition)
         holding.attach(database, lease, trial._trial_id, trial.number, trial.params)
@@ -78,6 +81,13 @@ def work(
                 [loss] if ending == RunState.COMPLETE else None,
             ),
         )
+
+
+def _confirm(database: Database, lease: Lease) -> None:
+    """End a run of the confirmation, which is no trial; its parameters are known."""
+    holding.attach(database, lease, None, None)
+    loss = _train(database, lease, TrialConfig.from_params(lease.params or {}))
+    holding.finish(database, lease, RunState.COMPLETE, best_epoch=EPOCHS, values=[loss], tell=lambda: None)
 
 
 def _train(database: Database, lease: Lease, config: TrialConfig) -> float:

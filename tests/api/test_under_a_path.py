@@ -70,6 +70,7 @@ def test_the_addresses_that_the_operator_names_are_shown(database_url: str) -> N
             "self": "/tools/api/v1/studies/digits-1",
             "report": "/tools/api/v1/studies/digits-1/report",
             "dashboard": "https://host/tools/pages/studies/digits-1",
+            "weights": "/tools/api/v1/studies/digits-1/winner/weights",
         }
         assert "curl https://host/tools/api/v1/studies" in httpx.get(f"{address}/docs").text
 

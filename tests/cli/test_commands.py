@@ -9,6 +9,7 @@ import pytest
 from search_spaces import load_preset, parse_definition
 from service.cli import main
 from service.cli.continuation import submit_under_free_name, unfinished
+from service.cli.following import NO_WORKER
 from service.client import Client, Refused
 from service.dashboard import pages
 from tests.cli.conftest import KEY
@@ -29,7 +30,7 @@ def test_a_study_is_submitted_listed_paused_resumed_stopped_and_deleted(command:
     assert "mine" in listed
     assert "0/7" in listed
     assert command("pause", "mine")[:2] == (DONE, "mine is paused\n")
-    assert command("resume", "mine")[:2] == (DONE, "mine is running\n")
+    assert command("resume", "mine")[:2] == (DONE, f"mine is running\n{NO_WORKER}\n")
     assert command("stop", "mine")[:2] == (DONE, "mine is stopped\n")
     assert command("delete", "mine", "--yes")[:2] == (DONE, "deleted mine\n")
     assert command("studies")[1].startswith("no study yet")
@@ -245,5 +246,5 @@ def test_a_home_that_cannot_be_made_is_one_line(
     monkeypatch.setenv("PERNODEDROP_HOME", str(tmp_path / "file" / "home"))
     assert main(["run"]) == FAILED
     told = capsys.readouterr().err
-    assert told.startswith("error: Not a directory: ")
+    assert told.startswith(f"error: {tmp_path / 'file'} is a file, and must be a folder: set PERNODEDROP_HOME")
     assert told.count("\n") == 1

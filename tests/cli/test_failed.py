@@ -14,7 +14,7 @@ def test_a_study_whose_trials_all_failed_does_not_end_well(
 ) -> None:
     command("submit", "--preset", "quickstart", "--set", "budget.trials=2")
     assert "no worker is alive" not in command("pause", "quickstart")[1]
-    assert "no worker is alive, so no run begins" in command("resume", "quickstart")[1]
+    assert "no worker is alive, so nothing is trained" in command("resume", "quickstart")[1]
     with Database.open(database_url) as db:
         for _ in range(2):
             holding.finish(db, claimed(db), RunState.FAILED, reason="no memory", tell=nothing)

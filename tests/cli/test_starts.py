@@ -24,7 +24,7 @@ def test_a_configuration_is_enqueued(command: Command, client: Client) -> None:
         (("--set", "drop_rat=0.5"), 2, "params.drop_rat is no dimension of the search space: did you mean drop_rate?"),
         (("--set", "drop_rate"), 2, "--set takes parameter=value such as drop_rate=0.5, got 'drop_rate'"),
         (("--set", "units=1", "--set", "units=2"), 2, "--set units is given twice"),
-        (("--set", "units=[1"), 2, "--set units: '[1' is no YAML value"),
+        (("--set", "units=[1"), 2, "--set units: cannot read '[1'"),
         (("--set", "units=[1]"), 2, "body.params.units: must be text, a number, true or false"),
     ):
         code, said, told = command("enqueue", "mine", *arguments)

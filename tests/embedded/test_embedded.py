@@ -196,12 +196,6 @@ def test_without_the_wheel_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -
         installs()
 
 
-def test_a_lost_password_is_named_with_the_remedy(used: Path, owner: Owner) -> None:
-    (used / "postgres/password").unlink()
-    with pytest.raises(EmbeddedPostgresError, match=r"password is missing, .* restore it"):
-        owner().start()
-
-
 def test_a_folder_with_other_files_is_left_alone(home: Path, owner: Owner) -> None:
     (home / "postgres").mkdir()
     (home / "postgres/thesis.tex").write_text("years of work")

@@ -46,7 +46,7 @@ config = TrialConfig("pernodedrop", "laplace", drop_rate=0.2, units=32, batch_si
 torch.manual_seed(0)
 noise = Stir(0.4, "laplace").draw((1_000_000,), dtype=torch.float64) - 1
 print(json.dumps({
-    "sampler": type(build_sampler(definition, seed=1)).__name__,
+    "sampler": type(build_sampler(definition, seed=1)._base._base).__name__,
     "small": scaled(definition, named_scale("small", definition)).task.train_size,
     "val_accuracy": last.metrics["val_accuracy"],
     "mean": noise.mean().item(),

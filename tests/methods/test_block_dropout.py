@@ -81,7 +81,7 @@ def test_what_does_not_fit_is_refused() -> None:
 
 
 def test_a_study_searches_the_size() -> None:
-    size = whole(1, 4, when={"regularizer": "block_dropout"})
+    size = categorical(1, 2, 4, when={"regularizer": "block_dropout"})
     parse_definition(space(regularizer=categorical("dropout", "block_dropout"), block_size=size))
     with pytest.raises(InvalidDefinition, match='block_size is a setting of "block_dropout" or'):
         parse_definition(space(regularizer=categorical("dropout", "none"), block_size=whole(1, 4)))

@@ -19,7 +19,12 @@ WHOLE = {
         "batch_size": {"type": "categorical", "choices": [32, 64]},
         "weight_decay": {"type": "categorical", "choices": [0.001, 0.01]},
     },
-    "fixed": {"learning_rate": 0.001, "learning_rate_cycles": 5, "learning_rate_schedule": "snapshot"},
+    "fixed": {
+        "regularizer": "dropout",
+        "learning_rate": 0.001,
+        "learning_rate_cycles": 5,
+        "learning_rate_schedule": "snapshot",
+    },
     "sampler": {"name": "tpe", "n_startup_trials": 5},
     "pruner": {"name": "median", "n_warmup_epochs": 2},
     "budget": {"trials": 10, "wall_time": 60, "patience": 5},

@@ -107,7 +107,7 @@ def test_without_a_complete_trial_there_is_nothing_to_confirm(db: Database) -> N
     study = searched(db, [dropout(0.1, None), dropout(0.2, None)])
     close_finished_studies(db)
     assert confirming(db, study) == []
-    assert studies.get(db, "found").state is StudyState.COMPLETE
+    assert studies.get(db, "found").state is StudyState.FAILED
 
 
 def test_without_being_asked_nothing_is_confirmed(db: Database) -> None:

@@ -11,10 +11,9 @@ from torch import Tensor
 
 from search_spaces import Objective, TaskSpec, TrialConfig
 from search_spaces.objective import SNAPSHOTS
+from service.storage.artifacts import FOLDER_FORMAT, FOLDER_VERSION, MANIFEST
 from workers.training.exporting import Form
 from workers.trial.weights import FORMAT, HEAD, SNAPSHOT, VERSION
-
-MANIFEST, FOLDER_FORMAT, FOLDER_VERSION = "winner.json", "pernodedrop winner", 1
 
 
 class BadWinner(ValueError):
