@@ -27,6 +27,7 @@ def installed(home: Path) -> str:
     return f"{home / 'site'}:{ROOT}"
 
 
+@pytest.mark.wide
 def test_a_study_trains_ranks_and_reports_it(home: Path, start: Start, installed: str) -> None:
     (home / "study.yaml").write_text(STUDY)
     run = start("run", "--file", str(home / "study.yaml"), "--workers", "1", PYTHONPATH=installed)

@@ -102,7 +102,7 @@ def mounted(home: Path) -> Iterator[Callable[[str], Path]]:
     subprocess.run(["umount", "--lazy", str(folder)], check=False, capture_output=True)
 
 
-@pytest.mark.parametrize("size", ["4k", "1m", *(pytest.param(size, marks=pytest.mark.wide) for size in ("30m", "36m"))])
+@pytest.mark.parametrize("size", ["4k", *(pytest.param(size, marks=pytest.mark.wide) for size in ("1m", "30m", "36m"))])
 def test_a_first_start_on_a_disk_without_room_leaves_nothing(mounted: Callable[[str], Path], size: str) -> None:
     disk = mounted(f"size={size},mode=755")
     with pytest.raises(NoRoom, match=r"the disk of .* is full: make room there$"):
@@ -162,6 +162,7 @@ def test_a_home_that_is_moved_while_it_serves_is_whole_at_its_new_place(used: Pa
     assert answers(owner().start())
 
 
+@pytest.mark.wide
 def test_a_server_whose_process_file_is_lost_is_ended_and_started_again(used: Path, owner: Owner) -> None:
     url = owner().start()
     before = postmaster(used)

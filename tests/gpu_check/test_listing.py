@@ -13,6 +13,7 @@ pytestmark = pytest.mark.skipif(find_spec("triton") is None, reason="triton come
 MOST = {"single": 11.0, "shared": 4.5, "chain": 32.0}  # instructions a factor, at a rate of 0.1
 
 
+@pytest.mark.wide
 def test_kernels_compile_for_a_gpu_without_spills() -> None:
     """In a process of its own: the interpreter, once chosen, cannot be left."""
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}

@@ -54,6 +54,7 @@ def alone(tmp_path: Path) -> Iterator[Environment]:
     subprocess.run(["sh", "-c", 'rm -rf "$0" &', made.folder], check=True)
 
 
+@pytest.mark.wide
 def test_the_layers_install_alone(alone: Environment) -> None:
     """One test, since the environment takes half a minute to make."""
     assert alone.installed() == closure(LAYERS, alone.find) | {"pernodedrop"}

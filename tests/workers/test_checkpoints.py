@@ -174,7 +174,7 @@ def long_study(db: Database) -> int:
     return studies.create(db, own_study("long", epochs=40, options={"seconds": 0.1})).id
 
 
-@pytest.mark.parametrize("farewell", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("farewell", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.wide)])
 def test_the_next_worker_carries_on(
     db: Database, start_worker: StartWorker, tmp_path: Path, farewell: signal.Signals
 ) -> None:
