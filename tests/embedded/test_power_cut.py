@@ -27,7 +27,7 @@ def write(name: str, kind: str) -> Harm:
 
 
 def remove(name: str) -> Harm:
-    return lambda folder: (folder / name).unlink()
+    return lambda folder: (folder / name).unlink(missing_ok=True)  # a stopped server has no process file
 
 
 def without(*names: str) -> Harm:

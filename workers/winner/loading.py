@@ -3,7 +3,7 @@
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -90,7 +90,7 @@ class Winner:
     "<split>_<metric>"; of several seeds the means. `seed` is None for the average of all seeds.
     """
 
-    model: nn.Module
+    model: nn.Module = field(repr=False)
     study: str
     variant: str
     configuration: Mapping[str, Value]
@@ -98,7 +98,7 @@ class Winner:
     seed: int | None
     seeds: tuple[int, ...]
     digest: str  # of the configuration's weights, as in the report
-    _each: tuple[_Seed, ...]
+    _each: tuple[_Seed, ...] = field(repr=False)
 
     @property
     def config(self) -> TrialConfig:
