@@ -9,7 +9,10 @@ from search_spaces.grids import boxes
 from tests.search_spaces.shapes import SAMPLERS, SHAPES, WAYS, assert_suits, definitions, play
 
 # Optuna's TPE takes the logarithm of a bound that a range of 2**54 numbers rounds to 1.
-pytestmark = pytest.mark.filterwarnings("ignore:divide by zero encountered in log1p:RuntimeWarning")
+pytestmark = [  # Optuna's, on enormous ranges
+    pytest.mark.filterwarnings("ignore:divide by zero encountered in log1p:RuntimeWarning"),
+    pytest.mark.filterwarnings("ignore:invalid value encountered in subtract:RuntimeWarning"),
+]
 
 
 def check(sampler: str, shape: str, way: str) -> int:
