@@ -9,7 +9,7 @@ from service.storage.states import RunState
 MOST_READ = 1000  # runs, the last to end: enough to say what is common
 
 # SQL for the commonest reason why runs of the study `page` failed, and how often it was; reasons that differ in numbers
-# alone are one. NULL where none failed.
+# alone are one. NULL where none failed. The first condition on the state is that of the index of ended runs.
 COMMONEST = f"""
     CASE WHEN page.finished_at IS NOT NULL AND page.state <> 'stopped' AND search_complete = 0 AND search_failed > 0
         THEN (SELECT jsonb_build_array((array_agg(reason))[1], count(*)) FROM (
