@@ -87,8 +87,9 @@ def test_a_signal_ends_a_process_quietly_whenever_it_comes(program: str, code: i
 def test_signals_of_one_moment_interrupt_once_and_what_is_ignored_stays_so() -> None:
     program = """
 def call():
-    print('ready', flush=True)
-    try: time.sleep(60)
+    try:
+        print('ready', flush=True)
+        time.sleep(60)
     except KeyboardInterrupt:
         for _ in range(200): time.sleep(0.001)
         print('cleaned up')
