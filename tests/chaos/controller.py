@@ -126,4 +126,4 @@ class Customer(Background):
 
     def _unfinished(self) -> list[StudyOut]:
         with Client(self._url, timeout=10) as client:
-            return [study for study in client.studies() if study.state != "complete"]
+            return [study for study in client.studies() if study.state in ("running", "paused")]
