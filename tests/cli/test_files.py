@@ -11,6 +11,7 @@ import pytest
 
 from service.cli.exit_codes import Failure
 from service.cli.files import save, write
+from tests.cli.another_process import in_another_process
 
 TEXT = "ümlaut\n" * 20_000  # more than a pipe holds
 
@@ -138,19 +139,15 @@ def test_another_users_rights_are_heeded(home: Path) -> None:
 
 def as_another_user(path: Path) -> str:
     """What a user without any right but its own is told who writes there."""
-    reads, writes = os.pipe()
-    child = os.fork()
-    if child == 0:
+
+    def told() -> str:
+        os.setgroups([])
+        os.setgid(4711)
+        os.setuid(4711)
         try:
-            os.setgroups([])
-            os.setgid(4711)
-            os.setuid(4711)
             write(path, "after")
         except Failure as error:
-            os.write(writes, str(error).encode())
-        finally:
-            os._exit(0)
-    os.close(writes)
-    os.waitpid(child, 0)
-    with os.fdopen(reads) as said:
-        return said.read()
+            return str(error)
+        return ""
+
+    return in_another_process(told)

@@ -1,10 +1,11 @@
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from service.settings import Settings
+from tests.cli.another_process import in_another_process
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -113,18 +114,3 @@ def refusal_of(environment: Mapping[str, str]) -> str:
     except ValueError as error:
         return str(error)
     return "taken"
-
-
-def in_another_process(call: Callable[[], str]) -> str:
-    """What the call returns in a process that may become another user or lose its folder."""
-    reads, writes = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.write(writes, call().encode())
-        finally:
-            os._exit(0)
-    os.close(writes)
-    os.waitpid(child, 0)
-    with os.fdopen(reads) as said:
-        return said.read()
