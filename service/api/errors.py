@@ -17,7 +17,7 @@ from search_spaces import InvalidDefinition
 from search_spaces.problems import Problem, shown
 from search_spaces.wording import RULES, flaw_of_name
 from service.api.models import ErrorOut, ProblemOut
-from service.storage.errors import DatabaseUnreachable, StudyExists, UnknownStudy
+from service.storage.errors import DatabaseUnreachable, StudyExists, UnknownStudy, UnusableMetrics
 from service.web.bodies import MAX_BODY_BYTES, BodyTooLarge, BodyTooSlow, NotJson
 from service.web.faults import KINDS, fault_of
 from service.web.keys import TooManyWrongKeys, WrongKey
@@ -44,7 +44,7 @@ _EXAMPLES: Sequence[tuple[str, Exception]] = (
 
 def install(app: FastAPI) -> None:
     """Register the handlers of every error that a client may see."""
-    for kind in (*KINDS, InvalidDefinition):
+    for kind in (*KINDS, InvalidDefinition, UnusableMetrics):
         app.exception_handler(kind)(_expected_error)
     app.exception_handler(RequestValidationError)(_invalid_request)
     app.exception_handler(HTTPException)(_http_error)
@@ -73,6 +73,8 @@ def _expected_error(request: Request, error: Exception) -> Response:
 
 def _answer_to(error: Exception) -> tuple[int, ErrorOut, Mapping[str, str]]:
     """Status, body and headers of the answer to a foreseen error."""
+    if isinstance(error, UnusableMetrics):
+        return 422, _broken("invalid_request", [ProblemOut(path=error.path, message=str(error))]), {}
     if isinstance(error, InvalidDefinition):
         problems = [ProblemOut(path=p.path, message=p.message) for p in error.problems]
         return 422, _broken("invalid_definition", problems), {}

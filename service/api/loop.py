@@ -4,7 +4,6 @@ import uuid
 from typing import Annotated
 
 from fastapi import APIRouter, Path
-from fastapi.exceptions import RequestValidationError
 
 from service.api.dependencies import MAX_RUN, LoopsOf, StudyName
 from service.api.errors import documented
@@ -12,7 +11,6 @@ from service.api.models import AskIn, AskOut, LeaseIn, OverOut, ReportIn, TellIn
 from service.api.records import objectives_out
 from service.storage.assignments import asked, own_loop
 from service.storage.assignments.asked import Over, Train, Wait
-from service.storage.errors import UnusableMetrics
 from service.storage.runs.held import Key
 from service.web.bodies import Body, BodyRoute
 
@@ -64,12 +62,7 @@ async def report(run: RunId, body: Body[ReportIn], loops: LoopsOf) -> WordOut:
 
     The same report again, after a lost answer, changes nothing. 409 lease_lost: another asker has the run by now.
     """
-    try:
-        word = await loops.hear(own_loop.report, _key(run, body), body.repeat, body.epoch, body.metrics)
-    except UnusableMetrics as error:
-        place = ("body", "metrics", error.metric)
-        raise RequestValidationError([{"type": "metric", "loc": place, "msg": error.rule}]) from None
-    return _word(word)
+    return _word(await loops.hear(own_loop.report, _key(run, body), body.repeat, body.epoch, body.metrics))
 
 
 @router.post("/runs/{run}/renew", responses=documented(408, 409, 413))

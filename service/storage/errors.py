@@ -97,8 +97,8 @@ class UnusableMetrics(StorageError):
     """A metric of an epoch is missing, or has a name that it cannot have."""
 
     def __init__(self, metric: str, rule: str) -> None:
-        super().__init__(f"metrics.{metric} {rule}")
-        self.metric, self.rule = metric, rule
+        self.path = f"body.metrics.{metric}"
+        super().__init__(f"{self.path} {rule}")
 
 
 class EpochsMissing(StorageError):

@@ -19,6 +19,9 @@ KEY = "a-key-for-the-contract"
 HEADERS = {"X-API-Key": KEY}
 EXAMPLES = 12  # drawn for each route and kind, beyond those that the description itself gives rise to
 
+# A word of an own loop names a lease, which no schema knows.
+OWN_LOOP = [f"POST /v1/runs/{{run}}/{word}" for word in ("report", "renew", "tell")]
+
 
 # Described by an application of its own: tests are collected before any database is there.
 contract = schemathesis.openapi.from_dict(create_app(settings_for(NO_DATABASE, api_key=KEY)).openapi())
@@ -45,7 +48,7 @@ def address(database_url: str) -> Iterator[str]:
 def test_the_controller_does_what_its_description_says(case: schemathesis.Case, address: str) -> None:
     _keep_small(case)
     # A body of the right shape may still break a rule between its parts, which no JSON Schema can say.
-    has_rules = case.operation.label in ("POST /v1/studies", "POST /v1/studies/{name}/trials")
+    has_rules = case.operation.label in ("POST /v1/studies", "POST /v1/studies/{name}/trials", *OWN_LOOP)
     excluded = [positive_data_acceptance] if has_rules else []
     case.call_and_validate(base_url=address, headers=HEADERS, excluded_checks=excluded)
 

@@ -4,21 +4,22 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
 
+from search_spaces.growing import LONGEST_VALUE
 from search_spaces.objective import LONGEST_NAME
 from search_spaces.part import Part
-from search_spaces.scalars import LARGEST
+from search_spaces.scalars import LARGEST, TEXT_PATTERN
 from service.api.models.answers import ObjectiveOut
 from service.api.models.scalars import Finite, Scalar
-from service.storage.states import LONGEST_REASON, RunState, Stage, StudyState
+from service.storage.states import RunState, Stage, StudyState
 
 HOLDER_PATTERN = r"^[A-Za-z0-9._-]{1,200}:[0-9]{1,9}$"
 UUID_PATTERN = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 MOST_METRICS = 100  # of an epoch
-METRIC_PATTERN = rf"^(train|val|test)_[A-Za-z0-9_][A-Za-z0-9_.@+%/ -]{{0,{LONGEST_NAME - 1}}}$"
 _ID = "6f1c9d5e-2b0a-4c53-9e64-1f0d2a7b8c31"
 _CLAIM = "0b9f3a52-7d4e-4f0b-9d38-6f2f0c1e8a77"
 
 Uuid = Annotated[str, StringConstraints(pattern=UUID_PATTERN)]
+MetricName = Annotated[str, StringConstraints(max_length=LONGEST_NAME + len("train_"), pattern=TEXT_PATTERN)]
 Figure = Annotated[float, Field(ge=-1e308, le=1e308)]
 
 
@@ -44,11 +45,11 @@ class LeaseIn(Part):
 class ReportIn(LeaseIn):
     repeat: int = Field(ge=0, le=LARGEST, description="The repeat's place in seeds, from 0.", examples=[0])
     epoch: int = Field(ge=1, le=LARGEST, description="Epochs are reported one after another, from 1.", examples=[1])
-    metrics: dict[Annotated[str, StringConstraints(pattern=METRIC_PATTERN)], Figure | None] = Field(
+    metrics: dict[MetricName, Figure | None] = Field(
         min_length=1,
         max_length=MOST_METRICS,
-        description="The epoch's figures by <split>_<metric>, the objectives among them; those of the test split only "
-        "where the run is tested. null is a number that is not finite.",
+        description="The epoch's figures by train_..., val_... or test_..., the objectives among them; those of the "
+        "test split only where the run is tested. null is a number that is not finite.",
         examples=[{"val_loss": 0.3, "train_loss": 0.2}],
     )
 
@@ -59,7 +60,7 @@ class TellIn(LeaseIn):
         "another asker trains it, and no attempt is counted.",
         examples=["complete"],
     )
-    reason: Annotated[str, StringConstraints(max_length=10 * LONGEST_REASON)] | None = Field(
+    reason: Annotated[str, StringConstraints(max_length=LONGEST_VALUE)] | None = Field(
         default=None, description="Why, for people.", examples=[None]
     )
 

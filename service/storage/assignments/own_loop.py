@@ -12,7 +12,7 @@ from math import nan
 import sqlalchemy as sa
 
 from search_spaces import StudyShape
-from search_spaces.objective import TEST, split_of, with_objectives
+from search_spaces.objective import TEST, metric_name, split_of, unusable_name, with_objectives
 from service.storage.assignments.assignment import Assignment, Ended
 from service.storage.assignments.choosing import assignment_of
 from service.storage.assignments.ending import finish
@@ -204,8 +204,11 @@ def _is_again(db: Database, held: Held, done: EpochDone) -> bool:
 def _check_metrics(lease: Lease, metrics: Mapping[str, float]) -> None:
     for name in metrics:
         if split_of(name) not in SPLITS or "_" not in name:
-            near = get_close_matches(f"val_{name}", [f"{split}_{name}" for split in SPLITS], n=1)
-            raise UnusableMetrics(name, f"must begin with train_, val_ or test_: did you mean {near[0]}?")
+            raise UnusableMetrics(
+                name, f"must begin with train_, val_ or test_: did you mean {metric_name('val', name)}?"
+            )
+        if (flaw := unusable_name([name])) is not None:
+            raise UnusableMetrics(name, f"cannot be recorded: {flaw}")
     first = lease.definition.objectives[0]
     is_tested = lease.stage is Stage.CONFIRMATION
     wanted = [objective.metric for objective in lease.definition.objectives] + ([first.tested] if is_tested else [])
