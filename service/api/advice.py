@@ -8,7 +8,7 @@ from search_spaces import StudyDefinition
 def advice(definition: StudyDefinition, workers: int) -> Iterator[str]:
     """Sentences on what the definition's lag means for so many workers."""
     lag = definition.sampler.lag
-    if lag is None or workers < 2 or lag >= 2 * workers:
+    if lag is None or definition.task.is_external or workers < 2 or lag >= 2 * workers:
         return
     said = f"sampler.lag {lag} lets {lag + 1} runs be trained at once"
     if workers > lag + 1:

@@ -55,7 +55,7 @@ async def submit(
 
 def _created(database: Database, definition: StudyDefinition) -> tuple[StudyRecord, int]:
     """The new study, and how many workers are there to serve it."""
-    return studies.create(database, definition), len(workers.alive(database))
+    return studies.create(database, definition), sum(worker.serves is None for worker in workers.alive(database))
 
 
 @router.get("")

@@ -26,6 +26,7 @@ NO_WORKER = (
     "no worker is alive, so nothing is trained: start one with `pernodedrop worker`, where DATABASE_URL names the "
     "service's database"
 )
+NO_LOOP = "no own loop asks for trials, so nothing is trained: start your script"
 STARTING_S = 60.0  # s in which a stack's workers are there, on a busy machine too
 PATIENCE = 60.0  # s without an answer before giving up: a controller may be started again
 
@@ -140,4 +141,5 @@ class _Hints:
             self._attended = time.monotonic()
         if snapshot.study.state == "paused":
             return f"the study is paused: `pernodedrop resume {snapshot.study.name}` continues it"
-        return self._alone if snapshot.is_left_alone and time.monotonic() - self._attended >= self._patience else None
+        alone = NO_LOOP if snapshot.is_own_loops else self._alone
+        return alone if snapshot.is_left_alone and time.monotonic() - self._attended >= self._patience else None

@@ -10,6 +10,7 @@ import typer
 
 from pernodedrop.door import heed_in_background
 from search_spaces import InvalidDefinition, parse_definition
+from search_spaces.task import EXTERNAL
 from service.cli.continuation import submit_under_free_name, unfinished
 from service.cli.definitions import definition_of
 from service.cli.exit_codes import ExitCode, Failure
@@ -82,6 +83,8 @@ def run(  # noqa: PLR0917 (options, given by name)
     """
     given = definition_of(file, preset or (FIRST_STUDY if file is None else None), overrides or [])
     definition = _checked(scaled_definition(given, scale or []))
+    if definition.get("task", {}).get("name") == EXTERNAL:
+        raise Failure("task external has no worker to run: submit it to `pernodedrop serve`, and start your own loop")
     settings = _settings(home)
     heed_in_background()
     try:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from search_spaces.objective import metric_name
+from search_spaces.task import EXTERNAL
 from service.api.models import CurvePointOut, StudyDetail, TrialOut
 from service.client import Client, Refused
 
@@ -27,6 +28,11 @@ class Snapshot:
     study: StudyDetail
     running: Sequence[RunningTrial]
     is_left_alone: bool = False  # its runs wait, and no worker is alive
+
+    @property
+    def is_own_loops(self) -> bool:
+        """Whether no worker trains its runs."""
+        return self.study.task == EXTERNAL
 
     @property
     def total(self) -> int:
@@ -68,7 +74,9 @@ def take(client: Client, name: str) -> Snapshot:
     """Ask for the study and for its first few running trials with their curves."""
     snapshot = Snapshot(client.study(name), ())
     if snapshot.running_runs == 0:
-        return replace(snapshot, is_left_alone=snapshot.study.state == "running" and not client.workers())
+        serving = snapshot.study.name if snapshot.is_own_loops else None
+        alone = snapshot.study.state == "running" and all(one.serves != serving for one in client.workers())
+        return replace(snapshot, is_left_alone=alone)
     trials = client.trials(name, "running", limit=MOST_SHOWN).trials
     begun = [(trial, number) for trial in trials if (number := _number(trial)) is not None]
     return replace(snapshot, running=[_with_value(client, snapshot.study, *one) for one in begun])

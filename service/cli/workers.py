@@ -26,7 +26,7 @@ def workers() -> None:
     for one in alive:
         trial = "-" if one.trial is None else str(one.trial)
         seen = f"{max(0, int((datetime.now(UTC) - one.seen_at).total_seconds()))} s ago"
-        table.add_row(f"{one.host}:{one.pid}", one.device, one.state, one.study or "-", trial, seen)
+        table.add_row(f"{one.host}:{one.pid}", one.device, one.state, one.study or one.serves or "-", trial, seen)
     console_here().print(table)
 
 

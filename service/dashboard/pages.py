@@ -131,10 +131,13 @@ def _header(with_logout: bool) -> Html:
 def _fleet(workers: Sequence[WorkerRecord]) -> str:
     if not workers:
         return "no worker is alive: start one with `pernodedrop worker`"
-    busy = sum(worker.study is not None for worker in workers)
-    held_up = sum(worker.state == "held up" for worker in workers)
+    of_fleet = [worker for worker in workers if worker.serves is None]
+    asking = len(workers) - len(of_fleet)
+    busy = sum(worker.study is not None for worker in of_fleet)
+    held_up = sum(worker.state == "held up" for worker in of_fleet)
     waiting = f", {held_up} waiting for earlier runs (lag)" if held_up else ""
-    return f"{plural(len(workers), 'worker')}, {busy} training{waiting}"
+    loops = f"; {plural(asking, 'asker')} of own loops" if asking else ""
+    return f"{plural(len(of_fleet), 'worker')}, {busy} training{waiting}{loops}"
 
 
 def _nothing_yet() -> Html:

@@ -42,6 +42,9 @@ def test_a_study_is_searched_and_confirmed_by_an_own_loop(api: httpx.Client, dat
     assert study.best is not None and study.best.number == 0
     assert study.winner is not None and study.winner.params == study.best.params
     assert said(api.get("/v1/studies/mine/trials/0"))["curves"][0]["metric"] == "loss"
+    assert [row["trials"] for row in said(api.get("/v1/studies/mine/ranking"))["ranking"]] == [3]
+    for what in ("report", "capsule"):
+        assert api.get(f"/v1/studies/mine/{what}").status_code == 200
     assert list(audit(database)) == []
 
 

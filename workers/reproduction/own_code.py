@@ -19,6 +19,8 @@ def check_task(capsule: Capsule, named: str | None) -> None:
     task = capsule.definition.task
     if task.is_built_in:
         return
+    if task.is_external:
+        raise BadCapsule("the capsule's study was trained by an own loop, code that only its author has: run it again")
     allowed = TaskModules.from_environment(os.environ)
     if (refusal := allowed.refusal(task.name)) is not None:
         raise BadCapsule(f"the capsule's task {refusal}")

@@ -64,7 +64,8 @@ def _task(results: Results, cited: _Cited) -> list[str]:
     ]
     data = f" on {listing(sizes)}" if sizes else ""
     options = "".join(f", {name} {setting(value)}" for name, value in task.options.items())
-    said = [f"Models of the task {task.name}{options} were trained for {plural(task.epochs, 'epoch')}{data}."]
+    whose = "Models of code of our own" if task.is_external else f"Models of the task {task.name}{options}"
+    said = [f"{whose} were trained for {plural(task.epochs, 'epoch')}{data}."]
     if task.precision != "float32":
         said.append(f"They were trained in mixed precision ({task.precision}).")
     regularizers = {trial.variant: str(trial.params.get("regularizer")) for trial in results.trials}
