@@ -135,9 +135,10 @@ def _until_the_end(number: int, addresses: tuple[str, str], database: Database, 
     asker, state = Asker(clients[number % 2], worker=str(uuid.UUID(int=chance.getrandbits(128)))), dict[str, Any]()
     try:
         for _ in range(MOST_STEPS):
-            if chance.random() < 0.02:  # a restarted process, or one whose network is gone for a minute
+            if chance.random() < 0.1:  # a minute without a word of anybody
                 execute(database, "UPDATE fleet.runs SET lease_until = now() - interval '1 second'")
-            if chance.random() < 0.02:
+            if chance.random() < 0.05:  # its process dies, and another one begins
+                state.clear()
                 asker = Asker(chance.choice(clients), worker=str(uuid.UUID(int=chance.getrandbits(128))))
             before = dict(state)
             if turn(asker, state, lambda: chance.random() < 0.02):
