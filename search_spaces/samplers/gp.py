@@ -16,6 +16,7 @@ class GpSampler(SamplerPart):
     takes_several_objectives = False
     models = "unconditional"
     learns_from_others = True
+    package = "torch"
 
     name: Literal["gp"] = "gp"
     n_startup_trials: int = Field(

@@ -37,6 +37,7 @@ class SamplerPart(Part):
     visits_grid: ClassVar[bool] = False  # takes every combination in turn (`fixed_params`) instead of drawing
     learns: ClassVar[bool] = True  # whether a draw depends on earlier results
     learns_from_others: ClassVar[bool] = False  # from trials that it did not draw, of an earlier study
+    package: ClassVar[str | None] = None  # that it computes with, and that only workers have in every installation
 
     seed: Seed | None = Field(
         default=None, description="This seed decides the search's order; the default is the study's seed."

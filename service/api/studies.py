@@ -1,5 +1,6 @@
 """Studies: submit, list, show, prioritize, extend, confirm, pause, resume, stop, delete."""
 
+from importlib.util import find_spec
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
@@ -8,7 +9,7 @@ from pydantic import Field
 from search_spaces import Confirmation, InvalidDefinition, StudyDefinition, parse_definition
 from search_spaces.budget import MOST_TRIALS
 from search_spaces.part import Part
-from search_spaces.problems import Problem
+from search_spaces.problems import Problem, shown
 from search_spaces.shape import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from service.api.advice import advice
 from service.api.answers import with_answer
@@ -47,6 +48,10 @@ async def submit(
     refusal = settings.task_modules.refusal(definition.task.name)
     if refusal is not None:
         raise InvalidDefinition([Problem.at("task.name", refusal)])
+    package = definition.sampler.package
+    if definition.task.is_external and package is not None and find_spec(package) is None:
+        rule = f"must be another one: trials of an own loop are drawn here, where {package} is not installed"
+        raise InvalidDefinition([Problem.at("sampler.name", f"{rule}, got {shown(definition.sampler.name)}")])
     created, fleet = await creations.run(_created, definition)
     study = submitted(created, settings, advice(definition, fleet))
     response.headers["Location"] = f"studies/{study.name}"  # relative: a proxy may serve us under a path

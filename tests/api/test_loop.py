@@ -111,6 +111,7 @@ def test_what_is_said_again_after_a_lost_answer_changes_nothing(api: httpx.Clien
         words = [asker.report(again, 0, epoch, val_loss=1 / epoch) for _ in range(2)]
         assert [said(word)["go_on"] for word in words] == [True, True]
     assert len(said(api.get("/v1/studies/mine/trials/0"))["curves"]) == 3
+    assert [said(asker.renew(again))["go_on"] for _ in range(2)] == [True, True]
     told = [said(asker.tell(again)) for _ in range(2)]
     assert told[0] == told[1] and told[0]["state"] == "complete"
     [attempt] = history.of_run(database, given["run"])  # one holder, one attempt

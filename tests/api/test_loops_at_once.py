@@ -91,6 +91,25 @@ def test_one_asker_and_four_find_the_same_with_a_lag(api: httpx.Client, database
     assert list(audit(database)) == []
 
 
+def test_a_grid_is_visited_once_and_goes_on_when_it_is_extended(api: httpx.Client, database: Database) -> None:
+    """One of its configurations is known to be good, and is asked for first."""
+    space = {
+        "width": {"type": "int", "low": 10, "high": 11},
+        "rate": {"type": "float", "low": 0.0, "high": 0.4, "step": 0.2},
+    }
+    parts = {"search_space": space, "sampler": {"name": "grid"}, "budget": {"trials": 2}}
+    submit(api, start_with=[{"width": 11, "rate": 0.4}], **parts)
+    played(api, "mine", 2, seed=1)
+    said(api.post("/v1/studies/mine/extend", json={"trials": 4}))
+    played(api, "mine", 2, seed=2)
+    found = [
+        (each.params["width"], each.params["rate"]) for each in trials.page(database, studies.get(database, "mine"))
+    ]
+    assert found[0] == (11, 0.4)
+    assert sorted(found) == [(width, rate) for width in (10, 11) for rate in (0.0, 0.2, 0.4)]
+    assert list(audit(database)) == []
+
+
 @pytest.mark.wide
 @pytest.mark.parametrize("search", ["race", "free"])
 def test_askers_that_die_and_stale_ones_leave_exact_books(database_url: str, database: Database, search: str) -> None:

@@ -11,6 +11,7 @@ from search_spaces import TrialConfig
 from service.storage import artifacts as artifact_files
 from service.storage.artifacts import ArtifactRoot
 from service.storage.assignments.assignment import Assignment, Ended, HandedBack, Outcome
+from service.storage.assignments.ending import finish
 from service.storage.assignments.epochs import taken_in
 from service.storage.assignments.progress import EpochDone, UnusableEpoch
 from service.storage.database.database import Database
@@ -265,12 +266,8 @@ class Execution:
                 self._finish(ended, lambda: None if self._assigned is None else self._assigned.tell(ended))
 
     def _finish(self, ended: Ended, tell: Callable[[], None]) -> None:
-        progress = None if self._assigned is None else self._assigned.progress
-        values = progress.values if progress and ended.state is RunState.COMPLETE else None
-        best_epoch = progress.best_epoch if progress else None
         kept = self._kept.kept if ended.state is RunState.COMPLETE else []
-        end = partial(holding.finish, self._db, self._lease, ended.state, reason=ended.reason)
-        beaten = self._patiently(lambda: end(best_epoch=best_epoch, values=values or None, kept=kept, tell=tell))
+        beaten = self._patiently(lambda: finish(self._db, self._lease, self._assigned, ended, kept=kept, tell=tell))
         if self._checkpoints is not None:
             discard(self._checkpoints, self._lease.run_id)
         if self._artifacts is not None:

@@ -23,7 +23,8 @@ class WorkerOut(BaseModel):
     study: str | None = Field(description="The worker trains a run of this study.")
     trial: int | None = Field(description="The worker trains the trial of this number.")
     serves: str | None = Field(
-        description="It is an asker of an own loop, and takes runs of this study alone; null: a worker of the fleet."
+        None,
+        description="It is an asker of an own loop, and takes runs of this study alone; null: a worker of the fleet.",
     )
 
 

@@ -122,7 +122,7 @@ def alive(db: Database) -> list[WorkerRecord]:
     query = (
         sa.select(workers, busy_with.c.name.label("study"), busy_with.c.trial_number, serves.label("serves"))
         .outerjoin(busy_with, busy_with.c.worker_id == workers.c.id)
-        .where(workers.c.stopped_at.is_(None))
+        .where(workers.c.stopped_at.is_(None), sa.or_(workers.c.study_id.is_(None), serves.is_not(None)))
         .where(workers.c.seen_at > sa.func.now() - sa.func.make_interval(0, 0, 0, 0, 0, 0, SILENT_S))
         .order_by(workers.c.started_at, workers.c.id)
     )
