@@ -119,7 +119,7 @@ def test_askers_that_die_and_stale_ones_leave_exact_books(database_url: str, dat
     space = {"rate": {"type": "float", "low": 0.0, "high": 0.5}, "width": {"type": "int", "low": 8, "high": 64}}
     apps = [create_app(settings_for(database_url)) for _ in range(2)]
     with served(apps[0]) as first, served(apps[1]) as second:
-        with httpx.Client(base_url=first) as api:
+        with httpx.Client(base_url=first, timeout=60) as api:
             submit(
                 api,
                 trials=40,
