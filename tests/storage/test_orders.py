@@ -7,8 +7,8 @@ from optuna.samplers import RandomSampler
 from service.storage.database.database import Database
 from service.storage.errors import LeaseLost, TrialEnded, UnknownStudy, UnknownTrial
 from service.storage.fleet import workers
-from service.storage.records import Lease
 from service.storage.optuna import trials as optuna_trials
+from service.storage.records import Lease
 from service.storage.runs import asking, claiming, holding
 from service.storage.runs.expiry import expire, tidy
 from service.storage.states import RunState, StudyState
