@@ -187,12 +187,15 @@ _JOINED: dict[tuple[type[nn.Linear], type[nn.Linear]], type[nn.Linear]] = {}
 
 
 def _joined(base: type[nn.Linear], kind: type[nn.Linear]) -> type[nn.Linear]:
-    """A dense layer of both classes: the regularizer acts in front of the base's own forward, or within it."""
+    """A dense layer of both classes: the regularizer acts in front of the base's own forward, or within it. Where the
+    base has none, the regularizer's forward is the layer's."""
     if base in kind.__mro__:
         return kind
     if (base, kind) in _JOINED:
         return _JOINED[base, kind]
-    first, second = (kind, base) if getattr(kind, "acts_on_input", False) else (base, kind)
+    has_own = all(base.forward is not vars(parent).get("forward") for parent in kind.__mro__)
+    is_within = has_own and not getattr(kind, "acts_on_input", False)
+    first, second = (base, kind) if is_within else (kind, base)
     name = f"{kind.__name__}_{base.__name__}"
     forward = leaf(first.forward)  # around both, else torch.fx would trace one and call it again within the other
     own = {"__module__": __name__, "__reduce_ex__": _reduce, "_made_of": (base, kind), "forward": forward}

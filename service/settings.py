@@ -1,6 +1,7 @@
 """The settings in the environment, read once and typed."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_network
@@ -12,6 +13,7 @@ from search_spaces.task_modules import ALL_MODULES, TaskModules
 from service.ports import LOOPBACK
 
 API_KEY = "PERNODEDROP_API_KEY"
+ROOT_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 CONTROLLER_PORT = 8000
 DASHBOARD_PORT = 8080
 
@@ -29,6 +31,7 @@ class Settings:
     dashboard_url: str = f"http://{LOOPBACK}:{DASHBOARD_PORT}"  # PERNODEDROP_DASHBOARD_URL: for links
     host: str = LOOPBACK  # the address this process listens on
     trusted_proxies: tuple[str, ...] = ()  # PERNODEDROP_TRUSTED_PROXIES: addresses and networks, by commas
+    root_path: str = ""  # PERNODEDROP_ROOT_PATH: the path of a proxy that passes it on, such as /tools
     task_modules: TaskModules = ALL_MODULES  # PERNODEDROP_TASK_MODULES: those that own tasks may be in, by commas
 
     @classmethod
@@ -56,6 +59,7 @@ class Settings:
             ),
             host=host,
             trusted_proxies=_proxies(value("PERNODEDROP_TRUSTED_PROXIES") or ""),
+            root_path=_root_path(value("PERNODEDROP_ROOT_PATH") or ""),
             task_modules=TaskModules.from_environment(environment),
         )
 
@@ -118,6 +122,15 @@ def _address(name: str, text: str) -> str:
     if not valid:
         raise ValueError(f"{name} must be an address such as http://127.0.0.1:8000, got {text!r}")
     return text.rstrip("/")
+
+
+def _root_path(text: str) -> str:
+    path = text.rstrip("/")
+    if path and not ROOT_PATH.fullmatch(path):
+        raise ValueError(
+            f"PERNODEDROP_ROOT_PATH must be a path such as /tools, of letters, digits, . _ ~ -, got {text!r}"
+        )
+    return path
 
 
 def _key(text: str | None) -> str | None:

@@ -41,6 +41,7 @@ def _tried(device: str) -> bool:
     module = "pernodedrop.backends." + ("gpu" if device == "cuda" else device)
     try:
         with warnings.catch_warnings(action="ignore"):  # of a compiler that is about to fail
+            warnings.filterwarnings("always", "numba cannot keep compiled kernels")
             import_module(module).product(x, x[0], seed, Factors(1, 1))
     except Exception as error:  # a compiler's failures have no common class
         reason = (str(error).strip().splitlines() or [""])[0]

@@ -33,6 +33,7 @@ from service.web.keys import key_required
 from service.web.lanes import Lane
 from service.web.opening import open_database
 from service.web.readiness import Readiness
+from service.web.relative import BelowPath
 from service.web.reports import Reports
 from service.web.security import LoopbackOnly, refuse_open_door
 
@@ -79,7 +80,8 @@ def create_app(settings: Settings) -> FastAPI:
         for one in (database, creations.database, loops.database, readiness):
             one.close()
 
-    middleware = [Middleware(ResponseHeaders, headers=HEADERS, policy=POLICY), Middleware(Incidents)]
+    middleware = [Middleware(BelowPath, root=settings.root_path)]
+    middleware += [Middleware(ResponseHeaders, headers=HEADERS, policy=POLICY), Middleware(Incidents)]
     if settings.api_key is None:
         middleware.append(Middleware(LoopbackOnly))
     app = FastAPI(

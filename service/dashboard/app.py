@@ -16,6 +16,7 @@ from service.settings import Settings
 from service.web.headers import ResponseHeaders
 from service.web.incidents import Incidents
 from service.web.opening import open_database
+from service.web.relative import BelowPath
 from service.web.reports import Reports
 from service.web.security import LoopbackOnly, refuse_open_door
 
@@ -47,6 +48,7 @@ def create_app(settings: Settings) -> Starlette:
     app = Starlette(
         routes=[*_our_routes(settings, sessions), Mount("/", optuna_pages(database))],
         middleware=[
+            Middleware(BelowPath, root=settings.root_path),
             Middleware(ResponseHeaders, headers=HEADERS, policy=POLICY),
             Middleware(Incidents),
             Middleware(LoginRequired, sessions) if settings.api_key else Middleware(LoopbackOnly),

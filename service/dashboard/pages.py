@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from starlette.responses import HTMLResponse
 
 from service.dashboard.study_card import study_card
-from service.reports.markup import Html, document, element
+from service.reports.markup import Html, document, element, with_commands
 from service.reports.words.wording import plural
 from service.storage.records import StudyRecord, WorkerRecord
 from service.storage.states import StudyState
@@ -34,7 +34,12 @@ def studies(
         _header(with_logout),
         element(
             "main",
-            element("div", element("h1", "Studies"), element("p", _fleet(workers), class_="fleet"), class_="title"),
+            element(
+                "div",
+                element("h1", "Studies"),
+                element("p", with_commands(_fleet(workers)), class_="fleet"),
+                class_="title",
+            ),
             *(cards or [_nothing_yet()]),
             _turning(total, limit, offset),
         ),
@@ -88,7 +93,7 @@ def error(status: int, title: str, message: str, root: str) -> HTMLResponse:
                 "section",
                 element("p", str(status), class_="status"),
                 element("h1", title),
-                element("p", message),
+                element("p", with_commands(message)),
                 element("p", element("a", "All studies", href="studies")),
                 class_="card",
             ),
@@ -126,6 +131,11 @@ def _header(with_logout: bool) -> Html:
         element("nav", element("a", "Studies", href="studies"), element("a", "Optuna", href="dashboard")),
         leave if with_logout else None,
     )
+
+
+def _title(workers: Sequence[WorkerRecord]) -> Html:
+    fleet = element("p", with_commands(_fleet(workers)), class_="fleet")
+    return element("div", element("h1", "Studies"), fleet, class_="title")
 
 
 def _fleet(workers: Sequence[WorkerRecord]) -> str:

@@ -3,7 +3,7 @@
 import itertools
 from datetime import datetime
 
-from service.reports.markup import Html, element
+from service.reports.markup import Html, element, with_commands
 from service.reports.words.wording import DASH, duration, number
 from service.storage.records import StudyRecord
 from service.storage.states import FINISHED_STATES, RunState
@@ -59,7 +59,7 @@ def _progress(study: StudyRecord) -> str:
 
 def _facts(study: StudyRecord, now: datetime) -> list[Html]:
     best = study.best
-    facts = {
+    facts: dict[str, str] = {
         "Task": study.definition.task.name,
         "Progress": _progress(study),
         f"The search's best {study.definition.objectives[0].metric}": number(
@@ -67,7 +67,7 @@ def _facts(study: StudyRecord, now: datetime) -> list[Html]:
         ),
         "by": best.variant if best else DASH,
         "Time": duration(elapsed_s(study, now)),
-        **({"Why it failed": study.failure} if study.failure else {}),
+        **({"Why it failed": with_commands(study.failure)} if study.failure else {}),
         **({"Priority": str(study.priority)} if study.priority else {}),
     }
     return [element("div", element("dt", name), element("dd", value)) for name, value in facts.items()]

@@ -9,7 +9,8 @@ from service.reports.exports import curve_table, parquet_of
 from service.reports.found.results import Results
 from service.reports.page import html_report
 from service.storage.capsule import CapsuleRun, files_of, packed
-from service.storage.capsule.content import CURVES, REPORT, REQUIREMENTS, number_or_none
+from service.storage.capsule.content import CURVES, EXAMINATIONS, REPORT, REQUIREMENTS, number_or_none
+from service.storage.capsule.examined import examinations_file
 from service.storage.provenance import PACKAGES, Provenance
 from service.storage.records import TrialRecord, seeds_of
 from service.storage.states import RunState
@@ -34,6 +35,8 @@ def capsule_of(results: Results) -> bytes:
         files[CURVES] = parquet_of(curve_table(results))
     except MissingPackage as error:
         missing[CURVES] = str(error)
+    if results.examinations:
+        files[EXAMINATIONS] = examinations_file(results.examinations)
     files[REPORT] = html_report(results).encode()
     files |= _requirements(runs, results.provenances)
     if REQUIREMENTS not in files:

@@ -27,6 +27,14 @@ def text(content: Content) -> Html:
     return Html("" if content is None else html.escape(visible_lines(str(content).expandtabs(1))))
 
 
+def with_commands(sentence: str) -> Html:
+    """A sentence of ours with its commands, which stand between backticks, as code; a single backtick stays."""
+    parts = sentence.split("`")
+    if len(parts) % 2 == 0:
+        return text(sentence)
+    return join(element("code", part) if place % 2 else part for place, part in enumerate(parts))
+
+
 def join(contents: Iterable[Content], separator: str = "") -> Html:
     """The contents one after the other."""
     return Html(html.escape(separator).join(text(content) for content in contents))

@@ -1,4 +1,4 @@
-"""A reverse proxy that serves another server under a path, and does nothing else: it takes the path away."""
+"""A reverse proxy that serves another server under a path, and takes the path away or passes it on."""
 
 import threading
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ Headers = list[tuple[str, str]]
 
 
 @contextmanager
-def proxied(server: str, prefix: str) -> Iterator[str]:
+def proxied(server: str, prefix: str, *, strips: bool = True) -> Iterator[str]:
     """Yield the address under which `server` is reached; whatever leads out of it meets another program."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -21,11 +21,14 @@ def proxied(server: str, prefix: str) -> Iterator[str]:
 
         def do_GET(self) -> None:
             inside = self.path.removeprefix(prefix)
-            if inside == self.path or not inside.startswith("/"):
+            is_root = inside == "" and not strips
+            if inside == self.path or not (is_root or inside.startswith("/")):
                 return self._answer(502, [("Content-Type", "text/html")], b"<h1>another program</h1>")
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             with closing(HTTPConnection(urlsplit(server).netloc, timeout=60)) as upstream:
-                upstream.request(self.command, inside, body, dict(end_to_end(self.headers.items())))
+                upstream.request(
+                    self.command, inside if strips else self.path, body, dict(end_to_end(self.headers.items()))
+                )
                 response = upstream.getresponse()
                 return self._answer(response.status, end_to_end(response.getheaders()), response.read())
 

@@ -11,6 +11,7 @@ from search_spaces import parse_definition
 from service.api.app import create_app
 from service.client import Client, Refused
 from service.dashboard import create_app as create_dashboard
+from service.settings import Settings
 from service.storage.database.database import Database
 from service.storage.studies import studies
 from tests.api.configuring import settings_for
@@ -105,6 +106,36 @@ def test_no_page_of_the_dashboard_leads_out(database_url: str, database: Databas
                 seen |= links
         paths = {urlsplit(link).path.removeprefix(PREFIX) for link in seen}
         assert {"/studies", "/studies/digits-1", "/style.css", "/dashboard"} <= paths
+
+
+def test_a_proxy_may_pass_its_path_on(database_url: str, database: Database) -> None:
+    studies.create(database, parse_definition(definition_data(trials=2)))
+    settings = settings_for(database_url, root_path=PREFIX)
+    with (
+        served(create_app(settings)) as api,
+        served(create_dashboard(settings)) as pages,
+        proxied(api, PREFIX, strips=False) as outer_api,
+        proxied(pages, PREFIX, strips=False) as outer_pages,
+        httpx.Client(headers={"Accept": "text/html"}, trust_env=False, follow_redirects=True) as visitor,
+    ):
+        with Client(outer_api, None) as client:
+            assert client.study("digits-1").name == "digits-1"
+        assert visitor.get(f"{api}/v1/health").is_success  # directly, without the path
+        home = visitor.get(outer_pages)
+        assert (home.status_code, str(home.url)) == (200, f"{outer_pages}/studies")
+        for link in links_of(home):
+            page = visitor.get(link)
+            assert page.is_success, link
+            assert str(page.url).startswith(f"{outer_pages}/")
+            assert "another program" not in page.text
+        assert f"{outer_pages}/studies/digits-1" in links_of(home)
+        assert visitor.get(f"{outer_pages}/tools").status_code == 404
+
+
+@pytest.mark.parametrize("wrong", ["tools", "/a//b", "/..", "/a b", "https://host/tools", "/a?b"])
+def test_a_root_path_that_is_none_is_refused(wrong: str) -> None:
+    with pytest.raises(ValueError, match="PERNODEDROP_ROOT_PATH must be a path such as /tools"):
+        Settings.from_environment({"PERNODEDROP_ROOT_PATH": wrong})
 
 
 def links_of(page: httpx.Response) -> set[str]:

@@ -24,6 +24,7 @@ DEFINITION = {
     "budget": {"trials": 3},
     "start_with": [{"drop_rate": 0.1}, {"drop_rate": 0.2}, {"drop_rate": 0.6}],
     "confirmation": {"top": 1, "repeats": 2},
+    "evaluation": {"passes": 2, "out_of_distribution": ["contrast"], "inputs": 100},
 }
 
 

@@ -4,14 +4,17 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from service.reports import Results
 from service.reports.capsule import capsule_of
+from service.storage.capsule import read_capsule, unpacked
+from service.storage.capsule.examined import examined_of
 from service.storage.database.database import Database
 from service.storage.provenance import CODE, DATA, HARDWARE, PACKAGES, RUN, digest_of
-from tests.capsule.repacking import changed, files_in, with_figure, with_origin
+from tests.capsule.repacking import changed, files_in, with_figure, with_json, with_origin
 from workers.reproduction.__main__ import main
 
 COMMAND = ("-c", "import sys; from pernodedrop.command import main; sys.exit(main())", "reproduce")
@@ -25,6 +28,11 @@ def reproduce_elsewhere(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
+def other_entropy(told: Any) -> None:
+    [one] = [one for one in told["examinations"] if (one["repeat"], one["inputs"]) == (1, "contrast_5")]
+    one["figures"]["total"] = 0.5
+
+
 def test_a_packed_study_is_trained_again(
     db: Database, results: Results, capsule: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -35,12 +43,14 @@ def test_a_packed_study_is_trained_again(
     assert capsule_of(results) == capsule.read_bytes()
     assert f"torch=={origin[PACKAGES]['torch']}\n" in files_in(capsule)["requirements.txt"].decode()
 
+    said = len({(one.inputs, figure) for one in results.examinations for figure in one.figures})
     done = reproduce_elsewhere(capsule, "--all")
     assert done.stdout.splitlines() == [
         "trial 0: equal to the last bit (2 epochs, 10 metrics)",
         "trial 1: equal to the last bit (2 epochs, 10 metrics)",
         "trial 2: equal to the last bit (1 epoch, 10 metrics)",
-        "confirmation run 0: equal to the last bit (4 epochs of 2 seeds, 14 metrics)",
+        f"confirmation run 0: equal to the last bit (4 epochs of 2 seeds, 14 metrics, {said} figures of what its "
+        "models say)",
     ]
     assert (done.stderr, done.returncode) == ("", 0)
 
@@ -50,6 +60,15 @@ def test_a_packed_study_is_trained_again(
     line = capsys.readouterr().out
     assert line.startswith("confirmation run 0: differs from epoch 2 on: val_loss was ")
     assert line.endswith(f"; packages torch: 2.0.0 and here {origin[PACKAGES]['torch']}\n")
+
+    assert main([str(changed(capsule, with_json("examinations.json", other_entropy)))]) == 1
+    line = capsys.readouterr().out
+    assert line.startswith("confirmation run 0: differs in what the model of epoch ")
+    assert " of seed 2 says: total of contrast_5 was 0.5 and is " in line
+    of_earlier = changed(capsule, lambda files: files.__delitem__("examinations.json"))
+    assert examined_of(read_capsule(*unpacked(of_earlier))) == {}
+    assert main([str(changed(capsule, with_json("examinations.json", lambda told: told.update(more=1))))]) == 2
+    assert 'error: examinations.json is wrong at "more": Extra inputs are not permitted' in capsys.readouterr().err
 
     elsewhere = with_origin(HARDWARE, {"cpu": "another"})
     near, far = (with_figure(confirmed, 1, "loss", factor) for factor in (1 + 1e-5, 1.1))

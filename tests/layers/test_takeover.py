@@ -250,3 +250,32 @@ def test_a_sharded_layer_is_refused() -> None:
     model[0].weight.__class__ = Sharded
     with pytest.raises(ValueError, match="layer '0' is sharded, and this process holds a part of it"):
         regularize(model)
+
+
+class Named(nn.Linear):
+    """A subclass without a forward of its own."""
+
+
+@pytest.mark.wide
+@pytest.mark.parametrize("settings", [{"regularizer": "standout"}, {"mask_mode": "fixed"}], ids=["standout", "fixed"])
+def test_a_subclass_without_a_forward_is_exported_and_compiled_as_it_computes(settings: dict[str, str]) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(Named(6, 4), nn.ReLU())
+    plain = copy.deepcopy(model)
+    regularize(model, **{"regularizer": "pernodedrop", "drop_rate": 0.5, "where": "0", **settings})  # type: ignore[arg-type]
+    model.eval()
+    x = torch.randn(5, 6)
+    exported = torch.export.export(model, (x[:2],), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},)).module()
+    compiled = torch.compile(model, backend="eager")
+    assert not torch.allclose(model(x), plain(x))
+    torch.testing.assert_close(exported(x), model(x))
+    torch.testing.assert_close(compiled(x), model(x))
+
+
+def test_a_compiled_subclass_without_a_forward_draws_its_noise() -> None:
+    model = nn.Sequential(Named(6, 4), nn.ReLU()).train()
+    regularize(model, regularizer="pernodedrop", drop_rate=0.5, where="0")
+    compiled = torch.compile(model, backend="eager")
+    x = torch.ones(5, 6)
+    assert not torch.equal(compiled(x), compiled(x))
+    assert not torch.equal(model(x), model(x))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.reports.charts.chart import plain
-from service.reports.markup import Html, element, json_block, program, text
+from service.reports.markup import Html, element, json_block, program, text, with_commands
 
 EVIL = "</script><script>alert('x')</script><img src=x onerror=\"alert(1)\">&amp;\u2028"
 
@@ -76,3 +76,16 @@ def test_a_program_that_would_end_its_element_is_refused(source: str) -> None:
 
 def test_a_chart_takes_text_as_text() -> None:
     assert plain('<a href="javascript:alert(1)">') == '&lt;a href="javascript:alert(1)"&gt;'
+
+
+@pytest.mark.parametrize(
+    ("sentence", "markup"),
+    [
+        ("run `a <b>` & then `c`.", "run <code>a &lt;b&gt;</code> &amp; then <code>c</code>."),
+        ("one ` alone", "one ` alone"),
+        ("`all`", "<code>all</code>"),
+        ("", ""),
+    ],
+)
+def test_commands_in_a_sentence_are_code(sentence: str, markup: str) -> None:
+    assert with_commands(sentence) == markup

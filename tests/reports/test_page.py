@@ -64,6 +64,7 @@ def test_every_study_has_a_page_that_needs_nothing_else(name: str) -> None:
         assert not {"src", "href", "srcset", "onclick", "onload"} & set(attributes)
     assert STUDIES[name].study.name in page.text
     assert not re.search(r"\b(nan|None|inf)\b", page.text)
+    assert "`" not in page.text, "a command is shown as code"
 
 
 @pytest.mark.parametrize("name", STUDIES)

@@ -1,13 +1,16 @@
 """The effects of pause, resume, stop, cancel and delete, also on simultaneous events."""
 
 import pytest
+from optuna.pruners import NopPruner
+from optuna.samplers import RandomSampler
 
 from service.storage.database.database import Database
 from service.storage.errors import LeaseLost, TrialEnded, UnknownStudy, UnknownTrial
 from service.storage.fleet import workers
+from service.storage.optuna import trials as optuna_trials
 from service.storage.records import Lease
-from service.storage.runs import claiming, holding
-from service.storage.runs.expiry import expire
+from service.storage.runs import asking, claiming, holding
+from service.storage.runs.expiry import expire, tidy
 from service.storage.states import RunState, StudyState
 from service.storage.studies import cancellation, studies
 from tests.storage.conftest import make_definition
@@ -109,6 +112,23 @@ def test_a_run_handed_back_in_the_moment_of_the_stop_is_cancelled_by_whoever_is_
     assert expire(db) == 1
     assert counts(db, "s") == {"cancelled": 3}
     assert studies.get(db, "s").finished_at is not None
+
+
+@pytest.mark.parametrize("who", ["the order", "the controller"])
+def test_a_stop_leaves_no_optuna_trial_running_though_no_worker_is_there(db: Database, who: str) -> None:
+    create(db, trials=1)
+    lease = claimed(db)
+    study = optuna_trials.load_study(db, lease.optuna_study_id, RandomSampler(), NopPruner())
+    holding.attach(db, lease, asking.ask(db, study, lease), 0)
+    if who == "the order":
+        holding.hand_back(db, lease)
+        studies.set_state(db, "s", "stopped")
+    else:
+        studies.set_state(db, "s", "stopped")
+        holding.hand_back(db, lease)
+        tidy(db, 1.0)
+    assert counts(db, "s") == {"cancelled": 1}
+    assert [(told.state.name, optuna_trials.reason_of(told)) for told in study.trials] == [("FAIL", "study stopped")]
 
 
 # --- cancel one trial

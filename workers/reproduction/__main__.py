@@ -25,6 +25,7 @@ from service.settings import Settings
 from service.storage.assignments.progress import EpochDone
 from service.storage.capsule import BadCapsule, Capsule, CapsuleRun, read_capsule, unpacked
 from service.storage.capsule.content import curves_of
+from service.storage.capsule.examined import examined_of
 from service.storage.states import Stage
 from workers.reproduction.again import Bench, Recorded, Trained
 from workers.reproduction.choosing import Wish, chosen
@@ -73,13 +74,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _compared(capsule: Capsule, runs: list[CapsuleRun], data_folder: Path, device: str | None) -> int:
-    curves = curves_of(capsule, [run.run for run in runs])
+    curves, examined = curves_of(capsule, [run.run for run in runs]), examined_of(capsule)
     for line in [*hidden(), *other_code(capsule)]:
         _say(f"note: {line}")
     is_equal = True
     with Bench(data_folder, device) as bench:
         for run in runs:
-            recorded = Recorded.of(capsule, run, curves.get(run.run, {}))
+            recorded = Recorded.of(capsule, run, curves.get(run.run, {}), examined.get(run.run, {}))
             is_sound = flaw_of(recorded) is None
             trained = bench.train(recorded, _Progress(run, len(recorded.epochs))) if is_sound else Trained()
             found = verdict(recorded, trained)

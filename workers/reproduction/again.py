@@ -11,10 +11,11 @@ from search_spaces.objective import with_objectives
 from service.storage.assignments.progress import EpochDone
 from service.storage.capsule import Capsule, CapsuleRun
 from service.storage.capsule.content import Figures
+from service.storage.capsule.examined import figures_of
 from service.storage.provenance import HARDWARE, RUN, Difference, Provenance, differences
 from service.storage.states import Stage
 from workers.reproduction.comparison import comparable, deviations
-from workers.trial.messages import Failed, Finished, Order, Started, Stopped
+from workers.trial.messages import Examined, Failed, Finished, Order, Started, Stopped
 from workers.trial.process import TrialProcess, TrialProcessDied
 
 LISTEN_S = 0.5  # s
@@ -31,10 +32,11 @@ class Recorded:
     run: CapsuleRun
     origin: Provenance | None  # where it comes from; None where that was not recorded
     figures: Figures  # all that can be compared
+    examined: Figures = field(default_factory=dict)  # those of its examinations; empty where none were recorded
 
     @classmethod
-    def of(cls, capsule: Capsule, run: CapsuleRun, figures: Figures) -> Self:
-        return cls(capsule.definition, run, capsule.provenance_of(run), comparable(figures))
+    def of(cls, capsule: Capsule, run: CapsuleRun, figures: Figures, examined: Figures) -> Self:
+        return cls(capsule.definition, run, capsule.provenance_of(run), comparable(figures), examined)
 
     @property
     def epochs(self) -> list[tuple[int, int]]:
@@ -47,6 +49,7 @@ class Trained:
     """What a training here has measured, up to the run's last recorded epoch, or up to where it failed."""
 
     figures: Figures = field(default_factory=dict)
+    examined: Figures = field(default_factory=dict)
     provenance: Provenance = field(default_factory=dict)
     failure: str | None = None
 
@@ -78,7 +81,7 @@ class Bench:
         return trained
 
     def _follow(self, process: TrialProcess, recorded: Recorded, trained: Trained, heard: Heard) -> None:
-        last = max(recorded.epochs, default=(0, 0))
+        last, is_examined = max(recorded.epochs, default=(0, 0)), bool(recorded.examined)
         while True:
             match process.listen(LISTEN_S):
                 case Started(_, provenance):
@@ -93,8 +96,10 @@ class Bench:
                     now = (done.repeat, done.epoch)
                     then = {key: value for key, value in recorded.figures.items() if key[:2] == now}
                     differs = not other_hardware(recorded.origin, trained.provenance) and deviations(then, epoch)
-                    if differs or now >= last:
+                    if differs or (now >= last and not is_examined):
                         process.stop(keep=False)
+                case Examined(one):
+                    trained.examined |= figures_of(one.repeat, one.epoch, one.inputs, one.figures)
                 case Failed(reason, _, _):
                     trained.failure = reason
                     return
@@ -121,13 +126,14 @@ class Bench:
 
 
 def order_of(recorded: Recorded, data_folder: Path) -> Order:
-    """What to train. A confirmation's model is tested as it was; what it says of sets of inputs is not asked again."""
+    """What to train. A confirmation's model is tested as it was, and examined where that was recorded."""
     definition, run = recorded.definition, recorded.run
     return Order.of_study(
         definition,
         TrialConfig.from_params(run.params),
         range(run.first_seed, run.first_seed + run.seeds),
         tested_by=definition.objectives[0] if run.stage is Stage.CONFIRMATION else None,
+        evaluation=definition.evaluation if recorded.examined else None,
         data_folder=data_folder,
     )
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from service.storage.assignments.progress import Progress, UnusableObjective
 from service.storage.capsule import CapsuleRun
-from service.storage.capsule.content import Figures
 from service.storage.provenance import Provenance, differences
 from service.storage.states import RunState, Stage
 from workers.reproduction.again import Recorded, Trained, other_hardware
@@ -26,12 +25,16 @@ def verdict(recorded: Recorded, trained: Trained) -> Verdict:
     flaw = flaw_of(recorded)
     if flaw is not None or trained.failure is not None:
         return Verdict(False, f"{run.name}: {flaw or f'it cannot be trained here: {trained.failure}'}")
-    found = deviations(then, trained.figures)
-    if not found:
-        return Verdict(True, f"{run.name}: equal to the last bit ({_extent(then)})")
+    found, said = deviations(then, trained.figures), deviations(recorded.examined, trained.examined)
+    if not found and not said:
+        return Verdict(True, f"{run.name}: equal to the last bit ({_extent(recorded)})")
     hardware = other_hardware(origin, trained.provenance)
     if not hardware:
         why = f"{_origins(origin, trained.provenance)}{_moved(run)}"
+        if not found:
+            return Verdict(
+                False, f"{run.name}: differs in what the model of {said[0].where} says: {said[0].how}; {why}"
+            )
         return Verdict(False, f"{run.name}: differs from {found[0].where} on: {found[0].how}; {why}")
     beyond = beyond_tolerance(found)
     why = f"bits cannot be expected: {_listed(hardware)}"
@@ -65,10 +68,13 @@ def flaw_of(recorded: Recorded) -> str | None:
     return None
 
 
-def _extent(figures: Figures) -> str:
+def _extent(recorded: Recorded) -> str:
+    figures, examined = recorded.figures, {name for _, _, name in recorded.examined}
     epochs, seeds = {key[:2] for key in figures}, {key[0] for key in figures}
     of_seeds = f" of {len(seeds)} seeds" if len(seeds) > 1 else ""
-    return f"{len(epochs)} epoch{'s' * (len(epochs) > 1)}{of_seeds}, {len({key[2] for key in figures})} metrics"
+    of_sets = f", {len(examined)} figures of what its models say" if examined else ""
+    metrics = len({key[2] for key in figures})
+    return f"{len(epochs)} epoch{'s' * (len(epochs) > 1)}{of_seeds}, {metrics} metrics{of_sets}"
 
 
 def _best(recorded: Recorded, trained: Trained) -> str:

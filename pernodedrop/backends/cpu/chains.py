@@ -6,8 +6,9 @@ import numpy as np
 from numba import uint64
 from numba.extending import overload
 
+from pernodedrop.backends.cpu.caching import compiled
 from pernodedrop.backends.cpu.lanes import LANES, bit_and, bit_or, bit_xor, load, splat, store
-from pernodedrop.backends.cpu.tiles import RUN, WORDS, compiled, xoroshiro
+from pernodedrop.backends.cpu.tiles import RUN, WORDS, xoroshiro
 from pernodedrop.backends.factors import Chain
 
 

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numba import uint64
 
+from pernodedrop.backends.cpu.caching import compiled
 from pernodedrop.backends.cpu.chains import advance, run_of
 from pernodedrop.backends.cpu.lanes import LANES, add_stirred, load, splat, store, total
-from pernodedrop.backends.cpu.tiles import ROWS, WORDS, compiled, fill, seed_generators
+from pernodedrop.backends.cpu.tiles import ROWS, WORDS, fill, seed_generators
 
 MAX_CHUNKS = 512 // LANES  # a tile spans at most 512 connections of a unit
 

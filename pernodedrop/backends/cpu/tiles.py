@@ -5,13 +5,13 @@ Vigna 2018). One step of them gives 4096 random bits; n steps, combined by AND a
 probability, give 4096 Bernoulli draws. Tiles that are always drawn one after another share a key and its generators.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit, types, uint32, uint64
+from numba import types, uint32, uint64
 from numba.extending import overload
 
+from pernodedrop.backends.cpu.caching import compiled
 from pernodedrop.backends.cpu.lanes import (
     LANES,
     add,
@@ -29,8 +29,6 @@ WORDS = 64  # generators, and 64-bit words of a step
 DRAWS = WORDS * 64
 ROWS = DRAWS // LANES  # a row is one of `lanes.Lanes`
 RUN = 16  # samples: seeding the generators costs as much as drawing one tile
-
-compiled: Callable[[Callable[..., Any]], Any] = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 
 _GOLDEN = uint64(0x9E3779B97F4A7C15)
 _MANTISSA = uint32(0x007FFFFF)

@@ -8,7 +8,7 @@ from service.reports.found.confirmed import confirmation_of
 from service.reports.found.ranking import TOP, RankingRow
 from service.reports.found.recommended import recommended_of
 from service.reports.found.results import Results
-from service.reports.markup import Html, element, table
+from service.reports.markup import Html, element, table, with_commands
 from service.reports.sections.section import facts, note, section, tag
 from service.reports.words.conclusion import conclusion
 from service.reports.words.recommended import fixed_block, recommendation, searchs_best
@@ -31,8 +31,8 @@ def verdict(results: Results) -> Html | None:
     first, rest = said[0], said[1:]
     return section(
         "What can be concluded",
-        element("p", element("strong", first), class_="verdict"),
-        *(element("p", sentence) for sentence in rest),
+        element("p", element("strong", with_commands(first)), class_="verdict"),
+        *(element("p", with_commands(sentence)) for sentence in rest),
     )
 
 
@@ -44,7 +44,7 @@ def recommended(results: Results) -> Html | None:
         return None
     return section(
         "Recommended configuration",
-        element("p", element("strong", recommendation(confirmed, chosen))),
+        element("p", element("strong", with_commands(recommendation(confirmed, chosen)))),
         element("p", "To train it in another study, paste this into the definition:"),
         element("pre", element("code", fixed_block(results.study.definition, chosen.trial.params))),
     )
@@ -64,7 +64,7 @@ def searched_best(results: Results) -> Html | None:
         **{name: setting(value) for name, value in best.params.items()},
     }
     title = "The search's best" if len(objectives) == 1 else "The search's best by the first objective"
-    return section(title, facts(shown.items()), note(searchs_best(results)))
+    return section(title, facts(shown.items()), note(with_commands(searchs_best(results))))
 
 
 def _table(results: Results) -> Html:

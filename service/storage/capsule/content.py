@@ -19,7 +19,7 @@ from service.storage.provenance import Provenance, checked, digest_of
 from service.storage.states import RunState, Stage
 
 DEFINITION, RUNS, PROVENANCE, CURVES = "definition.json", "runs.json", "provenance.json", "curves.parquet"
-REPORT, REQUIREMENTS = "report.html", "requirements.txt"
+REPORT, REQUIREMENTS, EXAMINATIONS = "report.html", "requirements.txt", "examinations.json"
 MOST_RUNS = 1_000_000
 MOST_UNFOLDED = 2**32  # bytes of the curves in memory
 MOST_SEEDS = 10_000
@@ -81,6 +81,7 @@ class Capsule:
     recommended: tuple[int, ...]  # ids of the runs of the recommended configuration
     provenances: Mapping[str, Provenance]
     curves: bytes  # Parquet
+    examinations: bytes | None = None  # JSON, as `examined` reads it; None in a capsule without any
 
     def provenance_of(self, run: CapsuleRun) -> Provenance | None:
         """Where the run came from; None for a run of an earlier release."""
@@ -125,7 +126,9 @@ def read_capsule(manifest: Manifest, files: Mapping[str, bytes]) -> Capsule:
     for run in told.runs:
         if run.provenance is not None and run.provenance not in provenances:
             raise BadCapsule(f"{PROVENANCE} lacks the provenance of {run.name}")
-    return Capsule(definition, tuple(told.runs), tuple(told.recommended), provenances, files[CURVES])
+    return Capsule(
+        definition, tuple(told.runs), tuple(told.recommended), provenances, files[CURVES], files.get(EXAMINATIONS)
+    )
 
 
 def curves_of(capsule: Capsule, runs: Collection[int]) -> dict[int, Figures]:

@@ -32,7 +32,8 @@ _LEFT_BEHIND = sa.text(
     SELECT t.trial_id, coalesce(r.reason, 'its run went on as another trial') FROM trials t
     JOIN trial_user_attributes a ON a.trial_id = t.trial_id AND a.key = :key
     JOIN fleet.runs r ON r.id = a.value_json::bigint
-    WHERE t.state = 'RUNNING' AND (r.state NOT IN ('waiting', 'running') OR r.trial_id <> t.trial_id)
+    WHERE t.state = 'RUNNING' AND t.study_id = coalesce(:study, t.study_id)
+        AND (r.state NOT IN ('waiting', 'running') OR r.trial_id <> t.trial_id)
     """
 )
 _PARTS = ("values", "params", "user_attributes", "system_attributes", "intermediate_values", "heartbeats")
@@ -44,10 +45,11 @@ def trial_of_run(connection: sa.Connection, optuna_study_id: int, run_id: int) -
     return connection.execute(_OF_RUN, marked).scalar_one_or_none()
 
 
-def left_behind(connection: sa.Connection) -> list[tuple[int, str]]:
-    """Return the ids of running trials that no run needs, each with the reason: the run was cancelled while it waited,
-    or its holder died before it noted the trial."""
-    return [(row[0], row[1]) for row in connection.execute(_LEFT_BEHIND, {"key": RUN})]
+def left_behind(connection: sa.Connection, optuna_study_id: int | None = None) -> list[tuple[int, str]]:
+    """Return the ids of running trials that no run needs, of one study or of all, each with the reason: the run was
+    cancelled while it waited, or its holder died before it noted the trial."""
+    found = connection.execute(_LEFT_BEHIND, {"key": RUN, "study": optuna_study_id})
+    return [(row[0], row[1]) for row in found]
 
 
 def rename_study(connection: sa.Connection, optuna_study_id: int, name: str) -> None:

@@ -44,30 +44,34 @@ def expire(db: Database) -> int:
 
     These are runs whose leases ended once more than their study's `retries`, runs of stopped studies whose holder
     died, and waiting runs of studies that were stopped or reached a limit. A run whose trial has ended in Optuna ends
-    in the same way, and Optuna trials that ended runs left behind fail. `tidy` does a piece of
-    its work. Any worker may call this at any time.
+    in the same way. `tidy` does a piece of its work. Any worker may call this at any time.
     """
     db.keep_up()
     ended = 0
     while _end_a_lost_run(db):
         ended += 1
-    ended += tidy(db, SWEEP_S)[0]
-    with db.engine.connect() as connection:
-        behind = statements.left_behind(connection)
-    for trial_id, reason in behind:
-        trials.fail(db, trial_id, reason)
-    return ended
+    return ended + tidy(db, SWEEP_S)[0]
 
 
 def tidy(db: Database, seconds: float) -> tuple[int, bool]:
-    """Cancel what waits in studies that were stopped or reached a limit, add counts up, and remove what deleted studies
-    left; return how many runs were cancelled, and whether anything may be left to do.
+    """Cancel what waits in studies that were stopped or reached a limit, fail the Optuna trials that ended runs left
+    behind, add counts up, and remove what deleted studies left; return how many runs were cancelled, and whether
+    anything may be left to do.
 
-    Where much is left, each of the three takes about so many seconds. Anybody may call this at any time.
+    Where much is left, each of the others takes about so many seconds. Anybody may call this at any time.
     """
     cancelled = close_finished_studies(db, seconds=seconds)
+    fail_left_behind(db)
     are_left = [counting.fold(db, seconds), removal.remove(db, seconds)]
     return cancelled, cancelled > 0 or any(are_left)
+
+
+def fail_left_behind(db: Database, optuna_study_id: int | None = None) -> None:
+    """Fail the running Optuna trials that no run needs, of all studies or of one: nobody trains them any more."""
+    with db.engine.connect() as connection:
+        behind = statements.left_behind(connection, optuna_study_id)
+    for trial_id, reason in behind:
+        trials.fail(db, trial_id, reason)
 
 
 def _end_a_lost_run(db: Database) -> bool:

@@ -16,6 +16,7 @@ from service.storage.errors import IllegalTransition, NotResumable, StudyExists,
 from service.storage.records import StudyRecord, TrialRecord, parsed_definition
 from service.storage.runs import clock, counting, known, limits, removal, supply
 from service.storage.runs.endings import close, close_finished_studies
+from service.storage.runs.expiry import fail_left_behind
 from service.storage.runs.expressions import HELD_IN_SEARCH_S, SIGN
 from service.storage.states import STUDY_STOPPED, RunState, Stage, StudyState
 from service.storage.studies import earlier, trials
@@ -117,6 +118,7 @@ def set_state(db: Database, name: str, state: Intention) -> StudyRecord:
                 close(connection, row.id, STUDY_STOPPED)
     if state == "stopped":
         close_finished_studies(db, row.id)  # cancels what waits
+        fail_left_behind(db, row.optuna_study_id)
     return get(db, name)
 
 
