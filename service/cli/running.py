@@ -19,6 +19,7 @@ from service.cli.results import show_results
 from service.cli.scaling import Scales, scaled_definition
 from service.cli.session import console_here, say, settings_here
 from service.cli.submitting import Overrides, Preset
+from service.cli.task_folders import Tasks, search_tasks_in
 from service.client import Client
 from service.settings import CONTROLLER_PORT, DASHBOARD_PORT, Settings, folder_of
 from service.stack import Stack
@@ -63,6 +64,7 @@ def run(  # noqa: PLR0917 (options, given by name)
     workers: WorkerCount = 2,
     threads: Threads = 1,
     home: Home = None,
+    tasks: Tasks = None,
 ) -> None:
     """Start everything, run one study to its end, print the answer, and stop everything.
 
@@ -82,6 +84,7 @@ def run(  # noqa: PLR0917 (options, given by name)
     """
     given = definition_of(file, preset or (FIRST_STUDY if file is None else None), overrides or [])
     definition = _checked(scaled_definition(given, scale or []))
+    search_tasks_in(tasks)
     settings = _settings(home)
     heed_in_background()
     try:
@@ -99,6 +102,7 @@ def serve(  # noqa: PLR0917 (options, given by name)
     port: ControllerPort = CONTROLLER_PORT,
     dashboard_port: DashboardPort = DASHBOARD_PORT,
     home: Home = None,
+    tasks: Tasks = None,
 ) -> None:
     """Start everything and keep it running until Ctrl-C; studies are kept for the next time.
 
@@ -108,6 +112,7 @@ def serve(  # noqa: PLR0917 (options, given by name)
 
       pernodedrop submit --preset quickstart --watch
     """
+    search_tasks_in(tasks)
     settings = _settings(home)
     heed_in_background()
     try:

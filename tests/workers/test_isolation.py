@@ -157,7 +157,7 @@ def test_a_module_that_exits_is_a_reason(trial_process: TrialProcess) -> None:
     assert isinstance(failed, Failed)
     assert failed.reason == (
         "UnknownTask: task module 'tests.workers.exits_when_imported' cannot be imported (it exits: no licence): "
-        "install it where the worker runs, or name its folder in PYTHONPATH there"
+        "mend it; the worker imports it anew for the next trial"
     )
 
 
