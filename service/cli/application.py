@@ -4,6 +4,7 @@ import typer
 
 from service.cli import (
     capsules,
+    checking,
     database,
     enqueueing,
     examinations,
@@ -74,6 +75,7 @@ PANELS = {
     "Start": (running.commands,),
     "Ask a running service": (
         submitting.commands,
+        checking.commands,
         studies.commands,
         following.commands,
         reporting.commands,

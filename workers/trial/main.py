@@ -94,7 +94,7 @@ def host(line: Connection, setup: Setup) -> NoReturn:
         opened = setup.open_device(device)
         _open(device)
     except Exception as error:
-        line.send_bytes(json.dumps({"reason": _reason(error), "out_of_memory": is_out_of_memory(error)}).encode())
+        line.send_bytes(json.dumps({"reason": reason_of(error), "out_of_memory": is_out_of_memory(error)}).encode())
         raise
     line.send_bytes(json.dumps([str(device), isinstance(opened, Cpu)]).encode())
     while True:
@@ -244,12 +244,13 @@ def _train(reporter: Reporter, device: "torch.device", opened: Device) -> None:
 def _fail(reporter: Reporter, error: BaseException) -> None:
     _limit_recursion(_DEEP)  # the task may have left no room to say anything
     try:
-        reporter.send(Failed(_reason(error), traceback.format_exc(), is_out_of_memory(error)))
+        reporter.send(Failed(reason_of(error), traceback.format_exc(), is_out_of_memory(error)))
     except ChannelClosed:
         _exit(0)
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
+    """The error's name and text in a line, as the reason of a failed trial."""
     name = type(error).__name__
     try:
         text = " ".join(str(error).split())
