@@ -30,7 +30,7 @@ budget: {trials: 5}
 
 
 FAILING = {
-    "checked_tasks:WithoutSlot": "variant dropout would train a plain model: no plain nn.Linear in the model of task {}",
+    "checked_tasks:WithoutSlot": "variant dropout would train a plain model: no plain nn.Linear in the model of task ",
     "checked_tasks:WithoutData": "the data: FileNotFoundError: points.csv is missing: make it by prepare.py (checked_t",
     "checked_tasks:Raises": "every variant would fail: KeyError: 'depth' (checked_tasks.py, line ",
     "checked_tasks:Wroks": "task module 'checked_tasks' has no class 'Wroks': did you mean Works?",
