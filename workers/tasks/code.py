@@ -50,8 +50,8 @@ def read_once(module: str) -> Stamps:
     reader = ReadOnce()
     if module.partition(".")[0] not in OURS:
         reader.forget(reader.sources(module, file_of(module)).sources)
+    sys.meta_path[:] = [reader, *(finder for finder in sys.meta_path if finder not in _read_once)]
     _read_once[:] = [reader]
-    sys.meta_path.insert(0, reader)
     return reader.stamps
 
 

@@ -165,8 +165,9 @@ class _Read(SourceFileLoader):
         return self.source_to_code(self._content, self.path)
 
 
-def _after(finder: MetaPathFinder) -> list[MetaPathFinder]:
-    return [one for one in sys.meta_path if one is not finder and hasattr(one, "find_spec")]  # type: ignore[misc]
+def _after(finder: MetaPathFinder) -> list[Any]:
+    place = sys.meta_path.index(finder)
+    return [one for one in sys.meta_path[place + 1 :] if hasattr(one, "find_spec")]
 
 
 def with_packages(name: str) -> Iterator[str]:
