@@ -34,6 +34,8 @@ FAILING = {
     "checked_tasks:WithoutData": "the data: FileNotFoundError: points.csv is missing: make it by prepare.py (checked_t",
     "checked_tasks:Raises": "every variant would fail: KeyError: 'depth' (checked_tasks.py, line ",
     "checked_tasks:Wroks": "task module 'checked_tasks' has no class 'Wroks': did you mean Works?",
+    "checked_taks:Works": "task module 'checked_taks' cannot be imported (No module named 'checked_taks'): did you "
+    "mean checked_tasks? Else install it where the worker runs, or ",
     "nowhere:Works": "task module 'nowhere' cannot be imported (No module named 'nowhere'): install it where the "
     "worker runs, or give its folder to the worker by --tasks or PERNODEDROP_TASKS",
 }

@@ -27,7 +27,7 @@ from pernodedrop.begin import OURS
 from search_spaces import StudyDefinition, parse_definition
 from search_spaces.one_of_each import one_of_each
 from search_spaces.task_folders import OPTION, search_tasks
-from workers.checking.metrics import problems_of
+from workers.checking.metrics import only_on_a_gpu, problems_of
 from workers.checking.rehearsal import CPU, rehearsed
 from workers.tasks import DataUnavailable, Task
 from workers.tasks.code import is_here, read_once, version_of
@@ -83,6 +83,8 @@ def main(say: Say) -> None:
         say("problem", text=text)
     for text in problems_of(definition, measured):
         say("problem", text=text)
+    for text in only_on_a_gpu(definition):
+        say("note", text=text)
     _tell_memory(say)
 
 

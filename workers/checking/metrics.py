@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from search_spaces import Objective, StudyDefinition
 from search_spaces.objective import OF_THE_MACHINE, TEST, split_of
 from search_spaces.problems import shown
+from workers.training.memory import PEAK
 
 Measured = Mapping[str, Mapping[str, float]]  # metrics by variant
 
@@ -16,6 +17,13 @@ def problems_of(definition: StudyDefinition, measured: Measured) -> Iterator[str
         lacking = [name for name, metrics in measured.items() if objective.of(metrics) is None]
         if lacking and objective.metric not in OF_THE_MACHINE:
             yield f"objectives[{number}].metric {_refusal(definition.task.name, objective, lacking, measured)}"
+
+
+def only_on_a_gpu(definition: StudyDefinition) -> Iterator[str]:
+    """A line for every objective that a CPU does not measure."""
+    for number, objective in enumerate(definition.objectives):
+        if objective.metric == PEAK:
+            yield f"objectives[{number}].metric {PEAK} is measured on GPUs alone: every trial on a CPU fails"
 
 
 def _refusal(task: str, objective: Objective, lacking: list[str], measured: Measured) -> str:

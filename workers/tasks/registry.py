@@ -4,6 +4,7 @@ import importlib
 import inspect
 import logging
 import os
+from contextlib import suppress
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
@@ -106,8 +107,18 @@ def _remedy(module: str, error: BaseException) -> str:
     if not isinstance(error, ModuleNotFoundError) or error.name is None:
         return "mend it; the worker imports it anew for the next trial"
     if error.name in with_packages(module):
-        return f"install it where the worker runs, or give its folder to the worker by {OPTION} or {VARIABLE}"
+        close = get_close_matches(module.partition(".")[0], _files_of_tasks(), n=1)
+        hint = f"did you mean {close[0]}? Else " if close else ""
+        return f"{hint}install it where the worker runs, or give its folder to the worker by {OPTION} or {VARIABLE}"
     return f"install {error.name} where the worker runs, or put it beside the task"
+
+
+def _files_of_tasks() -> list[str]:
+    """The names of the modules that lie in folders of tasks, or where this process was started."""
+    folders = (".", *filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)))
+    with suppress(OSError):  # one is gone
+        return sorted({file.stem for folder in folders for file in Path(folder).glob("*.py")})
+    return []
 
 
 def _module(name: str) -> ModuleType:
