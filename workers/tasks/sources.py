@@ -141,7 +141,7 @@ class ReadOnce(MetaPathFinder):
 
     def find_spec(self, name: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
         """Where the others find the module, with its source as it was read."""
-        spec = next(filter(None, (one.find_spec(name, path, target) for one in _after(self))), None)
+        spec: ModuleSpec | None = next(filter(None, (one.find_spec(name, path, target) for one in _after(self))), None)
         if spec is None or not spec.has_location or spec.origin is None:
             return spec
         self._note(spec.origin)
