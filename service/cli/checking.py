@@ -46,6 +46,8 @@ class Found:
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     begun: str | None = None  # the variant that was tried last
+    variants: int = 0  # that the study has
+    failed: dict[str, str] = field(default_factory=dict)  # what is wrong with a variant, with its verb first
 
     def take(self, line: dict[str, Any]) -> None:
         """Take in what the process says: see `workers.checking.__main__`."""
@@ -58,12 +60,25 @@ class Found:
                 self.begun = line["variant"]
             case "variant":
                 self.metrics[line["variant"]] = line["metrics"]
+            case "variants":
+                self.variants = line["count"]
+            case "fails":
+                self.failed[line["variant"]] = line["text"]
             case "problem":
                 self.problems.append(line["text"])
             case "note":
                 self.notes += [] if line["text"] in self.notes else [line["text"]]
             case "memory":
                 self._heed_memory(line["peak"], line["total"])
+
+    def gather(self) -> None:
+        """Make a problem of each failure, with the variants that share it."""
+        alike: dict[str, list[str]] = {}
+        for name, text in self.failed.items():
+            alike.setdefault(text, []).append(name)
+        for text, names in alike.items():
+            who = "every variant" if len(names) == self.variants else f"variant {', '.join(names)}"
+            self.problems.append(f"{who} {text}")
 
     def _heed_memory(self, peak: int, total: int | None) -> None:
         self.memory_bytes = peak
@@ -108,6 +123,7 @@ def check(  # noqa: PLR0917 (options, given by name)
         folder = settings_here().data_folder
         asked = {"definition": definition.model_dump(mode="json"), "data_folder": str(folder), "fetch": fetch}
         _tried(json.dumps(asked), timeout, found)
+        found.gather()
     _show(found, as_json=as_json)
     raise typer.Exit(ExitCode.WRONG if found.problems else ExitCode.DONE)
 
@@ -164,7 +180,7 @@ def _lines(output: IO[bytes], until: float) -> Iterator[bytes]:
 def _late(found: Found, seconds: float) -> None:
     where = f"variant {found.begun}" if found.begun else "reading the data" if found.file else "importing the task"
     text = f"the check was ended after {seconds:g} s, at {where}: give it longer with --timeout"
-    (found.notes if found.metrics else found.problems).append(text)
+    (found.notes if found.metrics or found.failed else found.problems).append(text)
 
 
 def _death(code: int, variant: str | None) -> str:
@@ -177,7 +193,7 @@ def _death(code: int, variant: str | None) -> str:
 
 def _show(found: Found, *, as_json: bool) -> None:
     if as_json:
-        told = {name: value for name, value in asdict(found).items() if name != "begun"}
+        told = {name: value for name, value in asdict(found).items() if name not in ("begun", "variants", "failed")}
         say(json.dumps({"ok": not found.problems, **told}, indent=2))
         return
     if found.file is not None:

@@ -93,6 +93,7 @@ def looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
         monkeypatch.setattr(sys, "stdin", StringIO(json.dumps(asked)))
         found = Found("mine", task)
         process.main(lambda kind, **facts: found.take({"kind": kind, **facts}))
+        found.gather()
         return found
 
     yield look

@@ -1,7 +1,7 @@
 """The process of `pernodedrop check`: reads a request from standard input and says line by line what it finds.
 
 The request is JSON: the study's `definition`, the `data_folder`, and whether to `fetch` data that are missing. A line
-is JSON too, with a `kind`: task, data, begins, variant, problem, note or memory.
+is JSON too, with a `kind`: task, variants, data, begins, variant, fails, problem, note or memory.
 """
 
 import os
@@ -61,26 +61,23 @@ def main(say: Say) -> None:
         name: Order.of_study(definition, config, range(1), evaluation=definition.evaluation, data_folder=data_folder)
         for name, config in variants.items()
     }
+    say("variants", count=len(orders))
     if not orders or not _prepared(definition, next(iter(orders.values())), say):
         return
-    measured, failed = {}, {}
+    measured = {}
     for name, order in orders.items():
         say("begins", variant=name)
         try:
             found = rehearsed(definition, order)
         except BaseException as error:  # whatever a task raises
-            if isinstance(error, KeyboardInterrupt):
-                raise
-            failed[name] = f"would fail: {_failure(error)}"
+            say("fails", variant=name, text=f"would fail: {_failure(error)}")
             continue
         measured[name] = found.metrics
         if found.problem is not None:
-            failed[name] = found.problem
+            say("fails", variant=name, text=found.problem)
         for text in found.warned:
             say("note", text=text)
         say("variant", variant=name, metrics=found.metrics)
-    for text in _together(failed, len(orders)):
-        say("problem", text=text)
     for text in problems_of(definition, measured):
         say("problem", text=text)
     for text in only_on_a_gpu(definition):
@@ -95,8 +92,6 @@ def _prepared(definition: StudyDefinition, order: Order, say: Say) -> bool:
         known = read_once(module)
         task = task_of(order, 0)
     except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
         say("problem", text=str(error) if isinstance(error, UnknownTask) else _failure(error))
         return False
     version = version_of(type(task))
@@ -111,8 +106,6 @@ def _has_data(task: Task, say: Say) -> bool:
     try:
         data = task.splits(CPU)
     except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
         say("problem", text=str(error) if isinstance(error, DataUnavailable) else f"the data: {_failure(error)}")
         return False
     sizes = {"train": len(data.train_x), "val": len(data.val_x)}
@@ -142,17 +135,6 @@ def _place(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not frame.filename.startswith((*_PROGRAM, sys.prefix, sys.base_prefix, "<"))]
     return f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
-
-
-def _together(failed: dict[str, str], variants: int) -> list[str]:
-    """A line for each failure, with the variants that share it."""
-    alike: dict[str, list[str]] = {}
-    for name, text in failed.items():
-        alike.setdefault(text, []).append(name)
-    return [
-        f"{'every variant' if len(names) == variants else 'variant ' + ', '.join(names)} {text}"
-        for text, names in alike.items()
-    ]
 
 
 def _tell_memory(say: Say) -> None:
