@@ -24,7 +24,7 @@ RUN if [ -n "$DEBIAN_PACKAGES" ]; then \
 
 # The numeric id is fixed because it owns the files in the volumes, on every host and in every version.
 RUN useradd --uid 10001 --user-group --home-dir /data --no-create-home --shell /usr/sbin/nologin pernodedrop \
-    && install -d -o pernodedrop -g pernodedrop /data /artifacts
+    && install -d -o pernodedrop -g pernodedrop /data /artifacts /tasks
 
 # Torch, where it is asked for, first and alone: it is the largest layer by far and changes least. Where it comes from
 # decides CPU or CUDA; an empty TORCH_INDEX_URL takes the package index's own build, which on Linux x86-64 is CUDA.

@@ -10,10 +10,10 @@ help:            ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
 
 run: .venv/ready ## start the stack, search the quickstart study, print the answer
-	$(BIN)/pernodedrop run
+	$(BIN)/pernodedrop run $(if $(TASKS),--tasks $(TASKS))
 
-serve: .venv/ready ## start the stack and leave it running until Ctrl-C
-	$(BIN)/pernodedrop serve
+serve: .venv/ready ## start the stack and leave it running until Ctrl-C (TASKS= a folder of own tasks)
+	$(BIN)/pernodedrop serve $(if $(TASKS),--tasks $(TASKS))
 
 # Three at once on two cores: many tests wait, for workers, leases and servers.
 test: .venv/dev .venv/triton ## the suite, on a real Postgres of its own

@@ -84,6 +84,44 @@ def keep_a_command_apart() -> None:
         keep_apart()
 
 
+def search_last(folder: str) -> list[str]:
+    """Search a folder of tasks behind all others: nothing in it hides a module that lies elsewhere.
+
+    Returns a line for each of its modules that another one hides, as `hidden` has it from now on.
+    """
+    if folder in sys.path:
+        return []
+    before = list(sys.path)
+    sys.path.append(folder)
+    lines = []
+    for name, path, _ in _modules(folder):
+        if name in OURS or name in sys.stdlib_module_names:
+            owner = f"{'this program' if name in OURS else 'Python'} has a module {name}"
+        elif first := _home_of(name, before):
+            owner = f"{first or os.curdir} has a module {name}"
+        else:
+            continue
+        lines.append(f"{path} is never imported, because {owner}: rename the file")
+    _hidden.extend(lines)
+    return lines
+
+
+def require_ours() -> None:
+    """Return if `import` finds this program's packages, also in a program of a user's.
+
+    Raises:
+        ImportError: something else has the name of one; the message is one line that says what.
+    """
+    for name in OURS:
+        finding = (finder.find_spec(name, None) for finder in sys.meta_path if hasattr(finder, "find_spec"))
+        spec = getattr(sys.modules.get(name), "__spec__", None) or next(filter(None, finding), None)
+        if spec is None:
+            continue
+        found = spec.origin or next(iter(spec.submodule_search_locations or ()), name)
+        if os.path.dirname(os.path.realpath(found)) != os.path.realpath(f"{_HOME}/{name}"):  # noqa: PTH120
+            raise ImportError(f"{found} takes the place of this program's package {name}: rename it", name=name)
+
+
 def program() -> str | None:
     """The module of ours that this process runs, where it began with this file or as `python -m`."""
     if sys.argv[:1] == ["-m"]:  # until Python has found the module

@@ -1,8 +1,9 @@
 """The service: storage, controller, dashboard, reports, command line, and a stack of them on one machine."""
 
-from pernodedrop.begin import keep_a_command_apart
+from pernodedrop.begin import keep_a_command_apart, require_ours
 
 keep_a_command_apart()
+require_ours()
 
 from pernodedrop.door import hold_signals_of
 

@@ -1,8 +1,9 @@
 """The workers: they lease runs from the database, train them and record the results."""
 
-from pernodedrop.begin import keep_a_command_apart
+from pernodedrop.begin import keep_a_command_apart, require_ours
 
 keep_a_command_apart()
+require_ours()
 
 from pernodedrop.door import hold_signals_of
 

@@ -22,6 +22,7 @@ from contextlib import suppress
 
 from pernodedrop.begin import hidden
 from pernodedrop.visible import escape_the_rest, log_to_stderr, visible_lines
+from search_spaces.task_folders import HELP, OPTION, search_tasks
 from service.settings import API_KEY, Settings, artifacts_at
 from service.storage.database.address import normalise_url
 from service.storage.database.database import Database
@@ -55,6 +56,7 @@ examples:
   pernodedrop worker --device cuda:1
   pernodedrop worker --device cpu --threads 8
   pernodedrop worker --slots auto                     as many trials at once as the device can run
+  pernodedrop worker --tasks ~/tasks                  finds own tasks in this folder
   pernodedrop worker --exit-when-idle                 for batch schedulers: exit when the queue is empty
 
 exit codes: 0 stopped normally, 1 the device cannot be used, 2 wrong usage, 3 the database cannot be reached,
@@ -109,6 +111,11 @@ def main(arguments: list[str] | None = None, make_slots: Callable[..., Slots] = 
     os.environ["TZ"] = "UTC"  # Optuna stores naive local times
     time.tzset()
     log_to_stderr(options.log_level.upper())
+    try:
+        search_tasks(options.tasks)
+    except ValueError as error:
+        _complain(error)
+        return 2
     for line in hidden():
         logging.getLogger(__name__).warning("%s", line)
     os.environ.pop(API_KEY, None)  # a study's task has no use for it
@@ -204,6 +211,7 @@ def _parser() -> argparse.ArgumentParser:
         help="folder or fsspec URL for the weights that studies keep, shared with the controller, which hands them "
         "out; 'none' for none (default: PERNODEDROP_ARTIFACTS, else PERNODEDROP_HOME/artifacts)",
     )
+    parser.add_argument(OPTION, action="append", metavar="FOLDER", help=HELP)
     parser.add_argument(
         "--adopt-checkpoints",
         metavar="DATABASE",

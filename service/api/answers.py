@@ -1,13 +1,16 @@
 """What a study answers, in the API's models: the confirmed configurations, the recommended one, or what to do next."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from service.api.models import BestOut, ConfirmedOut, RecommendedOut, StudyDetail
+from service.api.models.studies import TaskCodeOut
 from service.api.records import trial_out
 from service.reports.found.confirmed import Confirmation
 from service.reports.found.recommended import recommended_of
 from service.reports.words.advice import to_decide
 from service.reports.words.recommended import fixed_block, recommendation
+from service.reports.words.task_code import mixed
+from service.storage.provenance import TaskCode
 from service.storage.records import StudyRecord, TrialRecord
 
 
@@ -19,6 +22,12 @@ def with_answer(
         return detail.model_copy(update={"advice": to_decide(study)})
     answer = {"recommended": recommended_out(study, confirmed), "confirmed": confirmed_out(confirmed, weights or {})}
     return detail.model_copy(update=answer)
+
+
+def with_task_code(detail: StudyDetail, codes: Sequence[TaskCode]) -> StudyDetail:
+    """The study with the sources of its own task that trained it."""
+    told = [TaskCodeOut(**code._asdict()) for code in codes]
+    return detail.model_copy(update={"task_code": told, "task_changed": mixed(detail.task, codes)})
 
 
 def best_out(best: TrialRecord, study: StudyRecord, confirmed: Confirmation | None) -> BestOut:

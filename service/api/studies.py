@@ -12,7 +12,7 @@ from search_spaces.part import Part
 from search_spaces.problems import Problem, shown
 from search_spaces.shape import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from service.api.advice import advice
-from service.api.answers import with_answer
+from service.api.answers import with_answer, with_task_code
 from service.api.dependencies import CreationsOf, DatabaseOf, Limit, Offset, SettingsOf, StudyName
 from service.api.errors import documented
 from service.api.models import StudyDetail, StudyOut, StudyPage, Submitted
@@ -21,7 +21,7 @@ from service.api.records import study_detail, study_out, submitted, winner_out
 from service.storage.database.database import Database
 from service.storage.fleet import workers
 from service.storage.records import StudyRecord
-from service.storage.studies import extension, studies
+from service.storage.studies import extension, provenances, studies
 from service.web.bodies import Body, BodyRoute, JsonBody
 from service.web.report import confirmation_so_far, winner_of
 from service.web.weights import weights_digests
@@ -78,7 +78,9 @@ def show(name: StudyName, database: DatabaseOf, settings: SettingsOf) -> StudyDe
     winner = None if named is None else winner_out(*named)
     detail = study_detail(study, settings, winner, confirmation_so_far(database, study))
     digests = {} if named is None else weights_digests(database, study)
-    return with_answer(detail, study, None if named is None else named[0], digests)
+    answered = with_answer(detail, study, None if named is None else named[0], digests)
+    task = study.definition.task
+    return answered if task.is_built_in else with_task_code(answered, provenances.codes_of(database, study.id))
 
 
 @router.patch("/{name}", responses=documented(404, 408, 413))

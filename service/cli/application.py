@@ -4,6 +4,7 @@ import typer
 
 from service.cli import (
     capsules,
+    checking,
     database,
     enqueueing,
     examinations,
@@ -47,7 +48,7 @@ EPILOG = """
 DATABASE_URL: the Postgres that replaces the embedded one
 
 PERNODEDROP_HOME: the folder of the database, logs and reports; PERNODEDROP_DATA: the folder of data sets;
-PERNODEDROP_ARTIFACTS: the folder or URL of the weights that studies keep
+PERNODEDROP_ARTIFACTS: the folder or URL of the weights that studies keep; PERNODEDROP_TASKS: folders of own tasks
 
 PERNODEDROP_URL: the controller that commands call, by default http://127.0.0.1:8000
 
@@ -74,6 +75,7 @@ PANELS = {
     "Start": (running.commands,),
     "Ask a running service": (
         submitting.commands,
+        checking.commands,
         studies.commands,
         following.commands,
         reporting.commands,

@@ -17,7 +17,20 @@ WIDE = 110  # columns; a narrower terminal shows the settings of the best trial 
 
 
 def show_results(console: Console, client: Client, study: StudyDetail) -> None:
-    """Print the ranking and what the confirmation found, or the search's best; or why there is nothing."""
+    """Print the ranking and what the confirmation found, or the search's best; or why there is nothing.
+
+    Of an own task also which source of it trained.
+    """
+    _show_answer(console, client, study)
+    if study.task_changed is not None:
+        console.print(Text(f"\n{study.task_changed}"), soft_wrap=True)
+    elif study.task_code:
+        code = study.task_code[0]
+        commit = "" if code.commit is None else f", commit {code.commit}"
+        console.print(Text(f"\ncode of the task: {code.digest}{commit}"), soft_wrap=True)
+
+
+def _show_answer(console: Console, client: Client, study: StudyDetail) -> None:
     if study.best is None:
         said = f"{study.name} has failed: {study.failure}" if study.failure else f"no trial of {study.name} is complete"
         console.print(Text(said), soft_wrap=True)

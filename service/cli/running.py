@@ -20,6 +20,7 @@ from service.cli.results import show_results
 from service.cli.scaling import Scales, scaled_definition
 from service.cli.session import console_here, say, settings_here
 from service.cli.submitting import Overrides, Preset
+from service.cli.task_folders import Tasks, search_tasks_in
 from service.client import Client
 from service.settings import CONTROLLER_PORT, DASHBOARD_PORT, Settings, folder_of
 from service.stack import Stack
@@ -64,6 +65,7 @@ def run(  # noqa: PLR0917 (options, given by name)
     workers: WorkerCount = 2,
     threads: Threads = 1,
     home: Home = None,
+    tasks: Tasks = None,
 ) -> None:
     """Start everything, run one study to its end, print the answer, and stop everything.
 
@@ -85,6 +87,7 @@ def run(  # noqa: PLR0917 (options, given by name)
     definition = _checked(scaled_definition(given, scale or []))
     if definition.get("task", {}).get("name") == EXTERNAL:
         raise Failure("task external has no worker to run: submit it to `pernodedrop serve`, and start your own loop")
+    search_tasks_in(tasks)
     settings = _settings(home)
     heed_in_background()
     try:
@@ -102,6 +105,7 @@ def serve(  # noqa: PLR0917 (options, given by name)
     port: ControllerPort = CONTROLLER_PORT,
     dashboard_port: DashboardPort = DASHBOARD_PORT,
     home: Home = None,
+    tasks: Tasks = None,
 ) -> None:
     """Start everything and keep it running until Ctrl-C; studies are kept for the next time.
 
@@ -111,6 +115,7 @@ def serve(  # noqa: PLR0917 (options, given by name)
 
       pernodedrop submit --preset quickstart --watch
     """
+    search_tasks_in(tasks)
     settings = _settings(home)
     heed_in_background()
     try:

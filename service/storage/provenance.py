@@ -70,6 +70,26 @@ def differences(first: Provenance, second: Provenance) -> list[Difference]:
     return found
 
 
+class TaskCode(NamedTuple):
+    """A source of a study's task that trained some of its runs."""
+
+    digest: str  # SHA-256
+    runs: int
+    commit: str | None  # of the git repository that it lay in, with "dirty" where it was changed since
+
+
+def task_codes(runs: Mapping[str, int], contents: Mapping[str, Provenance]) -> list[TaskCode]:
+    """The sources that trained, that of the most runs first, from the number of runs of each provenance."""
+    found: dict[str, TaskCode] = {}
+    for origin, count in runs.items():
+        facts = contents.get(origin, {}).get(CODE, {})
+        if (digest := facts.get("task")) is not None:
+            commit, before = facts.get("commit"), found.get(str(digest))
+            total = count + (0 if before is None else before.runs)
+            found[str(digest)] = TaskCode(str(digest), total, None if commit is None else str(commit))
+    return sorted(found.values(), key=lambda code: (-code.runs, code.digest))
+
+
 def varying(several: Sequence[Provenance]) -> dict[tuple[str, str], list[str | int | None]]:
     """The facts, by group and name, that are not the same in all, with their distinct values."""
     names = dict.fromkeys((group, name) for one in several for group, facts in one.items() for name in facts)

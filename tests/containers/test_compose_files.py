@@ -64,6 +64,14 @@ def test_the_list_of_task_modules_reaches_controller_and_workers(project: Fleet)
         assert found[name]["environment"]["PERNODEDROP_TASK_MODULES"] == "mylab"
 
 
+def test_workers_alone_have_the_folder_of_tasks_and_cannot_write_it(project: Fleet) -> None:
+    found = json.loads(project.compose("config", "--format", "json", PERNODEDROP_TASKS_VOLUME="./mine"))["services"]
+    assert found["worker"]["environment"]["PERNODEDROP_TASKS"] == "/tasks"
+    mounted = [(name, one) for name in PROGRAM for one in found[name].get("volumes", ()) if one["target"] == "/tasks"]
+    [(name, volume)] = mounted
+    assert (name, volume["type"], volume["read_only"]) == ("worker", "bind", True)
+
+
 def test_the_gpu_overlay_reserves_gpus_for_workers_and_builds_cuda(project: Fleet) -> None:
     found = merged(project)["services"]
     assert found["worker"]["build"]["args"]["TORCH_INDEX_URL"] == ""

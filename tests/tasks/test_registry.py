@@ -68,7 +68,7 @@ def test_equal_specs_share_a_task_and_so_its_data() -> None:
         ("no_such_module:Task", r"'no_such_module' cannot be imported \(No module named 'no_such_module'\): install"),
         ("broken_tasks:Task", r"'broken_tasks' cannot be imported \(No module named 'a_package_that_nobody_has'\)"),
         ("raising_tasks:Task", r"'raising_tasks' cannot be imported \(two lines\)"),
-        ("user_tasks:Compleat", r"'user_tasks' has no class 'Compleat': check the spelling"),
+        ("user_tasks:Compleat", r"'user_tasks' has no class 'Compleat': did you mean Complete?"),
         ("user_tasks:Other", r"'user_tasks:Other' is no Task: derive the class from workers\.tasks\.Task"),
         ("user_tasks:number", r"'user_tasks:number' is no Task"),
         ("user_tasks:Incomplete", r"'user_tasks:Incomplete' is incomplete: define build"),

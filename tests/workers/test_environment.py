@@ -77,7 +77,10 @@ def test_a_task_may_lie_where_the_worker_is_started_and_hides_nothing_there(
     task = load_task(TaskSpec(name="task_of_this_folder:Here"), tmp_path)
     assert Path(task.queue.__file__).name == "queue.py"  # type: ignore[attr-defined]
     assert sys.path[-1] == str(way)
-    with pytest.raises(UnknownTask, match=r"install it where the worker runs, or name its folder in PYTHONPATH there$"):
+    with pytest.raises(
+        UnknownTask,
+        match=r"or give its folder to the worker by --tasks or PERNODEDROP_TASKS$",
+    ):
         load_task(TaskSpec(name="no_module_of_this_folder:Here"), tmp_path)
 
 

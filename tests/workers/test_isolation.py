@@ -26,10 +26,14 @@ SECRETS = {
     "POSTGRES_PASSWORD": "secret-4",
 }
 CHANGING = """
+from pathlib import Path
 from tests.workers.hostile import Plain
 class Changing(Plain):
+    def load(self, device):
+        Path(__file__).write_text(Path(__file__).read_text().replace('"version": 1', '"version": 2'))
+        return super().load(device)
     def misbehave(self, mode):
-        return {{"version": {version}}}
+        return {"version": 1}
 """
 DIGITS = {"name": "digits", "epochs": 2, "train_size": 100, "options": {"val_size": 50}}
 
@@ -158,7 +162,7 @@ def test_a_module_that_exits_is_a_reason(trial_process: TrialProcess) -> None:
     assert isinstance(failed, Failed)
     assert failed.reason == (
         "UnknownTask: task module 'tests.workers.exits_when_imported' cannot be imported (it exits: no licence): "
-        "install it where the worker runs, or name its folder in PYTHONPATH there"
+        "mend it; the worker imports it anew for the next trial"
     )
 
 
@@ -283,12 +287,15 @@ def test_trials_know_no_secret(fresh: TrialProcess) -> None:
     assert not any(secret.encode() in environment for environment in seen for secret in SECRETS.values())
 
 
-def test_a_changed_module_is_read_again(fresh: TrialProcess, folder: Path) -> None:
-    for version in (1, 22):
-        (folder / "changing_task.py").write_text(CHANGING.format(version=version))
+def test_a_file_that_is_changed_while_its_task_loads_is_read_again(fresh: TrialProcess, folder: Path) -> None:
+    (folder / "changing_task.py").write_text(CHANGING)
+    digests = set()
+    for version in (1, 2):
         spec = TaskSpec(name="changing_task:Changing", epochs=1, options={"mode": "version"})
         fresh.order(Order(task=spec, config=TrialConfig(), study_seed=1, repeats=1, data_folder=Path()))
         said: list[Report | None] = []
         until(lambda said=said: said.append(fresh.listen(0.2)) or Finished() in said)  # type: ignore[misc]
-        [done] = [report for report in said if isinstance(report, EpochDone)]
+        [started], [done] = ([each for each in said if isinstance(each, kind)] for kind in (Started, EpochDone))
         assert done.metrics["val_version"] == version
+        digests.add(started.provenance["code"]["task"])
+    assert len(digests) == 2

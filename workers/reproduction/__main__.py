@@ -21,6 +21,7 @@ from pathlib import Path
 from pernodedrop.begin import hidden
 from pernodedrop.installation import MissingPackage
 from pernodedrop.visible import escape_the_rest, visible_lines
+from search_spaces.task_folders import HELP, OPTION, search_tasks
 from service.settings import Settings
 from service.storage.assignments.progress import EpochDone
 from service.storage.capsule import BadCapsule, Capsule, CapsuleRun, read_capsule, unpacked
@@ -61,6 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.confirmation and options.trial is None:
             raise ValueError("--confirmation goes with --trial, which is the run's place there then")
+        search_tasks(options.tasks)
         capsule = read_capsule(*unpacked(options.capsule))
         runs = chosen(capsule, wish)
         check_task(capsule, options.task_from_here)
@@ -129,6 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("--all", action="store_true", help="every run that was trained to an end or pruned")
     parser.add_argument("--confirmation", action="store_true", help="--trial means a place in the confirmation")
     parser.add_argument("--device", help="cpu, cuda:N or auto:N (default: the kind of device that trained)")
+    parser.add_argument(OPTION, action="append", metavar="FOLDER", help=HELP)
     parser.add_argument(
         "--task-from-here",
         metavar="MODULE:CLASS",

@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 from sklearn.datasets import fetch_rcv1, load_svmlight_file
 
 from workers.tasks.errors import DataUnavailable
+from workers.tasks.fetching import require_fetching
 from workers.tasks.locks import alone
 from workers.tasks.progress import waiting
 
@@ -74,6 +75,8 @@ def _indicators(topics: Sequence[tuple[float, ...]]) -> csr_array:
 
 def _fetched(folder: Path) -> tuple[Documents, Documents]:
     """scikit-learn downloads 656 MB, verifies them and keeps them in `folder`/RCV1."""
+    if not (folder / "RCV1").is_dir():
+        require_fetching(str(folder / TRAIN_FILE), 656)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with alone(folder / ".RCV1.lock"), waiting("RCV1, 656 MB when fetched for the first time"):

@@ -10,6 +10,7 @@ import httpx
 from pernodedrop.proxies import BadVariable, certificates, proxy_of
 from workers.tasks.archives import Archive, UnfitArchive, unpack
 from workers.tasks.errors import DataUnavailable
+from workers.tasks.fetching import require_fetching
 from workers.tasks.locks import alone
 from workers.tasks.progress import bar_of_bytes
 
@@ -26,6 +27,8 @@ def provide(archive: Archive, folder: Path) -> None:
     """
     if folder.is_dir():
         return
+    if not (folder.parent / archive.file_name).exists():
+        require_fetching(str(folder), archive.size // 10**6)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with alone(folder.with_name(f".{folder.name}.lock")):

@@ -2,21 +2,37 @@
 
 import importlib
 import inspect
+import logging
 import os
-import sys
+from contextlib import suppress
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 
+from pernodedrop import begin
 from pernodedrop.installation import need
 from search_spaces import BUILT_IN_TASKS, TaskSpec
+from search_spaces.task_folders import OPTION, VARIABLE, search_tasks
 from search_spaces.task_modules import TaskModules
 from workers.tasks.base import Task
 from workers.tasks.code import is_here
 from workers.tasks.errors import UnknownTask
+from workers.tasks.sources import with_packages
 from workers.tasks.splitting import Division
 
+log = logging.getLogger(__name__)
+
 KEPT = 2  # tasks whose data stay loaded: studies take turns on a worker, memory is finite
+
+
+def module_of(spec: TaskSpec) -> str:
+    """The module of the task of a built-in name or of an own class "package.module:Class"; imports nothing.
+
+    Raises:
+        UnknownTask: no such name.
+    """
+    return _path_of(spec).partition(":")[0]
 
 
 def load_task(spec: TaskSpec, data_folder: Path, division: Division | None = None) -> Task:
@@ -47,13 +63,20 @@ def _made(spec: TaskSpec, data_folder: Path) -> Task:
         if refusal is not None:
             raise UnknownTask(f"task {refusal}")
         return _class(spec.name)(spec, data_folder)
+    path = _path_of(spec)
+    library = BUILT_IN_TASKS[spec.name].library
+    if library is not None:
+        need(f"the task {spec.name}", "worker", library)
+    return _class(path)(spec, data_folder)
+
+
+def _path_of(spec: TaskSpec) -> str:
+    if not spec.is_built_in:
+        return spec.name
     if spec.name not in BUILT_IN_TASKS:
         names = ", ".join(BUILT_IN_TASKS)
         raise UnknownTask(f"task.name must be one of {names} or package.module:Class, got {spec.name!r}")
-    built_in = BUILT_IN_TASKS[spec.name]
-    if built_in.library is not None:
-        need(f"the task {spec.name}", "worker", built_in.library)
-    return _class(built_in.path)(spec, data_folder)
+    return BUILT_IN_TASKS[spec.name].path
 
 
 def _class(path: str) -> type[Task]:
@@ -64,13 +87,13 @@ def _class(path: str) -> type[Task]:
         reason = " ".join(str(error).split()) or type(error).__name__
         if isinstance(error, SystemExit):
             reason = f"it exits: {reason}"
-        raise UnknownTask(
-            f"task module {module_name!r} cannot be imported ({reason}): install it where the worker runs, or name its "
-            "folder in PYTHONPATH there"
-        ) from error
+        remedy = _remedy(module_name, error)
+        raise UnknownTask(f"task module {module_name!r} cannot be imported ({reason}): {remedy}") from error
     found = getattr(module, class_name, None)
     if found is None:
-        raise UnknownTask(f"task module {module_name!r} has no class {class_name!r}: check the spelling")
+        close = get_close_matches(class_name, [name for name, one in vars(module).items() if inspect.isclass(one)], 1)
+        hint = f"did you mean {close[0]}?" if close else "check the spelling"
+        raise UnknownTask(f"task module {module_name!r} has no class {class_name!r}: {hint}")
     if not (inspect.isclass(found) and issubclass(found, Task)):
         raise UnknownTask(f"task {path!r} is no Task: derive the class from workers.tasks.Task")
     if inspect.isabstract(found):
@@ -79,15 +102,36 @@ def _class(path: str) -> type[Task]:
     return found
 
 
-def _module(name: str) -> ModuleType:
-    """The module; one that is found nowhere else may lie in the folder that the worker was started in.
+def _remedy(module: str, error: BaseException) -> str:
+    """What to do where the module cannot be imported."""
+    if not isinstance(error, ModuleNotFoundError) or error.name is None:
+        return "mend it; the worker imports it anew for the next trial"
+    if error.name in with_packages(module):
+        close = get_close_matches(module.partition(".")[0], _files_of_tasks(), n=1)
+        hint = f"did you mean {close[0]}? Else " if close else ""
+        return f"{hint}install it where the worker runs, or give its folder to the worker by {OPTION} or {VARIABLE}"
+    return f"install {error.name} where the worker runs, or put it beside the task"
 
-    That folder is searched from then on, behind all others, so that nothing there hides a module that lies elsewhere.
+
+def _files_of_tasks() -> list[str]:
+    """The names of the modules that lie in folders of tasks, or where this process was started."""
+    folders = (".", *filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)))
+    with suppress(OSError):  # one is gone
+        return sorted({file.stem for folder in folders for file in Path(folder).glob("*.py")})
+    return []
+
+
+def _module(name: str) -> ModuleType:
+    """The module; one that is found nowhere else may lie in a folder of tasks, or where the worker was started.
+
+    These are searched from then on, behind all others, so that nothing there hides a module that lies elsewhere.
     """
+    search_tasks()
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name != name.partition(".")[0] or not is_here(name):
             raise
-    sys.path.append(str(Path.cwd()))
+    for line in begin.search_last(str(Path.cwd())):
+        log.warning("%s", line)
     return importlib.import_module(name)

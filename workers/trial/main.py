@@ -20,6 +20,7 @@ from socket import socket
 from typing import TYPE_CHECKING, NoReturn, Self
 
 from service.storage.assignments.progress import EpochDone
+from workers.tasks.sources import Stamps, stamp_of
 from workers.trial import family
 from workers.trial.channel import Channel, ChannelClosed
 from workers.trial.devices import Cpu, Device, Reading
@@ -33,20 +34,12 @@ READ_S = 1.0  # s, the least time between two readings of the device
 _DEEP = sys.getrecursionlimit()
 _exit, _limit_recursion = os._exit, sys.setrecursionlimit  # as they are before a task's code runs
 
-Stamps = dict[str, tuple[int, int]]  # of files: when they were changed, in ns, and their sizes
-
 
 @dataclass(frozen=True)
 class Prepared:
-    """The files that a template's modules came from."""
+    """The files that a template's modules came from, as they were before that."""
 
     stamps: Stamps
-
-    @classmethod
-    def of(cls, modules: set[str]) -> Self:
-        """The files of these modules, as they are."""
-        files = {getattr(sys.modules.get(name), "__file__", None) for name in modules}
-        return cls({file: _stamp(file) for file in files if isinstance(file, str)})
 
     @classmethod
     def said(cls, data: bytes) -> Self:
@@ -61,15 +54,7 @@ class Prepared:
 
     def is_current(self) -> bool:
         """Return whether none of the files was changed since."""
-        return all(_stamp(file) == stamp for file, stamp in self.stamps.items())
-
-
-def _stamp(file: str) -> tuple[int, int]:
-    try:
-        found = Path(file).stat()
-    except OSError:
-        return 0, 0
-    return found.st_mtime_ns, found.st_size
+        return all(stamp_of(file) == stamp for file, stamp in self.stamps.items())
 
 
 class Reporter:
@@ -110,7 +95,7 @@ def host(line: Connection, setup: Setup) -> NoReturn:
         opened = setup.open_device(device)
         _open(device)
     except Exception as error:
-        line.send_bytes(json.dumps({"reason": _reason(error), "out_of_memory": is_out_of_memory(error)}).encode())
+        line.send_bytes(json.dumps({"reason": reason_of(error), "out_of_memory": is_out_of_memory(error)}).encode())
         raise
     line.send_bytes(json.dumps([str(device), isinstance(opened, Cpu)]).encode())
     while True:
@@ -132,9 +117,8 @@ def template(line: Connection, setup: Setup) -> NoReturn:
         except (EOFError, OSError):
             _exit(0)
         if not is_prepared:
-            before = set(sys.modules)
             try:
-                _prepare(reporter.order, setup)
+                stamps = _prepare(reporter.order, setup)
             except BaseException as error:
                 _fail(reporter, error)
                 _exit(0)
@@ -142,7 +126,7 @@ def template(line: Connection, setup: Setup) -> NoReturn:
                 _trial(reporter, setup)
             is_prepared = True
             gc.freeze()  # forks share these objects' memory until they write to it
-            line.send_bytes(Prepared.of(set(sys.modules) - before).to_say())
+            line.send_bytes(Prepared(stamps).to_say())
         sys.stdout.flush()
         parent = os.getpid()
         if (pid := os.fork()) == 0:
@@ -155,18 +139,24 @@ def template(line: Connection, setup: Setup) -> NoReturn:
         line.send_bytes(str(os.waitstatus_to_exitcode(status)).encode())
 
 
-def _prepare(order: Order, setup: Setup) -> None:
-    """What every trial of the task does first, and what does not depend on its settings: the same each time."""
-    from workers.tasks.code import version_of
+def _prepare(order: Order, setup: Setup) -> Stamps:
+    """What every trial of the task does first, and what does not depend on its settings: the same each time.
+
+    Returns the stamps of the files that the task's modules come from.
+    """
+    from workers.tasks.code import read_once, version_of
+    from workers.tasks.registry import module_of
     from workers.trial.dividing import task_of
     from workers.trial.fingerprint import data_of
 
+    stamps = read_once(module_of(order.task))
     _seed(0)
     task = task_of(order, 0)
     version_of(type(task))
     if setup.device == "cpu":
         task.splits(_device("cpu"))
         data_of(task, _device("cpu"))
+    return stamps
 
 
 def _can_be_forked() -> bool:
@@ -255,12 +245,13 @@ def _train(reporter: Reporter, device: "torch.device", opened: Device) -> None:
 def _fail(reporter: Reporter, error: BaseException) -> None:
     _limit_recursion(_DEEP)  # the task may have left no room to say anything
     try:
-        reporter.send(Failed(_reason(error), traceback.format_exc(), is_out_of_memory(error)))
+        reporter.send(Failed(reason_of(error), traceback.format_exc(), is_out_of_memory(error)))
     except ChannelClosed:
         _exit(0)
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
+    """The error's name and text in a line, as the reason of a failed trial."""
     name = type(error).__name__
     try:
         text = " ".join(str(error).split())

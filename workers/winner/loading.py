@@ -222,5 +222,5 @@ def _built(file: File, data_folder: Path, device: torch.device) -> _Seed:
 
 def _not_here(name: str, error: UnknownTask) -> str:
     module = name.partition(":")[0]
-    fix = f"add the folder of {module} to PYTHONPATH"
+    fix = f"name the folder of {module} in PERNODEDROP_TASKS"
     return f"the model is of the own task {name}, whose module must be importable: {fix} ({error})"

@@ -79,6 +79,14 @@ class EarlierOut(BaseModel):
     trials: int = Field(description="It had finished this many trials when this study was submitted.", examples=[40])
 
 
+class TaskCodeOut(BaseModel):
+    """A source of an own task: its module, and what it imports from beside it."""
+
+    digest: str = Field(description="This is its SHA-256.")
+    runs: int = Field(description="It trained this many runs.", examples=[12])
+    commit: str | None = Field(description="It lay in a git repository at this commit, dirty where it was changed.")
+
+
 class StudyDetail(StudyOut):
     winner: WinnerOut | None = Field(
         description="This configuration is first in the confirmation once that has ended; the verdict says whether it "
@@ -102,6 +110,12 @@ class StudyDetail(StudyOut):
     )
     starts_from: EarlierOut | None = Field(description="Null says that the sampler began with nothing.")
     definition: dict[str, Any] = Field(description="This is the definition as submitted, with defaults filled in.")
+    task_code: list[TaskCodeOut] = Field(
+        [], description="These sources of an own task trained the study, that of the most runs first."
+    )
+    task_changed: str | None = Field(
+        None, description="This sentence says that several sources of the task trained the study; null otherwise."
+    )
 
 
 class StudyPage(BaseModel):

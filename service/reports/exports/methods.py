@@ -13,6 +13,7 @@ from service.reports.found.comparison import compare
 from service.reports.found.results import Results
 from service.reports.found.versions import versions_of
 from service.reports.words.references import OPTUNA, PRUNERS, REGULARIZERS, SAMPLERS, STATISTICS
+from service.reports.words.task_code import codes_in, listed
 from service.reports.words.varying import spoken_of
 from service.reports.words.wording import listing, plural, setting, settings
 from service.storage.states import RunState
@@ -181,6 +182,9 @@ def _versions(results: Results) -> list[str]:
     said = [f"By the records of its runs, the study was trained with {listing(known)}."] if known else []
     if unknown:
         said.append(f"Its runs did not record the versions of {listing(unknown)}.")
+    codes = codes_in(results)
+    if codes:
+        said.append(f"SHA-256 of the source of task {results.study.definition.task.name}: {listed(codes)}.")
     for fact, meaning in (("device", "Devices"), ("backend", "Backends that computed the noise")):
         values = sorted({str(value) for value in _recorded(results, fact)})
         said += [f"{meaning}: {listing(values)}."] if values else []

@@ -10,6 +10,7 @@ from service.reports.found.confirmed import Confirmation, confirmation_of
 from service.reports.found.results import Results
 from service.reports.markup import Content, Html, element
 from service.reports.sections.section import facts, section
+from service.reports.words.task_code import codes_in, listed
 from service.reports.words.winner import names, undecided
 from service.reports.words.wording import DASH, decimal, duration, moment, places_for, plural, setting
 from service.statistics import Outcome
@@ -81,6 +82,7 @@ def _asked(results: Results) -> Html:
     return facts(
         (
             ("Task", ", ".join(task)),
+            *(("Code of the task", listed(codes)) for codes in [codes_in(results)] if codes),
             ("Objective", "; ".join(f"{o.direction} {o.metric}" for o in definition.objectives)),
             ("Sampler", _sampler(definition) + _knowing(results)),
             *((("Trials dealt by", definition.search),) if definition.is_race else ()),

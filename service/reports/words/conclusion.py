@@ -4,6 +4,7 @@ from service.reports.found.comparison import ALPHA, Comparison
 from service.reports.found.confirmed import confirmation_of
 from service.reports.found.results import Results
 from service.reports.words.advice import to_compare, to_decide, without_result
+from service.reports.words.task_code import codes_in, mixed
 from service.reports.words.winner import verdict_of
 from service.reports.words.wording import listing, plural
 from service.statistics import FEWEST_SEEDS, Friedman, pairwise_p
@@ -13,10 +14,17 @@ UNDECIDED = "It cannot be concluded which variant is better."
 
 
 def conclusion(results: Results, comparison: Comparison | None) -> list[str]:
-    """The sentences, the verdict first, with the remedy that fits the study; [] while no trial is complete.
+    """The sentences, the verdict first, with the remedy that fits the study, and whether its task was changed; [] while
+    no trial is complete.
 
     If the study has a confirmation, only that is judged: the search's best values are those of the luckiest seeds.
     """
+    said = _concluded(results, comparison)
+    caveat = mixed(results.study.definition.task.name, codes_in(results)) if said else None
+    return said if caveat is None else [*said, caveat]
+
+
+def _concluded(results: Results, comparison: Comparison | None) -> list[str]:
     confirmed = confirmation_of(results)
     if confirmed is not None:
         said, has_ended = verdict_of(results, confirmed), results.study.state is StudyState.COMPLETE

@@ -7,8 +7,10 @@ import sqlalchemy as sa
 from search_spaces import StudyShape
 from service.storage.database.database import Database
 from service.storage.database.tables import provenances, runs
-from service.storage.provenance import Provenance
+from service.storage.provenance import Provenance, TaskCode, task_codes
 from service.storage.records import TrialRecord, seeds_of
+
+MOST_RUNS = 50_000  # that are counted when a study is shown
 
 
 def of_study(db: Database, study_id: int) -> Mapping[str, Provenance]:
@@ -27,6 +29,16 @@ def of_run(db: Database, definition: StudyShape, run: TrialRecord) -> Provenance
     seeds = seeds_of(definition, run)
     told = {"study": definition.seed, "first": seeds.start, "count": len(seeds)}
     return {"seeds": told, **found[run.provenance]}
+
+
+def codes_of(db: Database, study_id: int) -> list[TaskCode]:
+    """Return the sources of the task that trained the study's runs, of a very long one the latest MOST_RUNS."""
+    named = sa.select(runs.c.provenance).where(runs.c.study_id == study_id, runs.c.provenance.is_not(None))
+    latest = named.order_by(runs.c.id.desc()).limit(MOST_RUNS).subquery()
+    counted = sa.select(latest.c.provenance, sa.func.count().label("runs")).group_by(latest.c.provenance)
+    with db.engine.connect() as connection:
+        counts = {row.provenance: row.runs for row in connection.execute(counted)}
+    return task_codes(counts, _by_digest(db, sa.select(provenances).where(provenances.c.hash.in_(counts))))
 
 
 def _by_digest(db: Database, query: sa.Select[tuple[str, Provenance]]) -> Mapping[str, Provenance]:
