@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +14,10 @@ from pernodedrop.passes import Passes
 from search_spaces import TrialConfig
 from search_spaces.dimensions import Value
 from search_spaces.objective import SNAPSHOTS
-from workers.tasks import Inputs, Task, load_task
+from workers.tasks import Task, load_task
 from workers.tasks.code import code_of
 from workers.tasks.errors import UnknownTask
+from workers.tasks.inputs import Inputs, inputs_of
 from workers.training.evaluation import evaluate, prediction
 from workers.training.exporting import rebuilt
 from workers.training.figures import figures_of
@@ -112,14 +113,20 @@ class Winner:
 
     @property
     def input(self) -> Mapping[str, object] | None:
-        """The shape and dtype of one input; None where inputs are sparse."""
+        """The shape and dtype of one input, or of each of its tensors; None where inputs are sparse."""
         return self._each[0].head.input
 
-    def predict(self, x: Inputs) -> Tensor:
-        """The outputs (N, ...) for inputs x (N, ...), in batches, with the precision of the task."""
-        device = x.device
-        with Randomness(self._test_seed, device).active():
-            return mean_of(self.task, [each.predicted(x) for each in self._each])
+    def predict(self, x: Any) -> Tensor:
+        """The outputs (N, ...) for inputs x (N, ...), in batches, with the precision of the task.
+
+        Inputs are what the task's `Splits` take: a tensor, a dictionary or tuple of tensors, SparseRows or Streamed.
+
+        Raises:
+            InvalidInputs: they are something else.
+        """
+        inputs = inputs_of(x, "x")
+        with Randomness(self._test_seed, inputs.device).active():
+            return mean_of(self.task, [each.predicted(inputs) for each in self._each])
 
     def measured(self, split: str = "test") -> dict[str, float]:
         """The figures of a split of the task's data, train, val or test, measured anew by "<split>_<metric>".
