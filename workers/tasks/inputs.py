@@ -79,7 +79,7 @@ def told_of(x: Inputs) -> dict[str, Any] | None:
 
 def _told(parts: Any) -> Any:
     if isinstance(parts, Mapping):
-        return {"dictionary": {name: _told(part) for name, part in parts.items()}}
+        return {"dictionary": [[name, _told(part)] for name, part in parts.items()]}  # JSON does not keep their order
     if isinstance(parts, tuple):
         return {"tuple": [_told(part) for part in parts]}
     return told_of(parts)
@@ -90,7 +90,7 @@ def zeros_of(told: Mapping[str, Any], samples: int, device: torch.device) -> Any
     if "parts" in told:
         return zeros_of(told["parts"], samples, device)
     if "dictionary" in told:
-        return {name: zeros_of(part, samples, device) for name, part in told["dictionary"].items()}
+        return {name: zeros_of(part, samples, device) for name, part in told["dictionary"]}
     if "tuple" in told:
         return tuple(zeros_of(part, samples, device) for part in told["tuple"])
     return torch.zeros(samples, *told["shape"], dtype=getattr(torch, str(told["dtype"])), device=device)
