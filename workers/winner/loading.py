@@ -56,7 +56,7 @@ class _Judged(NamedTuple):
             yield
         finally:
             for parameter in self.learned:
-                parameter.requires_grad_(requires_grad=False)
+                parameter.requires_grad_(False)
 
 
 @dataclass(frozen=True)
