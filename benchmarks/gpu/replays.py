@@ -15,7 +15,7 @@ from benchmarks.gpu.bits import same_bits
 from search_spaces import TaskSpec, TrialConfig
 from workers.tasks import load_task
 from workers.tasks.base import Task
-from workers.tasks.seams import Inputs
+from workers.tasks.inputs import Inputs
 from workers.training.model import model_of
 from workers.training.precision import computing, widened
 

@@ -61,7 +61,8 @@ def test_the_page_names_files_and_methods_that_exist(tumours: Task) -> None:
 
 
 def test_the_pages_inputs_out_of_distribution_are_what_the_interface_asks_for(tumours: Task) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", (DOCS / "own-task.md").read_text(), flags=re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / "own-task.md").read_text(), flags=re.DOTALL)
+    (code,) = [block for block in blocks if "def out_of_distribution" in block]
     names: dict = {"torch": torch, "InputSet": InputSet}
     exec(textwrap.dedent(code), names)
     sets = names["out_of_distribution"](tumours, "noise", CPU)

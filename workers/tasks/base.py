@@ -5,23 +5,29 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from pernodedrop.objectives import Outputs
 from search_spaces import TaskSpec, TrialConfig
-from workers.tasks.errors import InvalidOptions
+from workers.tasks.errors import InvalidInputs, InvalidOptions
+from workers.tasks.inputs import Inputs, inputs_of
 from workers.tasks.metrics import single_label
 from workers.tasks.out_of_distribution import InputSet
-from workers.tasks.seams import Inputs, Seams
+from workers.tasks.seams import Seams
 from workers.tasks.splitting import Division
+from workers.tasks.structure import Batch, described
 
 
 @dataclass(frozen=True)
 class Splits:
-    """A data set, whole, on one device: inputs (N, ...) and targets (N, ...) of each split; inputs may be sparse.
+    """A data set, whole, on one device: inputs (N, ...) and targets (N, ...) of each split.
+
+    Inputs may be sparse (`SparseRows`), or several tensors of the same samples in a dictionary or a tuple, which is
+    kept as `Structured`, or be read from where they lie when a batch needs them (`Streamed`).
 
     Trials are compared on the validation split. The test split is for a final figure on which no choice depends; it is
     None where there is none.
@@ -33,6 +39,16 @@ class Splits:
     val_y: Tensor
     test_x: Inputs | None = None
     test_y: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        for split in ("train", "val", "test"):
+            given, y = getattr(self, f"{split}_x"), getattr(self, f"{split}_y")
+            if given is None:
+                continue
+            x = inputs_of(given, f"{split}_x of Splits")
+            object.__setattr__(self, f"{split}_x", x)
+            if not isinstance(x, Tensor) and y is not None and len(x) != len(y):
+                raise InvalidInputs(f"{split}_y of Splits must have the {len(x)} samples of {split}_x, got {len(y)}")
 
 
 class Task(abc.ABC):
@@ -85,6 +101,34 @@ class Task(abc.ABC):
         """The changes to the training loop for this trial; by default none."""
         return Seams()
 
+    def optimizer(self, model: nn.Module, config: TrialConfig) -> Optimizer | None:
+        """The optimizer of `model`, which has the trial's regularizer and lies on its device; None: the study's.
+
+        The study's `optimizer`, `momentum` and `weight_decay` are yours to read then. Schedules of the learning rate
+        multiply the rate that each group of parameters begins with, so that groups keep their ratios. What the
+        optimizer remembers must be tensors, numbers or texts in its `state_dict`, which every checkpoint has.
+
+        One whose `step` must be given a closure, as torch's LBFGS, or that has `needs_closure = True`, as SAM, is given
+        one that computes the batch's loss and gradient anew, each time with the noise of the first. One with methods
+        `train` and `eval`, as schedule-free ones and those that average weights, is told when steps begin and end: what
+        lies in the model between them is evaluated and kept.
+        """
+        return None
+
+    def augment(self, x: Batch, generator: torch.Generator) -> Batch:
+        """A training batch's inputs, changed at random before every step; by default they stay.
+
+        They lie on the device, and so does `generator`, from which all draws must come; it begins anew in every epoch
+        by the training's seed. Return the same number of samples in the same dictionaries and tuples, of the same
+        types. Evaluations and measurements see the inputs as they are.
+        """
+        return x
+
+    @property
+    def augments(self) -> bool:
+        """Return whether `augment` is the task's own."""
+        return type(self).augment is not Task.augment
+
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The mean loss over a batch, a scalar; by default the cross-entropy of logits (B, classes)."""
         return nn.functional.cross_entropy(outputs, targets)
@@ -136,10 +180,11 @@ class Task(abc.ABC):
         """
         return single_label(outputs, targets)
 
-    def model_metrics(self, model: nn.Module, inputs: Inputs) -> dict[str, Tensor]:
+    def model_metrics(self, model: nn.Module, inputs: Any) -> dict[str, Tensor]:
         """Scalars by name of the model itself, in evaluation mode, beside those of its outputs; by default none.
 
-        They are recorded for each split, whose inputs (N, ...) these are.
+        They are recorded for each split, whose inputs (N, ...) these are: a tensor, or the dictionary or tuple that the
+        model takes, or SparseRows or Streamed.
         """
         return {}
 
@@ -158,12 +203,15 @@ class Task(abc.ABC):
     def splits(self, device: torch.device) -> Splits:
         """The data on `device`, loaded at the first call and kept."""
         if device not in self._splits:
-            self._splits[device] = self.load(device) if self.division is None else self._divided(device, self.division)
+            found = self.load(device) if self.division is None else self._divided(device, self.division)
+            if not isinstance(found, Splits):
+                raise InvalidInputs(f"load of task {self.spec.name} must return Splits, got {described(found)}")
+            self._splits[device] = found
         return self._splits[device]
 
     def _divided(self, device: torch.device, division: Division) -> Splits:
         found = self.split(device, division)
-        if division.fold is not None and (found.test_x is None or found.test_y is None):
+        if division.fold is not None and isinstance(found, Splits) and (found.test_x is None or found.test_y is None):
             raise InvalidOptions(f"split of task {self.spec.name} must give test_x and test_y, those of division.fold")
         return found
 

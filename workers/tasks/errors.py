@@ -11,3 +11,7 @@ class InvalidOptions(ValueError):
 
 class DataUnavailable(RuntimeError):
     """The data are not in the data folder and cannot be fetched, or they are not as expected."""
+
+
+class InvalidInputs(ValueError):
+    """A task's inputs are of no kind that a training takes; the message is one line."""

@@ -14,8 +14,8 @@ from pernodedrop.objectives import Outputs
 from search_spaces import TaskSpec, TrialConfig
 from workers.tasks.base import Splits, Task
 from workers.tasks.errors import InvalidOptions
+from workers.tasks.inputs import Inputs
 from workers.tasks.options import check_options, name_option, number_option, whole_option
-from workers.tasks.seams import Inputs
 from workers.tasks.splitting import Division
 
 LARGEST_SIDE = 4096

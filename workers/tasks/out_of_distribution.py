@@ -10,7 +10,7 @@ from torch import Tensor
 from search_spaces import TaskSpec
 from search_spaces.evaluation import HELD_OUT
 from workers.tasks.errors import DataUnavailable, InvalidOptions
-from workers.tasks.seams import Inputs
+from workers.tasks.inputs import Inputs, inputs_of
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,11 @@ class InputSet:
     name: str  # "held_out", "gaussian_noise_3": letters, digits and _
     kind: Literal["shift", "semantic", "far"]
     level: int  # 1 to 5 of a shift, 5 the strongest; else 0
-    x: Inputs  # (N, ...), as the model takes them
+    x: Inputs  # (N, ...), as the model takes them; also a dictionary or tuple of tensors
     y: Tensor | None  # (N, ...); None where no label of the model's fits: semantic, far
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "x", inputs_of(self.x, f"the inputs {self.name}"))
 
 
 class Levels(Sequence[InputSet]):

@@ -6,15 +6,13 @@ from dataclasses import dataclass, field
 from torch import Tensor, nn
 
 from pernodedrop.passes import Passes
-from workers.tasks.sparse_rows import SparseRows
-
-Inputs = Tensor | SparseRows
+from workers.tasks.structure import Batch
 
 # The mean loss of a training batch, a scalar, from the model itself: replaces one forward pass and the task's loss.
-Objective = Callable[[nn.Module, Inputs, Tensor], Tensor]
+Objective = Callable[[nn.Module, Batch, Tensor], Tensor]
 
 # A scalar that is added to the loss of a training batch, from the model, its inputs and its outputs.
-Penalty = Callable[[nn.Module, Inputs, Tensor], Tensor]
+Penalty = Callable[[nn.Module, Batch, Tensor], Tensor]
 
 # Changes the gradient that the model holds, after the backward pass of the step of this number (from 0) and before the
 # optimizer's step. Draws from torch's global generator repeat with the training's seed.

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from pernodedrop.hessian import Hessian, gradient_moments
 from search_spaces.parameters import MEASURED
-from workers.tasks.seams import Inputs
+from workers.tasks.structure import Batch
 from workers.training.batches import batches
 from workers.training.figures import step_loss
 from workers.training.meter import Meter
@@ -60,7 +60,7 @@ class CurvatureMeter(Meter):
             "train_mean_gradient_square": moments.mean_square,
         }
 
-    def _hessian(self, samples: int) -> Hessian[Inputs]:
+    def _hessian(self, samples: int) -> Hessian[Batch]:
         x, y = self.splits.train_x, self.splits.train_y
         chosen = torch.randperm(len(x), generator=torch.Generator("cpu").manual_seed(0), device="cpu")[:samples]
         return Hessian(self.model, list(batches(x, y, chosen, AT_ONCE)), self._loss)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from pernodedrop.passes import Passes, cut
 from workers.tasks.base import Task
-from workers.tasks.seams import Inputs
+from workers.tasks.inputs import Inputs, pieces
 from workers.training.figures import figures_of, model_figures_of
 from workers.training.precision import computing, widened
 
@@ -57,7 +57,7 @@ def outputs_of(
         contexts += [partial(passes.under, number) for number in range(passes.count)]
     found: list[list[Tensor]] = [[] for _ in contexts]
     with computing(task.spec, x.device):
-        for batch in x.split(at_once or evaluation_batch(x)):
+        for batch in pieces(x, at_once or evaluation_batch(x)):
             entering = front(batch)
             for outputs, context in zip(found, contexts, strict=True):
                 with context():

@@ -13,7 +13,7 @@ from torch.nn.functional import logsigmoid
 from pernodedrop.passes import Passes
 from pernodedrop.uncertainty import Kind, joint_nll, pass_correlation, uncertainty_of
 from workers.tasks.base import Task
-from workers.tasks.seams import Inputs
+from workers.tasks.inputs import Inputs
 from workers.training.evaluation import MOST_BYTES, evaluation_batch, outputs_of
 from workers.training.figures import figures_of
 

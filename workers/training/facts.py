@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from pernodedrop.layers import ChoosesBackend, HasGradientNoise, RoundsDropRate
-from workers.tasks.seams import Inputs
+from workers.tasks.inputs import Inputs, batch_of
 
 Facts = dict[str, str | int | float]
 
@@ -18,7 +18,7 @@ def facts_of(model: nn.Module, batch: Inputs) -> Facts:
     """
     probe = copy.deepcopy(model).train()
     with torch.no_grad():
-        probe(batch)
+        probe(batch_of(batch))
     facts: Facts = {
         "backend": backend_of(probe),
         "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),

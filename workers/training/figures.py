@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from workers.tasks.base import Task
-from workers.tasks.seams import Inputs
+from workers.tasks.inputs import Inputs
+from workers.tasks.structure import Structured
 
 
 class UnusableFigure(TypeError):
@@ -31,7 +32,7 @@ def model_figures_of(task: Task, model: nn.Module, x: Inputs) -> dict[str, Tenso
     Raises:
         UnusableFigure: the task returned something else.
     """
-    return _scalars(task.model_metrics(model, x), task, "model_metrics")
+    return _scalars(task.model_metrics(model, x.parts if isinstance(x, Structured) else x), task, "model_metrics")
 
 
 def step_loss(loss: Any, task: Task) -> Tensor:

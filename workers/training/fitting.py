@@ -8,8 +8,10 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 
-def require_fit(kept: Mapping[str, Any], own: Mapping[str, Any], optimizer: Optimizer) -> None:
+def require_fit(kept: Mapping[str, Any], own: Mapping[str, Any], optimizer: Optimizer | None) -> None:
     """Return if a training whose state is `own` could have come to the state `kept`, as far as shapes and types say.
+
+    `optimizer` is None for a task's own, of whose state nothing is known beforehand.
 
     Raises:
         ValueError: it could not, with the part that does not fit.
@@ -17,20 +19,8 @@ def require_fit(kept: Mapping[str, Any], own: Mapping[str, Any], optimizer: Opti
     """
     for part in ("model", "order", "noise"):
         _require_like(part, kept[part], own[part])
-    groups, own_groups = kept["optimizer"]["param_groups"], own["optimizer"]["param_groups"]
-    _require_like("optimizer.param_groups", groups, own_groups)
-    if [group["params"] for group in groups] != [group["params"] for group in own_groups]:
-        raise ValueError("optimizer.param_groups has other parameters")
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    numbers = _numbers_of(optimizer)
-    for index, state in kept["optimizer"]["state"].items():
-        if type(index) is not int or not 0 <= index < len(parameters):
-            raise ValueError(f"optimizer.state has a parameter {index!r}")
-        _require_keys(f"optimizer.state.{index}", state, numbers)
-        for name, value in state.items():
-            of_parameter = isinstance(numbers[name], Tensor) and numbers[name].dim() > 0
-            like = torch.empty_like(parameters[index], device="cpu") if of_parameter else numbers[name]
-            _require_like(f"optimizer.state.{index}.{name}", value, like)
+    if optimizer is not None:
+        _require_optimizer(kept["optimizer"], own["optimizer"], optimizer)
     for snapshot in kept["snapshots"] if "snapshots" in own else ():
         _require_like("snapshots", snapshot, own["model"])
     if "best" in kept:
@@ -38,6 +28,24 @@ def require_fit(kept: Mapping[str, Any], own: Mapping[str, Any], optimizer: Opti
             raise ValueError(f"best.epoch is {kept['best']['epoch']!r}")
         _require_like("best.model", kept["best"]["model"], own["model"])
     torch.Generator().set_state(kept["noise"]["cpu"])  # refuses numbers that are no state
+
+
+def _require_optimizer(kept: Mapping[str, Any], own: Mapping[str, Any], optimizer: Optimizer) -> None:
+    """Return if the groups are the same, and of each parameter is kept what such an optimizer remembers of one."""
+    groups, own_groups = kept["param_groups"], own["param_groups"]
+    _require_like("optimizer.param_groups", groups, own_groups)
+    if [group["params"] for group in groups] != [group["params"] for group in own_groups]:
+        raise ValueError("optimizer.param_groups has other parameters")
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    numbers = _numbers_of(optimizer)
+    for index, state in kept["state"].items():
+        if type(index) is not int or not 0 <= index < len(parameters):
+            raise ValueError(f"optimizer.state has a parameter {index!r}")
+        _require_keys(f"optimizer.state.{index}", state, numbers)
+        for name, value in state.items():
+            of_parameter = isinstance(numbers[name], Tensor) and numbers[name].dim() > 0
+            like = torch.empty_like(parameters[index], device="cpu") if of_parameter else numbers[name]
+            _require_like(f"optimizer.state.{index}.{name}", value, like)
 
 
 def _numbers_of(optimizer: Optimizer) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pernodedrop.monte_carlo import mc_passes
 from pernodedrop.unchanged import unchanged
 from search_spaces import TrialConfig
 from workers.tasks.base import Task
-from workers.tasks.seams import Inputs
+from workers.tasks.inputs import Inputs
 from workers.training import schedules
 from workers.training.batches import batches
 from workers.training.curvature import CurvatureMeter
@@ -84,13 +84,23 @@ class Training:
         samples = len(self._splits.train_x)
         self._in_epoch = -(-samples // config.batch_size)  # steps
         self._all = self._in_epoch * epochs  # steps
-        self._steps = Steps(task, config, seams, self.model, regularized, samples=samples, steps=self._all)
+        self._steps = Steps(
+            task, config, seams, self.model, regularized, samples=samples, steps=self._all, device=device, seed=noise
+        )
+        self._driven = self._steps.driven
+        if self._driven.is_own:
+            self.facts["optimizer"] = type(self._driven.optimizer).__name__
         self._noise_meter = NoiseMeter(task, config, self.model, self._steps, self._splits, self._order)
         self._curvature_meter = CurvatureMeter(task, config, self.model, self._steps, self._splits, self._order)
         if config.curvature_every > 0:
             self._curvature_meter.check()
         self._passes = passes_of(task, seams, regularized)
         self._snapshots: Snapshots | None = snapshots_of(task, config, self.model, self._all)
+        if self._snapshots is not None and self._driven.has_modes:
+            raise ValueError(
+                "learning_rate_schedule snapshot keeps models in the middle of an epoch, and the optimizer of task "
+                f"{task.spec.name} says by train and eval what to evaluate: choose another schedule"
+            )
         self._best: tuple[int, State] | None = None
         self._done = 0
 
@@ -203,7 +213,7 @@ class Training:
         return besides | {
             "epoch": self._done,
             "model": self.model.state_dict(),
-            "optimizer": self._steps.optimizer.state_dict(),
+            "optimizer": self._driven.state(),
             "order": self._order.get_state(),
             "noise": self._noise.state_dict(),
         }
@@ -214,9 +224,9 @@ class Training:
         Raises:
             ValueError, or any error of torch: it is no state of such a training; this one must not be used any more.
         """
-        require_fit(state, self.state_dict(), self._steps.optimizer)
+        require_fit(state, self.state_dict(), None if self._driven.is_own else self._driven.optimizer)
         self.model.load_state_dict(state["model"])
-        self._steps.optimizer.load_state_dict(state["optimizer"])
+        self._driven.load(state["optimizer"])
         self._order.set_state(state["order"])
         self._noise.load_state_dict(state["noise"])
         if self._snapshots is not None:
@@ -258,6 +268,7 @@ class Training:
         order = torch.randperm(len(data.train_x), generator=self._order)
         losses, sizes = [], []
         self.model.train()
+        self._steps.begin(number)
         steps = enumerate(
             batches(data.train_x, data.train_y, order, self._config.batch_size), self._in_epoch * self._done
         )
@@ -266,6 +277,7 @@ class Training:
             if self._snapshots is not None:
                 self._snapshots.after(step)
             sizes.append(len(y))
+        self._steps.end()
         step_loss = mean_step_loss(losses, sizes, number, self._config.learning_rate)
         return {"train_step_loss": step_loss, "train_gradient_norm": _gradient_norm(self.model).item()}
 

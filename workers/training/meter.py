@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from pernodedrop.unchanged import unchanged
 from search_spaces import TrialConfig
 from workers.tasks.base import Splits, Task
-from workers.tasks.seams import Inputs
+from workers.tasks.structure import Batch
 from workers.training.batches import random_batch
 from workers.training.randomness import beside
 from workers.training.steps import Steps
@@ -38,6 +38,6 @@ class Meter:
         with beside(self.order, self.splits.train_y.device), unchanged(self.model):
             yield
 
-    def batch(self) -> tuple[Inputs, Tensor]:
+    def batch(self) -> tuple[Batch, Tensor]:
         """A random batch, as a step takes it."""
         return random_batch(self.splits.train_x, self.splits.train_y, self.config.batch_size)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from pernodedrop.monte_carlo import draws_noise, mc_mode
+from workers.tasks.structure import Batch
 from workers.training.batches import batches
 from workers.training.figures import step_loss
 from workers.training.meter import Meter
@@ -61,6 +62,6 @@ class NoiseMeter(Meter):
         weights = torch.tensor(sizes, dtype=torch.float64)
         return ((torch.stack(losses).cpu() * weights).sum() / weights.sum()).item()
 
-    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def _batches(self) -> Iterator[tuple[Batch, Tensor]]:
         x, y = self.splits.train_x, self.splits.train_y
-        return batches(x, y, torch.randperm(len(x), device="cpu"), self.config.batch_size)  # type: ignore[return-value]
+        return batches(x, y, torch.randperm(len(x), device="cpu"), self.config.batch_size)

@@ -9,7 +9,7 @@ from pernodedrop.passes import Passes
 from search_spaces import TrialConfig
 from search_spaces.objective import SNAPSHOTS
 from workers.tasks.base import Task
-from workers.tasks.seams import Inputs
+from workers.tasks.inputs import Inputs
 from workers.training.evaluation import prediction
 from workers.training.figures import figures_of
 from workers.training.schedules import cycle

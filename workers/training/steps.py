@@ -10,11 +10,13 @@ from pernodedrop import Regularized
 from pernodedrop.objectives import Step
 from search_spaces import TrialConfig
 from workers.tasks.base import Task
-from workers.tasks.seams import Inputs, Seams
+from workers.tasks.seams import Seams
+from workers.tasks.structure import Batch
 from workers.training import schedules
-from workers.training.augmentations import AUGMENTATIONS, Augmentation
+from workers.training.augmenting import Augmenting
+from workers.training.driving import Driven
 from workers.training.figures import step_loss
-from workers.training.optimizers import clip_gradient, optimizer_of, set_in_groups
+from workers.training.optimizers import clip_gradient, set_in_groups
 from workers.training.precision import computing, widened
 from workers.training.statistics import kept, with_statistics
 
@@ -38,9 +40,11 @@ class Steps:
         *,
         samples: int,
         steps: int,
+        device: torch.device,
+        seed: int,
     ) -> None:
         self._task, self._config, self._seams, self._model = task, config, seams, model
-        self._regularized, self._samples, self._all = regularized, samples, steps
+        self._regularized, self._samples, self._all, self._device = regularized, samples, steps, device
         self._objective = None if regularized is None else regularized.objective
         self._gradient_noise = None if regularized is None else regularized.gradient_noise
         if self._objective is not None and seams.objective is not None:
@@ -49,36 +53,33 @@ class Steps:
                 "give the task a penalty instead, or search another regularizer"
             )
         self._with_statistics = with_statistics(model)
-        self.optimizer = optimizer_of(model, config)
+        self.driven = Driven(task, config, model, device, seed)
         self._gradient_clip, self._label_smoothing = config.gradient_clip, config.label_smoothing
-        self._augmentation = _augmentation(task, config)
+        self._augmented = Augmenting(task, config, device, seed)
         self._schedules = [(self._setter(name), schedule) for name, schedule in self._scheduled().items()]
         self.set_to(0.0)  # refuses what cannot be set before the first step
 
-    def __call__(self, x: Inputs, y: Tensor, number: int, steps: int) -> Tensor:
+    def __call__(self, x: Batch, y: Tensor, number: int, steps: int) -> Tensor:
         """Take step `number`, from 0, of `steps` in the whole training; returns the batch's loss."""
         self.set_to(number / steps)
-        if self._augmentation is not None:
-            x = self._augmentation(x)  # type: ignore[arg-type]
-        loss = step_loss(self._loss(x, y, number / steps), self._task)
-        self.optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        if self._seams.gradient_noise is not None:
-            self._seams.gradient_noise(self._model, number)
-        if self._gradient_noise is not None:
-            groups = self.optimizer.param_groups
-            self._gradient_noise([parameter for group in groups for parameter in group["params"]], number)
-        if self._gradient_clip > 0.0:
-            clip_gradient(self._model, self._gradient_clip)
-        self.optimizer.step()
-        return loss.detach()
+        x = self._augmented(x)
+        return self.driven.step(lambda: self._backward(x, y, number, number / steps))
+
+    def begin(self, epoch: int) -> None:
+        """Begin the steps of the epoch of this number."""
+        self._augmented.begin(epoch)
+        self.driven.begin()
+
+    def end(self) -> None:
+        """End the steps of an epoch."""
+        self.driven.end()
 
     def set_to(self, done: float) -> None:
         """Set every number that has a schedule to what it is when a share `done` of the steps was taken."""
         for set_number, schedule in self._schedules:
             set_number(schedule(done))
 
-    def gradient(self, x: Inputs, y: Tensor, done: float) -> Sequence[Tensor]:
+    def gradient(self, x: Batch, y: Tensor, done: float) -> Sequence[Tensor]:
         """The gradient of a batch's loss with fresh noise, in every parameter that learns; changes no step.
 
         The batch is taken as it is, and what a seam or the optimizer adds later is not in it.
@@ -87,9 +88,23 @@ class Steps:
         learning = [parameter for parameter in self._model.parameters() if parameter.requires_grad]
         return torch.autograd.grad(loss, learning, allow_unused=True, materialize_grads=True)
 
-    def _loss(self, x: Inputs, y: Tensor, done: float) -> Tensor:
+    def _backward(self, x: Batch, y: Tensor, number: int, done: float) -> Tensor:
+        """Put the gradient of step `number`, from 0, into the parameters; returns the batch's loss."""
+        loss = step_loss(self._loss(x, y, done), self._task)
+        self.driven.zero_gradients()
+        torch.autograd.backward(loss)
+        if self._seams.gradient_noise is not None:
+            self._seams.gradient_noise(self._model, number)
+        if self._gradient_noise is not None:
+            groups = self.driven.optimizer.param_groups
+            self._gradient_noise([parameter for group in groups for parameter in group["params"]], number)
+        if self._gradient_clip > 0.0:
+            clip_gradient(self._model, self._gradient_clip)
+        return loss.detach()
+
+    def _loss(self, x: Batch, y: Tensor, done: float) -> Tensor:
         if self._seams.objective is not None:
-            with computing(self._task.spec, y.device):
+            with computing(self._task.spec, self._device):
                 return self._seams.objective(self._model, x, y)
         if self._objective is None:
             return self._loss_of(self._forward(x), x, y)
@@ -108,12 +123,12 @@ class Steps:
         )
         return self._objective(step)
 
-    def _forward(self, x: Inputs) -> Tensor:
-        with computing(self._task.spec, x.device):
+    def _forward(self, x: Batch) -> Tensor:
+        with computing(self._task.spec, self._device):
             outputs: Tensor = self._model(x)
         return widened(outputs)
 
-    def _loss_of(self, outputs: Tensor, x: Inputs, y: Tensor) -> Tensor:
+    def _loss_of(self, outputs: Tensor, x: Batch, y: Tensor) -> Tensor:
         if self._label_smoothing > 0.0:
             loss = self._task.smoothed_loss(outputs, y, self._label_smoothing)
         else:
@@ -130,8 +145,8 @@ class Steps:
     def _setter(self, name: str) -> Setter:
         """The function that sets a number of the recipe or the regularizer from the next step on."""
         setters: dict[str, Setter] = {
-            "learning_rate": lambda rate: set_in_groups(self.optimizer, "lr", rate),
-            "momentum": lambda momentum: set_in_groups(self.optimizer, "momentum", momentum),
+            "learning_rate": self.driven.set_rate,
+            "momentum": lambda momentum: set_in_groups(self.driven.optimizer, "momentum", momentum),
             "gradient_clip": lambda longest: setattr(self, "_gradient_clip", longest),
             "label_smoothing": lambda share: setattr(self, "_label_smoothing", share),
             "drop_rate": self._set_drop_rate,
@@ -148,12 +163,3 @@ class Steps:
             self._regularized.set_drop_rate(rate)
         except ValueError as error:
             raise ValueError(f"drop_rate_schedule must be constant for this regularizer: {error}") from error
-
-
-def _augmentation(task: Task, config: TrialConfig) -> Augmentation | None:
-    if config.augmentation == "none":
-        return None
-    if config.augmentation not in task.augmentations:
-        known = ", ".join(("none", *task.augmentations))
-        raise ValueError(f"augmentation must be of {known} for task {task.spec.name}, got {config.augmentation}")
-    return AUGMENTATIONS[config.augmentation]

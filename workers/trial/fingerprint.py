@@ -8,8 +8,11 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from workers.tasks import Inputs, Task
+from workers.tasks import Inputs, Streamed, Structured, Task
 from workers.tasks.code import code_of
+from workers.tasks.sparse_rows import SparseRows
+from workers.tasks.streamed import READ_AT_ONCE
+from workers.tasks.structure import leaves
 from workers.trial.checkpoints import Fingerprint
 from workers.trial.messages import Order
 
@@ -39,8 +42,8 @@ def data_of(task: Task, device: torch.device) -> str:
         splits = task.splits(device)
         digest = hashlib.blake2b(digest_size=32)
         for field in fields(splits):
-            for tensor in _tensors(getattr(splits, field.name)):
-                digest.update(repr((field.name, tuple(tensor.shape), tensor.dtype)).encode())
+            for name, tensor in _tensors(field.name, getattr(splits, field.name)):
+                digest.update(repr((name, tuple(tensor.shape), tensor.dtype)).encode())
                 dense = tensor.detach() if tensor.layout is torch.strided else tensor.detach().to_dense()
                 for part in torch.split(dense.reshape(-1), _CHUNK):
                     digest.update(part.cpu().view(torch.uint8).numpy().data)
@@ -48,8 +51,19 @@ def data_of(task: Task, device: torch.device) -> str:
     return known[device]
 
 
-def _tensors(inputs: Inputs | None) -> Iterator[Tensor]:
-    if isinstance(inputs, Tensor):
-        yield inputs
-    elif inputs is not None:
-        yield from (inputs.columns, inputs.values, inputs.offsets)
+def _tensors(name: str, inputs: Inputs | None) -> Iterator[tuple[str, Tensor]]:
+    """The tensors of a field of this name, with their places in it."""
+    match inputs:
+        case Tensor():
+            yield name, inputs
+        case SparseRows():
+            for tensor in (inputs.columns, inputs.values, inputs.offsets):
+                yield name, tensor
+        case Structured():
+            for place, part in leaves(inputs.parts, name):
+                yield from _tensors(place, part)
+        case Streamed() if inputs.version is not None:
+            yield f"{name} {inputs.version}", torch.zeros(0)
+        case Streamed():
+            for batch in inputs.batches(READ_AT_ONCE):
+                yield from leaves(batch, name)

@@ -17,8 +17,8 @@ from service.storage.assignments.progress import EpochDone
 from service.storage.provenance import Provenance, digest_of
 from service.storage.records import Weights
 from service.storage.states import storable
-from workers.tasks import Inputs
 from workers.tasks.code import code_of
+from workers.tasks.inputs import told_of
 from workers.training import Training
 from workers.training.exporting import Exported
 from workers.training.memory import PEAK
@@ -80,7 +80,7 @@ class Keeping:
             "epoch": best.epoch,
             "objective": objective.model_dump(mode="json"),
             "judged_by": "snapshots" if objective.metric.endswith(SNAPSHOTS) else "model",
-            "input": _told_of(training.judged[1]),
+            "input": told_of(training.judged[1]),
             "figures": {name: value for name, value in sorted(best.metrics.items()) if _lasts(name)},
             "provenance": digest_of(self.provenance),
         }
@@ -122,13 +122,6 @@ def kept_among(root: ArtifactRoot | None, told: Sequence[Mapping[str, Any]], run
         if one.digest is not None and (root is None or not root.has(run_id, one.digest)):
             raise ValueError(f"the weights of its repeat {one.repeat + 1} are gone")
     return [Kept(one) for one in found]
-
-
-def _told_of(inputs: Inputs) -> dict[str, Any] | None:
-    """The shape and kind of one input; None for sparse ones."""
-    if not isinstance(inputs, Tensor):
-        return None
-    return {"shape": list(inputs.shape[1:]), "dtype": str(inputs.dtype).removeprefix("torch.")}
 
 
 def _alone(tensor: Tensor) -> Tensor:

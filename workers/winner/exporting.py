@@ -5,25 +5,31 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from workers.tasks.inputs import mapped, zeros_of
 from workers.winner.loading import Winner
 from workers.winner.reading import BadWinner
 
 
-def example(winner: Winner) -> Tensor:
-    """Two inputs of the shape that the model takes, all zeros, on its device.
+def example(winner: Winner) -> Any:
+    """Two inputs as the model takes them, all zeros, on its device.
 
     Raises:
         BadWinner: its inputs are sparse, which no exported program takes.
     """
     if winner.input is None:
         raise BadWinner(f"the inputs of task {winner.task.spec.name} are sparse, which no exported program takes")
-    shape: list[int] = winner.input["shape"]  # type: ignore[assignment]
     device = next((parameter.device for parameter in winner.model.parameters()), torch.device("cpu"))
-    return torch.zeros(2, *shape, dtype=getattr(torch, str(winner.input["dtype"])), device=device)
+    return zeros_of(winner.input, 2, device)
+
+
+def any_size(inputs: Any) -> Any:
+    """What torch.export is told of such inputs: that their first dimension, the samples, may have any size."""
+    return mapped(inputs, lambda _: {0: torch.export.Dim.DYNAMIC})
 
 
 def write_pt2(winner: Winner, path: Path) -> None:
@@ -31,7 +37,7 @@ def write_pt2(winner: Winner, path: Path) -> None:
     inputs = (example(winner),)
     with _contiguous(winner.model):
         try:
-            program = torch.export.export(winner.model, inputs, dynamic_shapes=({0: torch.export.Dim.DYNAMIC},))
+            program = torch.export.export(winner.model, inputs, dynamic_shapes=any_size(inputs))
         except Exception as error:  # a user's model may do anything
             raise BadWinner(f"torch.export cannot write this model: {_line(error)}") from error
         torch.export.save(program, path)
@@ -42,10 +48,10 @@ def write_onnx(winner: Winner, path: Path) -> None:
     missing = [name for name in ("onnx", "onnxscript") if find_spec(name) is None]
     if missing:
         raise BadWinner(f"ONNX needs {' and '.join(missing)}, not installed here: pip install onnx onnxscript")
-    inputs, shapes = (example(winner),), ({0: torch.export.Dim.DYNAMIC},)
+    inputs = (example(winner),)
     with _contiguous(winner.model):
         try:
-            torch.onnx.export(winner.model, inputs, path, dynamo=True, dynamic_shapes=shapes, verbose=False)
+            torch.onnx.export(winner.model, inputs, path, dynamo=True, dynamic_shapes=any_size(inputs), verbose=False)
         except Exception as error:
             raise BadWinner(f"torch.onnx cannot write this model: {_line(error)}") from error
 

@@ -2,10 +2,11 @@
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +15,10 @@ from pernodedrop.passes import Passes
 from search_spaces import TrialConfig
 from search_spaces.dimensions import Value
 from search_spaces.objective import SNAPSHOTS
-from workers.tasks import Inputs, Task, load_task
+from workers.tasks import Task, load_task
 from workers.tasks.code import code_of
 from workers.tasks.errors import UnknownTask
+from workers.tasks.inputs import Inputs, inputs_of
 from workers.training.evaluation import evaluate, prediction
 from workers.training.exporting import rebuilt
 from workers.training.figures import figures_of
@@ -32,12 +34,29 @@ class _Judged(NamedTuple):
 
     module: nn.Module
     passes: Passes | None
+    learned: tuple[nn.Parameter, ...]  # those that did; none of a winner's learns any more
 
     def predictor(self, task: Task) -> nn.Module:
         return self.module if self.passes is None else SeveralPasses(task, self.module, self.passes)
 
     def predicted(self, task: Task, x: Inputs) -> Tensor:
-        return prediction(task, self.module, x, self.passes)
+        with self.as_trained():
+            return prediction(task, self.module, x, self.passes)
+
+    def figures(self, task: Task, x: Inputs, y: Tensor) -> dict[str, float]:
+        with self.as_trained():
+            return evaluate(task, self.module, x, y, self.passes)
+
+    @contextmanager
+    def as_trained(self) -> Iterator[None]:
+        """Within it the parameters learn as in training: torch multiplies some matrices otherwise where they do not."""
+        try:
+            for parameter in self.learned:
+                parameter.requires_grad_()
+            yield
+        finally:
+            for parameter in self.learned:
+                parameter.requires_grad_(False)
 
 
 @dataclass(frozen=True)
@@ -66,7 +85,7 @@ class _Seed:
 
     def figures(self, x: Inputs, y: Tensor) -> dict[str, float]:
         """What the training measures of a split."""
-        found = evaluate(self.task, self.model.module, x, y, self.model.passes)
+        found = self.model.figures(self.task, x, y)
         if self.head.has_snapshots:
             several = [one.predicted(self.task, x) for one in self.snapshots or (self.model,)]
             with torch.inference_mode():
@@ -112,14 +131,20 @@ class Winner:
 
     @property
     def input(self) -> Mapping[str, object] | None:
-        """The shape and dtype of one input; None where inputs are sparse."""
+        """The shape and dtype of one input, or of each of its tensors; None where inputs are sparse."""
         return self._each[0].head.input
 
-    def predict(self, x: Inputs) -> Tensor:
-        """The outputs (N, ...) for inputs x (N, ...), in batches, with the precision of the task."""
-        device = x.device
-        with Randomness(self._test_seed, device).active():
-            return mean_of(self.task, [each.predicted(x) for each in self._each])
+    def predict(self, x: Any) -> Tensor:
+        """The outputs (N, ...) for inputs x (N, ...), in batches, with the precision of the task.
+
+        Inputs are what the task's `Splits` take: a tensor, a dictionary or tuple of tensors, SparseRows or Streamed.
+
+        Raises:
+            InvalidInputs: they are something else.
+        """
+        inputs = inputs_of(x, "x")
+        with Randomness(self._test_seed, inputs.device).active():
+            return mean_of(self.task, [each.predicted(inputs) for each in self._each])
 
     def measured(self, split: str = "test") -> dict[str, float]:
         """The figures of a split of the task's data, train, val or test, measured anew by "<split>_<metric>".
@@ -216,7 +241,9 @@ def _built(file: File, data_folder: Path, device: torch.device) -> _Seed:
         except RuntimeError as error:
             what = str(error).partition("\n")[2].strip().partition("\n")[0]
             raise BadWinner(f"task {head.task.name} builds another model here than it did: {what}") from None
-        made.append(_Judged(model.to(device).eval().requires_grad_(requires_grad=False), passes))
+        model = model.to(device).eval()
+        learned = tuple(parameter for parameter in model.parameters() if parameter.requires_grad)
+        made.append(_Judged(model.requires_grad_(requires_grad=False), passes, learned))
     return _Seed(head, task, made[0], tuple(made[1:]))
 
 
