@@ -69,7 +69,7 @@ PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else \
 	    f"error: Python 3.11 to 3.13 is needed, {sys.version.split()[0]} is here: make PYTHON=python3.12 ...")'
 	$(call step,1/3 an environment of its own in .venv,$(PYTHON) -m venv .venv)
-	$(call step,2/3 torch (the largest part),$(PIP) torch==2.13.0)
+	$(call step,2/3 torch (the largest part),$(PIP) torch==2.13.0 $(if $(TORCH_INDEX_URL),--extra-index-url $(TORCH_INDEX_URL)))
 	$(call step,3/3 what service and workers need,$(PIP) --editable '.[service$(comma)worker]')
 	touch $@
 

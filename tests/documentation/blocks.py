@@ -7,7 +7,8 @@ A comment of one line in front of a block says it, for example `<!-- example: wi
 | none | it runs by itself | it is a whole definition | a mistake: commands need one of the others |
 | `with NAME, ...` | it runs with these names of `tests/documentation/names.py` | | |
 | `part of a study` | | it completes the preset quickstart to a definition | |
-| `on a served study` | both run on a real stack, which has the study my-study | | |
+| `on a served study` | it runs on a real stack, which has the complete study my-study | | as python |
+| `on a paused study` | the same, while trials of my-study wait | | as python |
 | `not run: REASON` | it is compiled | it is read | its commands, options and files are there |
 
 Where the reason names a file below tests/, that file must be there.
@@ -22,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 LANGUAGES = ("python", "yaml", "sh")
 OTHERS = {"", "csv", "diff", "html", "http", "json", "sql", "text", "toml"}  # nobody runs them
 SERVED = "on a served study"
+PAUSED = "on a paused study"
 PART = "part of a study"
 NOT_RUN = "not run: "
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", flags=re.MULTILINE | re.DOTALL)

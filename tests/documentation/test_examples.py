@@ -9,12 +9,24 @@ from _pytest.mark import ParameterSet
 
 from search_spaces import StudyDefinition, load_preset, parse_definition
 from search_spaces.yaml_text import read_yaml
-from tests.documentation.blocks import LANGUAGES, NOT_RUN, OTHERS, PART, ROOT, SERVED, Block, blocks, blocks_of, pages
+from tests.documentation.blocks import (
+    LANGUAGES,
+    NOT_RUN,
+    OTHERS,
+    PART,
+    PAUSED,
+    ROOT,
+    SERVED,
+    Block,
+    blocks,
+    blocks_of,
+    pages,
+)
 from tests.documentation.command_lines import commands, flaw
 from tests.documentation.names import given
 
 EXAMPLES = ROOT / "docs" / "examples"
-ALLOWED = {"python": (SERVED,), "yaml": (PART,), "sh": (SERVED,)}
+ALLOWED = {"python": (SERVED, PAUSED), "yaml": (PART,), "sh": (SERVED, PAUSED)}
 
 
 def of(language: str) -> list[Block]:
@@ -62,7 +74,9 @@ def test_every_block_says_how_it_is_run_or_why_not() -> None:
 
 def test_a_block_without_a_word_is_found(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text("Text.\n\n```sh\npernodedrop serve\n```\n\n<!-- example: not run: tests/none.py does -->\n\n```sh\nls\n```\n")
+    page.write_text(
+        "Text.\n\n```sh\npernodedrop serve\n```\n\n<!-- example: not run: tests/none.py does -->\n\n```sh\nls\n```\n"
+    )
     silent, lost = blocks_of(page)
     assert "neither how it is run" in (says_too_little(silent) or "")
     assert says_too_little(lost) == "there is no tests/none.py"
@@ -74,10 +88,10 @@ def costed(block: Block) -> ParameterSet:
     return pytest.param(block, marks=marks, id=str(block))
 
 
-@pytest.mark.parametrize("block", map(costed, of("python")))
+@pytest.mark.parametrize("block", [costed(block) for block in of("python")])
 def test_python(block: Block, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     code = compile(block.text, str(block), "exec")
-    if block.said != SERVED and not block.said.startswith(NOT_RUN):
+    if block.said not in ALLOWED["python"] and not block.said.startswith(NOT_RUN):
         monkeypatch.chdir(tmp_path)
         exec(code, given(block.names))
 
@@ -112,12 +126,13 @@ def test_a_wrong_command_is_found(line: str, said: str) -> None:
 
 
 def test_every_file_of_the_examples_is_run() -> None:
-    """Definitions are read here and trained by test_served.py; a program is the task of one, or has a test that names it."""
-    definitions = [path for path in EXAMPLES.iterdir() if path.suffix == ".yaml"]
+    """A definition is read here, and test_served.py trains it; a program is its task, or a test names it."""
+    definitions = [*EXAMPLES.glob("*.yaml")]
     tasks = {parse_definition(read_yaml(path.read_text())).task.name.partition(":")[0] for path in definitions}
     tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
-    rest = {path.name for path in EXAMPLES.iterdir() if path.is_file()} - {path.name for path in definitions}
-    assert {name for name in rest if Path(name).stem not in tasks and name not in tests} == set()
+    rest = {path for path in EXAMPLES.rglob("*.*") if path.suffix in {".py", ".ipynb"}}
+    places = {path: path.relative_to(EXAMPLES).parts[0] for path in rest}  # a test may run a folder's files together
+    assert {str(path) for path, place in places.items() if path.stem not in tasks and place not in tests} == set()
 
 
 def test_most_examples_run() -> None:

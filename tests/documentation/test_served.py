@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -19,21 +20,16 @@ from search_spaces.yaml_text import read_yaml
 from service.client import Client
 from service.settings import Settings
 from service.stack import Stack
-from tests.documentation.blocks import NOT_RUN, PART, ROOT, SERVED, Block, blocks
+from tests.documentation.blocks import NOT_RUN, PART, PAUSED, ROOT, SERVED, Block, blocks
 
 pytestmark = [pytest.mark.wide, pytest.mark.timeout(1200), pytest.mark.xdist_group("served")]
 
 EXAMPLES = ROOT / "docs" / "examples"
 SECONDS = 300  # for the commands of a block, and for a small study
 HERE = {"digits", "own_task:Tumours"}  # the tasks whose data come with scikit-learn
-MY_STUDY: dict[str, Any] = {
+MY_STUDY: dict[str, Any] = load_preset("quickstart") | {
     "name": "my-study",
     "task": {"name": "digits", "epochs": 2, "train_size": 200},
-    "search_space": {
-        "regularizer": {"type": "categorical", "choices": ["dropout", "pernodedrop"]},
-        "drop_rate": {"type": "float", "low": 0.1, "high": 0.6},
-    },
-    "seed": 1,
     "sampler": {"name": "random"},
     "pruner": {"name": "none"},
     "keep": "every",
@@ -92,26 +88,56 @@ def my_study(service: Service) -> str:
     return name
 
 
+@pytest.fixture
+def nothing_else(service: Service, my_study: str) -> Iterator[None]:
+    """What a page submits is deleted, so that nobody trains it."""
+    yield
+    with service.client() as client:
+        for study in [*client.studies()]:
+            if study.name != my_study:
+                client.delete(study.name)
+
+
+@contextmanager
+def waiting(service: Service, study: str) -> Iterator[None]:
+    """The study is paused, and has trials that have not begun."""
+    with service.client() as client:
+        client.extend(study, 10)
+        client.change(study, "pause")
+        yield
+        client.change(study, "resume")
+    assert service.ended(study) == "complete"
+
+
 def served() -> list[list[Block]]:
     """The blocks that need the stack, a list for each page."""
-    found = [block for block in blocks("sh", "python") if block.said == SERVED]
+    found = [block for block in blocks("sh", "python") if block.said in {SERVED, PAUSED}]
     return [list(of_page) for _, of_page in groupby(found, key=lambda block: block.page)]
 
 
 @pytest.mark.parametrize("of_page", served(), ids=lambda of_page: of_page[0].page.name)
+@pytest.mark.usefixtures("nothing_else")
 def test_blocks_of_a_page(of_page: list[Block], service: Service, my_study: str, tmp_path: Path) -> None:
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     (tmp_path / ".venv").symlink_to(sys.prefix)
     for block in of_page:
-        text = block.text.replace("http://127.0.0.1:8000", service.url)
-        if block.language == "python":
-            text = f"import torch\nx = torch.zeros(2, 64)\n{text}"
-        command = ["bash", "-euo", "pipefail", "-c"] if block.language == "sh" else [sys.executable, "-c"]
-        done = subprocess.run(
-            [*command, text], cwd=tmp_path, env=service.environment(), capture_output=True, text=True, timeout=SECONDS
-        )
-        assert done.returncode == 0, f"{block}: {done.stdout}{done.stderr}"
-        assert '"error"' not in done.stdout, f"{block}: {done.stdout}"  # curl ends with 0 all the same
+        with waiting(service, my_study) if block.said == PAUSED else nullcontext():
+            run(block, service, tmp_path)
+
+
+def run(block: Block, service: Service, folder: Path) -> None:
+    text = block.text.replace("http://127.0.0.1:8000", service.url)
+    if block.language == "python":
+        text = f"import torch\nx = torch.zeros(2, 1, 8, 8)\n{text}"
+    command = ["bash", "-euo", "pipefail", "-c"] if block.language == "sh" else [sys.executable, "-c"]
+    done = subprocess.run(
+        [*command, text], cwd=folder, env=service.environment(), capture_output=True, text=True, timeout=SECONDS,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{block}: {done.stdout}{done.stderr}"
+    assert '"error"' not in done.stdout.replace('{"error":"no_complete_trial"', ""), (
+        f"{block}: {done.stdout}"
+    )  # of curl
 
 
 def definitions() -> dict[str, dict[str, Any]]:
@@ -121,26 +147,23 @@ def definitions() -> dict[str, dict[str, Any]]:
         for block in blocks("yaml")
         if not block.said.startswith(NOT_RUN)
     }
-    found |= {path.name: read_yaml(path.read_text()) for path in sorted(EXAMPLES.glob("*.yaml"))}
+    found |= {path.name: read_yaml(path.read_text()) for path in sorted(EXAMPLES.rglob("*.yaml"))}
     return {place: data for place, data in found.items() if data["task"]["name"] in HERE}
 
 
 def small(data: dict[str, Any], name: str) -> dict[str, Any]:
-    """The definition with two trials of one epoch, or the whole of a grid, and as few seeds as it may have."""
-    definition = parse_definition(data)
-    size = {"train_size": 200} if definition.task.name == "digits" else {}
-    data = scaled(definition, Scale(epochs=2, **size)).model_dump(mode="json")
-    if data["sampler"]["name"] != "grid":
-        data["budget"] |= {"trials": max(2, len(data["start_with"] or ()))}
-    if data["confirmation"]:
-        data["confirmation"] |= {"repeats": data["folds"] or 2, "most_repeats": None, "until": None}
-    return data | {"name": name}
+    """The definition with two epochs and as few trials and seeds as it may have."""
+    definition = parse_definition(data | {"name": name})
+    trials = max(2, len(definition.start_with or ()))
+    scale = Scale(epochs=2, train_size=200, repeats=2, trials=trials)
+    return scaled(definition, scale).model_dump(mode="json")
 
 
 @pytest.mark.parametrize("place", definitions())
-def test_a_definition_is_trained(place: str, service: Service, my_study: str) -> None:
+@pytest.mark.usefixtures("nothing_else")
+def test_a_definition_is_trained(place: str, service: Service) -> None:
     name = "".join(letter if letter.isalnum() else "-" for letter in place).strip("-")
     with service.client() as client:
-        client.submit(small(definitions()[place], name))
-        assert service.ended(name) == "complete"
-        assert client.trials(name, "failed").total == 0
+        submitted = client.submit(small(definitions()[place], name)).name
+        assert service.ended(submitted) == "complete"
+        assert client.trials(submitted, "failed").total == 0
