@@ -21,6 +21,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as profile, chromium(Path(profile)) as browser:
         size = {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        browser.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
         browser.get(given.report.resolve().as_uri())
         if not browser.save_screenshot(str(given.picture)):
             raise OSError(f"{given.picture} could not be written")

@@ -10,6 +10,7 @@ import argparse
 import difflib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -139,10 +140,8 @@ def walk(wheel: Path, folder: Path, packages: Path | None) -> Walk:
     )
     made.show("loop.py", "python")
     made.show("study.yaml", "yaml")
-    shutil.copy(FILES / "task.py", folder)
-    made.environment["PYTHONPATH"] = str(folder)
+    shutil.copy(FILES / "task.py", folder)  # workers look last in the folder that they were started in
     with made.serving("pernodedrop serve --workers 1"):
-        made.environment.pop("PYTHONPATH")
         made.run("pernodedrop submit study.yaml")
         made.run("python loop.py")
         made.run("pernodedrop studies mine")
@@ -169,6 +168,7 @@ def main() -> None:
     parsed.add_argument("-o", "--output", type=Path, required=True, help="the page")
     parsed.add_argument("--packages", type=Path, help="site-packages that the new environment finds besides its own")
     given = parsed.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the service ends too
     folder = Path(tempfile.mkdtemp(prefix="walk-"))
     folder.chmod(0o755)  # root hands the embedded Postgres to another account
     try:
