@@ -2,8 +2,9 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+comma := ,
 
-.PHONY: help run serve test lint lock docs image-digests test-wide test-containers test-chaos gpu-check gpu-wheels clean
+.PHONY: help run serve test lint lock docs dist image-digests test-wide test-containers test-chaos gpu-check gpu-wheels clean
 .DEFAULT_GOAL := help
 
 help:            ## this list
@@ -12,7 +13,7 @@ help:            ## this list
 run: .venv/ready ## start the stack, search the quickstart study, print the answer
 	$(BIN)/pernodedrop run $(if $(TASKS),--tasks $(TASKS))
 
-serve: .venv/ready ## start the stack and leave it running until Ctrl-C (TASKS= a folder of own tasks)
+serve: .venv/export ## start the stack and leave it running until Ctrl-C (TASKS= a folder of own tasks)
 	$(BIN)/pernodedrop serve $(if $(TASKS),--tasks $(TASKS))
 
 # Three at once on two cores: many tests wait, for workers, leases and servers.
@@ -31,6 +32,10 @@ lint: .venv/dev ## style, types, import rules
 docs: .venv/dev  ## the documentation site, into build/site
 	$(BIN)/python docs/site build/pages
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+dist: .venv/dev  ## wheel and sdist, into dist/, as a release has them
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
 
 lock: .venv/ready ## the hashes of all that the images install, after a change of pyproject.toml or constraints.txt
 	$(BIN)/python docker/lock
@@ -54,18 +59,28 @@ gpu-check:       ## on a GPU: correctness, speed beside the aims; 8 minutes (PAR
 gpu-wheels: .venv/ready ## the wheels that gpu-check takes along to a machine without a network (WHEELS=)
 	$(BIN)/python -m benchmarks.gpu.wheels $(or $(WHEELS),build/gpu-wheels) --python $(or $(GPU_PYTHON),3.12)
 
+# $(call step,WHAT,COMMAND) says what is done, how long it took, and how large .venv is then.
+step = @echo '$(1) ...'; began=$$(date +%s); $(2) && \
+    echo "  done in $$(($$(date +%s) - began)) s, .venv has $$(du -sm .venv | cut -f1) MB"
+PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+
 # Pinned by constraints.txt; the package itself is editable, so the checkout is what runs.
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else \
 	    f"error: Python 3.11 to 3.13 is needed, {sys.version.split()[0]} is here: make PYTHON=python3.12 ...")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch==2.13.0
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all]'
+	$(call step,1/3 an environment of its own in .venv,$(PYTHON) -m venv .venv)
+	$(call step,2/3 torch (the largest part),$(PIP) torch==2.13.0 $(if $(TORCH_INDEX_URL),--extra-index-url $(TORCH_INDEX_URL)))
+	$(call step,3/3 what service and workers need,$(PIP) --editable '.[service$(comma)worker]')
+	touch $@
+
+# Reports as Parquet, PNG and SVG: of no use before there are studies that last.
+.venv/export: .venv/ready
+	$(call step,the packages that write tables and figures as files,$(PIP) --editable '.[all]')
 	touch $@
 
 .venv/dev: .venv/ready # what tests and lint take besides
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	touch $@
+	$(call step,the tools of tests$(comma) lint and documentation,$(PIP) --editable '.[dev]')
+	touch $@ .venv/export
 
 # torch's CUDA builds bring Triton; beside a CPU build it serves the kernels' tests through its interpreter.
 .venv/triton: .venv/ready

@@ -36,11 +36,11 @@ class Environment:
     def find(self, name: str) -> Distribution:
         return next(iter(distributions(name=name, path=[str(self.packages)])))
 
-    def install(self, sources: Path) -> None:
-        """`pip install .` in the folder `sources`, in the versions that the suite runs with."""
+    def install(self, requirement: str) -> None:
+        """`pip install REQUIREMENT`, in the versions that the suite runs with."""
         command = [sys.executable, "-m", "pip", "--python", self.folder / "bin/python", "install", "--quiet"]
-        options = ["--no-compile", "--constraint", ROOT / "constraints.txt", "."]
-        subprocess.run([*command, *options], cwd=sources, env=_without_our_path(), check=True, timeout=SECONDS)
+        options = ["--no-compile", "--constraint", ROOT / "constraints.txt", requirement]
+        subprocess.run([*command, *options], cwd=self.folder, env=without_our_path(), check=True, timeout=SECONDS)
 
     def python(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run this environment's Python to its end, elsewhere than in the repository."""
@@ -49,12 +49,12 @@ class Environment:
     def run(self, program: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run one of this environment's programs to its end, elsewhere than in the repository."""
         return subprocess.run(
-            [self.folder / "bin" / program, *arguments], cwd=self.folder, env=_without_our_path(**variables),
+            [self.folder / "bin" / program, *arguments], cwd=self.folder, env=without_our_path(**variables),
             capture_output=True, text=True, timeout=SECONDS, check=False,
         )  # fmt: skip
 
 
-def _without_our_path(**variables: str) -> dict[str, str]:
+def without_our_path(**variables: str) -> dict[str, str]:
     """This process's environment, in which nothing of the repository is found by itself."""
     return {name: value for name, value in (os.environ | variables).items() if name != "PYTHONPATH"}
 

@@ -1,0 +1,7 @@
+import torch
+from pernodedrop.client import Client
+from train import test, x, y
+
+winner = Client().study("mine").winner
+model = torch.load(f"run-{winner.run}.pt", weights_only=False).eval()
+print(winner.params, "predicts", model(x[test[:8]]).argmax(1).tolist(), "where it is", y[test[:8]].tolist())
