@@ -17,6 +17,7 @@ class UnknownStudy(StorageError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"no study is named {name!r}")
+        self.name = name
 
 
 class UnknownTrial(StorageError):

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from pernodedrop.installation import need
+from pernodedrop.near import hint
 from search_spaces import BUILT_IN_TASKS, TaskSpec
 from search_spaces.task_modules import TaskModules
 from workers.tasks.base import Task
@@ -49,7 +50,8 @@ def _made(spec: TaskSpec, data_folder: Path) -> Task:
         return _class(spec.name)(spec, data_folder)
     if spec.name not in BUILT_IN_TASKS:
         names = ", ".join(BUILT_IN_TASKS)
-        raise UnknownTask(f"task.name must be one of {names} or package.module:Class, got {spec.name!r}")
+        rule = f"task.name must be one of {names} or package.module:Class, got {spec.name!r}"
+        raise UnknownTask(rule + hint(spec.name, BUILT_IN_TASKS))
     built_in = BUILT_IN_TASKS[spec.name]
     if built_in.library is not None:
         need(f"the task {spec.name}", "worker", built_in.library)
