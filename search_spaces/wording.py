@@ -20,7 +20,7 @@ from search_spaces.problems import Problem, listed, shown
 from search_spaces.pruners import PRUNERS
 from search_spaces.samplers import SAMPLERS
 from search_spaces.scalars import LARGEST, PARAMETER_PATTERN, TEXT_PATTERN
-from search_spaces.shape import DESCRIPTION_PATTERN, NAME_PATTERN, StudyShape
+from search_spaces.shape import DESCRIPTION_PATTERN, NAME_PATTERN, TAG_PATTERN, StudyShape
 from search_spaces.task import TASK_PATTERN, TaskSpec
 
 Location = tuple[int | str, ...]
@@ -32,6 +32,7 @@ PATTERNS = {
     TASK_PATTERN: "must be the name of a task or package.module:Class",
     TEXT_PATTERN: "must not contain control characters",
     DESCRIPTION_PATTERN: "must not contain NUL characters",
+    TAG_PATTERN: "must have 1 to 40 letters, digits, ., _, :, / and -, and start with a letter or digit",
 }
 
 

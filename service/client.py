@@ -92,19 +92,25 @@ class Client:
     def study(self, name: str) -> StudyDetail:
         return self._read(StudyDetail, "GET", _path(name))
 
-    def studies(self) -> Iterator[StudyOut]:
-        """Every study, the newest first."""
-        seen = 0
+    def studies(self, tag: str | None = None) -> Iterator[StudyOut]:
+        """Every study, or every one with the tag, the newest first."""
+        seen, tagged = 0, {} if tag is None else {"tag": tag}
         while True:
-            page = self._read(StudyPage, "GET", "studies", params={"limit": PAGE, "offset": seen})
+            page = self._read(StudyPage, "GET", "studies", params={"limit": PAGE, "offset": seen, **tagged})
             yield from page.studies
             seen += len(page.studies)
             if not page.studies or seen >= page.total:
                 return
 
-    def trials(self, name: str, state: str | None = None, *, limit: int = PAGE) -> TrialPage:
-        """Return the first `limit` runs of the study, or of those in `state`."""
-        params: dict[str, str | int] = {"limit": limit} | ({"state": state} if state else {})
+    def trials(
+        self, name: str, state: str | None = None, *, limit: int = PAGE, offset: int = 0, **wanted: str | bool | None
+    ) -> TrialPage:
+        """Return `limit` runs of the study after `offset`, or of those in `state`; None leaves one of `wanted` out.
+
+        `wanted` are stage, variant, where, sort and descending: status 422 refuses an unknown name.
+        """
+        given = {"state": state or None, "limit": limit, "offset": offset, **wanted}
+        params = {field: value for field, value in given.items() if value is not None}
         return self._read(TrialPage, "GET", _path(name, "trials"), params=params)
 
     def trial(self, name: str, number: int, stage: Stage = Stage.SEARCH) -> TrialDetail:
@@ -172,8 +178,9 @@ class Client:
         except httpx.TransportError as error:
             raise self._unreachable(error) from error
 
-    def prioritize(self, name: str, priority: int) -> StudyOut:
-        return self._read(StudyOut, "PATCH", _path(name), json={"priority": priority})
+    def amend(self, name: str, **fields: int | str | list[str]) -> StudyOut:
+        """Change the study's priority, its tags or its note."""
+        return self._read(StudyOut, "PATCH", _path(name), json=fields)
 
     def extend(self, name: str, trials: int) -> StudyOut:
         """Add so many trials; status 409 refuses a grid, a stopped study and one at a limit of its budget."""

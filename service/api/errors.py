@@ -15,7 +15,7 @@ from starlette.routing import Match
 from pernodedrop.installation import MissingPackage
 from search_spaces import InvalidDefinition
 from search_spaces.problems import Problem, shown
-from search_spaces.wording import RULES, flaw_of_name
+from search_spaces.wording import PATTERNS, RULES, flaw_of_name
 from service.api.models import ErrorOut, ProblemOut
 from service.storage.database.database import Database
 from service.storage.errors import DatabaseUnreachable, StudyExists, UnknownStudy
@@ -88,6 +88,9 @@ def _invalid_request(_: Request, error: RequestValidationError) -> Response:
 def _in_our_words(problem: Mapping[str, Any]) -> ProblemOut:
     """One of pydantic's errors, in the words of a definition's errors where these have a rule for it."""
     at, kind = ".".join(map(str, problem["loc"])), problem["type"]
+    pattern = problem.get("ctx", {}).get("pattern")
+    if pattern in PATTERNS:
+        return ProblemOut(path=at, message=f"{at} {PATTERNS[pattern]}, got {shown(problem['input'])}")
     if kind not in RULES:
         return ProblemOut(path=at, message=f"{at}: {problem['msg']}")
     rule = RULES[kind].format(**problem.get("ctx", {}))

@@ -69,7 +69,7 @@ def prioritize(
 ) -> None:
     """Let workers serve the study before those of a lower priority; trials in training continue."""
     with client_here() as client:
-        say(f"{name} has priority {client.prioritize(name, priority).priority}")
+        say(f"{name} has priority {client.amend(name, priority=priority).priority}")
 
 
 @commands.command()

@@ -69,6 +69,13 @@ class NotEnqueueable(StorageError):
         super().__init__(f"study {name!r} cannot take the configuration: {reason}")
 
 
+class NotSelectable(StorageError):
+    """The study's runs cannot be chosen or sorted so."""
+
+    def __init__(self, study: str, reason: str) -> None:
+        super().__init__(f"cannot list the runs of study {study!r}: {reason}")
+
+
 class TrialEnded(StorageError):
     """The trial has ended, so nothing is left to cancel."""
 

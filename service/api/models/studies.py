@@ -64,6 +64,8 @@ class StudyOut(BaseModel):
     confirmation: CountsOut = Field(description="The confirmation's runs are counted by state.")
     best: TrialOut | None = Field(description="This is the search's best complete trial by the first objective.")
     links: LinksOut
+    tags: list[str] = Field([], description="People find the study by these words.", examples=[["paper", "digits"]])
+    note: str = Field("", description="This is what people noted of the study.", examples=["rerun after the fix"])
 
 
 class Submitted(StudyOut):
