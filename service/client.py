@@ -17,6 +17,7 @@ from service.api.models import (
     ExaminationPage,
     FigureOut,
     Figures,
+    Planned,
     Ranking,
     RankingRow,
     StudyDetail,
@@ -88,6 +89,11 @@ class Client:
         """Create the study; status 422 refuses a definition that breaks rules, and 409 a name that is taken."""
         body = json.dumps(definition, default=str)  # YAML has dates, JSON has none
         return self._read(Submitted, "POST", "studies", content=body, headers={"Content-Type": "application/json"})
+
+    def check(self, definition: Mapping[str, Any]) -> Planned:
+        """What `submit` would create, or raise; nothing is stored."""
+        body = json.dumps(definition, default=str)
+        return self._read(Planned, "POST", "studies:check", content=body, headers={"Content-Type": "application/json"})
 
     def study(self, name: str) -> StudyDetail:
         return self._read(StudyDetail, "GET", _path(name))

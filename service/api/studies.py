@@ -14,9 +14,10 @@ from service.api.advice import advice
 from service.api.answers import with_answer
 from service.api.dependencies import CreationsOf, DatabaseOf, Limit, Offset, SettingsOf, StudyName
 from service.api.errors import documented
-from service.api.models import StudyDetail, StudyOut, StudyPage, Submitted
+from service.api.models import Planned, StudyDetail, StudyOut, StudyPage, Submitted
 from service.api.openapi import DEFINITION_CONTENT
 from service.api.records import study_detail, study_out, submitted, winner_out
+from service.settings import Settings
 from service.storage.database.database import Database
 from service.storage.fleet import workers
 from service.storage.records import StudyRecord
@@ -69,13 +70,27 @@ async def submit(
     definition: SubmittedDefinition, creations: CreationsOf, settings: SettingsOf, response: Response
 ) -> Submitted:
     """Create the study and its queue of runs, as a whole or not at all; workers begin at once."""
-    refusal = settings.task_modules.refusal(definition.task.name)
-    if refusal is not None:
-        raise InvalidDefinition([Problem.at("task.name", refusal)])
+    _check_task(definition, settings)
     created, fleet = await creations.run(_created, definition)
     study = submitted(created, settings, advice(definition, fleet))
     response.headers["Location"] = f"studies/{study.name}"  # relative: a proxy may serve us under a path
     return study
+
+
+@router.post(":check", responses=documented(408, 409, 413))
+def check(definition: SubmittedDefinition, database: DatabaseOf, settings: SettingsOf) -> Planned:
+    """Validate a definition as a submission does, and say what would be created; nothing is stored."""
+    _check_task(definition, settings)
+    studies.check(database, definition)
+    said = advice(definition, len(workers.alive(database)))
+    whole = definition.model_dump(mode="json")
+    return Planned(name=definition.name, trials=definition.trials, advice=list(said), definition=whole)
+
+
+def _check_task(definition: StudyDefinition, settings: Settings) -> None:
+    refusal = settings.task_modules.refusal(definition.task.name)
+    if refusal is not None:
+        raise InvalidDefinition([Problem.at("task.name", refusal)])
 
 
 def _created(database: Database, definition: StudyDefinition) -> tuple[StudyRecord, int]:

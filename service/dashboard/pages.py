@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from starlette.responses import HTMLResponse
 
+from service.calling import as_called, called
 from service.dashboard.study_card import study_card
 from service.reports.markup import Html, document, element
 from service.reports.words.wording import plural
@@ -130,7 +131,7 @@ def _header(with_logout: bool) -> Html:
 
 def _fleet(workers: Sequence[WorkerRecord]) -> str:
     if not workers:
-        return "no worker is alive: start one with `pernodedrop worker`"
+        return as_called("no worker is alive: start one with `pernodedrop worker`")
     busy = sum(worker.study is not None for worker in workers)
     held_up = sum(worker.state == "held up" for worker in workers)
     waiting = f", {held_up} waiting for earlier runs (lag)" if held_up else ""
@@ -141,7 +142,7 @@ def _nothing_yet() -> Html:
     return element(
         "section",
         element("h2", "No study yet"),
-        element("p", "Submit one: ", element("code", "pernodedrop submit --preset quickstart")),
+        element("p", "Submit one: ", element("code", called("submit --preset quickstart"))),
         class_="card empty",
     )
 

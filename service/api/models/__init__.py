@@ -3,13 +3,14 @@
 from service.api.models.answers import ConfirmedOut, ObjectiveOut, Ranking, RankingRow, RecommendedOut, WinnerOut
 from service.api.models.errors import ErrorOut, ProblemOut
 from service.api.models.examinations import ExaminationOut, ExaminationPage, FigureOut
-from service.api.models.fleet import Figures, Health, Presets, WorkerOut, Workers
+from service.api.models.fleet import Figures, Health, Presets, Version, WorkerOut, Workers
 from service.api.models.scalars import DecidedAs, Finite, Scalar
 from service.api.models.studies import (
     BudgetOut,
     CountsOut,
     EarlierOut,
     LinksOut,
+    Planned,
     StudyDetail,
     StudyOut,
     StudyPage,
@@ -43,6 +44,7 @@ __all__ = [
     "Health",
     "LinksOut",
     "ObjectiveOut",
+    "Planned",
     "Presets",
     "ProblemOut",
     "Ranking",
@@ -56,6 +58,7 @@ __all__ = [
     "TrialDetail",
     "TrialOut",
     "TrialPage",
+    "Version",
     "WeightsOut",
     "WinnerOut",
     "WorkerOut",

@@ -74,6 +74,15 @@ class Submitted(StudyOut):
     )
 
 
+class Planned(BaseModel):
+    """What a submission would create; nothing was stored."""
+
+    name: str = Field(examples=["digits-1"])
+    trials: int = Field(description="The search would have this many runs.", examples=[200])
+    advice: list[str] = Field(description="Sentences say what the definition means for the workers that are there.")
+    definition: dict[str, Any] = Field(description="This is the definition with defaults filled in.")
+
+
 class EarlierOut(BaseModel):
     """The sampler learns from these trials of an earlier study, which are no trials of this one."""
 
