@@ -93,7 +93,7 @@ class Client:
     def check(self, definition: Mapping[str, Any]) -> Planned:
         """What `submit` would create, or raise; nothing is stored."""
         body = json.dumps(definition, default=str)
-        return self._read(Planned, "POST", "studies:check", content=body, headers={"Content-Type": "application/json"})
+        return self._read(Planned, "POST", "studies/check", content=body, headers={"Content-Type": "application/json"})
 
     def study(self, name: str) -> StudyDetail:
         return self._read(StudyDetail, "GET", _path(name))
@@ -133,6 +133,10 @@ class Client:
         body = json.dumps({"params": dict(params), "outside": outside}, default=str)  # YAML has dates, JSON has none
         headers = {"Content-Type": "application/json"}
         return self._read(TrialOut, "POST", _path(name, "trials"), content=body, headers=headers)
+
+    def withdraw(self, name: str, run: int) -> TrialOut:
+        """Take back a configuration that waits in the queue; status 409 refuses one that has begun."""
+        return self._read(TrialOut, "POST", _path(name, "runs", str(run), "withdraw"))
 
     def ranking(self, name: str) -> list[RankingRow]:
         return self._read(Ranking, "GET", _path(name, "ranking")).ranking

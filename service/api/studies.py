@@ -77,7 +77,7 @@ async def submit(
     return study
 
 
-@router.post(":check", responses=documented(408, 409, 413))
+@router.post("/check", responses=documented(408, 409, 413))
 def check(definition: SubmittedDefinition, database: DatabaseOf, settings: SettingsOf) -> Planned:
     """Validate a definition as a submission does, and say what would be created; nothing is stored."""
     _check_task(definition, settings)

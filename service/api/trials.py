@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 
 from search_spaces import Known
 from service.api.answers import best_out
@@ -15,7 +15,16 @@ from service.storage import records
 from service.storage.database.database import Database
 from service.storage.runs import history, keeping
 from service.storage.states import RunState, Stage
-from service.storage.studies import cancellation, curves, enqueueing, provenances, selection, studies, trials
+from service.storage.studies import (
+    cancellation,
+    curves,
+    enqueueing,
+    provenances,
+    selection,
+    studies,
+    trials,
+    withdrawal,
+)
 from service.web.bodies import Body, BodyRoute
 from service.web.faults import NoCompleteTrial
 from service.web.report import winner_of
@@ -50,6 +59,9 @@ Sort = Annotated[
         "parameter; runs without one come last.",
         examples=["value"],
     ),
+]
+RunId = Annotated[
+    int, Path(ge=1, le=2**63 - 1, description="This is the run's id, as enqueueing answers it.", examples=[17])
 ]
 Descending = Annotated[bool, Query(description="The order is the other way round.")]
 
@@ -92,6 +104,13 @@ async def enqueue(name: StudyName, known: Body[Known], creations: CreationsOf) -
     """
     trial, definition = await creations.run(enqueueing.enqueue, name, known)
     return trial_out(trial, definition)
+
+
+@router.post("/runs/{run}/withdraw", responses=documented(409))
+def withdraw(name: StudyName, run: RunId, database: DatabaseOf) -> TrialOut:
+    """Take back a configuration that waits in the queue: the sampler chooses for its run again, within the budget."""
+    trial = withdrawal.withdraw(database, name, run)
+    return trial_out(trial, studies.get(database, name).definition)
 
 
 @router.get("/trials/{number}")

@@ -1,4 +1,4 @@
-"""`enqueue`."""
+"""`enqueue` and `withdraw`."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -50,6 +50,16 @@ def enqueue(
         return
     given = ", ".join(f"{parameter} {setting(value)}" for parameter, value in trial.params.items())
     say(f"{name} trains this next (run {trial.run}): {given}")
+
+
+@commands.command()
+def withdraw(
+    name: StudyName, run: Annotated[int, typer.Argument(min=1, help="The run's number, as `enqueue` tells it.")]
+) -> None:
+    """Take back a configuration that still waits in the queue; its run stays in the budget, and the sampler chooses."""
+    with client_here() as client:
+        client.withdraw(name, run)
+    say(f"run {run} of {name} is the sampler's again")
 
 
 def _read(texts: Sequence[str]) -> dict[str, Any]:

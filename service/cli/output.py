@@ -20,6 +20,7 @@ from service.calling import as_called
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print JSON, in the shape that REST answers with; errors stay lines on stderr.")
 ]
+WIDEST = 10_000  # columns, for tables that are measured before they are squeezed
 _PIECES = re.compile(r"`[^`]*`\S*|\S+")
 
 
@@ -52,7 +53,8 @@ def tell(console: Console, text: str, style: str = "") -> None:
 
 def show_table(console: Console, table: Table) -> None:
     """Print the table, or where the console is too narrow for its words, a paragraph for each of its rows."""
-    if Measurement.get(console, console.options, table).minimum <= console.width:
+    unbounded = console.options.update(max_width=WIDEST)
+    if Measurement.get(console, unbounded, table).minimum <= console.width:
         console.print(table)
         return
     if table.title is not None:

@@ -76,6 +76,13 @@ class NotSelectable(StorageError):
         super().__init__(f"cannot list the runs of study {study!r}: {reason}")
 
 
+class NotWithdrawable(StorageError):
+    """The run has no configuration that could be taken back."""
+
+    def __init__(self, study: str, run: int, reason: str) -> None:
+        super().__init__(f"run {run} of study {study!r} cannot be withdrawn: {reason}")
+
+
 class TrialEnded(StorageError):
     """The trial has ended, so nothing is left to cancel."""
 
