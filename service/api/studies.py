@@ -21,7 +21,7 @@ from service.settings import Settings
 from service.storage.database.database import Database
 from service.storage.fleet import workers
 from service.storage.records import StudyRecord
-from service.storage.studies import extension, studies
+from service.storage.studies import checking, extension, studies
 from service.web.bodies import Body, BodyRoute, JsonBody
 from service.web.report import confirmation_so_far, winner_of
 from service.web.weights import weights_digests
@@ -81,7 +81,7 @@ async def submit(
 def check(definition: SubmittedDefinition, database: DatabaseOf, settings: SettingsOf) -> Planned:
     """Validate a definition as a submission does, and say what would be created; nothing is stored."""
     _check_task(definition, settings)
-    studies.check(database, definition)
+    checking.check(database, definition)
     said = advice(definition, len(workers.alive(database)))
     whole = definition.model_dump(mode="json")
     return Planned(name=definition.name, trials=definition.trials, advice=list(said), definition=whole)

@@ -67,14 +67,6 @@ def create(db: Database, definition: StudyDefinition) -> StudyRecord:
     return get(db, definition.name)
 
 
-def check(db: Database, definition: StudyDefinition) -> None:
-    """Raise what `create` would raise for this definition; nothing is stored."""
-    with db.engine.connect() as connection:
-        if connection.execute(sa.select(studies.c.id).where(studies.c.name == definition.name)).first():
-            raise StudyExists(definition.name)
-        earlier.earlier_trials(connection, definition)
-
-
 def get(db: Database, name: str) -> StudyRecord:
     """Return the study of this name.
 

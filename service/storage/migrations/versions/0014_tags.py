@@ -13,6 +13,6 @@ SCHEMA = "fleet"
 
 
 def upgrade() -> None:
-    tags = sa.Column("tags", ARRAY(sa.Text), nullable=False, server_default="{}")
+    tags: sa.Column[list[str]] = sa.Column("tags", ARRAY(sa.Text), nullable=False, server_default="{}")
     op.add_column("studies", tags, schema=SCHEMA)
     op.add_column("studies", sa.Column("note", sa.Text, nullable=False, server_default=""), schema=SCHEMA)
