@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 NAME = "pernodedrop"
@@ -22,6 +22,13 @@ def called(arguments: str, environment: Mapping[str, str] = os.environ) -> str:
 def as_called(text: str, environment: Mapping[str, str] = os.environ) -> str:
     """The text, in which every command between backticks is one that works here."""
     return re.sub(rf"`{NAME} ([^`]+)`", lambda found: f"`{called(found[1], environment)}`", text)
+
+
+def pass_on(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Let the processes that this one starts, such as the dashboard, print commands as this one is called."""
+    program = _program(environment)
+    if program != NAME:
+        environment[PROGRAM] = program
 
 
 def _program(environment: Mapping[str, str]) -> str:

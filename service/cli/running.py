@@ -11,6 +11,7 @@ import typer
 
 from pernodedrop.door import heed_in_background
 from search_spaces import InvalidDefinition, parse_definition
+from service.calling import pass_on
 from service.cli.continuation import submit_under_free_name, unfinished
 from service.cli.definitions import definition_of
 from service.cli.exit_codes import ExitCode, Failure
@@ -189,6 +190,7 @@ def _checked(definition: dict[str, Any]) -> dict[str, Any]:
 
 
 def _settings(home: Path | None) -> Settings:
+    pass_on()
     settings = settings_here()
     if settings.database_url is not None:
         from service.storage.database.address import normalise_url  # takes a while to import
