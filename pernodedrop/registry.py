@@ -5,6 +5,8 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Generic, TypeVar, cast
 
+from pernodedrop.near import hint
+
 T = TypeVar("T")
 
 
@@ -52,7 +54,7 @@ class Registry(Mapping[str, T], Generic[T]):
     def check(self, name: str) -> None:
         """Raises ValueError where no thing has this name; the message lists those that have one. Imports nothing."""
         if name not in self:
-            raise ValueError(f"{self.noun} must be one of {', '.join(self)}, got {name!r}")
+            raise ValueError(f"{self.noun} must be one of {', '.join(self)}, got {name!r}{hint(name, self)}")
 
     @property
     def outside(self) -> frozenset[str]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 from pernodedrop.laws import CustomStir, check_drop_rate
 from pernodedrop.names import REGULARIZERS, MaskMode
+from pernodedrop.near import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,5 @@ class Regularization:
         known = REGULARIZERS[self.regularizer].options if self.options else ()
         for name in self.options:
             if name not in known:
-                close = get_close_matches(name, known, n=1)
-                remedy = f"did you mean {close[0]}?" if close else f"it has {', '.join(known) or 'none'}"
+                remedy = did_you_mean(name, known, f"it has {', '.join(known) or 'none'}")
                 raise ValueError(f"{name!r} is no option of {self.regularizer}: {remedy}")

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any
+
+from pernodedrop.near import did_you_mean
 
 LEAST_CLASSES = 2
 
@@ -28,9 +29,8 @@ def held_out_refusal(value: Any, task: str, classes: Sequence[str]) -> str | Non
         return f'must name classes, such as "8 9", got {value!r}'
     for name in names:
         if place_of(name, classes) is None:
-            close = get_close_matches(name, classes, n=1)
             all_of_them = f"{', '.join(classes[:3])}, ..., {classes[-1]}" if len(classes) > 20 else ", ".join(classes)
-            remedy = f"did you mean {close[0]}?" if close else f"it has {all_of_them}"
+            remedy = did_you_mean(name, classes, f"it has {all_of_them}")
             return f"names {name!r}, which is no class of {task}: {remedy}"
     return count_refusal(len({place_of(name, classes) for name in names}), task, len(classes))
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from math import inf, isfinite, nan
 from typing import Any
 
 from pernodedrop.names import LAWS, MASK_MODES, REGULARIZERS
+from pernodedrop.near import hint
 from search_spaces.problems import listed, shown
 
 OPTIMIZERS = ("adam", "adamw", "sgd", "nesterov")
@@ -27,9 +27,7 @@ class OneOf:
         """Return what is wrong with the value, as "must be ..., got ...", or None."""
         if isinstance(value, str) and value in self.names:
             return None
-        close = get_close_matches(value, self.names, n=1) if isinstance(value, str) else []
-        hint = f": did you mean {shown(close[0])}?" if close else ""
-        return f"must be {listed(self.names)}, got {shown(value)}{hint}"
+        return f"must be {listed(self.names)}, got {shown(value)}{hint(value, self.names)}"
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 LOWEST_PRIORITY, HIGHEST_PRIORITY = -100, 100
 MOST_FOLDS = 20
 Varied = Literal["seed", "split"]  # what repeats may differ in
+TAG_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,39}$"  # of a tag that a study is given
 DESCRIPTION_PATTERN = r"^[^\x00]*$"  # Postgres cannot store NUL
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from itertools import islice
 
+from pernodedrop.near import hint
 from search_spaces.conditions import Space, in_order
 from search_spaces.dimensions import Dimension, Value
 from search_spaces.grids import Params, boxes
@@ -71,7 +72,7 @@ def with_variants(space: Space, fixed: Mapping[str, Value], wanted: Collection[s
     found = variants_of(space, fixed, telling)
     for name in wanted:
         if not any(fits(variant, name) for variant in found):
-            raise CannotNarrow(f"variants must be of {listed(found)}, got {name!r}")
+            raise CannotNarrow(f"variants must be of {listed(found)}, got {name!r}{hint(name, found)}")
     kept = {variant: point for variant, point in found.items() if any(fits(variant, name) for name in wanted)}
     narrow: dict[str, Dimension] = {}
     for name, dimension in space.items():

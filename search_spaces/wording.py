@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from math import inf
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from pernodedrop.near import did_you_mean, hint
 from search_spaces.budget import Budget
 from search_spaces.confirmation import Confirmation
 from search_spaces.dimensions import CategoricalDimension, FloatDimension, IntDimension
@@ -20,7 +20,7 @@ from search_spaces.problems import Problem, listed, shown
 from search_spaces.pruners import PRUNERS
 from search_spaces.samplers import SAMPLERS
 from search_spaces.scalars import LARGEST, PARAMETER_PATTERN, TEXT_PATTERN
-from search_spaces.shape import DESCRIPTION_PATTERN, NAME_PATTERN, StudyShape
+from search_spaces.shape import DESCRIPTION_PATTERN, NAME_PATTERN, TAG_PATTERN, StudyShape
 from search_spaces.task import TASK_PATTERN, TaskSpec
 
 Location = tuple[int | str, ...]
@@ -32,6 +32,7 @@ PATTERNS = {
     TASK_PATTERN: "must be the name of a task or package.module:Class",
     TEXT_PATTERN: "must not contain control characters",
     DESCRIPTION_PATTERN: "must not contain NUL characters",
+    TAG_PATTERN: "must have 1 to 40 letters, digits, ., _, :, / and -, and start with a letter or digit",
 }
 
 
@@ -99,7 +100,9 @@ def reworded(error: ErrorDetails) -> Problem:
 
 
 def other_way(error: ErrorDetails) -> str:
-    """The remedy where the field would take the number that stands in quotes."""
+    """The remedy where the field would take the number that stands in quotes, or a word that is near."""
+    if error["type"] == "literal_error":
+        return hint(error["input"], re.findall("'([^']*)'", error.get("ctx", {})["expected"]))
     if error["type"] not in ("float_type", "int_type"):
         return ""
     field = part_at(error["loc"]).model_fields.get(str(error["loc"][-1]))
@@ -130,8 +133,7 @@ def unknown_field(error: ErrorDetails) -> Problem:
     """Name the field that was probably meant, or all of them."""
     location = error["loc"]
     known = part_at(location).model_fields
-    close = get_close_matches(str(location[-1])[:100], known, n=1)
-    remedy = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+    remedy = did_you_mean(str(location[-1]), known, f"known are {', '.join(known)}")
     return Problem.at(path_of(location), f"is no known field: {remedy}")
 
 
@@ -142,7 +144,8 @@ def missing_tag(error: ErrorDetails) -> Problem:
 
 def unknown_tag(error: ErrorDetails) -> Problem:
     tag, members = UNIONS[str(error["loc"][0])]
-    rule = f"must be {listed(members)}, got {shown(error['ctx']['tag'])}"
+    got = error["ctx"]["tag"]
+    rule = f"must be {listed(members)}, got {shown(got)}{hint(got, members)}"
     return Problem.at(f"{path_of(error['loc'])}.{tag}", rule)
 
 

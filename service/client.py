@@ -17,6 +17,7 @@ from service.api.models import (
     ExaminationPage,
     FigureOut,
     Figures,
+    Planned,
     Ranking,
     RankingRow,
     StudyDetail,
@@ -89,22 +90,33 @@ class Client:
         body = json.dumps(definition, default=str)  # YAML has dates, JSON has none
         return self._read(Submitted, "POST", "studies", content=body, headers={"Content-Type": "application/json"})
 
+    def check(self, definition: Mapping[str, Any]) -> Planned:
+        """What `submit` would create, or raise; nothing is stored."""
+        body = json.dumps(definition, default=str)
+        return self._read(Planned, "POST", "studies/check", content=body, headers={"Content-Type": "application/json"})
+
     def study(self, name: str) -> StudyDetail:
         return self._read(StudyDetail, "GET", _path(name))
 
-    def studies(self) -> Iterator[StudyOut]:
-        """Every study, the newest first."""
-        seen = 0
+    def studies(self, tag: str | None = None) -> Iterator[StudyOut]:
+        """Every study, or every one with the tag, the newest first."""
+        seen, tagged = 0, {} if tag is None else {"tag": tag}
         while True:
-            page = self._read(StudyPage, "GET", "studies", params={"limit": PAGE, "offset": seen})
+            page = self._read(StudyPage, "GET", "studies", params={"limit": PAGE, "offset": seen, **tagged})
             yield from page.studies
             seen += len(page.studies)
             if not page.studies or seen >= page.total:
                 return
 
-    def trials(self, name: str, state: str | None = None, *, limit: int = PAGE) -> TrialPage:
-        """Return the first `limit` runs of the study, or of those in `state`."""
-        params: dict[str, str | int] = {"limit": limit} | ({"state": state} if state else {})
+    def trials(
+        self, name: str, state: str | None = None, *, limit: int = PAGE, offset: int = 0, **wanted: str | bool | None
+    ) -> TrialPage:
+        """Return `limit` runs of the study after `offset`, or of those in `state`; None leaves one of `wanted` out.
+
+        `wanted` are stage, variant, where, sort and descending: status 422 refuses an unknown name.
+        """
+        given = {"state": state or None, "limit": limit, "offset": offset, **wanted}
+        params = {field: value for field, value in given.items() if value is not None}
         return self._read(TrialPage, "GET", _path(name, "trials"), params=params)
 
     def trial(self, name: str, number: int, stage: Stage = Stage.SEARCH) -> TrialDetail:
@@ -121,6 +133,10 @@ class Client:
         body = json.dumps({"params": dict(params), "outside": outside}, default=str)  # YAML has dates, JSON has none
         headers = {"Content-Type": "application/json"}
         return self._read(TrialOut, "POST", _path(name, "trials"), content=body, headers=headers)
+
+    def withdraw(self, name: str, run: int) -> TrialOut:
+        """Take back a configuration that waits in the queue; status 409 refuses one that has begun."""
+        return self._read(TrialOut, "POST", _path(name, "runs", str(run), "withdraw"))
 
     def ranking(self, name: str) -> list[RankingRow]:
         return self._read(Ranking, "GET", _path(name, "ranking")).ranking
@@ -172,8 +188,9 @@ class Client:
         except httpx.TransportError as error:
             raise self._unreachable(error) from error
 
-    def prioritize(self, name: str, priority: int) -> StudyOut:
-        return self._read(StudyOut, "PATCH", _path(name), json={"priority": priority})
+    def amend(self, name: str, **fields: int | str | list[str]) -> StudyOut:
+        """Change the study's priority, its tags or its note."""
+        return self._read(StudyOut, "PATCH", _path(name), json=fields)
 
     def extend(self, name: str, trials: int) -> StudyOut:
         """Add so many trials; status 409 refuses a grid, a stopped study and one at a limit of its budget."""

@@ -3,6 +3,7 @@
 from importlib.resources import files
 from typing import Any
 
+from pernodedrop.near import LONGEST, did_you_mean
 from search_spaces.yaml_text import read_yaml
 
 FOR_EDITORS = "# yaml-language-server:"  # names the schema beside the file
@@ -27,6 +28,8 @@ def load_preset(name: str) -> dict[str, Any]:
 def preset_text(name: str) -> str:
     """The preset's YAML with its comments, as a start for a definition of one's own; raises UnknownPreset."""
     if name not in preset_names():
-        raise UnknownPreset(f"there is no preset {name!r}: choose one of {', '.join(preset_names())}")
+        names = preset_names()
+        remedy = did_you_mean(name, names, f"choose one of {', '.join(names)}")
+        raise UnknownPreset(f"there is no preset {name[:LONGEST]!r}: {remedy}")
     lines = files(__name__).joinpath(f"{name}.yaml").read_text(encoding="utf-8").splitlines(keepends=True)
     return "".join(line for line in lines if not line.startswith(FOR_EDITORS))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from pernodedrop.near import hint
 from search_spaces.confirmation import CHEAPEST, OF_DECIDED
 from search_spaces.narrowing import CannotNarrow
 from search_spaces.problems import Problem, listed, shown
@@ -55,7 +56,7 @@ def preferred_variant_exists(definition: StudyShape) -> Iterator[Problem]:
         return
     if confirmation.prefer not in variants:
         rule = f"must be {listed([CHEAPEST, *variants])}, got {shown(confirmation.prefer)}"
-        yield Problem.at("confirmation.prefer", rule)
+        yield Problem.at("confirmation.prefer", rule + hint(confirmation.prefer, [CHEAPEST, *variants]))
 
 
 RULES = (

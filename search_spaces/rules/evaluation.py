@@ -1,8 +1,8 @@
 """Rules for the evaluation of a confirmation's models."""
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 
+from pernodedrop.near import did_you_mean
 from search_spaces.evaluation import HELD_OUT, SPLITS
 from search_spaces.problems import Problem, listed, shown
 from search_spaces.shape import StudyShape
@@ -39,8 +39,7 @@ def task_offers_the_sets(definition: StudyShape) -> Iterator[Problem]:
     known = BUILT_IN_TASKS[task.name].out_of_distribution
     for number, name in enumerate(definition.evaluation.out_of_distribution):
         if name not in known and name not in SPLITS:
-            close = get_close_matches(name, known, n=1)
-            offered = f"did you mean {close[0]}?" if close else listed(known) or "none: leave the list empty"
+            offered = did_you_mean(name, known, listed(known) or "none: leave the list empty")
             rule = f"must be a set that {task.name} offers ({offered}), got {shown(name)}"
             yield Problem.at(f"{_PATH}[{number}]", rule)
 

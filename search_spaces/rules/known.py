@@ -1,8 +1,8 @@
 """Rules for known configurations: those that a study starts with, and those that are put into its queue."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 
+from pernodedrop.near import nearest
 from search_spaces.conditions import is_active
 from search_spaces.dimensions import CategoricalDimension, Dimension, IntDimension, Value, matching
 from search_spaces.known import Known
@@ -59,9 +59,9 @@ def _inside(definition: StudyShape, known: Known, path: str) -> Iterator[Problem
 
 
 def _unknown(path: str, parameter: str, there: Sequence[str]) -> Problem:
-    close = get_close_matches(parameter, there, n=1)
-    if close:
-        remedy = f"did you mean {close[0]}?"
+    meant = nearest(parameter, there)
+    if meant is not None:
+        remedy = f"did you mean {meant}?"
     elif parameter == "outside":
         remedy = "write {params: {...}, outside: true}"
     else:

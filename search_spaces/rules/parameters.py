@@ -1,9 +1,9 @@
 """Rules for the parameters that a study sets: known names, and values inside their domains."""
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 from pernodedrop.names import ELSEWHERE
+from pernodedrop.near import did_you_mean
 from search_spaces.dimensions import CategoricalDimension, Dimension, Value
 from search_spaces.parameters import OPTIONS, PARAMETERS, Domain
 from search_spaces.problems import Problem, listed, shown
@@ -17,8 +17,7 @@ def parameters_are_known(definition: StudyShape) -> Iterator[Problem]:
     for path, parameter in targets(definition):
         if parameter not in PARAMETERS and parameter not in OPTIONS:
             known = [*PARAMETERS, *(option for option in OPTIONS if takes(definition, option))]
-            close = get_close_matches(parameter, [*PARAMETERS, *OPTIONS], n=1)
-            remedy = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+            remedy = did_you_mean(parameter, [*PARAMETERS, *OPTIONS], f"known are {', '.join(known)}")
             yield Problem.at(path, f"is no parameter of the built-in tasks: {remedy}")
 
 

@@ -1,8 +1,8 @@
 """Rules for what a built-in task offers: its options, its metrics and its samples. The worker judges an own task."""
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 
+from pernodedrop.near import did_you_mean, hint
 from search_spaces.evaluation import HELD_OUT
 from search_spaces.held_out import count_refusal, held_out_refusal, names_in
 from search_spaces.networks import COLUMNS
@@ -21,11 +21,9 @@ FACTORS = {"rank": 3, "rows": 10, "columns": COLUMNS}  # of linear_factorization
 def task_is_known(definition: StudyShape) -> Iterator[Problem]:
     task = definition.task
     if task.is_built_in and task.name not in BUILT_IN_TASKS:
-        names = ", ".join([*BUILT_IN_TASKS, EXTERNAL])
-        close = get_close_matches(task.name, [*BUILT_IN_TASKS, EXTERNAL], n=1)
-        hint = f": did you mean {shown(close[0])}?" if close else ""
-        rule = f"must be one of {names}, or an own package.module:Class, got {shown(task.name)}{hint}"
-        yield Problem.at("task.name", rule)
+        offered = [*BUILT_IN_TASKS, EXTERNAL]
+        rule = f"must be one of {', '.join(offered)}, or an own package.module:Class, got {shown(task.name)}"
+        yield Problem.at("task.name", rule + hint(task.name, offered))
 
 
 def options_are_known(definition: StudyShape) -> Iterator[Problem]:
@@ -35,8 +33,7 @@ def options_are_known(definition: StudyShape) -> Iterator[Problem]:
     for name, value in task.options.items():
         path = f"task.options.{name}"
         if name not in built_in.options:
-            close = get_close_matches(name, built_in.options, n=1)
-            remedy = f"did you mean {close[0]}?" if close else f"it has {', '.join(built_in.options)}"
+            remedy = did_you_mean(name, built_in.options, f"it has {', '.join(built_in.options)}")
             yield Problem.at(path, f"is no option of {task.name}: {remedy}")
             continue
         refusal = built_in.options[name].refusal(value)
@@ -82,8 +79,8 @@ def metrics_exist(definition: StudyShape) -> Iterator[Problem]:
     for number, objective in enumerate(definition.objectives):
         if measured_as(objective.metric)[1] in (*known, *MEASURED):
             continue
-        close = get_close_matches(objective.metric, [*known, *MEASURED], n=1)
-        remedy = f"did you mean {close[0]}?" if close else f"it has val_ and train_ of {', '.join(everywhere)}"
+        there = f"it has val_ and train_ of {', '.join(everywhere)}"
+        remedy = did_you_mean(objective.metric, [*known, *MEASURED], there)
         rule = f"is no metric of {definition.task.name}, got {shown(objective.metric)}: {remedy}"
         yield Problem.at(f"objectives[{number}].metric", rule)
 

@@ -4,9 +4,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 
+from pernodedrop.installation import installed_version
 from search_spaces import definition_schema, load_preset, preset_names
 from service.api.errors import documented
-from service.api.models import Presets
+from service.api.models import Presets, Version
 
 router = APIRouter(tags=["catalog"])
 
@@ -17,6 +18,12 @@ PresetName = Annotated[str, Path(max_length=100, description="This is the preset
 async def schema() -> dict[str, Any]:
     """Return the JSON Schema of a study definition, for editors and for clients in other languages."""
     return definition_schema()
+
+
+@router.get("/version")
+async def version() -> Version:
+    """Return the version of the controller's program."""
+    return Version(version=installed_version())
 
 
 @router.get("/presets")

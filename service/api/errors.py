@@ -15,11 +15,12 @@ from starlette.routing import Match
 from pernodedrop.installation import MissingPackage
 from search_spaces import InvalidDefinition
 from search_spaces.problems import Problem, shown
-from search_spaces.wording import RULES, flaw_of_name
+from search_spaces.wording import PATTERNS, RULES, flaw_of_name
 from service.api.models import ErrorOut, ProblemOut
+from service.storage.database.database import Database
 from service.storage.errors import DatabaseUnreachable, StudyExists, UnknownStudy, UnusableMetrics
 from service.web.bodies import MAX_BODY_BYTES, BodyTooLarge, BodyTooSlow, NotJson
-from service.web.faults import KINDS, fault_of
+from service.web.faults import KINDS, fault_near, fault_of
 from service.web.keys import TooManyWrongKeys, WrongKey
 
 logger = logging.getLogger(__name__)
@@ -65,20 +66,20 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def _expected_error(request: Request, error: Exception) -> Response:
-    status, body, headers = _answer_to(error)
+    status, body, headers = _answer_to(error, request.app.state.database)
     if status >= 500:
         logger.warning("%s %s: %s", request.method, request.url.path, str(error).partition("\n")[0])
     return _response(status, body, headers)
 
 
-def _answer_to(error: Exception) -> tuple[int, ErrorOut, Mapping[str, str]]:
-    """Status, body and headers of the answer to a foreseen error."""
+def _answer_to(error: Exception, database: Database | None = None) -> tuple[int, ErrorOut, Mapping[str, str]]:
+    """Status, body and headers of the answer to a foreseen error; with the database near matches are looked up."""
     if isinstance(error, UnusableMetrics):
         return 422, _broken("invalid_request", [ProblemOut(path=error.path, message=str(error))]), {}
     if isinstance(error, InvalidDefinition):
         problems = [ProblemOut(path=p.path, message=p.message) for p in error.problems]
         return 422, _broken("invalid_definition", problems), {}
-    fault = fault_of(error)
+    fault = fault_of(error) if database is None else fault_near(error, database)
     return fault.status, ErrorOut(error=fault.error, message=fault.message, problems=None), fault.headers
 
 
@@ -89,6 +90,9 @@ def _invalid_request(_: Request, error: RequestValidationError) -> Response:
 def _in_our_words(problem: Mapping[str, Any]) -> ProblemOut:
     """One of pydantic's errors, in the words of a definition's errors where these have a rule for it."""
     at, kind = ".".join(map(str, problem["loc"])), problem["type"]
+    pattern = problem.get("ctx", {}).get("pattern")
+    if pattern in PATTERNS:
+        return ProblemOut(path=at, message=f"{at} {PATTERNS[pattern]}, got {shown(problem['input'])}")
     if kind not in RULES:
         return ProblemOut(path=at, message=f"{at}: {problem['msg']}")
     rule = RULES[kind].format(**problem.get("ctx", {}))

@@ -131,6 +131,8 @@ def _study_fields(study: StudyRecord, settings: Settings) -> dict[str, Any]:
             patience=definition.budget.patience,
         ),
         "best": None if study.best is None else trial_out(study.best, definition),
+        "tags": list(study.tags),
+        "note": study.note,
         "links": LinksOut(
             self=path,
             report=f"{path}/report",

@@ -1,27 +1,28 @@
-"""Studies: submit, list, show, prioritize, extend, confirm, pause, resume, stop, delete."""
+"""Studies: submit, list, show, change, extend, confirm, pause, resume, stop, delete."""
 
 from importlib.util import find_spec
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
 from search_spaces import Confirmation, InvalidDefinition, StudyDefinition, parse_definition
 from search_spaces.budget import MOST_TRIALS
 from search_spaces.part import Part
 from search_spaces.problems import Problem, shown
-from search_spaces.shape import HIGHEST_PRIORITY, LOWEST_PRIORITY
+from search_spaces.shape import DESCRIPTION_PATTERN, HIGHEST_PRIORITY, LOWEST_PRIORITY, TAG_PATTERN
 from service.api.advice import advice
 from service.api.answers import with_answer, with_task_code
 from service.api.dependencies import CreationsOf, DatabaseOf, Limit, Offset, SettingsOf, StudyName
 from service.api.errors import documented
-from service.api.models import StudyDetail, StudyOut, StudyPage, Submitted
+from service.api.models import Planned, StudyDetail, StudyOut, StudyPage, Submitted
 from service.api.openapi import DEFINITION_CONTENT
 from service.api.records import study_detail, study_out, submitted, winner_out
+from service.settings import Settings
 from service.storage.database.database import Database
 from service.storage.fleet import workers
 from service.storage.records import StudyRecord
-from service.storage.studies import extension, provenances, studies
+from service.storage.studies import checking, extension, provenances, studies
 from service.web.bodies import Body, BodyRoute, JsonBody
 from service.web.report import confirmation_so_far, winner_of
 from service.web.weights import weights_digests
@@ -32,8 +33,33 @@ router = APIRouter(prefix="/studies", tags=["studies"], route_class=BodyRoute)
 SubmittedDefinition = Annotated[StudyDefinition, Depends(JsonBody(parse_definition, DEFINITION_CONTENT))]
 
 
-class PriorityIn(Part):
-    priority: int = Field(ge=LOWEST_PRIORITY, le=HIGHEST_PRIORITY, examples=[10])
+MOST_TAGS = 20
+LONGEST_NOTE = 2000  # characters
+
+Tag = Annotated[str, Field(pattern=TAG_PATTERN)]
+
+
+class ChangeIn(Part):
+    """What is left out stays as it is."""
+
+    priority: int = Field(
+        0, ge=LOWEST_PRIORITY, le=HIGHEST_PRIORITY, description="Workers serve the highest first.", examples=[10]
+    )
+    tags: list[Tag] = Field(
+        [], max_length=MOST_TAGS, description="The study has these tags instead of earlier ones.", examples=[["paper"]]
+    )
+    note: str = Field(
+        "",
+        max_length=LONGEST_NOTE,
+        pattern=DESCRIPTION_PATTERN,
+        description="The study has this note instead of an earlier one; an empty one takes it away.",
+        examples=["rerun after the fix"],
+    )
+
+
+TagOf = Annotated[
+    str | None, Query(pattern=TAG_PATTERN, description="The page has only studies with this tag.", examples=["paper"])
+]
 
 
 class ExtensionIn(Part):
@@ -45,6 +71,24 @@ async def submit(
     definition: SubmittedDefinition, creations: CreationsOf, settings: SettingsOf, response: Response
 ) -> Submitted:
     """Create the study and its queue of runs, as a whole or not at all; workers begin at once."""
+    _check_task(definition, settings)
+    created, fleet = await creations.run(_created, definition)
+    study = submitted(created, settings, advice(definition, fleet))
+    response.headers["Location"] = f"studies/{study.name}"  # relative: a proxy may serve us under a path
+    return study
+
+
+@router.post("/check", responses=documented(408, 409, 413))
+def check(definition: SubmittedDefinition, database: DatabaseOf, settings: SettingsOf) -> Planned:
+    """Validate a definition as a submission does, and say what would be created; nothing is stored."""
+    _check_task(definition, settings)
+    checking.check(database, definition)
+    said = advice(definition, sum(worker.serves is None for worker in workers.alive(database)))
+    whole = definition.model_dump(mode="json")
+    return Planned(name=definition.name, trials=definition.trials, advice=list(said), definition=whole)
+
+
+def _check_task(definition: StudyDefinition, settings: Settings) -> None:
     refusal = settings.task_modules.refusal(definition.task.name)
     if refusal is not None:
         raise InvalidDefinition([Problem.at("task.name", refusal)])
@@ -52,10 +96,6 @@ async def submit(
     if definition.task.is_external and package is not None and find_spec(package) is None:
         rule = f"must be another one: trials of an own loop are drawn here, where {package} is not installed"
         raise InvalidDefinition([Problem.at("sampler.name", f"{rule}, got {shown(definition.sampler.name)}")])
-    created, fleet = await creations.run(_created, definition)
-    study = submitted(created, settings, advice(definition, fleet))
-    response.headers["Location"] = f"studies/{study.name}"  # relative: a proxy may serve us under a path
-    return study
 
 
 def _created(database: Database, definition: StudyDefinition) -> tuple[StudyRecord, int]:
@@ -64,10 +104,12 @@ def _created(database: Database, definition: StudyDefinition) -> tuple[StudyReco
 
 
 @router.get("")
-def listing(database: DatabaseOf, settings: SettingsOf, limit: Limit = 100, offset: Offset = 0) -> StudyPage:
-    """List the studies, the newest first."""
-    page = [study_out(study, settings) for study in studies.page(database, limit, offset)]
-    return StudyPage(studies=page, total=studies.count(database))
+def listing(
+    database: DatabaseOf, settings: SettingsOf, limit: Limit = 100, offset: Offset = 0, tag: TagOf = None
+) -> StudyPage:
+    """List the studies, or those with a tag, the newest first."""
+    page = [study_out(study, settings) for study in studies.page(database, limit, offset, tag=tag)]
+    return StudyPage(studies=page, total=studies.count(database, tag))
 
 
 @router.get("/{name}", responses=documented(404))
@@ -84,9 +126,17 @@ def show(name: StudyName, database: DatabaseOf, settings: SettingsOf) -> StudyDe
 
 
 @router.patch("/{name}", responses=documented(404, 408, 413))
-def prioritize(name: StudyName, change: Body[PriorityIn], database: DatabaseOf, settings: SettingsOf) -> StudyOut:
-    """Change the study's priority; it counts from the next run that a worker takes, and running ones continue."""
-    return study_out(studies.set_priority(database, name, change.priority), settings)
+def change(name: StudyName, wanted: Body[ChangeIn], database: DatabaseOf, settings: SettingsOf) -> StudyOut:
+    """Change the study's priority, its tags or its note.
+
+    A priority counts from the next run that a worker takes, and running ones continue.
+    """
+    columns = wanted.model_dump(exclude_unset=True)
+    if not columns:
+        raise InvalidDefinition([Problem.at("body", "must have priority, tags or note, got none of them")])
+    if "tags" in columns:
+        columns["tags"] = sorted(set(columns["tags"]))
+    return study_out(studies.amend(database, name, **columns), settings)
 
 
 @router.post("/{name}/extend", responses=documented(404, 408, 409, 413))

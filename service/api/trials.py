@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 
 from search_spaces import Known
 from service.api.answers import best_out
@@ -15,7 +15,16 @@ from service.storage import records
 from service.storage.database.database import Database
 from service.storage.runs import history, keeping
 from service.storage.states import RunState, Stage
-from service.storage.studies import cancellation, curves, enqueueing, provenances, studies, trials
+from service.storage.studies import (
+    cancellation,
+    curves,
+    enqueueing,
+    provenances,
+    selection,
+    studies,
+    trials,
+    withdrawal,
+)
 from service.web.bodies import Body, BodyRoute
 from service.web.faults import NoCompleteTrial
 from service.web.report import winner_of
@@ -23,6 +32,38 @@ from service.web.report import winner_of
 router = APIRouter(prefix="/studies/{name}", tags=["trials"], responses=documented(404), route_class=BodyRoute)
 
 State = Annotated[RunState | None, Query(description="The page has only runs in this state.")]
+
+StageOf = Annotated[Stage | None, Query(description="The page has only runs of this stage.")]
+Variant = Annotated[
+    str | None,
+    Query(
+        max_length=200,
+        description="The page has only runs of this variant, or of those whose names begin so.",
+        examples=["pernodedrop-gaussian"],
+    ),
+]
+Where = Annotated[
+    str | None,
+    Query(
+        max_length=1000,
+        description="The page has only runs whose parameters hold these conditions, by commas; the signs are =, !=, <, "
+        "<=, > and >=.",
+        examples=["drop_rate>=0.3,units=64"],
+    ),
+]
+Sort = Annotated[
+    str | None,
+    Query(
+        max_length=64,
+        description="The page is in the order of number, value (the best first), epoch, time, state, variant or a "
+        "parameter; runs without one come last.",
+        examples=["value"],
+    ),
+]
+RunId = Annotated[
+    int, Path(ge=1, le=2**63 - 1, description="This is the run's id, as enqueueing answers it.", examples=[17])
+]
+Descending = Annotated[bool, Query(description="The order is the other way round.")]
 
 
 @router.get("/trials")
@@ -32,9 +73,22 @@ def listing(
     state: State = None,
     limit: Limit = 100,
     offset: Offset = 0,
+    *,
+    stage: StageOf = None,
+    variant: Variant = None,
+    where: Where = None,
+    sort: Sort = None,
+    descending: Descending = False,
 ) -> TrialPage:
-    """List the study's runs in the order of its queue, including those that confirm, or only those of one state."""
+    """List the study's runs in the order of its queue, including those that confirm, or certain ones in another order.
+
+    With stage, variant, where, sort or descending the list has only runs that have rows: of a long search, not those
+    that wait for their turn.
+    """
     study = studies.get(database, name)
+    wanted = selection.Wanted(state, stage, variant, where, sort, descending)
+    if not wanted.is_plain or stage is not None:
+        return _page(*selection.page(database, study, wanted, limit, offset), study)
     page = trials.page(database, study, state, limit, offset)
     counts = (study.counts, study.confirmation)
     total = sum(sum(by_state.values()) if state is None else by_state[state] for by_state in counts)
@@ -50,6 +104,13 @@ async def enqueue(name: StudyName, known: Body[Known], creations: CreationsOf) -
     """
     trial, definition = await creations.run(enqueueing.enqueue, name, known)
     return trial_out(trial, definition)
+
+
+@router.post("/runs/{run}/withdraw", responses=documented(409))
+def withdraw(name: StudyName, run: RunId, database: DatabaseOf) -> TrialOut:
+    """Take back a configuration that waits in the queue: the sampler chooses for its run again, within the budget."""
+    trial = withdrawal.withdraw(database, name, run)
+    return trial_out(trial, studies.get(database, name).definition)
 
 
 @router.get("/trials/{number}")

@@ -1,7 +1,10 @@
 """All commands, and their help page."""
 
+from typing import Annotated
+
 import typer
 
+from pernodedrop.installation import installed_version
 from service.cli import (
     capsules,
     checking,
@@ -9,6 +12,8 @@ from service.cli import (
     enqueueing,
     examinations,
     following,
+    listing,
+    noting,
     parts,
     reporting,
     running,
@@ -18,6 +23,8 @@ from service.cli import (
     weights,
     workers,
 )
+from service.cli.meant import NearGroup
+from service.cli.session import say
 
 HELP = """
 Tune stochastic regularization: submit a study, let workers train its trials, and read the answer.
@@ -52,6 +59,8 @@ PERNODEDROP_ARTIFACTS: the folder or URL of the weights that studies keep; PERNO
 
 PERNODEDROP_URL: the controller that commands call, by default http://127.0.0.1:8000
 
+PERNODEDROP_COMMAND: what is typed here for pernodedrop, where that is something else, in the commands that are printed
+
 PERNODEDROP_API_KEY: the key that the service requires and commands send
 
 [bold]Exit codes[/bold]
@@ -62,6 +71,8 @@ serve, controller and dashboard end with 0 when they are told to stop
 
 application = typer.Typer(
     name="pernodedrop",
+    cls=NearGroup,
+    invoke_without_command=True,
     help=HELP,
     epilog=EPILOG,
     rich_markup_mode="rich",
@@ -69,6 +80,19 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@application.callback()
+def begin(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version, and end.")] = False,
+) -> None:
+    if version:
+        say(f"pernodedrop {installed_version()}")
+    elif context.invoked_subcommand is None:
+        context.fail("name a command, such as submit or studies")
+
+
 # Each module's commands, in the order of the help.
 FLEET = "Single parts of a fleet"
 PANELS = {
@@ -79,8 +103,10 @@ PANELS = {
         studies.commands,
         following.commands,
         reporting.commands,
+        listing.commands,
         trials.commands,
         enqueueing.commands,
+        noting.commands,
         examinations.commands,
         workers.commands,
         capsules.commands,

@@ -3,9 +3,11 @@
 import typer
 
 from service.cli.exit_codes import ExitCode, Failure
+from service.cli.meant import NearGroup
+from service.cli.output import AsJson, print_json
 from service.cli.session import say, settings_here
 
-commands = typer.Typer(help="Maintain the database.", no_args_is_help=True, rich_markup_mode="rich")
+commands = typer.Typer(cls=NearGroup, help="Maintain the database.", no_args_is_help=True, rich_markup_mode="rich")
 
 
 @commands.command("init")
@@ -21,7 +23,7 @@ def initialise() -> None:
 
 
 @commands.command("audit")
-def audit() -> None:
+def audit(as_json: AsJson = False) -> None:
     """Check that budgets, histories, Optuna's record and curves in DATABASE_URL agree. Workers may be running."""
     from service.storage import audit
     from service.storage.database.database import Database
@@ -32,8 +34,11 @@ def audit() -> None:
             findings = audit.audit(db)
     except ValueError as error:
         raise Failure(str(error), ExitCode.WRONG) from error
-    for finding in findings:
+    if as_json:
+        print_json({"findings": [str(finding) for finding in findings]})
+    for finding in [] if as_json else findings:
         say(str(finding))
     if findings:
         raise Failure(f"{len(findings)} findings")
-    say("the books are sound")
+    if not as_json:
+        say("the books are sound")

@@ -6,7 +6,8 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from search_spaces import UnknownPreset, load_preset
+from pernodedrop.near import did_you_mean
+from search_spaces import UnknownPreset, load_preset, preset_names
 from search_spaces.part import Part, by_name
 from search_spaces.presets import preset_text
 from search_spaces.problems import shown
@@ -16,6 +17,7 @@ from search_spaces.yaml_text import NotYaml, read_yaml
 from service.cli.exit_codes import ExitCode, Failure
 
 CHOSEN: Mapping[str, Mapping[str, type[Part]]] = {"sampler": by_name(SAMPLERS), "pruner": by_name(PRUNERS)}
+_SUFFIXES = (".yaml", ".yml", ".json")
 LARGEST_FILE = 1 << 20  # bytes; the controller has the same limit
 
 
@@ -29,7 +31,18 @@ def definition_of(
     """
     if (file is None) == (preset is None):
         raise Failure("give either a file or --preset: `pernodedrop presets` lists them", ExitCode.WRONG)
+    if file is not None and not file.exists() and file.parent == Path() and file.suffix not in _SUFFIXES:
+        file, preset = None, _meant_preset(str(file))
     return changed(read_file(file) if file is not None else preset_of(str(preset)), overrides, name)
+
+
+def _meant_preset(name: str) -> str:
+    """The preset whose name stands where a file is expected."""
+    names = preset_names()
+    if name in names:
+        return name
+    remedy = did_you_mean(name, names, "`pernodedrop presets` lists the ready-made ones")
+    raise Failure(f"there is no file and no preset {name[:60]!r}: {remedy}", ExitCode.WRONG)
 
 
 def copied(definition: Mapping[str, Any], overrides: Sequence[str], name: str | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`enqueue`."""
+"""`enqueue` and `withdraw`."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -7,6 +7,7 @@ import typer
 
 from search_spaces.yaml_text import NotYaml, read_yaml
 from service.cli.exit_codes import ExitCode, Failure
+from service.cli.output import AsJson, print_json
 from service.cli.session import client_here, say
 from service.cli.studies import StudyName
 from service.cli.views import setting
@@ -27,6 +28,7 @@ def enqueue(
             "--outside", help="It lies outside of the search space: compare it, and let the sampler not learn from it."
         ),
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train a configuration of yours next, as one of the study's trials that have not begun.
 
@@ -43,8 +45,21 @@ def enqueue(
     """
     with client_here() as client:
         trial = client.enqueue(name, _read(params), outside=outside)
+    if as_json:
+        print_json(trial)
+        return
     given = ", ".join(f"{parameter} {setting(value)}" for parameter, value in trial.params.items())
     say(f"{name} trains this next (run {trial.run}): {given}")
+
+
+@commands.command()
+def withdraw(
+    name: StudyName, run: Annotated[int, typer.Argument(min=1, help="The run's number, as `enqueue` tells it.")]
+) -> None:
+    """Take back a configuration that still waits in the queue; its run stays in the budget, and the sampler chooses."""
+    with client_here() as client:
+        client.withdraw(name, run)
+    say(f"run {run} of {name} is the sampler's again")
 
 
 def _read(texts: Sequence[str]) -> dict[str, Any]:

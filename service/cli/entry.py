@@ -6,9 +6,11 @@ from collections.abc import Sequence
 import typer
 
 from pernodedrop.door import discard
+from pernodedrop.near import nearest
 from pernodedrop.visible import visible_lines
 from service.cli.application import application
 from service.cli.exit_codes import KINDS, ExitCode, UsageError, code_of
+from service.cli.output import width_of, wrapped
 from service.cli.session import of_stdout
 from service.stack import ChildDied
 
@@ -63,12 +65,19 @@ def error_text(error: Exception) -> str:
         case _:
             lines = str(error).split("\n")
     log = [f"  {line}" for line in error.last_lines] if isinstance(error, ChildDied) else []
-    return visible_lines("\n".join([*log, *(f"error: {line}" for line in lines), ""]))
+    said = "\n".join([*log, *(f"error: {line}" for line in lines), ""])
+    return visible_lines(wrapped(said, width_of(sys.stderr)))
 
 
 def _usage(error: Exception) -> str:
     """The error's line and the help to read."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "pernodedrop"
-    message = str(getattr(error, "format_message", lambda: error)()).rstrip(".")
-    return f"{message}: see `{command} --help`"
+    message = str(getattr(error, "format_message", lambda: error)()).rstrip(".") or "name a command"
+    option, known = getattr(error, "option_name", None), [] if context is None else context.command.params
+    if option is not None and message.startswith("No such option"):
+        names = [name for one in known for name in one.opts if name.startswith("-")]
+        message = f"No such option: {option}"
+        if (meant := nearest(option, names)) is not None:
+            message += f", did you mean {meant}?"
+    return f"{message}{' see' if message.endswith('?') else ': see'} `{command} --help`"

@@ -8,8 +8,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from service.api.models import ExaminationOut
+from service.api.models import ExaminationOut, ExaminationPage
 from service.cli.exit_codes import Failure
+from service.cli.output import AsJson, print_json, show_table
 from service.cli.session import client_here, console_here
 from service.cli.studies import StudyName
 from service.cli.views import measured
@@ -20,18 +21,21 @@ FIGURES = ("accuracy", "loss", "ece", "total", "epistemic")
 
 
 @commands.command()
-def examinations(name: StudyName) -> None:
+def examinations(name: StudyName, as_json: AsJson = False) -> None:
     """Show what the confirmed models say of the test split and of inputs out of distribution: means over their seeds.
 
     A study has these figures if its definition has an evaluation.
     """
     with client_here() as client:
         found = list(client.examinations(name))
+    if as_json:
+        print_json(ExaminationPage(examinations=found, total=len(found)))
+        return
     if not found:
         raise Failure(
             f"study {name!r} has no examinations yet: they come with the confirmation, if it has an evaluation"
         )
-    console_here().print(examinations_table(found))
+    show_table(console_here(), examinations_table(found))
 
 
 def examinations_table(found: Iterable[ExaminationOut]) -> Table:

@@ -10,7 +10,9 @@ from rich.live import Live
 from rich.text import Text
 
 from service.api.models import StudyDetail
+from service.calling import called
 from service.cli.exit_codes import ExitCode
+from service.cli.output import AsJson, print_json, tell, wrapped
 from service.cli.results import show_results
 from service.cli.session import client_here, console_here, say
 from service.cli.snapshot import Snapshot, take
@@ -32,12 +34,16 @@ PATIENCE = 60.0  # s without an answer before giving up: a controller may be sta
 
 
 @commands.command()
-def watch(name: Annotated[str, typer.Argument(help="The study's name.")]) -> None:
+def watch(name: Annotated[str, typer.Argument(help="The study's name.")], as_json: AsJson = False) -> None:
     """Follow a study until it has ended, with a bar for it and for each running trial, and print the answer.
 
-    Without a terminal, print a line every few seconds.
+    Without a terminal, print a line every few seconds; with --json only the study at its end.
     """
     with client_here() as client:
+        if as_json:
+            study = follow(Console(quiet=True), client, name)
+            print_json(study)
+            raise typer.Exit(outcome(study))
         raise typer.Exit(watch_to_the_end(client, name))
 
 
@@ -47,7 +53,7 @@ def watch_to_the_end(client: Client, name: str) -> ExitCode:
     try:
         study = follow(console, client, name)
     except KeyboardInterrupt:
-        say(f"the study continues; watch it again with: pernodedrop watch {name}")
+        say(f"the study continues; watch it again with: {called(f'watch {name}')}")
         return ExitCode.INTERRUPTED
     show_results(console, client, study)
     return outcome(study)
@@ -78,11 +84,11 @@ def follow(
             snapshot = looks.next()
             shown = bars(snapshot) if snapshot else Text(looks.lack)
             hint = snapshot and hints.of(snapshot)
-            live.update(Group(shown, Text(hint)) if hint else shown)
+            live.update(Group(shown, Text(wrapped(hint, console.width))) if hint else shown)
             if snapshot and snapshot.over:
                 break
             time.sleep(LOOK)
-    console.print(line(snapshot), soft_wrap=True)
+    tell(console, line(snapshot))
     return snapshot.study
 
 
@@ -92,11 +98,11 @@ def _follow_in_lines(console: Console, looks: "_Looks", hints: "_Hints") -> Stud
         snapshot = looks.next()
         over = snapshot is not None and snapshot.over
         if over or time.monotonic() - said >= LINE:
-            console.print(line(snapshot) if snapshot else looks.lack, soft_wrap=True)
+            tell(console, line(snapshot) if snapshot else looks.lack)
             said = time.monotonic()
         hint = snapshot and hints.of(snapshot)
         if hint and hint != hinted:
-            console.print(hint, soft_wrap=True)
+            tell(console, hint)
         hinted = hint
         if snapshot and over:
             return snapshot.study

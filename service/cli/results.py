@@ -10,6 +10,7 @@ from rich.text import Text
 from search_spaces.variants import VARIANT_PARAMETERS
 from service.api.models import RankingRow, StudyDetail
 from service.cli.confirmed import confirmation_table
+from service.cli.output import show_table, tell
 from service.cli.views import measured, setting
 from service.client import Client
 
@@ -33,27 +34,29 @@ def show_results(console: Console, client: Client, study: StudyDetail) -> None:
 def _show_answer(console: Console, client: Client, study: StudyDetail) -> None:
     if study.best is None:
         said = f"{study.name} has failed: {study.failure}" if study.failure else f"no trial of {study.name} is complete"
-        console.print(Text(said), soft_wrap=True)
+        tell(console, said)
         return
     rows = client.ranking(study.name)
-    console.print(ranking_table(study, rows, with_settings=console.width >= WIDE))
+    show_table(console, ranking_table(study, rows, with_settings=console.width >= WIDE))
     few = [row.variant for row in rows if row.few]
     if few:
-        console.print(f"* may have lost for want of trials: {', '.join(few)}", soft_wrap=True)
+        tell(console, f"* may have lost for want of trials: {', '.join(few)}")
     if study.confirmation_so_far is not None:
-        console.print(Text(study.confirmation_so_far), soft_wrap=True)
+        tell(console, study.confirmation_so_far)
     if study.winner is None:
         console.print()
         _show_searchs_best(console, study)
         return
     if study.confirmed:
-        console.print(Text(), confirmation_table(study), Text(), sep="\n")
+        console.print()
+        show_table(console, confirmation_table(study))
+        console.print()
     first, *rest = study.winner.verdict
-    console.print(Text(first, style="bold"), soft_wrap=True)
+    tell(console, first, "bold")
     for sentence in rest:
-        console.print(Text(sentence), soft_wrap=True)
+        tell(console, sentence)
     if study.recommended is not None:
-        console.print(Text(f"\nrecommended configuration: {study.recommended.why}", style="bold"), soft_wrap=True)
+        tell(console, f"\nrecommended configuration: {study.recommended.why}", style="bold")
         console.print(Text(study.recommended.fixed), soft_wrap=True)
 
 
@@ -93,8 +96,8 @@ def _show_searchs_best(console: Console, study: StudyDetail) -> None:
     best = study.best
     if best is None:
         return
-    console.print(Text(f"the search's best: trial {best.number}, {best.variant}", style="bold"), soft_wrap=True)
+    tell(console, f"the search's best: trial {best.number}, {best.variant}", style="bold")
     for name, value in best.params.items():
         console.print(f"  {name:<16} {setting(value)}")
     said = "The best of many trials is partly luck, so the search alone recommends nothing."
-    console.print(Text(f"{said} {study.advice}" if study.advice else said), soft_wrap=True)
+    tell(console, f"{said} {study.advice}" if study.advice else said)

@@ -1,5 +1,6 @@
 """`run` and `serve`: the whole service on this machine."""
 
+import shlex
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -11,6 +12,7 @@ import typer
 from pernodedrop.door import heed_in_background
 from search_spaces import InvalidDefinition, parse_definition
 from search_spaces.task import EXTERNAL
+from service.calling import pass_on
 from service.cli.continuation import submit_under_free_name, unfinished
 from service.cli.definitions import definition_of
 from service.cli.exit_codes import ExitCode, Failure
@@ -91,7 +93,7 @@ def run(  # noqa: PLR0917 (options, given by name)
     settings = _settings(home)
     heed_in_background()
     try:
-        raise typer.Exit(_search(settings, definition, "search" in given, workers, threads))
+        raise typer.Exit(_search(settings, definition, "search" in given, workers, threads, home))
     except KeyboardInterrupt:
         _say_at_last("interrupted: the same command continues the study")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
@@ -140,7 +142,14 @@ def serve(  # noqa: PLR0917 (options, given by name)
         _say_at_last("stopped; the same command continues")
 
 
-def _search(settings: Settings, definition: dict[str, Any], names_search: bool, workers: int, threads: int) -> ExitCode:
+def _again(home: Path | None) -> str:
+    """The command that starts the service with these studies again."""
+    return "serve" if home is None else f"serve --home {shlex.quote(str(home))}"
+
+
+def _search(  # noqa: PLR0917 (options)
+    settings: Settings, definition: dict[str, Any], names_search: bool, workers: int, threads: int, home: Path | None
+) -> ExitCode:
     console = console_here()
     say("starting Postgres, controller, dashboard and workers ...")
     with Stack(settings, workers=workers, threads=threads, say=say) as stack, stack.client() as client:
@@ -152,7 +161,7 @@ def _search(settings: Settings, definition: dict[str, Any], names_search: bool, 
         report = settings.home / "reports" / f"{name}.html"
         write(report, client.report(name))
         say(f"report     {report}\nlogs       {stack.logs}\ndata       {stack.data}")
-        say("dashboard  start it again with `pernodedrop serve`")
+        say(f"service    `pernodedrop {_again(home)}` starts it again, for these commands and the dashboard")
     return outcome(study)
 
 
@@ -189,6 +198,7 @@ def _checked(definition: dict[str, Any]) -> dict[str, Any]:
 
 
 def _settings(home: Path | None) -> Settings:
+    pass_on()
     settings = settings_here()
     if settings.database_url is not None:
         from service.storage.database.address import normalise_url  # takes a while to import

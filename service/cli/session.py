@@ -11,6 +11,7 @@ from rich.text import Text
 from pernodedrop.proxies import BadVariable
 from pernodedrop.visible import visible_lines
 from service.cli.exit_codes import ExitCode, Failure
+from service.cli.output import stdout_width, wrapped
 from service.client import Client
 from service.ports import LOOPBACK
 from service.settings import Settings
@@ -61,7 +62,7 @@ def say(text: str) -> None:
         OSError: it cannot be written, for example because its disk is full.
     """
     try:
-        typer.echo(visible_lines(text))
+        typer.echo(visible_lines(wrapped(text, stdout_width())))
     except OSError as error:
         raise of_stdout(error) from None
 

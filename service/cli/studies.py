@@ -10,8 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from pernodedrop.visible import visible
-from service.api.models import StudyOut, TrialOut
+from service.api.models import StudyOut, StudyPage, TrialOut
+from service.cli.exit_codes import ExitCode, Failure
 from service.cli.following import NO_WORKER
+from service.cli.output import AsJson, print_json, show_table, tell
 from service.cli.results import show_results
 from service.cli.session import client_here, console_here, say
 from service.cli.snapshot import take
@@ -30,15 +32,22 @@ def studies(
     name: Annotated[
         str | None, typer.Argument(help="The study to show, with its answer so far.", show_default=False)
     ] = None,
+    tag: Annotated[str | None, typer.Option(help="Only studies with this tag.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """List the studies, the newest first, or show one."""
     console = console_here()
+    if name is not None and tag is not None:
+        raise Failure("give either a study or --tag", ExitCode.WRONG)
     with client_here() as client:
-        if name is None:
-            _list(console, client)
+        if as_json:
+            print_json(_page(list(client.studies(tag))) if name is None else client.study(name))
+        elif name is None:
+            _list(console, client, tag)
         else:
             snapshot = take(client, name)
-            console.print(line(snapshot), soft_wrap=True)
+            tell(console, line(snapshot))
+            _show_notes(console, snapshot.study)
             show_results(console, client, snapshot.study)
 
 
@@ -69,7 +78,7 @@ def prioritize(
 ) -> None:
     """Let workers serve the study before those of a lower priority; trials in training continue."""
     with client_here() as client:
-        say(f"{name} has priority {client.prioritize(name, priority).priority}")
+        say(f"{name} has priority {client.amend(name, priority=priority).priority}")
 
 
 @commands.command()
@@ -188,17 +197,35 @@ def _order(name: str, action: Literal["pause", "resume", "stop"]) -> None:
             say(NO_WORKER)
 
 
-def _list(console: Console, client: Client) -> None:
-    found = list(client.studies())
+def _page(found: list[StudyOut]) -> StudyPage:
+    return StudyPage(studies=found, total=len(found))
+
+
+def _show_notes(console: Console, study: StudyOut) -> None:
+    if study.tags:
+        tell(console, f"tags: {', '.join(study.tags)}")
+    if study.note:
+        tell(console, f"note: {study.note}")
+
+
+def _list(console: Console, client: Client, tag: str | None) -> None:
+    found = list(client.studies(tag))
+    if not found and tag is not None:
+        say(f"no study has the tag {tag}: `pernodedrop tag STUDY {tag}` gives it to one")
+        return
     if not found:
         say("no study yet: submit one with `pernodedrop submit --preset quickstart`")
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("name", "state", "task", "runs", "search's best", "by", "created"):
+    has_tags = any(study.tags for study in found)
+    for heading in ("name", "state", "task", "runs", "search's best", "by", "created", *(["tags"] * has_tags)):
         table.add_column(heading)
     for study in found:
-        table.add_row(*_row(study))
-    console.print(table)
+        table.add_row(*_row(study), *([", ".join(study.tags)] * has_tags))
+    show_table(console, table)
+    for study in found:
+        if study.note:
+            tell(console, f"{study.name}: {study.note}")
 
 
 def _row(study: StudyOut) -> list[str]:

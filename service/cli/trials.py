@@ -8,6 +8,7 @@ from rich.table import Table
 
 from pernodedrop.visible import visible
 from service.api.models import AttemptOut, TrialDetail
+from service.cli.output import AsJson, print_json, show_table
 from service.cli.session import client_here, console_here, say
 from service.cli.studies import StudyName
 from service.cli.views import clock, measured, named, setting
@@ -29,13 +30,16 @@ Confirming = Annotated[
 
 
 @commands.command()
-def trial(name: StudyName, number: Number, confirmation: Confirming = False) -> None:
+def trial(name: StudyName, number: Number, confirmation: Confirming = False, as_json: AsJson = False) -> None:
     """Show one trial: its parameters, its results, and its history."""
     with client_here() as client:
         shown = client.trial(name, number, _stage(confirmation))
+    if as_json:
+        print_json(shown)
+        return
     console = console_here()
     console.print(facts_table(shown))
-    console.print(history_table(shown.history))
+    show_table(console, history_table(shown.history))
 
 
 @commands.command()

@@ -6,17 +6,22 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from service.api.models import Workers
 from service.cli.exit_codes import Failure
+from service.cli.output import AsJson, print_json, show_table
 from service.cli.session import client_here, console_here, say
 
 commands = typer.Typer()
 
 
 @commands.command()
-def workers() -> None:
+def workers(as_json: AsJson = False) -> None:
     """List the workers that were seen lately and what they train."""
     with client_here() as client:
         alive = client.workers()
+    if as_json:
+        print_json(Workers(workers=alive))
+        return
     if not alive:
         say("no worker was seen lately: start one with `pernodedrop worker`")
         return
@@ -27,7 +32,7 @@ def workers() -> None:
         trial = "-" if one.trial is None else str(one.trial)
         seen = f"{max(0, int((datetime.now(UTC) - one.seen_at).total_seconds()))} s ago"
         table.add_row(f"{one.host}:{one.pid}", one.device, one.state, one.study or one.serves or "-", trial, seen)
-    console_here().print(table)
+    show_table(console_here(), table)
 
 
 @commands.command()

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.dashboard import pages
-from service.web.faults import KINDS, fault_of
+from service.web.faults import KINDS, fault_near
 from service.web.relative import to_root
 
 logger = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ def handlers() -> Mapping[type[Exception], Callable[[Request, Exception], Respon
 
 
 def _expected_error(request: Request, error: Exception) -> Response:
-    fault = fault_of(error)
+    fault = fault_near(error, request.app.state.database)
     if fault.status >= 500:
         logger.warning("%s %s: %s", request.method, request.url.path, str(error).partition("\n")[0])
     page = pages.error(fault.status, HTTPStatus(fault.status).phrase, fault.message, to_root(request))

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from starlette.responses import HTMLResponse
 
+from service.calling import as_called, called
 from service.dashboard.study_card import study_card
 from service.reports.markup import Html, document, element, with_commands
 from service.reports.words.wording import plural
@@ -140,7 +141,7 @@ def _title(workers: Sequence[WorkerRecord]) -> Html:
 
 def _fleet(workers: Sequence[WorkerRecord]) -> str:
     if not workers:
-        return "no worker is alive: start one with `pernodedrop worker`"
+        return as_called("no worker is alive: start one with `pernodedrop worker`")
     of_fleet = [worker for worker in workers if worker.serves is None]
     asking = len(workers) - len(of_fleet)
     busy = sum(worker.study is not None for worker in of_fleet)
@@ -154,7 +155,7 @@ def _nothing_yet() -> Html:
     return element(
         "section",
         element("h2", "No study yet"),
-        element("p", "Submit one: ", element("code", "pernodedrop submit --preset quickstart")),
+        element("p", "Submit one: ", element("code", called("submit --preset quickstart"))),
         class_="card empty",
     )
 

@@ -4,6 +4,7 @@ import itertools
 from datetime import datetime
 
 from service.reports.markup import Html, element, with_commands
+from service.reports.sections.noted import noted
 from service.reports.words.wording import DASH, duration, number
 from service.storage.records import StudyRecord
 from service.storage.states import FINISHED_STATES, RunState
@@ -30,6 +31,7 @@ def study_card(study: StudyRecord, now: datetime) -> Html:
         "article",
         element("div", heading, links, class_="top"),
         element("p", study.definition.description, class_="description") if study.definition.description else None,
+        *noted(study),
         _progress_bar(study),
         element("dl", *_facts(study, now)),
         class_="card",

@@ -17,6 +17,7 @@ class UnknownStudy(StorageError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"no study is named {name!r}")
+        self.name = name
 
 
 class UnknownTrial(StorageError):
@@ -66,6 +67,20 @@ class NotEnqueueable(StorageError):
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"study {name!r} cannot take the configuration: {reason}")
+
+
+class NotSelectable(StorageError):
+    """The study's runs cannot be chosen or sorted so."""
+
+    def __init__(self, study: str, reason: str) -> None:
+        super().__init__(f"cannot list the runs of study {study!r}: {reason}")
+
+
+class NotWithdrawable(StorageError):
+    """The run has no configuration that could be taken back."""
+
+    def __init__(self, study: str, run: int, reason: str) -> None:
+        super().__init__(f"run {run} of study {study!r} cannot be withdrawn: {reason}")
 
 
 class TrialEnded(StorageError):

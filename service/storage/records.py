@@ -84,6 +84,8 @@ class StudyRecord:
     stood_at: datetime | None = None  # its clock stands there, at an end, in a pause or without workers; None: it goes
     failure: str | None = None  # why no trial is complete, of a study that has failed
     knows: int = 0  # trials of the study `definition.start_from`, which its sampler learns from
+    tags: tuple[str, ...] = ()  # in alphabetical order
+    note: str = ""  # of people, who may change it at any time
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,18 @@
 """The exceptions that are reported to clients, and their words: one table for the API and the dashboard."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import psycopg2.errorcodes
 import sqlalchemy.exc
 
 from pernodedrop.installation import MissingPackage
+from pernodedrop.near import did_you_mean
 from search_spaces import UnknownPreset
 from service.reports.exports import NotConfirmed
 from service.storage.database.connections import is_full
+from service.storage.database.database import Database
 from service.storage.database.sqlstates import DATABASE_ERRORS, Remedy, trouble_of
 from service.storage.errors import (
     DatabaseRefuses,
@@ -23,6 +26,8 @@ from service.storage.errors import (
     NotExternal,
     NotResumable,
     OutOfOrder,
+    NotSelectable,
+    NotWithdrawable,
     SchemaOutdated,
     StudyExists,
     TrialEnded,
@@ -30,6 +35,7 @@ from service.storage.errors import (
     UnknownTrial,
     UnknownWorker,
 )
+from service.storage.studies import names
 from service.web.bodies import BodyTooLarge, BodyTooSlow, NotJson
 from service.web.keys import TooManyWrongKeys, WrongKey
 from service.web.lanes import Busy
@@ -48,7 +54,9 @@ class UnknownFigure(Exception):
     """The study has no figure of that name, or no results for it yet."""
 
     def __init__(self, study: str, figure: str, there: Sequence[str]) -> None:
-        known = f"it has {', '.join(there)}" if there else "it has none yet: ask again later"
+        known = did_you_mean(
+            figure, there, f"it has {', '.join(there)}" if there else "it has none yet: ask again later"
+        )
         super().__init__(f"study {study!r} has no figure {figure!r}: {known}")
 
 
@@ -98,6 +106,8 @@ _SPOKEN: Mapping[type[Exception], tuple[int, str, Mapping[str, str]]] = {
     NotExternal: (409, "not_external", {}),
     OutOfOrder: (409, "out_of_order", {}),
     EpochsMissing: (409, "epochs_missing", {}),
+    NotWithdrawable: (409, "not_withdrawable", {}),
+    NotSelectable: (422, "invalid_request", {}),
     BodyTooLarge: (413, "body_too_large", {"Connection": "close"}),
     TooManyWrongKeys: (429, "too_many_wrong_keys", {}),
     MissingPackage: (501, "missing_package", {}),
@@ -112,6 +122,18 @@ _UNSPOKEN: tuple[type[Exception], ...] = (
     *DATABASE_ERRORS,
 )
 KINDS: tuple[type[Exception], ...] = (*_SPOKEN, *_UNSPOKEN)
+
+
+def fault_near(error: Exception, database: Database) -> Fault:
+    """`fault_of` the exception; of a study that is not there it names the one that was probably meant."""
+    fault = fault_of(error)
+    if not isinstance(error, UnknownStudy):
+        return fault
+    with suppress(Exception):  # the answer is the same without
+        meant = names.near(database, error.name)
+        if meant is not None:
+            return replace(fault, message=f"{fault.message}: did you mean {meant}?")
+    return fault
 
 
 def fault_of(error: Exception) -> Fault:

@@ -169,7 +169,7 @@ def test_nobody_at_the_address_is_told_with_the_remedy(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["studeis"], "No such command"),
+        (["studeis"], "there is no command"),
         (["submit", "--no-such-option"], "No such option"),
         (["run", "--workers", "0"], "Invalid value for '--workers'"),
         (["run", "--preset", "quickstart", "--set", "budget.trials=0"], "budget.trials"),

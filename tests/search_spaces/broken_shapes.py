@@ -109,7 +109,7 @@ SHAPES: list[tuple[dict[Any, Any], str]] = [
     (
         raw(pruner={"name": "halving"}),
         'pruner.name must be "none", "median", "hyperband", "successive_halving", "wilcoxon" or "paired", '
-        'got "halving"',
+        'got "halving": did you mean "successive_halving"?',
     ),
     (raw(budget={"trials": 0}), "budget.trials must be at least 1, got 0"),
     (raw(budget={"trials": 1, "patience": 0}), "budget.patience must be at least 1, got 0"),

@@ -72,7 +72,7 @@ def test_until_it_is_decided_has_its_own_settings_which_are_not_stored_without_i
         ),
         (
             {"until": "decided", "prefer": "drop out"},
-            'confirmation.prefer must be "cheapest" or "dropout", got "drop out"',
+            'confirmation.prefer must be "cheapest" or "dropout", got "drop out": did you mean "dropout"?',
         ),
     ],
 )

@@ -1,8 +1,8 @@
 """Whether a study's objectives are among what its task measures."""
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 
+from pernodedrop.near import nearest
 from search_spaces import Objective, StudyDefinition
 from search_spaces.objective import OF_THE_MACHINE, TEST, split_of
 from search_spaces.problems import shown
@@ -31,8 +31,8 @@ def _refusal(task: str, objective: Objective, lacking: list[str], measured: Meas
     if len(lacking) < len(measured):
         return f"is not measured for {', '.join(lacking)}, got {got}: choose one that every variant has"
     known = {name for metrics in measured.values() for name in metrics if split_of(name) != TEST}
-    close = get_close_matches(objective.metric, sorted(known), n=1)
+    meant = nearest(objective.metric, sorted(known))
     same_split = sorted(name for name in known if split_of(name) == split_of(objective.metric))
     return f"is no metric of {task}, got {got}: " + (
-        f"did you mean {close[0]}?" if close else f"it has {', '.join(same_split)}"
+        f"did you mean {meant}?" if meant else f"it has {', '.join(same_split)}"
     )

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import TypeVar
 
+from pernodedrop.near import did_you_mean
 from search_spaces import TaskSpec
 from search_spaces.task import MOST_WHOLE
 from workers.tasks.errors import InvalidOptions
@@ -15,9 +16,8 @@ def check_options(spec: TaskSpec, known: Collection[str]) -> None:
     """Raise InvalidOptions if the spec has an option that is not in `known`."""
     unknown = sorted(set(spec.options) - set(known))
     if unknown:
-        raise InvalidOptions(
-            f"task.options.{unknown[0]} is unknown to {spec.name}: it has {', '.join(sorted(known)) or 'none'}"
-        )
+        remedy = did_you_mean(unknown[0], known, f"it has {', '.join(sorted(known)) or 'none'}")
+        raise InvalidOptions(f"task.options.{unknown[0]} is unknown to {spec.name}: {remedy}")
 
 
 def whole_option(spec: TaskSpec, name: str, *, default: Default, least: int, most: int = LARGEST) -> int | Default:

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Literal, overload
 
 from torch import Tensor
 
+from pernodedrop.near import did_you_mean
 from search_spaces import TaskSpec
 from search_spaces.evaluation import HELD_OUT
 from workers.tasks.errors import DataUnavailable, InvalidOptions
@@ -64,8 +64,7 @@ def sets_of(spec: TaskSpec, name: str, offered: Sets) -> Sequence[InputSet]:
         InvalidOptions: they need the option `held_out`, which the study does not set.
     """
     if name not in offered:
-        close = get_close_matches(name, offered, n=1)
-        remedy = f"did you mean {close[0]}?" if close else f"it has {', '.join(offered)}"
+        remedy = did_you_mean(name, offered, f"it has {', '.join(offered)}")
         raise ValueError(f"task {spec.name} has no inputs out of distribution named {name!r}: {remedy}")
     if name == HELD_OUT and HELD_OUT not in spec.options:
         raise InvalidOptions(

@@ -5,13 +5,13 @@ import inspect
 import logging
 import os
 from contextlib import suppress
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 
 from pernodedrop import begin
 from pernodedrop.installation import need
+from pernodedrop.near import did_you_mean, hint, nearest
 from search_spaces import BUILT_IN_TASKS, TaskSpec
 from search_spaces.task_folders import OPTION, VARIABLE, search_tasks
 from search_spaces.task_modules import TaskModules
@@ -75,7 +75,8 @@ def _path_of(spec: TaskSpec) -> str:
         return spec.name
     if spec.name not in BUILT_IN_TASKS:
         names = ", ".join(BUILT_IN_TASKS)
-        raise UnknownTask(f"task.name must be one of {names} or package.module:Class, got {spec.name!r}")
+        rule = f"task.name must be one of {names} or package.module:Class, got {spec.name!r}"
+        raise UnknownTask(rule + hint(spec.name, BUILT_IN_TASKS))
     return BUILT_IN_TASKS[spec.name].path
 
 
@@ -91,9 +92,9 @@ def _class(path: str) -> type[Task]:
         raise UnknownTask(f"task module {module_name!r} cannot be imported ({reason}): {remedy}") from error
     found = getattr(module, class_name, None)
     if found is None:
-        close = get_close_matches(class_name, [name for name, one in vars(module).items() if inspect.isclass(one)], 1)
-        hint = f"did you mean {close[0]}?" if close else "check the spelling"
-        raise UnknownTask(f"task module {module_name!r} has no class {class_name!r}: {hint}")
+        classes = [name for name, one in vars(module).items() if inspect.isclass(one)]
+        remedy = did_you_mean(class_name, classes, "check the spelling")
+        raise UnknownTask(f"task module {module_name!r} has no class {class_name!r}: {remedy}")
     if not (inspect.isclass(found) and issubclass(found, Task)):
         raise UnknownTask(f"task {path!r} is no Task: derive the class from workers.tasks.Task")
     if inspect.isabstract(found):
@@ -107,9 +108,9 @@ def _remedy(module: str, error: BaseException) -> str:
     if not isinstance(error, ModuleNotFoundError) or error.name is None:
         return "mend it; the worker imports it anew for the next trial"
     if error.name in with_packages(module):
-        close = get_close_matches(module.partition(".")[0], _files_of_tasks(), n=1)
-        hint = f"did you mean {close[0]}? Else " if close else ""
-        return f"{hint}install it where the worker runs, or give its folder to the worker by {OPTION} or {VARIABLE}"
+        meant = nearest(module.partition(".")[0], _files_of_tasks())
+        instead = "" if meant is None else f"did you mean {meant}? Else "
+        return f"{instead}install it where the worker runs, or give its folder to the worker by {OPTION} or {VARIABLE}"
     return f"install {error.name} where the worker runs, or put it beside the task"
 
 

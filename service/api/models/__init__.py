@@ -3,7 +3,7 @@
 from service.api.models.answers import ConfirmedOut, ObjectiveOut, Ranking, RankingRow, RecommendedOut, WinnerOut
 from service.api.models.errors import ErrorOut, ProblemOut
 from service.api.models.examinations import ExaminationOut, ExaminationPage, FigureOut
-from service.api.models.fleet import Figures, Health, Presets, WorkerOut, Workers
+from service.api.models.fleet import Figures, Health, Presets, Version, WorkerOut, Workers
 from service.api.models.loop import (
     AskIn,
     AskOut,
@@ -22,6 +22,7 @@ from service.api.models.studies import (
     CountsOut,
     EarlierOut,
     LinksOut,
+    Planned,
     StudyDetail,
     StudyOut,
     StudyPage,
@@ -59,6 +60,7 @@ __all__ = [
     "LinksOut",
     "ObjectiveOut",
     "OverOut",
+    "Planned",
     "Presets",
     "ProblemOut",
     "Ranking",
@@ -76,6 +78,7 @@ __all__ = [
     "TrialDetail",
     "TrialOut",
     "TrialPage",
+    "Version",
     "WaitOut",
     "WeightsOut",
     "WinnerOut",

@@ -40,5 +40,9 @@ class Presets(BaseModel):
     presets: list[str] = Field(examples=[["quickstart"]])
 
 
+class Version(BaseModel):
+    version: str = Field(description="This is the version of the controller's program.", examples=["1.0.0"])
+
+
 class Health(BaseModel):
     status: Literal["ok"] = "ok"

@@ -64,12 +64,23 @@ class StudyOut(BaseModel):
     confirmation: CountsOut = Field(description="The confirmation's runs are counted by state.")
     best: TrialOut | None = Field(description="This is the search's best complete trial by the first objective.")
     links: LinksOut
+    tags: list[str] = Field([], description="People find the study by these words.", examples=[["paper", "digits"]])
+    note: str = Field("", description="This is what people noted of the study.", examples=["rerun after the fix"])
 
 
 class Submitted(StudyOut):
     advice: list[str] = Field(
         description="Sentences say what the definition means for the workers that are there.", examples=[[]]
     )
+
+
+class Planned(BaseModel):
+    """What a submission would create; nothing was stored."""
+
+    name: str = Field(examples=["digits-1"])
+    trials: int = Field(description="The search would have this many runs.", examples=[200])
+    advice: list[str] = Field(description="Sentences say what the definition means for the workers that are there.")
+    definition: dict[str, Any] = Field(description="This is the definition with defaults filled in.")
 
 
 class EarlierOut(BaseModel):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pernodedrop.near import did_you_mean
 from service.reports.found.comparison import values_by_repeat
 from service.reports.found.confirmed import Confirmation, Confirmed, confirmation_of
 from service.reports.found.results import Results
@@ -16,7 +17,7 @@ class NotConfirmed(ValueError):
     """No configuration of the variant was confirmed, so nothing can be compared with it."""
 
     def __init__(self, study: str, variant: str, known: Sequence[str]) -> None:
-        there = f"choose one of {', '.join(known)}" if known else "none was confirmed yet"
+        there = did_you_mean(variant, known, f"choose one of {', '.join(known)}" if known else "none was confirmed yet")
         super().__init__(f"no configuration of {variant!r} was confirmed in study {study!r}: {there}")
 
 

@@ -9,6 +9,7 @@ from search_spaces import StudyShape
 from service.reports.found.confirmed import Confirmation, confirmation_of
 from service.reports.found.results import Results
 from service.reports.markup import Content, Html, element
+from service.reports.sections.noted import noted
 from service.reports.sections.section import facts, section
 from service.reports.words.task_code import codes_in, listed
 from service.reports.words.winner import names, undecided
@@ -25,6 +26,7 @@ def head(results: Results) -> Html:
         element("p", "Report of a study", class_="kicker"),
         element("h1", study.name, " ", state),
         element("p", study.definition.description) if study.definition.description else None,
+        *noted(study),
         _asked(results),
         _tiles(results),
         *(element("p", sentence, class_="note") for sentence in _partly(results)),

@@ -6,11 +6,11 @@ the rest. So any process may hear the next one, and a word whose answer was lost
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from math import nan
 
 import sqlalchemy as sa
 
+from pernodedrop.near import nearest
 from search_spaces import StudyShape
 from search_spaces.objective import TEST, metric_name, split_of, unusable_name, with_objectives
 from service.storage.assignments.assignment import Assignment, Ended
@@ -216,8 +216,8 @@ def _check_metrics(lease: Lease, metrics: Mapping[str, float]) -> None:
     for name in wanted:
         if name in have:
             continue
-        close = get_close_matches(name, [other for other in metrics if other not in wanted], n=1)
-        remedy = f"did you mean it by {close[0]}?" if close else f"got {', '.join(sorted(metrics)) or 'none'}"
+        meant = nearest(name, [other for other in metrics if other not in wanted])
+        remedy = f"did you mean it by {meant}?" if meant else f"got {', '.join(sorted(metrics)) or 'none'}"
         kind = "the objective" if name != first.tested else "this run is tested, and its figure"
         raise UnusableMetrics(name, f"is missing ({kind}): {remedy}")
     if not is_tested:

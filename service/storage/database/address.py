@@ -1,14 +1,15 @@
 """Reads DATABASE_URL: what is wrong with it is said in one line that names it and never shows its password."""
 
-import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NoReturn
 from urllib.parse import unquote, unquote_plus
 
 import psycopg2
 import psycopg2.extensions
 import sqlalchemy as sa
+
+from pernodedrop.near import nearest
 
 DRIVER = "postgresql+psycopg2"
 _ACCEPTED = ("postgres", "postgresql", DRIVER)
@@ -162,7 +163,7 @@ def _takes(name: str) -> bool:
 def _unknown(name: str, *, is_shown: bool) -> str:
     if not is_shown:
         return "has a parameter that Postgres does not know: write an & in a password as %26"
-    near: Iterable[str] = difflib.get_close_matches(name, _OFTEN, 1)
-    meant = "".join(f" (do you mean {one}?)" for one in near)
+    near = nearest(name, _OFTEN)
+    meant = "" if near is None else f" (do you mean {near}?)"
     why: Mapping[str, str] = {key: f" ({text})" for key, text in _OTHERS.items()}
     return f"has a parameter that Postgres does not know, {name[:40]!r}{why.get(name, meant)}: leave it out"

@@ -33,6 +33,8 @@ studies = sa.Table(
     sa.Column("closing", sa.Text),  # why no further run of the search begins; those that wait are being cancelled
     # The verdict of a confirmation until it is decided: outcome, seeds, recommended run, first runs of those left.
     sa.Column("decision", JSONB),
+    sa.Column("tags", sa.ARRAY(sa.Text), nullable=False, server_default="{}"),  # in alphabetical order
+    sa.Column("note", sa.Text, nullable=False, server_default=""),
     sa.Column("paused_at", _Instant),  # by the clock of service.storage.runs.clock; NULL while it is not paused
     sa.Column("external", sa.Boolean, nullable=False, server_default="false"),  # its runs are an own loop's
     sa.Index("studies_to_come", "id", postgresql_where=sa.text("to_come > 0")),

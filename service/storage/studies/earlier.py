@@ -1,22 +1,22 @@
 """The trials of an earlier study of the same space, which a new study's sampler learns from."""
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Any
 
 import sqlalchemy as sa
 
+from pernodedrop.near import did_you_mean
 from search_spaces import InvalidDefinition, StudyDefinition, StudyShape
 from search_spaces.known import outside_of
 from search_spaces.problems import Problem, shown
 from search_spaces.resolution import is_whole
 from service.storage.database.tables import histories
 from service.storage.records import parsed_definition
+from service.storage.studies import names
 
 MOST_TRIALS = 10_000  # a draw from more takes seconds
 
 _STUDY = sa.text("SELECT id, definition::text FROM fleet.studies WHERE name = :name")
-_NAMES = sa.text("SELECT name FROM fleet.studies ORDER BY id DESC LIMIT 1000")
 _TRIALS = sa.text(
     """
     SELECT params, values, CASE state WHEN 'pruned' THEN (
@@ -44,8 +44,7 @@ def earlier_trials(connection: sa.Connection, definition: StudyDefinition) -> li
         return []
     row = connection.execute(_STUDY, {"name": name}).one_or_none()
     if row is None:
-        close = get_close_matches(name, connection.execute(_NAMES).scalars().all(), n=1)
-        remedy = f"did you mean {close[0]}?" if close else "`pernodedrop studies` lists them"
+        remedy = did_you_mean(name, names.of_studies(connection), "`pernodedrop studies` lists them")
         raise _refusal(f"must name a study of this service, got {shown(name)}: {remedy}")
     differences = list(_differences(definition, parsed_definition(row.definition)))
     if differences:

@@ -20,7 +20,7 @@ _POINTS = sa.text(
 # Whatever changes a run changes one of these columns; curves grow with `epoch` only.
 _MARK = sa.text(
     """
-    SELECT concat_ws(' ', s.id, s.state, s.priority, s.stage, s.finished_at, md5(s.definition::text), (
+    SELECT concat_ws(' ', s.id, s.state, s.priority, s.stage, s.finished_at, s.tags, s.note, md5(s.definition::text), (
         SELECT concat_ws(' ', count(*), sum(hashtextextended(
             concat_ws(' ', r.id, r.state, r.token, r.attempts, r.epoch, r.finished_at, r.values, r.reason), 0)))
         FROM fleet.runs r WHERE r.study_id = s.id))

@@ -81,15 +81,20 @@ def get(db: Database, name: str) -> StudyRecord:
     return found[0]
 
 
-def count(db: Database) -> int:
-    """Return the number of studies."""
+def count(db: Database, tag: str | None = None) -> int:
+    """Return the number of studies, or of those with the tag."""
+    query = sa.select(sa.func.count()).select_from(studies)
     with db.engine.connect() as connection:
-        return connection.execute(sa.select(sa.func.count()).select_from(studies)).scalar_one()
+        return connection.execute(
+            query if tag is None else query.where(sa.literal(tag) == sa.any_(studies.c.tags))
+        ).scalar_one()
 
 
-def page(db: Database, limit: int = 100, offset: int = 0) -> list[StudyRecord]:
-    """Return a page of studies, the newest first, in two statements whatever its length."""
-    return _records(db, "ORDER BY id DESC LIMIT :limit OFFSET :offset", limit=limit, offset=offset)
+def page(db: Database, limit: int = 100, offset: int = 0, *, tag: str | None = None) -> list[StudyRecord]:
+    """Return a page of studies, or of those with the tag, the newest first, in two statements whatever its length."""
+    tagged = "" if tag is None else "WHERE :tag = ANY(tags) "
+    which = f"{tagged}ORDER BY id DESC LIMIT :limit OFFSET :offset"
+    return _records(db, which, limit=limit, offset=offset, **({} if tag is None else {"tag": tag}))
 
 
 def set_state(db: Database, name: str, state: Intention) -> StudyRecord:
@@ -143,13 +148,18 @@ def _check_that_something_begins(connection: sa.Connection, row: sa.Row[Any]) ->
 
 
 def set_priority(db: Database, name: str, priority: int) -> StudyRecord:
-    """Serve the study before those of a lower priority from the next claim on; running runs continue.
+    """Serve the study before those of a lower priority from the next claim on; raises as `amend`."""
+    return amend(db, name, priority=priority)
+
+
+def amend(db: Database, name: str, **columns: int | str | list[str]) -> StudyRecord:
+    """Change what may be changed of a study at any time: its priority, its tags (sorted) and its note.
 
     Raises:
         UnknownStudy: there is none of this name.
     """
     with db.engine.begin() as connection:
-        changed = connection.execute(studies.update().where(studies.c.name == name).values(priority=priority))
+        changed = connection.execute(studies.update().where(studies.c.name == name).values(**columns))
     if changed.rowcount == 0:
         raise UnknownStudy(name)
     return get(db, name)
@@ -218,7 +228,7 @@ _WINNER = """
 _WITH_RUNS = f"""
     WITH page AS MATERIALIZED (SELECT *, {SIGN.format("definition")} AS sign FROM fleet.studies {{which}})
     SELECT counted.*, id, name, optuna_study_id, cast(definition AS text) AS definition, state, priority, created_at,
-        started_at, finished_at, stage, to_come, dropped, closing, decision,
+        started_at, finished_at, stage, to_come, dropped, closing, decision, tags, note,
         (SELECT coalesce(jsonb_agg(jsonb_build_array(seeds, rule) ORDER BY seeds), '[]')
             FROM fleet.looks WHERE study_id = page.id) AS looks,
         (SELECT count FROM fleet.histories WHERE study_id = page.id) AS knows,
@@ -287,6 +297,8 @@ def _record(row: sa.Row[Any], definition: StudyShape, runs: Mapping[int, TrialRe
         looks=tuple((seeds, rule) for seeds, rule in row.looks),
         decision=row.decision,
         knows=row.knows or 0,
+        tags=tuple(row.tags),
+        note=row.note,
         stood_at=row.stood_at,
         failure=failure(row, search) if state is StudyState.FAILED else None,
     )

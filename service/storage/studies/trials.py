@@ -1,6 +1,6 @@
 """Trials for people: the runs of a study with their parameters and results."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from sys import intern
 from typing import Any
@@ -45,7 +45,7 @@ def page(
     is_whole = state is None and stage is None  # the whole queue has no gaps
     query = query.where(runs.c.ordinal >= offset) if is_whole else query.offset(offset)
     if state is not None:
-        query = query.where(runs.c.state.in_(_stored_as(study, state)))
+        query = query.where(runs.c.state.in_(stored_as(study, state)))
     if stage is not None:
         query = query.where(runs.c.stage == stage)
     rows = _all(db, query, study)
@@ -92,6 +92,13 @@ def get(db: Database, study: StudyRecord, number: int, stage: Stage = Stage.SEAR
     return _shown(study, _record(row, study.definition))
 
 
+def of_ids(db: Database, study: StudyRecord, ids: Sequence[int]) -> list[TrialRecord]:
+    """Return these runs of the study in this order; one that has just been deleted is left out."""
+    with db.engine.connect() as connection:
+        found = by_id(connection, dict.fromkeys(ids, study.definition))
+    return [_shown(study, found[one]) for one in ids if one in found]
+
+
 def by_id(connection: sa.Connection, definitions: Mapping[int, StudyShape]) -> dict[int, TrialRecord]:
     """Return runs of any studies by their ids, in one statement; `definitions` are those of their studies."""
     rows = connection.execute(_BY_ID, {"runs": list(definitions)}).all()
@@ -113,7 +120,7 @@ def _all(db: Database, query: sa.Select[Any], study: StudyRecord) -> list[TrialR
         return [_shown(study, _record(row, study.definition)) for row in connection.execute(query).all()]
 
 
-def _stored_as(study: StudyRecord, state: RunState) -> Collection[RunState]:
+def stored_as(study: StudyRecord, state: RunState) -> Collection[RunState]:
     """The states in which rows have runs that are shown in this one: what is to be cancelled is shown as cancelled."""
     if not study.cancels:
         return [state]

@@ -1,0 +1,54 @@
+"""`tag` and `note`: what people write of a study."""
+
+from typing import Annotated
+
+import typer
+
+from service.cli.exit_codes import ExitCode, Failure
+from service.cli.session import client_here, say
+from service.cli.studies import StudyName
+
+commands = typer.Typer()
+
+
+@commands.command()
+def tag(
+    name: StudyName,
+    tags: Annotated[list[str] | None, typer.Argument(help="The tags to add.", show_default=False)] = None,
+    remove: Annotated[
+        list[str] | None, typer.Option("--remove", "-r", metavar="TAG", help="Take this tag away. May be repeated.")
+    ] = None,
+) -> None:
+    """Give a study tags, by which `studies --tag` finds it; without any, show those that it has.
+
+    Example:
+
+      pernodedrop tag my-study paper cifar10
+    """
+    with client_here() as client:
+        has = client.study(name).tags
+        missing = [one for one in remove or () if one not in has]
+        if missing:
+            raise Failure(f"{name} has no tag {missing[0]!r}: it has {', '.join(has) or 'none'}", ExitCode.WRONG)
+        wanted = sorted({*has, *(tags or ())} - {*(remove or ())})
+        if wanted != has:
+            wanted = client.amend(name, tags=wanted).tags
+    say(f"{name} has the tags {', '.join(wanted)}" if wanted else f"{name} has no tags")
+
+
+@commands.command()
+def note(
+    name: StudyName,
+    text: Annotated[
+        str | None, typer.Argument(help='The note, instead of an earlier one; "" takes it away.', show_default=False)
+    ] = None,
+) -> None:
+    """Note something of a study, which lists and reports show; without a text, show what is noted.
+
+    Example:
+
+      pernodedrop note my-study "again with the mended labels"
+    """
+    with client_here() as client:
+        noted = client.study(name).note if text is None else client.amend(name, note=text).note
+    say(f"{name}: {noted}" if noted else f"{name} has no note")

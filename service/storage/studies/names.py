@@ -1,0 +1,21 @@
+"""The names of studies, for who meant another one."""
+
+import sqlalchemy as sa
+
+from pernodedrop.near import nearest
+from service.storage.database.database import Database
+
+MOST = 1000  # names that are compared, the newest studies' first
+
+_NAMES = sa.text(f"SELECT name FROM fleet.studies ORDER BY id DESC LIMIT {MOST}")
+
+
+def of_studies(connection: sa.Connection) -> list[str]:
+    """Return the names of the newest studies."""
+    return list(connection.execute(_NAMES).scalars())
+
+
+def near(db: Database, name: str) -> str | None:
+    """Return the study's name that is nearest to this one, None where none is near."""
+    with db.engine.connect() as connection:
+        return nearest(name, of_studies(connection))

@@ -1,0 +1,166 @@
+"""A study's runs as somebody wants to see them: of a variant, with certain values, in another order than the queue's.
+
+Parameters are compared as the runs are shown with them, so the rows are read and judged here, up to `MOST`.
+"""
+
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from pernodedrop.near import did_you_mean
+from search_spaces import recorded_params, variant_of
+from search_spaces.core_schema import resolved
+from search_spaces.variants import telling_in
+from service.storage.database.database import Database
+from service.storage.database.tables import runs
+from service.storage.errors import NotSelectable
+from service.storage.records import StudyRecord, TrialRecord
+from service.storage.states import RunState, Stage
+from service.storage.studies import trials
+
+MOST = 100_000  # rows that are read: some seconds
+COLUMNS = ("number", "value", "epoch", "time", "state", "variant")
+
+_CONDITION = re.compile(r"\s*([A-Za-z_]\w{0,63})\s*(<=|>=|!=|=|<|>)\s*([^\s,][^,]{0,199})\s*")
+_COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a list of runs has, and in which order."""
+
+    state: RunState | None = None
+    stage: Stage | None = None
+    variant: str | None = None  # or how its name begins: "pernodedrop-gaussian" is both of its mask modes
+    where: str | None = None  # "drop_rate>=0.3,units=64"
+    sort: str | None = None  # one of COLUMNS, or a parameter; None is the queue's order
+    descending: bool = False  # of values: the best last
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the storage's own page of runs answers it."""
+        return self.variant is None and self.where is None and self.sort is None and not self.descending
+
+
+@dataclass(frozen=True)
+class _Row:
+    id: int
+    params: Mapping[str, Any]
+    variant: str
+    columns: Mapping[str, Any]
+
+
+def page(
+    db: Database, study: StudyRecord, wanted: Wanted, limit: int = 100, offset: int = 0
+) -> tuple[list[TrialRecord], int]:
+    """Return a page of the runs that are wanted and have rows, and how many there are in all.
+
+    Raises:
+        NotSelectable: a condition has another form, a name is unknown, or the study has more than MOST such runs.
+    """
+    rows = _read(db, study, wanted)
+    known = {dimension.parameter or name for name, dimension in study.definition.search_space.items()}
+    known |= {*study.definition.fixed, *(name for row in rows for name in row.params)}
+    for name, compare, value in _conditions(study.name, wanted.where, known):
+        rows = [row for row in rows if name in row.params and _holds(compare, row.params[name], value)]
+    if wanted.variant is not None:
+        rows = _of_variant(study.name, rows, wanted.variant)
+    if wanted.sort is not None:
+        rows = _sorted(study, rows, wanted, known)
+    elif wanted.descending:
+        rows = rows[::-1]
+    chosen = [row.id for row in rows[offset : offset + limit]]
+    return trials.of_ids(db, study, chosen), len(rows)
+
+
+def _read(db: Database, study: StudyRecord, wanted: Wanted) -> list[_Row]:
+    query = sa.select(runs).where(runs.c.study_id == study.id).order_by(runs.c.ordinal).limit(MOST + 1)
+    if wanted.state is not None:
+        query = query.where(runs.c.state.in_(trials.stored_as(study, wanted.state)))
+    if wanted.stage is not None:
+        query = query.where(runs.c.stage == wanted.stage)
+    telling = telling_in(study.definition.search_space)
+    found: list[_Row] = []
+    with db.engine.connect() as connection:
+        for row in connection.execute(query, execution_options={"yield_per": trials.PIECE}):
+            own = row.given if row.params is None else row.params
+            params = {} if own is None else recorded_params(study.definition, own)
+            found.append(_Row(row.id, params, variant_of(params, telling) if params else "", _columns(row)))
+    if len(found) > MOST:
+        rule = f"it has more than {MOST:,} such runs: choose a state, or filter its records.csv"
+        raise NotSelectable(study.name, rule)
+    return found
+
+
+def _columns(row: sa.Row[Any]) -> Mapping[str, Any]:
+    values = row._mapping["values"]
+    is_timed = row.started_at is not None and row.finished_at is not None
+    return {
+        "number": row.trial_number,
+        "value": values[0] if values else None,
+        "epoch": row.epoch,
+        "time": (row.finished_at - row.started_at).total_seconds() if is_timed else None,
+        "state": row.state,
+    }
+
+
+def _conditions(
+    study: str, text: str | None, known: Iterable[str]
+) -> list[tuple[str, Callable[[Any, Any], bool], Any]]:
+    found = []
+    for part in [] if text is None else text.split(","):
+        condition = _CONDITION.fullmatch(part)
+        if condition is None:
+            raise NotSelectable(study, f"a condition is like drop_rate>=0.3 or regularizer=dropout, got {part[:60]!r}")
+        name, sign, value = condition.groups()
+        if name not in known:
+            remedy = did_you_mean(name, known, f"it has {', '.join(sorted(known))}")
+            raise NotSelectable(study, f"it has no parameter {name!r}: {remedy}")
+        found.append((name, _COMPARE[sign], resolved(value.strip())))
+    return found
+
+
+def _holds(compare: Callable[[Any, Any], bool], value: Any, wanted: Any) -> bool:
+    """Whether the value is as wanted; what cannot be compared, as text and a number, is not."""
+    is_text = isinstance(value, str)
+    if is_text != isinstance(wanted, str):
+        return compare is operator.ne
+    return wanted is not None and compare(value, wanted)
+
+
+def _of_variant(study: str, rows: list[_Row], variant: str) -> list[_Row]:
+    found = [row for row in rows if row.variant == variant or row.variant.startswith(f"{variant}-")]
+    there = {row.variant for row in rows if row.variant}
+    if not found and there:
+        remedy = did_you_mean(variant, there, f"it has {', '.join(sorted(there))}")
+        raise NotSelectable(study, f"none of these runs is of variant {variant[:60]!r}: {remedy}")
+    return found
+
+
+def _sorted(study: StudyRecord, rows: list[_Row], wanted: Wanted, known: Iterable[str]) -> list[_Row]:
+    """The rows in order; those without such a value come last, and values are the best first."""
+    key = str(wanted.sort)
+    if key not in COLUMNS and key not in known:
+        remedy = did_you_mean(key, [*COLUMNS, *known], f"choose one of {', '.join(COLUMNS)}, or a parameter")
+        raise NotSelectable(study.name, f"its runs cannot be sorted by {key[:60]!r}: {remedy}")
+
+    def value_of(row: _Row) -> Any:
+        return row.variant if key == "variant" else row.columns.get(key, row.params.get(key))
+
+    has, lacks = [row for row in rows if value_of(row) is not None], [row for row in rows if value_of(row) is None]
+    is_upward = not wanted.descending
+    if key == "value" and study.definition.objectives[0].maximizes:
+        is_upward = not is_upward
+    has.sort(key=lambda row: (isinstance(value_of(row), str), value_of(row)), reverse=not is_upward)
+    return has + lacks

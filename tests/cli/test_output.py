@@ -1,0 +1,129 @@
+"""What commands print: JSON wherever something is shown, words that stay whole, commands that work where they stand."""
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from service.calling import as_called, called
+from service.cli.application import application
+from service.cli.output import show_table, wrapped
+
+Command = Callable[..., tuple[int, str, str]]
+
+# Each command that shows something, and the fields of its JSON: REST answers in the same shape.
+SHOWN: dict[tuple[str, ...], set[str]] = {
+    ("submit", "quickstart", "--name", "third"): {"name", "budget", "advice", "tags", "note", "links"},
+    ("submit", "quickstart", "--name", "fourth", "--dry-run"): {"name", "trials", "advice", "definition"},
+    ("clone", "mine", "copy"): {"name", "state", "advice"},
+    ("studies",): {"studies", "total"},
+    ("studies", "mine"): {"name", "state", "definition", "best", "winner"},
+    ("presets",): {"presets"},
+    ("presets", "quickstart"): {"name", "task", "search_space"},
+    ("trials", "mine"): {"trials", "total"},
+    ("enqueue", "mine", "--set", "regularizer=dropout"): {"run", "state", "params"},
+    ("workers",): {"workers"},
+    ("examinations", "mine"): {"examinations", "total"},
+    ("watch", "ended"): {"name", "state", "definition"},
+}
+OF_A_DATABASE = {"trial", "audit"}  # tested with trials and a database
+WITHOUT = {  # these write files, give orders, or run for long
+    *("run", "serve", "controller", "dashboard", "worker", "reproduce", "init", "report", "capsule", "weights"),
+    *("pause", "resume", "stop", "prioritize", "extend", "confirm", "delete", "cancel", "withdraw", "drain"),
+    *("tag", "note", "logs", "retry", "check"),
+}
+
+
+def test_every_command_that_shows_something_has_json() -> None:
+    group = typer.main.get_command(application)
+    commands = {**group.commands, **group.commands["db"].commands}  # type: ignore[attr-defined]
+    named = {name for name, one in commands.items() if any("--json" in each.opts for each in one.params)}
+    assert named == {arguments[0] for arguments in SHOWN} | OF_A_DATABASE
+    assert commands.keys() - named - {"db"} <= WITHOUT
+
+
+def test_json_is_the_whole_output_in_the_documented_shape(command: Command) -> None:
+    for name in ("mine", "ended"):
+        command("submit", "quickstart", "--name", name)
+    command("stop", "ended")
+    for arguments, fields in SHOWN.items():
+        code, said, told = command(*arguments, "--json")
+        assert told == ""
+        assert fields <= json.loads(said).keys(), arguments
+        assert code == (1 if arguments[0] == "watch" else 0), arguments  # it has no complete trial
+    names = [study["name"] for study in json.loads(command("studies", "--json")[1])["studies"]]
+    assert names == ["copy", "third", "ended", "mine"]  # the dry run has stored nothing
+
+
+def test_tags_notes_and_what_waits_are_given_and_taken_back(command: Command) -> None:
+    command("submit", "quickstart", "--name", "mine")
+    assert command("tag", "mine", "paper", "b")[1] == "mine has the tags b, paper\n"
+    assert command("tag", "mine", "--remove", "b")[1] == "mine has the tags paper\n"
+    assert command("tag", "mine", "--remove", "b")[2] == "error: mine has no tag 'b': it has paper\n"
+    assert command("note", "mine", "mended labels")[1] == "mine: mended labels\n"
+    listed = command("studies", "--tag", "paper")[1]
+    assert "paper" in listed
+    assert "mine: mended labels" in listed
+    assert command("studies", "--tag", "other")[1].startswith("no study has the tag other")
+    run = json.loads(command("enqueue", "mine", "--set", "regularizer=dropout", "--json")[1])["run"]
+    page = json.loads(command("trials", "mine", "--where", "regularizer=dropout", "--json")[1])
+    assert [one["run"] for one in page["trials"]] == [run]
+    assert command("withdraw", "mine", str(run))[1] == f"run {run} of mine is the sampler's again\n"
+    assert "was put into the queue" in command("withdraw", "mine", str(run))[2]
+    assert json.loads(command("trials", "mine", "--json", "--where", "regularizer=dropout")[1])["total"] == 0
+    studies = json.loads(command("studies", "mine", "--json")[1])
+    assert studies["counts"]["waiting"] == studies["budget"]["trials"]
+
+
+def test_pages_name_the_command_of_the_next_one(command: Command) -> None:
+    command("submit", "quickstart", "--name", "mine")
+    said = command("trials", "mine", "--limit", "3", "--state", "waiting")[1]
+    assert said.splitlines()[-1] == (
+        "1 to 3 of 40; the next ones: `pernodedrop trials mine --state waiting --limit 3 --offset 3`"
+    )
+
+
+SENTENCE = "no worker is alive, so nothing is trained: start one with `pernodedrop worker --device cuda:0`, or wait"
+
+
+@pytest.mark.parametrize("width", range(40, 201, 8))
+def test_text_is_wrapped_at_words_and_commands_stay_whole(width: int) -> None:
+    lines = wrapped(SENTENCE, width).split("\n")
+    assert " ".join(lines) == SENTENCE
+    assert all(len(line) <= width for line in lines)
+    assert any("`pernodedrop worker --device cuda:0`" in line for line in lines)
+    assert wrapped(SENTENCE, None) == SENTENCE
+    table = Table("name", "variant", "created")
+    table.add_row("a-long-name-of-a-study", "pernodedrop-gaussian-dynamic", "2026-11-28")
+    console = Console(file=io.StringIO(), width=width, force_terminal=False)
+    show_table(console, table)
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert all(word in shown for word in ("a-long-name-of-a-study", "pernodedrop-gaussian-dynamic", "2026-11-28"))
+    assert all(len(line) <= width for line in shown.splitlines())
+
+
+def test_printed_commands_are_called_as_their_reader_calls_the_program(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    compose = {"PERNODEDROP_COMMAND": "docker compose exec controller pernodedrop", "PERNODEDROP_WORKER_COMMAND": "up"}
+    assert as_called("see `pernodedrop watch x`", compose) == (
+        "see `docker compose exec controller pernodedrop watch x`"
+    )
+    assert as_called("by `pernodedrop worker`", compose) == "by `up`"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(sys, "argv", [".venv/bin/pernodedrop", "serve"])  # as `make serve` begins it
+    assert called("watch x", {}) == ".venv/bin/pernodedrop watch x"
+    program = tmp_path / "bin" / "pernodedrop"
+    program.parent.mkdir()
+    program.write_text("")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    monkeypatch.setattr(sys, "argv", [str(program)])
+    assert called("watch x", {}) == "pernodedrop watch x"
