@@ -64,6 +64,7 @@ class Walk:
         if done.returncode:
             sys.stderr.write(done.stdout)
             raise subprocess.CalledProcessError(done.returncode, command)
+        command = command.replace(sys.executable, "python3")
         lines = done.stdout.replace(str(self.folder), "~/walk").rstrip().splitlines()
         shown = [*(["  ..."] if len(lines) > MOST else []), *lines[-MOST:]]
         self._note(command, took, shown)

@@ -137,5 +137,7 @@ def test_every_file_of_the_examples_is_run() -> None:
 
 def test_most_examples_run() -> None:
     """A suite whose blocks all say `not run` would show nothing."""
-    counted = Counter(block.said.startswith(NOT_RUN) for block in blocks("python", "yaml"))
+    counted = Counter(
+        block.said.startswith(NOT_RUN) for block in blocks("python", "yaml") if block.page.name != "walk.md"
+    )
     assert counted[False] > 2 * counted[True]
