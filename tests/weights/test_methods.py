@@ -184,3 +184,36 @@ def test_an_own_tasks_module_must_be_here_and_the_same(tmp_path: Path) -> None:
         load_winner(made_by_hand(tmp_path / "lame", here, objective=None))
     with pytest.raises(BadWinner, match="task digits builds another model here than it did: "):
         load_winner(made_by_hand(tmp_path / "other", "digits"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"files": None}, "must list its files, each with file and sha256: get it again"),
+        ({"files": "x"}, "must list its files, each with file and sha256"),
+        ({"files": [{"file": 3, "sha256": "0"}]}, "must list its files, each with file and sha256"),
+        ({"files": [{"file": "a", "sha256": "0"}] * 2}, "must list each file once"),
+        ({"study": ...}, "does not say its study: get it again"),
+        ({"digest": ...}, "does not say its digest"),
+        ({"files": ...}, "must list its files"),
+    ],
+)
+def test_a_damaged_list_is_refused_in_one_line(changes: dict[str, Any], said: str, tmp_path: Path) -> None:
+    unpacked([], tmp_path)
+    told = {**json.loads((tmp_path / "winner.json").read_text()), **changes}
+    kept = {name: value for name, value in told.items() if value is not ...}
+    (tmp_path / "winner.json").write_text(json.dumps(kept))
+    with pytest.raises(BadWinner, match=said):
+        load_winner(tmp_path)
+
+
+def test_a_place_that_is_no_folder_or_no_list_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "winner.json").write_text("[" * 100_000)
+    with pytest.raises(BadWinner, match=r"is damaged .*: get it again"):
+        load_winner(tmp_path)
+    with pytest.raises(BadWinner, match=r"has no winner.json: write one by"):
+        load_winner(tmp_path / "winner.json")
+    (tmp_path / "winner.json").unlink()
+    (tmp_path / "winner.json").mkdir()
+    with pytest.raises(BadWinner, match=r"is damaged .*: get it again"):
+        load_winner(tmp_path)

@@ -78,14 +78,27 @@ def read_folder(folder: Path) -> Folder:
     """
     try:
         told = json.loads((folder / MANIFEST).read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise BadWinner(f"{folder} has no {MANIFEST}: write one by `pernodedrop weights STUDY -o {folder}`") from None
-    except ValueError as error:
+    except (ValueError, RecursionError, IsADirectoryError) as error:
         raise BadWinner(f"{folder / MANIFEST} is damaged ({error}): get it again") from None
     if not isinstance(told, dict) or told.get("format") != FOLDER_FORMAT:
         raise BadWinner(f"{folder / MANIFEST} must say format {FOLDER_FORMAT!r}: it is another program's")
     _check_version(told.get("version"), FOLDER_VERSION, folder / MANIFEST)
-    return Folder(told, tuple(_file(folder / Path(one["file"]).name, one["sha256"]) for one in told["files"]))
+    return Folder(told, tuple(_file(folder / name, digest) for name, digest in _listed(told, folder / MANIFEST)))
+
+
+def _listed(told: Mapping[str, Any], path: Path) -> list[tuple[str, str]]:
+    """The names of the files, each in the folder itself, and their digests."""
+    try:
+        found = [(Path(one["file"]).name, str(one["sha256"])) for one in told["files"]]
+    except (KeyError, TypeError):
+        raise BadWinner(f"{path} must list its files, each with file and sha256: get it again") from None
+    if missing := [name for name in ("study", "variant", "digest") if name not in told]:
+        raise BadWinner(f"{path} does not say its {missing[0]}: get it again")
+    if len({name for name, _ in found}) < len(found):
+        raise BadWinner(f"{path} must list each file once: get it again")
+    return found
 
 
 def _file(path: Path, digest: str) -> File:
