@@ -1,12 +1,15 @@
-"""The definition's JSON Schema and the ready-made presets."""
+"""The definition's JSON Schema, the ready-made presets, and what the text of a definition says."""
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 
 from search_spaces import definition_schema, load_preset, preset_names
+from search_spaces.problems import shown
+from search_spaces.yaml_text import NotYaml, read_yaml
 from service.api.errors import documented
 from service.api.models import Presets
+from service.web.bodies import PARSING, bounded_body
 
 router = APIRouter(tags=["catalog"])
 
@@ -17,6 +20,31 @@ PresetName = Annotated[str, Path(max_length=100, description="This is the preset
 async def schema() -> dict[str, Any]:
     """Return the JSON Schema of a study definition, for editors and for clients in other languages."""
     return definition_schema()
+
+
+TEXT = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/yaml": {"schema": {"type": "object"}, "example": "name: mine\nbudget: {trials: 20}\n"}},
+    }
+}
+
+
+@router.post("/definitions", responses=documented(400, 408, 413), openapi_extra=TEXT)
+async def read(request: Request) -> dict[str, Any]:
+    """Return a definition's text, YAML or JSON, as JSON: it means what it means in a file of the command line.
+
+    Its rules are checked when it is submitted.
+    """
+    text = await bounded_body(request)
+    return await PARSING.run(lambda: _object(text))
+
+
+def _object(text: bytes) -> dict[str, Any]:
+    found = read_yaml(text)
+    if not isinstance(found, dict):
+        raise NotYaml(f"the definition must be an object, got {shown(found)}")
+    return found
 
 
 @router.get("/presets")

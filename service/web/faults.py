@@ -8,6 +8,7 @@ import sqlalchemy.exc
 
 from pernodedrop.installation import MissingPackage
 from search_spaces import UnknownPreset
+from search_spaces.yaml_text import NotYaml
 from service.reports.exports import NotConfirmed
 from service.storage.database.connections import is_full
 from service.storage.database.sqlstates import DATABASE_ERRORS, Remedy, trouble_of
@@ -73,6 +74,7 @@ _NO_SUCH_LETTER = (psycopg2.errorcodes.UNTRANSLATABLE_CHARACTER, psycopg2.errorc
 # Exceptions whose own text is the message.
 _SPOKEN: Mapping[type[Exception], tuple[int, str, Mapping[str, str]]] = {
     NotJson: (400, "invalid_json", {}),
+    NotYaml: (400, "invalid_yaml", {}),
     WrongKey: (401, "wrong_key", {"WWW-Authenticate": 'ApiKey realm="pernodedrop"'}),
     BodyTooSlow: (408, "body_too_slow", {"Connection": "close"}),
     UnknownStudy: (404, "unknown_study", {}),
