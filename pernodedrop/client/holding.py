@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from typing import Literal
 
 from pernodedrop.client.connection import Connection
@@ -44,9 +45,9 @@ class Held:
         """Whether every epoch of every repeat is reported."""
         return all(epochs >= self.order.epochs for epochs in self.reported)
 
-    def report(self, repeat: int, epoch: int, metrics: dict[str, float]) -> Steps[None]:
+    def report(self, repeat: int, epoch: int, metrics: Mapping[str, float | None]) -> Steps[None]:
         """Report an epoch; afterwards `ended` says whether it was the last one."""
-        yield from self._heard("report", {"repeat": repeat, "epoch": epoch, "metrics": metrics}, IN_TRAINING)
+        yield from self._heard("report", {"repeat": repeat, "epoch": epoch, "metrics": dict(metrics)}, IN_TRAINING)
         self.reported[repeat] = epoch
 
     def renew(self) -> Steps[None]:
@@ -78,8 +79,9 @@ class Held:
             self._is_lost(error)
             return
         self.renewed_at = time.monotonic()
-        if not answer.go_on:
-            self.ended = self.ended or answer.why or "stopped"
+        if not answer.go_on and self.ended is None:
+            self.ended = answer.why or "stopped"
+            logger.info("%s is %s%s", self.called, self.ended, f": {answer.reason}" if answer.reason else "")
 
     def _is_lost(self, error: Refused) -> None:
         """Note a lost lease; a deleted study has none.

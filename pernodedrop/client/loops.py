@@ -1,22 +1,24 @@
 """The trainings of a study, one after another: what `trials_to_train` gives a loop of somebody's own."""
 
 import os
+import re
 import socket
+import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Generic
 
 from pernodedrop.client.connection import AsyncConnection, Connection
 from pernodedrop.client.holding import Held, Keeper, settle_left
 from pernodedrop.client.operations import path_of
-from pernodedrop.client.own_loop import Ended, Order, Waiting
+from pernodedrop.client.own_loop import Order, Over, Waiting
 from pernodedrop.client.patience import logger, patiently
 from pernodedrop.client.reading import read
 from pernodedrop.client.training import AnyConnection, AsyncTraining, Training
 from pernodedrop.client.wire import Malformed, Pause, Request, Steps, json_of
 
-_workers: dict[tuple[int, str, str], str] = {}  # by process, controller and study: who asks again is the same worker
+_idle: dict[tuple[int, str, str], list[str]] = {}  # ids of loops that are over, by process, controller and study
 
-_KINDS: Mapping[str, type[Order | Waiting | Ended]] = {"train": Order, "wait": Waiting, "ended": Ended}
+_KINDS: Mapping[str, type[Order | Waiting | Over]] = {"train": Order, "wait": Waiting, "ended": Over}
 
 
 class AnyTrainings(Generic[AnyConnection]):
@@ -25,6 +27,8 @@ class AnyTrainings(Generic[AnyConnection]):
     def __init__(self, connection: AnyConnection, name: str) -> None:
         self._connection: AnyConnection = connection
         self._name = name
+        self._who = os.getpid(), connection.url, name
+        self._worker = (_idle.get(self._who) or [str(uuid.uuid4())]).pop()
         self._held: Held | None = None
         self._keeper: Keeper | None = None
         self._repeat = 0
@@ -38,6 +42,7 @@ class AnyTrainings(Generic[AnyConnection]):
     def __del__(self) -> None:
         if self._keeper is not None:  # the loop was left, and who knows by what
             self._keeper.leave()
+        _idle.setdefault(self._who, []).append(self._worker)
 
     def _following(self) -> Steps[tuple[Held, int] | None]:
         """The next training; None once the study has ended."""
@@ -71,24 +76,20 @@ class AnyTrainings(Generic[AnyConnection]):
     def _asked(self) -> Steps[Order | None]:
         while True:
             answer = yield from patiently(self._ask)
-            if isinstance(answer, Ended):
+            if isinstance(answer, Over):
                 return None
-            _workers[self._who] = answer.worker
             if isinstance(answer, Order):
                 return answer
             yield Pause(answer.seconds)
 
-    def _ask(self) -> Steps[Order | Waiting | Ended]:
-        body = {"holder": f"{socket.gethostname()}:{os.getpid()}", "worker": _workers.get(self._who)}
+    def _ask(self) -> Steps[Order | Waiting | Over]:
+        host = re.sub("[^A-Za-z0-9._-]", "-", socket.gethostname()) or "nameless"
+        body = {"holder": f"{host[:200]}:{os.getpid()}", "worker": self._worker}
         answer = json_of((yield Request("POST", path_of(self._name, "ask"), body=body)))
         kind = _KINDS.get(str(answer.get("state"))) if isinstance(answer, dict) else None
         if kind is None:
             raise Malformed
         return read(kind, answer)
-
-    @property
-    def _who(self) -> tuple[int, str, str]:
-        return os.getpid(), self._connection.url, self._name
 
 
 class Trainings(AnyTrainings[Connection], Iterator[Training]):

@@ -7,8 +7,8 @@ from pernodedrop.client.answers import Objective, Scalar, Stage, StudyState
 
 
 @dataclass(frozen=True)
-class Ended:
-    """What `ask` answers once the study has ended."""
+class Over:
+    """What `ask` answers once the study has ended, or this asker was asked to leave."""
 
     study_state: StudyState
 
@@ -20,6 +20,7 @@ class Told:
     state: str
     values: list[float | None] | None
     best_epoch: int | None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,4 +55,5 @@ class Heard:
     """What a report and a renewal are answered."""
 
     go_on: bool
-    why: Literal["pruned", "stopped"] | None
+    why: Literal["pruned", "stopped", "failed"] | None
+    reason: str | None = None

@@ -109,10 +109,6 @@ class AnyTraining(Generic[AnyConnection]):
         numbers = {name: _number(name, value) for name, value in metrics.items()}
         if not numbers:
             raise ValueError("report at least the study's objectives, as report(val_loss=0.3)")
-        strange = next((name for name, value in numbers.items() if not math.isfinite(value)), None)
-        if strange is not None:
-            yield from self._held.tell("failed", f"{strange} became {numbers[strange]} in epoch {epoch}")
-            return False
         yield from self._held.report(self.repeat, epoch, numbers)
         return self._held.ended is None
 
@@ -168,8 +164,10 @@ class AsyncTraining(AnyTraining[AsyncConnection]):
         await self._connection.run(self._held.tell("handed_back"))
 
 
-def _number(name: str, value: Any) -> float:
+def _number(name: str, value: Any) -> float | None:
+    """The metric's value; None is one that is not finite, which JSON cannot say."""
     try:
-        return float(value)
+        number = float(value)
+        return number if math.isfinite(number) else None
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be a number, got {type(value).__name__}") from None
