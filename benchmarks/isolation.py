@@ -16,7 +16,8 @@ import time
 from pathlib import Path
 
 from search_spaces import TaskSpec, TrialConfig
-from workers.trial.messages import EpochDone, Failed, Order, Started
+from service.storage.assignments.progress import EpochDone
+from workers.trial.messages import Failed, Order, Started
 from workers.trial.process import TrialProcess
 
 ROOT = Path(__file__).parents[1].resolve()

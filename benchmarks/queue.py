@@ -35,17 +35,18 @@ from rich.table import Table
 
 from benchmarks.termination import end_in_order
 from search_spaces import StudyDefinition, parse_definition
+from service.storage.assignments.assignment import Ended
+from service.storage.assignments.choosing import assignment_of
+from service.storage.assignments.progress import EpochDone
 from service.storage.database.database import Database, initialise
 from service.storage.embedded import EmbeddedPostgres
 from service.storage.fleet import workers
 from service.storage.runs import claiming
 from service.storage.states import RunState
 from service.storage.studies import studies
-from workers.runs.agent import assignment_of
-from workers.runs.assignment import Ended
 from workers.runs.execution import Execution
 from workers.runs.lease import Renewal
-from workers.trial.messages import EpochDone, Finished, Order, Report
+from workers.trial.messages import Finished, Order, Report
 
 NAME = "queue_benchmark"  # of the database
 EPOCHS, BLOCK = 20, 10

@@ -17,9 +17,10 @@ from typing import Any
 import optuna
 import sqlalchemy as sa
 
+from service.storage.assignments.progress import EpochDone
 from service.storage.database.database import Database
 from workers.runs.agent import Agent, Options
-from workers.trial.messages import EpochDone, Finished, Order, Report
+from workers.trial.messages import Finished, Order, Report
 from workers.trial.process import TrialProcessDied
 
 METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "train_step_loss", "train_seconds")

@@ -26,7 +26,8 @@ def completed(definition: StudyDefinition) -> StudyDefinition:
     search = definition.search if "search" in definition.model_fields_set else _search(conditional)
     # Outside of a race, a sampler that does not learn from conditional dimensions would draw these at random.
     kept = definition if search == "free" and definition.sampler.models != "all" else conditional
-    return kept.model_copy(update={"search": search})
+    keeps = {"keep": "none"} if definition.task.is_external else {}
+    return kept.model_copy(update={"search": search, **keeps})
 
 
 def with_implied_conditions(definition: Shape) -> Shape:

@@ -15,6 +15,7 @@ from search_spaces.scalars import LONGEST_TEXT, ParameterName, Scalar
 # What the models of a task have beside slots, by the backbone that task.options names: see pernodedrop.places.
 Backbones = Mapping[str, tuple[str, ...]]
 DEFAULT_BACKBONE = "paper"
+EXTERNAL = "external"  # the name of the task of an own loop: foreign code asks for its runs over REST
 MOST_WHOLE = 2**32 - 1  # of an option of a task
 _SHARED: Backbones = {"paper": ("map",), "resnet": ("map", "branch"), "transformer": ("branch",)}
 _IMAGES: Backbones = {**_SHARED, "mlp": ()}
@@ -184,7 +185,8 @@ TASK_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*((\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A
 
 
 def _describe_names(schema: dict[str, Any]) -> None:
-    schema["description"] = f"{', '.join(BUILT_IN_TASKS)}, or an own task: package.module:Class"
+    names = ", ".join(BUILT_IN_TASKS)
+    schema["description"] = f"{names}, an own task: package.module:Class, or {EXTERNAL}: an own loop asks for trials"
 
 
 class TaskSpec(Part):
@@ -207,4 +209,10 @@ class TaskSpec(Part):
 
     @property
     def is_built_in(self) -> bool:
-        return ":" not in self.name
+        """Whether it is a task of this program, or of a package that extends it."""
+        return ":" not in self.name and not self.is_external
+
+    @property
+    def is_external(self) -> bool:
+        """Whether an own loop trains its runs, and no worker."""
+        return self.name == EXTERNAL

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import torch
 
-from workers.trial.messages import EpochDone, Failed, Finished, Order, Report, Started
+from service.storage.assignments.progress import EpochDone
+from workers.trial.messages import Failed, Finished, Order, Report, Started
 from workers.trial.process import TrialProcess
 
 LISTEN_S = 0.1

@@ -14,10 +14,11 @@ from benchmarks.gpu.conducting import LISTEN_S, name_of, reason, reports, traine
 from benchmarks.gpu.findings import Findings
 from benchmarks.gpu.setting import Setting
 from search_spaces import TaskSpec, TrialConfig
+from service.storage.assignments.progress import EpochDone
 from workers.device.measurements import Measurements
 from workers.device.room import Room
 from workers.device.seat import Seat
-from workers.trial.messages import EpochDone, Failed, Order, Stopped
+from workers.trial.messages import Failed, Order, Stopped
 from workers.trial.process import TrialProcess, Watch
 
 GIB = 2**30

@@ -12,9 +12,10 @@ import torch
 
 from benchmarks.gpu.bits import bound, first_difference
 from benchmarks.gpu.conducting import TrialFailed, name_of, reason, reports, trained
+from service.storage.assignments.progress import EpochDone
 from workers.trial.checkpoints import CheckpointRoot, unsealed
 from workers.trial.devices import OpenDevice
-from workers.trial.messages import EpochDone, Order, Started
+from workers.trial.messages import Order, Started
 from workers.trial.process import TrialProcess
 
 KILLED_AT = 2  # the epoch whose report is the last that is heard of the process

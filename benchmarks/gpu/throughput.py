@@ -9,7 +9,8 @@ from statistics import mean
 
 from benchmarks.gpu.conducting import LISTEN_S, TrialFailed, reason
 from benchmarks.gpu.processes import Watched
-from workers.trial.messages import EpochDone, Finished, Order, Started, Stopped
+from service.storage.assignments.progress import EpochDone
+from workers.trial.messages import Finished, Order, Started, Stopped
 
 LATE_S = 30.0  # for a trial to end its epoch when the time is over
 

@@ -12,11 +12,16 @@ if TYPE_CHECKING:
 
 
 def suggest(trial: "Trial", definition: StudyShape) -> TrialConfig:
+    """The settings with what `suggested` returns; a parameter that is missing there keeps TrialConfig's default."""
+    return TrialConfig.from_params(suggested(trial, definition))
+
+
+def suggested(trial: "Trial", definition: StudyShape) -> dict[str, Value]:
     """Ask the trial for every active dimension, parents first, and add the fixed values.
 
-    A dimension whose condition fails is not asked for; its parameter keeps TrialConfig's default.
+    A dimension whose condition fails is not asked for, and its parameter is missing.
     """
-    return TrialConfig.from_params(resolved(definition, lambda parameter, dimension: ask(trial, parameter, dimension)))
+    return resolved(definition, lambda parameter, dimension: ask(trial, parameter, dimension))
 
 
 def ask(trial: "Trial", parameter: str, dimension: Dimension) -> Value:

@@ -11,6 +11,7 @@ from search_spaces.rules import (
     confirmation,
     correlations,
     evaluation,
+    external,
     known,
     parameters,
     ranges,
@@ -51,7 +52,15 @@ def grid_is_visited_once(definition: StudyShape) -> Iterator[Problem]:
 
 # A later stage relies on what the earlier ones have checked.
 STAGES = (
-    (*tasks.RULES, *ranges.RULES, *parameters.RULES, *conditions.RULES, *strategies.RULES, *known.FIRST_RULES),
+    (
+        *tasks.RULES,
+        *external.RULES,
+        *ranges.RULES,
+        *parameters.RULES,
+        *conditions.RULES,
+        *strategies.RULES,
+        *known.FIRST_RULES,
+    ),
     (*confirmation.RULES, *evaluation.RULES, *varying.RULES),
     (*reachability.RULES, *alternatives.RULES, *rates.RULES, *correlations.RULES, *trainable.RULES),
     (grid_is_finite_and_bounded, strategies.race_has_a_trial_for_every_variant, *confirmation.OF_VARIANTS),

@@ -96,7 +96,9 @@ def nothing_is_fixed_and_searched(definition: StudyShape) -> Iterator[Problem]:
 
 
 def domain_of(definition: StudyShape, parameter: str) -> Domain | None:
-    """The values that the parameter may have in this study; None: any, it is an own task's."""
+    """The values that the parameter may have in this study; None: any, it is an own task's or an own loop's."""
+    if definition.task.is_external:
+        return None
     if parameter in OPTIONS and takes(definition, parameter):
         return OPTIONS[parameter].domain
     return PARAMETERS.get(parameter)

@@ -11,7 +11,7 @@ from search_spaces.parameters import MEASURED
 from search_spaces.problems import Problem, shown
 from search_spaces.samples import pool_of, validating
 from search_spaces.shape import StudyShape
-from search_spaces.task import BUILT_IN_TASKS, BuiltInTask
+from search_spaces.task import BUILT_IN_TASKS, EXTERNAL, BuiltInTask
 
 # Figures of the training split's steps, which every training has; peak_bytes only on a GPU.
 OF_STEPS = ("step_loss", "gradient_norm", "seconds", "peak_bytes")
@@ -21,8 +21,8 @@ FACTORS = {"rank": 3, "rows": 10, "columns": COLUMNS}  # of linear_factorization
 def task_is_known(definition: StudyShape) -> Iterator[Problem]:
     task = definition.task
     if task.is_built_in and task.name not in BUILT_IN_TASKS:
-        names = ", ".join(BUILT_IN_TASKS)
-        close = get_close_matches(task.name, BUILT_IN_TASKS, n=1)
+        names = ", ".join([*BUILT_IN_TASKS, EXTERNAL])
+        close = get_close_matches(task.name, [*BUILT_IN_TASKS, EXTERNAL], n=1)
         hint = f": did you mean {shown(close[0])}?" if close else ""
         rule = f"must be one of {names}, or an own package.module:Class, got {shown(task.name)}{hint}"
         yield Problem.at("task.name", rule)

@@ -15,6 +15,7 @@ from service.api import (
     examinations,
     exports,
     health,
+    loop,
     openapi,
     results,
     studies,
@@ -22,7 +23,7 @@ from service.api import (
     weights,
     workers,
 )
-from service.api.dependencies import Creations, each_once
+from service.api.dependencies import Creations, Loops, each_once
 from service.api.errors import documented
 from service.api.housekeeping import Housekeeping
 from service.settings import Settings
@@ -39,6 +40,8 @@ DATABASE_CONNECTIONS = 8
 # Creating a study takes a second connection for Optuna's part: both are there, or each could wait for the others'.
 CREATIONS = 4
 WAITING_CREATIONS = 128
+ASKING, HEARING = 3, 3  # own loops that are answered at once, each on one connection
+WAITING_LOOPS = 512
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -62,13 +65,18 @@ def create_app(settings: Settings) -> FastAPI:
     database = open_database(settings, DATABASE_CONNECTIONS)
     lane = Lane("submissions", CREATIONS, WAITING_CREATIONS)
     creations = Creations(lane, open_database(settings, 2 * CREATIONS, lasting=False))
+    loops = Loops(
+        Lane("questions of own loops", ASKING, WAITING_LOOPS),
+        Lane("words of own loops", HEARING, WAITING_LOOPS),
+        open_database(settings, ASKING + HEARING, lasting=False),
+    )
     readiness = Readiness(open_database(settings, 1))
 
     @asynccontextmanager
     async def closing(_: FastAPI) -> AsyncIterator[None]:
         with Housekeeping(database):
             yield
-        for one in (database, creations.database, readiness):
+        for one in (database, creations.database, loops.database, readiness):
             one.close()
 
     middleware = [Middleware(ResponseHeaders, headers=HEADERS, policy=POLICY), Middleware(Incidents)]
@@ -86,6 +94,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.router.redirect_slashes = False  # a redirect would name whatever host the caller named
     app.state.database, app.state.creations, app.state.readiness = database, creations, readiness
+    app.state.loops = loops
     app.state.reports = Reports(database)
     app.state.settings = settings
     app.include_router(health.router, prefix="/v1")
@@ -99,6 +108,6 @@ def create_app(settings: Settings) -> FastAPI:
 def _guarded_routes(api_key: str | None) -> APIRouter:
     checks = [Depends(key_required(api_key)), Depends(each_once)]
     guarded = APIRouter(dependencies=checks, responses=documented(400, 401, 422, 429, 503))
-    for part in (studies, trials, results, examinations, exports, catalog, workers, capsules, weights):
+    for part in (studies, trials, results, examinations, exports, catalog, workers, capsules, weights, loop):
         guarded.include_router(part.router)
     return guarded

@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 MAX_PAGE = 1000
 MAX_NUMBER = 2**31 - 1  # a Postgres integer
+MAX_RUN = 2**63 - 1  # a Postgres bigint
 
 
 def each_once(request: Request) -> None:
@@ -45,6 +46,29 @@ class Creations:
     async def run(self, call: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return `call(database, ...)` when its turn has come; raises `Busy` where too many wait."""
         return await self.lane.run(call, self.database, *args, **kwargs)
+
+
+@dataclass(frozen=True)
+class Loops:
+    """Where own loops are heard, on connections that no other request takes: who asks may wait for a sampler, and must
+    keep nobody waiting who reports."""
+
+    asking: Lane
+    hearing: Lane
+    database: Database
+
+    async def ask(self, call: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return `call(database, ...)` when its turn has come; raises `Busy` where too many wait."""
+        return await self.asking.run(call, self.database, *args, **kwargs)
+
+    async def hear(self, call: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return `call(database, ...)` when its turn has come; raises `Busy` where too many wait."""
+        return await self.hearing.run(call, self.database, *args, **kwargs)
+
+
+def _loops(request: Request) -> Loops:
+    loops: Loops = request.app.state.loops
+    return loops
 
 
 def _creations(request: Request) -> Creations:
@@ -73,6 +97,7 @@ def _reports(request: Request) -> Reports:
 
 
 CreationsOf = Annotated[Creations, Depends(_creations)]
+LoopsOf = Annotated[Loops, Depends(_loops)]
 ReadinessOf = Annotated[Readiness, Depends(_readiness)]
 DatabaseOf = Annotated[Database, Depends(_database)]
 ReportsOf = Annotated[Reports, Depends(_reports)]

@@ -116,7 +116,7 @@ def _study_fields(study: StudyRecord, settings: Settings) -> dict[str, Any]:
         "failure": study.failure,
         "task": definition.task.name,
         "priority": study.priority,
-        "objectives": [_objective_out(objective.metric, objective.direction) for objective in definition.objectives],
+        "objectives": objectives_out(definition),
         "created_at": study.created_at,
         "finished_at": study.finished_at,
         "counts": CountsOut.model_validate(dict(study.counts)),
@@ -138,6 +138,10 @@ def _study_fields(study: StudyRecord, settings: Settings) -> dict[str, Any]:
             weights=f"{path}/winner/weights" if keeps_confirmation(definition.keep) else None,
         ),
     }
+
+
+def objectives_out(definition: StudyShape) -> list[ObjectiveOut]:
+    return [_objective_out(objective.metric, objective.direction) for objective in definition.objectives]
 
 
 @lru_cache(256)

@@ -79,7 +79,33 @@ class LeaseLost(StorageError):
     """The holder no longer has the run, which was taken over, ended or deleted; its writes are refused."""
 
     def __init__(self, run_id: int, token: int) -> None:
-        super().__init__(f"the lease of run {run_id} with token {token} has ended")
+        super().__init__(f"the lease of run {run_id} with token {token} has ended, so that its holder is refused")
+
+
+class NotExternal(StorageError):
+    """The study's runs are trained by the fleet."""
+
+    def __init__(self, name: str, task: str) -> None:
+        super().__init__(f"study {name!r} has the task {task}, which workers train: only task external has an own loop")
+
+
+class OutOfOrder(StorageError):
+    """The epoch is not the next one of its run."""
+
+
+class UnusableMetrics(StorageError):
+    """A metric of an epoch is missing, or has a name that it cannot have."""
+
+    def __init__(self, metric: str, rule: str) -> None:
+        super().__init__(f"metrics.{metric} {rule}")
+        self.metric, self.rule = metric, rule
+
+
+class EpochsMissing(StorageError):
+    """A run is not complete yet."""
+
+    def __init__(self, run_id: int, have: int, of: int) -> None:
+        super().__init__(f"run {run_id} has {have} of {of} epochs: report the others first, or tell failed")
 
 
 class DatabaseUnreachable(StorageError):

@@ -143,6 +143,7 @@ class WorkerRecord:
     seen_at: datetime
     study: str | None
     trial: int | None
+    serves: str | None = None  # the one study whose runs it takes, as an asker of an own loop
 
 
 @dataclass

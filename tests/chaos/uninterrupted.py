@@ -5,11 +5,12 @@ from pathlib import Path
 import torch
 
 from search_spaces import TrialConfig
+from service.storage.assignments.progress import EpochDone
 from service.storage.database.database import Database
 from service.storage.records import StudyRecord, TrialRecord
 from service.storage.states import Stage
 from service.storage.studies import curves
-from workers.trial.messages import EpochDone, Order
+from workers.trial.messages import Order
 from workers.trial.orders import train
 
 Figures = dict[tuple[int, int, str], float]  # by repeat, epoch and metric

@@ -52,7 +52,7 @@ RANGES = [
 PARAMETERS = [
     (
         raw(task={"name": "mnist"}),
-        f'task.name must be one of {", ".join(BUILT_IN_TASKS)}, or an own package.module:Class, got "mnist"',
+        f'task.name must be one of {", ".join(BUILT_IN_TASKS)}, external, or an own package.module:Class, got "mnist"',
     ),
     (space(drop_rate=real(0, 1.2)), "search_space.drop_rate.high must be below 1, got 1.2"),
     (space(drop_rate=real(-0.1, 0.5)), "search_space.drop_rate.low must be at least 0, got -0.1"),

@@ -12,13 +12,14 @@ from torch import Tensor, nn
 
 from docs.examples.own_task import Tumours
 from search_spaces import Evaluation, TaskSpec, TrialConfig
+from service.storage.assignments.progress import EpochDone
 from tests.tasks.canonical import write_rcv1, write_speech_commands
 from workers.tasks import DataUnavailable, Division, Fold, InvalidOptions, SparseRows, Splits, Task, load_task
 from workers.training import Training
 from workers.training.seeds import repeat_seed
 from workers.trial.checkpoints import CheckpointRoot
 from workers.trial.dividing import division_of, task_of
-from workers.trial.messages import EpochDone, Order, Report, Started, Stop
+from workers.trial.messages import Order, Report, Started, Stop
 from workers.trial.orders import train
 
 CPU = torch.device("cpu")

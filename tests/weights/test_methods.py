@@ -11,9 +11,10 @@ import torch
 from pernodedrop.names import REGULARIZERS
 from search_spaces import Objective, TaskSpec, TrialConfig
 from service.storage.artifacts import ArtifactRoot
+from service.storage.assignments.progress import EpochDone
 from service.storage.records import Weights
 from workers.training.exporting import Exported
-from workers.trial.messages import EpochDone, Kept, Order
+from workers.trial.messages import Kept, Order
 from workers.trial.orders import train
 from workers.trial.weights import packed
 from workers.winner import BadWinner, Winner, load_winner

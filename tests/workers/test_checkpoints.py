@@ -10,6 +10,7 @@ import torch
 
 from pernodedrop.names import LAWS, MASK_MODES
 from search_spaces import TaskSpec, TrialConfig
+from service.storage.assignments.progress import EpochDone
 from service.storage.database.database import Database
 from service.storage.states import RunState
 from service.storage.studies import curves, studies
@@ -17,7 +18,7 @@ from tests.workers.conftest import StartWorker, finished, only_trial, own_study,
 from workers.tasks import load_task
 from workers.trial.checkpoints import CheckpointRoot, CheckpointStore, Fingerprint, unsealed
 from workers.trial.fingerprint import fingerprint_of
-from workers.trial.messages import EpochDone, Finished, Order, Report, Started, Stop, Stopped
+from workers.trial.messages import Finished, Order, Report, Started, Stop, Stopped
 from workers.trial.orders import train
 
 EPOCHS, REPEATS = 2, 2

@@ -9,6 +9,10 @@ import pytest
 import torch
 
 from search_spaces import Confirmation, Objective, StudyDefinition, TaskSpec, TrialConfig
+from service.storage.assignments.choosing import assignment_of
+from service.storage.assignments.confirmation_run import ConfirmationRun
+from service.storage.assignments.progress import EpochDone
+from service.storage.assignments.search_trial import SearchTrial
 from service.storage.audit import audit
 from service.storage.database.database import Database
 from service.storage.fleet import workers
@@ -18,11 +22,8 @@ from service.storage.states import RunState, Stage, StudyState
 from service.storage.studies import curves, extension, studies, trials
 from tests.workers.conftest import StartWorker, finished, own_study, until
 from tests.workers.test_checkpoints import figures
-from workers.runs.agent import assignment_of
-from workers.runs.confirmation_run import ConfirmationRun
-from workers.runs.search_trial import SearchTrial
 from workers.trial.checkpoints import CheckpointRoot
-from workers.trial.messages import EpochDone, Finished, Order, Report, Started, Stop
+from workers.trial.messages import Finished, Order, Report, Started, Stop
 from workers.trial.orders import train
 
 BY_VARIANT = {

@@ -14,6 +14,9 @@ import sqlalchemy as sa
 
 from search_spaces import Evaluation, Objective, StudyDefinition, TrialConfig, recorded_params
 from service.storage import scores
+from service.storage.assignments.assignment import Ended
+from service.storage.assignments.choosing import assignment_of
+from service.storage.assignments.progress import EpochDone, Progress
 from service.storage.audit import audit, findings
 from service.storage.database.database import Database
 from service.storage.fleet import workers
@@ -24,16 +27,13 @@ from service.storage.studies import curves, examinations, studies, trials
 from tests.workers.conftest import StartWorker, finished, own_study, until
 from tests.workers.examining import exact, order, reports
 from tests.workers.test_checkpoints import figures
-from workers.runs.agent import assignment_of
-from workers.runs.assignment import Ended
 from workers.runs.execution import Execution
 from workers.runs.expected import Expected
 from workers.runs.lease import Renewal
 from workers.trial import channel
 from workers.trial.channel import Message
 from workers.trial.examined import heard, told
-from workers.trial.messages import EpochDone, Examined, Finished, Order, Report, Stopped, packed, unpacked
-from workers.trial.progress import Progress
+from workers.trial.messages import Examined, Finished, Order, Report, Stopped, packed, unpacked
 
 EVALUATION = {"passes": 2, "out_of_distribution": ["shift", "far"], "inputs": 100}
 

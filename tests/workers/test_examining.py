@@ -11,12 +11,13 @@ import torch
 
 from pernodedrop.uncertainty import uncertainty_of
 from search_spaces import Evaluation, TaskSpec
+from service.storage.assignments.progress import EpochDone
 from tests.workers.examining import EVALUATION, exact, order, reports
 from tests.workers.test_checkpoints import figures
 from workers.tasks import load_task
 from workers.trial.checkpoints import CheckpointStore
 from workers.trial.fingerprint import FORMAT, fingerprint_of
-from workers.trial.messages import EpochDone, Examined, Examining, Finished, Report, Stopped
+from workers.trial.messages import Examined, Examining, Finished, Report, Stopped
 
 CPU = torch.device("cpu")
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from search_spaces import TaskSpec, TrialConfig
+from service.storage.assignments.progress import EpochDone
 from tests.workers.conftest import until
 from tests.workers.hostile import LEFT, RAISED
 from workers.trial import family, process
-from workers.trial.messages import EpochDone, Failed, Finished, Order, Report, Started, Stopped
+from workers.trial.messages import Failed, Finished, Order, Report, Started, Stopped
 from workers.trial.nursery import Nursery
 from workers.trial.process import TrialProcess, TrialProcessDied, accuse
 

@@ -8,6 +8,10 @@ import pytest
 from search_spaces import Known, StudyDefinition, TrialConfig, parse_definition
 from search_spaces.optuna import build_pruner, build_sampler
 from service.storage import audited_starts
+from service.storage.assignments.assignment import Ended
+from service.storage.assignments.confirmation_run import ConfirmationRun
+from service.storage.assignments.progress import EpochDone
+from service.storage.assignments.search_trial import SearchTrial
 from service.storage.audit import Finding, audit
 from service.storage.database.database import Database
 from service.storage.fleet import workers
@@ -18,10 +22,6 @@ from service.storage.states import Origin, RunState, Stage
 from service.storage.studies import enqueueing, studies, trials
 from tests.search_spaces.studies import categorical, raw, real
 from tests.workers.test_order import Fleet, loss, table
-from workers.runs.assignment import Ended
-from workers.runs.confirmation_run import ConfirmationRun
-from workers.runs.search_trial import SearchTrial
-from workers.trial.messages import EpochDone
 
 INSIDE = {"regularizer": "dropconnect", "drop_rate": 0.4}
 OUTSIDE = {"params": {"regularizer": "gaussian_dropout", "drop_rate": 0.95, "learning_rate": 0.3}, "outside": True}
@@ -57,7 +57,7 @@ def played(db: Database, study: StudyDefinition) -> list[TrialRecord]:
         assert lease is not None
         trial = SearchTrial(db, lease)
         assert trial.adopt() is None
-        config = trial.prepare()
+        config = TrialConfig.from_params(trial.prepare())
         holding.record_epoch(db, lease, 1, [], trial.take_in(EpochDone(0, 1, {"val_loss": loss(config, 1)})))
         holding.finish(db, lease, RunState.COMPLETE, tell=partial(trial.tell, Ended(RunState.COMPLETE)))
     return trials.page(db, studies.get(db, study.name), stage=Stage.SEARCH)
@@ -100,7 +100,7 @@ def test_the_configuration_of_a_lost_worker_is_trained_again_as_it_was(db: Datab
             if attempt:
                 trial = SearchTrial(db, lease)
                 assert trial.adopt() is None
-                configs.append(trial.prepare())
+                configs.append(TrialConfig.from_params(trial.prepare()))
         assert configs[0] == configs[1]
         holding.finish(db, lease, RunState.FAILED, tell=partial(trial.tell, Ended(RunState.FAILED)))
     first, second, *_ = trials.page(db, studies.get(db, "s"))
@@ -116,7 +116,7 @@ def test_what_is_outside_is_ranked_and_confirmed_with_its_own_parameters(db: Dat
     assert confirming["gaussian_dropout"].params == OUTSIDE["params"]
     assert confirming["gaussian_dropout"].origin is Origin.OUTSIDE
     while (lease := claiming.claim(db, workers.register(db, "host", 1, "cpu"), 60)) is not None:
-        config = ConfirmationRun(db, lease).prepare()
+        config = TrialConfig.from_params(ConfirmationRun(db, lease).prepare())
         assert config.as_params().items() >= confirming[config.variant].params.items()
         holding.finish(db, lease, RunState.COMPLETE, values=[0.5], tell=lambda: None)
     assert broken(db) == []

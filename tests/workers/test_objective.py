@@ -3,7 +3,7 @@
 import pytest
 
 from search_spaces import Objective
-from workers.trial.progress import Progress
+from service.storage.assignments.progress import Progress
 
 LOSS = (Objective(metric="val_loss"),)
 

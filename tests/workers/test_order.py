@@ -7,6 +7,9 @@ import pytest
 
 from search_spaces import StudyDefinition, TrialConfig, parse_definition
 from search_spaces.budget import Budget
+from service.storage.assignments.assignment import Ended
+from service.storage.assignments.progress import EpochDone
+from service.storage.assignments.search_trial import SearchTrial
 from service.storage.database.database import Database
 from service.storage.fleet import workers
 from service.storage.records import Lease
@@ -14,9 +17,6 @@ from service.storage.runs import claiming, holding
 from service.storage.states import RunState, Stage
 from service.storage.studies import extension, studies, trials
 from tests.search_spaces.studies import categorical, raw, real
-from workers.runs.assignment import Ended
-from workers.runs.search_trial import SearchTrial
-from workers.trial.messages import EpochDone
 
 EPOCHS, TRIALS, LAG = 3, 12, 4
 SAMPLERS: list[dict[str, Any]] = [
@@ -87,7 +87,7 @@ class Fleet:
             trial = SearchTrial(self._db, lease)
             ended = trial.adopt()
             assert ended is None
-            self._busy.append((worker, lease, trial, trial.prepare(), 0))
+            self._busy.append((worker, lease, trial, TrialConfig.from_params(trial.prepare()), 0))
 
     def _turn(self, place: int) -> None:
         worker, lease, trial, config, epoch = self._busy.pop(place)

@@ -2,8 +2,11 @@
 
 from collections import Counter
 
-from search_spaces import Confirmation, StudyDefinition, parse_definition
+from search_spaces import Confirmation, StudyDefinition, TrialConfig, parse_definition
 from search_spaces.budget import Budget
+from service.storage.assignments.assignment import Ended
+from service.storage.assignments.progress import EpochDone
+from service.storage.assignments.search_trial import SearchTrial
 from service.storage.database.database import Database
 from service.storage.fleet import workers
 from service.storage.records import Lease
@@ -11,9 +14,6 @@ from service.storage.runs import claiming, holding
 from service.storage.states import RunState, Stage
 from service.storage.studies import extension, studies, trials
 from tests.search_spaces.studies import categorical, raw, real
-from workers.runs.assignment import Ended
-from workers.runs.search_trial import SearchTrial
-from workers.trial.messages import EpochDone
 
 COSTS = {"dropout": 1.0, "dropconnect": 2.0, "gaussian_dropout": 3.0, "none": 4.0}
 NOISY = ["dropout", "dropconnect", "gaussian_dropout"]
@@ -38,12 +38,12 @@ def test_a_race_deals_the_runs_of_a_queue_and_a_lost_one_keeps_its_variant(db: D
     for ordinal in range(20):
         lease = claimed()
         trial = SearchTrial(db, lease)
-        config = trial.prepare()
+        config = TrialConfig.from_params(trial.prepare())
         if ordinal % 7 == 3:  # its worker leaves, and the next one takes the same trial over
             holding.hand_back(db, lease)
             lease = claimed()
             trial = SearchTrial(db, lease)
-            assert trial.prepare() == config
+            assert TrialConfig.from_params(trial.prepare()) == config
         value = COSTS[config.regularizer] + config.drop_rate / 10
         trial.take_in(EpochDone(0, 1, {"val_loss": value}))
         holding.finish(db, lease, RunState.COMPLETE, tell=lambda trial=trial: trial.tell(Ended(RunState.COMPLETE)))
@@ -72,7 +72,7 @@ def test_phases_do_not_count_the_runs_of_a_confirmation(db: Database) -> None:
             continue
         assert lease.place == len(dealt)
         trial = SearchTrial(db, lease)
-        config = trial.prepare()
+        config = TrialConfig.from_params(trial.prepare())
         trial.take_in(EpochDone(0, 1, {"val_loss": COSTS[config.regularizer] + config.drop_rate / 10}))
         holding.finish(db, lease, RunState.COMPLETE, tell=lambda trial=trial: trial.tell(Ended(RunState.COMPLETE)))
         dealt.append(config.regularizer)

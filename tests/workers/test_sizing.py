@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from service.storage.assignments.progress import EpochDone
 from workers.device.measurements import FORGOTTEN_S, REMEMBERED, Measurements
 from workers.device.sizing import Load, slots_wanted
 from workers.trial.devices import Reading
-from workers.trial.messages import EpochDone, Finished, Started
+from workers.trial.messages import Finished, Started
 
 # Room for nine trials of 10 bytes beside the margin of 10; two train now.
 LOAD = Load(slots=2, at_most=16, total=100, free=80, held=20, largest=10, rates={1: 1.0, 2: 1.9})

@@ -10,11 +10,12 @@ import sqlalchemy as sa
 import torch
 
 from search_spaces import TrialConfig
+from service.storage.assignments.progress import EpochDone
 from service.storage.database.database import Database
 from service.storage.records import StudyRecord
 from service.storage.studies import curves, studies, trials
 from tests.workers.conftest import StartWorker, own_study
-from workers.trial.messages import EpochDone, Order
+from workers.trial.messages import Order
 from workers.trial.orders import train
 
 TRIALS = 2

@@ -9,6 +9,9 @@ import pytest
 
 from search_spaces import StudyDefinition
 from search_spaces.optuna import build_pruner, build_sampler
+from service.storage.assignments.assignment import Ended
+from service.storage.assignments.progress import EpochDone
+from service.storage.assignments.search_trial import SearchTrial
 from service.storage.database.database import Database
 from service.storage.fleet import workers
 from service.storage.optuna import trials as optuna_trials
@@ -17,10 +20,7 @@ from service.storage.runs import asking, claiming, history, holding
 from service.storage.states import RunState
 from service.storage.studies import curves, studies, trials
 from tests.workers.conftest import StartWorker, finished, only_trial, own_study, until
-from workers.runs.assignment import Ended
-from workers.runs.search_trial import SearchTrial
 from workers.trial.family import descendants
-from workers.trial.messages import EpochDone
 
 
 def long_study(db: Database, epochs: int = 30) -> StudyRecord:

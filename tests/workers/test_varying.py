@@ -5,12 +5,13 @@ from pathlib import Path
 import torch
 
 from search_spaces import TrialConfig
+from service.storage.assignments.progress import EpochDone
 from service.storage.database.database import Database
 from service.storage.records import StudyRecord, TrialRecord
 from service.storage.states import RunState
 from service.storage.studies import curves, studies, trials
 from tests.workers.conftest import StartWorker, finished, own_study, until
-from workers.trial.messages import EpochDone, Order
+from workers.trial.messages import Order
 from workers.trial.orders import train
 
 BOTH = {"repeats_vary": ["seed", "split"], "folds": 2}

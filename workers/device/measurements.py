@@ -6,9 +6,10 @@ from collections import deque
 from collections.abc import Callable
 from itertools import chain
 
+from service.storage.assignments.progress import EpochDone
 from workers.device.sizing import Load
 from workers.trial.devices import Reading
-from workers.trial.messages import EpochDone, Examined, Examining, Report, Started
+from workers.trial.messages import Examined, Examining, Report, Started
 
 REMEMBERED = 16  # trials whose memory counts: one large trial must not reduce the slots for ever
 MEASURED_S = 30.0  # s of training with a number of slots before its rate counts

@@ -22,6 +22,7 @@ from pernodedrop.begin import hidden
 from pernodedrop.installation import MissingPackage
 from pernodedrop.visible import escape_the_rest, visible_lines
 from service.settings import Settings
+from service.storage.assignments.progress import EpochDone
 from service.storage.capsule import BadCapsule, Capsule, CapsuleRun, read_capsule, unpacked
 from service.storage.capsule.content import curves_of
 from service.storage.states import Stage
@@ -30,7 +31,6 @@ from workers.reproduction.choosing import Wish, chosen
 from workers.reproduction.comparison import TOLERANCE
 from workers.reproduction.own_code import check_task, other_code
 from workers.reproduction.verdict import flaw_of, verdict
-from workers.trial.messages import EpochDone
 
 EQUAL, DIFFERENT, WRONG, INTERRUPTED = 0, 1, 2, 130
 

@@ -8,12 +8,13 @@ from typing import Self
 
 from search_spaces import StudyShape, TrialConfig
 from search_spaces.objective import with_objectives
+from service.storage.assignments.progress import EpochDone
 from service.storage.capsule import Capsule, CapsuleRun
 from service.storage.capsule.content import Figures
 from service.storage.provenance import HARDWARE, RUN, Difference, Provenance, differences
 from service.storage.states import Stage
 from workers.reproduction.comparison import comparable, deviations
-from workers.trial.messages import EpochDone, Failed, Finished, Order, Started, Stopped
+from workers.trial.messages import Failed, Finished, Order, Started, Stopped
 from workers.trial.process import TrialProcess, TrialProcessDied
 
 LISTEN_S = 0.5  # s

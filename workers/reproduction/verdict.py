@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from service.storage.assignments.progress import Progress, UnusableObjective
 from service.storage.capsule import CapsuleRun
 from service.storage.capsule.content import Figures
 from service.storage.provenance import Provenance, differences
 from service.storage.states import RunState, Stage
 from workers.reproduction.again import Recorded, Trained, other_hardware
 from workers.reproduction.comparison import TOLERANCE, beyond_tolerance, deviations
-from workers.trial.progress import Progress, UnusableObjective
 
 
 @dataclass(frozen=True)

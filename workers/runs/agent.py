@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from service.storage.artifacts import ArtifactRoot
+from service.storage.assignments.choosing import assignment_of
 from service.storage.database.database import Database
 from service.storage.database.patience import patiently
 from service.storage.database.sqlstates import DATABASE_ERRORS, told, trouble_of
@@ -18,13 +19,11 @@ from service.storage.errors import LeaseLost, UnknownWorker
 from service.storage.fleet import ownership
 from service.storage.records import Lease
 from service.storage.runs import claiming, holding
-from service.storage.states import RunState, Stage
+from service.storage.states import RunState
 from workers.device.seat import Seat
-from workers.runs.confirmation_run import ConfirmationRun
 from workers.runs.execution import Execution
 from workers.runs.lease import AGAIN_S, Renewal
 from workers.runs.rounds import Rounds
-from workers.runs.search_trial import SearchTrial
 from workers.trial.checkpoints import CheckpointRoot
 from workers.trial.process import TrialProcessDied
 
@@ -246,16 +245,3 @@ class Agent:
             self._seat.clear()
         else:
             self._seat.replace()
-
-
-def assignment_of(db: Database, lease: Lease, *, again: bool = False) -> SearchTrial | ConfirmationRun:
-    """Return what the run is for, by its stage.
-
-    `again` is for a call after one that failed: it may have asked for the trial.
-
-    Raises:
-        LeaseLost: another worker holds the run by now, or its study was deleted.
-    """
-    if lease.stage is Stage.CONFIRMATION:
-        return ConfirmationRun(db, lease)
-    return SearchTrial(db, lease, again=again)

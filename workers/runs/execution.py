@@ -3,30 +3,29 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from search_spaces import TrialConfig
-from search_spaces.objective import unusable_name, with_objectives
 from service.storage import artifacts as artifact_files
 from service.storage.artifacts import ArtifactRoot
+from service.storage.assignments.assignment import Assignment, Ended, HandedBack, Outcome
+from service.storage.assignments.epochs import taken_in
+from service.storage.assignments.progress import EpochDone, UnusableEpoch
 from service.storage.database.database import Database
 from service.storage.database.patience import patiently
 from service.storage.database.sqlstates import Remedy, Trouble, trouble_of
 from service.storage.errors import LeaseLost
-from service.storage.records import CurvePoint, Lease
+from service.storage.records import Lease
 from service.storage.runs import holding
 from service.storage.states import STUDY_STOPPED, RunState
-from workers.runs.assignment import Assignment, Ended, HandedBack, Outcome
 from workers.runs.expected import Expected, ExpectedWeights
 from workers.runs.lease import Renewal
 from workers.trial.checkpoints import CheckpointRoot
 from workers.trial.collection import discard
-from workers.trial.messages import EpochDone, Examined, Examining, Failed, Finished, Kept, Order, Started
+from workers.trial.messages import Examined, Examining, Failed, Finished, Kept, Order, Started
 from workers.trial.process import TrialProcess, TrialProcessDied
-from workers.trial.progress import UnusableObjective
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +111,7 @@ class Execution:
         """
         again, self._fails_to_begin = self._fails_to_begin, True
         self._assigned = assignment = self._assign(again)
-        return assignment.adopt() or assignment.prepare()
+        return assignment.adopt() or TrialConfig.from_params(assignment.prepare())
 
     @property
     def _assignment(self) -> Assignment:
@@ -217,15 +216,12 @@ class Execution:
 
     def _take_in(self, done: EpochDone) -> Ended | None:
         """Record the epoch; return how the run has ended if it is to end here."""
-        if flaw := unusable_name(done.metrics):
-            return Ended(RunState.FAILED, flaw)
-        done = replace(done, metrics=with_objectives(done.metrics, self._lease.definition.objectives))
         try:
-            report = self._assignment.take_in(done)
-        except UnusableObjective as error:
+            epoch = taken_in(self._lease.definition, self._assignment, done)
+        except UnusableEpoch as error:
             return Ended(RunState.FAILED, str(error))
-        points = [_point(done, name, number) for name, number in done.metrics.items()]
-        self._while_wanted(lambda: holding.record_epoch(self._db, self._lease, self._total(done), points, report))
+        self._while_wanted(lambda: epoch.record(self._db, self._lease))
+        report = epoch.report
         if report is None:
             return None
         return Ended(RunState.PRUNED) if self._while_wanted(lambda: self._assignment.is_hopeless(report)) else None
@@ -247,9 +243,6 @@ class Execution:
                 if weights.reason is not None:
                     log.warning("run %d, repeat %d: %s", self._lease.run_id, weights.repeat + 1, weights.reason)
         return None
-
-    def _total(self, done: EpochDone) -> int:
-        return done.repeat * self._lease.definition.task.epochs + done.epoch
 
     def _leave(self, process: TrialProcess, outcome: Outcome) -> Outcome:
         """Stop the trial process at the end of its epoch; it is not healthy if that takes too long."""
@@ -288,8 +281,3 @@ class Execution:
         own = self._lease.run_id
         for run_id in {*beaten, own} if self._assigned is not None and self._assigned.keeps else beaten:
             artifact_files.discard(artifacts, run_id, digests if run_id == own and own not in beaten else ())
-
-
-def _point(done: EpochDone, name: str, value: float) -> CurvePoint:
-    split, _, metric = name.partition("_")
-    return CurvePoint(done.epoch, done.repeat, split, metric, value)

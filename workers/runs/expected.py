@@ -2,8 +2,8 @@
 
 from search_spaces import Evaluation
 from search_spaces.evaluation import MOST_OF_ONE, SPLITS, is_set_of
+from service.storage.assignments.progress import Progress
 from service.storage.records import Examination, Weights
-from workers.trial.progress import Progress
 
 
 class Expected:

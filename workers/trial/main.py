@@ -19,10 +19,11 @@ from pathlib import Path
 from socket import socket
 from typing import TYPE_CHECKING, NoReturn, Self
 
+from service.storage.assignments.progress import EpochDone
 from workers.trial import family
 from workers.trial.channel import Channel, ChannelClosed
 from workers.trial.devices import Cpu, Device, Reading
-from workers.trial.messages import EpochDone, Failed, Order, Report, Setup, Stop, packed, unpacked
+from workers.trial.messages import Failed, Order, Report, Setup, Stop, packed, unpacked
 from workers.trial.out_of_memory import is_out_of_memory
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from search_spaces import Evaluation, Objective, StudyShape, TaskSpec, TrialConfig
 from service.storage.artifacts import DIGEST, ArtifactRoot
+from service.storage.assignments.progress import EpochDone
 from service.storage.provenance import Provenance, checked
 from service.storage.records import Examination, Weights
 from service.storage.states import storable
@@ -107,15 +108,6 @@ class Started:
 
     facts: Mapping[str, str | int | float]
     provenance: Provenance = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class EpochDone:
-    """One epoch of one repeat; `metrics` by "<split>_<metric>"."""
-
-    repeat: int  # from 0
-    epoch: int  # from 1
-    metrics: Mapping[str, float]
 
 
 @dataclass(frozen=True)

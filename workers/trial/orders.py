@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from service.storage.assignments.progress import EpochDone
 from service.storage.provenance import checked
 from workers.tasks import Task
 from workers.training import Training
@@ -15,7 +16,7 @@ from workers.trial.checkpoints import CheckpointStore
 from workers.trial.dividing import task_of
 from workers.trial.examining import Examinations
 from workers.trial.fingerprint import fingerprint_of
-from workers.trial.messages import EpochDone, Examined, Finished, Order, Report, Started, Stop, Stopped
+from workers.trial.messages import Examined, Finished, Order, Report, Started, Stop, Stopped
 from workers.trial.provenance import provenance_of
 from workers.trial.resumption import Begun, resumed, state_of
 from workers.trial.testing import Testing, confirmed_on

@@ -6,11 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from search_spaces.objective import best_epoch
+from service.storage.assignments.progress import EpochDone
 from service.storage.states import storable
 from workers.training import Training
 from workers.trial.checkpoints import CheckpointStore
 from workers.trial.examined import heard, told
-from workers.trial.messages import EpochDone, Examined, Kept, Order
+from workers.trial.messages import Examined, Kept, Order
 from workers.trial.out_of_memory import is_out_of_memory
 from workers.trial.weights import kept_among
 

@@ -3,9 +3,8 @@
 from collections.abc import Iterable
 
 from search_spaces import Objective
+from service.storage.assignments.progress import EpochDone, Progress
 from workers.training import Training
-from workers.trial.messages import EpochDone
-from workers.trial.progress import Progress
 
 ON_TEST = "test"
 ON_VALIDATION = "validation (the task has no test split)"

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from search_spaces.objective import SNAPSHOTS
 from service.storage.artifacts import ArtifactRoot
+from service.storage.assignments.progress import EpochDone
 from service.storage.provenance import Provenance, digest_of
 from service.storage.records import Weights
 from service.storage.states import storable
@@ -21,7 +22,7 @@ from workers.tasks.code import code_of
 from workers.training import Training
 from workers.training.exporting import Exported
 from workers.training.memory import PEAK
-from workers.trial.messages import EpochDone, Kept, Order
+from workers.trial.messages import Kept, Order
 from workers.trial.out_of_memory import is_out_of_memory
 
 FORMAT, VERSION = "pernodedrop weights", 1

@@ -4,6 +4,18 @@ from service.api.models.answers import ConfirmedOut, ObjectiveOut, Ranking, Rank
 from service.api.models.errors import ErrorOut, ProblemOut
 from service.api.models.examinations import ExaminationOut, ExaminationPage, FigureOut
 from service.api.models.fleet import Figures, Health, Presets, WorkerOut, Workers
+from service.api.models.loop import (
+    AskIn,
+    AskOut,
+    LeaseIn,
+    OverOut,
+    ReportIn,
+    TellIn,
+    ToldOut,
+    TrainOut,
+    WaitOut,
+    WordOut,
+)
 from service.api.models.scalars import DecidedAs, Finite, Scalar
 from service.api.models.studies import (
     BudgetOut,
@@ -26,6 +38,8 @@ from service.api.models.trials import (
 )
 
 __all__ = [
+    "AskIn",
+    "AskOut",
     "AttemptOut",
     "BestOut",
     "BudgetOut",
@@ -41,23 +55,31 @@ __all__ = [
     "Figures",
     "Finite",
     "Health",
+    "LeaseIn",
     "LinksOut",
     "ObjectiveOut",
+    "OverOut",
     "Presets",
     "ProblemOut",
     "Ranking",
     "RankingRow",
     "RecommendedOut",
+    "ReportIn",
     "Scalar",
     "StudyDetail",
     "StudyOut",
     "StudyPage",
     "Submitted",
+    "TellIn",
+    "ToldOut",
+    "TrainOut",
     "TrialDetail",
     "TrialOut",
     "TrialPage",
+    "WaitOut",
     "WeightsOut",
     "WinnerOut",
+    "WordOut",
     "WorkerOut",
     "Workers",
 ]

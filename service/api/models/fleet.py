@@ -22,6 +22,9 @@ class WorkerOut(BaseModel):
     seen_at: datetime
     study: str | None = Field(description="The worker trains a run of this study.")
     trial: int | None = Field(description="The worker trains the trial of this number.")
+    serves: str | None = Field(
+        description="It is an asker of an own loop, and takes runs of this study alone; null: a worker of the fleet."
+    )
 
 
 class Workers(BaseModel):

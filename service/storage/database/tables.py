@@ -34,6 +34,7 @@ studies = sa.Table(
     # The verdict of a confirmation until it is decided: outcome, seeds, recommended run, first runs of those left.
     sa.Column("decision", JSONB),
     sa.Column("paused_at", _Instant),  # by the clock of service.storage.runs.clock; NULL while it is not paused
+    sa.Column("external", sa.Boolean, nullable=False, server_default="false"),  # its runs are an own loop's
     sa.Index("studies_to_come", "id", postgresql_where=sa.text("to_come > 0")),
 )
 
@@ -56,6 +57,9 @@ workers = sa.Table(
     sa.Column("seen_at", _Instant, nullable=False, server_default=sa.func.now()),
     sa.Column("stopped_at", _Instant),
     sa.Column("drain", sa.Boolean, nullable=False, server_default="false"),  # whether it was asked over REST to leave
+    # The study that it serves alone, as an asker of an own loop; NULL: a worker of the fleet. No foreign key, since a
+    # deletion would change every run that names the asker.
+    sa.Column("study_id", sa.BigInteger),
 )
 
 # Where runs came from, once for all that share it, under the digest of the content.

@@ -1,10 +1,13 @@
-"""The workers: each registers itself and is seen with every renewal."""
+"""The workers: each registers itself and is seen with every renewal.
+
+An asker of an own loop is one that serves a single study, over REST. It is no part of the fleet.
+"""
 
 import uuid
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from service.storage.database.database import Database
 from service.storage.database.tables import runs, studies, workers
@@ -13,10 +16,14 @@ from service.storage.records import WorkerRecord
 from service.storage.runs import claiming, clock
 from service.storage.runs.clock import SILENT_S
 
+OWN_LOOP = "own loop"  # stands where a worker names its device
+
 _FORGET = sa.text(
     """
     DELETE FROM fleet.workers WHERE id IN (
         SELECT id FROM fleet.workers w WHERE coalesce(stopped_at, seen_at) < now() - interval '1 day'
+            AND (study_id IS NOT DISTINCT FROM cast(:study AS bigint) OR study_id IS NOT NULL
+                AND NOT EXISTS (SELECT FROM fleet.studies s WHERE s.id = w.study_id AND s.finished_at IS NULL))
             AND NOT EXISTS (SELECT FROM fleet.runs WHERE worker_id = w.id) FOR UPDATE SKIP LOCKED)
     """
 )
@@ -27,20 +34,43 @@ def register(db: Database, host: str, pid: int, device: str) -> str:
     worker_id = str(uuid.uuid4())
     with db.engine.begin() as connection:
         clock.catch_up(connection)
-        connection.execute(_FORGET)
+        connection.execute(_FORGET, {"study": None})
         connection.execute(workers.insert().values(id=worker_id, host=host, pid=pid, device=device))
     return worker_id
 
 
-def check_in(db: Database, worker_id: str) -> bool:
+def check_in_asker(db: Database, study_id: int, asker_id: str, host: str, pid: int) -> bool:
+    """Note that the asker of an own loop is alive, and return whether it may stay.
+
+    It is added where the database does not know it: its first word, or its first after a silent day. It has chosen its
+    own id, so that a word whose answer was lost can be said again.
+
+    Raises:
+        UnknownWorker: the id is a worker's of the fleet, or an asker's of another study.
+    """
+    new = insert(workers).values(id=asker_id, host=host, pid=pid, device=OWN_LOOP, study_id=study_id)
+    again = new.on_conflict_do_update(
+        index_elements=[workers.c.id],
+        set_={"seen_at": sa.func.now(), "stopped_at": None, "host": host, "pid": pid},
+        where=workers.c.study_id == study_id,
+    )
+    with db.engine.begin() as connection:
+        clock.catch_up(connection, study_id)
+        connection.execute(_FORGET, {"study": study_id})
+        return _stays(connection.execute(again.returning(workers.c.drain)), asker_id)
+
+
+def check_in(db: Database, worker_id: str, study_id: int | None = None) -> bool:
     """Note that the worker is alive, and return whether it may stay: False if it was asked to leave.
+
+    `study_id` is that of an asker's study.
 
     Raises:
         UnknownWorker: it was silent for a day and was deleted, or an older database was restored.
     """
     here = workers.update().where(workers.c.id == worker_id).values(seen_at=sa.func.now()).returning(workers.c.drain)
     with db.engine.begin() as connection:
-        clock.catch_up(connection)
+        clock.catch_up(connection, study_id)
         return _stays(connection.execute(here), worker_id)
 
 
@@ -76,11 +106,12 @@ def leave(db: Database, worker_id: str) -> None:
 
 
 def alive(db: Database) -> list[WorkerRecord]:
-    """Return the workers seen in the last minute that have not left.
+    """Return the workers, askers of own loops among them, seen in the last minute that have not left.
 
     A worker without a run is held up while a search with a lag has runs that wait for those before them.
     """
     free = "idle" if claiming.held_up(db) is None else "held up"
+    serves = sa.select(studies.c.name).where(studies.c.id == workers.c.study_id).scalar_subquery()
     busy_with = (
         sa.select(runs.c.worker_id, studies.c.name, runs.c.trial_number)
         .join(studies, studies.c.id == runs.c.study_id)
@@ -89,7 +120,7 @@ def alive(db: Database) -> list[WorkerRecord]:
         .subquery()
     )
     query = (
-        sa.select(workers, busy_with.c.name.label("study"), busy_with.c.trial_number)
+        sa.select(workers, busy_with.c.name.label("study"), busy_with.c.trial_number, serves.label("serves"))
         .outerjoin(busy_with, busy_with.c.worker_id == workers.c.id)
         .where(workers.c.stopped_at.is_(None))
         .where(workers.c.seen_at > sa.func.now() - sa.func.make_interval(0, 0, 0, 0, 0, 0, SILENT_S))
@@ -103,11 +134,12 @@ def alive(db: Database) -> list[WorkerRecord]:
                 host=row.host,
                 pid=row.pid,
                 device=row.device,
-                state="leaving" if row.drain else free if row.study is None else "busy",
+                state="leaving" if row.drain else "busy" if row.study else free if row.study_id is None else "idle",
                 started_at=row.started_at,
                 seen_at=row.seen_at,
                 study=row.study,
                 trial=row.trial_number,
+                serves=row.serves,
             )
             for row in connection.execute(query)
         ]

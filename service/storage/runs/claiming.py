@@ -1,4 +1,7 @@
-"""Gives a worker its next run: first one that was begun and lost its holder, then the next that waits."""
+"""Gives a worker or an asker its next run: first one that was begun and lost its holder, then the next that waits.
+
+Workers of the fleet take no runs of own loops, and an asker takes those of its own study alone.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -30,18 +33,16 @@ _LEASED = f"""
 # First a run that this worker holds without knowing, since the answer to its claim was lost or the database
 # went away; then a dead worker's run, so that begun work comes before new work. `expire` ends runs that were lost
 # too often. After the server has started, live holders get time to renew before their runs are taken over.
-_ADOPT = sa.text(
-    f"""
+_ADOPT = f"""
     WITH next AS (
         SELECT r.id, false AS first FROM fleet.runs r JOIN fleet.studies s ON s.id = r.study_id
-        WHERE r.state = 'running' AND (r.worker_id = :worker OR (
+        WHERE r.state = 'running' AND {{whose}} AND (r.worker_id = :worker OR (
             r.lease_until < now() AND s.state <> 'stopped'
             AND pg_postmaster_start_time() < now() - interval '5 seconds'
             AND r.attempts <= (s.definition->>'retries')::int))
         ORDER BY r.lease_until LIMIT 1 FOR UPDATE OF r SKIP LOCKED)
     {_LEASED}
-    """
-)
+"""
 
 # Where the search has a lag, a run begins when all below it have been asked for, and all below n - lag have ended. One
 # that another claim has locked still waits. Runs that are open have no confirmation's runs between them.
@@ -55,15 +56,14 @@ _IN_ORDER = """
 # The highest priority first; among equals the study with the fewest running runs, then the oldest. The inner
 # query reads one index entry a study, however long the queue. The studies are ordered before the join: a sort
 # after it would lock a run of every study, and hide those runs from others.
-_TAKE = sa.text(
-    f"""
+_TAKE = f"""
     WITH next AS (
         SELECT r.id, s.started_at IS NULL AS first FROM (
             SELECT id, started_at, priority, stage, definition,
-                (SELECT count(*) FROM fleet.runs WHERE study_id = studies.id AND state = 'running') AS running
-            FROM fleet.studies
-            WHERE state = 'running' AND finished_at IS NULL
-                AND (stage <> 'search' OR closing IS NULL AND coalesce({clock.NOW} < started_at
+                (SELECT count(*) FROM fleet.runs WHERE study_id = s.id AND state = 'running') AS running
+            FROM fleet.studies s
+            WHERE state = 'running' AND finished_at IS NULL AND {{whose}}
+                AND (stage <> 'search' OR closing IS NULL AND coalesce({{now}} < started_at
                     + make_interval(secs => (definition->'budget'->>'wall_time')::float), true))
             ORDER BY priority DESC, running, id) s CROSS JOIN LATERAL (
             SELECT id, ordinal FROM fleet.runs WHERE study_id = s.id AND state = 'waiting'
@@ -71,13 +71,18 @@ _TAKE = sa.text(
         WHERE {_IN_ORDER}
         ORDER BY s.priority DESC, s.running, s.id LIMIT 1)
     {_LEASED}
-    """
+"""
+
+_BY_THE_FLEET, _BY_AN_ASKER = (
+    [sa.text(statement.format(whose=whose, now=now)) for statement in (_ADOPT, _TAKE)]
+    for whose, now in (("NOT s.external", clock.FLEET_NOW), ("s.id = :study", clock.NOW.format("s")))
 )
 
 _HELD_UP = sa.text(
     """
     SELECT name FROM fleet.studies s WHERE state = 'running' AND finished_at IS NULL AND stage = 'search'
-        AND closing IS NULL AND definition->'sampler'->>'lag' IS NOT NULL
+        AND closing IS NULL AND CASE WHEN external THEN id END IS NOT DISTINCT FROM cast(:study AS bigint)
+        AND definition->'sampler'->>'lag' IS NOT NULL
         AND EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND state = 'waiting')
         AND EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND state = 'running')
     ORDER BY priority DESC, id LIMIT 1
@@ -93,8 +98,10 @@ _BEGIN = sa.text(
 )
 
 
-def claim(db: Database, worker_id: str, seconds: float) -> Lease | None:
+def claim(db: Database, worker_id: str, seconds: float, study_id: int | None = None) -> Lease | None:
     """Lease one run for `seconds`: one whose holder died if there is any, else the next that waits.
+
+    It is one of the study with this id, for an asker, or of any that the fleet serves, for a worker.
 
     Simultaneous claims do not see each other: among studies of one priority the shares may differ by as many runs
     as there are such claims. A worker holds one run at a time; claiming again before it has ended returns the same
@@ -103,7 +110,7 @@ def claim(db: Database, worker_id: str, seconds: float) -> Lease | None:
     Raises:
         UnknownWorker: no worker has this id; an older state of the database was restored.
     """
-    values = {"worker": worker_id, "seconds": seconds}
+    values = {"worker": worker_id, "seconds": seconds, "study": study_id}
     lease = _claim(db, values)
     if lease is not None:
         supply.after_claim(db, lease)
@@ -112,10 +119,13 @@ def claim(db: Database, worker_id: str, seconds: float) -> Lease | None:
     return lease
 
 
-def held_up(db: Database) -> str | None:
-    """The first study that has a lag and a run that waits for those before it: it may begin at any moment."""
+def held_up(db: Database, study_id: int | None = None) -> str | None:
+    """The first study that has a lag and a run that waits for those before it: it may begin at any moment.
+
+    It is among those that the fleet serves, or the own loop's of this id.
+    """
     with db.engine.connect() as connection:
-        name: str | None = connection.execute(_HELD_UP).scalar_one_or_none()
+        name: str | None = connection.execute(_HELD_UP, {"study": study_id}).scalar_one_or_none()
     return name
 
 
@@ -136,8 +146,9 @@ def _claim(db: Database, values: Mapping[str, object]) -> Lease | None:
 
 def _claimed(db: Database, values: Mapping[str, object]) -> dict[str, Any] | None:
     """Return the claimed run's row, committed."""
+    adopt, take = _BY_THE_FLEET if values["study"] is None else _BY_AN_ASKER
     with db.engine.begin() as connection:
-        row = connection.execute(_ADOPT, values).one_or_none() or connection.execute(_TAKE, values).one_or_none()
+        row = connection.execute(adopt, values).one_or_none() or connection.execute(take, values).one_or_none()
         if row is None:
             return None
         lease = dict(row._mapping)

@@ -35,7 +35,7 @@ AT_ONCE = f"""
         WHEN s.state = 'stopped' THEN '{STUDY_STOPPED}'
         WHEN s.stage <> 'search' THEN NULL
         WHEN s.closing IS NOT NULL THEN s.closing
-        WHEN coalesce(s.paused_at, {clock.NOW})
+        WHEN coalesce(s.paused_at, {clock.NOW.format("s")})
             >= s.started_at + make_interval(secs => {_BUDGET.format("wall_time")}::float) THEN 'wall time used up'
     END
 """

@@ -16,10 +16,12 @@ from service.storage.studies.change import Change
 
 _LOCK = sa.text("SELECT id, state, stage, finished_at, definition FROM fleet.studies WHERE name = :name FOR UPDATE")
 
+_GOES_ON = clock.GOES_ON.format("studies")
+
 # A finished study runs again, also if it was paused before its last run ended; the time between does not count as wall
 # time.
 _OPEN_AGAIN = f"""
-    finished_at = NULL, started_at = CASE WHEN finished_at IS NULL THEN started_at ELSE {clock.GOES_ON} END,
+    finished_at = NULL, started_at = CASE WHEN finished_at IS NULL THEN started_at ELSE {_GOES_ON} END,
     state = CASE WHEN finished_at IS NULL THEN state ELSE 'running' END,
     paused_at = CASE WHEN finished_at IS NULL THEN paused_at END
 """

@@ -54,6 +54,7 @@ def create(db: Database, definition: StudyDefinition) -> StudyRecord:
                     definition=definition.model_dump(mode="json"),
                     priority=definition.priority,
                     to_come=definition.trials,
+                    external=definition.task.is_external,
                 )
                 .returning(studies.c.id)
             ).scalar_one()
@@ -119,12 +120,14 @@ def set_state(db: Database, name: str, state: Intention) -> StudyRecord:
     return get(db, name)
 
 
+_GOES_ON, _NOW = clock.GOES_ON.format("studies"), clock.NOW.format("studies")
+
 # A study that is paused stands at that moment; one that goes on, or ends, has not aged meanwhile.
 _SET_STATE = sa.text(
     f"""
     UPDATE fleet.studies SET state = :state,
-        started_at = CASE WHEN state = 'paused' AND :state <> 'paused' THEN {clock.GOES_ON} ELSE started_at END,
-        paused_at = CASE WHEN :state = 'paused' THEN coalesce(paused_at, {clock.NOW}) END
+        started_at = CASE WHEN state = 'paused' AND :state <> 'paused' THEN {_GOES_ON} ELSE started_at END,
+        paused_at = CASE WHEN :state = 'paused' THEN coalesce(paused_at, {_NOW}) END
     WHERE id = :study
     """
 )

@@ -1,12 +1,13 @@
-"""The purpose of a run: the interface between a lease's execution and the search or the confirmation."""
+"""The purpose of a run: the interface between whoever has it trained and the search or the confirmation."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from search_spaces import Evaluation, Objective, TrialConfig
+from search_spaces import Evaluation, Objective
+from search_spaces.dimensions import Value
+from service.storage.assignments.progress import EpochDone, Progress
 from service.storage.states import RunState
-from workers.trial.messages import EpochDone
-from workers.trial.progress import Progress
 
 Step = tuple[int, float]  # a step of Optuna's and the value reported there
 
@@ -32,7 +33,7 @@ Outcome = Ended | HandedBack
 
 
 class Assignment(Protocol):
-    """Decides what to train and receives the results. `Execution` handles lease, process, clock and curves.
+    """Decides what to train and receives the results. Its holder handles lease, training, clock and curves.
 
     Every method may be called again after a database outage, and raises LeaseLost where it writes.
     """
@@ -47,8 +48,14 @@ class Assignment(Protocol):
     def adopt(self) -> Ended | None:
         """Take over what earlier holders left; return how the run ended if one of them only failed to record that."""
 
-    def prepare(self) -> TrialConfig:
-        """Choose what to train and record it with the run, whose curves start again."""
+    def recall(self) -> None:
+        """Add the epochs that were recorded to `progress`: whoever ends the run need not have heard them."""
+
+    def prepare(self) -> Mapping[str, Value]:
+        """Choose the parameters to train and record them with the run, whose curves start again.
+
+        Those that are fixed are among them.
+        """
 
     def take_in(self, done: EpochDone) -> Step | None:
         """Add the epoch to `progress`; return what to record for a pruner, if anything.

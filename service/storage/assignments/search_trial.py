@@ -5,9 +5,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import optuna
 from optuna.trial import Trial, TrialState
 
-from search_spaces import Objective, StudyShape, TrialConfig, recorded_params
+from search_spaces import Objective, StudyShape, recorded_params
+from search_spaces.dimensions import Value
 from search_spaces.keep import keeps_search
 from search_spaces.optuna import (
     build_pruner,
@@ -15,9 +17,11 @@ from search_spaces.optuna import (
     given_params,
     history_of,
     is_outside,
-    suggest,
+    suggested,
     trained_with,
 )
+from service.storage.assignments.assignment import Ended, Step
+from service.storage.assignments.progress import EpochDone, Progress
 from service.storage.database.database import Database
 from service.storage.optuna import infeasible
 from service.storage.optuna import trials as optuna_trials
@@ -25,9 +29,6 @@ from service.storage.records import Lease
 from service.storage.runs import asking, holding, known
 from service.storage.states import RunState
 from service.storage.studies import curves
-from workers.runs.assignment import Ended, Step
-from workers.trial.messages import EpochDone
-from workers.trial.progress import Progress
 
 _SETTLED = {TrialState.COMPLETE: RunState.COMPLETE, TrialState.PRUNED: RunState.PRUNED}
 
@@ -43,10 +44,7 @@ class SearchTrial:
         """
         self._db, self._lease, self._definition = db, lease, lease.definition
         definition = lease.definition
-        history = history_of(definition, known.history_of(db, lease))
-        sampler = build_sampler(definition, _sampler_seed(definition, lease.place), history)
-        self._study = optuna_trials.load_study(db, lease.optuna_study_id, sampler, build_pruner(definition))
-        self._trial_id = asking.ask(db, self._study, lease, self._given, again=again)
+        self._trial_id = lease.trial_id or asking.ask(db, self._study, lease, self._given, again=again)
         self._decided: frozenset[int] = frozenset()  # steps that an earlier holder has shown the pruner
         self.progress = Progress(definition.objectives)
         self.seeds = range(definition.repeats)
@@ -59,12 +57,28 @@ class SearchTrial:
         return given_params(self._study, self._definition, self._lease.place, given)
 
     @cached_property
+    def _study(self) -> optuna.Study:
+        db, lease, definition = self._db, self._lease, self._definition
+        history = history_of(definition, known.history_of(db, lease))
+        sampler = build_sampler(definition, _sampler_seed(definition, lease.place), history)
+        return optuna_trials.load_study(db, lease.optuna_study_id, sampler, build_pruner(definition))
+
+    @cached_property
     def _trial(self) -> Trial:
+        if self._lease.trial_id is not None:
+            optuna_trials.refresh(self._db, self._lease.optuna_study_id)
         return optuna_trials.open_trial(self._study, self._trial_id)
+
+    @property
+    def number(self) -> int:
+        """The trial's number in its study."""
+        return self._trial.number
 
     def adopt(self) -> Ended | None:
         if self._lease.token == 1:
             return None
+        if self._lease.trial_id is not None:
+            optuna_trials.refresh(self._db, self._lease.optuna_study_id)
         earlier = self._db.optuna.get_trial(self._trial_id)
         if not earlier.state.is_finished():
             self._decided = frozenset(earlier.intermediate_values)
@@ -72,31 +86,30 @@ class SearchTrial:
         if self._lease.trial_id is None:  # else its curves and facts are complete, and `attach` would drop them
             holding.attach(self._db, self._lease, self._trial_id, earlier.number, trained_with(earlier))
         if earlier.state is TrialState.COMPLETE:
-            self._recall()
+            self.recall()
         state = RunState.FAILED if infeasible.was_told(earlier) else _SETTLED.get(earlier.state, RunState.FAILED)
         return Ended(state, optuna_trials.reason_of(earlier))
 
-    def _recall(self) -> None:
-        """Read the best epoch from the curves: the holder that told Optuna the result knew it."""
+    def recall(self) -> None:
         for (repeat, epoch), metrics in curves.epochs_of_run(self._db, self._lease.run_id).items():
             self.progress.add(repeat, epoch, metrics)
 
-    def prepare(self) -> TrialConfig:
+    def prepare(self) -> Mapping[str, Value]:
         trial = self._trial
         if is_outside(frozen := optuna_trials.as_begun(trial)):
             params = trained_with(frozen)
             holding.attach(self._db, self._lease, self._trial_id, trial.number, params)
-            return TrialConfig.from_params(recorded_params(self._definition, params))
+            return recorded_params(self._definition, params)
         try:
-            config = asking.suggested(self._db, self._lease, trial, self._suggest)
+            chosen = asking.suggested(self._db, self._lease, trial, self._suggest)
         except Exception:  # of a sampler: show in which trial it failed
             holding.attach(self._db, self._lease, self._trial_id, trial.number)
             raise
         holding.attach(self._db, self._lease, self._trial_id, trial.number, trial.params)
-        return config
+        return chosen
 
-    def _suggest(self, trial: Trial) -> TrialConfig:
-        return suggest(trial, self._definition)
+    def _suggest(self, trial: Trial) -> Mapping[str, Value]:
+        return suggested(trial, self._definition)
 
     def take_in(self, done: EpochDone) -> Step | None:
         """Report the epochs of the first repeat or, to compare seed by seed, whole repeats."""

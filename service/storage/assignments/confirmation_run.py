@@ -1,13 +1,16 @@
 """A confirmation run. It is not a trial of Optuna: the sampler must not learn from it."""
 
-from search_spaces import Objective, TrialConfig, recorded_params
+from collections.abc import Mapping
+
+from search_spaces import Objective, recorded_params
+from search_spaces.dimensions import Value
 from search_spaces.keep import keeps_confirmation
+from service.storage.assignments.assignment import Ended, Step
+from service.storage.assignments.progress import EpochDone, Progress
 from service.storage.database.database import Database
 from service.storage.records import Lease
 from service.storage.runs import holding
-from workers.runs.assignment import Ended, Step
-from workers.trial.messages import EpochDone
-from workers.trial.progress import Progress
+from service.storage.studies import curves
 
 
 class ConfirmationRun:
@@ -27,9 +30,13 @@ class ConfirmationRun:
     def adopt(self) -> Ended | None:
         return None
 
-    def prepare(self) -> TrialConfig:
+    def recall(self) -> None:
+        for (repeat, epoch), metrics in curves.epochs_of_run(self._db, self._lease.run_id).items():
+            self.progress.add(repeat, epoch, metrics)
+
+    def prepare(self) -> Mapping[str, Value]:
         holding.attach(self._db, self._lease, None, None)
-        return TrialConfig.from_params(recorded_params(self._definition, self._lease.params or {}))
+        return recorded_params(self._definition, self._lease.params or {})
 
     def take_in(self, done: EpochDone) -> Step | None:
         self.progress.add(done.repeat, done.epoch, done.metrics)

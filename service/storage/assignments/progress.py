@@ -8,7 +8,20 @@ from statistics import fmean
 from search_spaces import Objective
 
 
-class UnusableObjective(RuntimeError):
+@dataclass(frozen=True)
+class EpochDone:
+    """One epoch of one repeat; `metrics` by "<split>_<metric>"."""
+
+    repeat: int  # from 0
+    epoch: int  # from 1
+    metrics: Mapping[str, float]
+
+
+class UnusableEpoch(RuntimeError):
+    """An epoch that cannot be recorded; the message says why, in one line."""
+
+
+class UnusableObjective(UnusableEpoch):
     """An epoch does not have the objective's metric, or it is not a finite number."""
 
 
