@@ -22,7 +22,6 @@ class AnyTraining(Generic[AnyConnection]):
         self._connection: AnyConnection = connection
         self._held = held
         self.repeat = repeat  # from 0: which of the run's seeds
-        self._begun = 0  # the epoch that `epochs` has given last
         self._knows = False  # whether the training was told that it has ended
 
     @property
@@ -84,13 +83,14 @@ class AnyTraining(Generic[AnyConnection]):
         Raises:
             RuntimeError: the epoch before was not reported.
         """
+        begun = 0
         while self._held.ended is None and self._reported < self.last_epoch:
-            if self._begun > self._reported:
+            if begun > self._reported:
                 raise RuntimeError(
-                    f"epoch {self._begun} of {self._held.called} was not reported: call report() once in every epoch"
+                    f"epoch {begun} of {self._held.called} was not reported: call report() once in every epoch"
                 )
-            self._begun = self._reported + 1
-            yield self._begun
+            begun = self._reported + 1
+            yield begun
         self._knows = True
 
     def __repr__(self) -> str:

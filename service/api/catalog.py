@@ -25,7 +25,7 @@ async def schema() -> dict[str, Any]:
 TEXT = {
     "requestBody": {
         "required": True,
-        "content": {"application/yaml": {"schema": {"type": "object"}, "example": "name: mine\nbudget: {trials: 20}\n"}},
+        "content": {"application/yaml": {"schema": {"type": "object"}, "example": "budget: {trials: 20}"}},
     }
 }
 
