@@ -1,4 +1,6 @@
-"""What a connection takes of the environment: a proxy and certificates, and nothing where it stays on this machine.
+"""What a connection takes of the environment: address and key, a proxy and certificates.
+
+Where it stays on this machine, it takes no proxy and trusts nobody.
 
 The variables are those of curl and of Python's own libraries. `HTTP_PROXY`, `HTTPS_PROXY` and `ALL_PROXY` name a proxy,
 `NO_PROXY` the hosts that are reached without one; each may be written small, which counts first. `SSL_CERT_FILE` and
@@ -11,12 +13,43 @@ from importlib.util import find_spec
 from ipaddress import ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
+CONTROLLER = "PERNODEDROP_URL"  # the variable that names the controller's address
+API_KEY = "PERNODEDROP_API_KEY"  # and the one with its key
+DEFAULT_CONTROLLER = "http://127.0.0.1:8000"
 _SOCKS = ("socks5", "socks5h")
 _TRUSTED = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 class BadVariable(ValueError):
     """A variable of the environment cannot be used; the message is one line that names it and the remedy."""
+
+
+def server_address(name: str, text: str) -> str:
+    """The address of a server without its last slashes, as `name`, a variable or an argument, has it.
+
+    Raises:
+        ValueError: it is none; the message is one line.
+    """
+    try:
+        parts = urlsplit(text)
+        is_base = not (parts.query or parts.fragment or text.endswith(("?", "#")))
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and is_base
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ValueError(f"{name} must be an address such as {DEFAULT_CONTROLLER}, got {text!r}")
+    return text.rstrip("/")
+
+
+def key_of(name: str, text: str | None) -> str | None:
+    """The key of a controller as `name`, a variable or an argument, has it; None is none.
+
+    Raises:
+        ValueError: it is no printable text; the message never has it.
+    """
+    if text is not None and not text.isprintable():
+        raise ValueError(f"{name} must be printable text without line breaks")
+    return text
 
 
 def proxy_of(url: str) -> str | None:

@@ -1,18 +1,21 @@
-"""A Python client of the controller's API, with typed answers and one-line errors."""
+"""The command line's client: the controller's API with the service's own models as answers.
 
-import json
+Its connection and its errors are those of `pernodedrop.client`, which is the client for everybody else.
+"""
+
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any, BinaryIO, Literal, Self, TypeVar
 from urllib.parse import quote
 
-import httpx
 from pydantic import BaseModel, ValidationError
 
-from pernodedrop.proxies import certificates, proxy_of, variables
-from search_spaces.problems import shown
+from pernodedrop.client.connection import TIMEOUT, Connection, Controller
+from pernodedrop.client.errors import Away, Refused, Unreachable
+from pernodedrop.client.wire import MOST_FILE_BYTES, PATIENT, Request, stranger
 from search_spaces.wording import flaw_of_name
 from service.api.models import (
-    ErrorOut,
     ExaminationOut,
     ExaminationPage,
     FigureOut,
@@ -34,50 +37,30 @@ from service.storage.states import Stage
 
 Model = TypeVar("Model", bound=BaseModel)
 
+__all__ = ["Away", "Client", "Refused", "Unreachable"]
+
 PAGE = 100  # records a request
-PATIENT = 300.0  # s: the results of a large study take long
+MOST_WEIGHTS = 1 << 40  # bytes: they go to a file, and only its disk is the limit
 _ROUTES: Mapping[Stage, str] = {Stage.SEARCH: "trials", Stage.CONFIRMATION: "confirmation"}
-
-
-class Unreachable(Exception):
-    """The controller, or the database behind it, does not answer."""
-
-
-class Away(Unreachable):
-    """The controller answers, and has no database at the moment, or is busy; the message says which."""
-
-
-class Refused(Exception):
-    """The controller answered with an error; str() gives its message, one line for every broken rule."""
-
-    def __init__(self, status: int, error: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.error = error
 
 
 class Client:
     """Calls one controller. Every method raises `Unreachable` or `Refused`."""
 
-    def __init__(self, url: str, api_key: str | None = None, *, timeout: float = 30.0) -> None:
+    def __init__(self, url: str, api_key: str | None = None, *, timeout: float = TIMEOUT) -> None:
         """A client of the controller at `url`, by the environment's proxy unless that is on this machine.
 
         Raises:
             BadVariable: a proxy or certificates that the environment names cannot be used.
         """
-        headers = {b"X-API-Key": api_key.encode()} if api_key else {}
-        self.url = url
-        self._http = httpx.Client(
-            base_url=f"{url}/v1/",
-            headers=headers,
-            timeout=timeout,
-            trust_env=False,
-            proxy=proxy_of(url),
-            verify=certificates(url),
-        )
+        self._connection = Connection(Controller(url, api_key, timeout))
+
+    @property
+    def url(self) -> str:
+        return self._connection.url
 
     def close(self) -> None:
-        self._http.close()
+        self._connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -87,13 +70,11 @@ class Client:
 
     def submit(self, definition: Mapping[str, Any]) -> Submitted:
         """Create the study; status 422 refuses a definition that breaks rules, and 409 a name that is taken."""
-        body = json.dumps(definition, default=str)  # YAML has dates, JSON has none
-        return self._read(Submitted, "POST", "studies", content=body, headers={"Content-Type": "application/json"})
+        return self._read(Submitted, "POST", "studies", body=definition)
 
     def check(self, definition: Mapping[str, Any]) -> Planned:
         """What `submit` would create, or raise; nothing is stored."""
-        body = json.dumps(definition, default=str)
-        return self._read(Planned, "POST", "studies/check", content=body, headers={"Content-Type": "application/json"})
+        return self._read(Planned, "POST", "studies/check", body=definition)
 
     def study(self, name: str) -> StudyDetail:
         return self._read(StudyDetail, "GET", _path(name))
@@ -130,9 +111,7 @@ class Client:
     def enqueue(self, name: str, params: Mapping[str, Any], *, outside: bool = False) -> TrialOut:
         """Train this configuration next; status 422 refuses one that does not suit the space, and 409 a study that has
         no trial left for it."""
-        body = json.dumps({"params": dict(params), "outside": outside}, default=str)  # YAML has dates, JSON has none
-        headers = {"Content-Type": "application/json"}
-        return self._read(TrialOut, "POST", _path(name, "trials"), content=body, headers=headers)
+        return self._read(TrialOut, "POST", _path(name, "trials"), body={"params": dict(params), "outside": outside})
 
     def withdraw(self, name: str, run: int) -> TrialOut:
         """Take back a configuration that waits in the queue; status 409 refuses one that has begun."""
@@ -154,7 +133,7 @@ class Client:
 
     def report(self, name: str) -> str:
         """The study's report as a page of HTML."""
-        return self._send("GET", _path(name, "report"), timeout=PATIENT).text
+        return self._file(_path(name, "report")).decode()
 
     def figures(self, name: str) -> list[FigureOut]:
         """The figures that the study has the results for."""
@@ -166,11 +145,11 @@ class Client:
         `to` is a variant that the files of the confirmation compare with.
         """
         params = {} if to is None else {"to": to}
-        return self._send("GET", _path(name, *file), params=params, timeout=PATIENT).content
+        return self._file(_path(name, *file), params)
 
     def capsule(self, name: str) -> bytes:
         """The study as a capsule, a zip."""
-        return self._send("GET", _path(name, "capsule"), timeout=PATIENT).content
+        return self._file(_path(name, "capsule"))
 
     def weights(self, name: str, into: BinaryIO, **which: int | bool | None) -> None:
         """Write the zip of a configuration's weights into a file, a piece at a time; status 404 says why there is none.
@@ -178,23 +157,19 @@ class Client:
         `which` are trial, confirmation, seed and ensemble; None leaves one out.
         """
         params = {field: value for field, value in which.items() if value is not None}
-        try:
-            with self._http.stream("GET", _path(name, "winner", "weights"), params=params, timeout=PATIENT) as response:
-                if not response.is_success:
-                    response.read()
-                    raise self._refusal(response)
-                for piece in response.iter_bytes():
-                    into.write(piece)
-        except httpx.TransportError as error:
-            raise self._unreachable(error) from error
+        path = _path(name, "winner", "weights")
+        request = Request("GET", path, params=params, timeout=PATIENT, most_bytes=MOST_WEIGHTS)
+        with self._connection.stream(request) as pieces:
+            for piece in pieces:
+                into.write(piece)
 
     def amend(self, name: str, **fields: int | str | list[str]) -> StudyOut:
         """Change the study's priority, its tags or its note."""
-        return self._read(StudyOut, "PATCH", _path(name), json=fields)
+        return self._read(StudyOut, "PATCH", _path(name), body=fields)
 
     def extend(self, name: str, trials: int) -> StudyOut:
         """Add so many trials; status 409 refuses a grid, a stopped study and one at a limit of its budget."""
-        return self._read(StudyOut, "POST", _path(name, "extend"), json={"trials": trials})
+        return self._read(StudyOut, "POST", _path(name, "extend"), body={"trials": trials})
 
     def confirm(self, name: str, **wanted: int | float | str | None) -> StudyOut:
         """Train the best configurations again under fresh seeds and test them, or add to a confirmation.
@@ -203,7 +178,7 @@ class Client:
         study, one with nothing to add, and settings that do not go together.
         """
         body = {field: value for field, value in wanted.items() if value is not None}
-        return self._read(StudyOut, "POST", _path(name, "confirmation"), json=body)
+        return self._read(StudyOut, "POST", _path(name, "confirmation"), body=body)
 
     def confirming(self, name: str, first: int = 0) -> Iterator[TrialOut]:
         """The runs of the confirmation by place, from `first` on."""
@@ -237,54 +212,22 @@ class Client:
             return error
         return None
 
-    def _read(self, model: type[Model], method: str, path: str, **request: Any) -> Model:
-        response = self._send(method, path, **request)
+    def _read(self, model: type[Model], method: str, path: str, **options: Any) -> Model:
         try:
-            return model.model_validate_json(response.content)
+            return model.model_validate_json(self._send(method, path, **options))
         except ValidationError:
-            raise self._stranger(response) from None
+            raise stranger(self.url, HTTPStatus.OK) from None
 
-    def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
-        try:
-            response = self._http.request(method, path, **request)
-        except UnicodeEncodeError as error:
-            message = f"{shown(error.object)} is no valid text: a terminal of another encoding gives such letters"
-            raise Refused(httpx.codes.UNPROCESSABLE_ENTITY, "invalid_text", message) from None
-        except httpx.TransportError as error:
-            raise self._unreachable(error) from error
-        if response.is_success:
-            return response
-        raise self._refusal(response)
+    def _file(self, path: str, params: Mapping[str, str] = MappingProxyType({})) -> bytes:
+        return self._send("GET", path, params=params, timeout=PATIENT, most_bytes=MOST_FILE_BYTES)
 
-    def _unreachable(self, error: httpx.TransportError) -> Unreachable:
-        reason = str(error) or type(error).__name__
-        taken = [name for name in variables(self.url) if "SSL" in reason or "SSL" not in name]
-        if taken:
-            reason += f"; the environment sets {', '.join(taken)}"
-        return Unreachable(
-            f"no controller answers at {self.url} ({reason}): start one with `pernodedrop serve`, "
-            "or set PERNODEDROP_URL to its address"
-        )
-
-    def _refusal(self, response: httpx.Response) -> Unreachable | Refused:
-        try:
-            out = ErrorOut.model_validate_json(response.content)
-        except ValidationError:
-            return self._stranger(response)
-        if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
-            return Away(out.message)
-        lines = [problem.message for problem in out.problems or []] or [out.message]
-        return Refused(response.status_code, out.error, "\n".join(lines))
-
-    def _stranger(self, response: httpx.Response) -> Refused:
-        asked = ["PERNODEDROP_URL", *(name for name in variables(self.url) if "SSL" not in name)]
-        message = f"{self.url} answers, but not as this program's controller does: check {' and '.join(asked)}"
-        return Refused(response.status_code, "unknown_answer", message)
+    def _send(self, method: str, path: str, **options: Any) -> bytes:
+        return self._connection.send(Request(method, path, **options))
 
 
 def _path(name: str, *parts: str) -> str:
     """The path of a study; a name that no study has would lead elsewhere, and perhaps out of the API."""
     flaw = flaw_of_name(name)
     if flaw is not None:
-        raise Refused(httpx.codes.UNPROCESSABLE_ENTITY, "invalid_name", f"a study's name {flaw}")
+        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_name", f"a study's name {flaw}")
     return "/".join(["studies", *(quote(part, safe="") for part in (name, *parts))])

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Self
-from urllib.parse import urlsplit
 
+from pernodedrop.proxies import API_KEY, CONTROLLER, DEFAULT_CONTROLLER, key_of, server_address
 from search_spaces.task_modules import ALL_MODULES, TaskModules
 from service.ports import LOOPBACK
 
-API_KEY = "PERNODEDROP_API_KEY"
 ROOT_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 CONTROLLER_PORT = 8000
 DASHBOARD_PORT = 8080
@@ -27,7 +26,7 @@ class Settings:
     artifacts: str | None = None  # PERNODEDROP_ARTIFACTS: the weights that studies keep, a folder or URL; None: nowhere
     database_url: str | None = field(default=None, repr=False)  # DATABASE_URL; None where it is not set
     api_key: str | None = field(default=None, repr=False)  # PERNODEDROP_API_KEY; None where it is not set
-    url: str = f"http://{LOOPBACK}:{CONTROLLER_PORT}"  # PERNODEDROP_URL: the controller, for its clients
+    url: str = DEFAULT_CONTROLLER  # PERNODEDROP_URL: the controller, for its clients
     dashboard_url: str = f"http://{LOOPBACK}:{DASHBOARD_PORT}"  # PERNODEDROP_DASHBOARD_URL: for links
     host: str = LOOPBACK  # the address this process listens on
     trusted_proxies: tuple[str, ...] = ()  # PERNODEDROP_TRUSTED_PROXIES: addresses and networks, by commas
@@ -52,9 +51,9 @@ class Settings:
             data_folder=folder_of("PERNODEDROP_DATA", data) if data else home / "data",
             artifacts=artifacts_at(value("PERNODEDROP_ARTIFACTS"), home),
             database_url=value("DATABASE_URL"),
-            api_key=_key(value(API_KEY)),
-            url=_address("PERNODEDROP_URL", value("PERNODEDROP_URL") or cls.url),
-            dashboard_url=_address(
+            api_key=key_of(API_KEY, value(API_KEY)),
+            url=server_address(CONTROLLER, value(CONTROLLER) or cls.url),
+            dashboard_url=server_address(
                 "PERNODEDROP_DASHBOARD_URL", value("PERNODEDROP_DASHBOARD_URL") or cls.dashboard_url
             ),
             host=host,
@@ -112,18 +111,6 @@ def folder_of(name: str, text: str) -> Path:
         ) from None
 
 
-def _address(name: str, text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        is_base = not (parts.query or parts.fragment or text.endswith(("?", "#")))
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and is_base
-    except ValueError:
-        valid = False
-    if not valid:
-        raise ValueError(f"{name} must be an address such as http://127.0.0.1:8000, got {text!r}")
-    return text.rstrip("/")
-
-
 def _root_path(text: str) -> str:
     path = text.rstrip("/")
     if path and not ROOT_PATH.fullmatch(path):
@@ -131,12 +118,6 @@ def _root_path(text: str) -> str:
             f"PERNODEDROP_ROOT_PATH must be a path such as /tools, of letters, digits, . _ ~ -, got {text!r}"
         )
     return path
-
-
-def _key(text: str | None) -> str | None:
-    if text is not None and not text.isprintable():
-        raise ValueError("PERNODEDROP_API_KEY must be printable text without line breaks")
-    return text
 
 
 def _proxies(text: str) -> tuple[str, ...]:

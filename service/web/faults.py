@@ -10,6 +10,7 @@ import sqlalchemy.exc
 from pernodedrop.installation import MissingPackage
 from pernodedrop.near import did_you_mean
 from search_spaces import UnknownPreset
+from search_spaces.yaml_text import NotYaml
 from service.reports.exports import NotConfirmed
 from service.storage.database.connections import is_full
 from service.storage.database.database import Database
@@ -85,6 +86,7 @@ _NO_SUCH_LETTER = (psycopg2.errorcodes.UNTRANSLATABLE_CHARACTER, psycopg2.errorc
 # Exceptions whose own text is the message.
 _SPOKEN: Mapping[type[Exception], tuple[int, str, Mapping[str, str]]] = {
     NotJson: (400, "invalid_json", {}),
+    NotYaml: (400, "invalid_yaml", {}),
     WrongKey: (401, "wrong_key", {"WWW-Authenticate": 'ApiKey realm="pernodedrop"'}),
     BodyTooSlow: (408, "body_too_slow", {"Connection": "close"}),
     UnknownStudy: (404, "unknown_study", {}),

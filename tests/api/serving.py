@@ -1,4 +1,4 @@
-"""Serves an application with the production server, on a free port of this machine."""
+"""Serves an application with the production server, on a free port of this machine or on a given one."""
 
 import socket
 import threading
@@ -11,9 +11,9 @@ from service.web.serving import server_of
 
 
 @contextmanager
-def served(app: ASGIApp, proxies: Sequence[str] = ()) -> Iterator[str]:
+def served(app: ASGIApp, proxies: Sequence[str] = (), port: int = 0) -> Iterator[str]:
     """Yield the application's address; it is listening by then and gone afterwards."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server(("127.0.0.1", port))
     server = server_of(app, proxies=proxies)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

@@ -1,0 +1,265 @@
+"""A study of the controller: what it has found, what can be asked of it, and trainings of its runs."""
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Literal, TypeVar
+
+from pernodedrop.client import looking, operations
+from pernodedrop.client.answers import Best, Details, Figure, Overview, Recommended, RunState, StudyState, Winner
+from pernodedrop.client.connection import AsyncConnection, Connection
+from pernodedrop.client.frames import Curves, RankingRows, Trials
+from pernodedrop.client.loops import AsyncTrainings, Trainings
+from pernodedrop.client.progress import shown
+from pernodedrop.client.wire import Steps
+
+T = TypeVar("T")
+PictureFormat = Literal["svg", "png"]
+
+
+class Study:
+    """One study. Every property and method asks the controller anew, and raises `Unreachable` or `Refused`."""
+
+    def __init__(self, connection: Connection, name: str, advice: Sequence[str] = ()) -> None:
+        self._connection = connection
+        self.name = name
+        self.advice = list(advice)  # of a study just submitted: what it means for the workers that are there
+
+    @property
+    def details(self) -> Details:
+        """The study as it is now: state, counts, budget, objectives, answer, definition."""
+        return self._run(operations.study(self.name))
+
+    @property
+    def state(self) -> StudyState:
+        """ "running", "paused", "stopped", "complete" or "failed"."""
+        return self.details.state
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """The definition as submitted, with defaults filled in and later orders."""
+        return self.details.definition
+
+    @property
+    def best(self) -> Best | None:
+        """The search's best complete trial by the first objective; None before there is one."""
+        return self._run(operations.best(self.name))
+
+    @property
+    def winner(self) -> Winner | None:
+        """The configuration that is first in the confirmation; None before that has ended."""
+        return self.details.winner
+
+    @property
+    def recommended(self) -> Recommended | None:
+        """The configuration that the study recommends; None before the confirmation has ended."""
+        return self.details.recommended
+
+    @property
+    def ranking(self) -> RankingRows:
+        """The variants of regularization, the best first."""
+        return RankingRows(self._run(operations.ranking(self.name)))
+
+    def wait(self, progress: bool = True) -> Details:
+        """Wait until the study has ended, its confirmation too, and return it as it is then.
+
+        Args:
+            progress: Whether to show a bar in a terminal, the study in a notebook, and lines elsewhere.
+
+        Raises:
+            Unreachable: the controller has not answered for ten minutes.
+        """
+        with shown(progress) as show:
+            return self._run(looking.waiting(self.name, show))
+
+    def trials(self, state: RunState | None = None) -> Trials:
+        """Every run of the search and the confirmation in the order of the queue, or those in this state."""
+        return self._run(looking.trials(self.name, state))
+
+    def to_frame(self) -> Any:
+        """Every run as a row of a pandas DataFrame: see `Trials.to_frame`.
+
+        Raises:
+            MissingPackage: pandas is not installed.
+        """
+        return self.trials().to_frame()
+
+    def curves(self) -> Curves:
+        """Every point of the learning curves of complete and pruned runs."""
+        return Curves(self._run(operations.curves(self.name)))
+
+    def figures(self) -> list[Figure]:
+        """The figures that the study has the results for, by name."""
+        return self._run(operations.figures(self.name))
+
+    def picture(self, figure: str, form: PictureFormat = "svg") -> bytes:
+        """A figure of the report as SVG or PNG, which the controller draws if it has matplotlib."""
+        return self._run(operations.file(self.name, "figures", f"{figure}.{form}"))
+
+    def report(self) -> str:
+        """The study's report as a page of HTML."""
+        return self._run(operations.file(self.name, "report")).decode()
+
+    def pause(self) -> Overview:
+        """Begin no further run; those in training go on."""
+        return self._run(operations.change(self.name, "pause"))
+
+    def resume(self) -> Overview:
+        """Begin runs of a paused study again."""
+        return self._run(operations.change(self.name, "resume"))
+
+    def stop(self) -> Overview:
+        """End the study for good: waiting runs are cancelled, and those in training end at their next epoch."""
+        return self._run(operations.change(self.name, "stop"))
+
+    def extend(self, trials: int) -> Overview:
+        """Add so many trials to the search."""
+        return self._run(operations.extend(self.name, trials))
+
+    def confirm(self, **wanted: int | float | str | None) -> Overview:
+        """Train the best configurations again under fresh seeds and test them, or add to a confirmation.
+
+        `wanted` are the fields of a definition's `confirmation`: top, repeats, until, most_repeats, indifference,
+        prefer.
+        """
+        return self._run(operations.confirm(self.name, wanted))
+
+    def delete(self) -> None:
+        """Remove the study with its trials and curves for good."""
+        self._run(operations.delete(self.name))
+
+    def trials_to_train(self) -> Trainings:
+        """The trainings of a study whose task is `external`, one after another, until the study has ended.
+
+        Each object is one `Training`. While there is nothing to train, the loop waits; while the controller does not
+        answer, too. A run that the loop's body leaves before its last epoch has failed. A loop that is left by an
+        exception has failed with its reason, and after Ctrl-C or `break` the run is handed back.
+        """
+        return Trainings(self._connection, self.name)
+
+    def __repr__(self) -> str:
+        return f"Study({self.name!r})"
+
+    def _repr_html_(self) -> str:
+        return looking.as_html(self._connection, self.name)
+
+    def _run(self, steps: Steps[T]) -> T:
+        return self._connection.run(steps)
+
+
+class AsyncStudy:
+    """One study, as `Study` is: every property and method is awaited (`await study.best`)."""
+
+    def __init__(self, connection: AsyncConnection, name: str, advice: Sequence[str] = ()) -> None:
+        self._connection = connection
+        self.name = name
+        self.advice = list(advice)
+
+    @property
+    def details(self) -> Coroutine[Any, Any, Details]:
+        """See `Study.details`."""
+        return self._run(operations.study(self.name))
+
+    @property
+    def state(self) -> Coroutine[Any, Any, StudyState]:
+        """See `Study.state`."""
+        return self._of_details(lambda details: details.state)
+
+    @property
+    def definition(self) -> Coroutine[Any, Any, dict[str, Any]]:
+        """See `Study.definition`."""
+        return self._of_details(lambda details: details.definition)
+
+    @property
+    def best(self) -> Coroutine[Any, Any, Best | None]:
+        """See `Study.best`."""
+        return self._run(operations.best(self.name))
+
+    @property
+    def winner(self) -> Coroutine[Any, Any, Winner | None]:
+        """See `Study.winner`."""
+        return self._of_details(lambda details: details.winner)
+
+    @property
+    def recommended(self) -> Coroutine[Any, Any, Recommended | None]:
+        """See `Study.recommended`."""
+        return self._of_details(lambda details: details.recommended)
+
+    @property
+    def ranking(self) -> Coroutine[Any, Any, RankingRows]:
+        """See `Study.ranking`."""
+        return self._ranked()
+
+    async def wait(self, progress: bool = True) -> Details:
+        """See `Study.wait`."""
+        with shown(progress) as show:
+            return await self._run(looking.waiting(self.name, show))
+
+    async def trials(self, state: RunState | None = None) -> Trials:
+        """See `Study.trials`."""
+        return await self._run(looking.trials(self.name, state))
+
+    async def to_frame(self) -> Any:
+        """See `Study.to_frame`."""
+        return (await self.trials()).to_frame()
+
+    async def curves(self) -> Curves:
+        """See `Study.curves`."""
+        return Curves(await self._run(operations.curves(self.name)))
+
+    async def figures(self) -> list[Figure]:
+        """See `Study.figures`."""
+        return await self._run(operations.figures(self.name))
+
+    async def picture(self, figure: str, form: PictureFormat = "svg") -> bytes:
+        """See `Study.picture`."""
+        return await self._run(operations.file(self.name, "figures", f"{figure}.{form}"))
+
+    async def report(self) -> str:
+        """See `Study.report`."""
+        return (await self._run(operations.file(self.name, "report"))).decode()
+
+    async def pause(self) -> Overview:
+        """See `Study.pause`."""
+        return await self._run(operations.change(self.name, "pause"))
+
+    async def resume(self) -> Overview:
+        """See `Study.resume`."""
+        return await self._run(operations.change(self.name, "resume"))
+
+    async def stop(self) -> Overview:
+        """See `Study.stop`."""
+        return await self._run(operations.change(self.name, "stop"))
+
+    async def extend(self, trials: int) -> Overview:
+        """See `Study.extend`."""
+        return await self._run(operations.extend(self.name, trials))
+
+    async def confirm(self, **wanted: int | float | str | None) -> Overview:
+        """See `Study.confirm`."""
+        return await self._run(operations.confirm(self.name, wanted))
+
+    async def delete(self) -> None:
+        """See `Study.delete`."""
+        await self._run(operations.delete(self.name))
+
+    def trials_to_train(self) -> AsyncTrainings:
+        """See `Study.trials_to_train`; for `async for`, and `await trial.report(...)`."""
+        return AsyncTrainings(self._connection, self.name)
+
+    def __repr__(self) -> str:
+        return f"AsyncStudy({self.name!r})"
+
+    def _repr_html_(self) -> str:
+        connection = Connection(self._connection.controller)  # a notebook awaits no picture
+        try:
+            return looking.as_html(connection, self.name)
+        finally:
+            connection.close()
+
+    async def _ranked(self) -> RankingRows:
+        return RankingRows(await self._run(operations.ranking(self.name)))
+
+    async def _of_details(self, part: Callable[[Details], T]) -> T:
+        return part(await self._run(operations.study(self.name)))
+
+    def _run(self, steps: Steps[T]) -> Coroutine[Any, Any, T]:
+        return self._connection.run(steps)

@@ -1,0 +1,127 @@
+"""A request and its answer, without the network: what is sent, and what an answer's status and body mean."""
+
+import json
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, TypeVar
+
+import httpx
+
+from pernodedrop.client.errors import Away, LeaseLost, Refused, Unreachable
+from pernodedrop.proxies import variables
+from pernodedrop.visible import visible, visible_lines
+
+T = TypeVar("T")
+
+PATIENT = 300.0  # s: the results of a large study take long
+MOST_BYTES = 64 << 20  # of an answer; a page of records has a thousandth of it
+MOST_FILE_BYTES = 2 << 30  # of a file of results
+_LONGEST_SHOWN = 60
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request below /v1/."""
+
+    method: str
+    path: str
+    params: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = None  # sent as JSON
+    text: bytes | None = None  # sent as it is
+    timeout: float | None = None  # s; None: the connection's
+    most_bytes: int = MOST_BYTES
+
+    def options(self) -> dict[str, Any]:
+        """What httpx takes besides method and path."""
+        taken: dict[str, Any] = {"params": dict(self.params)}
+        if self.timeout is not None:
+            taken["timeout"] = self.timeout
+        if self.body is not None:
+            # YAML's dates are no JSON, and JSON's NaN is none either: the controller says what is wrong with a text.
+            taken["content"] = json.dumps(self.body, default=str).encode()
+            taken["headers"] = {"Content-Type": "application/json"}
+        elif self.text is not None:
+            taken["content"] = self.text
+            taken["headers"] = {"Content-Type": "application/yaml"}
+        return taken
+
+
+@dataclass(frozen=True)
+class Pause:
+    """So many seconds without a request."""
+
+    seconds: float
+
+
+# An operation: it yields requests and pauses, is sent each answer's body, and returns its result. A failed request is
+# raised inside of it. So the calls that wait for the network, and those that are awaited, share every operation.
+Steps = Generator[Request | Pause, bytes, T]
+
+
+def asked(request: Request) -> Steps[Any]:
+    """Send one request and return its JSON."""
+    return json_of((yield request))
+
+
+class Malformed(Exception):
+    """An answer is not as this client knows it."""
+
+
+def json_of(content: bytes) -> Any:
+    """The JSON of an answer.
+
+    Raises:
+        Malformed: it is none.
+    """
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        raise Malformed from None
+
+
+def unsendable(error: UnicodeEncodeError) -> Refused:
+    """The refusal of a text with half a character, which no server could be sent."""
+    quoted = visible(json.dumps(str(error.object)[: _LONGEST_SHOWN + 1], ensure_ascii=False))
+    shown = quoted if len(quoted) <= _LONGEST_SHOWN else f"{quoted[:_LONGEST_SHOWN]}..."
+    message = f"{shown} is no valid text: a terminal of another encoding gives such letters"
+    return Refused(httpx.codes.UNPROCESSABLE_ENTITY, "invalid_text", message)
+
+
+def unreachable(url: str, error: Exception) -> Unreachable:
+    """The error for a controller that cannot be spoken to, with the variables that may be why."""
+    reason = str(error) or type(error).__name__
+    taken = [name for name in variables(url) if "SSL" in reason or "SSL" not in name]
+    if taken:
+        reason += f"; the environment sets {', '.join(taken)}"
+    return Unreachable(
+        f"no controller answers at {url} ({reason}): start one with `pernodedrop serve`, "
+        "or set PERNODEDROP_URL to its address"
+    )
+
+
+def refusal(url: str, status: int, content: bytes) -> Unreachable | Refused:
+    """The exception that an answer with an error means."""
+    try:
+        told = json.loads(content)
+        error, message = str(told["error"]), str(told["message"])
+        problems = [str(problem["message"]) for problem in told.get("problems") or []]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return stranger(url, status)
+    message = visible_lines("\n".join(problems or [message]))
+    if status == httpx.codes.SERVICE_UNAVAILABLE:
+        return Away(message)
+    return (LeaseLost if error == "lease_lost" else Refused)(status, error, message)
+
+
+def stranger(url: str, status: int) -> Refused:
+    """The refusal of an answer that no controller of this program gives."""
+    checked = ["PERNODEDROP_URL", *(name for name in variables(url) if "SSL" not in name)]
+    message = f"{url} answers, but not as this program's controller does: check {' and '.join(checked)}"
+    return Refused(status, "unknown_answer", message)
+
+
+def too_large(url: str, most_bytes: int) -> NoReturn:
+    """Refuse an answer that is larger than it may be."""
+    raise Refused(
+        httpx.codes.OK, "unknown_answer", f"{url} answers with more than {most_bytes} bytes: check PERNODEDROP_URL"
+    )
