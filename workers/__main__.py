@@ -21,9 +21,10 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from pernodedrop.begin import hidden
+from pernodedrop.proxies import API_KEY
 from pernodedrop.visible import escape_the_rest, log_to_stderr, visible_lines
 from search_spaces.task_folders import HELP, OPTION, search_tasks
-from service.settings import API_KEY, Settings, artifacts_at
+from service.settings import Settings, artifacts_at
 from service.storage.database.address import normalise_url
 from service.storage.database.database import Database
 from service.storage.database.patience import until_usable

@@ -23,7 +23,7 @@ from service.api import (
     weights,
     workers,
 )
-from service.api.dependencies import Creations, Loops, each_once
+from service.api.dependencies import PREFIX, Creations, Loops, query_is_known
 from service.api.errors import documented
 from service.api.housekeeping import Housekeeping
 from service.settings import Settings
@@ -99,8 +99,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.loops = loops
     app.state.reports = Reports(database)
     app.state.settings = settings
-    app.include_router(health.router, prefix="/v1")
-    app.include_router(_guarded_routes(settings.api_key), prefix="/v1")
+    app.include_router(health.router, prefix=PREFIX)
+    app.include_router(_guarded_routes(settings.api_key), prefix=PREFIX)
     errors.install(app)
     openapi.publish(app)
     docs.publish(app, settings.url)
@@ -108,7 +108,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _guarded_routes(api_key: str | None) -> APIRouter:
-    checks = [Depends(key_required(api_key)), Depends(each_once)]
+    checks = [Depends(key_required(api_key)), Depends(query_is_known)]
     guarded = APIRouter(dependencies=checks, responses=documented(400, 401, 422, 429, 503))
     for part in (studies, trials, results, examinations, exports, catalog, workers, capsules, weights, loop):
         guarded.include_router(part.router)

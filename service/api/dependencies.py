@@ -8,6 +8,7 @@ from typing import Annotated, Concatenate, ParamSpec, TypeVar
 from fastapi import Depends, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 
+from pernodedrop.near import hint
 from search_spaces.shape import NAME_PATTERN
 from service.settings import Settings
 from service.storage.database.database import Database
@@ -18,22 +19,33 @@ from service.web.reports import Reports
 P = ParamSpec("P")
 T = TypeVar("T")
 
+PREFIX = "/v1"  # of every route
 MAX_PAGE = 1000
 MAX_NUMBER = 2**31 - 1  # a Postgres integer
 MAX_RUN = 2**63 - 1  # a Postgres bigint
 
 
-def each_once(request: Request) -> None:
-    """Check that the query says nothing twice: one of the values would count in silence.
+def query_is_known(request: Request) -> None:
+    """Check that the query has only what the route takes, and nothing twice: either would be passed over in silence.
 
     Raises:
-        RequestValidationError: it does.
+        RequestValidationError: it has something else.
     """
     names = Counter(name for name, _ in request.query_params.multi_items())
-    twice = [name for name, times in names.items() if times > 1]
-    if twice:
-        rule = "must be given once, got several values"
-        raise RequestValidationError([{"type": "repeated", "loc": ("query", name), "msg": rule} for name in twice])
+    if not names:
+        return
+    described = request.app.openapi()["paths"][PREFIX + request.scope["route"].path][request.method.lower()]
+    known = [each["name"] for each in described.get("parameters", []) if each["in"] == "query"]
+    taken = f"it takes {', '.join(known)}" if known else "it takes none"
+    flaws = [
+        {"type": "unknown", "loc": ("query", name), "msg": f"is no parameter of this route: {taken}{hint(name, known)}"}
+        for name in names
+        if name not in known
+    ]
+    rule = "must be given once, got several values"
+    flaws += [{"type": "repeated", "loc": ("query", name), "msg": rule} for name, times in names.items() if times > 1]
+    if flaws:
+        raise RequestValidationError(flaws)
 
 
 @dataclass(frozen=True)

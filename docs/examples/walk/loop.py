@@ -1,6 +1,7 @@
 import torch
-from pernodedrop.client import Client
 from train import epoch, loss, make, test, val
+
+from pernodedrop.client import Client
 
 for trial in Client().study("mine").trials_to_train():
     torch.manual_seed(trial.seed)

@@ -1,6 +1,7 @@
 import torch
-from pernodedrop.client import Client
 from train import test, x, y
+
+from pernodedrop.client import Client
 
 winner = Client().study("mine").winner
 model = torch.load(f"run-{winner.run}.pt", weights_only=False).eval()
