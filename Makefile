@@ -4,7 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 comma := ,
 
-.PHONY: help run serve test lint lock docs dist image-digests test-wide test-containers test-chaos gpu-check gpu-wheels clean
+.PHONY: help run serve test lint lock docs dist image-digests test-wide test-containers test-slurm test-chaos gpu-check \
+    gpu-wheels clean
 .DEFAULT_GOAL := help
 
 help:            ## this list
@@ -18,7 +19,7 @@ serve: .venv/export ## start the stack and leave it running until Ctrl-C (TASKS=
 
 # Three at once on two cores: many tests wait, for workers, leases and servers.
 test: .venv/dev .venv/triton ## the suite, on a real Postgres of its own
-	$(BIN)/pytest -n 3 --dist loadgroup --durations=10 -m "not wide and not containers and not chaos"
+	$(BIN)/pytest -n 3 --dist loadgroup --durations=10 -m "not wide and not containers and not slurm and not chaos"
 
 test-wide: .venv/dev .venv/triton ## what tries everything of its kind: every part of gpu-check, every sampler on every space
 	$(BIN)/pytest -n 3 --dist loadgroup --durations=10 -m wide
@@ -46,6 +47,9 @@ image-digests:   ## today's digests of the images' bases, as lines for .env (tak
 
 test-containers: .venv/dev ## build and run the compose file for real, where Docker can be had
 	$(BIN)/pytest -m containers -rfE tests/containers
+
+test-slurm: .venv/dev ## train by jobs of a private SLURM that are limited, cancelled and requeued, where its packages can be had
+	$(BIN)/pytest -m slurm -rs tests/slurm
 
 test-chaos: .venv/dev ## let everything fail for MINUTES (5) by the schedule of SEED (any), then count and compare
 	$(BIN)/pytest -m chaos --timeout 0 tests/chaos --chaos-minutes $(or $(MINUTES),5) \
