@@ -1,7 +1,7 @@
 """A Python client of the controller's API, with typed answers and one-line errors."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Literal, Self, TypeVar
 from urllib.parse import quote
 
@@ -17,8 +17,10 @@ from service.api.models import (
     ExaminationPage,
     FigureOut,
     Figures,
+    Logs,
     Ranking,
     RankingRow,
+    Retried,
     StudyDetail,
     StudyOut,
     StudyPage,
@@ -200,6 +202,15 @@ class Client:
 
     def change(self, name: str, action: Literal["pause", "resume", "stop"]) -> StudyOut:
         return self._read(StudyOut, "POST", _path(name, action))
+
+    def retry(self, name: str, trials: Sequence[int] | None = None) -> Retried:
+        """Let failed runs wait again; status 409 refuses where none has failed or the study is at its end for good."""
+        return self._read(Retried, "POST", _path(name, "retry"), json={"trials": trials})
+
+    def logs(self, name: str, number: int, stage: Stage = Stage.SEARCH, attempt: int | None = None) -> Logs:
+        """What the attempts of a run have written, or that one; status 404 says that there is no such attempt."""
+        params = {} if attempt is None else {"attempt": attempt}
+        return self._read(Logs, "GET", _path(name, _ROUTES[stage], str(number), "logs"), params=params)
 
     def delete(self, name: str) -> None:
         self._send("DELETE", _path(name))

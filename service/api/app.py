@@ -15,6 +15,7 @@ from service.api import (
     examinations,
     exports,
     health,
+    logs,
     openapi,
     results,
     studies,
@@ -99,6 +100,6 @@ def create_app(settings: Settings) -> FastAPI:
 def _guarded_routes(api_key: str | None) -> APIRouter:
     checks = [Depends(key_required(api_key)), Depends(each_once)]
     guarded = APIRouter(dependencies=checks, responses=documented(400, 401, 422, 429, 503))
-    for part in (studies, trials, results, examinations, exports, catalog, workers, capsules, weights):
+    for part in (studies, trials, results, examinations, exports, catalog, workers, capsules, weights, logs):
         guarded.include_router(part.router)
     return guarded

@@ -18,9 +18,15 @@ WIDE = 110  # columns; a narrower terminal shows the settings of the best trial 
 
 def show_results(console: Console, client: Client, study: StudyDetail) -> None:
     """Print the ranking and what the confirmation found, or the search's best; or why there is nothing."""
+    if study.pause is not None:
+        console.print(Text(f"{study.name} has paused itself: {study.pause}"), soft_wrap=True)
     if study.best is None:
+        if study.pause is not None:
+            return
         said = f"{study.name} has failed: {study.failure}" if study.failure else f"no trial of {study.name} is complete"
         console.print(Text(said), soft_wrap=True)
+        if study.failure is not None:
+            console.print(Text(f"When the cause is mended: pernodedrop retry {study.name}"), soft_wrap=True)
         return
     rows = client.ranking(study.name)
     console.print(ranking_table(study, rows, with_settings=console.width >= WIDE))

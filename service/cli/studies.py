@@ -199,6 +199,9 @@ def _list(console: Console, client: Client) -> None:
     for study in found:
         table.add_row(*_row(study))
     console.print(table)
+    for study in found:
+        if study.pause is not None:
+            console.print(f"{study.name} has paused itself: {study.pause}", soft_wrap=True)
 
 
 def _row(study: StudyOut) -> list[str]:

@@ -83,6 +83,7 @@ class StudyRecord:
     )
     stood_at: datetime | None = None  # its clock stands there, at an end, in a pause or without workers; None: it goes
     failure: str | None = None  # why no trial is complete, of a study that has failed
+    pause: str | None = None  # why it has paused itself, and what to do about it; None where it has not
     knows: int = 0  # trials of the study `definition.start_from`, which its sampler learns from
 
 

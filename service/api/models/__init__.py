@@ -4,12 +4,14 @@ from service.api.models.answers import ConfirmedOut, ObjectiveOut, Ranking, Rank
 from service.api.models.errors import ErrorOut, ProblemOut
 from service.api.models.examinations import ExaminationOut, ExaminationPage, FigureOut
 from service.api.models.fleet import Figures, Health, Presets, WorkerOut, Workers
+from service.api.models.logs import AttemptLog, Logs
 from service.api.models.scalars import DecidedAs, Finite, Scalar
 from service.api.models.studies import (
     BudgetOut,
     CountsOut,
     EarlierOut,
     LinksOut,
+    Retried,
     StudyDetail,
     StudyOut,
     StudyPage,
@@ -26,6 +28,7 @@ from service.api.models.trials import (
 )
 
 __all__ = [
+    "AttemptLog",
     "AttemptOut",
     "BestOut",
     "BudgetOut",
@@ -42,12 +45,14 @@ __all__ = [
     "Finite",
     "Health",
     "LinksOut",
+    "Logs",
     "ObjectiveOut",
     "Presets",
     "ProblemOut",
     "Ranking",
     "RankingRow",
     "RecommendedOut",
+    "Retried",
     "Scalar",
     "StudyDetail",
     "StudyOut",

@@ -54,6 +54,10 @@ class StudyOut(BaseModel):
     failure: str | None = Field(
         None, description="This is why no trial is complete, with the commonest reason, once the study has failed."
     )
+    pause: str | None = Field(
+        None,
+        description="This is why the study has paused itself, because its first runs failed alike, and the remedy.",
+    )
     task: str = Field(examples=["digits"])
     priority: int = Field(description="Workers serve the highest priority first.", examples=[0])
     objectives: list[ObjectiveOut]
@@ -64,6 +68,10 @@ class StudyOut(BaseModel):
     confirmation: CountsOut = Field(description="The confirmation's runs are counted by state.")
     best: TrialOut | None = Field(description="This is the search's best complete trial by the first objective.")
     links: LinksOut
+
+
+class Retried(StudyOut):
+    retried: int = Field(description="So many failed runs wait again.", examples=[3])
 
 
 class Submitted(StudyOut):

@@ -26,6 +26,9 @@ def head(results: Results) -> Html:
         element("p", study.definition.description) if study.definition.description else None,
         _asked(results),
         _tiles(results),
+        element("p", f"This study has paused itself: {results.study.pause}.", class_="note")
+        if results.study.pause
+        else None,
         *(element("p", sentence, class_="note") for sentence in _partly(results)),
     )
 

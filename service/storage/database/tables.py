@@ -34,6 +34,9 @@ studies = sa.Table(
     # The verdict of a confirmation until it is decided: outcome, seeds, recommended run, first runs of those left.
     sa.Column("decision", JSONB),
     sa.Column("paused_at", _Instant),  # by the clock of service.storage.runs.clock; NULL while it is not paused
+    # Why it has paused itself, while it is paused for that, and whether it ever has: it does so once.
+    sa.Column("pause_reason", sa.Text),
+    sa.Column("has_paused", sa.Boolean, nullable=False, server_default="false"),
     sa.Index("studies_to_come", "id", postgresql_where=sa.text("to_come > 0")),
 )
 
@@ -187,6 +190,19 @@ weights = sa.Table(
     sa.Column("size", sa.BigInteger, nullable=False),  # bytes
     sa.Column("reason", sa.Text),
     sa.CheckConstraint("(digest IS NULL) <> (reason IS NULL)", name="weights_or_reason"),
+)
+
+# The end of what a holder's trial has written, and why it failed: a row for every token that wrote something.
+logs = sa.Table(
+    "logs",
+    metadata,
+    sa.Column("run_id", sa.BigInteger, sa.ForeignKey(runs.c.id, ondelete="CASCADE"), primary_key=True),
+    sa.Column("token", sa.BigInteger, primary_key=True),
+    sa.Column("at", _Instant, nullable=False),
+    sa.Column("stdout", sa.Text, nullable=False),
+    sa.Column("stderr", sa.Text, nullable=False),
+    sa.Column("written", sa.ARRAY(sa.BigInteger), nullable=False),  # bytes of both in all, of which the end is kept
+    sa.Column("traceback", sa.Text),
 )
 
 # The looks at a confirmation's figures that decided who gets further seeds.

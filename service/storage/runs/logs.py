@@ -1,0 +1,69 @@
+"""What the attempts of a run have written, and why they failed: a row for every holder, under its token."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from service.storage.database.database import Database
+from service.storage.database.tables import logs
+from service.storage.records import Lease
+from service.storage.runs import history
+from service.storage.runs.history import Attempt
+
+
+@dataclass(frozen=True)
+class Log:
+    """The end of what a trial has written to its standard streams, without secrets, and its traceback if it raised."""
+
+    stdout: str = ""
+    stderr: str = ""
+    written: tuple[int, int] = (0, 0)  # bytes of both in all
+    traceback: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return self == Log()
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An attempt, its place among those of its run from 1, and its log; `at` is None where nothing was kept."""
+
+    place: int
+    attempt: Attempt
+    log: Log
+    at: datetime | None
+
+
+def write(connection: sa.Connection, lease: Lease, log: Log) -> None:
+    """Write the log of the run's holder, replacing an earlier one of its; the caller has locked the run."""
+    row = {
+        "run_id": lease.run_id,
+        "token": lease.token,
+        "at": sa.func.clock_timestamp(),
+        "stdout": log.stdout,
+        "stderr": log.stderr,
+        "written": list(log.written),
+        "traceback": log.traceback,
+    }
+    written = insert(logs).values(row)
+    connection.execute(written.on_conflict_do_update(constraint=logs.primary_key, set_=dict(written.excluded)))
+
+
+def of_run(db: Database, run_id: int) -> list[Kept]:
+    """Return all attempts of the run with what they have written, the first one first."""
+    with db.engine.connect() as connection:
+        attempts = history.attempts(connection, run_id)
+        rows = connection.execute(sa.select(logs).where(logs.c.run_id == run_id).order_by(logs.c.token)).all()
+    return [_kept(place, attempt, rows) for place, attempt in enumerate(attempts, 1)]
+
+
+def _kept(place: int, attempt: Attempt, rows: "list[sa.Row[tuple[object, ...]]]") -> Kept:
+    """The attempt with the last log of its tokens: a worker that claims again what it holds has a new one."""
+    own = [row for row in rows if attempt.first_token <= row.token <= attempt.last_token]
+    if not own:
+        return Kept(place, attempt, Log(), None)
+    last = own[-1]
+    return Kept(place, attempt, Log(last.stdout, last.stderr, tuple(last.written), last.traceback), last.at)
