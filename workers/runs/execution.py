@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from traceback import format_exc
 from typing import TypeVar
 
 from search_spaces import TrialConfig
@@ -18,15 +19,18 @@ from service.storage.database.sqlstates import Remedy, Trouble, trouble_of
 from service.storage.errors import LeaseLost
 from service.storage.records import CurvePoint, Lease
 from service.storage.runs import holding
+from service.storage.runs.logs import Log
 from service.storage.states import STUDY_STOPPED, RunState
 from workers.runs.assignment import Assignment, Ended, HandedBack, Outcome
 from workers.runs.expected import Expected, ExpectedWeights
 from workers.runs.lease import Renewal
+from workers.runs.run_log import RunLog
 from workers.trial.checkpoints import CheckpointRoot
 from workers.trial.collection import discard
 from workers.trial.messages import EpochDone, Examined, Examining, Failed, Finished, Kept, Order, Started
 from workers.trial.process import TrialProcess, TrialProcessDied
 from workers.trial.progress import UnusableObjective
+from workers.trial.scrubbing import scrubbed
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +68,7 @@ class Execution:
         self._wants_solitude = wants_solitude
         self._checkpoints, self._checkpoint_every = checkpoints, checkpoint_every
         self._artifacts, self._kept = artifacts, ExpectedWeights(None)
+        self._log = RunLog(db, lease)
         self.healthy = True  # whether the trial process may serve again
 
     def run(self, process: TrialProcess) -> Outcome:
@@ -91,6 +96,7 @@ class Execution:
             self.healthy = False
             if trouble is None:  # a sampler's or our own: one run's failure must not end the worker
                 log.exception("run %d failed outside its training", self._lease.run_id)
+                self._log.traceback = format_exc()
                 outcome = Ended(RunState.FAILED, f"{type(error).__name__}: {error}")
             else:
                 outcome = self._refused(trouble)
@@ -153,6 +159,7 @@ class Execution:
                     checkpoint_every=self._checkpoint_every,
                 )
             )
+            self._log.of(process.output)
             return self._follow(process)
         except TrialProcessDied as death:
             self.healthy = False
@@ -169,7 +176,10 @@ class Execution:
         while True:
             if early := self._called_off(deadline):
                 return self._leave(process, early)
-            match process.listen(LISTEN_S):
+            report = process.listen(LISTEN_S)
+            if self._log.is_due:
+                self._while_wanted(self._log.record)
+            match report:
                 case Started(facts, provenance):
                     self._while_wanted(partial(holding.note_facts, self._db, self._lease, facts, provenance))
                 case EpochDone() as epoch:
@@ -183,7 +193,7 @@ class Execution:
                     return Ended(RunState.COMPLETE if flaw is None else RunState.FAILED, flaw)
                 case Failed(reason, traceback, out_of_memory):
                     log.warning("run %d failed:\n%s", self._lease.run_id, traceback.rstrip())
-                    self.healthy = not out_of_memory
+                    self.healthy, self._log.traceback, reason = not out_of_memory, traceback, scrubbed(reason)
                     return self._out_of_memory(reason) if out_of_memory else Ended(RunState.FAILED, reason)
 
     def _died(self, reason: str) -> Outcome:
@@ -265,18 +275,20 @@ class Execution:
         return outcome
 
     def _end(self, outcome: Outcome) -> None:
+        written = self._log.whole()
         match outcome:
             case HandedBack(reason, attempted):
-                self._patiently(lambda: holding.hand_back(self._db, self._lease, reason, attempted=attempted))
+                back = partial(holding.hand_back, self._db, self._lease, reason, attempted=attempted, log=written)
+                self._patiently(back)
             case Ended() as ended:
-                self._finish(ended, lambda: None if self._assigned is None else self._assigned.tell(ended))
+                self._finish(ended, lambda: None if self._assigned is None else self._assigned.tell(ended), written)
 
-    def _finish(self, ended: Ended, tell: Callable[[], None]) -> None:
+    def _finish(self, ended: Ended, tell: Callable[[], None], written: Log | None = None) -> None:
         progress = None if self._assigned is None else self._assigned.progress
         values = progress.values if progress and ended.state is RunState.COMPLETE else None
         best_epoch = progress.best_epoch if progress else None
         kept = self._kept.kept if ended.state is RunState.COMPLETE else []
-        end = partial(holding.finish, self._db, self._lease, ended.state, reason=ended.reason)
+        end = partial(holding.finish, self._db, self._lease, ended.state, reason=ended.reason, log=written)
         beaten = self._patiently(lambda: end(best_epoch=best_epoch, values=values or None, kept=kept, tell=tell))
         if self._checkpoints is not None:
             discard(self._checkpoints, self._lease.run_id)

@@ -193,16 +193,17 @@ weights = sa.Table(
 )
 
 # The end of what a holder's trial has written, and why it failed: a row for every token that wrote something.
+# UTF-8 whatever the encoding of the database is: a letter that it lacks must not be in the way of a run's end.
 logs = sa.Table(
     "logs",
     metadata,
     sa.Column("run_id", sa.BigInteger, sa.ForeignKey(runs.c.id, ondelete="CASCADE"), primary_key=True),
     sa.Column("token", sa.BigInteger, primary_key=True),
     sa.Column("at", _Instant, nullable=False),
-    sa.Column("stdout", sa.Text, nullable=False),
-    sa.Column("stderr", sa.Text, nullable=False),
+    sa.Column("stdout", sa.LargeBinary, nullable=False),
+    sa.Column("stderr", sa.LargeBinary, nullable=False),
     sa.Column("written", sa.ARRAY(sa.BigInteger), nullable=False),  # bytes of both in all, of which the end is kept
-    sa.Column("traceback", sa.Text),
+    sa.Column("traceback", sa.LargeBinary),
 )
 
 # The looks at a confirmation's figures that decided who gets further seeds.

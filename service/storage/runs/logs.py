@@ -1,7 +1,9 @@
 """What the attempts of a run have written, and why they failed: a row for every holder, under its token."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -43,10 +45,10 @@ def write(connection: sa.Connection, lease: Lease, log: Log) -> None:
         "run_id": lease.run_id,
         "token": lease.token,
         "at": sa.func.clock_timestamp(),
-        "stdout": log.stdout,
-        "stderr": log.stderr,
+        "stdout": log.stdout.encode(),
+        "stderr": log.stderr.encode(),
         "written": list(log.written),
-        "traceback": log.traceback,
+        "traceback": None if log.traceback is None else log.traceback.encode(),
     }
     written = insert(logs).values(row)
     connection.execute(written.on_conflict_do_update(constraint=logs.primary_key, set_=dict(written.excluded)))
@@ -60,10 +62,12 @@ def of_run(db: Database, run_id: int) -> list[Kept]:
     return [_kept(place, attempt, rows) for place, attempt in enumerate(attempts, 1)]
 
 
-def _kept(place: int, attempt: Attempt, rows: "list[sa.Row[tuple[object, ...]]]") -> Kept:
+def _kept(place: int, attempt: Attempt, rows: Sequence[sa.Row[Any]]) -> Kept:
     """The attempt with the last log of its tokens: a worker that claims again what it holds has a new one."""
     own = [row for row in rows if attempt.first_token <= row.token <= attempt.last_token]
     if not own:
         return Kept(place, attempt, Log(), None)
     last = own[-1]
-    return Kept(place, attempt, Log(last.stdout, last.stderr, tuple(last.written), last.traceback), last.at)
+    traceback = None if last.traceback is None else bytes(last.traceback).decode()
+    stdout, stderr = bytes(last.stdout).decode(), bytes(last.stderr).decode()
+    return Kept(place, attempt, Log(stdout, stderr, (last.written[0], last.written[1]), traceback), last.at)

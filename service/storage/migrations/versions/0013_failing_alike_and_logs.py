@@ -20,9 +20,9 @@ def upgrade() -> None:
         sa.Column("run_id", sa.BigInteger, sa.ForeignKey(f"{SCHEMA}.runs.id", ondelete="CASCADE"), primary_key=True),
         sa.Column("token", sa.BigInteger, primary_key=True),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("stdout", sa.Text, nullable=False),
-        sa.Column("stderr", sa.Text, nullable=False),
+        sa.Column("stdout", sa.LargeBinary, nullable=False),
+        sa.Column("stderr", sa.LargeBinary, nullable=False),
         sa.Column("written", sa.ARRAY(sa.BigInteger), nullable=False),
-        sa.Column("traceback", sa.Text),
+        sa.Column("traceback", sa.LargeBinary),
         schema=SCHEMA,
     )
