@@ -131,6 +131,20 @@ class Weights:
 
 
 @dataclass(frozen=True)
+class Log:
+    """The end of what a trial has written to its standard streams, without secrets, and its traceback if it raised."""
+
+    stdout: str = ""
+    stderr: str = ""
+    written: tuple[int, int] = (0, 0)  # bytes of both in all
+    traceback: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return self == Log()
+
+
+@dataclass(frozen=True)
 class WorkerRecord:
     """A worker that was seen lately."""
 

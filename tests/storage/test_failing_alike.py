@@ -173,7 +173,7 @@ def test_a_confirmation_whose_first_runs_fail_alike_pauses(db: Database) -> None
     study, again = retrying.retry(db, "found")
     assert (study.state, study.pause, again) == (StudyState.RUNNING, None, 3)
     assert (study.confirmation["waiting"], study.confirmation["failed"]) == (4, 0)
-    assert of_pauses(db) == []
+    assert not [found for found in audit(db) if "paused" in found.rule]  # the search was made up
 
 
 def test_a_study_at_its_limit_does_not_pause(db: Database) -> None:

@@ -19,7 +19,6 @@ from service.storage.database.sqlstates import Remedy, Trouble, trouble_of
 from service.storage.errors import LeaseLost
 from service.storage.records import CurvePoint, Lease
 from service.storage.runs import holding
-from service.storage.runs.logs import Log
 from service.storage.states import STUDY_STOPPED, RunState
 from workers.runs.assignment import Assignment, Ended, HandedBack, Outcome
 from workers.runs.expected import Expected, ExpectedWeights
@@ -244,9 +243,8 @@ class Execution:
         """Record what a trial says of a repeat's best model; return why it does not belong to the run, if so."""
         match found:
             case Examining(repeat, inputs):
-                name, repeats = self._lease.definition.name, len(self._assignment.seeds)
-                place = (name, self._lease.ordinal, inputs, repeat + 1, repeats)
-                log.info("%s run %d: examining %s, repeat %d of %d", *place)
+                place = self._lease.definition.name, self._lease.ordinal, inputs, repeat + 1
+                log.info("%s run %d: examining %s, repeat %d of %d", *place, len(self._assignment.seeds))
             case Examined(examination):
                 if flaw := expected.refusal(examination, self._assignment.progress):
                     return flaw
@@ -275,20 +273,21 @@ class Execution:
         return outcome
 
     def _end(self, outcome: Outcome) -> None:
-        written = self._log.whole()
         match outcome:
             case HandedBack(reason, attempted):
-                back = partial(holding.hand_back, self._db, self._lease, reason, attempted=attempted, log=written)
+                back = partial(
+                    holding.hand_back, self._db, self._lease, reason, attempted=attempted, log=self._log.whole()
+                )
                 self._patiently(back)
             case Ended() as ended:
-                self._finish(ended, lambda: None if self._assigned is None else self._assigned.tell(ended), written)
+                self._finish(ended, lambda: None if self._assigned is None else self._assigned.tell(ended))
 
-    def _finish(self, ended: Ended, tell: Callable[[], None], written: Log | None = None) -> None:
+    def _finish(self, ended: Ended, tell: Callable[[], None]) -> None:
         progress = None if self._assigned is None else self._assigned.progress
         values = progress.values if progress and ended.state is RunState.COMPLETE else None
         best_epoch = progress.best_epoch if progress else None
         kept = self._kept.kept if ended.state is RunState.COMPLETE else []
-        end = partial(holding.finish, self._db, self._lease, ended.state, reason=ended.reason, log=written)
+        end = partial(holding.finish, self._db, self._lease, ended.state, reason=ended.reason, log=self._log.whole())
         beaten = self._patiently(lambda: end(best_epoch=best_epoch, values=values or None, kept=kept, tell=tell))
         if self._checkpoints is not None:
             discard(self._checkpoints, self._lease.run_id)

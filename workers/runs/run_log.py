@@ -4,9 +4,8 @@ import time
 from functools import partial
 
 from service.storage.database.database import Database
-from service.storage.records import Lease
+from service.storage.records import Lease, Log
 from service.storage.runs import holding
-from service.storage.runs.logs import Log
 from workers.trial.output import Output, last_lines
 
 EVERY_S = 3.0  # s between two records of what was written so far

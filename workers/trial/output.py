@@ -6,20 +6,18 @@ fast as the trial writes, in a thread of its own, so that no amount holds a tria
 
 import contextlib
 import os
-import re
 import select
 import sys
 import threading
 import time
 
-from service.storage.runs.logs import Log
+from service.storage.records import Log
 from workers.trial.scrubbing import LONGEST, scrubbed
 
 LINES = 200  # of each stream that are kept
 BYTES = 2**16  # of each stream that are kept
 _KEPT = BYTES + LONGEST  # a secret that the cut goes through is found first
 _AT_ONCE = 2**16
-_OVERWRITTEN = re.compile(rb"[^\r\n]*\r+(?=[^\r\n])")  # what a progress bar has replaced
 _OWN = (1, 2)  # standard output and error
 
 
@@ -36,15 +34,26 @@ class Tail:
             self.written += len(data)
             self._end += data
             if len(self._end) > 2 * _KEPT:
-                if b"\r" in self._end:
-                    self._end = bytearray(_OVERWRITTEN.sub(b"", self._end))
+                self._end = bytearray(_as_shown(bytes(self._end)))
                 del self._end[:-_KEPT]
 
     def text(self) -> str:
         """The last lines, without secrets."""
         with self._lock:
             end = bytes(self._end)
-        return last_lines(_OVERWRITTEN.sub(b"", end).decode(errors="backslashreplace"))
+        return last_lines(_as_shown(end).decode(errors="backslashreplace"))
+
+
+def _as_shown(data: bytes) -> bytes:
+    """The lines without what a progress bar has written over."""
+    if b"\r" not in data:
+        return data
+    return b"\n".join(_last_shown(line) for line in data.split(b"\n"))
+
+
+def _last_shown(line: bytes) -> bytes:
+    kept = line.rstrip(b"\r")
+    return kept.rpartition(b"\r")[2] + (b"\r" if len(kept) < len(line) else b"")
 
 
 def last_lines(text: str) -> str:

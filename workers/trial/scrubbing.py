@@ -16,12 +16,12 @@ _NAMES = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|DATABASE_URL")
 
 _LOOKS_SECRET = (
     # The password of an address.
-    (re.compile(r"(://[^\s/:@]*:)[^\s@]{1,1000}@"), rf"\1{HIDDEN}@"),
+    (re.compile(r"(://[^\s/:@]{0,200}:)[^\s@]{1,256}@"), rf"\1{HIDDEN}@"),
     (re.compile(r"(?i)\b(bearer|basic)(\s+)[\w.~+/=-]{8,}"), rf"\1\2{HIDDEN}"),
     # What follows a name of it; a count of tokens is a number.
     (
         re.compile(
-            r"(?i)((?:api|access|private)[_-]?key|secret|passw(?:or)?d|token)([\w-]*[\"']?\s*[=:]\s*[\"']?)"
+            r"(?i)((?:api|access|private)[_-]?key|secret|passw(?:or)?d|token)([\w-]{0,40}[\"']?\s*[=:]\s*[\"']?)"
             r"(?![\d.,]+(?:\s|$))[^\s\"',;)]{4,}"
         ),
         rf"\1\2{HIDDEN}",

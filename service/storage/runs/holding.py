@@ -17,12 +17,11 @@ from service.storage.database.tables import curves, examinations, provenances, r
 from service.storage.errors import LeaseLost
 from service.storage.optuna.statements import REPORT
 from service.storage.provenance import Provenance, digest_of
-from service.storage.records import CurvePoint, Examination, Lease, Weights
+from service.storage.records import CurvePoint, Examination, Lease, Log, Weights
 from service.storage.runs import failing, logs
 from service.storage.runs.endings import close_finished_studies, end_run
 from service.storage.runs.expressions import HELD, SPENT_S, WHOLE
 from service.storage.runs.keeping import note_weights
-from service.storage.runs.logs import Log
 from service.storage.states import RunState, StudyState, storable
 
 T = TypeVar("T")

@@ -10,23 +10,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from service.storage.database.database import Database
 from service.storage.database.tables import logs
-from service.storage.records import Lease
+from service.storage.records import Lease, Log
 from service.storage.runs import history
 from service.storage.runs.history import Attempt
-
-
-@dataclass(frozen=True)
-class Log:
-    """The end of what a trial has written to its standard streams, without secrets, and its traceback if it raised."""
-
-    stdout: str = ""
-    stderr: str = ""
-    written: tuple[int, int] = (0, 0)  # bytes of both in all
-    traceback: str | None = None
-
-    @property
-    def is_empty(self) -> bool:
-        return self == Log()
 
 
 @dataclass(frozen=True)
