@@ -3,7 +3,7 @@
 Its connection and its errors are those of `pernodedrop.client`, which is the client for everybody else.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, BinaryIO, Literal, Self, TypeVar
@@ -20,9 +20,11 @@ from service.api.models import (
     ExaminationPage,
     FigureOut,
     Figures,
+    Logs,
     Planned,
     Ranking,
     RankingRow,
+    Retried,
     StudyDetail,
     StudyOut,
     StudyPage,
@@ -192,6 +194,15 @@ class Client:
 
     def change(self, name: str, action: Literal["pause", "resume", "stop"]) -> StudyOut:
         return self._read(StudyOut, "POST", _path(name, action))
+
+    def retry(self, name: str, trials: Sequence[int] | None = None) -> Retried:
+        """Let failed runs wait again; status 409 refuses where none has failed or the study is at its end for good."""
+        return self._read(Retried, "POST", _path(name, "retry"), body={"trials": trials})
+
+    def logs(self, name: str, number: int, stage: Stage = Stage.SEARCH, attempt: int | None = None) -> Logs:
+        """What the attempts of a run have written, or that one; status 404 says that there is no such attempt."""
+        params = {} if attempt is None else {"attempt": attempt}
+        return self._read(Logs, "GET", _path(name, _ROUTES[stage], str(number), "logs"), params=params)
 
     def delete(self, name: str) -> None:
         self._send("DELETE", _path(name))

@@ -35,6 +35,7 @@ from workers.runs.agent import Options
 from workers.slots import Slots
 from workers.trial.machine import cores
 from workers.trial.process import TrialProcessDied, accuse
+from workers.trial.scrubbing import know
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +120,7 @@ def main(arguments: list[str] | None = None, make_slots: Callable[..., Slots] = 
         return 2
     for line in hidden():
         logging.getLogger(__name__).warning("%s", line)
+    know(os.environ)
     os.environ.pop(API_KEY, None)  # a study's task has no use for it
     try:
         settings = Settings.from_environment()

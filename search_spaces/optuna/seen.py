@@ -30,8 +30,12 @@ def seen(study: Study, selection: Selection, *, is_past: bool = False, prefix: s
     return part
 
 
+REPLACES = "replaces"  # the attribute of a trial with the ids of those in whose place it was begun
+
+
 def learnt_from(whole: BaseStorage) -> BaseStorage:
-    """The same storage without the trials outside of their study's space: no sampler or pruner learns from them."""
+    """The same storage without the trials that others have replaced, and those outside of their study's space: no
+    sampler or pruner learns from them."""
     return _Learnt(whole)
 
 
@@ -94,7 +98,8 @@ class _Learnt(_Whole):  # type: ignore[valid-type, misc]
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
         trials = self.whole.get_all_trials(study_id, deepcopy, states)
-        return [trial for trial in trials if not is_outside(trial)]
+        replaced = {other for trial in trials for other in trial._user_attrs.get(REPLACES, ())}
+        return [trial for trial in trials if not is_outside(trial) and trial._trial_id not in replaced]
 
 
 class _Part(_Whole):  # type: ignore[valid-type, misc]

@@ -15,6 +15,7 @@ from service.api import (
     examinations,
     exports,
     health,
+    logs,
     loop,
     openapi,
     results,
@@ -110,6 +111,6 @@ def create_app(settings: Settings) -> FastAPI:
 def _guarded_routes(api_key: str | None) -> APIRouter:
     checks = [Depends(key_required(api_key)), Depends(query_is_known)]
     guarded = APIRouter(dependencies=checks, responses=documented(400, 401, 422, 429, 503))
-    for part in (studies, trials, results, examinations, exports, catalog, workers, capsules, weights, loop):
+    for part in (studies, trials, results, examinations, exports, catalog, workers, capsules, weights, loop, logs):
         guarded.include_router(part.router)
     return guarded

@@ -17,6 +17,7 @@ from service.api.models import (
     EarlierOut,
     LinksOut,
     ObjectiveOut,
+    Retried,
     StudyDetail,
     StudyOut,
     Submitted,
@@ -42,6 +43,10 @@ def study_out(study: StudyRecord, settings: Settings) -> StudyOut:
 
 def submitted(study: StudyRecord, settings: Settings, advice: Iterable[str]) -> Submitted:
     return Submitted.model_validate({**_study_fields(study, settings), "advice": list(advice)})
+
+
+def retried(study: StudyRecord, settings: Settings, runs: int) -> Retried:
+    return Retried.model_validate({**_study_fields(study, settings), "retried": runs})
 
 
 def study_detail(
@@ -91,6 +96,7 @@ def trial_detail(
     provenance: Provenance | None,
     *,
     kept: Iterable[Weights] = (),
+    logs: str | None = None,
 ) -> TrialDetail:
     attempts = [AttemptOut.model_validate(attempt, from_attributes=True) for attempt in history]
     points = [CurvePointOut.model_validate(point, from_attributes=True) for point in curves]
@@ -99,7 +105,7 @@ def trial_detail(
         WeightsOut(seed=seeds[one.repeat], epoch=one.epoch, digest=one.digest, bytes=one.size, reason=one.reason)
         for one in kept
     ]
-    more = {"history": attempts, "curves": points, "provenance": provenance, "weights": weights}
+    more = {"history": attempts, "curves": points, "provenance": provenance, "weights": weights, "logs": logs}
     return TrialDetail.model_validate({**_trial_fields(trial, definition), **more})
 
 
@@ -107,13 +113,19 @@ def worker_out(worker: WorkerRecord) -> WorkerOut:
     return WorkerOut.model_validate(worker, from_attributes=True)
 
 
+def study_path(name: str, settings: Settings) -> str:
+    """Where the study is served, of which a proxy may put a part in front."""
+    return f"{urlsplit(settings.url).path}/v1/studies/{name}"
+
+
 def _study_fields(study: StudyRecord, settings: Settings) -> dict[str, Any]:
     definition = study.definition
-    path = f"{urlsplit(settings.url).path}/v1/studies/{study.name}"  # a proxy may serve us under a path
+    path = study_path(study.name, settings)
     return {
         "name": study.name,
         "state": study.state,
         "failure": study.failure,
+        "pause": study.pause,
         "task": definition.task.name,
         "priority": study.priority,
         "objectives": objectives_out(definition),

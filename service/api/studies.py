@@ -13,21 +13,40 @@ from search_spaces.problems import Problem, shown
 from search_spaces.shape import DESCRIPTION_PATTERN, HIGHEST_PRIORITY, LOWEST_PRIORITY, TAG_PATTERN
 from service.api.advice import advice
 from service.api.answers import with_answer, with_task_code
-from service.api.dependencies import CreationsOf, DatabaseOf, Limit, Offset, SettingsOf, StudyName
+from service.api.dependencies import (
+    MAX_NUMBER,
+    MAX_PAGE,
+    CreationsOf,
+    DatabaseOf,
+    Limit,
+    Offset,
+    SettingsOf,
+    StudyName,
+)
 from service.api.errors import documented
-from service.api.models import Planned, StudyDetail, StudyOut, StudyPage, Submitted
+from service.api.models import Planned, Retried, StudyDetail, StudyOut, StudyPage, Submitted
 from service.api.openapi import DEFINITION_CONTENT
-from service.api.records import study_detail, study_out, submitted, winner_out
+from service.api.records import retried, study_detail, study_out, submitted, winner_out
 from service.settings import Settings
 from service.storage.database.database import Database
 from service.storage.fleet import workers
 from service.storage.records import StudyRecord
-from service.storage.studies import checking, extension, provenances, studies
+from service.storage.studies import checking, extension, provenances, retrying, studies
 from service.web.bodies import Body, BodyRoute, JsonBody
 from service.web.report import confirmation_so_far, winner_of
 from service.web.weights import weights_digests
 
 router = APIRouter(prefix="/studies", tags=["studies"], route_class=BodyRoute)
+
+
+class RetryIn(Part):
+    trials: list[Annotated[int, Field(ge=0, le=MAX_NUMBER)]] | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_PAGE,
+        description="These trials wait again; null is all that have failed, with the failed runs of the confirmation.",
+        examples=[[4]],
+    )
 
 
 SubmittedDefinition = Annotated[StudyDefinition, Depends(JsonBody(parse_definition, DEFINITION_CONTENT))]
@@ -143,6 +162,16 @@ def change(name: StudyName, wanted: Body[ChangeIn], database: DatabaseOf, settin
 async def extend(name: StudyName, more: Body[ExtensionIn], creations: CreationsOf, settings: SettingsOf) -> StudyOut:
     """Add trials to the budget; a study that has finished is searched again."""
     return study_out(await creations.run(extension.extend, name, more.trials), settings)
+
+
+@router.post("/{name}/retry", responses=documented(404, 408, 409, 413))
+async def retry(name: StudyName, which: Body[RetryIn], creations: CreationsOf, settings: SettingsOf) -> Retried:
+    """Let failed runs wait again with the configurations that they had; a study that has ended runs again.
+
+    The budget stays as it is: a run that is tried again is the same run of it.
+    """
+    study, runs = await creations.run(retrying.retry, name, which.trials)
+    return retried(study, settings, runs)
 
 
 @router.post("/{name}/confirmation", responses=documented(404, 408, 409, 413))

@@ -7,10 +7,19 @@ from fastapi import APIRouter, Path, Query
 
 from search_spaces import Known
 from service.api.answers import best_out
-from service.api.dependencies import ConfirmationPlace, CreationsOf, DatabaseOf, Limit, Offset, StudyName, TrialNumber
+from service.api.dependencies import (
+    ConfirmationPlace,
+    CreationsOf,
+    DatabaseOf,
+    Limit,
+    Offset,
+    SettingsOf,
+    StudyName,
+    TrialNumber,
+)
 from service.api.errors import documented
 from service.api.models import BestOut, TrialDetail, TrialOut, TrialPage
-from service.api.records import trial_detail, trial_out
+from service.api.records import study_path, trial_detail, trial_out
 from service.storage import records
 from service.storage.database.database import Database
 from service.storage.runs import history, keeping
@@ -114,9 +123,10 @@ def withdraw(name: StudyName, run: RunId, database: DatabaseOf) -> TrialOut:
 
 
 @router.get("/trials/{number}")
-def show(name: StudyName, number: TrialNumber, database: DatabaseOf) -> TrialDetail:
+def show(name: StudyName, number: TrialNumber, database: DatabaseOf, settings: SettingsOf) -> TrialDetail:
     """Show one trial with its history and its learning curves."""
-    return _shown(database, name, number, Stage.SEARCH)
+    link = f"{study_path(name, settings)}/trials/{number}/logs"
+    return _shown(database, name, number, Stage.SEARCH, link)
 
 
 @router.post("/trials/{number}/cancel", responses=documented(409))
@@ -134,9 +144,12 @@ def confirming(name: StudyName, database: DatabaseOf, limit: Limit = 100, offset
 
 
 @router.get("/confirmation/{place}")
-def show_confirming(name: StudyName, place: ConfirmationPlace, database: DatabaseOf) -> TrialDetail:
+def show_confirming(
+    name: StudyName, place: ConfirmationPlace, database: DatabaseOf, settings: SettingsOf
+) -> TrialDetail:
     """Show one run of the confirmation with its history and its learning curves."""
-    return _shown(database, name, place, Stage.CONFIRMATION)
+    link = f"{study_path(name, settings)}/confirmation/{place}/logs"
+    return _shown(database, name, place, Stage.CONFIRMATION, link)
 
 
 @router.post("/confirmation/{place}/cancel", responses=documented(409))
@@ -162,13 +175,13 @@ def _page(page: Sequence[records.TrialRecord], total: int, study: records.StudyR
     return TrialPage(trials=[trial_out(trial, study.definition) for trial in page], total=total)
 
 
-def _shown(database: Database, name: str, number: int, stage: Stage) -> TrialDetail:
+def _shown(database: Database, name: str, number: int, stage: Stage, logs: str) -> TrialDetail:
     study = studies.get(database, name)
     trial = trials.get(database, study, number, stage)
     attempts, points = history.of_run(database, trial.run_id), curves.of_run(database, trial.run_id)
     origin = provenances.of_run(database, study.definition, trial)
     kept = keeping.of_runs(database, [trial.run_id]).get(trial.run_id, ())
-    return trial_detail(trial, study.definition, attempts, points, origin, kept=kept)
+    return trial_detail(trial, study.definition, attempts, points, origin, kept=kept, logs=logs)
 
 
 def _cancelled(database: Database, name: str, number: int, stage: Stage) -> TrialOut:

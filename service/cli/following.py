@@ -37,6 +37,8 @@ PATIENCE = 60.0  # s without an answer before giving up: a controller may be sta
 def watch(name: Annotated[str, typer.Argument(help="The study's name.")], as_json: AsJson = False) -> None:
     """Follow a study until it has ended, with a bar for it and for each running trial, and print the answer.
 
+    A study that has paused itself, because its first runs failed alike, ends this with its reason and exit code 1.
+
     Without a terminal, print a line every few seconds; with --json only the study at its end.
     """
     with client_here() as client:
@@ -60,8 +62,8 @@ def watch_to_the_end(client: Client, name: str) -> ExitCode:
 
 
 def outcome(study: StudyDetail) -> ExitCode:
-    """Return the exit code: a study without a complete trial has failed."""
-    return ExitCode.FAILED if study.best is None else ExitCode.DONE
+    """Return the exit code: a study without a complete trial has failed, and one that has paused itself needs help."""
+    return ExitCode.FAILED if study.best is None or study.pause is not None else ExitCode.DONE
 
 
 def follow(
@@ -145,6 +147,8 @@ class _Hints:
         """The sentence for this moment; None where nothing needs to be done."""
         if not snapshot.is_left_alone:
             self._attended = time.monotonic()
+        if snapshot.study.pause is not None:
+            return f"the study has paused itself: {snapshot.study.pause}"
         if snapshot.study.state == "paused":
             return f"the study is paused: `pernodedrop resume {snapshot.study.name}` continues it"
         alone = NO_LOOP if snapshot.is_own_loops else self._alone

@@ -22,6 +22,8 @@ def show_results(console: Console, client: Client, study: StudyDetail) -> None:
 
     Of an own task also which source of it trained.
     """
+    if study.pause is not None:
+        tell(console, f"{study.name} has paused itself: {study.pause}")
     _show_answer(console, client, study)
     if study.task_changed is not None:
         console.print(Text(f"\n{study.task_changed}"), soft_wrap=True)
@@ -33,8 +35,12 @@ def show_results(console: Console, client: Client, study: StudyDetail) -> None:
 
 def _show_answer(console: Console, client: Client, study: StudyDetail) -> None:
     if study.best is None:
+        if study.pause is not None:
+            return
         said = f"{study.name} has failed: {study.failure}" if study.failure else f"no trial of {study.name} is complete"
         tell(console, said)
+        if study.failure is not None:
+            tell(console, f"When the cause is mended: `pernodedrop retry {study.name}`")
         return
     rows = client.ranking(study.name)
     show_table(console, ranking_table(study, rows, with_settings=console.width >= WIDE))

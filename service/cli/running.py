@@ -172,7 +172,11 @@ def _study(client: Client, definition: dict[str, Any], *, names_search: bool) ->
         name = submit_under_free_name(client, definition)
         say(f"submitted {name}: {client.study(name).budget.trials} runs")
         return name
-    if left.state == "paused":
+    if left.pause is not None:
+        again = client.retry(left.name).retried
+        say(f"{left.name} had paused itself: {left.pause}")
+        say(f"trying {again} failed runs again")
+    elif left.state == "paused":
         client.change(left.name, "resume")
     say(f"continuing {left.name}: {left.budget.finished} of {left.budget.trials} runs were finished before")
     if left.definition["search"] != definition["search"]:

@@ -66,8 +66,8 @@ class Snapshot:
 
     @property
     def over(self) -> bool:
-        """Whether the study has ended and none of its runs is in training."""
-        return self.study.state in ENDED and self.running_runs == 0
+        """Whether none of its runs is in training, and the study has ended or has paused itself."""
+        return (self.study.state in ENDED or self.study.pause is not None) and self.running_runs == 0
 
 
 def take(client: Client, name: str) -> Snapshot:

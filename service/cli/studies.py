@@ -226,6 +226,8 @@ def _list(console: Console, client: Client, tag: str | None) -> None:
     for study in found:
         if study.note:
             tell(console, f"{study.name}: {study.note}")
+        if study.pause is not None:
+            tell(console, f"{study.name} has paused itself: {study.pause}")
 
 
 def _row(study: StudyOut) -> list[str]:

@@ -70,6 +70,7 @@ def _facts(study: StudyRecord, now: datetime) -> list[Html]:
         "by": best.variant if best else DASH,
         "Time": duration(elapsed_s(study, now)),
         **({"Why it failed": with_commands(study.failure)} if study.failure else {}),
+        **({"Why it has paused": with_commands(study.pause)} if study.pause else {}),
         **({"Priority": str(study.priority)} if study.priority else {}),
     }
     return [element("div", element("dt", name), element("dd", value)) for name, value in facts.items()]

@@ -92,6 +92,15 @@ _RULES = {
             ON (n.study_id, n.stage) = (p.study_id, p.stage)
         WHERE (abs(p.spent_s - n.spent_s) <= 1e-6 * greatest(1, p.spent_s)) IS NOT TRUE
     """,
+    # It does so once, after three runs of one stage have failed in a row.
+    "a study that has paused itself says why, and had a reason": """
+        SELECT name, NULL, format('%s, has paused itself: %s, because %s', state, has_paused,
+            coalesce(pause_reason, 'of nothing'))
+        FROM fleet.studies s
+        WHERE pause_reason IS NOT NULL AND NOT (has_paused AND state = 'paused')
+            OR has_paused AND (SELECT count(*) FROM fleet.run_history h JOIN fleet.runs r ON r.id = h.run_id
+                WHERE r.study_id = s.id AND h.state = 'failed') < 3
+    """,
     # What came before the history was kept is one row, with a negative id.
     "a run goes a legal path": """
         SELECT s.name, h.run_id, format('%s, token %s, attempts %s -> %s, token %s, attempts %s',
@@ -105,8 +114,9 @@ _RULES = {
             WHEN 'running' THEN h.was IN ('waiting', 'running') AND h.token = h.token_before + 1
                 AND h.attempts = h.attempts_before
                     + CASE WHEN h.was = 'running' AND h.worker_id = h.holder THEN 0 ELSE 1 END
-            WHEN 'waiting' THEN h.was = 'running' AND h.token = h.token_before
-                AND h.attempts IN (h.attempts_before - 1, h.attempts_before)
+            WHEN 'waiting' THEN h.token = h.token_before AND CASE h.was
+                WHEN 'running' THEN h.attempts IN (h.attempts_before - 1, h.attempts_before)
+                WHEN 'failed' THEN h.attempts = 0 ELSE false END
             WHEN 'cancelled' THEN h.was IN ('waiting', 'running')
                 AND (h.token, h.attempts) = (h.token_before, h.attempts_before)
             ELSE h.was = 'running' AND (h.token, h.attempts) = (h.token_before, h.attempts_before)
@@ -142,7 +152,8 @@ _RULES = {
                     SELECT FROM trial_system_attributes WHERE trial_id = t.trial_id AND key = 'fail_reason'))
         END
     """,
-    # A holder that lost its run while it asked may leave a second trial, which is ended as failed and counts nowhere.
+    # A holder that lost its run while it asked may leave a second trial, which is ended as failed and counts nowhere. A
+    # run that was tried again has left the trials that it had before; one that fitted into no memory was pruned.
     "an Optuna trial belongs to a run": """
         SELECT s.name, a.value_json::bigint, format('trial %s is %s', t.number, t.state)
         FROM fleet.studies s JOIN trials t ON t.study_id = s.optuna_study_id
@@ -151,6 +162,10 @@ _RULES = {
         LEFT JOIN fleet.runs r ON r.id = a.value_json::bigint
         WHERE mine.id IS NULL AND NOT (t.state = 'FAIL' AND r.id IS NOT NULL)
             AND NOT (t.state = 'RUNNING' AND r.state = 'running' AND r.trial_id IS NULL)
+            AND NOT (t.state IN ('FAIL', 'PRUNED') AND EXISTS (
+                SELECT FROM trial_user_attributes e JOIN fleet.run_history f ON f.run_id = e.value_json::bigint
+                JOIN fleet.run_history w ON w.run_id = f.run_id AND w.id > f.id
+                WHERE e.trial_id = t.trial_id AND e.key = 'retried_run' AND f.state = 'failed' AND w.state = 'waiting'))
     """,
     # Splits that are measured at some epochs only, as the test split is, may have gaps.
     "curves have every epoch, and none beyond": """

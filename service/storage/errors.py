@@ -69,6 +69,13 @@ class NotEnqueueable(StorageError):
         super().__init__(f"study {name!r} cannot take the configuration: {reason}")
 
 
+class NotRetryable(StorageError):
+    """Nothing of the study can be tried again."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"study {name!r} cannot be retried: {reason}")
+
+
 class NotSelectable(StorageError):
     """The study's runs cannot be chosen or sorted so."""
 

@@ -83,6 +83,7 @@ class StudyRecord:
     )
     stood_at: datetime | None = None  # its clock stands there, at an end, in a pause or without workers; None: it goes
     failure: str | None = None  # why no trial is complete, of a study that has failed
+    pause: str | None = None  # why it has paused itself, and what to do about it; None where it has not
     knows: int = 0  # trials of the study `definition.start_from`, which its sampler learns from
     tags: tuple[str, ...] = ()  # in alphabetical order
     note: str = ""  # of people, who may change it at any time
@@ -129,6 +130,20 @@ class Weights:
     digest: str | None  # SHA-256 of the file, in hexadecimal digits
     size: int = 0  # bytes
     reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Log:
+    """The end of what a trial has written to its standard streams, without secrets, and its traceback if it raised."""
+
+    stdout: str = ""
+    stderr: str = ""
+    written: tuple[int, int] = (0, 0)  # bytes of both in all
+    traceback: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return self == Log()
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ import torch
 
 from search_spaces import Evaluation, Objective, TaskSpec, TrialConfig
 from service.storage.artifacts import ArtifactRoot
+from service.storage.assignments.progress import EpochDone
 from workers.trial.checkpoints import CheckpointRoot
-from workers.trial.messages import EpochDone, Examined, Kept, Order, Report, Stop
+from workers.trial.messages import Examined, Kept, Order, Report, Stop
 from workers.trial.orders import train
 
 HERE = "1f-16384"

@@ -8,10 +8,11 @@ import torch
 
 from pernodedrop.names import REGULARIZERS
 from search_spaces import TrialConfig
+from service.storage.assignments.progress import EpochDone
 from tests.hooks.orders import exact, order, reports, spec
 from tests.weights.test_methods import of_the_test, unpacked
 from workers.tasks import Structured
-from workers.trial.messages import EpochDone, Kept, Started
+from workers.trial.messages import Kept, Started
 from workers.winner import load_winner
 from workers.winner.exporting import write_pt2
 

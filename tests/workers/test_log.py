@@ -10,6 +10,7 @@ from torch import nn
 
 from search_spaces import TrialConfig, parse_definition
 from service.storage.database.database import Database
+from service.storage.runs import logs
 from service.storage.states import RunState
 from service.storage.studies import studies
 from tests.workers.conftest import ROOT, only_trial
@@ -22,6 +23,7 @@ class Forging(Line):
     """Raises an exception with controls in its text."""
 
     def build(self, config: TrialConfig) -> nn.Module:
+        print("before it raises")
         raise ValueError(EVIL + "\r" + str(torch.__version__))
 
 
@@ -44,7 +46,13 @@ def test_controls_of_an_exception_are_escaped_and_its_lines_are_indented(
         timeout=120,
         check=False,
     )
-    assert only_trial(db, study).state is RunState.FAILED
+    trial = only_trial(db, study)
+    assert trial.state is RunState.FAILED
+    [kept] = logs.of_run(db, trial.run_id)
+    assert kept.log.stdout == "before it raises\n"
+    assert "before it raises\n" in done.stdout
+    assert kept.log.traceback is not None
+    assert kept.log.traceback.startswith("Traceback (most recent call last)")
     log = done.stderr + done.stdout
     assert r"\x1b[2J\x9b2J\x85\u202e" in log
     assert not set(log) & set("\x1b\x9b\x85\u202e\r")

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from traceback import format_exc
 from typing import TypeVar
 
 from search_spaces import TrialConfig
@@ -23,10 +24,12 @@ from service.storage.runs import holding
 from service.storage.states import STUDY_STOPPED, RunState
 from workers.runs.expected import Expected, ExpectedWeights
 from workers.runs.lease import Renewal
+from workers.runs.run_log import RunLog
 from workers.trial.checkpoints import CheckpointRoot
 from workers.trial.collection import discard
 from workers.trial.messages import Examined, Examining, Failed, Finished, Kept, Order, Started
 from workers.trial.process import TrialProcess, TrialProcessDied
+from workers.trial.scrubbing import scrubbed
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +67,7 @@ class Execution:
         self._wants_solitude = wants_solitude
         self._checkpoints, self._checkpoint_every = checkpoints, checkpoint_every
         self._artifacts, self._kept = artifacts, ExpectedWeights(None)
+        self._log = RunLog(db, lease)
         self.healthy = True  # whether the trial process may serve again
 
     def run(self, process: TrialProcess) -> Outcome:
@@ -91,6 +95,7 @@ class Execution:
             self.healthy = False
             if trouble is None:  # a sampler's or our own: one run's failure must not end the worker
                 log.exception("run %d failed outside its training", self._lease.run_id)
+                self._log.traceback = format_exc()
                 outcome = Ended(RunState.FAILED, f"{type(error).__name__}: {error}")
             else:
                 outcome = self._refused(trouble)
@@ -153,6 +158,7 @@ class Execution:
                     checkpoint_every=self._checkpoint_every,
                 )
             )
+            self._log.of(process.output)
             return self._follow(process)
         except TrialProcessDied as death:
             self.healthy = False
@@ -169,7 +175,10 @@ class Execution:
         while True:
             if early := self._called_off(deadline):
                 return self._leave(process, early)
-            match process.listen(LISTEN_S):
+            report = process.listen(LISTEN_S)
+            if self._log.is_due:
+                self._while_wanted(self._log.record)
+            match report:
                 case Started(facts, provenance):
                     self._while_wanted(partial(holding.note_facts, self._db, self._lease, facts, provenance))
                 case EpochDone() as epoch:
@@ -183,7 +192,7 @@ class Execution:
                     return Ended(RunState.COMPLETE if flaw is None else RunState.FAILED, flaw)
                 case Failed(reason, traceback, out_of_memory):
                     log.warning("run %d failed:\n%s", self._lease.run_id, traceback.rstrip())
-                    self.healthy = not out_of_memory
+                    self.healthy, self._log.traceback, reason = not out_of_memory, traceback, scrubbed(reason)
                     return self._out_of_memory(reason) if out_of_memory else Ended(RunState.FAILED, reason)
 
     def _died(self, reason: str) -> Outcome:
@@ -231,9 +240,8 @@ class Execution:
         """Record what a trial says of a repeat's best model; return why it does not belong to the run, if so."""
         match found:
             case Examining(repeat, inputs):
-                name, repeats = self._lease.definition.name, len(self._assignment.seeds)
-                place = (name, self._lease.ordinal, inputs, repeat + 1, repeats)
-                log.info("%s run %d: examining %s, repeat %d of %d", *place)
+                place = self._lease.definition.name, self._lease.ordinal, inputs, repeat + 1
+                log.info("%s run %d: examining %s, repeat %d of %d", *place, len(self._assignment.seeds))
             case Examined(examination):
                 if flaw := expected.refusal(examination, self._assignment.progress):
                     return flaw
@@ -261,13 +269,19 @@ class Execution:
     def _end(self, outcome: Outcome) -> None:
         match outcome:
             case HandedBack(reason, attempted):
-                self._patiently(lambda: holding.hand_back(self._db, self._lease, reason, attempted=attempted))
+                back = partial(
+                    holding.hand_back, self._db, self._lease, reason, attempted=attempted, log=self._log.whole()
+                )
+                self._patiently(back)
             case Ended() as ended:
                 self._finish(ended, lambda: None if self._assigned is None else self._assigned.tell(ended))
 
     def _finish(self, ended: Ended, tell: Callable[[], None]) -> None:
         kept = self._kept.kept if ended.state is RunState.COMPLETE else []
-        beaten = self._patiently(lambda: finish(self._db, self._lease, self._assigned, ended, kept=kept, tell=tell))
+        log = self._log.whole()
+        beaten = self._patiently(
+            lambda: finish(self._db, self._lease, self._assigned, ended, kept=kept, log=log, tell=tell)
+        )
         if self._checkpoints is not None:
             discard(self._checkpoints, self._lease.run_id)
         if self._artifacts is not None:

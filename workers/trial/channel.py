@@ -9,7 +9,8 @@ import os
 import socket
 import time
 from collections import deque
-from multiprocessing.connection import wait
+from multiprocessing import reduction
+from multiprocessing.connection import Connection, wait
 from typing import Any, Self
 
 Message = dict[str, Any]
@@ -102,6 +103,26 @@ class Channel:
     def _check_sender(self) -> None:
         if os.getpid() != self._sender:
             _exit(1)
+
+
+def hand_over(line: Connection, files: list[int]) -> None:
+    """Send open files to the process at the other end of the line.
+
+    Raises:
+        OSError: it is gone.
+    """
+    with socket.fromfd(line.fileno(), socket.AF_UNIX, socket.SOCK_STREAM) as through:
+        reduction.sendfds(through, files)
+
+
+def taken_over(line: Connection, files: int) -> list[int]:
+    """Receive so many open files, which the other end hands over.
+
+    Raises:
+        EOFError, OSError: it is gone.
+    """
+    with socket.fromfd(line.fileno(), socket.AF_UNIX, socket.SOCK_STREAM) as through:
+        return list(reduction.recvfds(through, files))
 
 
 def _plain(value: Any) -> Any:

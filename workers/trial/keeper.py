@@ -14,14 +14,14 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from multiprocessing import reduction
 from multiprocessing.connection import Connection, wait
 
 from pernodedrop.backends.choice import BACKENDS
 from pernodedrop.names import LAWS, REGULARIZERS
 from search_spaces import BUILT_IN_TASKS
 from workers.trial import family
-from workers.trial.main import Prepared, host, template
+from workers.trial.channel import hand_over, taken_over
+from workers.trial.main import FILES, Prepared, host, template
 from workers.trial.messages import Gone, Order, Ready, Setup, Unready
 from workers.trial.warming import is_warm, warm
 
@@ -59,7 +59,7 @@ class _CannotOpen(Exception):
 
 
 class Keeper:
-    """Serves one slot of the worker over `worker`: (number, order) and a file for its reports, until that is closed."""
+    """Serves one slot of the worker over `worker`: (number, order) and the order's files, until that is closed."""
 
     def __init__(self, worker: Connection, setup: Setup) -> None:
         self._worker, self._setup = worker, setup
@@ -113,19 +113,20 @@ class Keeper:
             if (message := self._worker.recv()) is None:
                 return False
             number, order = message
-            self._begin(number, order, reduction.recv_handle(self._worker))
+            self._begin(number, order, taken_over(self._worker, FILES))
         return True
 
-    def _begin(self, number: int, order: Order, reports: int) -> None:
+    def _begin(self, number: int, order: Order, files: list[int]) -> None:
         try:
             self._settle()
             child = self._child_for(order)
             child.trains = number
             with contextlib.suppress(OSError):  # it has ended, which is noticed later
                 child.line.send(order)
-                reduction.send_handle(child.line, reports, child.pid)
+                hand_over(child.line, files)
         finally:
-            os.close(reports)
+            for file in files:
+                os.close(file)
 
     def _child_for(self, order: Order) -> _Child:
         if is_built_in(order):

@@ -13,7 +13,6 @@ import threading
 import time
 import traceback
 from dataclasses import dataclass
-from multiprocessing import reduction
 from multiprocessing.connection import Connection
 from pathlib import Path
 from socket import socket
@@ -22,14 +21,16 @@ from typing import TYPE_CHECKING, NoReturn, Self
 from service.storage.assignments.progress import EpochDone
 from workers.tasks.sources import Stamps, stamp_of
 from workers.trial import family
-from workers.trial.channel import Channel, ChannelClosed
+from workers.trial.channel import Channel, ChannelClosed, taken_over
 from workers.trial.devices import Cpu, Device, Reading
 from workers.trial.messages import Failed, Order, Report, Setup, Stop, packed, unpacked
 from workers.trial.out_of_memory import is_out_of_memory
+from workers.trial.output import Borrowed, flush
 
 if TYPE_CHECKING:
     import torch
 
+FILES = 3  # that come with an order: for its reports, its standard output and its standard error
 READ_S = 1.0  # s, the least time between two readings of the device
 _DEEP = sys.getrecursionlimit()
 _exit, _limit_recursion = os._exit, sys.setrecursionlimit  # as they are before a task's code runs
@@ -58,7 +59,7 @@ class Prepared:
 
 
 class Reporter:
-    """A trial's line to its agent, for one order."""
+    """A trial's line to its agent, for one order, whose streams this process has until it gives them back."""
 
     def __init__(self, line: Connection) -> None:
         """Wait for the next order.
@@ -67,7 +68,9 @@ class Reporter:
             EOFError, OSError: there will be none, the keeper is gone.
         """
         self.order: Order = line.recv()
-        self._channel = Channel(socket(fileno=reduction.recv_handle(line)))
+        reports, *streams = taken_over(line, FILES)
+        self._channel = Channel(socket(fileno=reports))
+        self.output = Borrowed(*streams)
 
     def send(self, report: Report | Reading) -> None:
         self._channel.send(packed(report, self.order))
@@ -104,6 +107,7 @@ def host(line: Connection, setup: Setup) -> NoReturn:
         except (EOFError, OSError):
             _exit(0)
         _train(reporter, device, opened)
+        reporter.output.give_back()
         reporter.close()
 
 
@@ -121,7 +125,7 @@ def template(line: Connection, setup: Setup) -> NoReturn:
                 stamps = _prepare(reporter.order, setup)
             except BaseException as error:
                 _fail(reporter, error)
-                _exit(0)
+                _leave()
             if not _can_be_forked():
                 _trial(reporter, setup)
             is_prepared = True
@@ -134,6 +138,7 @@ def template(line: Connection, setup: Setup) -> NoReturn:
             family.end_with(parent)
             reporter.inherited()
             _trial(reporter, setup)
+        reporter.output.give_back()
         reporter.close()
         _, status = os.waitpid(pid, 0)
         line.send_bytes(str(os.waitstatus_to_exitcode(status)).encode())
@@ -184,8 +189,13 @@ def _trial(reporter: Reporter, setup: Setup) -> NoReturn:
         _seed((order.study_seed + order.first_seed) % 2**32)
     except BaseException as error:
         _fail(reporter, error)
-        _exit(0)
+        _leave()
     _train(reporter, device, opened)
+    _leave()
+
+
+def _leave() -> NoReturn:
+    flush()
     _exit(0)
 
 

@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection, wait
 from pernodedrop.begin import safe_path
 from workers.trial import family
 from workers.trial.messages import Setup
+from workers.trial.output import by_lines
 
 _BEGIN = (
     "import sys; sys.path[:] = {safe!r}; from pernodedrop.begin import keep_apart; sys.path[:] = {path!r}; "
@@ -80,6 +81,7 @@ def main(number: int) -> None:
     from workers.trial.keeper import Keeper
 
     hear_no_signals()
+    by_lines()
     family.adopt_orphans()
     control = Connection(number)
     _warm_up()

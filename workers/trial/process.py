@@ -6,14 +6,14 @@ import signal
 import time
 import weakref
 from collections.abc import Callable
-from multiprocessing import reduction
 from multiprocessing.connection import wait
 
 from workers.trial import family, machine
-from workers.trial.channel import Channel, ChannelClosed
+from workers.trial.channel import Channel, ChannelClosed, hand_over
 from workers.trial.devices import OpenDevice, Reading, open_device
 from workers.trial.messages import Gone, Order, Ready, Report, Setup, Stop, Unready, packed, unpacked
 from workers.trial.nursery import NURSERY
+from workers.trial.output import Output
 
 START_S = 120  # s to import torch and open the device, on a cold and busy machine
 END_S = 15.0  # s in which a keeper ends the processes below it
@@ -45,6 +45,7 @@ class TrialProcess:
         self._number = 0  # of the order
         self._order: Order | None = None
         self._channel: Channel | None = None
+        self.output: Output | None = None  # of the last order's trial
         self._accusation: str | None = None
         self._has_ended = False
         self._status: int | None = None  # how it has ended, if its keeper has told
@@ -69,10 +70,11 @@ class TrialProcess:
         self._order, self._accusation = order, None
         self._has_ended, self._status = False, None
         self._channel, theirs = Channel.pair()
-        with theirs:
+        self.output = output = Output()
+        with theirs, contextlib.closing(output):
             try:
                 self._control.send((self._number, order))
-                reduction.send_handle(self._control, theirs.fileno(), 0)
+                hand_over(self._control, [theirs.fileno(), *output.theirs])
             except OSError:
                 raise self._death() from None
 

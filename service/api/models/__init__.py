@@ -4,6 +4,7 @@ from service.api.models.answers import ConfirmedOut, ObjectiveOut, Ranking, Rank
 from service.api.models.errors import ErrorOut, ProblemOut
 from service.api.models.examinations import ExaminationOut, ExaminationPage, FigureOut
 from service.api.models.fleet import Figures, Health, Presets, Version, WorkerOut, Workers
+from service.api.models.logs import AttemptLog, Logs
 from service.api.models.loop import (
     AskIn,
     AskOut,
@@ -23,6 +24,7 @@ from service.api.models.studies import (
     EarlierOut,
     LinksOut,
     Planned,
+    Retried,
     StudyDetail,
     StudyOut,
     StudyPage,
@@ -41,6 +43,7 @@ from service.api.models.trials import (
 __all__ = [
     "AskIn",
     "AskOut",
+    "AttemptLog",
     "AttemptOut",
     "BestOut",
     "BudgetOut",
@@ -58,6 +61,7 @@ __all__ = [
     "Health",
     "LeaseIn",
     "LinksOut",
+    "Logs",
     "ObjectiveOut",
     "OverOut",
     "Planned",
@@ -67,6 +71,7 @@ __all__ = [
     "RankingRow",
     "RecommendedOut",
     "ReportIn",
+    "Retried",
     "Scalar",
     "StudyDetail",
     "StudyOut",

@@ -54,6 +54,10 @@ class StudyOut(BaseModel):
     failure: str | None = Field(
         None, description="This is why no trial is complete, with the commonest reason, once the study has failed."
     )
+    pause: str | None = Field(
+        None,
+        description="This is why the study has paused itself, because its first runs failed alike, and the remedy.",
+    )
     task: str = Field(examples=["digits"])
     priority: int = Field(description="Workers serve the highest priority first.", examples=[0])
     objectives: list[ObjectiveOut]
@@ -66,6 +70,10 @@ class StudyOut(BaseModel):
     links: LinksOut
     tags: list[str] = Field([], description="People find the study by these words.", examples=[["paper", "digits"]])
     note: str = Field("", description="This is what people noted of the study.", examples=["rerun after the fix"])
+
+
+class Retried(StudyOut):
+    retried: int = Field(description="So many failed runs wait again.", examples=[3])
 
 
 class Submitted(StudyOut):

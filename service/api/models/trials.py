@@ -101,6 +101,11 @@ class TrialDetail(TrialOut):
         description="The run comes from these seeds, packages, processor, code and data; null was not recorded.",
         examples=[{"packages": {"torch": "2.13.0"}, "data": {"digest": "5f0c..."}}],
     )
+    logs: str | None = Field(
+        None,
+        description="What its attempts have written is there.",
+        examples=["/v1/studies/digits-1/trials/4/logs"],
+    )
     weights: list[WeightsOut] = Field([], description="What a complete run has kept, a row for each of its seeds.")
 
 

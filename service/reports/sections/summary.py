@@ -29,6 +29,9 @@ def head(results: Results) -> Html:
         *noted(study),
         _asked(results),
         _tiles(results),
+        element("p", f"This study has paused itself: {results.study.pause}.", class_="note")
+        if results.study.pause
+        else None,
         *(element("p", sentence, class_="note") for sentence in _partly(results)),
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from service.storage.assignments.assignment import Assignment, Ended
 from service.storage.database.database import Database
-from service.storage.records import Lease, Weights
+from service.storage.records import Lease, Log, Weights
 from service.storage.runs import holding
 from service.storage.states import RunState
 
@@ -16,9 +16,12 @@ def finish(
     ended: Ended,
     *,
     kept: Sequence[Weights] = (),
+    log: Log | None = None,
     tell: Callable[[], None] | None = None,
 ) -> set[int]:
     """End the run, and tell its assignment, if it has come to one, unless `tell` is called in its place.
+
+    `log` is what its trial has written.
 
     Returns what `holding.finish` returns. It is safe to repeat.
 
@@ -40,5 +43,6 @@ def finish(
         best_epoch=None if progress is None else progress.best_epoch,
         values=values or None,
         kept=kept,
+        log=log,
         tell=told if tell is None else tell,
     )

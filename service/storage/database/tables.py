@@ -37,6 +37,9 @@ studies = sa.Table(
     sa.Column("note", sa.Text, nullable=False, server_default=""),
     sa.Column("paused_at", _Instant),  # by the clock of service.storage.runs.clock; NULL while it is not paused
     sa.Column("external", sa.Boolean, nullable=False, server_default="false"),  # its runs are an own loop's
+    # Why it has paused itself, while it is paused for that, and whether it ever has: it does so once.
+    sa.Column("pause_reason", sa.Text),
+    sa.Column("has_paused", sa.Boolean, nullable=False, server_default="false"),
     sa.Index("studies_to_come", "id", postgresql_where=sa.text("to_come > 0")),
 )
 
@@ -193,6 +196,20 @@ weights = sa.Table(
     sa.Column("size", sa.BigInteger, nullable=False),  # bytes
     sa.Column("reason", sa.Text),
     sa.CheckConstraint("(digest IS NULL) <> (reason IS NULL)", name="weights_or_reason"),
+)
+
+# The end of what a holder's trial has written, and why it failed: a row for every token that wrote something.
+# UTF-8 whatever the encoding of the database is: a letter that it lacks must not be in the way of a run's end.
+logs = sa.Table(
+    "logs",
+    metadata,
+    sa.Column("run_id", sa.BigInteger, sa.ForeignKey(runs.c.id, ondelete="CASCADE"), primary_key=True),
+    sa.Column("token", sa.BigInteger, primary_key=True),
+    sa.Column("at", _Instant, nullable=False),
+    sa.Column("stdout", sa.LargeBinary, nullable=False),
+    sa.Column("stderr", sa.LargeBinary, nullable=False),
+    sa.Column("written", sa.ARRAY(sa.BigInteger), nullable=False),  # bytes of both in all, of which the end is kept
+    sa.Column("traceback", sa.LargeBinary),
 )
 
 # The looks at a confirmation's figures that decided who gets further seeds.

@@ -1,10 +1,12 @@
 """Statements on Optuna's tables, whole and in parts, and the keys of the attributes that both sides read."""
 
 import json
+from collections.abc import Collection
 
 import sqlalchemy as sa
 
 RUN = "run"  # the user attribute of a trial that names its run
+RETRIED = "retried_run"  # the attribute in its place, once the run waits again without the trial
 FAIL_REASON = "fail_reason"  # the system attribute that says why a trial failed; Optuna writes it too
 
 # SQL for what Optuna was told of the named row of fleet.runs: the trial's state, NULL without a trial, ...
@@ -27,6 +29,24 @@ _OF_RUN = sa.text(
     WHERE t.study_id = :study AND a.key = :key AND a.value_json = :run ORDER BY t.trial_id LIMIT 1
     """
 )
+_BEFORE = sa.text(
+    """
+    SELECT t.trial_id FROM trials t JOIN trial_user_attributes a USING (trial_id)
+    WHERE t.study_id = :study AND a.key = :key AND a.value_json = :run ORDER BY t.trial_id
+    """
+)
+_BEGUN = sa.text(
+    """
+    SELECT t.trial_id FROM trials t JOIN trial_user_attributes a USING (trial_id)
+    WHERE t.study_id = :study AND t.state = 'RUNNING' AND a.key = :key AND a.value_json = ANY (:runs)
+    """
+)
+_RETIRE = sa.text(
+    """
+    UPDATE trial_user_attributes a SET key = :retried FROM trials t
+    WHERE t.trial_id = a.trial_id AND t.study_id = :study AND a.key = :key AND a.value_json = ANY (:runs)
+    """
+)
 _LEFT_BEHIND = sa.text(
     """
     SELECT t.trial_id, coalesce(r.reason, 'its run went on as another trial') FROM trials t
@@ -43,6 +63,24 @@ def trial_of_run(connection: sa.Connection, optuna_study_id: int, run_id: int) -
     """Return the id of the first trial that is marked with the run, None if there is none."""
     marked = {"study": optuna_study_id, "key": RUN, "run": json.dumps(run_id)}
     return connection.execute(_OF_RUN, marked).scalar_one_or_none()
+
+
+def trials_before(connection: sa.Connection, optuna_study_id: int, run_id: int) -> list[int]:
+    """Return the ids of the trials that the run had before it was tried again, the first one first."""
+    marked = {"study": optuna_study_id, "key": RETRIED, "run": json.dumps(run_id)}
+    return list(connection.execute(_BEFORE, marked).scalars())
+
+
+def trials_begun(connection: sa.Connection, optuna_study_id: int, runs: Collection[int]) -> list[int]:
+    """Return the ids of the trials of these runs that have not ended."""
+    marked = {"study": optuna_study_id, "key": RUN, "runs": [json.dumps(run) for run in runs]}
+    return list(connection.execute(_BEGUN, marked).scalars())
+
+
+def retire(connection: sa.Connection, optuna_study_id: int, runs: Collection[int]) -> None:
+    """Let the trials of these runs be of the past: their runs wait for others."""
+    marked = {"study": optuna_study_id, "key": RUN, "retried": RETRIED, "runs": [json.dumps(run) for run in runs]}
+    connection.execute(_RETIRE, marked)
 
 
 def left_behind(connection: sa.Connection, optuna_study_id: int | None = None) -> list[tuple[int, str]]:

@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from search_spaces.optuna import learnt_from
 from search_spaces.optuna.ordered import ORDINAL
+from search_spaces.optuna.seen import REPLACES
 from service.storage.optuna.statements import FAIL_REASON, RUN
 from service.storage.states import storable
 
@@ -45,9 +46,10 @@ def create(
     fixed_params: Mapping[str, Any] | None = None,
     *,
     place: int | None = None,
+    replaces: Sequence[int] = (),
 ) -> int:
     """Create a running trial that is marked with its run, in a search that has a lag also with the run's place in
-    it, and return its id.
+    it, and return its id. It takes the place of the run's earlier trials `replaces`.
 
     `study.ask()` cannot mark a trial in the transaction that creates it, so a worker that died in between would
     leave a trial without a run that never ends; a template can.
@@ -61,7 +63,9 @@ def create(
         datetime_complete=None,
         params={},
         distributions={},
-        user_attrs={RUN: run_id} | ({} if place is None else {ORDINAL: place}),
+        user_attrs={RUN: run_id}
+        | ({} if place is None else {ORDINAL: place})
+        | ({REPLACES: list(replaces)} if replaces else {}),
         system_attrs={"fixed_params": dict(fixed_params)} if fixed_params is not None else {},
         intermediate_values={},
     )

@@ -8,22 +8,25 @@ from optuna.trial import FrozenTrial
 
 from service.storage.database.database import Database
 from service.storage.optuna import infeasible, statements, trials
-from service.storage.runs import counting, history, removal
+from service.storage.runs import counting, failing, history, removal
 from service.storage.runs.endings import close_finished_studies, end_run
 from service.storage.runs.expressions import METRIC, SIGN, WHOLE
 from service.storage.runs.history import Attempt
-from service.storage.states import STUDY_STOPPED, AttemptState, RunState
+from service.storage.states import STUDY_STOPPED, AttemptState, RunState, Stage
 
 SWEEP_S = 0.0  # s: a worker's next claim waits for one batch of each
 
-_LOST = sa.text(
-    f"""
-    SELECT r.id, r.attempts, r.trial_id, s.state, {statements.TOLD.format("r")} AS told FROM fleet.runs r
-    JOIN fleet.studies s ON s.id = r.study_id
+_WHERE_LOST = f"""
+    FROM fleet.runs r JOIN fleet.studies s ON s.id = r.study_id
     WHERE r.state = 'running' AND r.lease_until < now()
         AND pg_postmaster_start_time() < now() - interval '5 seconds'
         AND (s.state = 'stopped' OR r.attempts > (s.definition->>'retries')::int) AND {WHOLE}
-    LIMIT 1 FOR UPDATE OF r SKIP LOCKED
+"""
+_LOSING = sa.text(f"SELECT DISTINCT r.study_id {_WHERE_LOST}")
+_LOST = sa.text(
+    f"""
+    SELECT r.id, r.stage, r.attempts, r.trial_id, s.state, {statements.TOLD.format("r")} AS told {_WHERE_LOST}
+        AND r.study_id = :study LIMIT 1 FOR UPDATE OF r SKIP LOCKED
     """
 )
 
@@ -47,9 +50,12 @@ def expire(db: Database) -> int:
     in the same way. `tidy` does a piece of its work. Any worker may call this at any time.
     """
     db.keep_up()
+    with db.engine.connect() as connection:
+        losing = connection.execute(_LOSING).scalars().all()
     ended = 0
-    while _end_a_lost_run(db):
-        ended += 1
+    for study_id in losing:
+        while _end_a_lost_run(db, study_id):
+            ended += 1
     return ended + tidy(db, SWEEP_S)[0]
 
 
@@ -74,9 +80,10 @@ def fail_left_behind(db: Database, optuna_study_id: int | None = None) -> None:
         trials.fail(db, trial_id, reason)
 
 
-def _end_a_lost_run(db: Database) -> bool:
+def _end_a_lost_run(db: Database, study_id: int) -> bool:
     with db.transaction() as connection:
-        row = connection.execute(_LOST).one_or_none()
+        may_pause = failing.may_pause(connection, study_id, RunState.FAILED)
+        row = connection.execute(_LOST, {"study": study_id}).one_or_none()
         if row is None:
             return False
         match row.told:
@@ -86,7 +93,10 @@ def _end_a_lost_run(db: Database) -> bool:
             case "PRUNED":
                 end_run(connection, row.id, *_ending_of_pruned(db.optuna.get_trial(row.trial_id)))
             case _:
-                end_run(connection, row.id, *_ending(row, history.attempts(connection, row.id)))
+                state, reason = _ending(row, history.attempts(connection, row.id))
+                end_run(connection, row.id, state, reason)
+                if may_pause and state is RunState.FAILED:
+                    failing.pause_if_alike(connection, study_id, Stage(row.stage), reason)
     return True
 
 

@@ -21,11 +21,13 @@ class Attempt:
     started_at: datetime
     ended_at: datetime | None
     reason: str | None
+    first_token: int = 0  # of the run, under which the attempt began; those up to `last_token` are its own
+    last_token: int = 0
 
 
 _CHANGES = sa.text(
     """
-    SELECT h.at, h.state, h.attempts, h.worker_id, h.reason, w.host || ':' || w.pid AS worker
+    SELECT h.at, h.state, h.token, h.attempts, h.worker_id, h.reason, w.host || ':' || w.pid AS worker
     FROM fleet.run_history h LEFT JOIN fleet.workers w ON w.id = h.worker_id WHERE h.run_id = :run ORDER BY h.id
     """
 )
@@ -50,10 +52,12 @@ def _read(changes: Iterable[sa.Row[Any]]) -> list[Attempt]:
         present = found[-1] if found and found[-1].ended_at is None else None
         if change.state == "running":
             if present and change.worker_id == holder:
+                found[-1] = replace(present, last_token=change.token)
                 continue  # the answer to its claim was lost, and it claimed again
             if present:
                 found[-1] = replace(present, state=AttemptState.LOST, ended_at=change.at)
-            found.append(Attempt(change.attempts, AttemptState.RUNNING, change.worker, change.at, None, None))
+            began = Attempt(change.attempts, AttemptState.RUNNING, change.worker, change.at, None, None)
+            found.append(replace(began, first_token=change.token, last_token=change.token))
             holder = change.worker_id
         elif present:
             state = _returned(change, present) if change.state == "waiting" else AttemptState(change.state)

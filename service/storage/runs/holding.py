@@ -17,7 +17,8 @@ from service.storage.database.tables import curves, examinations, provenances, r
 from service.storage.errors import LeaseLost
 from service.storage.optuna.statements import REPORT
 from service.storage.provenance import Provenance, digest_of
-from service.storage.records import CurvePoint, Examination, Lease, Weights
+from service.storage.records import CurvePoint, Examination, Lease, Log, Weights
+from service.storage.runs import failing, logs
 from service.storage.runs.endings import close_finished_studies, end_run
 from service.storage.runs.expressions import HELD, SPENT_S, WHOLE
 from service.storage.runs.keeping import note_weights
@@ -102,7 +103,8 @@ def attach(
     """
     suggested = {} if params is None else {"params": dict(params)}
     with db.engine.begin() as connection:
-        note = {"trial_id": trial_id, "trial_number": trial_number, "epoch": 0, "facts": {}, **suggested}
+        number = sa.func.coalesce(runs.c.trial_number, trial_number)  # a trial that is retried keeps its own
+        note = {"trial_id": trial_id, "trial_number": number, "epoch": 0, "facts": {}, **suggested}
         writes = _update(connection, lease, **note)
         for table in (curves, examinations):
             connection.execute(table.delete().where(table.c.run_id == lease.run_id))
@@ -180,6 +182,20 @@ def record_examination(db: Database, lease: Lease, examination: Examination) -> 
     lease.written.count = writes
 
 
+def record_log(db: Database, lease: Lease, log: Log) -> None:
+    """Write what the trial has written so far, for whoever follows it, and in case that this worker is lost.
+
+    It is not counted among the holder's writes: a database that lacks it lacks nothing that the run needs.
+
+    Raises:
+        LeaseLost: as for `renew`.
+    """
+    with db.engine.begin() as connection:
+        if not _is_held(connection, lease):
+            raise LeaseLost(lease.run_id, lease.token)
+        logs.write(connection, lease, log)
+
+
 def finish(
     db: Database,
     lease: Lease,
@@ -189,12 +205,14 @@ def finish(
     best_epoch: int | None = None,
     values: Sequence[float] | None = None,
     kept: Sequence[Weights] = (),
+    log: Log | None = None,
     tell: Callable[[], object],
 ) -> set[int]:
     """End the run. `tell` ends its Optuna trial through `db.optuna`, in the same transaction.
 
-    `values`, one per objective, are needed where there is no such trial. `kept` are the weights of each repeat.
-    Returned are the runs of the study's search whose weights are no longer kept, since this one is better.
+    `values`, one per objective, are needed where there is no such trial. `kept` are the weights of each repeat, and
+    `log` is what its trial has written. Returned are the runs of the study's search whose weights are no longer kept,
+    since this one is better. A study whose first runs fail alike pauses (see `failing`).
 
     The run cannot be taken over between the check of the token and Optuna's record, and if this process dies before
     the commit, neither the trial nor the run has ended. Called again after a commit whose answer was lost, it finds
@@ -204,10 +222,15 @@ def finish(
         LeaseLost: as for `renew`; `tell` was not called.
     """
     with db.transaction() as connection:
+        may_pause = failing.may_pause(connection, lease.study_id, state)
         if _is_held(connection, lease):
             tell()
+            if log is not None:
+                logs.write(connection, lease, log)
             end_run(connection, lease.run_id, state, reason, best_epoch=best_epoch, values=values)
             beaten = note_weights(connection, lease, kept)
+            if may_pause:
+                failing.pause_if_alike(connection, lease.study_id, lease.stage, reason)
         else:
             _refuse_unless_brought_to(connection, lease, state)
             beaten = set()
@@ -215,16 +238,18 @@ def finish(
     return beaten
 
 
-def hand_back(db: Database, lease: Lease, reason: str | None = None, *, attempted: bool = False) -> None:
+def hand_back(
+    db: Database, lease: Lease, reason: str | None = None, *, attempted: bool = False, log: Log | None = None
+) -> None:
     """Put the run back for another worker. It is safe to repeat, as `finish` is.
 
-    `reason` is for the run's history. `attempted` makes the attempt count; without it, leaving is no failed attempt.
-
-    Raises:
-        LeaseLost: as for `renew`.
+    `reason` is for the run's history, and `log` is what its trial has written. `attempted` makes the attempt count;
+    without it, leaving is no failed attempt.
     """
     values = {**_key(lease), "reason": reason and storable(reason), "forgiven": 0 if attempted else 1}
     with db.engine.begin() as connection:
+        if log is not None and _is_held(connection, lease):
+            logs.write(connection, lease, log)
         if connection.execute(_HAND_BACK, values).rowcount == 0:
             _refuse_unless_brought_to(connection, lease, RunState.WAITING)
     close_finished_studies(db, lease.study_id)  # the study may have been stopped meanwhile

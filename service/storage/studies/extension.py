@@ -18,13 +18,19 @@ _LOCK = sa.text("SELECT id, state, stage, finished_at, definition FROM fleet.stu
 
 _GOES_ON = clock.GOES_ON.format("studies")
 
-# A finished study runs again, also if it was paused before its last run ended; the time between does not count as wall
-# time.
-_OPEN_AGAIN = f"""
-    finished_at = NULL, started_at = CASE WHEN finished_at IS NULL THEN started_at ELSE {_GOES_ON} END,
-    state = CASE WHEN finished_at IS NULL THEN state ELSE 'running' END,
-    paused_at = CASE WHEN finished_at IS NULL THEN paused_at END
-"""
+
+def opened_again(goes_on: str) -> str:
+    """SQL for the columns of a study that runs again where the condition `goes_on` holds; the time between does not
+    count as wall time."""
+    return f"""
+        finished_at = NULL, started_at = CASE WHEN {goes_on} THEN {_GOES_ON} ELSE started_at END,
+        state = CASE WHEN {goes_on} THEN 'running' ELSE state END,
+        paused_at = CASE WHEN NOT {goes_on} THEN paused_at END,
+        pause_reason = CASE WHEN NOT {goes_on} THEN pause_reason END
+    """
+
+
+_OPEN_AGAIN = opened_again("(finished_at IS NOT NULL)")  # also if it was paused before its last run ended
 _EXTEND = sa.text(
     f"""
     UPDATE fleet.studies SET {_OPEN_AGAIN}, stage = 'search', closing = NULL, decision = NULL,

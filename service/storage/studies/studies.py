@@ -20,7 +20,7 @@ from service.storage.runs.expiry import fail_left_behind
 from service.storage.runs.expressions import HELD_IN_SEARCH_S, SIGN
 from service.storage.states import STUDY_STOPPED, RunState, Stage, StudyState
 from service.storage.studies import earlier, trials
-from service.storage.studies.failure import COMMONEST, failure
+from service.storage.studies.failure import COMMONEST, failure, paused
 
 REMOVE_S = 2.0  # s for which a caller who deletes a study removes what it leaves
 
@@ -134,7 +134,8 @@ _SET_STATE = sa.text(
     f"""
     UPDATE fleet.studies SET state = :state,
         started_at = CASE WHEN state = 'paused' AND :state <> 'paused' THEN {_GOES_ON} ELSE started_at END,
-        paused_at = CASE WHEN :state = 'paused' THEN coalesce(paused_at, {_NOW}) END
+        paused_at = CASE WHEN :state = 'paused' THEN coalesce(paused_at, {_NOW}) END,
+        pause_reason = CASE WHEN :state = 'paused' THEN pause_reason END
     WHERE id = :study
     """
 )
@@ -228,7 +229,7 @@ _WINNER = """
 _WITH_RUNS = f"""
     WITH page AS MATERIALIZED (SELECT *, {SIGN.format("definition")} AS sign FROM fleet.studies {{which}})
     SELECT counted.*, id, name, optuna_study_id, cast(definition AS text) AS definition, state, priority, created_at,
-        started_at, finished_at, stage, to_come, dropped, closing, decision, tags, note,
+        started_at, finished_at, stage, to_come, dropped, closing, decision, tags, note, pause_reason,
         (SELECT coalesce(jsonb_agg(jsonb_build_array(seeds, rule) ORDER BY seeds), '[]')
             FROM fleet.looks WHERE study_id = page.id) AS looks,
         (SELECT count FROM fleet.histories WHERE study_id = page.id) AS knows,
@@ -301,4 +302,5 @@ def _record(row: sa.Row[Any], definition: StudyShape, runs: Mapping[int, TrialRe
         note=row.note,
         stood_at=row.stood_at,
         failure=failure(row, search) if state is StudyState.FAILED else None,
+        pause=paused(row),
     )
