@@ -40,10 +40,10 @@ LEAVE_S = 5.0  # s in which a stopped trial may end its epoch before its process
 
 
 class Execution:
-    """Trains a run and records its progress, always under the lease's token.
+    """Trains a run and records its progress under the lease's token, and handles process, clock, drain, curves and log.
 
-    It handles lease, process, clock, drain and curves, equally for every run. The assignment decides what is trained
-    and receives the results; `assign` makes it, and is told whether an earlier call has failed.
+    The assignment decides what is trained and receives the results; `assign` makes it, and is told whether an earlier
+    call has failed.
     """
 
     def __init__(
@@ -175,10 +175,9 @@ class Execution:
         while True:
             if early := self._called_off(deadline):
                 return self._leave(process, early)
-            report = process.listen(LISTEN_S)
             if self._log.is_due:
                 self._while_wanted(self._log.record)
-            match report:
+            match process.listen(LISTEN_S):
                 case Started(facts, provenance):
                     self._while_wanted(partial(holding.note_facts, self._db, self._lease, facts, provenance))
                 case EpochDone() as epoch:
@@ -234,7 +233,8 @@ class Execution:
         except UnusableObjective as error:
             return Ended(RunState.FAILED, str(error))
         points = [_point(done, name, number) for name, number in done.metrics.items()]
-        self._while_wanted(lambda: holding.record_epoch(self._db, self._lease, self._total(done), points, report))
+        in_all = done.repeat * self._lease.definition.task.epochs + done.epoch
+        self._while_wanted(lambda: holding.record_epoch(self._db, self._lease, in_all, points, report))
         if report is None:
             return None
         return Ended(RunState.PRUNED) if self._while_wanted(lambda: self._assignment.is_hopeless(report)) else None
@@ -256,9 +256,6 @@ class Execution:
                     log.warning("run %d, repeat %d: %s", self._lease.run_id, weights.repeat + 1, weights.reason)
         return None
 
-    def _total(self, done: EpochDone) -> int:
-        return done.repeat * self._lease.definition.task.epochs + done.epoch
-
     def _leave(self, process: TrialProcess, outcome: Outcome) -> Outcome:
         """Stop the trial process at the end of its epoch; it is not healthy if that takes too long."""
         goes_on = isinstance(outcome, HandedBack) and not self._renewal.lost.is_set()
@@ -275,18 +272,16 @@ class Execution:
     def _end(self, outcome: Outcome) -> None:
         match outcome:
             case HandedBack(reason, attempted):
-                back = partial(
-                    holding.hand_back, self._db, self._lease, reason, attempted=attempted, log=self._log.whole()
-                )
-                self._patiently(back)
+                back = partial(holding.hand_back, self._db, self._lease, reason, log=self._log.whole())
+                self._patiently(lambda: back(attempted=attempted))
             case Ended() as ended:
                 self._finish(ended, lambda: None if self._assigned is None else self._assigned.tell(ended))
 
     def _finish(self, ended: Ended, tell: Callable[[], None]) -> None:
         progress = None if self._assigned is None else self._assigned.progress
-        values = progress.values if progress and ended.state is RunState.COMPLETE else None
-        best_epoch = progress.best_epoch if progress else None
-        kept = self._kept.kept if ended.state is RunState.COMPLETE else []
+        is_complete, best_epoch = ended.state is RunState.COMPLETE, progress.best_epoch if progress else None
+        values = progress.values if progress and is_complete else None
+        kept = self._kept.kept if is_complete else []
         end = partial(holding.finish, self._db, self._lease, ended.state, reason=ended.reason, log=self._log.whole())
         beaten = self._patiently(lambda: end(best_epoch=best_epoch, values=values or None, kept=kept, tell=tell))
         if self._checkpoints is not None:
@@ -296,8 +291,8 @@ class Execution:
 
     def _discard_weights(self, artifacts: ArtifactRoot, beaten: set[int], digests: list[str]) -> None:
         """Remove the files that no row names: of runs that this one has beaten, and of this one's earlier holders."""
-        own = self._lease.run_id
-        for run_id in {*beaten, own} if self._assigned is not None and self._assigned.keeps else beaten:
+        own, keeps = self._lease.run_id, self._assigned is not None and self._assigned.keeps
+        for run_id in {*beaten, own} if keeps else beaten:
             artifact_files.discard(artifacts, run_id, digests if run_id == own and own not in beaten else ())
 
 
