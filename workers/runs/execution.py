@@ -66,8 +66,7 @@ class Execution:
         self._renewal, self._leave_by, self._data_folder = renewal, leave_by, data_folder
         self._wants_solitude = wants_solitude
         self._checkpoints, self._checkpoint_every = checkpoints, checkpoint_every
-        self._artifacts, self._kept = artifacts, ExpectedWeights(None)
-        self._log = RunLog(db, lease)
+        self._artifacts, self._kept, self._log = artifacts, ExpectedWeights(None), RunLog(db, lease)
         self.healthy = True  # whether the trial process may serve again
 
     def run(self, process: TrialProcess) -> Outcome:
