@@ -13,7 +13,6 @@ from service.storage.studies import retrying, studies, trials
 from tests.workers.test_order import SAMPLERS, Fleet, definition
 
 FAILING = 3
-SOME = [{"name": "tpe", "n_startup_trials": 4}, {"name": "grid"}, {"name": "qmc"}]
 
 
 class Broken(Fleet):
@@ -57,9 +56,8 @@ def compare(db: Database, sampler: dict[str, object]) -> None:
     assert [found for found in audit(db) if "curve" not in found.rule] == []
 
 
-@pytest.mark.parametrize("sampler", SOME[:1], ids=lambda sampler: sampler["name"])
-def test_what_follows_a_retry_is_the_same_for_every_fleet(db: Database, sampler: dict[str, object]) -> None:
-    compare(db, sampler)
+def test_what_follows_a_retry_is_the_same_for_every_fleet(db: Database) -> None:
+    compare(db, {"name": "random"})
 
 
 @pytest.mark.wide

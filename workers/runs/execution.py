@@ -40,10 +40,10 @@ LEAVE_S = 5.0  # s in which a stopped trial may end its epoch before its process
 
 
 class Execution:
-    """Trains a run and records its progress, always under the lease's token.
+    """Trains a run and records its progress under the lease's token, and handles process, clock, drain, curves and log.
 
-    It handles lease, process, clock, drain and curves, equally for every run. The assignment decides what is trained
-    and receives the results; `assign` makes it, and is told whether an earlier call has failed.
+    The assignment decides what is trained and receives the results; `assign` makes it, and is told whether an earlier
+    call has failed.
     """
 
     def __init__(
@@ -66,8 +66,7 @@ class Execution:
         self._renewal, self._leave_by, self._data_folder = renewal, leave_by, data_folder
         self._wants_solitude = wants_solitude
         self._checkpoints, self._checkpoint_every = checkpoints, checkpoint_every
-        self._artifacts, self._kept = artifacts, ExpectedWeights(None)
-        self._log = RunLog(db, lease)
+        self._artifacts, self._kept, self._log = artifacts, ExpectedWeights(None), RunLog(db, lease)
         self.healthy = True  # whether the trial process may serve again
 
     def run(self, process: TrialProcess) -> Outcome:
@@ -175,10 +174,9 @@ class Execution:
         while True:
             if early := self._called_off(deadline):
                 return self._leave(process, early)
-            report = process.listen(LISTEN_S)
             if self._log.is_due:
                 self._while_wanted(self._log.record)
-            match report:
+            match process.listen(LISTEN_S):
                 case Started(facts, provenance):
                     self._while_wanted(partial(holding.note_facts, self._db, self._lease, facts, provenance))
                 case EpochDone() as epoch:
@@ -269,10 +267,8 @@ class Execution:
     def _end(self, outcome: Outcome) -> None:
         match outcome:
             case HandedBack(reason, attempted):
-                back = partial(
-                    holding.hand_back, self._db, self._lease, reason, attempted=attempted, log=self._log.whole()
-                )
-                self._patiently(back)
+                back = partial(holding.hand_back, self._db, self._lease, reason, log=self._log.whole())
+                self._patiently(lambda: back(attempted=attempted))
             case Ended() as ended:
                 self._finish(ended, lambda: None if self._assigned is None else self._assigned.tell(ended))
 
@@ -289,6 +285,6 @@ class Execution:
 
     def _discard_weights(self, artifacts: ArtifactRoot, beaten: set[int], digests: list[str]) -> None:
         """Remove the files that no row names: of runs that this one has beaten, and of this one's earlier holders."""
-        own = self._lease.run_id
-        for run_id in {*beaten, own} if self._assigned is not None and self._assigned.keeps else beaten:
+        own, keeps = self._lease.run_id, self._assigned is not None and self._assigned.keeps
+        for run_id in {*beaten, own} if keeps else beaten:
             artifact_files.discard(artifacts, run_id, digests if run_id == own and own not in beaten else ())
