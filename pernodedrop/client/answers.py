@@ -200,6 +200,9 @@ class Overview:
     best: Trial | None
     links: Links
     failure: str | None = None
+    pause: str | None = None
+    tags: list[str] = field(default_factory=list)
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -226,6 +229,15 @@ class Earlier:
 
 
 @dataclass(frozen=True)
+class TaskCode:
+    """A source of an own task: its digest, how many runs it trained, and the commit that it lay in."""
+
+    digest: str
+    runs: int
+    commit: str | None
+
+
+@dataclass(frozen=True)
 class Details(Overview):
     """A study with its answer and its definition."""
 
@@ -236,6 +248,8 @@ class Details(Overview):
     confirmed: list[Confirmed] = field(default_factory=list)
     advice: str | None = None
     confirmation_so_far: str | None = None
+    task_code: list[TaskCode] = field(default_factory=list)
+    task_changed: str | None = None
 
     @property
     def is_over(self) -> bool:

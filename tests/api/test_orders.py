@@ -28,7 +28,7 @@ def test_a_priority_is_taken_from_the_definition_and_changed(api: httpx.Client) 
         ({"priority": 101}, "body.priority"),
         ({"priority": "1"}, "body.priority"),
         ({"priority": True}, "body.priority"),
-        ({}, "body.priority"),
+        ({}, "body"),
         ({"priority": 1, "name": "x"}, "body.name"),
     ],
 )

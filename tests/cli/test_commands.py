@@ -38,7 +38,8 @@ def test_a_study_is_submitted_listed_paused_resumed_stopped_and_deleted(command:
 
 def test_an_empty_dashboard_shows_a_command_that_works(command: Command) -> None:
     page = pages.studies([], [], total=0, limit=50, offset=0, with_logout=False)
-    [shown] = re.findall(r"<code>pernodedrop (.+?)</code>", bytes(page.body).decode())
+    worker, shown = re.findall(r"<code>pernodedrop (.+?)</code>", bytes(page.body).decode())
+    assert worker == "worker"
     assert command(*shlex.split(shown))[0] == DONE
 
 

@@ -18,7 +18,7 @@ from tests.foreign import CERTIFICATES, EVERYTHING, HIDING, OTHERS, PROXIES, fol
 
 ROOT = Path(__file__).parents[2]
 CONSOLE = str(Path(sys.executable).with_name("pernodedrop"))
-NONE = "no study yet: submit one with `pernodedrop submit --preset quickstart`\n"
+NONE = f"no study yet: submit one with `{CONSOLE} submit --preset quickstart`\n"
 ELSEWHERE = "http://controller.example"
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 from service.cli.exit_codes import ExitCode
+from service.storage.assignments.search_trial import SearchTrial
 from service.storage.database.database import Database
 from service.storage.records import Log
 from service.storage.runs import holding
 from service.storage.states import RunState
 from tests.storage.queueing import claimed, nothing
-from workers.runs.search_trial import SearchTrial
 
 
 def test_a_study_that_has_paused_itself_says_why_and_is_retried(

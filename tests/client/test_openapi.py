@@ -31,6 +31,7 @@ OF_THE_API = {  # by the client's name
     answers.Submitted: "Submitted",
     answers.OverviewPage: "StudyPage",
     answers.Earlier: "EarlierOut",
+    answers.TaskCode: "TaskCodeOut",
     answers.Details: "StudyDetail",
     answers.Figure: "FigureOut",
     answers.Figures: "Figures",

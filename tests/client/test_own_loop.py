@@ -20,9 +20,9 @@ from service.api.app import create_app
 from service.storage.assignments import own_loop
 from service.storage.audit import audit
 from service.storage.database.database import Database
+from tests.api.asking import definition
 from tests.api.configuring import settings_for
 from tests.api.serving import served
-from tests.api.test_loop import definition
 from tests.client.conftest import KEY
 
 ROOT = Path(__file__).parents[2]

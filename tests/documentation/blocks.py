@@ -9,7 +9,7 @@ A comment of one line in front of a block says it, for example `<!-- example: wi
 | `part of a study` | | it completes the preset quickstart to a definition | |
 | `on a served study` | it runs on a real stack, which has the complete study my-study | | as python |
 | `on a paused study` | the same, while trials of my-study wait | | as python |
-| `not run: REASON` | it is compiled | it is read | its commands, options and files are there |
+| `not run: REASON` | it is parsed | it is read | its commands, options and files are there |
 
 Where the reason names a file below tests/, that file must be there.
 """
@@ -21,7 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = ("python", "yaml", "sh")
-OTHERS = {"", "csv", "diff", "html", "http", "json", "sql", "text", "toml"}  # nobody runs them
+OTHERS = {"", "console", "csv", "diff", "html", "http", "json", "sql", "text", "toml"}  # nobody runs them
 SERVED = "on a served study"
 PAUSED = "on a paused study"
 PART = "part of a study"

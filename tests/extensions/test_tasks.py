@@ -79,11 +79,13 @@ def test_a_study_names_it_scales_it_and_trains_it(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("_quadrants")
 def test_messages_and_schema_name_it() -> None:
-    with pytest.raises(InvalidDefinition, match=r"rcv1, quadrants, or an own package\.module:Class, got \"quadrant\""):
+    with pytest.raises(
+        InvalidDefinition, match=r"rcv1, quadrants, external, or an own package\.module:Class, got \"quadrant\""
+    ):
         study("quadrant")
     with pytest.raises(UnknownTask, match=r"rcv1, quadrants or package\.module:Class, got 'quadrant'"):
         load_task(study("digits").task.model_copy(update={"name": "quadrant"}), Path())
-    assert "rcv1, quadrants, or an own task" in json.dumps(definition_schema())
+    assert "rcv1, quadrants" in json.dumps(definition_schema())
 
 
 @pytest.mark.usefixtures("_octants")

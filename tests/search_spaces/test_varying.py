@@ -73,7 +73,10 @@ def test_a_smaller_study_tests_on_every_fold() -> None:
         ),
         (raw(folds=1), "folds must be at least 2, got 1"),
         (raw(folds=21), "folds must be at most 20, got 21"),
-        (raw(repeats_vary=["seed", "splits"]), 'repeats_vary[1] must be "seed" or "split", got "splits"'),
+        (
+            raw(repeats_vary=["seed", "splits"]),
+            'repeats_vary[1] must be "seed" or "split", got "splits": did you mean "split"?',
+        ),
     ],
 )
 def test_what_cannot_vary_is_refused_in_one_line(refused: dict[str, Any], message: str) -> None:

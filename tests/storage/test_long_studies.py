@@ -19,7 +19,7 @@ from service.storage.runs.expiry import expire, tidy
 from service.storage.states import RunState, Stage, StudyState
 from service.storage.studies import extension, studies, trials
 from tests.storage.conftest import make_definition
-from tests.storage.queueing import claimed, counts, ended, execute, nothing
+from tests.storage.queueing import claimed, counts, ended, execute, nothing, unlike
 
 
 def scalar(db: Database, statement: str) -> int:
@@ -119,7 +119,7 @@ def test_many_workers_get_every_run_of_a_long_search_once(db: Database, database
             worker = workers.register(mine, "host", 1, "cpu")
             while (lease := claiming.claim(mine, worker, 60)) is not None:
                 taken.append(lease.ordinal)
-                holding.finish(mine, lease, RunState.FAILED, reason="none", tell=nothing)
+                holding.finish(mine, lease, RunState.FAILED, reason=unlike(lease), tell=nothing)
                 expire(mine)
 
     threads = [threading.Thread(target=work) for _ in range(6)]
@@ -129,7 +129,7 @@ def test_many_workers_get_every_run_of_a_long_search_once(db: Database, database
         thread.join(60)
     while (lease := claiming.claim(db, workers.register(db, "host", 1, "cpu"), 60)) is not None:  # all had left
         taken.append(lease.ordinal)
-        holding.finish(db, lease, RunState.FAILED, tell=nothing)
+        holding.finish(db, lease, RunState.FAILED, reason=unlike(lease), tell=nothing)
     assert sorted(taken) == list(range(60))
     assert counts(db, "s") == {"failed": 60}
     assert studies.get(db, "s").state is StudyState.FAILED
@@ -232,7 +232,7 @@ def test_a_run_that_is_claimed_while_its_study_is_deleted_is_removed_as_well(db:
     worker = workers.register(db, "host", 1, "cpu")
     deletion = threading.Thread(target=studies.delete, args=(db, "s"))
     with db.engine.begin() as claim_in_progress:
-        assert claim_in_progress.execute(claiming._TAKE, {"worker": worker, "seconds": 60}).one()
+        assert claim_in_progress.execute(claiming._BY_THE_FLEET[1], {"worker": worker, "seconds": 60}).one()
         deletion.start()
         deletion.join(0.5)
     deletion.join(60)

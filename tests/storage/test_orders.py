@@ -51,7 +51,7 @@ def test_a_pause_holds_what_waits_and_lets_the_running_end(db: Database, worker:
 def test_a_run_that_is_claimed_while_its_study_is_paused_goes_on(db: Database, worker: str) -> None:
     create(db)
     with db.engine.begin() as claim_in_progress:
-        claim_in_progress.execute(claiming._TAKE, {"worker": worker, "seconds": 60})
+        claim_in_progress.execute(claiming._BY_THE_FLEET[1], {"worker": worker, "seconds": 60})
         studies.set_state(db, "s", "paused")
     assert counts(db, "s") == {"waiting": 2, "running": 1}
     assert claiming.claim(db, workers.register(db, "host", 2, "cpu"), 60) is None
@@ -71,7 +71,7 @@ def test_a_paused_study_can_end_by_its_last_run(db: Database) -> None:
 def test_a_stop_does_not_wait_for_a_claim_in_progress_and_its_holder_hears_of_it(db: Database, worker: str) -> None:
     create(db)
     with db.engine.begin() as claim_in_progress:
-        run = claim_in_progress.execute(claiming._TAKE, {"worker": worker, "seconds": 60}).one()
+        run = claim_in_progress.execute(claiming._BY_THE_FLEET[1], {"worker": worker, "seconds": 60}).one()
         assert studies.set_state(db, "s", "stopped").state is StudyState.STOPPED
     assert counts(db, "s") == {"cancelled": 2, "running": 1}
     study = studies.get(db, "s")

@@ -154,7 +154,7 @@ def test_pernodedrop_in_the_first_layer_comes_to_its_own_optimum() -> None:
         ({"noise": True}, "noise must be a number from 0 to 1000, got True"),
         ({"correlation": 1.0}, "correlation must be a number from 0 to 0.99, got 1.0"),
         ({"slots": "third"}, "slots of linear_factorization must be one of second, first, both, got 'third'"),
-        ({"colour": 1}, "colour is unknown to linear_factorization: it has columns, correlation, data_seed, noise"),
+        ({"colour": 1}, "colour is unknown to linear_factorization: did you mean columns"),
     ],
 )
 def test_options_that_do_not_fit(options: dict[str, float | str], message: str) -> None:

@@ -37,7 +37,7 @@ def test_every_built_in_name_has_its_class(name: str) -> None:
 def test_studies_can_name_the_built_in_tasks_and_no_others() -> None:
     for name in BUILT_IN_TASKS:
         assert parse_definition(raw(task={"name": name})).task.name == name
-    names = f"{', '.join(BUILT_IN_TASKS)}, or an own package.module:Class"
+    names = f"{', '.join(BUILT_IN_TASKS)}, external, or an own package.module:Class"
     with pytest.raises(InvalidDefinition, match=re.escape(f'task.name must be one of {names}, got "mnist"')):
         parse_definition(raw(task={"name": "mnist"}))
 

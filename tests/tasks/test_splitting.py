@@ -62,5 +62,5 @@ def test_a_size_must_be_a_whole_number(value) -> None:
 
 def test_an_unknown_option_is_refused() -> None:
     spec = TaskSpec(name="digits", options={"valsize": 3})
-    with pytest.raises(InvalidOptions, match=r"task\.options\.valsize is unknown to digits: it has split_seed, val_"):
+    with pytest.raises(InvalidOptions, match=r"task\.options\.valsize is unknown to digits: did you mean val_size"):
         check_options(spec, ("val_size", "split_seed"))

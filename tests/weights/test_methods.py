@@ -168,7 +168,9 @@ def made_by_hand(folder: Path, name: str, **changes: Any) -> Path:
 
 
 def test_an_own_tasks_module_must_be_here_and_the_same(tmp_path: Path) -> None:
-    with pytest.raises(BadWinner, match=r"of the own task mylab.nets:Mine, whose module must be importable: add the f"):
+    with pytest.raises(
+        BadWinner, match=r"of the own task mylab.nets:Mine, whose module must be importable: name the f"
+    ):
         load_winner(made_by_hand(tmp_path / "absent", "mylab.nets:Mine"))
     here = "tests.workers.own_tasks:Line"
     with pytest.warns(UserWarning, match="is another one than that which trained"):

@@ -209,6 +209,8 @@ def test_a_run_takes_what_was_ordered_and_is_not_complete_without_it(examination
 class _Says:
     """A trial process that says what it likes."""
 
+    output = None
+
     def __init__(self, *reports: Report) -> None:
         self._reports = iter(reports)
 

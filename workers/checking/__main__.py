@@ -20,6 +20,7 @@ import json
 import resource
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from workers.checking.rehearsal import CPU, rehearsed
 from workers.tasks import DataUnavailable, Task
 from workers.tasks.code import is_here, read_once, version_of
 from workers.tasks.errors import UnknownTask
-from workers.tasks.fetching import forbid_fetching
+from workers.tasks.fetching import no_fetching
 from workers.tasks.registry import module_of
 from workers.trial.dividing import task_of
 from workers.trial.machine import memory
@@ -50,8 +51,11 @@ def main(say: Say) -> None:
     definition = parse_definition(asked["definition"])
     data_folder = Path(asked["data_folder"])
     search_tasks()
-    if not asked["fetch"]:
-        forbid_fetching()
+    with nullcontext() if asked["fetch"] else no_fetching():
+        _check(definition, data_folder, say)
+
+
+def _check(definition: StudyDefinition, data_folder: Path, say: Say) -> None:
     try:
         variants = one_of_each(definition)
     except ValueError as error:

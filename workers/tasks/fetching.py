@@ -1,17 +1,26 @@
 """Whether data sets that are missing may be fetched by this process."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 from workers.tasks.errors import DataUnavailable
 
-_forbidden: list[bool] = []
+_forbidden = ContextVar("forbidden", default=False)
 
 
 class NotFetched(DataUnavailable):
     """A data set is missing, and this process fetches none."""
 
 
-def forbid_fetching() -> None:
-    """From now on a data set that is missing is `NotFetched`."""
-    _forbidden[:] = [True]
+@contextmanager
+def no_fetching() -> Iterator[None]:
+    """Inside, a data set that is missing is `NotFetched`."""
+    before = _forbidden.set(True)
+    try:
+        yield
+    finally:
+        _forbidden.reset(before)
 
 
 def require_fetching(what: str, megabytes: int) -> None:
@@ -20,7 +29,7 @@ def require_fetching(what: str, megabytes: int) -> None:
     Raises:
         NotFetched: they may not.
     """
-    if _forbidden:
+    if _forbidden.get():
         raise NotFetched(
             f"{what} is missing: it is fetched ({megabytes} MB) by the first trial of a worker that has a network, or "
             "now by the same command with --fetch"
