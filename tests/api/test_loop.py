@@ -174,6 +174,7 @@ def test_a_hopeless_trial_is_pruned_once(api: httpx.Client, database: Database) 
     assert list(audit(database)) == []
 
 
+@pytest.mark.wide
 def test_repeats_are_compared_seed_by_seed(api: httpx.Client, database: Database) -> None:
     submit(api, trials=4, repeats=6, pruner={"name": "paired"})
     asker = Asker(api)

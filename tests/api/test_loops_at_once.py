@@ -91,6 +91,7 @@ def test_one_asker_and_four_find_the_same_with_a_lag(api: httpx.Client, database
     assert list(audit(database)) == []
 
 
+@pytest.mark.wide
 def test_a_grid_is_visited_once(api: httpx.Client, database: Database) -> None:
     """One of its configurations is known to be good, and is asked for first."""
     space = {

@@ -60,7 +60,7 @@ def test_a_report_is_kept_until_its_study_changes(worked: Database) -> None:
     assert maker.made == 1
     made.made("digits-1", "another", maker)
     assert maker.made == 2
-    studies.set_priority(worked, "digits-1", 5)
+    studies.amend(worked, "digits-1", priority=5)
     made.made("digits-1", "page", maker)
     assert maker.made == 3
 

@@ -55,6 +55,7 @@ def test_a_study_is_submitted_followed_and_read(
     assert "history" in [figure.name for figure in study.figures()]
 
 
+@pytest.mark.wide
 def test_a_notebook_shows_the_answer(client: Client, database: Database) -> None:
     searched(database)
     close_finished_studies(database)
@@ -73,6 +74,7 @@ def test_a_notebook_shows_the_answer(client: Client, database: Database) -> None
     assert study.picture("confirmation").startswith(b"<?xml")
 
 
+@pytest.mark.wide
 def test_orders_change_a_study(client: Client) -> None:
     study = client.submit("quickstart", "mine")
     assert study.pause().state == "paused"

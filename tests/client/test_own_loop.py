@@ -186,6 +186,7 @@ def test_a_lost_lease_ends_the_training_and_the_loop_goes_on(client: Client, cap
     assert [one.state for one in study.trials()] == ["complete", "complete"]
 
 
+@pytest.mark.wide
 def test_a_long_epoch_keeps_its_lease(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(own_loop, "LEASE_S", 1.0)
     monkeypatch.setattr("service.storage.assignments.asked.LEASE_S", 1.0)
@@ -207,6 +208,7 @@ def test_a_stopped_study_ends_the_loop(client: Client) -> None:
     assert study.state == "stopped"
 
 
+@pytest.mark.wide
 def test_a_loop_waits_for_a_controller_that_is_away(
     database_url: str, unused_port: int, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -274,7 +276,11 @@ ENDS: dict[str, tuple[str, str | None, int]] = {  # by what the script does: sta
 }
 
 
-@pytest.mark.parametrize("ending", ENDS, ids=["raises", "Ctrl-C", "leaves"])
+@pytest.mark.parametrize(
+    "ending",
+    [pytest.param(one, marks=[] if "SIGINT" in one else pytest.mark.wide) for one in ENDS],
+    ids=["raises", "Ctrl-C", "leaves"],
+)
 def test_a_script_that_ends_in_the_middle_settles_its_run(client: Client, ending: str, controller: str) -> None:
     study = client.submit(definition(trials=1))
     ended = run_script("-c", SCRIPT, ending, url=controller)

@@ -70,6 +70,7 @@ def test_a_method_with_every_hook(tmp_path: Path) -> None:
     check("Everything", config("masksembles", **MEASURED), tmp_path, {})
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("divided", [{"splits_anew": True}, {"folds": 5, "splits_anew": True}], ids=["anew", "folds"])
 def test_repeats_of_other_data_of_fewer_samples(divided: dict[str, Any], tmp_path: Path) -> None:
     told = spec("Everything", options={"blurred": True}, train_size=40)

@@ -272,6 +272,7 @@ def test_a_subclass_without_a_forward_is_exported_and_compiled_as_it_computes(se
     torch.testing.assert_close(compiled(x), model(x))
 
 
+@pytest.mark.wide
 def test_a_compiled_subclass_without_a_forward_draws_its_noise() -> None:
     model = nn.Sequential(Named(6, 4), nn.ReLU()).train()
     regularize(model, regularizer="pernodedrop", drop_rate=0.5, where="0")

@@ -46,12 +46,12 @@ def test_a_changed_priority_counts_from_the_next_claim_on(db: Database) -> None:
     first, second = create(db, "first", "second")
     held = claimed(db)
     assert held.study_id == first
-    assert studies.set_priority(db, "second", 5).priority == 5
+    assert studies.amend(db, "second", priority=5).priority == 5
     assert studies.get(db, "second").definition.priority == 0  # the definition is what its author wrote
     assert [claimed(db).study_id for _ in range(4)] == [second] * 4
     assert holding.renew(db, held, 60) == "running"
     with pytest.raises(UnknownStudy):
-        studies.set_priority(db, "nobody", 1)
+        studies.amend(db, "nobody", priority=1)
 
 
 def test_claims_made_at_once_share_fairly(db: Database, database_url: str) -> None:

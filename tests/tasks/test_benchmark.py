@@ -34,6 +34,7 @@ def test_prints_every_variant_beside_dropout_and_the_plain_loop(table: str) -> N
     assert [cell.strip() for cell in dropout.split("│")[-4:-2]] == ["1.000", "1.000"]
 
 
+@pytest.mark.wide
 def test_teaches_its_options() -> None:
     command = [sys.executable, str(SCRIPT), "--help"]
     text = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout

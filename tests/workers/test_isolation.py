@@ -17,7 +17,6 @@ from workers.trial.nursery import Nursery
 from workers.trial.process import TrialProcess, TrialProcessDied, accuse
 
 Curve = list[dict[str, float]]
-
 PATIENCE_S = 60
 SECRETS = {
     "DATABASE_URL": "postgresql://me:secret-1@here/db",

@@ -56,6 +56,7 @@ def compare(db: Database, sampler: dict[str, object]) -> None:
     assert [found for found in audit(db) if "curve" not in found.rule] == []
 
 
+@pytest.mark.wide
 def test_what_follows_a_retry_is_the_same_for_every_fleet(db: Database) -> None:
     compare(db, {"name": "random"})
 

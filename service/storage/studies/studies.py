@@ -148,13 +148,9 @@ def _check_that_something_begins(connection: sa.Connection, row: sa.Row[Any]) ->
         raise NotResumable(row.name, f"{reason}; submit it under another name with a larger budget")
 
 
-def set_priority(db: Database, name: str, priority: int) -> StudyRecord:
-    """Serve the study before those of a lower priority from the next claim on; raises as `amend`."""
-    return amend(db, name, priority=priority)
-
-
 def amend(db: Database, name: str, **columns: int | str | list[str]) -> StudyRecord:
-    """Change what may be changed of a study at any time: its priority, its tags (sorted) and its note.
+    """Change what may be changed of a study at any time: its priority, from the next claim on, its tags (sorted) and
+    its note.
 
     Raises:
         UnknownStudy: there is none of this name.
@@ -190,14 +186,11 @@ def _create_in_optuna(db: Database, definition: StudyDefinition) -> int:
             raise StudyExists(definition.name) from None
         db.optuna.delete_study(study_id)
         study_id = db.optuna.create_new_study(directions, definition.name)
-    _link_to_report(db, definition.name)
-    return study_id
-
-
-def _link_to_report(db: Database, name: str) -> None:
     from optuna_dashboard import save_note  # imports a web server, which would slow every worker's start
 
-    save_note(optuna.load_study(study_name=name, storage=db.optuna), f"[Report of this study](/studies/{name})")
+    study = optuna.load_study(study_name=definition.name, storage=db.optuna)
+    save_note(study, f"[Report of this study](/studies/{definition.name})")
+    return study_id
 
 
 def _state(row: sa.Row[Any], complete: int) -> StudyState:
