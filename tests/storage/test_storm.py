@@ -87,7 +87,7 @@ def _orders(db: Database, dice: random.Random) -> list[Callable[[], object]]:
     return [
         lambda: studies.set_state(db, "s", "paused"),
         lambda: studies.set_state(db, "s", "running"),
-        lambda: studies.set_priority(db, "s", dice.randint(-100, 100)),
+        lambda: studies.amend(db, "s", priority=dice.randint(-100, 100)),
         lambda: extension.extend(db, "s", 2),
         lambda: extension.confirm(db, "s", Confirmation(top=dice.randint(1, 3), repeats=2)),
         lambda: cancellation.cancel(db, "s", dice.randint(0, 20)),
