@@ -34,6 +34,7 @@ MY_STUDY: dict[str, Any] = load_preset("quickstart") | {
     "pruner": {"name": "none"},
     "keep": "every",
     "budget": {"trials": 6},
+    "start_with": [{"regularizer": "dropout"}],  # with which the pages compare
     "confirmation": {"top": 1, "repeats": 3},
 }
 
