@@ -69,7 +69,7 @@ def ready(process: subprocess.Popen[str], word: str = "ready\n") -> None:
         ("door.through(lambda: 3)\nprint('ready', flush=True); time.sleep(60)", 3),  # while Python ends
         ("import atexit; atexit.register(lambda: print('ready', flush=True) or time.sleep(0.3))\n"
          "door.through(lambda: 3)", 3),  # while Python takes our handlers away
-        ("def call():\n with door.undisturbed(): print('ready', flush=True); time.sleep(0.2)\n sys.exit('disturbed')\n"
+        ("def call():\n with door.undisturbed(): print('ready', flush=True); time.sleep(1)\n sys.exit('disturbed')\n"
          "sys.exit(door.through(call))", 130),
         ("class Last:\n def __del__(self): print('ready', flush=True); time.sleep(60)\n"
          "def call(): Last(); time.sleep(60)\nsys.exit(door.through(call))", 130),  # raised where nobody can catch it
@@ -78,10 +78,11 @@ def ready(process: subprocess.Popen[str], word: str = "ready\n") -> None:
 def test_a_signal_ends_a_process_quietly_whenever_it_comes(program: str, code: int) -> None:
     ending = "" if "sys.exit(door" in program else "\nsys.exit(door._signals.code)"
     started = [(number, begin(sys.executable, "-c", f"{OPEN}{program}{ending}")) for number in SIGNALS]
-    for number, process in started:
+    for _, process in started:
         ready(process)
+    for number, process in started:
         process.send_signal(number)
-        assert ends(process) == (code, "", "")
+    assert [ends(process) for _, process in started] == [(code, "", "")] * len(SIGNALS)
 
 
 def test_signals_of_one_moment_interrupt_once_and_what_is_ignored_stays_so() -> None:
