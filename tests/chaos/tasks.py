@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -11,9 +12,9 @@ from torch import Tensor, nn
 
 from search_spaces import TaskSpec, TrialConfig
 from tests.chaos.misbehaviour import MODES
+from tests.workers.above import worker_above
 from workers.tasks import Splits, Task
 from workers.tasks.digits import Digits
-from workers.trial.family import ancestors
 
 
 class PacedDigits(Digits):
@@ -38,8 +39,8 @@ class PacedLine(Task):
 
     def build(self, config: TrialConfig) -> nn.Module:
         if config.extra.get("trouble") == "kills its worker":
-            _, _, _, _, worker, *_ = ancestors(os.getpid())  # above its template, the keeper and the nursery
-            os.kill(worker, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(worker_above(os.getpid()), signal.SIGKILL)
             os.kill(os.getpid(), signal.SIGKILL)
         return nn.Sequential(OrderedDict(hidden=nn.Linear(1, 8), slot=nn.Linear(8, 1)))
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from search_spaces import TrialConfig
+from tests.workers.above import worker_above
 from workers.tasks import Division, Splits, Task
-from workers.trial.family import ancestors
 
 
 class Line(Task):
@@ -56,9 +56,7 @@ class Poison(Line):
 
     def build(self, config: TrialConfig) -> nn.Module:
         if config.extra["dose"] == 3:
-            # Above it are its template, the keeper and the nursery.
-            _, _, _, _, worker, *_ = ancestors(os.getpid())
-            os.kill(worker, int(self.spec.options["signal"]))  # type: ignore[arg-type]
+            os.kill(worker_above(os.getpid()), int(self.spec.options["signal"]))  # type: ignore[arg-type]
             time.sleep(60)  # its worker ends this process, or the worker's death does
         return super().build(config)
 
