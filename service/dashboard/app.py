@@ -5,18 +5,26 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from service.dashboard import routes
+from service.dashboard import assets
+from service.dashboard.access.login import Login, LoginRequired
+from service.dashboard.access.session import Sessions
 from service.dashboard.errors import handlers
-from service.dashboard.login import Login, LoginRequired
-from service.dashboard.optuna_pages import optuna_pages
-from service.dashboard.session import Sessions
+from service.dashboard.fleet import routes as fleet
+from service.dashboard.listing import routes as listing
+from service.dashboard.optuna.pages import optuna_pages
+from service.dashboard.orders import routes as orders
+from service.dashboard.study import routes as study
+from service.dashboard.trials import routes as trials
 from service.settings import Settings
+from service.web.access import Local
 from service.web.headers import ResponseHeaders
 from service.web.incidents import Incidents
 from service.web.opening import open_database
-from service.web.relative import BelowPath
+from service.web.relative import BelowPath, to_root
 from service.web.reports import Reports
 from service.web.security import LoopbackOnly, refuse_open_door
 
@@ -51,7 +59,11 @@ def create_app(settings: Settings) -> Starlette:
             Middleware(BelowPath, root=settings.root_path),
             Middleware(ResponseHeaders, headers=HEADERS, policy=POLICY),
             Middleware(Incidents),
-            Middleware(LoginRequired, sessions) if settings.api_key else Middleware(LoopbackOnly),
+            *(
+                [Middleware(LoginRequired, sessions)]
+                if settings.api_key
+                else [Middleware(LoopbackOnly), Middleware(Local)]
+            ),
         ],
         exception_handlers=handlers(),
         lifespan=closing,
@@ -66,12 +78,9 @@ def create_app(settings: Settings) -> Starlette:
 
 def _our_routes(settings: Settings, sessions: Sessions) -> list[BaseRoute]:
     ours: list[BaseRoute] = [
-        Route("/", routes.home),
-        Route("/health", routes.health),
-        Route("/style.css", routes.style),
-        Route("/studies", routes.study_list),
-        Route("/studies/{name}", routes.study),
-        Route("/studies/{name}/weights", routes.weights),
+        Route("/", _home),
+        Route("/health", _health),
+        *(route for wing in (assets, listing, study, trials, fleet, orders) for route in wing.ROUTES),
     ]
     if settings.api_key:
         login = Login(settings.api_key, sessions, https=settings.dashboard_url.startswith("https:"))
@@ -81,3 +90,18 @@ def _our_routes(settings: Settings, sessions: Sessions) -> list[BaseRoute]:
             Route("/logout", login.leave, methods=["POST"]),
         ]
     return ours
+
+
+def _doors(settings: Settings, sessions: Sessions) -> list[Middleware]:
+    """What checks who calls."""
+    if settings.api_key:
+        return [Middleware(LoginRequired, sessions)]
+    return [Middleware(LoopbackOnly), Middleware(Local)]
+
+
+async def _home(request: Request) -> Response:
+    return RedirectResponse(f"{to_root(request)}studies", status_code=303)
+
+
+async def _health(_: Request) -> Response:
+    return JSONResponse({"status": "ok"})

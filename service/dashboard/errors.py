@@ -8,9 +8,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.dashboard import pages
+from service.dashboard.shell import page
+from service.reports.markup import element, with_commands
 from service.web.faults import KINDS, fault_near
-from service.web.relative import to_root
 
 logger = logging.getLogger(__name__)
 
@@ -24,17 +24,28 @@ def _expected_error(request: Request, error: Exception) -> Response:
     fault = fault_near(error, request.app.state.database)
     if fault.status >= 500:
         logger.warning("%s %s: %s", request.method, request.url.path, str(error).partition("\n")[0])
-    page = pages.error(fault.status, HTTPStatus(fault.status).phrase, fault.message, to_root(request))
-    page.headers.update(fault.headers)
-    return page
+    shown = _page(request, fault.status, fault.message)
+    shown.headers.update(fault.headers)
+    return shown
 
 
 def _http_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    phrase = HTTPStatus(error.status_code).phrase
-    page = pages.error(
-        error.status_code, phrase, f"{request.method} {request.url.path[:200]} is not a page here", to_root(request)
+    shown = _page(request, error.status_code, f"{request.method} {request.url.path[:200]} is not a page here")
+    shown.headers.update(error.headers or {})
+    return shown
+
+
+def _page(request: Request, status: int, message: str) -> Response:
+    """A page with one line about the error and a link back."""
+    title = HTTPStatus(status).phrase
+    card = element(
+        "section",
+        element("p", str(status), class_="status"),
+        element("h1", title),
+        element("p", with_commands(message)),
+        element("p", element("a", "All studies", href="studies")),
+        class_="card",
     )
-    page.headers.update(error.headers or {})
-    return page
+    return page(request, title, element("main", card, class_="narrow"), status=status, with_header=False)

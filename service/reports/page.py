@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 
 from service.reports.found.results import Results
-from service.reports.markup import document, element, program, stylesheet
+from service.reports.markup import Html, document, element, program, stylesheet
 from service.reports.sections import PARTS
 
 NO_PROGRAMS = "This browser runs no scripts, so the charts are missing; every table is here."
@@ -17,7 +17,6 @@ def html_report(results: Results) -> str:
 
     The page has 5 MB, most of it plotly.js. Its content security policy allows its own two programs and no request.
     """
-    bodies = [body for body in (part.body(results) for part in PARTS) if body is not None]
     return document(
         head=(
             element("meta", charset="utf-8"),
@@ -27,10 +26,16 @@ def html_report(results: Results) -> str:
             stylesheet(_asset("report.css")),
         ),
         body=(
-            element("main", *bodies, element("noscript", NO_PROGRAMS)),
+            report_body(results),
             *(program(source) for source in _programs()),
         ),
     )
+
+
+def report_body(results: Results) -> Html:
+    """What the report's page shows, for a page that loads `report.css`, plotly and `report.js` itself."""
+    bodies = [body for body in (part.body(results) for part in PARTS) if body is not None]
+    return element("main", *bodies, element("noscript", NO_PROGRAMS))
 
 
 @cache

@@ -13,6 +13,7 @@ from fastapi import Request, Security
 from fastapi.security import APIKeyHeader
 from starlette.requests import HTTPConnection
 
+from service.web.access import KEY_HOLDER, LOCAL, note_caller
 from service.web.throttle import Throttle, sender_of
 
 SHORTEST = 16  # characters of a key, where others than this machine can try
@@ -93,5 +94,6 @@ def key_required(expected: str | None) -> Callable[..., Coroutine[Any, Any, None
         if check is not None:
             # Header values arrive decoded as latin-1: encoding them back gives the bytes that were sent.
             check.admit((given or "").encode("latin-1"), request)
+        note_caller(request, LOCAL if check is None else KEY_HOLDER)
 
     return require_key

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from service.reports import Results, html_report
+from service.reports import Results, html_report, report_body
 from service.storage.database.database import Database
 from service.storage.states import StudyState
 from service.storage.studies import studies
@@ -28,6 +28,11 @@ LASTING_S = 60.0  # s for which the elapsed time of a study that goes on may be 
 def page_of(results: Results) -> bytes:
     """The report as one HTML page, in UTF-8."""
     return html_report(results).encode()
+
+
+def body_of(results: Results) -> bytes:
+    """The report as what stands on a page of ours that loads its style sheet and programs, in UTF-8."""
+    return report_body(results).encode()
 
 
 class ReportsBusy(Exception):

@@ -7,6 +7,7 @@ import pytest
 
 from service.api.app import create_app
 from service.dashboard import create_app as create_dashboard
+from service.dashboard.assets import asset
 from service.web.keys import SHORTEST, same_secret
 from service.web.security import url_host
 from tests.api.configuring import NO_DATABASE, settings_for
@@ -118,7 +119,13 @@ def test_a_foreign_page_may_not_read(lonely_api: httpx.Client) -> None:
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "elsewhere"])
 def test_a_foreign_page_may_neither_embed_nor_fetch_anything(lonely_api: httpx.Client, site: str) -> None:
     with served(create_dashboard(settings_for(NO_DATABASE))) as pages:
-        for address in ("/v1/presets", "/v1/health", "/docs", f"{pages}/health", f"{pages}/style.css"):
+        for address in (
+            "/v1/presets",
+            "/v1/health",
+            "/docs",
+            f"{pages}/health",
+            f"{pages}/{asset('look.css').address}",
+        ):
             for how in ({"no-cors", "script"}, {"cors", "empty"}, {"navigate", "iframe"}):
                 mode, kind = sorted(how, key=["no-cors", "cors", "navigate"].count, reverse=True)
                 headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": kind}

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import httpx
 
-from service.dashboard.study_card import study_card
+from service.dashboard.listing.card import study_card
 from service.storage.database.database import Database
 from service.storage.studies import extent, studies
 from tests.api.fleet import definition_data

@@ -11,6 +11,7 @@ from search_spaces import parse_definition
 from service.api.app import create_app
 from service.client import Client, Refused
 from service.dashboard import create_app as create_dashboard
+from service.dashboard.assets import asset
 from service.settings import Settings
 from service.storage.database.database import Database
 from service.storage.studies import studies
@@ -105,7 +106,7 @@ def test_no_page_of_the_dashboard_leads_out(database_url: str, database: Databas
                 waiting += links - seen
                 seen |= links
         paths = {urlsplit(link).path.removeprefix(PREFIX) for link in seen}
-        assert {"/studies", "/studies/digits-1", "/style.css", "/dashboard"} <= paths
+        assert {"/studies", "/studies/digits-1", f"/{asset('look.css').address}", "/dashboard"} <= paths
 
 
 def test_a_proxy_may_pass_its_path_on(database_url: str, database: Database) -> None:

@@ -6,8 +6,10 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from service.dashboard import create_app, session
-from service.dashboard.login import COOKIE
+from service.dashboard import create_app
+from service.dashboard.access import session
+from service.dashboard.access.login import COOKIE
+from service.dashboard.assets import asset
 from tests.api.configuring import NO_DATABASE, settings_for
 from tests.api.serving import served
 from tests.browser.conftest import KEY
@@ -43,7 +45,7 @@ def test_nothing_is_shown_before_the_login(visitor: httpx.Client, path: str) -> 
 def test_health_and_the_login_page_need_no_login(visitor: httpx.Client) -> None:
     assert visitor.get("/health").json() == {"status": "ok"}
     assert "API key" in visitor.get("/login").text
-    assert visitor.get("/style.css").status_code == 200
+    assert visitor.get(asset("look.css").address).status_code == 200
 
 
 def test_the_right_key_gives_a_cookie_that_is_not_the_key(visitor: httpx.Client) -> None:

@@ -53,9 +53,10 @@ def test_a_client_without_accept_encoding_is_served(unguarded: str) -> None:
 
 def test_both_ways_there_are_links(unguarded: str, study: StudyRecord) -> None:
     optuna = f"dashboard/studies/{study.optuna_study_id}"
-    for path, root in (("/studies", ""), ("/studies/digits-1", "../")):
+    for path, root in (("/studies", "./"), ("/studies/digits-1", "../")):
         page = httpx.get(unguarded + path).text
-        assert f'href="{root}{optuna}"' in page
+        assert f'<base href="{root}">' in page
+        assert f'href="{optuna}"' in page
     assert 'href="studies/digits-1"' in httpx.get(f"{unguarded}/studies").text
     note = httpx.get(f"{unguarded}/api/studies/{study.optuna_study_id}").json()["note"]["body"]
     assert "/studies/digits-1" in note

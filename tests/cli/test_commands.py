@@ -11,7 +11,8 @@ from service.cli import main
 from service.cli.continuation import submit_under_free_name, unfinished
 from service.cli.following import NO_WORKER
 from service.client import Client, Refused
-from service.dashboard import pages
+from service.dashboard.listing.routes import fleet_of, nothing_yet
+from service.reports.markup import with_commands
 from tests.cli.conftest import KEY
 
 Command = Callable[..., tuple[int, str, str]]
@@ -37,8 +38,8 @@ def test_a_study_is_submitted_listed_paused_resumed_stopped_and_deleted(command:
 
 
 def test_an_empty_dashboard_shows_a_command_that_works(command: Command) -> None:
-    page = pages.studies([], [], total=0, limit=50, offset=0, with_logout=False)
-    worker, shown = re.findall(r"<code>pernodedrop (.+?)</code>", bytes(page.body).decode())
+    page = with_commands(fleet_of([])) + nothing_yet()
+    worker, shown = re.findall(r"<code>pernodedrop (.+?)</code>", page)
     assert worker == "worker"
     assert command(*shlex.split(shown))[0] == DONE
 

@@ -8,7 +8,10 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.dashboard import pages, session
+from service.dashboard.access import session
+from service.dashboard.shell import brand, page
+from service.reports.markup import element
+from service.web.access import KEY_HOLDER, note_caller
 from service.web.bodies import bounded_body
 from service.web.keys import KeyCheck, TooManyWrongKeys, WrongKey
 from service.web.relative import to_root
@@ -16,7 +19,8 @@ from service.web.relative import to_root
 COOKIE = "pernodedrop_session"
 HOME = "/studies"
 MAX_FORM_BYTES = 8192
-OPEN_PATHS = frozenset({"/login", "/health", "/style.css"})
+OPEN_PATHS = frozenset({"/login", "/health"})
+OPEN_FOLDER = "/assets/"
 
 
 class Login:
@@ -28,7 +32,7 @@ class Login:
         self._https = https
 
     async def form(self, request: Request) -> Response:
-        return pages.login(_local_path(request.query_params.get("next")))
+        return login_page(request, _local_path(request.query_params.get("next")))
 
     async def enter(self, request: Request) -> Response:
         """Check the key of the form and set the cookie."""
@@ -37,9 +41,11 @@ class Login:
         try:
             self._key.admit(form.get("key", [""])[0].encode(), request)
         except TooManyWrongKeys as error:
-            return pages.login(target, f"Too many wrong keys. Try again in {error.wait_s} s.", 429, error.wait_s)
+            return login_page(
+                request, target, f"Too many wrong keys. Try again in {error.wait_s} s.", 429, error.wait_s
+            )
         except WrongKey:
-            return pages.login(target, "This is not the key of this dashboard.", 401)
+            return login_page(request, target, "This is not the key of this dashboard.", 401)
         response = RedirectResponse(f".{target}", status_code=303)
         response.set_cookie(
             COOKIE,
@@ -68,12 +74,53 @@ class LoginRequired:
         self.sessions = sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or scope["path"] in OPEN_PATHS:
+        if scope["type"] == "lifespan" or scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_FOLDER):
             return await self.app(scope, receive, send)
         connection = HTTPConnection(scope)
         if self.sessions.is_open(connection.cookies.get(COOKIE, ""), time.time()):
+            note_caller(connection, KEY_HOLDER)
             return await self.app(scope, receive, send)
         return await _to_login(connection)(scope, receive, send)
+
+
+def login_page(
+    request: Request, target: str, complaint: str | None = None, status: int = 200, retry_after_s: int = 0
+) -> Response:
+    """The login form; `target` is the page after it."""
+    form = page(
+        request,
+        "Log in",
+        element(
+            "main",
+            element(
+                "form",
+                brand(),
+                element("label", "API key", for_="key"),
+                element(
+                    "input",
+                    id="key",
+                    name="key",
+                    type="password",
+                    required=True,
+                    autofocus=True,
+                    autocomplete="current-password",
+                ),
+                element("input", type="hidden", name="next", value=target),
+                element("p", complaint, class_="complaint", role="alert") if complaint else None,
+                element("button", "Log in", type="submit"),
+                element("p", "The key is the value of ", element("code", "PERNODEDROP_API_KEY"), ".", class_="hint"),
+                method="post",
+                action="login",
+                class_="card",
+            ),
+            class_="narrow",
+        ),
+        status=status,
+        with_header=False,
+    )
+    if retry_after_s:
+        form.headers["Retry-After"] = str(retry_after_s)
+    return form
 
 
 def _to_login(connection: HTTPConnection) -> Response:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.dashboard.optuna_bundle import Bundle, page_at
+from service.dashboard.optuna.bundle import Bundle, page_at
 from service.storage.database.database import Database
 from service.web.relative import to_root
 

@@ -1,0 +1,1 @@
+"""The login and who is logged in."""

@@ -1,0 +1,1 @@
+"""The workers, their devices, and the queue."""

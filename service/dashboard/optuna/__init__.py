@@ -1,0 +1,1 @@
+"""Optuna's own pages, below ours and read-only."""

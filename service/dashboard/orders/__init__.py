@@ -1,0 +1,1 @@
+"""What people order on the pages: forms and what they post."""

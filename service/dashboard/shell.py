@@ -1,0 +1,67 @@
+"""What every page has: head, navigation, policy. A page is its body and the assets that it loads."""
+
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from service.dashboard.assets import asset
+from service.reports.markup import Html, document, element
+from service.web.relative import to_root
+
+NAVIGATION = (("Studies", "studies"), ("Optuna", "dashboard"))
+
+
+def page(
+    request: Request,
+    title: str,
+    *body: Html,
+    styles: Sequence[str] = (),
+    scripts: Sequence[str] = (),
+    with_charts: bool = False,
+    status: int = 200,
+    refresh_s: int | None = None,
+    with_header: bool = True,
+) -> HTMLResponse:
+    """A page of the dashboard, whose links are relative to our root.
+
+    `styles` and `scripts` are names of assets, in their order. plotly draws with inline styles: `with_charts` loads it
+    and allows them.
+    """
+    loaded = ["plotly.js", *scripts] if with_charts else list(scripts)
+    head = [
+        element("meta", charset="utf-8"),
+        element("base", href=to_root(request)),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        *([element("meta", http_equiv="refresh", content=str(refresh_s))] if refresh_s else []),
+        element("title", f"{title} · PerNodeDrop"),
+        *(element("link", rel="stylesheet", href=asset(name).address) for name in ("look.css", *styles)),
+        element("link", rel="icon", href="data:,"),
+        *(element("script", src=asset(name).address, defer=True) for name in loaded),
+    ]
+    content = [_header(request), *body] if with_header else body
+    headers = {"Content-Security-Policy": _policy(bool(loaded), with_charts), "Cache-Control": "no-store"}
+    return HTMLResponse(document(head, content), status, headers)
+
+
+def brand() -> Html:
+    """The name of the product, as a link to the studies."""
+    return element("a", element("span", class_="mark"), "PerNodeDrop", href="studies", class_="brand")
+
+
+def _header(request: Request) -> Html:
+    leave = element("form", element("button", "Log out", type="submit"), method="post", action="logout")
+    return element(
+        "header",
+        brand(),
+        element("nav", *(element("a", word, href=target) for word, target in NAVIGATION)),
+        leave if request.app.state.with_login else None,
+    )
+
+
+def _policy(with_scripts: bool, with_charts: bool) -> str:
+    scripts = "script-src 'self'; connect-src 'self'; " if with_scripts else ""
+    styles = "style-src 'self' 'unsafe-inline'" if with_charts else "style-src 'self'"
+    images = "img-src 'self' data: blob:" if with_charts else "img-src 'self' data:"
+    return f"default-src 'none'; {scripts}{styles}; {images}; form-action 'self'; base-uri 'self'"
