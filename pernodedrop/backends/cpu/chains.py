@@ -7,7 +7,7 @@ from numba import uint64
 from numba.extending import overload
 
 from pernodedrop.backends.cpu.caching import compiled
-from pernodedrop.backends.cpu.lanes import LANES, bit_and, bit_or, bit_xor, load, splat, store
+from pernodedrop.backends.cpu.lanes import GENERATORS, bit_and, bit_or, bit_xor, load, splat, store
 from pernodedrop.backends.cpu.tiles import RUN, WORDS, xoroshiro
 from pernodedrop.backends.factors import Chain
 
@@ -56,20 +56,20 @@ def _advance_bits(tile: Any, scratch: Any, factors: Any, row: int) -> None:
 @compiled
 def draw_next(state: Any, words: Any, chain: Any) -> None:
     """words (64,) = (c and words) or (not c and u), or its complement in place of words, with fresh c and u."""
-    flipped = splat(~uint64(0) if chain.alternates else uint64(0))
-    for first in range(0, WORDS, LANES):
-        a, b = load(state, first), load(state, WORDS + first)
-        copied = splat(uint64(0) if chain.copy_bits else ~uint64(0))
+    flipped = splat(~uint64(0) if chain.alternates else uint64(0), GENERATORS)
+    for first in range(0, WORDS, GENERATORS):
+        a, b = load(state, first, GENERATORS), load(state, WORDS + first, GENERATORS)
+        copied = splat(uint64(0) if chain.copy_bits else ~uint64(0), GENERATORS)
         for place in range(chain.copy_bits):
             random, a, b = xoroshiro(a, b)
             digit = (uint64(chain.copies) >> uint64(place)) & uint64(1)
             copied = bit_or(copied, random) if digit else bit_and(copied, random)
-        fresh = splat(uint64(0) if chain.fresh_bits else ~uint64(0))
+        fresh = splat(uint64(0) if chain.fresh_bits else ~uint64(0), GENERATORS)
         for place in range(chain.fresh_bits):
             random, a, b = xoroshiro(a, b)
             digit = (uint64(chain.fresh) >> uint64(place)) & uint64(1)
             fresh = bit_or(fresh, random) if digit else bit_and(fresh, random)
         store(state, first, a)
         store(state, WORDS + first, b)
-        before = bit_xor(load(words, first), flipped)
+        before = bit_xor(load(words, first, GENERATORS), flipped)
         store(words, first, bit_xor(fresh, bit_and(copied, bit_xor(fresh, before))))

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pernodedrop.backends.cpu.draws import Draws, of_tiles
 from pernodedrop.backends.cpu.products import (
     add_gradient_weight,
     add_gradient_x,
@@ -95,7 +96,7 @@ def spans(count: int, parts: int) -> list[Span]:
     return [(count * part // parts, count * (part + 1) // parts) for part in range(parts)]
 
 
-def _source(x: Array, seed: int, factors: Factors | Chain) -> tuple[Array, np.uint64, Factors | Chain]:
+def _source(x: Array, seed: int, factors: Factors | Chain) -> tuple[Array, np.uint64, Draws | Chain]:
     normal = isinstance(factors, Factors) and factors.normal
     tile = np.empty(DRAWS, x.dtype) if normal else np.empty(DRAWS // 32, np.uint32)
-    return tile, np.uint64(seed), factors
+    return tile, np.uint64(seed), of_tiles(factors)

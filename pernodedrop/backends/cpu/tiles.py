@@ -1,8 +1,9 @@
 """Random factors by the tile: 4096 of them, a pure function of a 64-bit key and a place in its sequence.
 
 A key is hashed (the finalizer of splitmix64, Steele et al. 2014) into 64 generators xoroshiro128+ (Blackman and
-Vigna 2018). One step of them gives 4096 random bits; n steps, combined by AND and OR along the n bits of the keep
-probability, give 4096 Bernoulli draws. Tiles that are always drawn one after another share a key and its generators.
+Vigna 2018). One step of them gives 4096 random bits; n steps, combined by AND and OR along the n bits of a
+probability, give 4096 Bernoulli draws. What is missing from it to the keep probability is rare, and is drawn by itself:
+see `draws`. Tiles that are always drawn one after another share a key and its generators.
 """
 
 from typing import Any
@@ -13,7 +14,7 @@ from numba.extending import overload
 
 from pernodedrop.backends.cpu.caching import compiled
 from pernodedrop.backends.cpu.lanes import (
-    LANES,
+    GENERATORS,
     add,
     bit_and,
     bit_or,
@@ -24,10 +25,11 @@ from pernodedrop.backends.cpu.lanes import (
     splat,
     store,
 )
+from pernodedrop.backends.factors import Chain
 
 WORDS = 64  # generators, and 64-bit words of a step
 DRAWS = WORDS * 64
-ROWS = DRAWS // LANES  # a row is one of `lanes.Lanes`
+STATE = 2 * WORDS + 2  # words: those of the generators, then of one that counts and places what is rare
 RUN = 16  # samples: seeding the generators costs as much as drawing one tile
 
 _GOLDEN = uint64(0x9E3779B97F4A7C15)
@@ -45,10 +47,10 @@ def splitmix(value: Any) -> Any:
 
 @compiled
 def seed_generators(scratch: Any, key: Any) -> None:
-    """Starts the sequence of a key: fills the two words of every generator's state, (128,)."""
+    """Starts the sequence of a key: fills the two words of every generator's state, (130,)."""
     _, state = scratch
     first = splitmix(key)
-    for word in range(2 * WORDS):
+    for word in range(STATE):
         state[word] = splitmix(first + uint64(word + 1) * _GOLDEN)
 
 
@@ -62,10 +64,10 @@ def xoroshiro(a: Any, b: Any) -> Any:
 
 @compiled
 def draw_bits(state: Any, words: Any, keep: Any, bits: Any) -> None:
-    """Sets each bit of words (64,) with probability keep / 2^bits; every bit where bits is 0."""
-    for first in range(0, WORDS, LANES):
-        a, b = load(state, first), load(state, WORDS + first)
-        chosen = splat(uint64(0) if bits else ~uint64(0))
+    """Sets each bit of words (64,) with probability keep / 2^bits; every bit where bits is 0, none where keep is 0."""
+    for first in range(0, WORDS, GENERATORS):
+        a, b = load(state, first, GENERATORS), load(state, WORDS + first, GENERATORS)
+        chosen = splat(uint64(0) if bits or not keep else ~uint64(0), GENERATORS)
         for place in range(bits):
             random, a, b = xoroshiro(a, b)
             # from the probability's last binary place to its first
@@ -74,6 +76,40 @@ def draw_bits(state: Any, words: Any, keep: Any, bits: Any) -> None:
         store(state, first, a)
         store(state, WORDS + first, b)
         store(words, first, chosen)
+
+
+@compiled
+def next_word(state: Any) -> Any:
+    """The next word of the last generator: one step of xoroshiro128+."""
+    a, b = state[2 * WORDS], state[2 * WORDS + 1]
+    mixed = b ^ a
+    state[2 * WORDS] = ((a << uint64(24)) | (a >> uint64(40))) ^ mixed ^ (mixed << uint64(16))
+    state[2 * WORDS + 1] = (mixed << uint64(37)) | (mixed >> uint64(27))
+    return a + b
+
+
+@compiled
+def change_few(state: Any, words: Any, hits: Any, clears: Any) -> None:
+    """Hits bits of words (64,) at random places, each hit anywhere, and sets or clears them.
+
+    The number of hits has the distribution function `hits`, in units of 2^-64: where it is Poisson's with mean
+    4096 a, every bit is hit with probability 1 - exp(-a) and independently of all others.
+    """
+    random = next_word(state)
+    number = 0
+    while number < hits.shape[0] and random >= hits[number]:
+        number += 1
+    while number > 0:
+        places = next_word(state) >> uint64(4)
+        for _ in range(min(number, 5)):  # of 12 bits each
+            bit = uint64(1) << (places & uint64(63))
+            word = (places >> uint64(6)) & uint64(63)
+            if clears:
+                words[word] &= ~bit
+            else:
+                words[word] |= bit
+            places >>= uint64(12)
+        number -= 5
 
 
 @compiled
@@ -114,33 +150,45 @@ def draw_normals(state: Any, words: Any, tile: Any) -> None:
             tile[(2 * step + 1) * WORDS + pair] = radius * sin
 
 
-def fill(tile: Any, scratch: Any, factors: Any) -> None:
+def fill(tile: Any, scratch: Any, draws: Any) -> None:
     """Fills a tile with the generators' next factors: r where it holds words, r n where it holds floats.
 
-    `factors` is a `backends.factors.Factors`, which says what r and n are. LANES neighbouring floats, or the bits of
-    one word, make one of ROWS rows. Scratch holds 64 words and the generators' state.
+    `draws` is a `draws.Draws` or, where factors change over time, a `Chain`. Scratch holds 64 words and the generators'
+    state.
     """
     raise NotImplementedError("compiled code calls the overload below")
 
 
 @overload(fill)
-def _fill(tile: Any, scratch: Any, factors: Any) -> Any:
-    return _fill_normals if isinstance(tile.dtype, types.Float) else _fill_bits
+def _fill(tile: Any, scratch: Any, draws: Any) -> Any:
+    if isinstance(tile.dtype, types.Float):
+        return _fill_normals
+    return _fill_first if getattr(draws, "instance_class", None) is Chain else _fill_bits
 
 
-def _fill_bits(tile: Any, scratch: Any, factors: Any) -> None:
+def _fill_bits(tile: Any, scratch: Any, draws: Any) -> None:
     _, state = scratch
-    draw_bits(state, tile.view(np.uint64), factors.keep, factors.bits)
+    words = tile.view(np.uint64)
+    draw_bits(state, words, draws.keep, draws.bits)
+    if draws.hits.shape[0]:
+        change_few(state, words, draws.hits, draws.clears)
 
 
-def _fill_normals(tile: Any, scratch: Any, factors: Any) -> None:
+def _fill_normals(tile: Any, scratch: Any, draws: Any) -> None:
     words, state = scratch
     draw_normals(state, words, tile)
-    if factors.bits == 0:
+    if draws.bits == 0 and draws.hits.shape[0] == 0:
         return
-    draw_bits(state, words, factors.keep, factors.bits)
+    draw_bits(state, words, draws.keep, draws.bits)
+    if draws.hits.shape[0]:
+        change_few(state, words, draws.hits, draws.clears)
     halves = words.view(np.uint32)
-    for row in range(ROWS):
-        for lane in range(LANES):
-            bit = (halves[row] >> uint32(lane)) & uint32(1)
-            tile[row * LANES + lane] *= np.float32(bit)
+    for word in range(DRAWS // 32):
+        for place in range(32):
+            bit = (halves[word] >> uint32(place)) & uint32(1)
+            tile[word * 32 + place] *= np.float32(bit)
+
+
+def _fill_first(tile: Any, scratch: Any, chain: Any) -> None:
+    _, state = scratch
+    draw_bits(state, tile.view(np.uint64), chain.keep, chain.bits)
