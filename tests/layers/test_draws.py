@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from pernodedrop.backends.cpu.caching import compiled
 from pernodedrop.backends.cpu.draws import Draws, of_tiles
 from pernodedrop.backends.cpu.tiles import DRAWS, STATE, WORDS, fill, seed_generators
-from pernodedrop.backends.cpu.caching import compiled
 from pernodedrop.backends.factors import quantized
 
 TILES = 1000

@@ -53,7 +53,7 @@ def _chosen(keep: int, bits: int) -> Draws:
 
 
 def _mean_hits(keep: int, near: int, whole: int) -> float:
-    """Of a tile, so that near / whole becomes keep / whole: whoever is hit is set, or cleared where there are too many."""
+    """Of a tile, so that near / whole becomes keep / whole: hits set bits, or clear them where there are too many."""
     change = (keep - near) / (whole - near) if keep > near else (near - keep) / near
     return -DRAWS * math.log1p(-change)
 
@@ -61,7 +61,7 @@ def _mean_hits(keep: int, near: int, whole: int) -> float:
 def _distribution(mean: float) -> Any:
     """Poisson's distribution function in units of 2^-64, as far as float64 tells it from 1."""
     chance = reached = math.exp(-mean)
-    values = []
+    values: list[int] = []
     while reached < 1.0 and (chance > 2.0**-60 or len(values) < mean):
         values.append(int(reached * 2.0**64))
         chance *= mean / len(values)

@@ -1,8 +1,8 @@
 """The stirred product and its gradients: each draws every factor when it is needed.
 
-The factors of sample b, of a block of units and of a part of the connections form a tile. RUN samples share a key, which
-is a counter; so any thread can compute whole runs in any order, and the factors are the same. Where factors change over
-time, a sample's tile is moved on from row to row, always from the first on, and each sample has a key.
+The factors of sample b, of a block of units and of a part of the connections form a tile. RUN samples share a key,
+which is a counter; so any thread can compute whole runs in any order, and the factors are the same. Where factors
+change over time, a sample's tile is moved on from row to row, always from the first on, and each sample has a key.
 
 A word of bits has the factors of one connection: 8 units of it, for up to four parts of the connections, or 32 units.
 """
@@ -15,19 +15,8 @@ from numba.extending import overload
 
 from pernodedrop.backends.cpu.caching import compiled
 from pernodedrop.backends.cpu.chains import advance, run_of
-from pernodedrop.backends.cpu.lanes import (
-    LANES,
-    ROWS,
-    SHORT,
-    add_both,
-    add_outer,
-    add_rows,
-    add_units,
-    load,
-    no_sums,
-    store,
-    totals,
-)
+from pernodedrop.backends.cpu.lanes import LANES, ROWS, SHORT, load, store
+from pernodedrop.backends.cpu.sums import add_both, add_outer, add_rows, add_units, no_sums, totals
 from pernodedrop.backends.cpu.tiles import DRAWS, STATE, WORDS, fill, seed_generators
 
 WIDTH = 128  # connections whose words lie side by side
@@ -103,8 +92,15 @@ def add_product(x: Any, weight: Any, y: Any, source: Any, spans: Any) -> None:
                             at_weight = unit * width + start
                             for step in range(0, min(WIDTH, present - start), SHORT):
                                 grown = add_rows(
-                                    grown, tile, at + step, bit, flat_x, at_x + start + step,
-                                    flat_packed, at_weight + step, width,
+                                    grown,
+                                    tile,
+                                    at + step,
+                                    bit,
+                                    flat_x,
+                                    at_x + start + step,
+                                    flat_packed,
+                                    at_weight + step,
+                                    width,
                                 )
                         store(sums, unit, totals(grown))
                     for row in range(present_rows):
@@ -152,8 +148,17 @@ def add_gradients(operands: Any, grad_x: Any, grad_weight: Any, source: Any, spa
                             for unit in range(0, present_rows, ROWS):
                                 at, bit = place(tile, unit, start, width)
                                 sum_ = add_both(
-                                    sum_, tile, at + step - start, bit, grads, unit,
-                                    flat_packed, unit * width + step, width, a, flat_packed_grad,
+                                    sum_,
+                                    tile,
+                                    at + step - start,
+                                    bit,
+                                    grads,
+                                    unit,
+                                    flat_packed,
+                                    unit * width + step,
+                                    width,
+                                    a,
+                                    flat_packed_grad,
                                 )
                             store(flat_grad_x, at_x + step, sum_)
             scatter(packed_grad, grad_weight, block * rows, first)
@@ -196,8 +201,15 @@ def add_gradient_x(operands: Any, grad_x: Any, source: Any, spans: Any) -> None:
                             for unit in range(0, present_rows, ROWS):
                                 at, bit = place(tile, unit, start, width)
                                 sum_ = add_units(
-                                    sum_, tile, at + step - start, bit, grads, unit,
-                                    flat_packed, unit * width + step, width,
+                                    sum_,
+                                    tile,
+                                    at + step - start,
+                                    bit,
+                                    grads,
+                                    unit,
+                                    flat_packed,
+                                    unit * width + step,
+                                    width,
                                 )
                             store(flat_grad_x, at_x + step, sum_)
 
@@ -236,8 +248,15 @@ def add_gradient_weight(operands: Any, grad_weight: Any, source: Any, spans: Any
                             for unit in range(0, present_rows, ROWS):
                                 at, bit = place(tile, unit, start, width)
                                 add_outer(
-                                    a, tile, at + step - start, bit, grads, unit,
-                                    flat_packed_grad, unit * width + step, width,
+                                    a,
+                                    tile,
+                                    at + step - start,
+                                    bit,
+                                    grads,
+                                    unit,
+                                    flat_packed_grad,
+                                    unit * width + step,
+                                    width,
                                 )
             scatter(packed_grad, grad_weight, block * rows, first)
 

@@ -189,6 +189,6 @@ def _fill_normals(tile: Any, scratch: Any, draws: Any) -> None:
             tile[word * 32 + place] *= np.float32(bit)
 
 
-def _fill_first(tile: Any, scratch: Any, chain: Any) -> None:
+def _fill_first(tile: Any, scratch: Any, draws: Any) -> None:
     _, state = scratch
-    draw_bits(state, tile.view(np.uint64), chain.keep, chain.bits)
+    draw_bits(state, tile.view(np.uint64), draws.keep, draws.bits)
