@@ -10,7 +10,7 @@ from service.api.dependencies import DatabaseOf
 from service.api.errors import documented
 from service.api.models.access import KeyIn, KeyMade, KeyOut, Keys, RotateIn, WhoOut
 from service.storage.access import keys
-from service.storage.access.keys import NAME_PATTERN
+from service.storage.access.bounds import NAME_PATTERN
 from service.storage.access.roles import Role
 from service.web.access import caller_of
 from service.web.bodies import Body, BodyRoute

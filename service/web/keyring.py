@@ -1,5 +1,6 @@
 """The database's keys and links as servers look them up: an answer counts for seconds, so a revoked key ends then."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ T = TypeVar("T")
 
 KEPT_S = 5.0  # s for which an answer of the database counts: a revoked key opens no longer than this
 MOST_KEPT = 4096  # answers
+AWAY_S = 0.5  # s
 AT_ONCE, WAITING = 2, 512  # look-ups
 
 
@@ -40,6 +42,8 @@ class Keyring:
         self._database = database
         self._lane = Lane("look-ups of keys", AT_ONCE, WAITING)
         self._kept: OrderedDict[tuple[str, bytes], _Kept] = OrderedDict()
+        self._asking = asyncio.Lock()
+        self._away_until = 0.0
         self._asks = False  # whether a key was ever seen: it stays so while the database is away
 
     async def key(self, digest: bytes) -> Found | None:
@@ -62,13 +66,20 @@ class Keyring:
         return self._asks
 
     async def may_be_there(self) -> bool:
-        """`are_there`; while the database never answered, only callers of this machine come, and find nothing."""
-        try:
-            return await self.are_there()
-        except Busy:
-            return True
-        except StorageError:
-            return False
+        """`are_there`; while the database never answered, only callers of this machine come, and find nothing.
+
+        One call asks a database that is away, and the others hear its answer for `AWAY_S`.
+        """
+        async with self._asking:
+            if not self._asks and monotonic() < self._away_until:
+                return False
+            try:
+                return await self.are_there()
+            except Busy:
+                return True
+            except StorageError:
+                self._away_until = monotonic() + AWAY_S
+                return False
 
     def are_there_now(self) -> bool:
         """Whether the database answers and has keys, for a server that starts."""

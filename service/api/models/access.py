@@ -6,12 +6,10 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from search_spaces.part import Part
-from service.storage.access.keys import LONGEST_GRACE, NAME_PATTERN
+from service.storage.access.bounds import LONGEST_GRACE, LONGEST_KEY, LONGEST_LINK, NAME_PATTERN
 from service.storage.access.roles import Role
-from service.storage.access.shares import LONGEST
 
 MODULE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"
-LONGEST_KEY_S = 10 * 366 * 86400
 MOST_MODULES = 100
 
 Module = Annotated[str, Field(pattern=MODULE_PATTERN, max_length=200)]
@@ -28,7 +26,11 @@ class KeyIn(Part):
         examples=["submit"],
     )
     lasts_s: float | None = Field(
-        None, gt=0, le=LONGEST_KEY_S, description="The key ends so many s from now; null: never.", examples=[2592000]
+        None,
+        gt=0,
+        le=LONGEST_KEY.total_seconds(),
+        description="The key ends so many s from now; null: never.",
+        examples=[2592000],
     )
     task_modules: list[Module] | None = Field(
         [],
@@ -51,7 +53,7 @@ class RotateIn(Part):
 
 class ShareIn(Part):
     lasts_s: float = Field(
-        gt=0, le=LONGEST.total_seconds(), description="The link ends so many s from now.", examples=[604800]
+        gt=0, le=LONGEST_LINK.total_seconds(), description="The link ends so many s from now.", examples=[604800]
     )
 
 

@@ -15,9 +15,6 @@ from service.storage.database.access_tables import access_keys
 from service.storage.database.database import Database
 from service.storage.errors import StorageError
 
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$"
-LONGEST_GRACE = timedelta(days=30)
-
 
 class KeyExists(StorageError):
     """A key has this name, or had it."""
@@ -75,7 +72,7 @@ def create(
 
     Args:
         db: The database.
-        name: It has `NAME_PATTERN`.
+        name: It has `bounds.NAME_PATTERN`.
         role: What its holder may do.
         by: Who makes it.
         lasts: The key ends so long from now; None: never.

@@ -12,8 +12,6 @@ from service.storage.database.database import Database
 from service.storage.database.tables import studies
 from service.storage.errors import StorageError, UnknownStudy
 
-LONGEST = timedelta(days=365)
-
 
 class UnknownShare(StorageError):
     """The study has no such link."""
