@@ -1,6 +1,7 @@
 """Servers on a fresh database that has a key for each role, and a study."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -64,9 +65,10 @@ def calling(address: str, key: str) -> httpx.Client:
     return httpx.Client(base_url=address, headers={"X-API-Key": key.encode()}, timeout=60)
 
 
-def visiting(address: str, key: str) -> httpx.Client:
+@contextmanager
+def visiting(address: str, key: str) -> Iterator[httpx.Client]:
     """A browser's client that has logged in with this key."""
-    visitor = httpx.Client(base_url=address, headers=HTML, timeout=60)
-    response = visitor.post("/login", data={"key": key})
-    assert response.status_code == 303, response.text
-    return visitor
+    with httpx.Client(base_url=address, headers=HTML, timeout=60) as visitor:
+        response = visitor.post("/login", data={"key": key})
+        assert response.status_code == 303, response.text
+        yield visitor

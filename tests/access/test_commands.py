@@ -57,7 +57,7 @@ def test_the_first_key_is_made_in_the_database_without_any_key(
     } == {200}
     assert "within 5 s" in said(capsys, "keys", "revoke", "ci")
     assert [one.has_ended for one in keys.listing(database)] == [True, False]
-    assert main(["keys", "revoke", "cl"]) == 1
+    assert main(["keys", "revoke", "cii"]) == 1
     assert "did you mean ci" in capsys.readouterr().err
     assert main(["keys", "create", "a b", "--role", "read"]) == 2
 

@@ -48,7 +48,7 @@ def test_a_name_is_used_once_and_a_misspelt_one_is_told(database: Database) -> N
 def test_keys_open_beside_the_operators_in_either_header(address: str, secrets: dict[Role, str]) -> None:
     for role, secret in secrets.items():
         assert whoami(address, secret) == (200, role)
-        for said in (f"Bearer {secret}", f"bearer  {secret} "):
+        for said in (f"Bearer {secret}", f"bearer  {secret}"):
             answer = httpx.get(f"{address}/v1/whoami", headers={"Authorization": said})
             assert answer.json()["name"] == f"{role}er"
     assert whoami(address, OPERATOR) == (200, "admin")

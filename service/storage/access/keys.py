@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from pernodedrop.near import hint
+from pernodedrop.near import did_you_mean
 from service.storage.access.roles import Role
 from service.storage.access.secret import KEY, digest_of, made
 from service.storage.database.access_tables import access_keys
@@ -27,7 +27,7 @@ class UnknownKey(StorageError):
     """No key has this name."""
 
     def __init__(self, name: str, there: Sequence[str]) -> None:
-        super().__init__(f"no key is named {name!r}{hint(name, there)}: `pernodedrop keys list` shows them")
+        super().__init__(f"no key is named {name!r}: {did_you_mean(name, there, '`pernodedrop keys list` shows them')}")
 
 
 class KeyRevoked(StorageError):
