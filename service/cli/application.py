@@ -65,7 +65,7 @@ PERNODEDROP_URL: the controller that commands call, by default http://127.0.0.1:
 
 PERNODEDROP_COMMAND: what is typed here for pernodedrop, where that is something else, in the commands that are printed
 
-PERNODEDROP_API_KEY: the key that the service requires and commands send
+PERNODEDROP_API_KEY: the key that commands send; for a server, a key of an admin beside those of `keys create`
 
 [bold]Exit codes[/bold]
 
