@@ -69,7 +69,7 @@ def _keys(listed: Sequence[AccessKey]) -> Html:
         (
             one.name,
             one.role,
-            "any" if one.task_modules is None or one.role is Role.ADMIN else ", ".join(one.task_modules) or "none",
+            _modules(one),
             _time(one.created_at),
             one.created_by,
             _time(one.rotated_at),
@@ -123,6 +123,12 @@ def _turning(total: int, offset: int, here: str) -> Html | None:
         element("a", "Older", href=f"{here}?offset={older}") if older < total else None,
         class_="turning",
     )
+
+
+def _modules(key: AccessKey) -> str:
+    if key.role is Role.READ:
+        return ""
+    return "any" if key.role is Role.ADMIN or key.task_modules is None else ", ".join(key.task_modules) or "none"
 
 
 def _time(at: datetime | None) -> str:
