@@ -35,6 +35,16 @@ from service.api.models import (
     WorkerOut,
     Workers,
 )
+from service.api.models.access import (
+    DeedPage,
+    KeyIn,
+    KeyMade,
+    KeyOut,
+    Keys,
+    ShareMade,
+    ShareOut,
+    Shares,
+)
 from service.storage.states import Stage
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -214,6 +224,37 @@ class Client:
     def drain(self, worker: str) -> None:
         """Ask the worker of this id to leave."""
         self._send("POST", f"workers/{quote(worker, safe='')}/drain")
+
+    def create_key(self, wanted: KeyIn) -> KeyMade:
+        """Make a key; status 409 refuses a name that is taken."""
+        return self._read(KeyMade, "POST", "keys", body=wanted.model_dump())
+
+    def keys(self) -> list[KeyOut]:
+        return self._read(Keys, "GET", "keys").keys
+
+    def revoke_key(self, name: str) -> KeyOut:
+        return self._read(KeyOut, "POST", f"keys/{quote(name, safe='')}/revoke")
+
+    def rotate_key(self, name: str, grace_s: float) -> KeyMade:
+        """Give the key another secret; the one before opens for the time of grace."""
+        return self._read(KeyMade, "POST", f"keys/{quote(name, safe='')}/rotate", body={"grace_s": grace_s})
+
+    def share(self, name: str, lasts_s: float) -> ShareMade:
+        """A link that shows the study."""
+        return self._read(ShareMade, "POST", _path(name, "shares"), body={"lasts_s": lasts_s})
+
+    def shares(self, name: str) -> list[ShareOut]:
+        return self._read(Shares, "GET", _path(name, "shares")).shares
+
+    def revoke_share(self, name: str, share: int) -> ShareOut:
+        return self._read(ShareOut, "POST", _path(name, "shares", str(share), "revoke"))
+
+    def deeds(self, name: str | None, limit: int, *, everywhere: bool) -> DeedPage:
+        """Who ordered what of the study, the newest first; `everywhere` looks among deleted ones too."""
+        if name is not None and not everywhere:
+            return self._read(DeedPage, "GET", _path(name, "audit"), params={"limit": limit})
+        wanted = {"limit": limit} if name is None else {"limit": limit, "study": name}
+        return self._read(DeedPage, "GET", "audit", params=wanted)
 
     def lack(self) -> Unreachable | Refused | None:
         """What is missing until the controller can work; None where it and its database answer."""

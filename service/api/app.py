@@ -8,6 +8,7 @@ from starlette.middleware import Middleware
 
 from pernodedrop.installation import installed_version
 from service.api import (
+    audit,
     capsules,
     catalog,
     docs,
@@ -15,10 +16,12 @@ from service.api import (
     examinations,
     exports,
     health,
+    keys,
     logs,
     loop,
     openapi,
     results,
+    shares,
     studies,
     trials,
     weights,
@@ -27,18 +30,22 @@ from service.api import (
 from service.api.dependencies import PREFIX, Creations, Loops, query_is_known
 from service.api.errors import documented
 from service.api.housekeeping import Housekeeping
+from service.api.noting import Noting
+from service.api.roles import role_is_held
 from service.settings import Settings
 from service.web.headers import ResponseHeaders
 from service.web.incidents import Incidents
-from service.web.keys import key_required
+from service.web.keyring import Keyring
+from service.web.keys import KeyCheck, key_required
 from service.web.lanes import Lane
 from service.web.opening import open_database
 from service.web.readiness import Readiness
 from service.web.relative import BelowPath
 from service.web.reports import Reports
-from service.web.security import LoopbackOnly, refuse_open_door
+from service.web.security import LoopbackOnly, is_loopback, refuse_open_door
 
 DATABASE_CONNECTIONS = 8
+ACCESS_CONNECTIONS = 2  # look keys up and note orders, with the two more that a database may open
 # Creating a study takes a second connection for Optuna's part: both are there, or each could wait for the others'.
 CREATIONS = 4
 WAITING_CREATIONS = 128
@@ -51,6 +58,8 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 POLICY = "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+WORK = (studies, trials, results, examinations, exports, catalog, workers, capsules, weights, loop, logs)
+ACCESS = (keys, shares, audit)
 DESCRIPTION = """Submit a study of stochastic regularization, follow it, and get the answer.
 
 Every error has one shape: "error" is for programs, "message" is for people, and "problems" lists broken rules \
@@ -63,7 +72,10 @@ def create_app(settings: Settings) -> FastAPI:
     Raises:
         ValueError: the address is not loopback and no API key is set, or `database_url` is missing or no Postgres URL.
     """
-    refuse_open_door(settings.host, settings.api_key)
+    access = open_database(settings, ACCESS_CONNECTIONS, lasting=False)
+    keyring = Keyring(access)
+    refuse_open_door(settings.host, settings.api_key, keyring)
+    check = KeyCheck(settings.api_key, keyring, is_local=is_loopback(settings.host))
     database = open_database(settings, DATABASE_CONNECTIONS)
     lane = Lane("submissions", CREATIONS, WAITING_CREATIONS)
     creations = Creations(lane, open_database(settings, 2 * CREATIONS, lasting=False))
@@ -78,13 +90,12 @@ def create_app(settings: Settings) -> FastAPI:
     async def closing(_: FastAPI) -> AsyncIterator[None]:
         with Housekeeping(database):
             yield
-        for one in (database, creations.database, loops.database, readiness):
+        for one in (database, creations.database, loops.database, readiness, access):
             one.close()
 
     middleware = [Middleware(BelowPath, root=settings.root_path)]
     middleware += [Middleware(ResponseHeaders, headers=HEADERS, policy=POLICY), Middleware(Incidents)]
-    if settings.api_key is None:
-        middleware.append(Middleware(LoopbackOnly))
+    middleware += [Middleware(LoopbackOnly, check), Middleware(Noting, access)]
     app = FastAPI(
         title="PerNodeDrop controller",
         version=installed_version(),
@@ -97,20 +108,20 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.router.redirect_slashes = False  # a redirect would name whatever host the caller named
     app.state.database, app.state.creations, app.state.readiness = database, creations, readiness
-    app.state.loops = loops
+    app.state.loops, app.state.keyring = loops, keyring
     app.state.reports = Reports(database)
     app.state.settings = settings
     app.include_router(health.router, prefix=PREFIX)
-    app.include_router(_guarded_routes(settings.api_key), prefix=PREFIX)
+    app.include_router(_guarded_routes(check), prefix=PREFIX)
     errors.install(app)
     openapi.publish(app)
     docs.publish(app, settings.url)
     return app
 
 
-def _guarded_routes(api_key: str | None) -> APIRouter:
-    checks = [Depends(key_required(api_key)), Depends(query_is_known)]
-    guarded = APIRouter(dependencies=checks, responses=documented(400, 401, 422, 429, 503))
-    for part in (studies, trials, results, examinations, exports, catalog, workers, capsules, weights, loop, logs):
+def _guarded_routes(check: KeyCheck) -> APIRouter:
+    checks = [Depends(key_required(check)), Depends(role_is_held), Depends(query_is_known)]
+    guarded = APIRouter(dependencies=checks, responses=documented(400, 401, 403, 422, 429, 503))
+    for part in (*WORK, *ACCESS):
         guarded.include_router(part.router)
     return guarded

@@ -62,11 +62,17 @@ def _operation(method: str, path: str, operation: Description, description: Desc
         "section",
         element("h3", element("code", f"{method.upper()} {path}")),
         element("p", operation.get("description", operation["summary"])),
+        _role(operation),
         _parameters(operation.get("parameters", [])),
         element("pre", _call(method, f"{url}{path}", operation)),
         *_request(operation),
         *_answers(operation["responses"], description),
     )
+
+
+def _role(operation: Description) -> Html | None:
+    role = operation.get("x-role")
+    return element("p", "It takes the role ", element("code", role), ".") if role else None
 
 
 def _parameters(parameters: Iterable[Description]) -> Html | None:

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from search_spaces import definition_schema, load_preset, preset_names
+from service.api.roles import takes
 
 DEFINITION = "StudyDefinition"
 _COMPONENTS = "#/components/schemas/"
@@ -37,6 +38,10 @@ def with_definition(description: dict[str, Any]) -> dict[str, Any]:
     schemas = described["components"]["schemas"]
     schemas.update(definition_components())
     schemas["StudyDetail"]["properties"]["definition"] = _REFERENCE
+    for path, methods in described["paths"].items():
+        for method, operation in methods.items():
+            if "security" in operation:
+                operation["x-role"] = takes(method.upper(), path).role.value
     return described
 
 

@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import Field
 
 from search_spaces import Confirmation, InvalidDefinition, StudyDefinition, parse_definition
@@ -32,6 +32,7 @@ from service.storage.database.database import Database
 from service.storage.fleet import workers
 from service.storage.records import StudyRecord
 from service.storage.studies import checking, extension, provenances, retrying, studies
+from service.web.access import caller_of, check_task
 from service.web.bodies import Body, BodyRoute, JsonBody
 from service.web.report import confirmation_so_far, winner_of
 from service.web.weights import weights_digests
@@ -87,9 +88,14 @@ class ExtensionIn(Part):
 
 @router.post("", status_code=201, responses=documented(408, 409, 413))
 async def submit(
-    definition: SubmittedDefinition, creations: CreationsOf, settings: SettingsOf, response: Response
+    definition: SubmittedDefinition,
+    creations: CreationsOf,
+    settings: SettingsOf,
+    request: Request,
+    response: Response,
 ) -> Submitted:
     """Create the study and its queue of runs, as a whole or not at all; workers begin at once."""
+    check_task(caller_of(request), definition.task.name)
     _check_task(definition, settings)
     created, fleet = await creations.run(_created, definition)
     study = submitted(created, settings, advice(definition, fleet))
@@ -98,8 +104,9 @@ async def submit(
 
 
 @router.post("/check", responses=documented(408, 409, 413))
-def check(definition: SubmittedDefinition, database: DatabaseOf, settings: SettingsOf) -> Planned:
+def check(definition: SubmittedDefinition, database: DatabaseOf, settings: SettingsOf, request: Request) -> Planned:
     """Validate a definition as a submission does, and say what would be created; nothing is stored."""
+    check_task(caller_of(request), definition.task.name)
     _check_task(definition, settings)
     checking.check(database, definition)
     said = advice(definition, sum(worker.serves is None for worker in workers.alive(database)))

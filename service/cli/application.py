@@ -12,6 +12,7 @@ from service.cli import (
     enqueueing,
     examinations,
     following,
+    keys,
     listing,
     logs,
     noting,
@@ -19,6 +20,7 @@ from service.cli import (
     reporting,
     retrying,
     running,
+    sharing,
     studies,
     submitting,
     trials,
@@ -63,7 +65,7 @@ PERNODEDROP_URL: the controller that commands call, by default http://127.0.0.1:
 
 PERNODEDROP_COMMAND: what is typed here for pernodedrop, where that is something else, in the commands that are printed
 
-PERNODEDROP_API_KEY: the key that the service requires and commands send
+PERNODEDROP_API_KEY: the key that commands send; for a server, a key of an admin beside those of `keys create`
 
 [bold]Exit codes[/bold]
 
@@ -115,6 +117,7 @@ PANELS = {
         weights.commands,
         retrying.commands,
         logs.commands,
+        sharing.commands,
     ),
     FLEET: (parts.commands,),
 }
@@ -124,3 +127,4 @@ for panel, groups in PANELS.items():
             command.rich_help_panel = panel
         application.add_typer(commands)
 application.add_typer(database.commands, name="db", rich_help_panel=FLEET)
+application.add_typer(keys.commands, name="keys", rich_help_panel=FLEET)

@@ -26,7 +26,12 @@ BURST = 20_000  # objects between collections: the longest page of a list needs 
 
 commands = typer.Typer()
 
-Host = Annotated[str, typer.Option(help="The address to listen on; any but loopback needs PERNODEDROP_API_KEY.")]
+Host = Annotated[
+    str,
+    typer.Option(
+        help="The address to listen on; any but loopback needs PERNODEDROP_API_KEY or a key of `pernodedrop keys`."
+    ),
+]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")]
 
 Inherited = Annotated[

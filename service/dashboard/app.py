@@ -10,8 +10,11 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from service.dashboard import assets
-from service.dashboard.access.login import Login, LoginRequired
+from service.dashboard.access import routes as access
+from service.dashboard.access.door import Door
+from service.dashboard.access.login import Login
 from service.dashboard.access.session import Sessions
+from service.dashboard.access.sharing import LINK_PATH, Links
 from service.dashboard.errors import handlers
 from service.dashboard.fleet import routes as fleet
 from service.dashboard.listing import routes as listing
@@ -20,15 +23,17 @@ from service.dashboard.orders import routes as orders
 from service.dashboard.study import routes as study
 from service.dashboard.trials import routes as trials
 from service.settings import Settings
-from service.web.access import Local
 from service.web.headers import ResponseHeaders
 from service.web.incidents import Incidents
+from service.web.keyring import Keyring
+from service.web.keys import KeyCheck
 from service.web.opening import open_database
 from service.web.relative import BelowPath, to_root
 from service.web.reports import Reports
-from service.web.security import LoopbackOnly, refuse_open_door
+from service.web.security import LoopbackOnly, is_loopback, refuse_open_door
 
 DATABASE_CONNECTIONS = 4
+ACCESS_CONNECTIONS = 2  # look keys up, with the two more that a database may open
 POLICY = "frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -44,26 +49,27 @@ def create_app(settings: Settings) -> Starlette:
     Raises:
         ValueError: the address is not loopback and no API key is set, or `database_url` is missing or no Postgres URL.
     """
-    refuse_open_door(settings.host, settings.api_key)
+    lookups = open_database(settings, ACCESS_CONNECTIONS, lasting=False)
+    keyring = Keyring(lookups)
+    refuse_open_door(settings.host, settings.api_key, keyring)
+    check = KeyCheck(settings.api_key, keyring, is_local=is_loopback(settings.host))
     database = open_database(settings, DATABASE_CONNECTIONS)
     sessions = Sessions()
 
     @asynccontextmanager
     async def closing(_: Starlette) -> AsyncIterator[None]:
         yield
-        database.close()
+        for one in (database, lookups):
+            one.close()
 
     app = Starlette(
-        routes=[*_our_routes(settings, sessions), Mount("/", optuna_pages(database))],
+        routes=[*_our_routes(settings, sessions, check, keyring), Mount("/", optuna_pages(database))],
         middleware=[
             Middleware(BelowPath, root=settings.root_path),
             Middleware(ResponseHeaders, headers=HEADERS, policy=POLICY),
             Middleware(Incidents),
-            *(
-                [Middleware(LoginRequired, sessions)]
-                if settings.api_key
-                else [Middleware(LoopbackOnly), Middleware(Local)]
-            ),
+            Middleware(LoopbackOnly, check),
+            Middleware(Door, sessions, check, keyring),
         ],
         exception_handlers=handlers(),
         lifespan=closing,
@@ -72,31 +78,22 @@ def create_app(settings: Settings) -> Starlette:
     app.state.database = database
     app.state.reports = Reports(database)
     app.state.artifacts = settings.artifacts
-    app.state.with_login = bool(settings.api_key)
+    app.state.keyring = keyring
     return app
 
 
-def _our_routes(settings: Settings, sessions: Sessions) -> list[BaseRoute]:
-    ours: list[BaseRoute] = [
+def _our_routes(settings: Settings, sessions: Sessions, check: KeyCheck, keyring: Keyring) -> list[BaseRoute]:
+    https = settings.dashboard_url.startswith("https:")
+    login, links = Login(check, sessions, https), Links(keyring, https)
+    return [
         Route("/", _home),
         Route("/health", _health),
-        *(route for wing in (assets, listing, study, trials, fleet, orders) for route in wing.ROUTES),
+        *(route for wing in (assets, listing, study, trials, fleet, orders, access) for route in wing.ROUTES),
+        Route("/login", login.form),
+        Route("/login", login.enter, methods=["POST"]),
+        Route("/logout", login.leave, methods=["POST"]),
+        Route(LINK_PATH, links.enter),
     ]
-    if settings.api_key:
-        login = Login(settings.api_key, sessions, https=settings.dashboard_url.startswith("https:"))
-        ours += [
-            Route("/login", login.form),
-            Route("/login", login.enter, methods=["POST"]),
-            Route("/logout", login.leave, methods=["POST"]),
-        ]
-    return ours
-
-
-def _doors(settings: Settings, sessions: Sessions) -> list[Middleware]:
-    """What checks who calls."""
-    if settings.api_key:
-        return [Middleware(LoginRequired, sessions)]
-    return [Middleware(LoopbackOnly), Middleware(Local)]
 
 
 async def _home(request: Request) -> Response:

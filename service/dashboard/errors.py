@@ -17,10 +17,11 @@ logger = logging.getLogger(__name__)
 
 def handlers() -> Mapping[type[Exception], Callable[[Request, Exception], Response]]:
     """Return the exception handlers of the dashboard."""
-    return {**dict.fromkeys(KINDS, _expected_error), HTTPException: _http_error}
+    return {**dict.fromkeys(KINDS, error_page), HTTPException: _http_error}
 
 
-def _expected_error(request: Request, error: Exception) -> Response:
+def error_page(request: Request, error: Exception) -> Response:
+    """The page of an exception of `KINDS`."""
     fault = fault_near(error, request.app.state.database)
     if fault.status >= 500:
         logger.warning("%s %s: %s", request.method, request.url.path, str(error).partition("\n")[0])

@@ -7,6 +7,7 @@ from starlette.responses import HTMLResponse
 
 from service.dashboard.assets import asset
 from service.reports.markup import Html, document, element
+from service.web.access import LOCAL, caller_of
 from service.web.relative import to_root
 
 NAVIGATION = (("Studies", "studies"), ("Optuna", "dashboard"))
@@ -45,18 +46,22 @@ def page(
     return HTMLResponse(document(head, content), status, headers)
 
 
-def brand() -> Html:
+def brand(href: str = "studies") -> Html:
     """The name of the product, as a link to the studies."""
-    return element("a", element("span", class_="mark"), "PerNodeDrop", href="studies", class_="brand")
+    return element("a", element("span", class_="mark"), "PerNodeDrop", href=href, class_="brand")
 
 
 def _header(request: Request) -> Html:
+    caller = caller_of(request)
     leave = element("form", element("button", "Log out", type="submit"), method="post", action="logout")
+    if caller.study is not None:  # a link's, which shows nothing else
+        return element("header", brand(f"studies/{caller.study}"), element("nav"), element("span", "shared with you"))
     return element(
         "header",
         brand(),
         element("nav", *(element("a", word, href=target) for word, target in NAVIGATION)),
-        leave if request.app.state.with_login else None,
+        element("a", f"{caller.name} · {caller.role}", href="access", class_="who", title="Who you are here"),
+        None if caller is LOCAL else leave,
     )
 
 

@@ -12,6 +12,8 @@ from pernodedrop.near import did_you_mean
 from search_spaces import UnknownPreset
 from search_spaces.yaml_text import NotYaml
 from service.reports.exports import NotConfirmed
+from service.storage.access.keys import KeyExists, KeyRevoked, UnknownKey
+from service.storage.access.shares import UnknownShare
 from service.storage.database.connections import is_full
 from service.storage.database.database import Database
 from service.storage.database.sqlstates import DATABASE_ERRORS, Remedy, trouble_of
@@ -38,6 +40,7 @@ from service.storage.errors import (
     UnknownWorker,
 )
 from service.storage.studies import names
+from service.web.access import LinkEnded, NotAllowed, TaskNotAllowed
 from service.web.bodies import BodyTooLarge, BodyTooSlow, NotJson
 from service.web.keys import TooManyWrongKeys, WrongKey
 from service.web.lanes import Busy
@@ -88,16 +91,23 @@ _NO_SUCH_LETTER = (psycopg2.errorcodes.UNTRANSLATABLE_CHARACTER, psycopg2.errorc
 _SPOKEN: Mapping[type[Exception], tuple[int, str, Mapping[str, str]]] = {
     NotJson: (400, "invalid_json", {}),
     NotYaml: (400, "invalid_yaml", {}),
-    WrongKey: (401, "wrong_key", {"WWW-Authenticate": 'ApiKey realm="pernodedrop"'}),
+    WrongKey: (401, "wrong_key", {"WWW-Authenticate": 'ApiKey realm="pernodedrop", Bearer realm="pernodedrop"'}),
+    NotAllowed: (403, "not_allowed", {}),
+    LinkEnded: (403, "link_ended", {}),
+    TaskNotAllowed: (403, "task_not_allowed", {}),
     BodyTooSlow: (408, "body_too_slow", {"Connection": "close"}),
     UnknownStudy: (404, "unknown_study", {}),
     UnknownTrial: (404, "unknown_trial", {}),
     UnknownWorker: (404, "unknown_worker", {}),
+    UnknownKey: (404, "unknown_key", {}),
+    UnknownShare: (404, "unknown_share", {}),
     UnknownPreset: (404, "unknown_preset", {}),
     NoCompleteTrial: (404, "no_complete_trial", {}),
     UnknownFigure: (404, "unknown_figure", {}),
     NotConfirmed: (404, "not_confirmed", {}),
     NoWeights: (404, "no_weights", {}),
+    KeyExists: (409, "key_exists", {}),
+    KeyRevoked: (409, "key_revoked", {}),
     StudyExists: (409, "study_exists", {}),
     IllegalTransition: (409, "illegal_transition", {}),
     NotExtendable: (409, "not_extendable", {}),

@@ -7,18 +7,25 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.web.keys import SHORTEST
+from service.web.keyring import Keyring
+from service.web.keys import SHORTEST, KeyCheck
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def refuse_open_door(host: str, api_key: str | None) -> None:
-    """Raise ValueError unless there is a key of `SHORTEST` characters or only this machine can call."""
+def refuse_open_door(host: str, api_key: str | None, keyring: Keyring) -> None:
+    """Raise ValueError unless there is a key of `SHORTEST` characters, or one in the database, or only this machine can
+    call."""
     if is_loopback(host):
         return
     if not api_key:
-        raise ValueError(f"listening on {host!r} needs an API key: set PERNODEDROP_API_KEY, or listen on 127.0.0.1")
+        if keyring.are_there_now():
+            return
+        raise ValueError(
+            f"listening on {host!r} needs an API key: set PERNODEDROP_API_KEY, or listen on 127.0.0.1; "
+            "the database has no key, or does not answer: `pernodedrop keys create` makes one"
+        )
     if len(api_key) < SHORTEST:
         raise ValueError(
             f"listening on {host!r} needs an API key of at least {SHORTEST} characters, got {len(api_key)}: "
@@ -46,17 +53,17 @@ def url_host(authority: str) -> str:
 
 
 class LoopbackOnly:
-    """ASGI middleware for a server without a key: refuses what a foreign web page makes a browser send.
+    """ASGI middleware that, while no key is there, refuses what a foreign web page makes a browser send.
 
     A page that re-binds its name to 127.0.0.1 shows in `Host`; a form it posts here shows in `Origin`; what it embeds
     or fetches from here shows in `Sec-Fetch-Site`. A link to here that somebody follows is none of these.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, check: KeyCheck) -> None:
+        self.app, self.check = app, check
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or await self.check.asks():
             return await self.app(scope, receive, send)
         refusal = foreign(scope["method"], Headers(scope=scope))
         if refusal is None:

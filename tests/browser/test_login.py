@@ -117,23 +117,23 @@ def test_a_forged_cookie_is_worth_nothing(visitor: httpx.Client, token: str) -> 
 
 def test_a_session_has_an_end_and_a_logout() -> None:
     sessions, now = session.Sessions(), 1e9
-    token, other = sessions.open(now), sessions.open(now)
+    token, other = sessions.open(now, b"key"), sessions.open(now, b"another key")
     assert token != other
-    assert sessions.is_open(token, now + session.LIFETIME_S - 1)
-    assert not sessions.is_open(token, now + session.LIFETIME_S)
-    assert not sessions.is_open(f"{token}x", now)
-    assert not session.Sessions().is_open(token, now)
+    assert sessions.key(token, now + session.LIFETIME_S - 1) == b"key"
+    assert sessions.key(token, now + session.LIFETIME_S) is None
+    assert sessions.key(f"{token}x", now) is None
+    assert session.Sessions().key(token, now) is None
     sessions.close(token)
     sessions.close("none")
-    assert not sessions.is_open(token, now)
-    assert sessions.is_open(other, now)
+    assert sessions.key(token, now) is None
+    assert sessions.key(other, now) == b"another key"
 
 
 def test_the_oldest_of_too_many_sessions_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "MOST_SESSIONS", 3)
     sessions = session.Sessions()
-    tokens = [sessions.open(float(second)) for second in range(4)]
-    assert [sessions.is_open(token, 4.0) for token in tokens] == [False, True, True, True]
+    tokens = [sessions.open(float(second), b"key") for second in range(4)]
+    assert [sessions.key(token, 4.0) for token in tokens] == [None, b"key", b"key", b"key"]
 
 
 def test_an_open_address_without_a_key_is_refused() -> None:

@@ -1,33 +1,28 @@
-"""The login: a form for the API key, a cookie that stands for it, and middleware that requires the cookie."""
+"""The login: a form for a key, and a cookie that stands for it."""
 
 import time
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs
 
-from starlette.datastructures import URL
-from starlette.requests import HTTPConnection, Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 
 from service.dashboard.access import session
 from service.dashboard.shell import brand, page
 from service.reports.markup import element
-from service.web.access import KEY_HOLDER, note_caller
+from service.storage.access.secret import digest_of
 from service.web.bodies import bounded_body
 from service.web.keys import KeyCheck, TooManyWrongKeys, WrongKey
-from service.web.relative import to_root
 
 COOKIE = "pernodedrop_session"
 HOME = "/studies"
 MAX_FORM_BYTES = 8192
-OPEN_PATHS = frozenset({"/login", "/health"})
-OPEN_FOLDER = "/assets/"
 
 
 class Login:
-    """The routes `/login` and `/logout` for one API key."""
+    """The routes `/login` and `/logout`, for every key that the check admits."""
 
-    def __init__(self, api_key: str, sessions: session.Sessions, https: bool) -> None:
-        self._key = KeyCheck(api_key)
+    def __init__(self, check: KeyCheck, sessions: session.Sessions, https: bool) -> None:
+        self._check = check
         self._sessions = sessions
         self._https = https
 
@@ -38,18 +33,19 @@ class Login:
         """Check the key of the form and set the cookie."""
         form = parse_qs((await bounded_body(request, MAX_FORM_BYTES)).decode("utf-8", "replace"))
         target = _local_path(form.get("next", [None])[0])
+        key = form.get("key", [""])[0].encode()
         try:
-            self._key.admit(form.get("key", [""])[0].encode(), request)
+            await self._check.admit(key, request)
         except TooManyWrongKeys as error:
             return login_page(
                 request, target, f"Too many wrong keys. Try again in {error.wait_s} s.", 429, error.wait_s
             )
         except WrongKey:
-            return login_page(request, target, "This is not the key of this dashboard.", 401)
+            return login_page(request, target, "This is no key of this dashboard, or one that has ended.", 401)
         response = RedirectResponse(f".{target}", status_code=303)
         response.set_cookie(
             COOKIE,
-            self._sessions.open(time.time()),
+            self._sessions.open(time.time(), digest_of(key)),
             max_age=session.LIFETIME_S,
             path=None,  # the folder of the login, as the browser knows it: a proxy may serve others beside us
             httponly=True,
@@ -64,23 +60,6 @@ class Login:
         response = RedirectResponse("login", status_code=303)
         response.set_cookie(COOKIE, max_age=0, path=None, httponly=True, samesite="strict")
         return response
-
-
-class LoginRequired:
-    """ASGI middleware that requires the cookie of an open session outside the login."""
-
-    def __init__(self, app: ASGIApp, sessions: session.Sessions) -> None:
-        self.app = app
-        self.sessions = sessions
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_FOLDER):
-            return await self.app(scope, receive, send)
-        connection = HTTPConnection(scope)
-        if self.sessions.is_open(connection.cookies.get(COOKIE, ""), time.time()):
-            note_caller(connection, KEY_HOLDER)
-            return await self.app(scope, receive, send)
-        return await _to_login(connection)(scope, receive, send)
 
 
 def login_page(
@@ -108,7 +87,13 @@ def login_page(
                 element("input", type="hidden", name="next", value=target),
                 element("p", complaint, class_="complaint", role="alert") if complaint else None,
                 element("button", "Log in", type="submit"),
-                element("p", "The key is the value of ", element("code", "PERNODEDROP_API_KEY"), ".", class_="hint"),
+                element(
+                    "p",
+                    "A key that an admin made for you, or the value of ",
+                    element("code", "PERNODEDROP_API_KEY"),
+                    ".",
+                    class_="hint",
+                ),
                 method="post",
                 action="login",
                 class_="card",
@@ -121,16 +106,6 @@ def login_page(
     if retry_after_s:
         form.headers["Retry-After"] = str(retry_after_s)
     return form
-
-
-def _to_login(connection: HTTPConnection) -> Response:
-    """Send people to the form; programs, such as the scripts of an open page, get a plain 401."""
-    if "text/html" not in connection.headers.get("accept", ""):
-        reason = "the session has ended: log in again at /login"
-        return JSONResponse({"error": "login_required", "message": reason, "reason": reason}, status_code=401)
-    wanted = URL(scope=connection.scope)
-    target = wanted.path + (f"?{wanted.query}" if wanted.query else "")
-    return RedirectResponse(f"{to_root(connection)}login?next={quote(target)}", status_code=303)
 
 
 def _local_path(target: str | None) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from collections import OrderedDict
+from dataclasses import dataclass
 
 LIFETIME_S = 12 * 3600
 MOST_SESSIONS = 10_000  # open at once; the oldest ends first
@@ -12,25 +13,35 @@ class Sessions:
     """The open sessions. Times are seconds since the epoch. A new process knows none, so all log in again."""
 
     def __init__(self) -> None:
-        self._ends: OrderedDict[bytes, float] = OrderedDict()  # by the token's digest, the first to end first
+        self._open: OrderedDict[bytes, _Session] = OrderedDict()  # by the token's digest, the first to end first
 
-    def open(self, now: float) -> str:
-        """Begin a session and return its token, which is valid for `LIFETIME_S` from `now`."""
-        for digest in [digest for digest, end in self._ends.items() if end <= now]:
-            del self._ends[digest]
-        if len(self._ends) >= MOST_SESSIONS:
-            self._ends.popitem(last=False)
+    def open(self, now: float, key: bytes) -> str:
+        """Begin a session and return its token, which is valid for `LIFETIME_S` from `now`.
+
+        `key` is the digest of the key that opened it: the session ends with the key, too.
+        """
+        for digest in [digest for digest, session in self._open.items() if session.end <= now]:
+            del self._open[digest]
+        if len(self._open) >= MOST_SESSIONS:
+            self._open.popitem(last=False)
         token = secrets.token_urlsafe(32)
-        self._ends[_digest(token)] = now + LIFETIME_S
+        self._open[_digest(token)] = _Session(now + LIFETIME_S, key)
         return token
 
-    def is_open(self, token: str, now: float) -> bool:
-        """Whether a session of this token was begun and has not ended."""
-        return now < self._ends.get(_digest(token), 0.0)
+    def key(self, token: str, now: float) -> bytes | None:
+        """The digest of the key of the session of this token; None where none was begun, or it has ended."""
+        session = self._open.get(_digest(token))
+        return None if session is None or session.end <= now else session.key
 
     def close(self, token: str) -> None:
         """End the session, whoever else holds its token."""
-        self._ends.pop(_digest(token), None)
+        self._open.pop(_digest(token), None)
+
+
+@dataclass(frozen=True)
+class _Session:
+    end: float
+    key: bytes
 
 
 def _digest(token: str) -> bytes:

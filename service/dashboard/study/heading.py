@@ -5,15 +5,21 @@ from starlette.requests import Request
 from service.dashboard.orders.buttons import buttons
 from service.reports.markup import Html, element
 from service.storage.records import StudyRecord
+from service.web.access import caller_of
 from service.web.weights import has_winners_weights
 
-TABS = (("Study", ""),)  # its word, and the path below the study's
+TABS = (("Study", ""), ("Audit", "/audit"))  # its word, and the path below the study's
 
 
 def heading(request: Request, study: StudyRecord, here: str) -> Html:
     """The heading of the study's page whose tab has the word `here`."""
     below = f"studies/{study.name}"
-    tabs = [element("a", word, href=below + path, aria_current="page" if word == here else None) for word, path in TABS]
+    is_shared = caller_of(request).study is not None  # by a link, which opens no other page
+    tabs = [
+        element("a", word, href=below + path, aria_current="page" if word == here else None)
+        for word, path in TABS
+        if not is_shared
+    ]
     return element(
         "div",
         element(
@@ -26,8 +32,8 @@ def heading(request: Request, study: StudyRecord, here: str) -> Html:
         element(
             "nav",
             *tabs,
-            element("a", "Trials in Optuna", href=f"dashboard/studies/{study.optuna_study_id}"),
-            element("a", "Weights", href=f"{below}/weights") if has_winners_weights(study) else None,
+            None if is_shared else element("a", "Trials in Optuna", href=f"dashboard/studies/{study.optuna_study_id}"),
+            element("a", "Weights", href=f"{below}/weights") if has_winners_weights(study) and not is_shared else None,
             class_="links",
             aria_label="Pages of the study",
         ),

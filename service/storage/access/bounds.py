@@ -1,0 +1,8 @@
+"""What keys and links may be called, and how long they may last."""
+
+from datetime import timedelta
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$"  # of a key
+LONGEST_KEY = timedelta(days=3660)
+LONGEST_GRACE = timedelta(days=30)  # of the key before a rotation
+LONGEST_LINK = timedelta(days=366)
