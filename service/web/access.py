@@ -33,6 +33,13 @@ class Caller:
         return self.role.includes(role)
 
 
+class NotAllowed(Exception):
+    """The caller's role does not reach so far."""
+
+    def __init__(self, role: Role, caller: Caller) -> None:
+        super().__init__(f"this takes the role {role}, and {caller.name} has {caller.role}")
+
+
 LOCAL = Caller("this machine", Role.ADMIN)  # on a server without a key, which only this machine reaches
 KEY_HOLDER = Caller("PERNODEDROP_API_KEY", Role.ADMIN)
 
@@ -46,6 +53,13 @@ def caller_of(connection: HTTPConnection) -> Caller:
     """Who has sent the request. Raises AttributeError where nobody has checked it: no route is open by mistake."""
     caller: Caller = getattr(connection.state, _STATE)
     return caller
+
+
+def require(connection: HTTPConnection, role: Role) -> None:
+    """Return if the caller may do what takes the role; raises NotAllowed."""
+    caller = caller_of(connection)
+    if not caller.may(role):
+        raise NotAllowed(role, caller)
 
 
 class Local:
