@@ -1,5 +1,6 @@
 """The dashboard as an ASGI application."""
 
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -17,18 +18,26 @@ from service.dashboard.fleet import routes as fleet
 from service.dashboard.listing import routes as listing
 from service.dashboard.optuna.pages import optuna_pages
 from service.dashboard.orders import routes as orders
+from service.dashboard.orders.outcomes import Outcomes
+from service.dashboard.orders.own_pages import OwnPages
 from service.dashboard.study import routes as study
 from service.dashboard.trials import routes as trials
 from service.settings import Settings
 from service.web.access import Local
+from service.web.creations import Creations
 from service.web.headers import ResponseHeaders
 from service.web.incidents import Incidents
+from service.web.lanes import Lane
 from service.web.opening import open_database
 from service.web.relative import BelowPath, to_root
 from service.web.reports import Reports
 from service.web.security import LoopbackOnly, refuse_open_door
 
 DATABASE_CONNECTIONS = 4
+# A study that is created holds one connection while Optuna's part of it needs another. Pages need one at a time and
+# wait for nobody meanwhile, so orders always come to theirs as long as they are fewer than the connections.
+ORDERS = 2
+WAITING_ORDERS = 64
 POLICY = "frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -59,6 +68,7 @@ def create_app(settings: Settings) -> Starlette:
             Middleware(BelowPath, root=settings.root_path),
             Middleware(ResponseHeaders, headers=HEADERS, policy=POLICY),
             Middleware(Incidents),
+            Middleware(OwnPages, dashboard_url=settings.dashboard_url),
             *(
                 [Middleware(LoginRequired, sessions)]
                 if settings.api_key
@@ -73,6 +83,10 @@ def create_app(settings: Settings) -> Starlette:
     app.state.reports = Reports(database)
     app.state.artifacts = settings.artifacts
     app.state.with_login = bool(settings.api_key)
+    app.state.task_modules = settings.task_modules
+    app.state.form_secret = secrets.token_bytes(32)
+    app.state.outcomes = Outcomes()
+    app.state.creations = Creations(Lane("orders", ORDERS, WAITING_ORDERS), database)
     return app
 
 

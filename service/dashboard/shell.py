@@ -6,10 +6,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from service.dashboard.assets import asset
+from service.dashboard.orders.outcomes import notice
+from service.dashboard.orders.tokens import FIELD, token_of
 from service.reports.markup import Html, document, element
+from service.web.access import Role, caller_of
 from service.web.relative import to_root
 
 NAVIGATION = (("Studies", "studies"), ("Optuna", "dashboard"))
+SUBMIT = ("Submit", "submit")  # for who may
 
 
 def page(
@@ -40,7 +44,7 @@ def page(
         element("link", rel="icon", href="data:,"),
         *(element("script", src=asset(name).address, defer=True) for name in loaded),
     ]
-    content = [_header(request), *body] if with_header else body
+    content = [_header(request), *filter(None, [notice(request)]), *body] if with_header else body
     headers = {"Content-Security-Policy": _policy(bool(loaded), with_charts), "Cache-Control": "no-store"}
     return HTMLResponse(document(head, content), status, headers)
 
@@ -51,13 +55,18 @@ def brand() -> Html:
 
 
 def _header(request: Request) -> Html:
-    leave = element("form", element("button", "Log out", type="submit"), method="post", action="logout")
+    ways = (*NAVIGATION, SUBMIT) if caller_of(request).may(Role.SUBMIT) else NAVIGATION
     return element(
         "header",
         brand(),
-        element("nav", *(element("a", word, href=target) for word, target in NAVIGATION)),
-        leave if request.app.state.with_login else None,
+        element("nav", *(element("a", word, href=target) for word, target in ways)),
+        _leave(request) if request.app.state.with_login else None,
     )
+
+
+def _leave(request: Request) -> Html:
+    token = element("input", type="hidden", name=FIELD, value=token_of(request))
+    return element("form", element("button", "Log out", type="submit"), token, method="post", action="logout")
 
 
 def _policy(with_scripts: bool, with_charts: bool) -> str:

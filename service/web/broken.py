@@ -1,12 +1,23 @@
 """Broken rules of what was sent, in the words of a definition's errors."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
 
 from search_spaces.problems import Problem, shown
 from search_spaces.wording import PATTERNS, RULES
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def checked(model: type[Model], data: Mapping[str, Any]) -> Model:
+    """The data as the model; raises RequestValidationError."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise RequestValidationError(error.errors(include_url=False)) from None
 
 
 def problems_of(error: RequestValidationError) -> list[Problem]:

@@ -38,6 +38,7 @@ from service.storage.errors import (
     UnknownWorker,
 )
 from service.storage.studies import names
+from service.web.access import NotAllowed
 from service.web.bodies import BodyTooLarge, BodyTooSlow, NotJson
 from service.web.keys import TooManyWrongKeys, WrongKey
 from service.web.lanes import Busy
@@ -89,6 +90,7 @@ _SPOKEN: Mapping[type[Exception], tuple[int, str, Mapping[str, str]]] = {
     NotJson: (400, "invalid_json", {}),
     NotYaml: (400, "invalid_yaml", {}),
     WrongKey: (401, "wrong_key", {"WWW-Authenticate": 'ApiKey realm="pernodedrop"'}),
+    NotAllowed: (403, "not_allowed", {}),
     BodyTooSlow: (408, "body_too_slow", {"Connection": "close"}),
     UnknownStudy: (404, "unknown_study", {}),
     UnknownTrial: (404, "unknown_trial", {}),

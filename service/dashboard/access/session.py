@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from collections import OrderedDict
 
+COOKIE = "pernodedrop_session"
 LIFETIME_S = 12 * 3600
 MOST_SESSIONS = 10_000  # open at once; the oldest ends first
 
