@@ -1,6 +1,7 @@
 """No page of another site can order anything: every POST takes the token of the caller's session."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -40,10 +41,14 @@ def visitor(unguarded: str) -> Iterator[httpx.Client]:
         yield client
 
 
-def entered(address: str) -> httpx.Client:
-    client = httpx.Client(base_url=address, timeout=60)
-    assert client.post("/login", data={"key": KEY}).status_code == 303
-    return client
+@contextmanager
+def entered(address: str) -> Iterator[httpx.Client]:
+    """Somebody who has logged in; the cookie is sent over plain HTTP too."""
+    with httpx.Client(base_url=address, timeout=60) as client:
+        came_in = client.post("/login", data={"key": KEY})
+        client.cookies.clear()
+        client.cookies.set(COOKIE, came_in.headers["Set-Cookie"].partition("=")[2].partition(";")[0])
+        yield client
 
 
 def test_every_post_takes_a_token(database_url: str, waiting: StudyRecord, database: Database) -> None:

@@ -76,8 +76,8 @@ def test_a_wrong_definition_shows_its_problems_while_it_is_typed(
 ) -> None:
     browser.get(f"{unguarded}/submit")
     wait_for(browser, lambda: "quickstart would have 40 trials" in found(browser))
-    typed(browser, TEXT.replace("digits", "digts").replace("trials", "trails"))
-    wait_for(browser, lambda: "2 problems" in found(browser))
+    typed(browser, TEXT.replace("epochs", "epocs").replace("trials", "trails"))
+    wait_for(browser, lambda: "line 2: task.epocs is no known field: did you mean epochs?" in found(browser))
     assert "line 6: budget.trails is no known field: did you mean trials?" in found(browser)
     assert [each.text for each in browser.find_elements(By.CSS_SELECTOR, "#lines .flawed")] == ["2", "6"]
     whole_page(browser, tmp_path / "wrong.png")
