@@ -40,7 +40,7 @@ def page(
         element("meta", name="color-scheme", content="light dark"),
         *([element("meta", http_equiv="refresh", content=str(refresh_s))] if refresh_s else []),
         element("title", f"{title} · PerNodeDrop"),
-        *(element("link", rel="stylesheet", href=asset(name).address) for name in ("look.css", *styles)),
+        *(element("link", rel="stylesheet", href=asset(name).address) for name in ("look.css", "orders.css", *styles)),
         element("link", rel="icon", href="data:,"),
         *(element("script", src=asset(name).address, defer=True) for name in loaded),
     ]

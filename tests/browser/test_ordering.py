@@ -97,6 +97,30 @@ def test_a_wrong_definition_shows_its_problems_while_it_is_typed(
     assert studies.count(database) == 0
 
 
+def test_the_form_and_the_text_say_the_same(browser: Chrome, unguarded: str) -> None:
+    browser.get(f"{unguarded}/submit")
+    wait_for(browser, lambda: "quickstart would have 40 trials" in found(browser))
+    browser.find_element(By.CSS_SELECTOR, ".form summary").click()
+    field = browser.find_element(By.NAME, "set.budget.trials")
+    field.clear()
+    field.send_keys("12", Keys.TAB)
+    wait_for(browser, lambda: "quickstart would have 12 trials" in found(browser))
+    text = browser.find_element(By.ID, "text").get_attribute("value") or ""
+    assert "budget: {trials: 12}" in text
+    assert "# the best of each variant again" in text
+    assert browser.switch_to.active_element.get_attribute("name") == "set.repeats"  # typing goes on there
+    browser.find_element(By.ID, "set-search_space-regularizer-choices-dropconnect").click()
+    wait_for(browser, lambda: "choices: [dropout, gaussian_dropout, pernodedrop]" in value_of_text(browser))
+    typed(browser, TEXT)
+    wait_for(browser, lambda: browser.find_element(By.NAME, "set.budget.trials").get_attribute("value") == "3")
+    assert not browser.find_elements(By.NAME, "set.search_space.units.choices")
+    assert complaints(browser) == []
+
+
+def value_of_text(browser: Chrome) -> str:
+    return browser.find_element(By.ID, "text").get_attribute("value") or ""
+
+
 def typed(browser: Chrome, text: str) -> None:
     field = browser.find_element(By.ID, "text")
     field.clear()

@@ -292,3 +292,30 @@ def test_many_submissions_need_no_further_connections(visitor: httpx.Client, dat
         assert {page.result().status_code for page in pages} == {200}
     assert studies.count(database) == 12
     assert len(trials.page(database, studies.get(database, "typed-3"))) == 3
+
+
+def test_the_form_writes_into_the_text(visitor: httpx.Client) -> None:
+    token = value_of("token", visitor.get("/submit").text)
+    fields = {"token": token, "text": TEXT + "# kept\n", "scale": "full"}
+    changed = {"set.budget.trials": "7", "set.name": "typed", "set.search_space.drop_rate.low": "2e-1"}
+    boxes = {"many": "search_space.regularizer.choices", "set.search_space.regularizer.choices": ["dropout", "none"]}
+    by_script = visitor.post(
+        "/submit/fields", data={**fields, **changed, **boxes}, headers={"Accept": "application/json"}
+    )
+    assert by_script.status_code == 200, by_script.text
+    told = by_script.json()
+    assert (
+        told["text"]
+        == TEXT.replace("trials: 3", "trials: 7")
+        .replace("0.1", "0.2")
+        .replace("[dropout, gaussian_dropout]", "[dropout, none]")
+        + "# kept\n"
+    )
+    assert 'value="7"' in told["fields"]
+    assert "7 trials" in told["plan"][0]
+    whole = visitor.post("/submit/fields", data={**fields, "set.confirmation.top": "2", "set.budget.trials": "many"})
+    assert whole.status_code == 200
+    assert "confirmation: {top: 2}" in unescape(whole.text)
+    assert "trials: many" in whole.text  # the rules refuse it, with its line
+    wrong = visitor.post("/submit/fields", data={**fields, "text": "a: [", **changed})
+    assert (wrong.status_code, "a: [" in wrong.text) == (422, True)

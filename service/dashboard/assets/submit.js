@@ -10,6 +10,7 @@
   const file = document.getElementById("file");
   const lines = document.getElementById("lines");
   const found = document.getElementById("found");
+  const fields = document.getElementById("fields");
   const frame = text.parentElement;
   let waiting = null;
   let asked = null;
@@ -75,6 +76,28 @@
     say("right", "Ready to submit", ...answer.plan.map((sentence) => made("p", sentence.replaceAll("`", ""))));
   };
 
+  // The form shows what the text says; whoever types in it keeps the place.
+  const fill = (html) => {
+    const fresh = document.createElement("template");
+    fresh.innerHTML = html;
+    const controls = (root) => [...root.querySelectorAll("input[id], select[id]")];
+    const [before, after] = [controls(fields), controls(fresh.content)];
+    if (before.length !== after.length || before.some((each, at) => each.id !== after[at].id)) {
+      const focused = document.activeElement?.id;
+      fields.replaceChildren(fresh.content);
+      if (focused && !fields.contains(document.activeElement)) document.getElementById(focused)?.focus();
+      return;
+    }
+    before.forEach((each, at) => {
+      if (each.type === "checkbox") each.checked = after[at].checked;
+      else if (each !== document.activeElement && each.value !== after[at].value) {
+        if (each.tagName === "SELECT" && ![...each.options].some((one) => one.value === after[at].value)) {
+          each.replaceChildren(...after[at].children);
+        } else each.value = after[at].value;
+      }
+    });
+  };
+
   const body = () => {
     const sent = new URLSearchParams();
     for (const [name, value] of new FormData(form)) {
@@ -83,25 +106,36 @@
     return sent;
   };
 
-  const look = async () => {
-    waiting = null;
+  const ask = async (address, take) => {
+    clearTimeout(waiting);
     asked?.abort();
     asked = new AbortController();
     try {
-      const answer = await fetch(new URL("submit/check", document.baseURI), {
+      const answer = await fetch(new URL(address, document.baseURI), {
         method: "POST",
         body: body(),
         signal: asked.signal,
         headers: { Accept: "application/json" },
       });
       const told = await answer.json();
-      if (answer.ok) show(told);
+      if (answer.ok) take(told);
       else say("wrong", "The text was not looked at", made("p", told.message));
     } catch (error) {
       if (error.name === "AbortError") return;
       say("wrong", "The text was not looked at", made("p", "The dashboard does not answer. What you type is kept."));
     }
   };
+
+  const look = () => ask("submit/check", (told) => {
+    show(told);
+    fill(told.fields);
+  });
+
+  const write = () => ask("submit/fields", (told) => {
+    text.value = told.text;
+    show(told);
+    fill(told.fields);
+  });
 
   const lookSoon = () => {
     clearTimeout(waiting);
@@ -127,6 +161,12 @@
   });
   text.addEventListener("scroll", () => { lines.scrollTop = text.scrollTop; });
   scale.addEventListener("change", look);
+  fields.addEventListener("change", write);
+  fields.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.target.type === "checkbox") return;
+    event.preventDefault(); // it would submit the study
+    write();
+  });
   file.addEventListener("change", async () => {
     await take(file.files[0]);
     file.value = "";

@@ -15,8 +15,6 @@ from service.dashboard.orders.tokens import FIELD, token_of
 from service.dashboard.shell import page
 from service.reports.markup import Html, element, with_commands
 
-STYLES = ("orders.css",)
-
 
 def hidden(request: Request, back: str | None = None) -> list[Html]:
     """What every form of ours has beside its fields."""
@@ -66,7 +64,7 @@ class Sheet:
             element("p", element("a", "Back without", href=self.back)),
             class_="card sheet",
         )
-        return page(request, f"{self.order.word}: {about}", element("main", card), styles=STYLES, status=status)
+        return page(request, f"{self.order.word}: {about}", element("main", card), status=status)
 
     def _value(self, of: Field[Any]) -> str:
         return self.typed.get(of.name, "" if self.thing is None else of.value(self.thing))

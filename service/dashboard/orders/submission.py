@@ -8,13 +8,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from search_spaces.editing import NotEditable, edited
+from search_spaces.json_text import decoded
 from search_spaces.task_modules import TaskModules
+from search_spaces.yaml_text import NotYaml, read_yaml
 from service.dashboard.orders import texts
+from service.dashboard.orders.fields import changes_of, form_part
 from service.dashboard.orders.given import ordered
 from service.dashboard.orders.looking import FULL, Flaw, Flawed, definition_of, plan
 from service.dashboard.orders.outcomes import Outcome
 from service.dashboard.orders.refused import REFUSALS, refusal_of
-from service.dashboard.orders.submit_page import Shown, submit_page
+from service.dashboard.orders.submit_page import Shown, data_of, submit_page
 from service.dashboard.orders.tokens import check_token
 from service.storage.database.database import Database
 from service.web import submissions
@@ -79,7 +83,38 @@ async def check(request: Request) -> Response:
         return JSONResponse({"message": refusal.messages[0]}, refusal.status)
 
 
+async def write(request: Request) -> Response:
+    """Write the form's fields into the text: the whole page, or for its script the new text."""
+    by_script = "application/json" in request.headers.get("accept", "")
+    form, text = Form({}), ""
+    try:
+        require(request, Role.SUBMIT)
+        form = await posted(request)
+        check_token(request, form)
+        text = await PARSING.run(_written, form)
+        shown, status = Shown(text, scale=form["scale"] or FULL, is_form_open=True), 200
+        if by_script:
+            return JSONResponse({"text": text, **await _looked(request, text, form["scale"] or FULL)})
+    except (NotEditable, NotYaml) as error:
+        shown, status = _as_typed(form, [Flaw("", str(error))]), 422
+    except REFUSALS as error:
+        refusal = refusal_of(request, error)
+        shown, status = _as_typed(form, [Flaw("", message) for message in refusal.messages]), refusal.status
+    if by_script:
+        return JSONResponse({"message": shown.flaws[0].message}, status)
+    return await run_in_threadpool(submit_page, request, shown, status)
+
+
+def _written(form: Form) -> str:
+    text = _text_of(form)
+    whole = decoded(text) if isinstance(text, bytes) else text
+    data = read_yaml(whole)
+    return edited(whole, changes_of(form, data if isinstance(data, dict) else {}))
+
+
 async def _looked(request: Request, text: str | bytes, scale: str) -> dict[str, Any]:
+    whole = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    fields = await PARSING.run(lambda: form_part(data_of(whole)))
     try:
         definition = await PARSING.run(definition_of, text, scale, _modules(request))
         said = await run_in_threadpool(plan, request.app.state.database, definition, _modules(request))
@@ -88,8 +123,8 @@ async def _looked(request: Request, text: str | bytes, scale: str) -> dict[str, 
             {"path": flaw.path, "message": flaw.message, "line": flaw.place.line if flaw.place else None}
             for flaw in error.flaws
         ]
-        return {"problems": problems, "plan": []}
-    return {"problems": [], "plan": said}
+        return {"problems": problems, "plan": [], "fields": fields}
+    return {"problems": [], "plan": said, "fields": fields}
 
 
 def _text_of(form: Form) -> str | bytes:
@@ -115,4 +150,5 @@ ROUTES: list[BaseRoute] = [
     Route("/submit", show),
     Route("/submit", submit, methods=["POST"]),
     Route("/submit/check", check, methods=["POST"]),
+    Route("/submit/fields", write, methods=["POST"]),
 ]

@@ -7,6 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from search_spaces import SCALES, preset_names
+from search_spaces.yaml_text import NotYaml, read_yaml
+from service.dashboard.orders.fields import form_part
 from service.dashboard.orders.looking import FULL, Flaw
 from service.dashboard.orders.sheet import hidden
 from service.dashboard.shell import page
@@ -27,6 +29,7 @@ class Shown:
     scale: str = FULL
     preset: str | None = None  # the one that the text is
     flaws: Sequence[Flaw] = field(default_factory=list)
+    is_form_open: bool = False
 
 
 def submit_page(request: Request, shown: Shown, status: int = 200) -> Response:
@@ -41,7 +44,7 @@ def submit_page(request: Request, shown: Shown, status: int = 200) -> Response:
             _editor(request, shown),
             class_="submit",
         ),
-        styles=["orders.css"],
+        styles=["submit.css"],
         scripts=["submit.js"],
         status=status,
     )
@@ -95,13 +98,38 @@ def _editor(request: Request, shown: Shown) -> Html:
             element("button", "Submit", type="submit"),
             class_="below",
         ),
-        element("div", *_found(shown), id="found", class_="card found", role="status", aria_live="polite"),
+        element(
+            "div",
+            element("div", *_found(shown), id="found", class_="card found", role="status", aria_live="polite"),
+            _form(shown),
+            class_="beside",
+        ),
         *hidden(request),
         id="submission",
         method="post",
         action="submit",
         enctype="multipart/form-data",
     )
+
+
+def _form(shown: Shown) -> Html:
+    """The commonest fields; without a script, a button writes them into the text."""
+    return element(
+        "details",
+        element("summary", "The commonest fields, as a form"),
+        element("div", form_part(data_of(shown.text)), id="fields"),
+        element("button", "Write into the text", type="submit", formaction="submit/fields", class_="button unscripted"),
+        class_="card form",
+        open=shown.is_form_open,
+    )
+
+
+def data_of(text: str) -> object:
+    """What the text says; None where it cannot be read."""
+    try:
+        return read_yaml(text)
+    except NotYaml:
+        return None
 
 
 def _found(shown: Shown) -> list[Html]:
