@@ -12,14 +12,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from search_spaces import parse_definition
 from service.dashboard import create_app
 from service.dashboard.access.session import COOKIE
 from service.storage.database.database import Database
 from service.storage.records import StudyRecord
 from service.storage.studies import studies
 from tests.api.configuring import settings_for
-from tests.api.fleet import definition_data
 from tests.api.serving import served
 from tests.browser.chromium import CHROMIUM, DRIVER, chromium
 from tests.browser.conftest import KEY
@@ -28,17 +26,6 @@ from tests.browser.forms import value_of
 TYPED = {"typed": "waiting-1", "trials": "5", "text": "name: x", "tags": "x", "note": "x", "priority": "9"}
 ORDERS = ("pause", "stop", "extend", "confirm", "note", "prioritize", "delete", "retry")
 PATHS = [*(f"/studies/waiting-1/orders/{order}" for order in ORDERS), "/submit", "/submit/check"]
-
-
-@pytest.fixture
-def waiting(database: Database) -> StudyRecord:
-    return studies.create(database, parse_definition(definition_data("waiting-1", 4)))
-
-
-@pytest.fixture
-def visitor(unguarded: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=unguarded, timeout=60) as client:
-        yield client
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from service.storage.states import StudyState
 from service.storage.studies import studies
 from tests.api.fleet import work
 from tests.browser.chromium import CHROMIUM, DRIVER, chromium
-from tests.browser.test_orders import TEXT
 from tests.browser.test_pages import complaints, wait_for, whole_page
+from tests.browser.test_submitting import TEXT
 
 pytestmark = [
     pytest.mark.browser,

@@ -187,6 +187,11 @@
     event.preventDefault();
     take(event.dataTransfer.files[0]);
   });
+  // A session may have ended meanwhile: what was sent is there again after the login.
+  const KEPT = "pernodedrop.submitted";
+  form.addEventListener("submit", () => sessionStorage.setItem(KEPT, text.value));
+  if (/\/login(\?|$)/.test(document.referrer) && sessionStorage.getItem(KEPT)) text.value = sessionStorage.getItem(KEPT);
+  sessionStorage.removeItem(KEPT);
   number();
   if (!found.querySelector(".flaws") && text.value.trim()) look();
 })();

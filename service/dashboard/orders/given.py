@@ -1,5 +1,6 @@
 """Gives an order: the one way from a posted form to the storage."""
 
+import logging
 import re
 from collections.abc import Awaitable, Callable
 
@@ -8,10 +9,12 @@ from starlette.responses import RedirectResponse, Response
 
 from service.dashboard.orders.outcomes import AGAIN, DONE, NUMBER, Outcome, Outcomes, key_of
 from service.dashboard.orders.tokens import FIELD, check_token, token_of
-from service.web.access import Role, require
+from service.web.access import Role, caller_of, require
 from service.web.creations import Creations
 from service.web.forms import Form
 from service.web.relative import to_root
+
+logger = logging.getLogger(__name__)
 
 BACK = "back"  # the field: the page that an order was given on, relative to our root
 _PAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~%/-]*")
@@ -36,7 +39,9 @@ async def ordered(
     number = form[NUMBER]
 
     async def do() -> Outcome:
-        return await call(creations)
+        outcome = await call(creations)
+        logger.info("%s: %s by %s", outcome.about, order, caller_of(request).name)
+        return outcome
 
     if number:
         key = key_of(number, token_of(request), request.url.path, order, *said, *files)

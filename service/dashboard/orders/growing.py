@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from search_spaces import Confirmation
 from search_spaces.budget import MOST_TRIALS
 from search_spaces.confirmation import OF_DECIDED
+from search_spaces.core_schema import resolved
 from service.dashboard.orders.order import Field, Order, whole
 from service.reports.words.wording import plural
 from service.storage.database.database import Database
@@ -51,12 +52,10 @@ def _confirm(database: Database, about: Mapping[str, str], form: Form) -> str:
     return f"It is being confirmed: {plural(waiting, 'run')} wait." if waiting else "The confirmation is judged anew."
 
 
-def _typed(text: str) -> int | float | str:
-    number = whole(text)
-    if isinstance(number, int):
-        return number
+def _typed(text: str) -> object:
+    """What was typed, as a definition reads it."""
     try:
-        return float(text) if not text.strip().isalpha() else text.strip()
+        return resolved(text.strip())
     except ValueError:
         return text.strip()
 

@@ -22,6 +22,7 @@ class Outcome:
 
     page: str  # relative to our root
     said: str  # in a sentence or two
+    about: str  # the study's name, or the worker's id
 
 
 def new_number() -> str:

@@ -25,13 +25,13 @@ from service.storage.errors import UnknownStudy, UnknownTrial, UnknownWorker
 from service.storage.fleet import workers
 from service.storage.states import Stage
 from service.storage.studies import studies, trials
-from service.web.access import require
+from service.web.access import NotAllowed, require
 from service.web.creations import Creations
 from service.web.forms import Form, posted
 from service.web.orders import MAX_NUMBER
 
 LONGEST_FORM = 32 * 1024  # bytes: a note has 2,000 characters
-GONE = (UnknownStudy, UnknownTrial, UnknownWorker, UnknownOrder)
+WITHOUT_FORM = (UnknownStudy, UnknownTrial, UnknownWorker, UnknownOrder, NotAllowed)
 
 
 class About:
@@ -39,9 +39,11 @@ class About:
 
     def __init__(self, request: Request) -> None:
         given = request.path_params
+        self.key = "name"  # of the study's name, or of the worker's id
         self.names: Mapping[str, str] = {key: str(value) for key, value in given.items() if key != "order"}
         if "worker" in given:
-            self.on, self.called, self.page = "worker", "The worker", "fleet"
+            self.on = self.key = "worker"
+            self.called, self.page = "The worker", "fleet"
         elif "number" in given:
             stage = Stage.CONFIRMATION if f"/{Stage.CONFIRMATION}/" in request.url.path else Stage.SEARCH
             self.names = {**self.names, "stage": stage}
@@ -105,15 +107,17 @@ async def give(request: Request) -> Response:
 def _call(order: Order[Any], about: About, form: Form) -> Any:
     async def call(creations: Creations) -> Outcome:
         said = await creations.run(order.do, about.names, form)
-        return Outcome(order.leads_to or page_back(form, about.page), said)
+        return Outcome(
+            order.leads_to or page_back(form, about.page), said, about.names.get("name", about.names.get("worker", ""))
+        )
 
     return call
 
 
 def _refused(request: Request, about: About, form: Form, error: Exception) -> Response:
-    """The form again, with what was typed; a page with the reason where its study is gone."""
+    """The form again, with what was typed; a page with the reason where its study is gone, or it is not for the caller."""
     refusal = refusal_of(request, error)
-    if isinstance(error, GONE):
+    if isinstance(error, WITHOUT_FORM):
         return _without_form(request, error)
     order = order_called(request.path_params["order"], about.on)
     thing = None

@@ -34,8 +34,8 @@ def show(request: Request) -> Response:
     """The page, with the text of a preset, or of a study that is to be cloned."""
     database: Database = request.app.state.database
     preset, like = request.query_params.get("preset"), request.query_params.get("like")
+    require(request, Role.SUBMIT)
     try:
-        require(request, Role.SUBMIT)
         text = texts.of_study(database, like) if like else texts.of_preset(database, preset or FIRST)
     except REFUSALS as error:
         refusal = refusal_of(request, error)
@@ -49,9 +49,9 @@ def show(request: Request) -> Response:
 
 async def submit(request: Request) -> Response:
     """Create the study of the text, and lead to its page."""
+    require(request, Role.SUBMIT)
     form = Form({})
     try:
-        require(request, Role.SUBMIT)
         form = await posted(request)
 
         async def call(creations: Creations) -> Outcome:
