@@ -115,7 +115,7 @@ def _call(order: Order[Any], about: About, form: Form) -> Any:
 
 
 def _refused(request: Request, about: About, form: Form, error: Exception) -> Response:
-    """The form again, with what was typed; a page with the reason where its study is gone, or it is not for the caller."""
+    """The form again, with what was typed; only the reason where its study is gone or it is not for the caller."""
     refusal = refusal_of(request, error)
     if isinstance(error, WITHOUT_FORM):
         return _without_form(request, error)
