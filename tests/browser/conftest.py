@@ -14,6 +14,9 @@ from service.storage.studies import studies
 from tests.api.configuring import settings_for
 from tests.api.fleet import definition_data, work
 from tests.api.serving import served
+from tests.workers.conftest import start_worker
+
+__all__ = ["start_worker"]  # a fixture
 
 KEY = "the key of the dashboard ü"
 TRIALS = 12

@@ -9,12 +9,12 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
 from service.storage.database.database import Database
-from service.storage.states import StudyState
+from service.storage.states import RunState, StudyState
 from service.storage.studies import studies
-from tests.api.fleet import work
 from tests.browser.chromium import CHROMIUM, DRIVER, chromium
 from tests.browser.test_pages import complaints, wait_for, whole_page
 from tests.browser.test_submitting import TEXT
+from tests.workers.conftest import StartWorker, until
 
 pytestmark = [
     pytest.mark.browser,
@@ -28,8 +28,9 @@ def browser(tmp_path: Path) -> Iterator[Chrome]:
         yield browser
 
 
+@pytest.mark.wide
 def test_a_study_from_its_submission_to_its_deletion(
-    browser: Chrome, unguarded: str, database: Database, tmp_path: Path
+    browser: Chrome, unguarded: str, database: Database, tmp_path: Path, start_worker: StartWorker
 ) -> None:
     browser.get(f"{unguarded}/studies")
     browser.find_element(By.LINK_TEXT, "Submit").click()
@@ -46,7 +47,8 @@ def test_a_study_from_its_submission_to_its_deletion(
     click(browser, "Resume")
     assert said(browser).startswith("Resumed")
     assert studies.get(database, "typed").state == StudyState.RUNNING
-    work(database, studies.get(database, "typed"))
+    start_worker()
+    until(lambda: studies.get(database, "typed").state == StudyState.COMPLETE, 120)
 
     browser.get(f"{unguarded}/studies/typed")
     assert "Pause" not in shown(browser)
@@ -58,6 +60,7 @@ def test_a_study_from_its_submission_to_its_deletion(
     field.send_keys("4", Keys.ENTER)
     wait_for(browser, lambda: "Extended by 4 trials, to 7 in all." in said(browser))
     assert studies.get(database, "typed").definition.trials == 7
+    until(lambda: studies.get(database, "typed").counts[RunState.COMPLETE] == 7, 120)
 
     opened(browser, "Delete").send_keys("type", Keys.ENTER)
     complaint = wait_for(browser, lambda: browser.find_element(By.CSS_SELECTOR, ".complaint"))

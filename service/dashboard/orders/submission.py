@@ -57,10 +57,8 @@ async def submit(request: Request) -> Response:
         async def call(creations: Creations) -> Outcome:
             definition = await PARSING.run(definition_of, _text_of(form), form["scale"] or FULL, _modules(request))
             study, fleet = await creations.run(submissions.create, definition)
-            said = " ".join(f"{sentence}." for sentence in fleet.advice(definition))
-            return Outcome(
-                f"studies/{study.name}", f"Submitted {study.name}: its runs wait for workers. {said}".strip()
-            )
+            said = [f"Submitted {study.name}: its runs wait for workers", *fleet.advice(definition)]
+            return Outcome(f"studies/{study.name}", " ".join(f"{each}." for each in said), study.name)
 
         return await ordered(request, "submit", Role.SUBMIT, form, call)
     except Flawed as error:
