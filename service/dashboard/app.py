@@ -34,8 +34,8 @@ from service.web.reports import Reports
 from service.web.security import LoopbackOnly, refuse_open_door
 
 DATABASE_CONNECTIONS = 4
-# A study that is created holds one connection while Optuna's part of it needs another. Pages need one at a time and
-# wait for nobody meanwhile, so orders always come to theirs as long as they are fewer than the connections.
+# A study that is created holds one of our connections while Optuna's part of it takes one of Optuna's. Pages wait for
+# nothing while they hold one, so orders come to theirs as long as they are fewer than the connections.
 ORDERS = 2
 WAITING_ORDERS = 64
 POLICY = "frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
@@ -86,7 +86,7 @@ def create_app(settings: Settings) -> Starlette:
     app.state.task_modules = settings.task_modules
     app.state.form_secret = secrets.token_bytes(32)
     app.state.outcomes = Outcomes()
-    app.state.creations = Creations(Lane("orders", ORDERS, WAITING_ORDERS), database)
+    app.state.creations = Creations(Lane("orders", ORDERS, WAITING_ORDERS, "dashboard"), database)
     return app
 
 

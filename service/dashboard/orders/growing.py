@@ -49,7 +49,11 @@ def _confirm(database: Database, about: Mapping[str, str], form: Form) -> str:
     waiting = study.confirmation[RunState.WAITING]
     if study.finished_at is None and waiting == 0:
         return "It will be confirmed when the present runs have ended."
-    return f"It is being confirmed: {plural(waiting, 'run')} wait." if waiting else "The confirmation is judged anew."
+    return f"It is being confirmed: {_wait(waiting, 'run')}." if waiting else "The confirmation is judged anew."
+
+
+def _wait(count: int, what: str) -> str:
+    return f"{plural(count, what)} {'waits' if count == 1 else 'wait'}"
 
 
 def _typed(text: str) -> object:
@@ -68,7 +72,7 @@ def _now(name: str, study: StudyRecord) -> str:
 def _retry(database: Database, about: Mapping[str, str], form: Form) -> str:
     which = checked(RetryIn, {})
     _, runs = retrying.retry(database, about["name"], which.trials)
-    return f"{plural(runs, 'failed run')} wait again, with the configurations that they had."
+    return f"{_wait(runs, 'failed run')} again, each with its configuration."
 
 
 def _failed(study: StudyRecord) -> bool:
