@@ -4,13 +4,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from starlette.requests import Request
 
 from service.dashboard import create_app
+from service.dashboard.orders.buttons import drain_button, trial_buttons
 from service.storage.database.database import Database
 from service.storage.fleet import workers
 from service.storage.records import StudyRecord
 from service.storage.states import RunState
-from service.storage.studies import studies
+from service.storage.studies import studies, trials
 from service.web import access
 from service.web.access import Caller, Role
 from tests.api.configuring import settings_for
@@ -130,6 +132,22 @@ def test_a_trial_is_cancelled_and_tried_again(visitor: httpx.Client, study: Stud
     for number in ("99", "9" * 30):
         assert visitor.get(f"/studies/digits-1/trials/{number}/orders/cancel").status_code == 404
         assert visitor.get(f"/studies/digits-1/confirmation/{number}/orders/cancel").status_code == 404
+
+
+def test_runs_and_workers_have_the_buttons_that_suit_them(
+    database_url: str, study: StudyRecord, database: Database
+) -> None:
+    scope = {"type": "http", "app": create_app(settings_for(database_url)), "path": "/fleet", "query_string": b""}
+    request = Request({**scope, "headers": []})
+    access.note_caller(request, access.LOCAL)
+    shown = {run.state: trial_buttons(request, study, run) for run in trials.page(database, study)}
+    assert 'action="studies/digits-1/trials/5/orders/retry"' in str(shown[RunState.FAILED])
+    assert 'name="back" value="fleet"' in str(shown[RunState.FAILED])
+    assert shown[RunState.COMPLETE] is None
+    [worker] = workers.alive(database)
+    assert f'action="workers/{worker.id}/orders/drain"' in str(drain_button(request, worker))
+    access.note_caller(request, Caller("submitter", Role.SUBMIT))
+    assert drain_button(request, worker) is None
 
 
 def test_a_worker_is_drained(visitor: httpx.Client, database: Database) -> None:
