@@ -4,6 +4,7 @@ Both readers, of JSON and of YAML, tell it what they meet and where, so that the
 """
 
 import re
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -16,6 +17,8 @@ MOST_VALUES = 500_000  # with every alias counted as what it stands for
 MOST_ALIASES = 1_000
 DEEPEST = 32  # levels
 LONGEST_VALUE = 4_000  # characters: a description has 2,000
+MOST_PLACES = 20_000  # that are noted
+LONGEST_PATH = 300  # characters: what lies below has the place of what is above it
 
 MERGE = object()  # stands for YAML's key <<
 
@@ -35,6 +38,7 @@ class Refused(ValueError):
 
     def __init__(self, place: Place, rule: str) -> None:
         super().__init__(f"{place}: {rule}")
+        self.place = place
 
 
 @dataclass
@@ -45,6 +49,7 @@ class _Open:
     anchor: str | None
     before: int  # values before it
     place: Place
+    path: str = ""  # its keys from the root, with dots between
     key: Any = None
     has_key: bool = False
     keys: dict[Any, Place] = field(default_factory=dict)
@@ -52,10 +57,12 @@ class _Open:
 
 
 class Growing:
-    """The data so far."""
+    """The data so far. `places` is filled with the place of each key and entry, by its path such as `budget.trials`;
+    of what an alias stands for, only the alias has one."""
 
-    def __init__(self) -> None:
+    def __init__(self, places: dict[str, Place] | None = None) -> None:
         self.root: Any = None
+        self._places = places
         self._open: list[_Open] = []
         self._values = self._aliases = 0
         self._known: dict[str, tuple[Any, int]] = {}  # what an anchor stands for, and of how many values it is
@@ -99,7 +106,7 @@ class Growing:
             raise Refused(place, f"it must be at most {DEEPEST} levels deep: a definition needs six")
         if anchor is not None:
             self._known.pop(anchor, None)  # until it ends, its name would mean itself
-        self._open.append(_Open(built, anchor, self._values, place))
+        self._open.append(_Open(built, anchor, self._values, place, self._noted(place)))
         self._count(1, place)
 
     def close(self) -> None:
@@ -111,6 +118,19 @@ class Growing:
         if ended.anchor is not None:
             self._known[ended.anchor] = ended.built, self._values - ended.before
         self._add(ended.built, ended.place)
+
+    def _noted(self, place: Place) -> str:
+        """The path of what comes now, whose place is noted if it has none."""
+        if self._places is None or not self._open:
+            return ""
+        around = self._open[-1]
+        key = len(around.built) if isinstance(around.built, list) else around.key
+        path = f"{around.path}.{key}" if around.path else str(key)
+        if len(path) > LONGEST_PATH:
+            return around.path
+        if len(self._places) < MOST_PLACES:
+            self._places.setdefault(path, place)
+        return path
 
     def _count(self, more: int, place: Place) -> None:
         self._values += more
@@ -127,16 +147,26 @@ class Growing:
             return
         around = self._open[-1]
         if isinstance(around.built, list):
+            self._noted(place)
             around.built.append(value)
         elif not around.has_key:
             _check_key(value, place, around.keys)
             around.key, around.has_key, around.keys[value] = value, True, place
+            if value is not MERGE:
+                self._noted(place)
         elif around.key is MERGE:
             around.merged += _mergeable(value, place)
             around.has_key = False
         else:
             around.built[around.key] = value
             around.has_key = False
+
+
+def place_of(path: str, places: Mapping[str, Place]) -> Place | None:
+    """Where the path stands, or the nearest part above it that does; None where none does."""
+    while path and path not in places:
+        path = path.rpartition(".")[0]
+    return places.get(path)
 
 
 def _check_key(key: Any, place: Place, earlier: dict[Any, Place]) -> None:

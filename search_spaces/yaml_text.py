@@ -38,9 +38,13 @@ REMEDIES = {
 class NotYaml(ValueError):
     """The text is no YAML, or not one that counts; the message is one line with the place."""
 
+    def __init__(self, message: str, place: Place | None = None) -> None:
+        super().__init__(message)
+        self.place = place
 
-def read_yaml(text: str | bytes) -> Any:
-    """The data in the text, such as JSON can say it.
+
+def read_yaml(text: str | bytes, places: dict[str, Place] | None = None) -> Any:
+    """The data in the text, such as JSON can say it. `places` is filled with where each key stands: see `Growing`.
 
     Scalars are read by YAML 1.2's core schema: only true and false are booleans, 014 is 14, 1e-5 is a number, and dates
     and 1:30 are text. The key << takes up other objects, and an alias is a copy. JSON is read as `read_json` does, so
@@ -52,11 +56,11 @@ def read_yaml(text: str | bytes) -> Any:
     try:
         whole = decoded(text) if isinstance(text, bytes) else text
         try:
-            return read_json(whole)
+            return read_json(whole, places)
         except Malformed:
-            return _grown(whole)
+            return _grown(whole, places)
     except Refused as error:
-        raise NotYaml(str(error)) from None
+        raise NotYaml(str(error), error.place) from None
 
 
 def written(value: str | float | bool) -> str:
@@ -70,8 +74,8 @@ def written(value: str | float | bool) -> str:
     return value if plain else json.dumps(value, ensure_ascii=False)
 
 
-def _grown(text: str) -> Any:
-    growing, documents = Growing(), 0
+def _grown(text: str, places: dict[str, Place] | None) -> Any:
+    growing, documents = Growing(places), 0
     for event in _events(text):
         place = _place_of(event.start_mark)
         match event:

@@ -27,12 +27,13 @@ from service.api import (
     weights,
     workers,
 )
-from service.api.dependencies import PREFIX, Creations, Loops, query_is_known
+from service.api.dependencies import PREFIX, Loops, query_is_known
 from service.api.errors import documented
 from service.api.housekeeping import Housekeeping
 from service.api.noting import Noting
 from service.api.roles import role_is_held
 from service.settings import Settings
+from service.web.creations import Creations
 from service.web.headers import ResponseHeaders
 from service.web.incidents import Incidents
 from service.web.keyring import Keyring

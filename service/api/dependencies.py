@@ -12,7 +12,9 @@ from pernodedrop.near import hint
 from search_spaces.shape import NAME_PATTERN
 from service.settings import Settings
 from service.storage.database.database import Database
+from service.web.creations import Creations
 from service.web.lanes import Lane
+from service.web.orders import MAX_NUMBER
 from service.web.readiness import Readiness
 from service.web.reports import Reports
 
@@ -21,7 +23,6 @@ T = TypeVar("T")
 
 PREFIX = "/v1"  # of every route
 MAX_PAGE = 1000
-MAX_NUMBER = 2**31 - 1  # a Postgres integer
 MAX_RUN = 2**63 - 1  # a Postgres bigint
 
 
@@ -46,18 +47,6 @@ def query_is_known(request: Request) -> None:
     flaws += [{"type": "repeated", "loc": ("query", name), "msg": rule} for name, times in names.items() if times > 1]
     if flaws:
         raise RequestValidationError(flaws)
-
-
-@dataclass(frozen=True)
-class Creations:
-    """Where studies are created and grow: one after another, on connections that no other request takes."""
-
-    lane: Lane
-    database: Database
-
-    async def run(self, call: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Return `call(database, ...)` when its turn has come; raises `Busy` where too many wait."""
-        return await self.lane.run(call, self.database, *args, **kwargs)
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,14 @@ from starlette.routing import Match
 
 from pernodedrop.installation import MissingPackage
 from search_spaces import InvalidDefinition
-from search_spaces.problems import Problem, shown
-from search_spaces.wording import PATTERNS, RULES, flaw_of_name
+from search_spaces.problems import Problem
+from search_spaces.wording import flaw_of_name
 from service.api.models import ErrorOut, ProblemOut
 from service.storage.database.database import Database
 from service.storage.errors import DatabaseUnreachable, StudyExists, UnknownStudy, UnusableMetrics
 from service.web.access import Caller, NotAllowed, Role
 from service.web.bodies import MAX_BODY_BYTES, BodyTooLarge, BodyTooSlow, NotJson
+from service.web.broken import problems_of
 from service.web.faults import KINDS, fault_near, fault_of
 from service.web.keys import TooManyWrongKeys, WrongKey
 
@@ -86,19 +87,8 @@ def _answer_to(error: Exception, database: Database | None = None) -> tuple[int,
 
 
 def _invalid_request(_: Request, error: RequestValidationError) -> Response:
-    return _response(422, _broken("invalid_request", [_in_our_words(problem) for problem in error.errors()]))
-
-
-def _in_our_words(problem: Mapping[str, Any]) -> ProblemOut:
-    """One of pydantic's errors, in the words of a definition's errors where these have a rule for it."""
-    at, kind = ".".join(map(str, problem["loc"])), problem["type"]
-    pattern = problem.get("ctx", {}).get("pattern")
-    if pattern in PATTERNS:
-        return ProblemOut(path=at, message=f"{at} {PATTERNS[pattern]}, got {shown(problem['input'])}")
-    if kind not in RULES:
-        return ProblemOut(path=at, message=f"{at}: {problem['msg']}")
-    rule = RULES[kind].format(**problem.get("ctx", {}))
-    return ProblemOut(path=at, message=f"{at} {rule}, got {shown(problem['input'])}")
+    problems = [ProblemOut(path=problem.path, message=problem.message) for problem in problems_of(error)]
+    return _response(422, _broken("invalid_request", problems))
 
 
 def _http_error(request: Request, error: HTTPException) -> Response:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from service.api.dependencies import MAX_NUMBER, ConfirmationPlace, DatabaseOf, StudyName, TrialNumber
+from service.api.dependencies import ConfirmationPlace, DatabaseOf, StudyName, TrialNumber
 from service.api.errors import documented
 from service.api.models import AttemptLog, Logs
 from service.storage.database.database import Database
@@ -12,6 +12,7 @@ from service.storage.errors import UnknownTrial
 from service.storage.runs import logs
 from service.storage.states import Stage
 from service.storage.studies import studies, trials
+from service.web.orders import MAX_NUMBER
 
 router = APIRouter(prefix="/studies/{name}", tags=["trials"], responses=documented(404))
 

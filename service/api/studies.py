@@ -1,21 +1,13 @@
 """Studies: submit, list, show, change, extend, confirm, pause, resume, stop, delete."""
 
-from importlib.util import find_spec
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import Field
 
-from search_spaces import Confirmation, InvalidDefinition, StudyDefinition, parse_definition
-from search_spaces.budget import MOST_TRIALS
-from search_spaces.part import Part
-from search_spaces.problems import Problem, shown
-from search_spaces.shape import DESCRIPTION_PATTERN, HIGHEST_PRIORITY, LOWEST_PRIORITY, TAG_PATTERN
-from service.api.advice import advice
+from search_spaces import Confirmation, StudyDefinition, parse_definition
+from search_spaces.shape import TAG_PATTERN
 from service.api.answers import with_answer, with_task_code
 from service.api.dependencies import (
-    MAX_NUMBER,
-    MAX_PAGE,
     CreationsOf,
     DatabaseOf,
     Limit,
@@ -27,63 +19,23 @@ from service.api.errors import documented
 from service.api.models import Planned, Retried, StudyDetail, StudyOut, StudyPage, Submitted
 from service.api.openapi import DEFINITION_CONTENT
 from service.api.records import retried, study_detail, study_out, submitted, winner_out
-from service.settings import Settings
-from service.storage.database.database import Database
-from service.storage.fleet import workers
-from service.storage.records import StudyRecord
-from service.storage.studies import checking, extension, provenances, retrying, studies
+from service.storage.studies import extension, provenances, retrying, studies
+from service.web import submissions
 from service.web.access import caller_of, check_task
 from service.web.bodies import Body, BodyRoute, JsonBody
+from service.web.orders import ChangeIn, ExtensionIn, RetryIn
 from service.web.report import confirmation_so_far, winner_of
 from service.web.weights import weights_digests
 
 router = APIRouter(prefix="/studies", tags=["studies"], route_class=BodyRoute)
 
 
-class RetryIn(Part):
-    trials: list[Annotated[int, Field(ge=0, le=MAX_NUMBER)]] | None = Field(
-        None,
-        min_length=1,
-        max_length=MAX_PAGE,
-        description="These trials wait again; null is all that have failed, with the failed runs of the confirmation.",
-        examples=[[4]],
-    )
-
-
 SubmittedDefinition = Annotated[StudyDefinition, Depends(JsonBody(parse_definition, DEFINITION_CONTENT))]
-
-
-MOST_TAGS = 20
-LONGEST_NOTE = 2000  # characters
-
-Tag = Annotated[str, Field(pattern=TAG_PATTERN)]
-
-
-class ChangeIn(Part):
-    """What is left out stays as it is."""
-
-    priority: int = Field(
-        0, ge=LOWEST_PRIORITY, le=HIGHEST_PRIORITY, description="Workers serve the highest first.", examples=[10]
-    )
-    tags: list[Tag] = Field(
-        [], max_length=MOST_TAGS, description="The study has these tags instead of earlier ones.", examples=[["paper"]]
-    )
-    note: str = Field(
-        "",
-        max_length=LONGEST_NOTE,
-        pattern=DESCRIPTION_PATTERN,
-        description="The study has this note instead of an earlier one; an empty one takes it away.",
-        examples=["rerun after the fix"],
-    )
 
 
 TagOf = Annotated[
     str | None, Query(pattern=TAG_PATTERN, description="The page has only studies with this tag.", examples=["paper"])
 ]
-
-
-class ExtensionIn(Part):
-    trials: int = Field(ge=1, le=MOST_TRIALS, description="The search gets this many further trials.", examples=[20])
 
 
 @router.post("", status_code=201, responses=documented(408, 409, 413))
@@ -96,9 +48,9 @@ async def submit(
 ) -> Submitted:
     """Create the study and its queue of runs, as a whole or not at all; workers begin at once."""
     check_task(caller_of(request), definition.task.name)
-    _check_task(definition, settings)
-    created, fleet = await creations.run(_created, definition)
-    study = submitted(created, settings, advice(definition, fleet))
+    submissions.check_task(definition, settings.task_modules)
+    created, fleet = await creations.run(submissions.create, definition)
+    study = submitted(created, settings, fleet.advice(definition))
     response.headers["Location"] = f"studies/{study.name}"  # relative: a proxy may serve us under a path
     return study
 
@@ -107,26 +59,9 @@ async def submit(
 def check(definition: SubmittedDefinition, database: DatabaseOf, settings: SettingsOf, request: Request) -> Planned:
     """Validate a definition as a submission does, and say what would be created; nothing is stored."""
     check_task(caller_of(request), definition.task.name)
-    _check_task(definition, settings)
-    checking.check(database, definition)
-    said = advice(definition, sum(worker.serves is None for worker in workers.alive(database)))
+    fleet = submissions.check(database, definition, settings.task_modules)
     whole = definition.model_dump(mode="json")
-    return Planned(name=definition.name, trials=definition.trials, advice=list(said), definition=whole)
-
-
-def _check_task(definition: StudyDefinition, settings: Settings) -> None:
-    refusal = settings.task_modules.refusal(definition.task.name)
-    if refusal is not None:
-        raise InvalidDefinition([Problem.at("task.name", refusal)])
-    package = definition.sampler.package
-    if definition.task.is_external and package is not None and find_spec(package) is None:
-        rule = f"must be another one: trials of an own loop are drawn here, where {package} is not installed"
-        raise InvalidDefinition([Problem.at("sampler.name", f"{rule}, got {shown(definition.sampler.name)}")])
-
-
-def _created(database: Database, definition: StudyDefinition) -> tuple[StudyRecord, int]:
-    """The new study, and how many workers are there to serve it."""
-    return studies.create(database, definition), sum(worker.serves is None for worker in workers.alive(database))
+    return Planned(name=definition.name, trials=definition.trials, advice=fleet.advice(definition), definition=whole)
 
 
 @router.get("")
@@ -157,12 +92,7 @@ def change(name: StudyName, wanted: Body[ChangeIn], database: DatabaseOf, settin
 
     A priority counts from the next run that a worker takes, and running ones continue.
     """
-    columns = wanted.model_dump(exclude_unset=True)
-    if not columns:
-        raise InvalidDefinition([Problem.at("body", "must have priority, tags or note, got none of them")])
-    if "tags" in columns:
-        columns["tags"] = sorted(set(columns["tags"]))
-    return study_out(studies.amend(database, name, **columns), settings)
+    return study_out(studies.amend(database, name, **wanted.columns()), settings)
 
 
 @router.post("/{name}/extend", responses=documented(404, 408, 409, 413))

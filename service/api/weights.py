@@ -5,9 +5,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
-from service.api.dependencies import MAX_NUMBER, DatabaseOf, SettingsOf, StudyName
+from service.api.dependencies import DatabaseOf, SettingsOf, StudyName
 from service.api.errors import documented
 from service.storage.studies import studies
+from service.web.orders import MAX_NUMBER
 from service.web.weights import archive_of, chosen_weights
 
 router = APIRouter(prefix="/studies/{name}/winner", tags=["results"], responses=documented(404, 501))

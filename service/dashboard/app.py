@@ -1,5 +1,6 @@
 """The dashboard as an ASGI application."""
 
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -20,13 +21,17 @@ from service.dashboard.fleet import routes as fleet
 from service.dashboard.listing import routes as listing
 from service.dashboard.optuna.pages import optuna_pages
 from service.dashboard.orders import routes as orders
+from service.dashboard.orders.outcomes import Outcomes
+from service.dashboard.orders.own_pages import OwnPages
 from service.dashboard.study import routes as study
 from service.dashboard.trials import routes as trials
 from service.settings import Settings
+from service.web.creations import Creations
 from service.web.headers import ResponseHeaders
 from service.web.incidents import Incidents
 from service.web.keyring import Keyring
 from service.web.keys import KeyCheck
+from service.web.lanes import Lane
 from service.web.opening import open_database
 from service.web.relative import BelowPath, to_root
 from service.web.reports import Reports
@@ -34,6 +39,10 @@ from service.web.security import LoopbackOnly, is_loopback, refuse_open_door
 
 DATABASE_CONNECTIONS = 4
 ACCESS_CONNECTIONS = 2  # look keys up, with the two more that a database may open
+# A study that is created holds one of our connections while Optuna's part of it takes one of Optuna's. Pages wait for
+# nothing while they hold one, so orders come to theirs as long as they are fewer than the connections.
+ORDERS = 2
+WAITING_ORDERS = 64
 POLICY = "frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -68,6 +77,7 @@ def create_app(settings: Settings) -> Starlette:
             Middleware(BelowPath, root=settings.root_path),
             Middleware(ResponseHeaders, headers=HEADERS, policy=POLICY),
             Middleware(Incidents),
+            Middleware(OwnPages, dashboard_url=settings.dashboard_url),
             Middleware(LoopbackOnly, check),
             Middleware(Door, sessions, check, keyring),
         ],
@@ -79,6 +89,10 @@ def create_app(settings: Settings) -> Starlette:
     app.state.reports = Reports(database)
     app.state.artifacts = settings.artifacts
     app.state.keyring = keyring
+    app.state.task_modules = settings.task_modules
+    app.state.form_secret = secrets.token_bytes(32)
+    app.state.outcomes = Outcomes()
+    app.state.creations = Creations(Lane("orders", ORDERS, WAITING_ORDERS, "dashboard"), database)
     return app
 
 

@@ -6,11 +6,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from service.dashboard.assets import asset
+from service.dashboard.orders.outcomes import notice
+from service.dashboard.orders.tokens import FIELD, token_of
 from service.reports.markup import Html, document, element
-from service.web.access import LOCAL, caller_of
+from service.web.access import LOCAL, Role, caller_of
 from service.web.relative import to_root
 
 NAVIGATION = (("Studies", "studies"), ("Optuna", "dashboard"))
+SUBMIT = ("Submit", "submit")  # for who may
 
 
 def page(
@@ -37,11 +40,11 @@ def page(
         element("meta", name="color-scheme", content="light dark"),
         *([element("meta", http_equiv="refresh", content=str(refresh_s))] if refresh_s else []),
         element("title", f"{title} · PerNodeDrop"),
-        *(element("link", rel="stylesheet", href=asset(name).address) for name in ("look.css", *styles)),
+        *(element("link", rel="stylesheet", href=asset(name).address) for name in ("look.css", "orders.css", *styles)),
         element("link", rel="icon", href="data:,"),
         *(element("script", src=asset(name).address, defer=True) for name in loaded),
     ]
-    content = [_header(request), *body] if with_header else body
+    content = [_header(request), *filter(None, [notice(request)]), *body] if with_header else body
     headers = {"Content-Security-Policy": _policy(bool(loaded), with_charts), "Cache-Control": "no-store"}
     return HTMLResponse(document(head, content), status, headers)
 
@@ -53,16 +56,21 @@ def brand(href: str = "studies") -> Html:
 
 def _header(request: Request) -> Html:
     caller = caller_of(request)
-    leave = element("form", element("button", "Log out", type="submit"), method="post", action="logout")
     if caller.study is not None:  # a link's, which shows nothing else
         return element("header", brand(f"studies/{caller.study}"), element("nav"), element("span", "shared with you"))
+    ways = (*NAVIGATION, SUBMIT) if caller.may(Role.SUBMIT) else NAVIGATION
     return element(
         "header",
         brand(),
-        element("nav", *(element("a", word, href=target) for word, target in NAVIGATION)),
+        element("nav", *(element("a", word, href=target) for word, target in ways)),
         element("a", f"{caller.name} · {caller.role}", href="access", class_="who", title="Who you are here"),
-        None if caller is LOCAL else leave,
+        None if caller is LOCAL else _leave(request),
     )
+
+
+def _leave(request: Request) -> Html:
+    token = element("input", type="hidden", name=FIELD, value=token_of(request))
+    return element("form", element("button", "Log out", type="submit"), token, method="post", action="logout")
 
 
 def _policy(with_scripts: bool, with_charts: bool) -> str:

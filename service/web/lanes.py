@@ -20,8 +20,8 @@ class Lane:
     Calls of one lane take no thread from another lane's. An application has its lanes in `app.state`.
     """
 
-    def __init__(self, what: str, width: int, room: int) -> None:
-        self._what, self._width, self._room = what, width, room
+    def __init__(self, what: str, width: int, room: int, server: str = "controller") -> None:
+        self._what, self._width, self._room, self._server = what, width, room, server
         self._here = 0  # calls that run or wait
         self._limiter: RunVar[CapacityLimiter] = RunVar(f"the lane of {what} {id(self)}")  # one for each event loop
 
@@ -32,7 +32,7 @@ class Lane:
             Busy: as many calls wait as there is room for; nothing was done.
         """
         if self._here >= self._width + self._room:
-            raise Busy(f"the controller is busy: {self._room} {self._what} wait, try again shortly")
+            raise Busy(f"the {self._server} is busy: {self._room} {self._what} wait, try again shortly")
         self._here += 1
         try:
             return await to_thread.run_sync(lambda: call(*args, **kwargs), limiter=self._own_limiter())

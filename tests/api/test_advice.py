@@ -3,7 +3,7 @@
 import pytest
 
 from search_spaces import parse_definition
-from service.api.advice import advice
+from service.web.advice import advice
 from tests.search_spaces.studies import raw
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from search_spaces import parse_definition
@@ -13,6 +14,9 @@ from service.storage.studies import studies
 from tests.api.configuring import settings_for
 from tests.api.fleet import definition_data, work
 from tests.api.serving import served
+from tests.workers.conftest import start_worker
+
+__all__ = ["start_worker"]  # a fixture
 
 KEY = "the key of the dashboard ü"
 TRIALS = 12
@@ -46,3 +50,16 @@ def unguarded(database_url: str) -> Iterator[str]:
     """The address of a dashboard without a key, on loopback."""
     with served(create_app(settings_for(database_url))) as address:
         yield address
+
+
+@pytest.fixture
+def visitor(unguarded: str) -> Iterator[httpx.Client]:
+    """A program on the pages of a dashboard without a key."""
+    with httpx.Client(base_url=unguarded, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+def waiting(database: Database) -> StudyRecord:
+    """A study that no worker has begun."""
+    return studies.create(database, parse_definition(definition_data("waiting-1", 4)))

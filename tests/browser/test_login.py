@@ -10,9 +10,11 @@ from service.dashboard import create_app
 from service.dashboard.access import session
 from service.dashboard.access.login import COOKIE
 from service.dashboard.assets import asset
+from service.dashboard.orders.tokens import FIELD
 from tests.api.configuring import NO_DATABASE, settings_for
 from tests.api.serving import served
 from tests.browser.conftest import KEY
+from tests.browser.forms import value_of
 
 HTML = {"Accept": "text/html"}
 
@@ -28,6 +30,10 @@ def visitor() -> Iterator[httpx.Client]:
 def log_in(visitor: httpx.Client, key: str = KEY, **fields: str) -> httpx.Response:
     body = urlencode({"key": key, **fields})
     return visitor.post("/login", content=body, headers={"Content-Type": "application/x-www-form-urlencoded"})
+
+
+def log_out(visitor: httpx.Client) -> httpx.Response:
+    return visitor.post("/logout", data={FIELD: value_of(FIELD, visitor.get("/submit").text)})
 
 
 @pytest.mark.parametrize(
@@ -95,7 +101,7 @@ def test_a_login_form_is_bounded(visitor: httpx.Client) -> None:
 
 def test_the_logout_takes_the_cookie_back(visitor: httpx.Client) -> None:
     log_in(visitor)
-    assert visitor.post("/logout").headers["Location"] == "login"
+    assert log_out(visitor).headers["Location"] == "login"
     assert COOKIE not in visitor.cookies
     assert visitor.get("/studies").status_code == 303
 
@@ -103,7 +109,7 @@ def test_the_logout_takes_the_cookie_back(visitor: httpx.Client) -> None:
 def test_a_copy_of_the_cookie_opens_nothing_after_the_logout(visitor: httpx.Client) -> None:
     log_in(visitor)
     copied = {"Cookie": f"{COOKIE}={visitor.cookies[COOKIE]}"}
-    assert visitor.post("/logout").status_code == 303
+    assert log_out(visitor).status_code == 303
     assert visitor.get("/studies", headers=copied).status_code == 303
     program = visitor.get("/api/studies", headers={**copied, "Accept": "application/json"})
     assert program.status_code == 401

@@ -1,4 +1,4 @@
-"""What the dashboard serves, and that it changes nothing."""
+"""What the dashboard serves, and that Optuna's part of it changes nothing."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.dashboard.access.login import COOKIE
 from service.dashboard.access.session import Sessions
 from service.dashboard.access.sharing import LINK_COOKIE, LINK_PATH, is_shared, links_caller
-from service.dashboard.errors import error_page
+from service.dashboard.errors import fault_page
 from service.storage.errors import StorageError
 from service.web.access import LOCAL, Caller, NotAllowed, Role, note_caller
 from service.web.keyring import Keyring
@@ -43,11 +43,11 @@ class Door:
             if caller is None:
                 answer = _to_login(connection)
             elif caller.study is not None and not is_shared(scope["method"], scope["path"], caller.study):
-                answer = error_page(Request(scope), NotAllowed(Role.READ, caller))
+                answer = fault_page(Request(scope), NotAllowed(Role.READ, caller))
             else:
                 note_caller(connection, caller)
         except (StorageError, Busy) as error:  # nobody can say who this is
-            answer = error_page(Request(scope), error)
+            answer = fault_page(Request(scope), error)
         return await (answer or self.app)(scope, receive, send)
 
     async def _caller(self, connection: HTTPConnection) -> Caller | None:

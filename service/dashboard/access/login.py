@@ -7,13 +7,15 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from service.dashboard.access import session
+from service.dashboard.access.session import COOKIE
+from service.dashboard.orders.tokens import check_token
 from service.dashboard.shell import brand, page
 from service.reports.markup import element
 from service.storage.access.secret import digest_of
 from service.web.bodies import bounded_body
+from service.web.forms import posted
 from service.web.keys import KeyCheck, TooManyWrongKeys, WrongKey
 
-COOKIE = "pernodedrop_session"
 HOME = "/studies"
 MAX_FORM_BYTES = 8192
 
@@ -56,6 +58,7 @@ class Login:
 
     async def leave(self, request: Request) -> Response:
         """End the session here, so that a copy of its cookie opens nothing either."""
+        check_token(request, await posted(request, MAX_FORM_BYTES))
         self._sessions.close(request.cookies.get(COOKIE, ""))
         response = RedirectResponse("login", status_code=303)
         response.set_cookie(COOKIE, max_age=0, path=None, httponly=True, samesite="strict")

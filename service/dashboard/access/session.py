@@ -5,6 +5,7 @@ import secrets
 from collections import OrderedDict
 from dataclasses import dataclass
 
+COOKIE = "pernodedrop_session"
 LIFETIME_S = 12 * 3600
 MOST_SESSIONS = 10_000  # open at once; the oldest ends first
 

@@ -40,7 +40,7 @@ class ReadOnly:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] not in READING:
             # Optuna's pages show `reason`.
-            reason = "this dashboard is read-only: pause, stop and delete studies with `pernodedrop` or the API"
+            reason = "Optuna's dashboard is read-only: give orders on the study's own page, by `pernodedrop` or the API"
             body = {"error": "read_only", "message": reason, "reason": reason}
             refusal = JSONResponse(body, status_code=405, headers={"Allow": "GET, HEAD"})
             return await refusal(scope, receive, send)

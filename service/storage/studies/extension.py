@@ -52,15 +52,18 @@ _IS_FOUND = sa.text(
 )
 
 
-def extend(db: Database, name: str, trials: int) -> StudyRecord:
+def extend(db: Database, name: str, trials: int, *, seen: int | None = None) -> StudyRecord:
     """Add `trials` runs (at least 1) to the study's budget; one that has finished is searched again.
+
+    `seen` is the budget that the caller knows: with another one by now, which a repeated call finds, nothing is added.
 
     Its row is locked meanwhile. If the end of its last run is noted before, the study is opened again; if after, it
     stays open. A stop that comes before refuses this; one that comes after cancels the new runs.
 
     Raises:
         UnknownStudy: there is none of this name.
-        NotExtendable: the study is a grid, was stopped, is being confirmed, reached a limit, or would be too large.
+        NotExtendable: the study is a grid, was stopped, is being confirmed, reached a limit, would be too large, or has
+            another budget than `seen`.
     """
     with db.engine.begin() as connection:
         row = _locked(connection, name)
@@ -70,7 +73,10 @@ def extend(db: Database, name: str, trials: int) -> StudyRecord:
             raise NotExtendable(name, "its grid holds every configuration once: submit a grid with more values")
         if row.stage != "search" and row.finished_at is None:
             raise NotExtendable(name, "its best configurations are being confirmed: extend it when it has finished")
-        total = row.definition["budget"]["trials"] + trials
+        present = row.definition["budget"]["trials"]
+        if seen not in (None, present):
+            raise NotExtendable(name, f"it had {seen} trials when you looked, and has {present} now: look again")
+        total = present + trials
         if total > MOST_TRIALS:
             raise NotExtendable(name, f"budget.trials must be at most {MOST_TRIALS}, got {total}")
         connection.execute(_EXTEND, {"study": row.id, "trials": total, "more": trials})

@@ -9,10 +9,18 @@ MOST = 1000  # names that are compared, the newest studies' first
 
 _NAMES = sa.text(f"SELECT name FROM fleet.studies ORDER BY id DESC LIMIT {MOST}")
 
+_BEGINNING = sa.text("SELECT name FROM fleet.studies WHERE starts_with(name, :begin)")
+
 
 def of_studies(connection: sa.Connection) -> list[str]:
     """Return the names of the newest studies."""
     return list(connection.execute(_NAMES).scalars())
+
+
+def beginning(db: Database, begin: str) -> set[str]:
+    """Return the names of studies that begin so."""
+    with db.engine.connect() as connection:
+        return set(connection.execute(_BEGINNING, {"begin": begin}).scalars())
 
 
 def near(db: Database, name: str) -> str | None:

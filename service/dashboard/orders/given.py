@@ -1,0 +1,77 @@
+"""Gives an order: the one way from a posted form to the storage."""
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from service.dashboard.orders.outcomes import AGAIN, DONE, NUMBER, Outcome, Outcomes, key_of
+from service.dashboard.orders.tokens import FIELD, check_token, token_of
+from service.storage.access import deeds
+from service.web.access import Role, caller_of, require
+from service.web.creations import Creations
+from service.web.forms import Form
+from service.web.relative import to_root
+
+logger = logging.getLogger(__name__)
+
+BACK = "back"  # the field: the page that an order was given on, relative to our root
+_PAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~%/-]*")
+
+
+async def ordered(
+    request: Request, order: str, role: Role, form: Form, call: Callable[[Creations], Awaitable[Outcome]]
+) -> Response:
+    """Give the order for the caller, once for each form, and lead on to the page that says what came of it.
+
+    Raises:
+        NotAllowed: the caller's role does not reach so far.
+        ForeignForm: the form has not the token of the caller's session.
+        What `call` raises; the form may be sent again then.
+    """
+    require(request, role)
+    check_token(request, form)
+    outcomes: Outcomes = request.app.state.outcomes
+    creations: Creations = request.app.state.creations
+    said = [f"{name}={value}" for name, values in sorted(form.several.items()) if name != FIELD for value in values]
+    files = [f"{name}={content.hex()}" for name, content in sorted(form.files.items())]
+    number = form[NUMBER]
+
+    async def do() -> Outcome:
+        outcome = await call(creations)
+        await _note(request, order, outcome.about, form)
+        return outcome
+
+    if number:
+        key = key_of(number, token_of(request), request.url.path, order, *said, *files)
+        outcome, again = await outcomes.once(key, do)
+    else:  # a program's
+        key, outcome, again = "", await do(), False
+    query = f"?{DONE}={key}{f'&{AGAIN}=1' if again else ''}" if key else ""
+    return RedirectResponse(f"{to_root(request)}{outcome.page}{query}", status_code=303)
+
+
+async def _note(request: Request, order: str, about: str, form: Form) -> None:
+    """Note who ordered what in the audit; where that cannot be done any more, the log has it."""
+    caller = caller_of(request).name
+    logger.info("%s: %s by %s", about, order, caller)
+    said = {name: form[name] for name in form.several if name not in (FIELD, NUMBER, BACK, "text")}
+    try:
+        await run_in_threadpool(deeds.note, request.app.state.database, caller, order, about, said)
+    except Exception as error:
+        logger.warning("%s by %s of %s was done and is not in the audit: %s", order, caller, about, error)
+
+
+def page_back(form: Form, otherwise: str) -> str:
+    """The page that the form names as the one before, which must be one of ours; else the other one."""
+    page = form[BACK]
+    return page if _PAGE.fullmatch(page) and ".." not in page and "//" not in page else otherwise
+
+
+def here(request: Request) -> str:
+    """The requested page, relative to our root."""
+    path: str = request.scope["path"]
+    return path.lstrip("/")

@@ -1,0 +1,38 @@
+"""The orders that there are: another one is a line here. Buttons stand in this order."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pernodedrop.near import did_you_mean
+from service.dashboard.orders import growing, keeping, running, runs
+from service.dashboard.orders.order import Order
+from service.storage.records import StudyRecord, TrialRecord, WorkerRecord
+
+OF_STUDIES: Sequence[Order[StudyRecord]] = (
+    running.PAUSE,
+    running.RESUME,
+    growing.EXTEND,
+    growing.CONFIRM,
+    growing.RETRY,
+    keeping.PRIORITIZE,
+    keeping.NOTE,
+    running.STOP,
+    keeping.DELETE,
+)
+OF_RUNS: Sequence[Order[TrialRecord]] = (runs.CANCEL, runs.RETRY)
+OF_WORKERS: Sequence[Order[WorkerRecord]] = (runs.DRAIN,)
+
+ORDERS: Mapping[str, Sequence[Order[Any]]] = {"study": OF_STUDIES, "run": OF_RUNS, "worker": OF_WORKERS}
+
+
+class UnknownOrder(LookupError):
+    """There is no order of that name."""
+
+
+def order_called(name: str, on: str) -> Order[Any]:
+    """The order of this name on a study, a run or a worker; raises UnknownOrder."""
+    there = {order.name: order for order in ORDERS[on]}
+    if name not in there:
+        remedy = did_you_mean(name, there, f"there are {', '.join(there)}")
+        raise UnknownOrder(f"there is no order {name[:60]!r} on a {on}: {remedy}")
+    return there[name]
