@@ -19,6 +19,7 @@ from service.dashboard.optuna.pages import optuna_pages
 from service.dashboard.orders import routes as orders
 from service.dashboard.study import routes as study
 from service.dashboard.trials import routes as trials
+from service.dashboard.trials.choices import Choices
 from service.settings import Settings
 from service.web.access import Local
 from service.web.headers import ResponseHeaders
@@ -71,6 +72,7 @@ def create_app(settings: Settings) -> Starlette:
     app.router.redirect_slashes = False  # a redirect would name whatever host the caller named
     app.state.database = database
     app.state.reports = Reports(database)
+    app.state.choices = Choices(database)
     app.state.artifacts = settings.artifacts
     app.state.with_login = bool(settings.api_key)
     return app

@@ -7,7 +7,7 @@ from service.reports.markup import Html, element
 from service.storage.records import StudyRecord
 from service.web.weights import has_winners_weights
 
-TABS = (("Study", ""),)  # its word, and the path below the study's
+TABS = (("Study", ""), ("Trials", "/trials"))  # its word, and the path below the study's
 
 
 def heading(request: Request, study: StudyRecord, here: str) -> Html:
