@@ -21,8 +21,8 @@ _END = """
     UPDATE fleet.runs SET
         state = CASE ordinal % 20 WHEN 0 THEN 'failed' WHEN 1 THEN 'pruned' WHEN 2 THEN 'pruned' ELSE 'complete' END,
         reason = CASE ordinal % 20 WHEN 0 THEN '<b>loss</b> became nan in epoch ' || ordinal % 7 END,
-        values = CASE ordinal % 20 WHEN 0 THEN NULL WHEN 3 THEN ARRAY['infinity'::float8] WHEN 4 THEN ARRAY['nan'::float8]
-            ELSE ARRAY[0.1 + (ordinal * 7919 % 10007) / 10007.0] END,
+        values = CASE ordinal % 20 WHEN 0 THEN NULL WHEN 3 THEN ARRAY['infinity'::float8]
+            WHEN 4 THEN ARRAY['nan'::float8] ELSE ARRAY[0.1 + (ordinal * 7919 % 10007) / 10007.0] END,
         params = jsonb_build_object('drop_rate', (ordinal % 10) / 10.0, 'units', (ARRAY[32, 64, 128])[1 + ordinal % 3])
             || CASE ordinal % 3 WHEN 0 THEN '{"regularizer": "dropout"}'
             WHEN 1 THEN '{"regularizer": "pernodedrop", "stir_type": "bernoulli"}'

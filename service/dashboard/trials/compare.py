@@ -19,6 +19,7 @@ from service.web.reports import Reports
 FEWEST, MOST = 2, 8  # studies
 LISTED = 40  # studies that the form offers by boxes: the newest
 LONGEST = 2_000  # characters of names
+RULE = f"a comparison takes {FEWEST} to {MOST} studies"
 
 
 def compare(request: Request) -> Response:
@@ -26,23 +27,19 @@ def compare(request: Request) -> Response:
     asked = _asked(request)
     found, complaints = _found(database, request.app.state.reports, asked[:MOST])
     if len(asked) > MOST:
-        complaints.append(f"a comparison takes {FEWEST} to {MOST} studies, got {len(asked)}: the first {MOST} are shown")
-    if asked and len(found) < FEWEST and not complaints:
-        complaints.append(f"a comparison takes {FEWEST} to {MOST} studies, got {len(found)}: choose another one")
+        complaints.append(f"{RULE}, got {len(asked)}: the first {MOST} are shown")
     body = comparison_of(found) if len(found) >= FEWEST else []
     said = [element("p", with_commands(complaint), class_="complaint", role="alert") for complaint in complaints]
-    title = f"{listing([one.name for one in found])} compared" if body else "Compare studies"
+    form = _form(database, asked)
+    below = element("details", element("summary", "Other studies"), form, class_="card")
     return page(
         request,
-        title,
+        f"{listing([one.name for one in found])} compared" if body else "Compare studies",
         element(
             "main",
             element("div", element("h1", "Compare studies"), class_="title"),
-            *([] if body else said),
-            *([] if body else [_form(database, asked)]),
-            *(said if body else []),
-            *body,
-            element("details", element("summary", "Other studies"), _form(database, asked), class_="card") if body else None,
+            *said,
+            *([*body, below] if body else [form]),
             class_="compare",
         ),
         styles=["trials.css"],

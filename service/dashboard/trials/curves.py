@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from service.dashboard.trials.columns import figure
 from service.dashboard.trials.plot import Line, Point, needs_log, plot
@@ -11,7 +12,7 @@ from service.storage.records import CurvePoint, StudyRecord, TrialRecord, seeds_
 
 SPLITS = ("train", "val", "test")
 MOST_METRICS = 40  # that are drawn
-LOSS = "loss"
+LOSS, BYTES = "loss", "bytes"
 Series = Mapping[tuple[str, int], Sequence[Point]]  # by split and repeat
 
 
@@ -51,7 +52,11 @@ def _chart(metric: str, series: Series, seeds: range, best: int | None) -> Html:
     lines += [Line(f"{split}, mean of the seeds", points, f"{split} mean") for split, points in _means(series).items()]
     values = [y for points in series.values() for _, y in points]
     is_log = LOSS in metric and needs_log(values)
-    drawn = plot(lines, x="epoch", y=metric, is_log=is_log, best=best if len(seeds) == 1 else None)
+    title = metric
+    if metric.endswith(BYTES):
+        title = f"{metric} in MB"
+        lines = [replace(line, points=[(x, y / 1e6) for x, y in line.points]) for line in lines]
+    drawn = plot(lines, x="epoch", y=title, is_log=is_log, best=best if len(seeds) == 1 else None)
     lost = [
         f"{split} of {_seed(seeds, repeat)} from epoch {epoch:,.0f}"
         for (split, repeat), points in series.items()

@@ -23,7 +23,7 @@ Axis = dict[str, Any]
 
 
 def lines(request: Request) -> Response:
-    """`{"axes", "variants", "lines", "total"}`; a line has its trial, its variant's place and a number for each axis."""
+    """`{"axes", "variants", "lines", "total"}`; a line has its trial, its variant's place and a number an axis."""
     study = studies.get(request.app.state.database, request.path_params["name"])
     complete = Wanted(state=RunState.COMPLETE, stage=Stage.SEARCH, sort=VALUE)
     rows = selection.chosen(request.app.state.database, study, complete)

@@ -31,20 +31,13 @@ def pill(state: str) -> Html:
 def variant_mark(variant: str) -> Html:
     """The variant's line and mark, drawn without styles, which the policy of these pages forbids in elements."""
     look = look_of(variant)
-    corners = CORNERS[look.symbol.removesuffix(OPEN)]
-    points = " ".join(f"{WIDTH / 2 + SIZE * x:.1f},{HEIGHT / 2 + SIZE * y:.1f}" for x, y in corners)
     middle = str(HEIGHT / 2)
+    fill = "var(--surface)" if look.symbol.endswith(OPEN) else look.colour
     stroke = {"stroke": look.colour, "stroke_width": "2", "stroke_dasharray": DASH_ARRAYS.get(look.dash)}
     return element(
         "svg",
         element("line", x1="0", x2=str(WIDTH), y1=middle, y2=middle, **stroke),
-        element(
-            "polygon",
-            points=points,
-            fill="var(--surface)" if look.symbol.endswith(OPEN) else look.colour,
-            stroke=look.colour,
-            stroke_width="1.4",
-        ),
+        _shape(look.symbol.removesuffix(OPEN), fill=fill, stroke=look.colour, stroke_width="1.4"),
         viewBox=f"0 0 {WIDTH} {HEIGHT}",
         width=str(WIDTH),
         height=str(HEIGHT),
@@ -56,3 +49,11 @@ def variant_mark(variant: str) -> Html:
 def variant_tag(variant: str) -> Html:
     """The variant's name with its look in the charts."""
     return element("span", variant_mark(variant), variant, class_="variant")
+
+
+def _shape(symbol: str, **painted: str) -> Html:
+    """The mark in the middle; circles are the commonest by far, and a table has thousands."""
+    if symbol == "circle":
+        return element("circle", cx=str(WIDTH // 2), cy=str(HEIGHT // 2), r=str(SIZE), **painted)
+    points = " ".join(f"{WIDTH / 2 + SIZE * x:.1f},{HEIGHT / 2 + SIZE * y:.1f}" for x, y in CORNERS[symbol])
+    return element("polygon", points=points, **painted)

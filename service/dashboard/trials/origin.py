@@ -58,7 +58,7 @@ def _value(run: TrialRecord, place: int) -> str:
 
 def facts(run: TrialRecord) -> Html:
     if not run.facts:
-        return element("p", "It has not said yet on what it trains.", class_="note")
+        return element("p", "It has said nothing of what it trains on.", class_="note")
     return pairs([(name.replace("_", " "), _fact(name, value)) for name, value in run.facts.items()])
 
 

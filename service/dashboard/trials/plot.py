@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.reports.markup import Html, element
 from service.reports.words.wording import number
@@ -52,8 +52,9 @@ def plot(lines: Sequence[Line], *, x: str, y: str, is_log: bool = False, best: f
     if not finite:
         return None
     across = _scale([point[0] for point in finite], LEFT, WIDTH - RIGHT, is_log=False)
-    upward = _scale([point[1] for point in finite], HEIGHT - BOTTOM, TOP, is_log=is_log)
-    parts = [*_rules(across, upward, x, y)]
+    upward = _padded(_scale([point[1] for point in finite], HEIGHT - BOTTOM, TOP, is_log=is_log))
+    all_whole = all(float(point[0]).is_integer() for point in finite)
+    parts = [*_rules(across, upward, x, y, all_whole=all_whole)]
     if best is not None and across.low <= best <= across.high:
         place = f"{across(best):.1f}"
         rule = element("line", element("title", f"best {x} {number(best)}"), x1=place, x2=place, y1=str(TOP),
@@ -69,6 +70,16 @@ def _scale(values: Sequence[float], start: float, end: float, *, is_log: bool) -
     if low == high and not is_log:
         low, high = low - (abs(low) or 1) * 0.05, high + (abs(high) or 1) * 0.05
     return Scale(low, high, start, end, is_log)
+
+
+def _padded(scale: Scale) -> Scale:
+    """The scale with some room, so that no line lies on the frame; below 0 only where values do."""
+    if scale.is_log:
+        room = (scale.high / scale.low) ** 0.04
+        return replace(scale, low=scale.low / room, high=scale.high * room)
+    room = (scale.high - scale.low) * 0.04
+    low = scale.low - room
+    return replace(scale, low=max(0.0, low) if scale.low >= 0 else low, high=scale.high + room)
 
 
 def _drawn(line: Line, across: Scale, upward: Scale) -> Html:
@@ -114,13 +125,13 @@ def _thinned(piece: list[Point]) -> list[Point]:
     return sorted(kept)
 
 
-def _rules(across: Scale, upward: Scale, x: str, y: str) -> Iterator[Html]:
+def _rules(across: Scale, upward: Scale, x: str, y: str, *, all_whole: bool) -> Iterator[Html]:
     bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
     for tick in ticks(upward.low, upward.high, 5, is_log=upward.is_log):
         at = f"{upward(tick):.1f}"
         yield element("line", x1=str(LEFT), x2=str(right), y1=at, y2=at, class_="grid")
         yield element("text", number(tick, 3), x=str(LEFT - 6), y=at, dy="0.32em", class_="tick left")
-    for tick in ticks(across.low, across.high, 6):
+    for tick in ticks(across.low, across.high, 6, is_whole=all_whole):
         yield element("text", number(tick, 3), x=f"{across(tick):.1f}", y=str(bottom + 15), class_="tick")
     yield element("line", x1=str(LEFT), x2=str(right), y1=str(bottom), y2=str(bottom), class_="axis")
     yield element("text", x, x=str((LEFT + right) / 2), y=str(HEIGHT - 5), class_="title")
@@ -128,7 +139,7 @@ def _rules(across: Scale, upward: Scale, x: str, y: str) -> Iterator[Html]:
     yield element("text", y, x="12", y=f"{middle}", transform=f"rotate(-90 12 {middle})", class_="title")
 
 
-def ticks(low: float, high: float, most: int, *, is_log: bool = False) -> list[float]:
+def ticks(low: float, high: float, most: int, *, is_log: bool = False, is_whole: bool = False) -> list[float]:
     """At most about `most` round values in [low, high]."""
     if is_log:
         powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
@@ -137,6 +148,7 @@ def ticks(low: float, high: float, most: int, *, is_log: bool = False) -> list[f
             return found[:: math.ceil(len(found) / most)]
         return [low, high] if low < high else [low]
     step = _round_step((high - low) / most)
+    step = max(1.0, step) if is_whole else step
     first = math.ceil(low / step - 1e-9)
     return [place * step for place in range(first, math.floor(high / step + 1e-9) + 1)]
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from service.dashboard.trials.columns import figure
 from service.dashboard.trials.marks import pill, variant_tag
 from service.dashboard.trials.plot import Line, plot
+from service.dashboard.trials.summary import Confirmed, Ranked, Step, Summary
 from service.reports.markup import Content, Html, element, table
 from service.reports.words.wording import DASH, duration, listing
-from service.dashboard.trials.summary import Confirmed, Ranked, Step, Summary
 
 HOUR = 3600.0
 NOT_OF_THE_TASK = ("name",)
@@ -44,14 +44,18 @@ def _overview(found: Sequence[Summary], look: dict[str, str]) -> Html:
     header = ["Study", "State", "Task", "Objective", "Trials ended", "Device time", "Best"]
     further = [one.name for one in found if one.others]
     note = f"{listing(further)} have further objectives, which are not compared here." if further else None
-    return element("section", table(header, rows, words=4), element("p", note, class_="note") if note else None, class_="card")
+    return element("section", table(header, rows, words=4), _note(note), class_="card")
+
+
+def _note(said: str | None) -> Html | None:
+    return element("p", said, class_="note") if said else None
 
 
 def _not_comparable(kinds: Sequence[Sequence[Summary]]) -> Html:
     """Say which studies measure something else."""
     said = [
-        f"{listing([one.name for one in alike])} {'measures' if len(alike) == 1 else 'measure'} {alike[0].metric} of task "
-        f"{alike[0].task['name']} ({'more' if alike[0].maximizes else 'less'} is better)"
+        f"{listing([one.name for one in alike])} {'measures' if len(alike) == 1 else 'measure'} {alike[0].metric} of "
+        f"task {alike[0].task['name']} ({'more' if alike[0].maximizes else 'less'} is better)"
         for alike in kinds
     ]
     return element(
@@ -63,7 +67,11 @@ def _of_one_kind(alike: Sequence[Summary], look: dict[str, str], *, titled: bool
     title = f": {alike[0].metric} of {alike[0].task['name']}" if titled else ""
     if len(alike) == 1 and titled:
         said = f"{alike[0].name} is alone with its metric and task, so it is compared with none."
-        return [element("section", element("h2", f"By itself{title}"), element("p", said), _ranked(alike, look), class_="card")]
+        return [
+            element(
+                "section", element("h2", f"By itself{title}"), element("p", said), _ranked(alike, look), class_="card"
+            )
+        ]
     return [
         element("section", element("h2", f"Variants{title}"), _differing(alike), _ranked(alike, look), class_="card"),
         *_confirmed(alike, look, title),
@@ -82,7 +90,9 @@ def _differing(alike: Sequence[Summary]) -> Html | None:
             told.append(f"{name} is {each}")
     if not told:
         return None
-    return element("p", f"The studies train differently, so a difference may come from that: {'; '.join(told)}.", class_="warning")
+    return element(
+        "p", f"The studies train differently, so a difference may come from that: {'; '.join(told)}.", class_="warning"
+    )
 
 
 def _short(value: object) -> str:
@@ -135,7 +145,11 @@ def _confirmed(alike: Sequence[Summary], look: dict[str, str], title: str) -> li
     having = [one for one in alike if one.confirmed]
     if not having:
         return []
-    rows = [(_named(study, look), variant_tag(one.variant), *_mean(study, one)) for study in having for one in study.confirmed]
+    rows = [
+        (_named(study, look), variant_tag(one.variant), *_mean(study, one))
+        for study in having
+        for one in study.confirmed
+    ]
     metrics = sorted({str(one.confirmed_on) for one in having})
     different = f" They are of {listing(metrics)}, so only those of one metric compare." if len(metrics) > 1 else ""
     note = (
@@ -166,7 +180,9 @@ def _courses(alike: Sequence[Summary], look: dict[str, str], title: str) -> list
     if not drawn:
         return []
     y = f"best {drawn[0].metric}"
-    trials = [Line(one.name, [(step.trials, step.best) for step in one.steps], look[one.name], stepped=True) for one in drawn]
+    trials = [
+        Line(one.name, [(step.trials, step.best) for step in one.steps], look[one.name], stepped=True) for one in drawn
+    ]
     unit, seconds = _unit(max(one.steps[-1].seconds for one in drawn))
     times = [
         Line(one.name, [(step.seconds / seconds, step.best) for step in one.steps], look[one.name], stepped=True)
@@ -186,7 +202,7 @@ def _courses(alike: Sequence[Summary], look: dict[str, str], title: str) -> list
                 element("figure", plot(times, x=f"device time of ended trials in {unit}", y=y)),
                 class_="panels",
             ),
-            element("p", missing, class_="note") if missing else None,
+            _note(missing),
             element("details", element("summary", "The figures"), _steps(drawn, look)),
             class_="card",
         )
@@ -213,4 +229,6 @@ def _improved(steps: Sequence[Step]) -> Sequence[Step]:
 
 
 def _named(one: Summary, look: dict[str, str]) -> Html:
-    return element("a", element("i", class_=f"key {look[one.name]}"), one.name, href=f"studies/{one.name}", class_="named")
+    return element(
+        "a", element("i", class_=f"key {look[one.name]}"), one.name, href=f"studies/{one.name}", class_="named"
+    )

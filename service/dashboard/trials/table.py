@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -35,16 +36,15 @@ def table(request: Request) -> Response:
     study = _study(request)
     filters = Filters.of(request.query_params)
     offset = place_of(request.query_params.get("offset", ""), 0)
-    complaint, shown, total = None, list[TrialRecord](), 0
+    complaint, shown = None, _Shown()
     try:
-        shown, total = _choices(request).page(study, filters.wanted(study.name), PAGE, offset)
+        shown = _Shown(*_choices(request).page(study, filters.wanted(study.name), PAGE, offset), offset)
     except NotSelectable as error:
         complaint = str(error)
-    columns = columns_of(study)
     body = [
         filter_form(study, filters, parameters_of(study), _variants(study), complaint),
         None if complaint else _parallel(study),
-        None if complaint else _listed(study, filters, columns, shown, total, offset),
+        None if complaint else _listed(study, filters, shown),
     ]
     return page(
         request,
@@ -114,16 +114,24 @@ def _parallel(study: StudyRecord) -> Html:
     )
 
 
-def _listed(
-    study: StudyRecord, filters: Filters, columns: list[Column], shown: list[TrialRecord], total: int, offset: int
-) -> Html:
+@dataclass(frozen=True)
+class _Shown:
+    """A page of the runs that are wanted."""
+
+    runs: Sequence[TrialRecord] = ()
+    total: int = 0  # on all pages
+    offset: int = 0
+
+
+def _listed(study: StudyRecord, filters: Filters, shown: _Shown) -> Html:
     here = f"studies/{study.name}/trials"
+    columns, total, offset = columns_of(study), shown.total, shown.offset
     if not total:
         said = "No run of this study is like that." if filters.narrows else "This study has no run."
         clear = element("a", "Show all runs", href=here) if filters.narrows else None
         return element("section", element("p", said), element("p", clear), class_="card empty", role="status")
     head = element("tr", *(_header(filters, here, column) for column in columns))
-    body = element("tbody", *(row_of(columns, run) for run in shown))
+    body = element("tbody", *(row_of(columns, run) for run in shown.runs))
     widths = element("colgroup", *(element("col") for _ in columns))
     listing = element("table", widths, element("thead", head), body, aria_rowcount=str(total + 1))
     return element(

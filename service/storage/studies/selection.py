@@ -137,7 +137,7 @@ def _read(db: Database, study: StudyRecord, wanted: Wanted) -> list[Row]:
     return found
 
 
-def _columns(study: StudyRecord, row: sa.Row[Any], variant: str, further: Sequence[str]) -> Mapping[str, Any]:
+def _columns(study: StudyRecord, row: Any, variant: str, further: Sequence[str]) -> Mapping[str, Any]:
     values = [None if math.isnan(value) else value for value in row._mapping["values"] or ()]
     is_timed = row.started_at is not None and row.finished_at is not None
     state = RunState.CANCELLED if study.cancels and row.state == RunState.WAITING else row.state
