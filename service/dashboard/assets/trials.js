@@ -144,7 +144,7 @@
     below.firstChild.style.height = `${total * height}px`;
     region.scrollTop = offset * height;
     const turning = document.querySelector(".listing .turning");
-    if (turning) turning.hidden = true;
+    if (turning) turning.remove();
     show();
   }
 
