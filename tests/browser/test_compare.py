@@ -32,7 +32,7 @@ def compared(page: httpx.Client, *names: str, status: int = 200) -> str:
 
 
 def test_variants_stand_side_by_side(page: httpx.Client, database: Database) -> None:
-    for name, endings in (("first", {}), ("second", {number: RunState.FAILED for number in range(8)})):
+    for name, endings in (("first", {}), ("second", dict.fromkeys(range(8), RunState.FAILED))):
         work(database, studies.create(database, parse_definition(definition_data(name, 8))), endings)
     studies.create(database, parse_definition(definition_data("waiting", 8)))
     text = compared(page, "first", "second", "waiting")
@@ -84,7 +84,7 @@ def test_confirmations_have_means_with_intervals(page: httpx.Client, database: D
     assert "Confirmed" in text
     assert text.count("<td>test_loss</td>") == 4
     # Student's t interval of 0.2 and 0.4: 0.3 -+ 12.706 * 0.1
-    assert '>0.3</a></td><td class="number">−0.9706 to 1.571</td>' in text  # noqa: RUF001 (a minus)
+    assert '>0.3</a></td><td class="number">−0.9706 to 1.571</td>' in text
     assert 'href="studies/second/confirmation/1"' in text
 
 

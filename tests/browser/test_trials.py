@@ -73,8 +73,8 @@ def test_every_column_sorts(page: httpx.Client, database: Database) -> None:
     objectives = [{"metric": "val_loss"}, {"metric": "val_accuracy", "direction": "maximize"}]
     study = studies.create(database, parse_definition(definition_data("two", 4, objectives=objectives)))
     with database.engine.begin() as connection:
-        change = "UPDATE fleet.runs SET state = 'complete', values = ARRAY[ordinal, (ordinal * 3) % 4], trial_number = ordinal"
-        connection.execute(sa.text(f"{change} WHERE study_id = :study"), {"study": study.id})
+        change = "state = 'complete', values = ARRAY[ordinal, (ordinal * 3) % 4], trial_number = ordinal"
+        connection.execute(sa.text(f"UPDATE fleet.runs SET {change} WHERE study_id = :study"), {"study": study.id})
     links = re.findall(r'<th[^>]*><a href="studies/two/trials\?sort=(\w+)"', page.get("/studies/two/trials").text)
     assert {"number", "state", "variant", "value", "val_accuracy", "drop_rate", "epoch", "time", "attempts"} <= {*links}
     for key in links:

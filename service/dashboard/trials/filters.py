@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from pernodedrop.near import did_you_mean
@@ -61,6 +61,20 @@ class Filters:
         given = {name: value for name in self.__dataclass_fields__ if (value := getattr(self, name))}
         query = urlencode({**given, **more})
         return f"{path}?{query}" if query else path
+
+
+def word_of(value: Any) -> str:
+    """A parameter's value as a condition names it, in full: another number is another configuration."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def condition_of(params: Mapping[str, Any]) -> str | None:
+    """The conditions that runs with these parameters hold; None where they cannot be written."""
+    words = {name: word_of(value) for name, value in params.items()}
+    if not words or any("," in word or word != word.strip() or not word for word in words.values()):
+        return None
+    text = ",".join(f"{name}={word}" for name, word in words.items())
+    return text if len(text) <= LONGEST_WHERE else None
 
 
 def place_of(text: str, otherwise: int, largest: int = LARGEST_OFFSET) -> int:

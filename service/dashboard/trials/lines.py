@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from search_spaces import StudyShape
+from service.dashboard.trials.choices import Choices
 from service.dashboard.trials.columns import parameters_of
+from service.dashboard.trials.filters import word_of
+from service.dashboard.trials.sent import encoded, sent
 from service.reports.charts.look import look_of
-from service.reports.words.wording import setting
 from service.storage.records import StudyRecord
 from service.storage.states import RunState, Stage
 from service.storage.studies import selection, studies
@@ -25,9 +27,13 @@ Axis = dict[str, Any]
 def lines(request: Request) -> Response:
     """`{"axes", "variants", "lines", "total"}`; a line has its trial, its variant's place and a number an axis."""
     study = studies.get(request.app.state.database, request.path_params["name"])
+    choices: Choices = request.app.state.choices
     complete = Wanted(state=RunState.COMPLETE, stage=Stage.SEARCH, sort=VALUE)
-    rows = selection.chosen(request.app.state.database, study, complete)
-    return JSONResponse(lines_of(study, rows), headers={"Cache-Control": "no-store"})
+
+    def made() -> bytes:
+        return encoded(lines_of(study, selection.chosen(request.app.state.database, study, complete)))
+
+    return sent(request, choices.chart(study, made))
 
 
 def lines_of(study: StudyRecord, best_first: Sequence[Row]) -> dict[str, Any]:
@@ -61,7 +67,7 @@ def _axis(definition: StudyShape, name: str, rows: Sequence[Row]) -> Axis | None
     if len(found) > MOST_CATEGORIES:
         return None
     order = sorted(found, key=lambda value: (isinstance(value, str), value))
-    return {"name": name, "title": name, "kind": "category", "categories": [_word(value) for value in order]}
+    return {"name": name, "title": name, "kind": "category", "categories": [word_of(value) for value in order]}
 
 
 def _numeric(name: str, title: str, values: Sequence[float]) -> Axis:
@@ -74,13 +80,8 @@ def _at(axis: Axis, row: Row) -> float | None:
     value = _value(row, axis["name"])
     if value is None or axis["kind"] == "number":
         return None if value is None else float(value)
-    return float(axis["categories"].index(_word(value)))
+    return float(axis["categories"].index(word_of(value)))
 
 
 def _value(row: Row, name: str) -> Any:
     return row.variant or None if name == VARIANT else row.value_of(name)
-
-
-def _word(value: Any) -> str:
-    """A category as a condition names it."""
-    return str(value).lower() if isinstance(value, bool) else setting(value)

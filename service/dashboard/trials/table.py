@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from search_spaces.narrowing import CannotNarrow
 from search_spaces.variants import variants_of
@@ -15,6 +15,7 @@ from service.dashboard.trials.choices import Choices
 from service.dashboard.trials.columns import Column, columns_of, parameters_of, row_of
 from service.dashboard.trials.filters import Filters, place_of
 from service.dashboard.trials.form import filter_form
+from service.dashboard.trials.sent import encoded, sent
 from service.reports.exports.files import csv_of
 from service.reports.exports.table import Column as Exported
 from service.reports.exports.table import Table, mixed_column
@@ -42,6 +43,7 @@ def table(request: Request) -> Response:
     except NotSelectable as error:
         complaint = str(error)
     body = [
+        element("h1", "Trials"),
         filter_form(study, filters, parameters_of(study), _variants(study), complaint),
         None if complaint else _parallel(study),
         None if complaint else _listed(study, filters, shown),
@@ -65,11 +67,11 @@ def rows(request: Request) -> Response:
     try:
         shown, total = _choices(request).page(study, Filters.of(query).wanted(study.name), limit, offset)
     except NotSelectable as error:
-        return JSONResponse({"message": str(error)}, 422)
+        return sent(request, encoded({"message": str(error)}), 422)
     columns = columns_of(study)
     made = [row_of(columns, run) for run in shown]
-    goes_on = study.state in GOES_ON
-    return JSONResponse({"total": total, "offset": offset, "rows": made, "goes_on": goes_on}, headers=_NOT_KEPT)
+    found = {"total": total, "offset": offset, "rows": made, "goes_on": study.state in GOES_ON}
+    return sent(request, encoded(found))
 
 
 def file(request: Request) -> Response:
@@ -77,11 +79,8 @@ def file(request: Request) -> Response:
     study = _study(request)
     ids = _choices(request).order(study, Filters.of(request.query_params).wanted(study.name), anew=True)
     content = _written(request.app.state.database, study, ids)
-    headers = {"Content-Disposition": f'attachment; filename="{study.name}-trials.csv"', **_NOT_KEPT}
+    headers = {"Content-Disposition": f'attachment; filename="{study.name}-trials.csv"', "Cache-Control": "no-store"}
     return StreamingResponse(content, media_type="text/csv", headers=headers)
-
-
-_NOT_KEPT = {"Cache-Control": "no-store"}
 
 
 def _study(request: Request) -> StudyRecord:
@@ -106,7 +105,7 @@ def _parallel(study: StudyRecord) -> Html:
         "section",
         element("h2", "Parallel coordinates"),
         element("p", "This chart needs a wider window: turn the device, or read the table.", class_="narrow-only"),
-        element("div", class_="coordinates"),
+        element("div", class_="coordinates", tabindex="0", role="group", aria_label="Chart, which may be wider"),
         element("p", class_="note", role="status"),
         element("noscript", element("p", "This chart needs scripts; the table below does not.", class_="note")),
         class_="card parallel",
@@ -139,6 +138,7 @@ def _listed(study: StudyRecord, filters: Filters, shown: _Shown) -> Html:
         element(
             "div",
             element("p", element("span", plural(total, "run"), class_="total"), class_="count", role="status"),
+            element("a", "Compare with other studies", href=f"compare?study={study.name}"),
             element("a", "As a CSV file", href=filters.address(f"{here}.csv"), class_="csv"),
             class_="above",
         ),

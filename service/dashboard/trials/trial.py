@@ -10,7 +10,7 @@ from service.dashboard.trials import origin
 from service.dashboard.trials.attempts import attempts_of
 from service.dashboard.trials.columns import figure
 from service.dashboard.trials.curves import curves_of, last_seconds
-from service.dashboard.trials.filters import Filters
+from service.dashboard.trials.filters import Filters, condition_of
 from service.dashboard.trials.marks import optuna_address, pill, variant_tag
 from service.reports.markup import Content, Html, element
 from service.reports.words.wording import duration, moment
@@ -66,6 +66,7 @@ def _title(request: Request, study: StudyRecord, run: TrialRecord, number: int) 
     kind = "confirmation" if run.stage is Stage.CONFIRMATION else "trials"
     below = f"studies/{study.name}"
     optuna = optuna_address(study, run)
+    same = condition_of({name: value for name, value in run.params.items() if name not in study.definition.fixed})
     alike = Filters(variant=run.variant, sort="value").address(f"{below}/trials") if run.variant else None
     return element(
         "div",
@@ -80,6 +81,9 @@ def _title(request: Request, study: StudyRecord, run: TrialRecord, number: int) 
             element("a", "Next", href=f"{below}/{kind}/{number + 1}", rel="next") if _has_next(study, run) else None,
             element("a", "All runs", href=f"{below}/trials"),
             element("a", "Runs of this variant", href=alike) if alike else None,
+            element("a", "Runs of this configuration", href=Filters(where=same).address(f"{below}/trials"))
+            if same
+            else None,
             element("a", "In Optuna", href=optuna) if optuna else None,
             class_="links",
             aria_label="Other runs",
