@@ -1,9 +1,12 @@
 """The table of a study's runs, as HTTP shows it: filtered, sorted, paged, and as a file."""
 
 import csv
+import html
 import io
 import re
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -12,6 +15,7 @@ import sqlalchemy as sa
 
 from search_spaces import parse_definition
 from service.dashboard.trials import lines
+from service.dashboard.trials.kept import Kept
 from service.storage.database.database import Database
 from service.storage.records import StudyRecord
 from service.storage.states import RunState
@@ -199,3 +203,36 @@ def test_the_study_and_its_runs_lead_to_each_other(page: httpx.Client, database:
     assert '<base href="../../../">' in run
     work(database, study)
     assert 'rel="next"' not in page.get("/studies/digits-1/trials/11").text
+
+
+def test_runs_of_one_configuration_are_found_from_each_of_them(page: httpx.Client, database: Database) -> None:
+    study = studies.create(database, parse_definition(definition_data(trials=6, confirmation={"top": 1, "repeats": 2})))
+    work(database, study, limit=6)
+    best = studies.get(database, study.name).best
+    assert best is not None
+    for path in (f"trials/{best.number}", "confirmation/0"):
+        text = page.get(f"/studies/{study.name}/{path}").text
+        link = re.search(r'href="([^"]+)">Runs of this configuration', text)
+        assert link is not None, path
+    table = page.get("/" + html.unescape(link.group(1))).text
+    assert f'href="studies/{study.name}/trials/{best.number}"' in table
+    assert f'href="studies/{study.name}/confirmation/0"' in table
+    other = next(number for number in range(6) if number != best.number)
+    assert f'href="studies/{study.name}/trials/{other}"' not in table
+
+
+def test_what_is_kept_is_made_once_for_those_who_ask_at_once() -> None:
+    made = list[int]()
+    kept: Kept[int] = Kept(most=2, lasting_s=60)
+
+    def make() -> int:
+        time.sleep(0.2)
+        made.append(len(made))
+        return made[-1]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(lambda _: kept.get("a", make), range(8))) == {0}
+    assert kept.get("a", make, anew=True) == 1
+    assert [kept.get(key, make) for key in "bca"] == [2, 3, 4]  # the oldest of three is not kept
+    short: Kept[int] = Kept(most=2, lasting_s=0)
+    assert short.get("a", make) != short.get("a", make)
