@@ -8,7 +8,7 @@ from service.reports.markup import Html, element
 from service.reports.words.wording import number
 
 WIDTH, HEIGHT = 420, 250  # in the picture's own units, about px
-LEFT, RIGHT, TOP, BOTTOM = 62, 12, 10, 38  # margins
+LEFT, RIGHT, TOP, BOTTOM = 62, 24, 10, 38  # margins
 MOST_POINTS = 400  # of a line: more cannot be told apart at this width
 LOG_FROM = 20  # the ratio of the largest to the least value from which a loss needs a logarithmic scale
 
