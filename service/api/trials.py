@@ -56,7 +56,7 @@ Where = Annotated[
     Query(
         max_length=1000,
         description="The page has only runs whose parameters hold these conditions, by commas; the signs are =, !=, <, "
-        "<=, > and >=.",
+        "<=, > and >=. What no parameter is named like may be value, epoch, time, attempts, number, state or stage.",
         examples=["drop_rate>=0.3,units=64"],
     ),
 ]
@@ -64,8 +64,8 @@ Sort = Annotated[
     str | None,
     Query(
         max_length=64,
-        description="The page is in the order of number, value (the best first), epoch, time, state, variant or a "
-        "parameter; runs without one come last.",
+        description="The page is in the order of number, value (the best first), epoch, time, attempts, state, stage, "
+        "variant, a further objective's metric or a parameter; runs without one come last.",
         examples=["value"],
     ),
 ]
@@ -96,12 +96,7 @@ def listing(
     """
     study = studies.get(database, name)
     wanted = selection.Wanted(state, stage, variant, where, sort, descending)
-    if not wanted.is_plain or stage is not None:
-        return _page(*selection.page(database, study, wanted, limit, offset), study)
-    page = trials.page(database, study, state, limit, offset)
-    counts = (study.counts, study.confirmation)
-    total = sum(sum(by_state.values()) if state is None else by_state[state] for by_state in counts)
-    return _page(page, total, study)
+    return _page(*selection.page(database, study, wanted, limit, offset), study)
 
 
 @router.post("/trials", status_code=201, responses=documented(408, 409, 413))

@@ -25,6 +25,7 @@ from service.dashboard.orders.outcomes import Outcomes
 from service.dashboard.orders.own_pages import OwnPages
 from service.dashboard.study import routes as study
 from service.dashboard.trials import routes as trials
+from service.dashboard.trials.choices import Choices
 from service.settings import Settings
 from service.web.creations import Creations
 from service.web.headers import ResponseHeaders
@@ -87,6 +88,7 @@ def create_app(settings: Settings) -> Starlette:
     app.router.redirect_slashes = False  # a redirect would name whatever host the caller named
     app.state.database = database
     app.state.reports = Reports(database)
+    app.state.choices = Choices(database)
     app.state.artifacts = settings.artifacts
     app.state.keyring = keyring
     app.state.task_modules = settings.task_modules

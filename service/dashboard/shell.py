@@ -12,7 +12,7 @@ from service.reports.markup import Html, document, element
 from service.web.access import LOCAL, Role, caller_of
 from service.web.relative import to_root
 
-NAVIGATION = (("Studies", "studies"), ("Optuna", "dashboard"))
+NAVIGATION = (("Studies", "studies"), ("Compare", "compare"), ("Optuna", "dashboard"))
 SUBMIT = ("Submit", "submit")  # for who may
 
 

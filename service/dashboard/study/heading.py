@@ -8,7 +8,7 @@ from service.storage.records import StudyRecord
 from service.web.access import caller_of
 from service.web.weights import has_winners_weights
 
-TABS = (("Study", ""), ("Audit", "/audit"))  # its word, and the path below the study's
+TABS = (("Study", ""), ("Trials", "/trials"), ("Audit", "/audit"))  # its word, and the path below the study's
 
 
 def heading(request: Request, study: StudyRecord, here: str) -> Html:

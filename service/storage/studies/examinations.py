@@ -22,6 +22,13 @@ def of_study(db: Database, study_id: int) -> list[Examination]:
         return [_read(row) for row in connection.execute(query)]
 
 
+def of_run(db: Database, run_id: int) -> list[Examination]:
+    """Return the examinations of one run, without scores, by repeat and set of inputs."""
+    query = sa.select(*_FIGURES).where(examinations.c.run_id == run_id).order_by(*_ORDER)
+    with db.engine.connect() as connection:
+        return [_read(row) for row in connection.execute(query)]
+
+
 def page(db: Database, study_id: int, limit: int, offset: int = 0) -> list[Examination]:
     """Return at most `limit` of what `of_study` returns, without scores, after the first `offset`."""
     query = _of(sa.select(*_FIGURES), study_id).order_by(*_ORDER).limit(limit).offset(offset)
