@@ -9,7 +9,7 @@ from service.dashboard.assets import asset
 from service.reports.markup import Html, document, element
 from service.web.relative import to_root
 
-NAVIGATION = (("Studies", "studies"), ("Optuna", "dashboard"))
+NAVIGATION = (("Studies", "studies"), ("Fleet", "fleet"), ("Optuna", "dashboard"))
 
 
 def page(
