@@ -32,10 +32,14 @@ from service.web.headers import ResponseHeaders
 from service.web.incidents import Incidents
 from service.web.keys import key_required
 from service.web.lanes import Lane
+from service.web.metrics.fleet import FleetCollector
+from service.web.metrics.measured import Counted, Metrics
+from service.web.metrics.scraping import metrics_route
 from service.web.opening import open_database
 from service.web.readiness import Readiness
 from service.web.relative import BelowPath
 from service.web.reports import Reports
+from service.web.request_ids import RequestIds
 from service.web.security import LoopbackOnly, refuse_open_door
 
 DATABASE_CONNECTIONS = 8
@@ -73,15 +77,19 @@ def create_app(settings: Settings) -> FastAPI:
         open_database(settings, ASKING + HEARING, lasting=False),
     )
     readiness = Readiness(open_database(settings, 1))
+    watched = open_database(settings, 1)
+    metrics = Metrics([database, creations.database, loops.database, watched])
+    metrics.registry.register(FleetCollector(watched))
 
     @asynccontextmanager
     async def closing(_: FastAPI) -> AsyncIterator[None]:
         with Housekeeping(database):
             yield
-        for one in (database, creations.database, loops.database, readiness):
+        for one in (database, creations.database, loops.database, readiness, watched):
             one.close()
 
     middleware = [Middleware(BelowPath, root=settings.root_path)]
+    middleware += [Middleware(RequestIds), Middleware(Counted, metrics=metrics)]
     middleware += [Middleware(ResponseHeaders, headers=HEADERS, policy=POLICY), Middleware(Incidents)]
     if settings.api_key is None:
         middleware.append(Middleware(LoopbackOnly))
@@ -102,6 +110,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.include_router(health.router, prefix=PREFIX)
     app.include_router(_guarded_routes(settings.api_key), prefix=PREFIX)
+    app.router.routes.append(metrics_route(metrics, settings.api_key))
     errors.install(app)
     openapi.publish(app)
     docs.publish(app, settings.url)

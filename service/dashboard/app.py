@@ -23,9 +23,12 @@ from service.settings import Settings
 from service.web.access import Local
 from service.web.headers import ResponseHeaders
 from service.web.incidents import Incidents
+from service.web.metrics.measured import Counted, Metrics
+from service.web.metrics.scraping import metrics_route
 from service.web.opening import open_database
 from service.web.relative import BelowPath, to_root
 from service.web.reports import Reports
+from service.web.request_ids import RequestIds
 from service.web.security import LoopbackOnly, refuse_open_door
 
 DATABASE_CONNECTIONS = 4
@@ -46,6 +49,7 @@ def create_app(settings: Settings) -> Starlette:
     """
     refuse_open_door(settings.host, settings.api_key)
     database = open_database(settings, DATABASE_CONNECTIONS)
+    metrics = Metrics([database])
     sessions = Sessions()
 
     @asynccontextmanager
@@ -54,9 +58,15 @@ def create_app(settings: Settings) -> Starlette:
         database.close()
 
     app = Starlette(
-        routes=[*_our_routes(settings, sessions), Mount("/", optuna_pages(database))],
+        routes=[
+            *_our_routes(settings, sessions),
+            metrics_route(metrics, settings.api_key),
+            Mount("/", optuna_pages(database)),
+        ],
         middleware=[
             Middleware(BelowPath, root=settings.root_path),
+            Middleware(RequestIds),
+            Middleware(Counted, metrics=metrics),
             Middleware(ResponseHeaders, headers=HEADERS, policy=POLICY),
             Middleware(Incidents),
             *(

@@ -19,7 +19,7 @@ from service.web.relative import to_root
 COOKIE = "pernodedrop_session"
 HOME = "/studies"
 MAX_FORM_BYTES = 8192
-OPEN_PATHS = frozenset({"/login", "/health"})
+OPEN_PATHS = frozenset({"/login", "/health", "/metrics"})  # the last one asks for the key itself
 OPEN_FOLDER = "/assets/"
 
 
