@@ -33,7 +33,7 @@ class RequestIds:
             await send(message)
 
         with about(request=name, study=lambda: study_of(scope)):
-            await self.app(scope, receive, naming_send)
+            return await self.app(scope, receive, naming_send)
 
 
 def study_of(scope: Scope) -> str | None:

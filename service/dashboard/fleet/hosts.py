@@ -21,9 +21,8 @@ def hosts(request: Request, members: Sequence[Member], slots: Sequence[HeldSlots
         said = as_called("No worker is alive: start one with `pernodedrop worker`.")
         return element("section", element("p", with_commands(said)), class_="card empty")
     free = why_free(queue)
-    now = datetime.now(UTC)
     cards = [
-        _host(request, host, list(here), [held for held in slots if held.host == host], free, now)
+        _host(request, host, list(here), [held for held in slots if held.host == host], free)
         for host, here in groupby(members, key=lambda one: one.host)
     ]
     return element("div", *cards, class_="hosts")
@@ -46,9 +45,7 @@ def why_free(queue: Queue) -> str:
     return "the queue is empty"
 
 
-def _host(
-    request: Request, host: str, members: Sequence[Member], slots: Sequence[HeldSlots], free: str, now: datetime
-) -> Html:
+def _host(request: Request, host: str, members: Sequence[Member], slots: Sequence[HeldSlots], free: str) -> Html:
     """The host's devices as its workers name them; a GPU's slots are known by its UUID, which stands beside."""
     parts: list[Html] = []
     for device, there in groupby(members, key=lambda one: one.device):
@@ -56,19 +53,19 @@ def _host(
         model = next((one.training.device for one in on_it if one.training and one.training.device), None)
         named = device if model in (None, device) else f"{device} ({model})"
         parts.append(element("h3", f"{named}: {plural(len(on_it), 'worker')}"))
-        parts.append(element("ul", *(_worker(request, one, free, now) for one in on_it), class_="workers"))
+        parts.append(element("ul", *(_worker(request, one, free) for one in on_it), class_="workers"))
     held = [element("p", f"{one.device}: {plural(one.slots, 'slot')} held", class_="quiet") for one in slots]
     return element("section", element("h2", host), *parts, *held, class_="card host")
 
 
-def _worker(request: Request, worker: Member, free: str, now: datetime) -> Html:
+def _worker(request: Request, worker: Member, free: str) -> Html:
     state, why = _state(worker, free)
     since = duration(worker.silent_s)
     return element(
         "li",
         element("span", element("span", state, class_=f"pill {state.split()[0]}"), f" process {worker.pid}"),
         element("span", f"seen {since} ago", class_="quiet"),
-        element("span", _doing(worker.training, now) if worker.training else why, class_="what"),
+        element("span", _doing(worker.training, datetime.now(UTC)) if worker.training else why, class_="what"),
         buttons.drain_button(request, worker) or element("span"),
         element("span", why, class_="quiet") if worker.training and why else None,
         _progress(worker.training) if worker.training else None,

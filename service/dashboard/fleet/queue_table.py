@@ -67,23 +67,18 @@ def _standing(study: QueuedStudy, highest: int | None) -> Html:
 
 
 def _why(study: QueuedStudy, highest: int | None) -> str:
-    match study.standing:
-        case Standing.NEXT:
-            return "whoever is free takes a run of it"
-        case Standing.AFTER_OTHERS if highest is not None and study.priority < highest:
-            return f"studies of priority {highest} come first"
-        case Standing.AFTER_OTHERS:
-            return "studies with fewer running runs, or older ones, come first"
-        case Standing.HELD_UP:
-            return f"lag {study.lag}: it follows runs that have not ended"
-        case Standing.ALL_TRAINING:
-            return "none of its runs waits"
-        case Standing.PAUSED:
-            return study.why or "until it is resumed"
-        case Standing.ENDING:
-            return study.why or "its time is over"
-        case Standing.OWN_LOOP:
-            return "its own loop takes them, no worker of the fleet"
+    comes_after = "studies with fewer running runs, or older ones, come first"
+    if highest is not None and study.priority < highest:
+        comes_after = f"studies of priority {highest} come first"
+    return {
+        Standing.NEXT: "whoever is free takes a run of it",
+        Standing.AFTER_OTHERS: comes_after,
+        Standing.HELD_UP: f"lag {study.lag}: it follows runs that have not ended",
+        Standing.ALL_TRAINING: "none of its runs waits",
+        Standing.PAUSED: study.why or "until it is resumed",
+        Standing.ENDING: study.why or "its time is over",
+        Standing.OWN_LOOP: "its own loop takes them, no worker of the fleet",
+    }[study.standing]
 
 
 def _kind(column: int) -> str | None:
