@@ -15,6 +15,7 @@ from service.dashboard.access.session import Sessions
 from service.dashboard.errors import handlers
 from service.dashboard.fleet import routes as fleet
 from service.dashboard.listing import routes as listing
+from service.dashboard.listing.sparkline import Sparklines
 from service.dashboard.optuna.pages import optuna_pages
 from service.dashboard.orders import routes as orders
 from service.dashboard.study import routes as study
@@ -80,6 +81,7 @@ def create_app(settings: Settings) -> Starlette:
     )
     app.router.redirect_slashes = False  # a redirect would name whatever host the caller named
     app.state.database = database
+    app.state.sparklines = Sparklines(database)
     app.state.reports = Reports(database)
     app.state.artifacts = settings.artifacts
     app.state.with_login = bool(settings.api_key)

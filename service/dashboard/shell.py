@@ -20,7 +20,6 @@ def page(
     scripts: Sequence[str] = (),
     with_charts: bool = False,
     status: int = 200,
-    refresh_s: int | None = None,
     with_header: bool = True,
 ) -> HTMLResponse:
     """A page of the dashboard, whose links are relative to our root.
@@ -34,7 +33,6 @@ def page(
         element("base", href=to_root(request)),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
-        *([element("meta", http_equiv="refresh", content=str(refresh_s))] if refresh_s else []),
         element("title", f"{title} · PerNodeDrop"),
         *(element("link", rel="stylesheet", href=asset(name).address) for name in ("look.css", *styles)),
         element("link", rel="icon", href="data:,"),
