@@ -30,7 +30,7 @@ def test_a_worker_writes_a_record_a_line_with_study_and_run(db: Database, databa
         "PERNODEDROP_LOG_FORMAT": "json", "PERNODEDROP_API_KEY": KEY,
     }  # fmt: skip
     command = [sys.executable, "-m", "workers", "--device", "cpu", "--exit-when-idle"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200, check=True)
     records = [json.loads(line) for line in done.stderr.splitlines()]
     assert all({"time", "level", "logger", "message"} <= record.keys() for record in records)
     about = [record for record in records if record.get("study") == "told"]
