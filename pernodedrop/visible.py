@@ -4,13 +4,19 @@ A terminal obeys ESC and the controls of Unicode: an exception's text could clea
 of ours. So every process escapes where text leaves it, and nothing needs to ask where the text came from.
 """
 
+import json
 import logging
+import os
 import re
 import sys
 import threading
 import traceback
 import warnings
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from types import TracebackType
+
+from pernodedrop.log_context import facts
 
 # Unicode's categories Cc (controls), Cf (formats: bidirectional marks, joiners, tags), Cs (halves of a pair), Zl and
 # Zp (separators of lines and paragraphs). tests/cli/test_escapes.py compares the list with Python's Unicode database.
@@ -23,6 +29,8 @@ _IN_A_LINE = re.compile(f"[{_CONTROLS}]")
 _IN_LINES = re.compile(f"(?!\r?\n)[{_CONTROLS}]")
 FORMAT = "%(asctime)s %(levelname)s %(message)s"
 INDENT = "    "
+LOG_FORMAT = "PERNODEDROP_LOG_FORMAT"
+FORMS = ("text", "json")
 
 
 def visible(text: str) -> str:
@@ -46,14 +54,57 @@ class LogFormatter(logging.Formatter):
         return visible_lines(super().format(record)).replace("\n", f"\n{INDENT}")
 
 
-def log_to_stderr(level: int | str = logging.INFO) -> None:
-    """Send the records of this process to standard error, escaped; those of Optuna too, which has its own handler."""
+class JsonFormatter(logging.Formatter):
+    """A record is one line of JSON in ASCII: time (UTC), level, logger, message, exception, and what it is about."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        shown = {
+            "time": time.replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": visible_lines(record.getMessage()),
+            **facts(),
+        }
+        if record.exc_info and record.exc_info[0] is not None:
+            shown["exception"] = visible_lines(self.formatException(record.exc_info))
+        if record.stack_info:
+            shown["stack"] = visible_lines(record.stack_info)
+        return json.dumps(shown)
+
+
+def log_format(environment: Mapping[str, str] = os.environ) -> str:
+    """The form of this process's records, `text` or `json`, as PERNODEDROP_LOG_FORMAT says.
+
+    Raises:
+        ValueError: it says something else.
+    """
+    chosen = environment.get(LOG_FORMAT, "").strip() or FORMS[0]
+    if chosen not in FORMS:
+        raise ValueError(f"{LOG_FORMAT} must be {' or '.join(FORMS)}, got {chosen[:40]!r}")
+    return chosen
+
+
+def log_to_stderr(level: int | str = logging.INFO, form: str = "text") -> None:
+    """Send the records of this process to standard error, escaped; those of Optuna too, which has its own handler.
+
+    As `json`, Python's warnings and exceptions that nobody caught are records, too.
+    """
     handler = logging.StreamHandler()
-    handler.setFormatter(LogFormatter(FORMAT))
+    handler.setFormatter(JsonFormatter() if form == "json" else LogFormatter(FORMAT))
     logging.basicConfig(level=level, handlers=[handler])
     optuna = logging.getLogger("optuna")
     optuna.handlers.clear()
     optuna.propagate = True
+    if form == "json":
+        logging.captureWarnings(True)
+        sys.excepthook = _record
+        threading.excepthook = lambda caught: _record(caught.exc_type, caught.exc_value, caught.exc_traceback)
+
+
+def _record(kind: type[BaseException], error: BaseException | None, where: TracebackType | None) -> None:
+    if error is not None and not issubclass(kind, (SystemExit, KeyboardInterrupt)):
+        logging.getLogger(__name__).critical("%s: %s", kind.__name__, error, exc_info=(kind, error, where))
 
 
 def escape_the_rest() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from pernodedrop.proxies import API_KEY, CONTROLLER, DEFAULT_CONTROLLER, key_of, server_address
+from pernodedrop.visible import log_format
 from search_spaces.task_modules import ALL_MODULES, TaskModules
 from service.ports import LOOPBACK
 
@@ -31,6 +32,7 @@ class Settings:
     host: str = LOOPBACK  # the address this process listens on
     trusted_proxies: tuple[str, ...] = ()  # PERNODEDROP_TRUSTED_PROXIES: addresses and networks, by commas
     root_path: str = ""  # PERNODEDROP_ROOT_PATH: the path of a proxy that passes it on, such as /tools
+    log_format: str = "text"  # PERNODEDROP_LOG_FORMAT: text, or json for a line of JSON a record
     task_modules: TaskModules = ALL_MODULES  # PERNODEDROP_TASK_MODULES: those that own tasks may be in, by commas
 
     @classmethod
@@ -59,6 +61,7 @@ class Settings:
             host=host,
             trusted_proxies=_proxies(value("PERNODEDROP_TRUSTED_PROXIES") or ""),
             root_path=_root_path(value("PERNODEDROP_ROOT_PATH") or ""),
+            log_format=log_format(environment),
             task_modules=TaskModules.from_environment(environment),
         )
 

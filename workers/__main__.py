@@ -22,7 +22,7 @@ from contextlib import suppress
 
 from pernodedrop.begin import hidden
 from pernodedrop.proxies import API_KEY
-from pernodedrop.visible import escape_the_rest, log_to_stderr, visible_lines
+from pernodedrop.visible import escape_the_rest, log_format, log_to_stderr, visible_lines
 from search_spaces.task_folders import HELP, OPTION, search_tasks
 from service.settings import Settings, artifacts_at
 from service.storage.database.address import normalise_url
@@ -31,6 +31,7 @@ from service.storage.database.patience import until_usable
 from service.storage.database.sqlstates import DATABASE_ERRORS, told
 from service.storage.errors import StorageError
 from service.storage.places import unusable
+from workers import metrics
 from workers.runs.agent import Options
 from workers.slots import Slots
 from workers.trial.machine import cores
@@ -112,10 +113,12 @@ def main(arguments: list[str] | None = None, make_slots: Callable[..., Slots] = 
     signals = Signals(SIGNALLED if options.supervised else ASKED, options.grace + STUCK_S)
     os.environ["TZ"] = "UTC"  # Optuna stores naive local times
     time.tzset()
-    log_to_stderr(options.log_level.upper())
     try:
+        log_to_stderr(options.log_level.upper(), log_format())
+        if options.metrics_port is not None:
+            metrics.serve(options.metrics_host, options.metrics_port)
         search_tasks(options.tasks)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         _complain(error)
         return 2
     for line in hidden():
@@ -136,6 +139,7 @@ def main(arguments: list[str] | None = None, make_slots: Callable[..., Slots] = 
             return 2
     try:
         with Database.open(url, pool_size=(options.slots or cores()) + 1) as db:
+            metrics.measure(db)
             until_usable(db.check_ready, log.warning)
             slots = make_slots(
                 db,
@@ -228,6 +232,12 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="exit with code 4 after a signal, so that a supervisor that did not send it starts this worker again",
     )
+    parser.add_argument(
+        "--metrics-port", type=_port, metavar="PORT", help="serve metrics for Prometheus on this port (default: none)"
+    )
+    parser.add_argument(
+        "--metrics-host", default="127.0.0.1", help="the address to serve them on, without a key (default: 127.0.0.1)"
+    )
     parser.add_argument("--exit-when-idle", action="store_true", help="exit when no run waits")
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
     return parser
@@ -244,6 +254,12 @@ def _slots(text: str) -> int | None:
 def _threads(text: str) -> int:
     if not (text.isdecimal() and len(text) <= 4 and 1 <= int(text) <= MOST_THREADS):
         raise argparse.ArgumentTypeError(f"must be from 1 to {MOST_THREADS}, got {text[:40]}")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not (text.isdecimal() and len(text) <= 5 and 1 <= int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"must be from 1 to 65535, got {text[:40]}")
     return int(text)
 
 

@@ -39,10 +39,14 @@ from service.web.incidents import Incidents
 from service.web.keyring import Keyring
 from service.web.keys import KeyCheck, key_required
 from service.web.lanes import Lane
+from service.web.metrics.fleet import FleetCollector
+from service.web.metrics.measured import Counted, Metrics
+from service.web.metrics.scraping import metrics_route
 from service.web.opening import open_database
 from service.web.readiness import Readiness
 from service.web.relative import BelowPath
 from service.web.reports import Reports
+from service.web.request_ids import RequestIds
 from service.web.security import LoopbackOnly, is_loopback, refuse_open_door
 
 DATABASE_CONNECTIONS = 8
@@ -86,15 +90,19 @@ def create_app(settings: Settings) -> FastAPI:
         open_database(settings, ASKING + HEARING, lasting=False),
     )
     readiness = Readiness(open_database(settings, 1))
+    watched = open_database(settings, 1)
+    metrics = Metrics([database, creations.database, loops.database, watched])
+    metrics.registry.register(FleetCollector(watched))
 
     @asynccontextmanager
     async def closing(_: FastAPI) -> AsyncIterator[None]:
         with Housekeeping(database):
             yield
-        for one in (database, creations.database, loops.database, readiness, access):
+        for one in (database, creations.database, loops.database, readiness, access, watched):
             one.close()
 
     middleware = [Middleware(BelowPath, root=settings.root_path)]
+    middleware += [Middleware(RequestIds), Middleware(Counted, metrics=metrics)]
     middleware += [Middleware(ResponseHeaders, headers=HEADERS, policy=POLICY), Middleware(Incidents)]
     middleware += [Middleware(LoopbackOnly, check), Middleware(Noting, access)]
     app = FastAPI(
@@ -114,6 +122,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.include_router(health.router, prefix=PREFIX)
     app.include_router(_guarded_routes(check), prefix=PREFIX)
+    app.router.routes.append(metrics_route(metrics, check))
     errors.install(app)
     openapi.publish(app)
     docs.publish(app, settings.url)

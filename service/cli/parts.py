@@ -82,7 +82,7 @@ def _serve(create_app: Callable[[Settings], Any], host: str, port: int, inherite
     os.environ["TZ"] = "UTC"  # Optuna stores naive local times
     time.tzset()
     settings = settings_here(host=host)
-    log_to_stderr()
+    log_to_stderr(form=settings.log_format)
     try:
         app = create_app(settings)
     except ValueError as error:

@@ -19,6 +19,7 @@ from service.dashboard.access.sharing import LINK_PATH, Links
 from service.dashboard.errors import handlers
 from service.dashboard.fleet import routes as fleet
 from service.dashboard.listing import routes as listing
+from service.dashboard.listing.sparkline import Sparklines
 from service.dashboard.optuna.pages import optuna_pages
 from service.dashboard.orders import routes as orders
 from service.dashboard.orders.outcomes import Outcomes
@@ -33,9 +34,12 @@ from service.web.incidents import Incidents
 from service.web.keyring import Keyring
 from service.web.keys import KeyCheck
 from service.web.lanes import Lane
+from service.web.metrics.measured import Counted, Metrics
+from service.web.metrics.scraping import metrics_route
 from service.web.opening import open_database
 from service.web.relative import BelowPath, to_root
 from service.web.reports import Reports
+from service.web.request_ids import RequestIds
 from service.web.security import LoopbackOnly, is_loopback, refuse_open_door
 
 DATABASE_CONNECTIONS = 4
@@ -64,6 +68,7 @@ def create_app(settings: Settings) -> Starlette:
     refuse_open_door(settings.host, settings.api_key, keyring)
     check = KeyCheck(settings.api_key, keyring, is_local=is_loopback(settings.host))
     database = open_database(settings, DATABASE_CONNECTIONS)
+    metrics = Metrics([database])
     sessions = Sessions()
 
     @asynccontextmanager
@@ -73,9 +78,15 @@ def create_app(settings: Settings) -> Starlette:
             one.close()
 
     app = Starlette(
-        routes=[*_our_routes(settings, sessions, check, keyring), Mount("/", optuna_pages(database))],
+        routes=[
+            *_our_routes(settings, sessions, check, keyring),
+            metrics_route(metrics, check),
+            Mount("/", optuna_pages(database)),
+        ],
         middleware=[
             Middleware(BelowPath, root=settings.root_path),
+            Middleware(RequestIds),
+            Middleware(Counted, metrics=metrics),
             Middleware(ResponseHeaders, headers=HEADERS, policy=POLICY),
             Middleware(Incidents),
             Middleware(OwnPages, dashboard_url=settings.dashboard_url),
@@ -87,6 +98,7 @@ def create_app(settings: Settings) -> Starlette:
     )
     app.router.redirect_slashes = False  # a redirect would name whatever host the caller named
     app.state.database = database
+    app.state.sparklines = Sparklines(database)
     app.state.reports = Reports(database)
     app.state.choices = Choices(database)
     app.state.artifacts = settings.artifacts

@@ -12,7 +12,7 @@ from service.reports.markup import Html, document, element
 from service.web.access import LOCAL, Role, caller_of
 from service.web.relative import to_root
 
-NAVIGATION = (("Studies", "studies"), ("Compare", "compare"), ("Optuna", "dashboard"))
+NAVIGATION = (("Studies", "studies"), ("Fleet", "fleet"), ("Compare", "compare"), ("Optuna", "dashboard"))
 SUBMIT = ("Submit", "submit")  # for who may
 
 
@@ -24,7 +24,6 @@ def page(
     scripts: Sequence[str] = (),
     with_charts: bool = False,
     status: int = 200,
-    refresh_s: int | None = None,
     with_header: bool = True,
 ) -> HTMLResponse:
     """A page of the dashboard, whose links are relative to our root.
@@ -38,7 +37,6 @@ def page(
         element("base", href=to_root(request)),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
-        *([element("meta", http_equiv="refresh", content=str(refresh_s))] if refresh_s else []),
         element("title", f"{title} · PerNodeDrop"),
         *(element("link", rel="stylesheet", href=asset(name).address) for name in ("look.css", "orders.css", *styles)),
         element("link", rel="icon", href="data:,"),

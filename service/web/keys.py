@@ -113,6 +113,10 @@ class KeyCheck:
         """Whether callers need a key: others than this machine can call, or the settings or the database have one."""
         return self._expected is not None or not self._is_local or await self._keyring.may_be_there()
 
+    async def caller(self, request: HTTPConnection) -> Caller:
+        """Who has sent the request, by the key in its headers; raises as `admit` where callers need one."""
+        return await self.admit(key_of(request), request) if await self.asks() else LOCAL
+
     def _by_setting(self, digest: bytes) -> Caller | None:
         """Compare in a time that reveals neither where the two differ nor how long the expected one is."""
         if self._expected is None or not hmac.compare_digest(digest, digest_of(self._expected)):
@@ -134,7 +138,6 @@ def key_required(check: KeyCheck) -> Callable[..., Coroutine[Any, Any, None]]:
     """A FastAPI dependency that notes who calls, and raises as `KeyCheck.admit` where callers need a key."""
 
     async def require_key(request: Request, _: object = Security(key_header), __: object = Security(bearer)) -> None:
-        caller = await check.admit(key_of(request), request) if await check.asks() else LOCAL
-        note_caller(request, caller)
+        note_caller(request, await check.caller(request))
 
     return require_key

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from pernodedrop.log_context import about
 from service.storage.artifacts import ArtifactRoot
 from service.storage.assignments.choosing import assignment_of
 from service.storage.database.database import Database
@@ -20,6 +21,7 @@ from service.storage.fleet import ownership
 from service.storage.records import Lease
 from service.storage.runs import claiming, holding
 from service.storage.states import RunState
+from workers import metrics
 from workers.device.seat import Seat
 from workers.runs.execution import Execution
 from workers.runs.lease import AGAIN_S, Renewal
@@ -127,7 +129,9 @@ class Agent:
                 self._wait_out(error, rounds)  # not an empty queue
                 continue
             if lease is not None:
-                self._work(lease, rounds)
+                metrics.CLAIMS.inc()
+                with about(study=lease.definition.name, run=lease.run_id), metrics.TRAINING.track_inprogress():
+                    self._work(lease, rounds)
             else:
                 self._seat.idle()
                 self._rest(self._options.poll + CROWDED_S * self._db.is_crowded())
@@ -184,6 +188,7 @@ class Agent:
                 else:
                     self._settle(hand_back)
         except LeaseLost as lost:
+            metrics.LEASES_LOST.inc()
             log.warning("%s", lost)
             self._db.doubt()
             self._restart_process()

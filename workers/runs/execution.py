@@ -22,6 +22,7 @@ from service.storage.errors import LeaseLost
 from service.storage.records import Lease
 from service.storage.runs import holding
 from service.storage.states import STUDY_STOPPED, RunState
+from workers import metrics
 from workers.runs.expected import Expected, ExpectedWeights
 from workers.runs.lease import Renewal
 from workers.runs.run_log import RunLog
@@ -99,6 +100,7 @@ class Execution:
             else:
                 outcome = self._refused(trouble)
         self._end(outcome)
+        metrics.ENDED.labels(outcome.state if isinstance(outcome, Ended) else "handed_back").inc()
         log.info(
             "%s run %d: %s in %.1f s%s",
             self._lease.definition.name,
@@ -116,7 +118,10 @@ class Execution:
         """
         again, self._fails_to_begin = self._fails_to_begin, True
         self._assigned = assignment = self._assign(again)
-        return assignment.adopt() or TrialConfig.from_params(assignment.prepare())
+        if (ended := assignment.adopt()) is not None:
+            return ended
+        with metrics.ASK.time():
+            return TrialConfig.from_params(assignment.prepare())
 
     @property
     def _assignment(self) -> Assignment:
@@ -229,6 +234,7 @@ class Execution:
         except UnusableEpoch as error:
             return Ended(RunState.FAILED, str(error))
         self._while_wanted(lambda: epoch.record(self._db, self._lease))
+        metrics.EPOCHS.inc()
         report = epoch.report
         if report is None:
             return None

@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 from types import TracebackType
 from typing import Self
 
@@ -44,7 +45,9 @@ class Renewal:
         self._db, self._worker_id, self._lease, self._seconds = db, worker_id, lease, seconds
         self._heed = heed
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._renew_until_done, name="lease", daemon=True)
+        self._thread = threading.Thread(
+            target=copy_context().run, args=(self._renew_until_done,), name="lease", daemon=True
+        )
 
     def __enter__(self) -> Self:
         self._thread.start()

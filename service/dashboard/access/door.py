@@ -19,7 +19,7 @@ from service.web.keys import KeyCheck
 from service.web.lanes import Busy
 from service.web.relative import to_root
 
-OPEN_PATHS = frozenset({"/login", "/health", LINK_PATH})
+OPEN_PATHS = frozenset({"/login", "/health", "/metrics", LINK_PATH})  # metrics ask for the key themselves
 OPEN_FOLDER = "/assets/"
 
 

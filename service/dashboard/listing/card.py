@@ -3,6 +3,7 @@
 import itertools
 from datetime import datetime
 
+from service.dashboard.listing.sparkline import Line, sparkline
 from service.reports.markup import Html, element, with_commands
 from service.reports.sections.noted import noted
 from service.reports.words.wording import DASH, duration, number
@@ -14,10 +15,11 @@ from service.web.elapsed import elapsed_s
 SEGMENTS = (RunState.COMPLETE, RunState.PRUNED, RunState.FAILED, RunState.RUNNING)
 
 
-def study_card(study: StudyRecord, now: datetime) -> Html:
-    """The study's card as of `now`."""
+def study_card(study: StudyRecord, now: datetime, line: Line = ()) -> Html:
+    """The study's card as of `now`, with the line of its best value so far and a box to choose it for a comparison."""
     heading = element(
         "h2",
+        element("input", type="checkbox", name="study", value=study.name, aria_label=f"compare {study.name}"),
         element("a", study.name, href=f"studies/{study.name}"),
         element("span", study.state, class_=f"pill {study.state}"),
     )
@@ -29,7 +31,7 @@ def study_card(study: StudyRecord, now: datetime) -> Html:
     )
     return element(
         "article",
-        element("div", heading, links, class_="top"),
+        element("div", heading, sparkline(study, line), links, class_="top"),
         element("p", study.definition.description, class_="description") if study.definition.description else None,
         *noted(study),
         _progress_bar(study),

@@ -1,4 +1,4 @@
-"""The list of studies, which reloads itself while one of them runs."""
+"""The list of studies, which keeps itself up to date."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -9,6 +9,8 @@ from starlette.routing import Route
 
 from service.calling import as_called, called
 from service.dashboard.listing.card import study_card
+from service.dashboard.listing.search import View, search_form, view_of
+from service.dashboard.listing.sparkline import Sparklines
 from service.dashboard.shell import page
 from service.reports.markup import Html, element, with_commands
 from service.reports.words.wording import plural
@@ -16,35 +18,48 @@ from service.storage.database.database import Database
 from service.storage.fleet import workers
 from service.storage.records import WorkerRecord
 from service.storage.states import StudyState
-from service.storage.studies import studies
+from service.storage.studies import finding
+from service.storage.studies.finding import Sought
 
 PAGE = 50  # studies
-LAST_OFFSET = 2**31 - 1
-REFRESH_S = 5
+REFRESH_S, IDLE_S = 5, 30  # s between two looks of an open page, while a study runs and else
 
 
 def study_list(request: Request) -> Response:
     database: Database = request.app.state.database
-    offset = _offset(request.query_params.get("offset", "0"))
-    shown = studies.page(database, PAGE, offset)
+    lines: Sparklines = request.app.state.sparklines
+    view = view_of(request.query_params)
+    shown = finding.page(database, view.sought, PAGE, view.offset)
+    drawn = lines.of(shown)
     now = datetime.now(UTC)
-    cards = [study_card(study, now) for study in shown]
+    cards = [study_card(study, now, drawn[study.id]) for study in shown]
     running = any(study.state == StudyState.RUNNING for study in shown)
+    fleet = element("p", with_commands(fleet_of(workers.alive(database))), class_="fleet", id="fleet-now")
     return page(
         request,
         "Studies",
         element(
             "main",
+            element("div", element("h1", "Studies"), fleet, class_="title"),
+            search_form(view, finding.tags(database)),
+            element("p", class_="stale", role="status", data_stale=True),
             element(
-                "div",
-                element("h1", "Studies"),
-                element("p", with_commands(fleet_of(workers.alive(database))), class_="fleet"),
-                class_="title",
+                "form",
+                element(
+                    "div",
+                    *(cards or [nothing_yet() if view.sought == Sought() else nothing_found()]),
+                    _turning(finding.count(database, view.sought), PAGE, view),
+                    id="studies",
+                    data_fresh=str(REFRESH_S if running else IDLE_S),
+                ),
+                element("button", "Compare those chosen", type="submit") if len(cards) > 1 else None,
+                method="get",
+                action="compare",
+                class_="comparing",
             ),
-            *(cards or [nothing_yet()]),
-            _turning(studies.count(database), PAGE, offset),
         ),
-        refresh_s=REFRESH_S if running else None,
+        styles=["listing.css"],
+        scripts=["fresh.js"],
     )
 
 
@@ -69,23 +84,23 @@ def nothing_yet() -> Html:
     )
 
 
-def _turning(total: int, limit: int, offset: int) -> Html | None:
+def nothing_found() -> Html:
+    return element("section", element("h2", "No study is like this"), class_="card empty")
+
+
+def _turning(total: int, limit: int, view: View) -> Html | None:
     """Links to the pages before and after this one; None if one page holds all."""
+    offset = view.offset
     if offset == 0 and total <= limit:
         return None
     newer, older = max(0, offset - limit), offset + limit
     return element(
         "nav",
-        element("a", "Newer", href=f"studies?offset={newer}") if offset > 0 else None,
+        element("a", "Newer", href=view.address(newer)) if offset > 0 else None,
         element("span", f"{min(offset + 1, total)} to {min(older, total)} of {total}"),
-        element("a", "Older", href=f"studies?offset={older}") if older < total else None,
+        element("a", "Older", href=view.address(older)) if older < total else None,
         class_="turning",
     )
-
-
-def _offset(text: str) -> int:
-    """Return the offset of the query, 0 if it is not a number."""
-    return min(int(text), LAST_OFFSET) if text.isascii() and text.isdecimal() and len(text) <= 10 else 0
 
 
 ROUTES = [Route("/studies", study_list)]

@@ -11,7 +11,8 @@ from service.dashboard.orders.order import Order
 from service.dashboard.orders.runs import RETRY
 from service.dashboard.orders.sheet import Sheet, hidden
 from service.reports.markup import Html, element
-from service.storage.records import StudyRecord, TrialRecord, WorkerRecord
+from service.storage.fleet.members import Member
+from service.storage.records import StudyRecord, TrialRecord
 from service.storage.states import Stage, StudyState
 from service.web.access import Role, caller_of
 
@@ -39,9 +40,9 @@ def trial_buttons(request: Request, study: StudyRecord, trial: TrialRecord) -> H
     )
 
 
-def drain_button(request: Request, worker: WorkerRecord) -> Html | None:
+def drain_button(request: Request, worker: Member) -> Html | None:
     """The button that drains the worker; None where the caller may not, or it is leaving."""
-    return _group(_shown(request, OF_WORKERS, worker, f"workers/{worker.id}"), f"Orders on {worker.name}")
+    return _group(_shown(request, OF_WORKERS, worker, f"workers/{worker.id}"), f"Orders on {worker.host}:{worker.pid}")
 
 
 def _shown(request: Request, orders: Sequence[Order[Thing]], thing: Thing, about: str) -> list[Html]:

@@ -6,7 +6,8 @@ from typing import Any
 from pernodedrop.near import did_you_mean
 from service.dashboard.orders import growing, keeping, running, runs
 from service.dashboard.orders.order import Order
-from service.storage.records import StudyRecord, TrialRecord, WorkerRecord
+from service.storage.fleet.members import Member
+from service.storage.records import StudyRecord, TrialRecord
 
 OF_STUDIES: Sequence[Order[StudyRecord]] = (
     running.PAUSE,
@@ -20,7 +21,7 @@ OF_STUDIES: Sequence[Order[StudyRecord]] = (
     keeping.DELETE,
 )
 OF_RUNS: Sequence[Order[TrialRecord]] = (runs.CANCEL, runs.RETRY)
-OF_WORKERS: Sequence[Order[WorkerRecord]] = (runs.DRAIN,)
+OF_WORKERS: Sequence[Order[Member]] = (runs.DRAIN,)
 
 ORDERS: Mapping[str, Sequence[Order[Any]]] = {"study": OF_STUDIES, "run": OF_RUNS, "worker": OF_WORKERS}
 

@@ -22,7 +22,7 @@ from service.dashboard.orders.refused import REFUSALS, refusal_of
 from service.dashboard.orders.sheet import Sheet
 from service.storage.database.database import Database
 from service.storage.errors import UnknownStudy, UnknownTrial, UnknownWorker
-from service.storage.fleet import workers
+from service.storage.fleet.members import members
 from service.storage.states import Stage
 from service.storage.studies import studies, trials
 from service.web.access import NotAllowed, caller_of, check_task, require
@@ -69,7 +69,7 @@ class About:
         """
         self.check()
         if self.on == "worker":
-            there = {worker.id: worker for worker in workers.alive(database)}
+            there = {worker.id: worker for worker in members(database)}
             if self.names["worker"] not in there:
                 raise UnknownWorker(self.names["worker"][:60])
             return there[self.names["worker"]]

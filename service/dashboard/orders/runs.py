@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from service.dashboard.orders.order import Order
 from service.storage.database.database import Database
 from service.storage.fleet import workers
-from service.storage.records import TrialRecord, WorkerRecord
+from service.storage.fleet.members import Member
+from service.storage.records import TrialRecord
 from service.storage.states import OPEN_STATES, RunState, Stage
 from service.storage.studies import cancellation, retrying
 from service.web.access import Role
@@ -44,11 +45,11 @@ RETRY = Order[TrialRecord](
     _retry,
     starts_runs=True,
 )
-DRAIN = Order[WorkerRecord](
+DRAIN = Order[Member](
     "drain",
     "Drain",
     "The worker hands its trial back with a checkpoint, then it ends.",
-    lambda worker: worker.state != "leaving" and worker.serves is None,
+    lambda worker: not worker.is_leaving and worker.serves is None,
     _drain,
     role=Role.ADMIN,
     takes_away=True,

@@ -46,12 +46,22 @@ _ADOPT = f"""
 
 # Where the search has a lag, a run begins when all below it have been asked for, and all below n - lag have ended. One
 # that another claim has locked still waits. Runs that are open have no confirmation's runs between them.
-_IN_ORDER = """
+IN_ORDER = """
     (s.definition->'sampler'->>'lag' IS NULL OR s.stage <> 'search' OR NOT EXISTS (
         SELECT FROM fleet.runs o WHERE o.study_id = s.id AND o.state IN ('waiting', 'running') AND o.id < r.id
             AND (o.state = 'waiting' OR o.trial_id IS NULL
                 OR o.ordinal < r.ordinal - (s.definition->'sampler'->>'lag')::int)))
 """
+
+# Whether runs of the study `s` may begin now, were there any; `now` is the time by its clock.
+SERVED = """
+    s.state = 'running' AND s.finished_at IS NULL
+        AND (s.stage <> 'search' OR s.closing IS NULL AND coalesce({now} < s.started_at
+            + make_interval(secs => (s.definition->'budget'->>'wall_time')::float), true))
+"""
+
+# The order in which studies are served: the runs in training are counted by the column `running`.
+FIRST_SERVED = "s.priority DESC, running, s.id"
 
 # The highest priority first; among equals the study with the fewest running runs, then the oldest. The inner
 # query reads one index entry a study, however long the queue. The studies are ordered before the join: a sort
@@ -62,14 +72,12 @@ _TAKE = f"""
             SELECT id, started_at, priority, stage, definition,
                 (SELECT count(*) FROM fleet.runs WHERE study_id = s.id AND state = 'running') AS running
             FROM fleet.studies s
-            WHERE state = 'running' AND finished_at IS NULL AND {{whose}}
-                AND (stage <> 'search' OR closing IS NULL AND coalesce({{now}} < started_at
-                    + make_interval(secs => (definition->'budget'->>'wall_time')::float), true))
-            ORDER BY priority DESC, running, id) s CROSS JOIN LATERAL (
+            WHERE {{whose}} AND {SERVED}
+            ORDER BY {FIRST_SERVED}) s CROSS JOIN LATERAL (
             SELECT id, ordinal FROM fleet.runs WHERE study_id = s.id AND state = 'waiting'
             ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) r
-        WHERE {_IN_ORDER}
-        ORDER BY s.priority DESC, s.running, s.id LIMIT 1)
+        WHERE {IN_ORDER}
+        ORDER BY {FIRST_SERVED} LIMIT 1)
     {_LEASED}
 """
 

@@ -75,7 +75,7 @@ def get(db: Database, name: str) -> StudyRecord:
     Raises:
         UnknownStudy: there is none.
     """
-    found = _records(db, "WHERE name = :name", name=name)
+    found = records(db, "WHERE name = :name", name=name)
     if not found:
         raise UnknownStudy(name)
     return found[0]
@@ -94,7 +94,7 @@ def page(db: Database, limit: int = 100, offset: int = 0, *, tag: str | None = N
     """Return a page of studies, or of those with the tag, the newest first, in two statements whatever its length."""
     tagged = "" if tag is None else "WHERE :tag = ANY(tags) "
     which = f"{tagged}ORDER BY id DESC LIMIT :limit OFFSET :offset"
-    return _records(db, which, limit=limit, offset=offset, **({} if tag is None else {"tag": tag}))
+    return records(db, which, limit=limit, offset=offset, **({} if tag is None else {"tag": tag}))
 
 
 def set_state(db: Database, name: str, state: Intention) -> StudyRecord:
@@ -240,7 +240,7 @@ _WITH_RUNS = f"""
 _STATES = [state.value for state in RunState]
 
 
-def _records(db: Database, which: str, **values: object) -> list[StudyRecord]:
+def records(db: Database, which: str, **values: object) -> list[StudyRecord]:
     """The studies that the clauses `which` select: one statement for them, one for their best runs."""
     with db.engine.connect() as connection:
         rows = connection.execute(sa.text(_WITH_RUNS.format(which=which)), values).all()

@@ -1,0 +1,1 @@
+"""What Prometheus reads of a server: its requests, its statements, its process, and of the controller the fleet."""

@@ -1,0 +1,112 @@
+"""What Prometheus reads: of the controller, the dashboard and a worker, parsed by Prometheus' own library."""
+
+import json
+import re
+import socket
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from search_spaces import parse_definition
+from service.api.app import create_app
+from service.dashboard import create_app as create_dashboard
+from service.storage.database.database import Database
+from service.storage.fleet.monitoring import Watch
+from service.storage.states import RunState
+from service.storage.studies import studies
+from tests.api.configuring import NO_DATABASE, settings_for
+from tests.api.fleet import definition_data, work
+from tests.api.serving import served
+from tests.workers.conftest import StartWorker, db, finished, own_study, start_worker, until
+
+__all__ = ["db", "start_worker"]
+
+KEY = "a key that is long enough"
+GRAFANA = Path(__file__).parents[2] / "deploy" / "grafana" / "pernodedrop.json"
+Labels = tuple[tuple[str, str], ...]
+
+
+def scraped(address: str, **headers: str) -> dict[tuple[str, Labels], float]:
+    answer = httpx.get(f"{address}/metrics", headers=headers).raise_for_status()
+    assert answer.headers["content-type"].startswith("text/plain")
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+def names(metrics: dict[tuple[str, Labels], float]) -> set[str]:
+    return {name for name, _ in metrics}
+
+
+def test_what_happens_is_counted_once_and_from_the_first_look_on(db: Database) -> None:
+    study = studies.create(db, parse_definition(definition_data(trials=4)))
+    work(db, study, limit=1)
+    watch = Watch()
+    assert (watch.look(db).claims, watch.look(db).epochs) == (0, 0)
+    work(db, study, {2: RunState.FAILED, 3: RunState.PRUNED})
+    for _ in range(2):
+        seen = watch.look(db)
+        assert (seen.claims, seen.epochs, seen.leases_lost) == (3, 12, 0)
+        assert seen.failures == {"not_finite": 1}
+        assert dict(seen.ended) == {"complete": 1, "pruned": 1, "failed": 1, "cancelled": 0}
+
+
+def test_the_controller_tells_of_the_fleet_and_of_its_requests(database_url: str, db: Database) -> None:
+    studies.create(db, parse_definition(definition_data("one", 5)))
+    with served(create_app(settings_for(database_url))) as address:
+        httpx.get(f"{address}/v1/studies/one").raise_for_status()
+        assert httpx.get(f"{address}/nowhere/{'x' * 40}").status_code == 404
+        found = scraped(address)
+    assert found["pernodedrop_runs", (("state", "waiting"), ("study", "one"))] == 5
+    requests = {labels: value for (name, labels), value in found.items() if name == "pernodedrop_http_requests_total"}
+    routes = {dict(labels)["route"]: dict(labels)["status"] for labels in requests}
+    assert any(route.endswith("/studies/{name}") and status == "200" for route, status in routes.items()), routes
+    assert not any("x" * 40 in route for route in routes)
+    assert found["pernodedrop_database_up", ()] == 1
+    assert found["pernodedrop_database_statement_duration_seconds_count", ()] > 0
+
+
+def test_without_the_database_the_metrics_say_so() -> None:
+    with served(create_app(settings_for(NO_DATABASE))) as address:
+        assert scraped(address)["pernodedrop_database_up", ()] == 0
+
+
+@pytest.mark.parametrize("create", [create_app, create_dashboard])
+def test_where_a_key_is_the_metrics_take_it(database_url: str, create: object) -> None:
+    with served(create(settings_for(database_url, api_key=KEY))) as address:  # type: ignore[operator]
+        assert httpx.get(f"{address}/metrics").status_code == 401
+        assert "process_cpu_seconds_total" in names(scraped(address, Authorization=f"Bearer {KEY}"))
+        assert httpx.get(f"{address}/metrics", headers={"X-API-Key": "another key, as long"}).status_code == 401
+
+
+def test_a_worker_tells_what_it_does_and_grafana_asks_for_what_there_is(
+    database_url: str, db: Database, start_worker: StartWorker
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    studies.create(db, own_study("told", trials=2, epochs=3))
+    start_worker("--metrics-port", str(port))
+    until(finished(db, "told"))
+    address = f"http://127.0.0.1:{port}"
+    until(lambda: scraped(address)["pernodedrop_worker_runs_total", (("state", "complete"),)] == 2)
+    found = scraped(address)
+    assert found["pernodedrop_worker_claims_total", ()] == 2
+    assert found["pernodedrop_worker_epochs_total", ()] == 6
+    assert found["pernodedrop_worker_ask_duration_seconds_count", ()] == 2
+    studies.create(db, own_study("waits"))
+    studies.set_state(db, "waits", "paused")  # an open study, of which no run begins
+    with served(create_app(settings_for(database_url))) as controller:
+        httpx.get(f"{controller}/v1/health")
+        there = names(found) | names(scraped(controller))
+    asked = {
+        name
+        for panel in json.loads(GRAFANA.read_text())["panels"]
+        for target in panel.get("targets", [])
+        for name in re.findall(r"\bpernodedrop_\w+", target["expr"])
+    }
+    assert len(asked) > 8
+    assert asked <= there, asked - there
