@@ -18,6 +18,7 @@ from service.dashboard.listing import routes as listing
 from service.dashboard.optuna.pages import optuna_pages
 from service.dashboard.orders import routes as orders
 from service.dashboard.study import routes as study
+from service.dashboard.study.live.watcher import Watcher
 from service.dashboard.trials import routes as trials
 from service.settings import Settings
 from service.web.access import Local
@@ -29,6 +30,7 @@ from service.web.reports import Reports
 from service.web.security import LoopbackOnly, refuse_open_door
 
 DATABASE_CONNECTIONS = 4
+WATCHER_CONNECTIONS = 1
 POLICY = "frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -46,11 +48,13 @@ def create_app(settings: Settings) -> Starlette:
     """
     refuse_open_door(settings.host, settings.api_key)
     database = open_database(settings, DATABASE_CONNECTIONS)
+    watcher = Watcher(open_database(settings, WATCHER_CONNECTIONS))
     sessions = Sessions()
 
     @asynccontextmanager
     async def closing(_: Starlette) -> AsyncIterator[None]:
         yield
+        await watcher.close()
         database.close()
 
     app = Starlette(
@@ -70,6 +74,7 @@ def create_app(settings: Settings) -> Starlette:
     )
     app.router.redirect_slashes = False  # a redirect would name whatever host the caller named
     app.state.database = database
+    app.state.watcher = watcher
     app.state.reports = Reports(database)
     app.state.artifacts = settings.artifacts
     app.state.with_login = bool(settings.api_key)

@@ -1,5 +1,6 @@
 """Who calls, and what they may do: the same words for the API and for the dashboard."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -7,6 +8,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 _STATE = "caller"
+_ADMITTED = "is_admitted"
 
 
 class Role(StrEnum):
@@ -37,15 +39,25 @@ LOCAL = Caller("this machine", Role.ADMIN)  # on a server without a key, which o
 KEY_HOLDER = Caller("PERNODEDROP_API_KEY", Role.ADMIN)
 
 
-def note_caller(connection: HTTPConnection, caller: Caller) -> None:
-    """Note who has sent the request: called once, by what has checked it."""
+def note_caller(connection: HTTPConnection, caller: Caller, admitted: Callable[[], bool] = lambda: True) -> None:
+    """Note who has sent the request: called once, by what has checked it.
+
+    `admitted` says whether it still is: an answer that lasts asks it about once a second.
+    """
     setattr(connection.state, _STATE, caller)
+    setattr(connection.state, _ADMITTED, admitted)
 
 
 def caller_of(connection: HTTPConnection) -> Caller:
     """Who has sent the request. Raises AttributeError where nobody has checked it: no route is open by mistake."""
     caller: Caller = getattr(connection.state, _STATE)
     return caller
+
+
+def is_admitted(connection: HTTPConnection) -> bool:
+    """Whether the caller would still be let in: a session ends, a key is revoked."""
+    admitted: Callable[[], bool] = getattr(connection.state, _ADMITTED)
+    return admitted()
 
 
 class Local:

@@ -77,8 +77,9 @@ class LoginRequired:
         if scope["type"] == "lifespan" or scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_FOLDER):
             return await self.app(scope, receive, send)
         connection = HTTPConnection(scope)
-        if self.sessions.is_open(connection.cookies.get(COOKIE, ""), time.time()):
-            note_caller(connection, KEY_HOLDER)
+        token = connection.cookies.get(COOKIE, "")
+        if self.sessions.is_open(token, time.time()):
+            note_caller(connection, KEY_HOLDER, lambda: self.sessions.is_open(token, time.time()))
             return await self.app(scope, receive, send)
         return await _to_login(connection)(scope, receive, send)
 
