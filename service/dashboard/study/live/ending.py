@@ -1,6 +1,7 @@
 """The end of a study in sight, or why it cannot be known."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -19,70 +20,91 @@ NO_PRUNER = "none"
 OVER = (StudyState.COMPLETE, StudyState.FAILED)
 
 
-def ending(
-    study: StudyRecord,
-    pulse: Pulse,
-    times: Times | None,
-    runs: "Iterable[Following]",
-    now: datetime,
-    before: dict[str, Any] | None,
-) -> dict[str, Any]:
-    """`at`, `earliest` and `latest`, ISO times, and `note`; or `why` it cannot be known, None of an ended study."""
-    if study.state in OVER:
-        return {"over": True}
-    in_training = list(runs)
-    if study.state is StudyState.PAUSED:
-        return {"why": "it is paused, and goes on when it is resumed"}
-    if study.state is StudyState.STOPPED:
-        return (
-            {"why": "it was stopped: trials in training end at their next epoch"} if pulse.running else {"over": True}
+@dataclass(frozen=True)
+class Left:
+    """A study as far as it is known."""
+
+    study: StudyRecord
+    pulse: Pulse
+    times: Times | None
+    runs: "Sequence[Following]"
+
+    @property
+    def stage(self) -> Stage:
+        """What is being trained."""
+        searches = self.study.counts[RunState.WAITING] + self.study.counts[RunState.RUNNING] > 0
+        return Stage.SEARCH if searches or not sum(self.study.confirmation.values()) else Stage.CONFIRMATION
+
+    @property
+    def is_over(self) -> bool:
+        stopped = self.study.state is StudyState.STOPPED and not self.pulse.running
+        return stopped or self.study.state in OVER
+
+    def why_unknown(self) -> str | None:
+        """Why nobody can say when it ends, whatever was measured."""
+        if self.study.state is StudyState.PAUSED:
+            return "it is paused, and goes on when it is resumed"
+        if self.study.state is StudyState.STOPPED:
+            return "it was stopped: trials in training end at their next epoch"
+        if self.pulse.alive == 0 and not self.pulse.running:
+            alone = "no own loop asks for trials" if self.study.definition.task.is_external else "no worker is alive"
+            return f"{alone}, so nothing is trained"
+        return None
+
+    def work(self, now: datetime) -> Work | None:
+        if self.times is None:
+            return None
+        stage = self.stage
+        of_stage = [one for one in self.runs if one.held is not None and one.held.run.stage is stage]
+        running = [self._running(one, now) for one in of_stage]
+        # Those beyond what a page shows train as the others do.
+        running += running[:1] * (len(self.pulse.running) - len(running))
+        return Work(
+            ended_s=self.times.seconds,
+            running=running,
+            waiting=self.study.counts[RunState.WAITING] if stage is Stage.SEARCH else self.times.seeds_waiting,
+            workers=max(self.times.at_work, len(self.pulse.running)),
+            is_pruned=stage is Stage.SEARCH and self.study.definition.pruner.name != NO_PRUNER,
         )
-    if pulse.alive == 0 and not pulse.running:
-        return {"why": "no worker is alive, so nothing is trained"}
-    stage = Stage.CONFIRMATION if _confirms(study) else Stage.SEARCH
-    found = None if times is None else estimate(_work(study, stage, times, in_training, pulse, now))
+
+    def _running(self, one: "Following", now: datetime) -> Running:
+        assert one.held is not None
+        epochs = self.study.definition.task.epochs * len(seeds_of(self.study.definition, one.held.run))
+        seconds = None if one.pace is None else one.pace.seconds_of(one.points)
+        left = None if seconds is None else max(0, epochs - one.step.epoch) * seconds
+        return Running(one.held_s(now) or 0.0, left)
+
+
+def ending(left: Left, now: datetime, before: dict[str, Any] | None) -> dict[str, Any]:
+    """`at`, `earliest` and `latest`, ISO times, and `note`, of what they are; or `why` they cannot be known; or `over`.
+
+    An estimate that is nearly the one `before` is that one.
+    """
+    if left.is_over:
+        return {"over": True}
+    why = left.why_unknown()
+    if why is not None:
+        return {"why": why}
+    work = left.work(now)
+    found = None if work is None else estimate(work)
     if found is None:
-        return {"why": "no epoch has been timed yet" if pulse.running else "no trial is in training"}
-    limited, note = _limited(study, found, stage, now)
+        return {"why": "no epoch has been timed yet" if left.pulse.running else "no trial is in training"}
+    limited, note = _limited(left, found, now)
     return _settled(_moments(limited, now, note), before, now)
 
 
-def _confirms(study: StudyRecord) -> bool:
-    return study.counts[RunState.WAITING] + study.counts[RunState.RUNNING] == 0 and sum(study.confirmation.values()) > 0
-
-
-def _work(study: StudyRecord, stage: Stage, times: Times, runs: "list[Following]", pulse: Pulse, now: datetime) -> Work:
-    running = [_running(study, one, now) for one in runs if one.held is not None and one.held.run.stage is stage]
-    waiting = study.counts[RunState.WAITING] if stage is Stage.SEARCH else times.seeds_waiting
-    is_pruned = stage is Stage.SEARCH and study.definition.pruner.name != NO_PRUNER
-    # Those beyond what a page shows train as the others do.
-    unseen = len(pulse.running) - len(running)
-    running += [Running(0.0, one.left_s) for one in running[:1]] * unseen
-    return Work(times.seconds, running, waiting, max(times.at_work, len(pulse.running)), is_pruned)
-
-
-def _running(study: StudyRecord, one: "Following", now: datetime) -> Running:
-    assert one.held is not None
-    epochs = study.definition.task.epochs * len(seeds_of(study.definition, one.held.run))
-    seconds = None if one.pace is None else one.pace.seconds_of(one.points)
-    left = None if seconds is None else max(0, epochs - one.step.epoch) * seconds
-    begun = one.held.leased_at
-    return Running(0.0 if begun is None else max(0.0, (now - begun).total_seconds()), left)
-
-
-def _limited(study: StudyRecord, found: Estimate, stage: Stage, now: datetime) -> tuple[Estimate, str]:
+def _limited(left: Left, found: Estimate, now: datetime) -> tuple[Estimate, str]:
     """The estimate within the search's limits, and of what it is."""
-    asked = study.definition.confirmation
-    if stage is Stage.CONFIRMATION:
+    asked, budget = left.study.definition.confirmation, left.study.definition.budget
+    if left.stage is Stage.CONFIRMATION:
         decides = asked is not None and asked.is_decided
         return found, "of this round: how many seeds it takes to decide cannot be known" if decides else ""
     notes = ["of the search; the confirmation comes after it"] if asked is not None else []
-    budget = study.definition.budget
     if budget.wall_time is not None:
-        left = max(0.0, budget.wall_time - elapsed_s(study, now))
-        if left < found.latest_s:
-            notes.append("its wall time ends it then")
-        found = Estimate(min(found.expected_s, left), min(found.earliest_s, left), min(found.latest_s, left))
+        rest = max(0.0, budget.wall_time - elapsed_s(left.study, now))
+        if rest < found.latest_s:
+            notes.append("its wall time lets no trial begin after it")
+        found = Estimate(min(found.expected_s, rest), min(found.earliest_s, rest), found.latest_s)
     if budget.patience is not None or budget.device_time is not None:
         notes.append("or sooner, at one of its limits")
     return found, "; ".join(notes)
@@ -92,12 +114,8 @@ def _moments(found: Estimate, now: datetime, note: str) -> dict[str, Any]:
     def at(seconds: float) -> str:
         return (now + timedelta(seconds=min(seconds, 1e9))).isoformat(timespec="seconds")
 
-    return {
-        "at": at(found.expected_s),
-        "earliest": at(found.earliest_s),
-        "latest": at(found.latest_s),
-        "note": note,
-    }
+    moments = {"at": found.expected_s, "earliest": found.earliest_s, "latest": found.latest_s}
+    return {**{name: at(seconds) for name, seconds in moments.items()}, "note": note}
 
 
 def _settled(new: dict[str, Any], before: dict[str, Any] | None, now: datetime) -> dict[str, Any]:

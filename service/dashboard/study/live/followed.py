@@ -1,13 +1,13 @@
 """What is known of one study, and how a reading of the database adds to it."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from service.dashboard.study.live import shown
-from service.dashboard.study.live.ending import ending
+from service.dashboard.study.live.ending import Left, ending
 from service.dashboard.study.live.pace import Pace
 from service.storage.live.confirming import Confirmed
 from service.storage.live.happenings import Happening
@@ -28,8 +28,12 @@ class Following:
     step: Step
     held: Held | None = None
     points: tuple[Point, ...] = ()
-    is_thinned: bool = False
     pace: Pace | None = None
+
+    def held_s(self, now: datetime) -> float | None:
+        """Seconds for which its holder has it."""
+        begun = None if self.held is None else self.held.leased_at
+        return None if begun is None else max(0.0, (now - begun).total_seconds())
 
 
 class Followed:
@@ -110,16 +114,17 @@ class Followed:
                 continue
             if len(one.points) > MOST_POINTS:
                 one.points = thinned(one.points)
-            leased_at = one.held.leased_at if one.held else None
             resumed = one.held.run.facts.get("resumed_after_epoch", 0) if one.held else 0
-            one.pace = Pace.of(one.step.epoch, one.pace, time.monotonic(), leased_at, now, resumed)
+            held_s = one.held_s(now)
+            one.pace = Pace.of(one.step.epoch, one.pace, at=time.monotonic(), held_s=held_s, resumed=resumed)
         return again
 
     def state(self, now: datetime) -> dict[str, Any]:
         """What pages know of the study."""
         assert self.record is not None and self.pulse is not None
         if self.is_stale or self._ending is None or self._ending.get("why") is not None:
-            self._ending = ending(self.record, self.pulse, self.times, self._followings(), now, self._ending)
+            left = Left(self.record, self.pulse, self.times, list(self.runs.values()))
+            self._ending = ending(left, now, self._ending)
         known: dict[str, Any] = {
             "study": shown.study(self.record, self.pulse),
             "ending": self._ending,
@@ -142,9 +147,6 @@ class Followed:
             one.held = None
         one.step = step
         return one
-
-    def _followings(self) -> Iterable[Following]:
-        return self.runs.values()
 
 
 def thinned(points: tuple[Point, ...]) -> tuple[Point, ...]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from statistics import fmean
 from typing import Self
 
@@ -23,12 +22,10 @@ class Pace:
     leased_s: float | None  # for an epoch since its holder has it
 
     @classmethod
-    def of(
-        cls, epoch: int, before: Self | None, at: float, leased_at: datetime | None, now: datetime, resumed: int
-    ) -> Self:
-        """The pace after an epoch; `resumed` epochs were trained by an earlier holder."""
+    def of(cls, epoch: int, before: Self | None, *, at: float, held_s: float | None, resumed: int) -> Self:
+        """The pace after an epoch; its holder has it for `held_s`, and `resumed` epochs were an earlier holder's."""
         here = epoch - resumed
-        leased = None if leased_at is None or here <= 0 else max(0.0, (now - leased_at).total_seconds()) / here
+        leased = None if held_s is None or here <= 0 else held_s / here
         if before is None or epoch < before.epoch:
             return cls(epoch, at, epoch, at, leased)
         return cls(epoch, at, before.first, before.first_at, leased)

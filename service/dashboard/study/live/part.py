@@ -1,4 +1,4 @@
-"""How a study goes on, as HTML: what a browser without scripts shows, and what the script fills and keeps up to date."""
+"""How a study goes on, as HTML: what a browser without scripts shows, and what the script keeps up to date."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -85,17 +85,16 @@ def _sentence(one: Happening) -> str:
     worker = one.worker or "its worker"
     match one.state:
         case AttemptState.COMPLETE:
-            return f"{which} is complete: {number(one.value)}" if one.value is not None else f"{which} is complete"
+            said = "is complete" if one.value is None else f"is complete: {number(one.value)}"
         case AttemptState.PRUNED:
-            return f"{which} was pruned after epoch {one.epoch}"
-        case AttemptState.FAILED:
-            return f"{which} failed{why}"
-        case AttemptState.CANCELLED:
-            return f"{which} was cancelled{why}"
+            said = f"was pruned after epoch {one.epoch}"
+        case AttemptState.FAILED | AttemptState.CANCELLED:
+            said = f"{'failed' if one.state is AttemptState.FAILED else 'was cancelled'}{why}"
         case AttemptState.PREEMPTED:
-            return f"{which} was handed back by {worker} after epoch {one.epoch}{why}"
+            said = f"was handed back by {worker} after epoch {one.epoch}{why}"
         case AttemptState.LOST:
-            heir = f"; {one.heir} has taken it over" if one.heir else "; it waits again"
-            return f"{which} was lost by {worker}{why}{heir}"
+            heir = f"{one.heir} has taken it over" if one.heir else "it waits again"
+            said = f"was lost by {worker}{why}; {heir}"
         case _:
-            return f"{which} is to be tried again"
+            said = "is to be tried again"
+    return f"{which} {said}"
