@@ -29,7 +29,7 @@ def study(request: Request) -> Response:
         live_part(record.name, state),
         element("div", _report(request, record.name), id="report", data_ended=str(ended_runs(state))),
         styles=["report.css", "live.css"],
-        scripts=["report.js", "curve.js", "live.js"],
+        scripts=["report.js", "curve.js", "live-parts.js", "live.js"],
         with_charts=True,
     )
 

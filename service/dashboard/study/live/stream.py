@@ -57,7 +57,7 @@ class _Stream(StreamingResponse):
         request, channel = self._request, self._channel
         last = request.headers.get("last-event-id") or request.query_params.get("after", "")
         known = channel.known_to(last)
-        yield f"retry: {RETRY_MS}\n\n".encode()
+        yield f"retry: {RETRY_MS}\n\n".encode() + _beat()
         said_at = time.monotonic()
         while True:
             version = channel.version
@@ -70,7 +70,7 @@ class _Stream(StreamingResponse):
                 yield event(END, {"why": why})
                 return
             if time.monotonic() - said_at >= BEAT_S:
-                yield event(BEAT, {"at": datetime.now(UTC).isoformat(timespec="seconds")})
+                yield _beat()
                 said_at = time.monotonic()
             await channel.news(known, LOOK_S)
 
@@ -80,3 +80,8 @@ class _Stream(StreamingResponse):
         if not is_admitted(self._request):
             return LOGGED_OUT
         return self._channel.ended
+
+
+def _beat() -> bytes:
+    """A sign of life, with the server's time, by which the page counts."""
+    return event(BEAT, {"at": datetime.now(UTC).isoformat(timespec="milliseconds")})
