@@ -40,7 +40,7 @@ window.liveParts = (root) => {
     if (ending.why) return `cannot be known: ${ending.why}`;
     const left = (name) => Math.max(0, (Date.parse(ending[name]) - now()) / 1000);
     const day = left("at") > 43200 ? new Date(ending.at).toLocaleDateString([], { day: "numeric", month: "short" }) + " " : "";
-    const note = ending.note ? ` ${ending.note}` : "";
+    const note = ending.note ? `. ${ending.note}` : "";
     return `in about ${long(left("at"))} (${long(left("earliest"))} to ${long(left("latest"))}), at ${day}${clock(ending.at)}${note}`;
   }
 

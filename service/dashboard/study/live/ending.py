@@ -98,16 +98,16 @@ def _limited(left: Left, found: Estimate, now: datetime) -> tuple[Estimate, str]
     asked, budget = left.study.definition.confirmation, left.study.definition.budget
     if left.stage is Stage.CONFIRMATION:
         decides = asked is not None and asked.is_decided
-        return found, "of this round: how many seeds it takes to decide cannot be known" if decides else ""
-    notes = ["of the search; the confirmation comes after it"] if asked is not None else []
+        return found, "This round ends then; how many it takes to decide cannot be known." if decides else ""
+    notes = ["The search ends then, and the confirmation comes after it."] if asked is not None else []
     if budget.wall_time is not None:
         rest = max(0.0, budget.wall_time - elapsed_s(left.study, now))
         if rest < found.latest_s:
-            notes.append("its wall time lets no trial begin after it")
+            notes.append("Its wall time lets no trial begin after it.")
         found = Estimate(min(found.expected_s, rest), min(found.earliest_s, rest), found.latest_s)
     if budget.patience is not None or budget.device_time is not None:
-        notes.append("or sooner, at one of its limits")
-    return found, "; ".join(notes)
+        notes.append("It may end sooner, at one of its limits.")
+    return found, " ".join(notes)
 
 
 def _moments(found: Estimate, now: datetime, note: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def live_part(name: str, state: State) -> Html:
         "happened": happened(state),
     }
     return element(
-        "section",
+        "div",
         element("p", class_="news", role="status"),
         element("noscript", element("p", WITHOUT_SCRIPTS, class_="hint")),
         *(
@@ -37,6 +37,7 @@ def live_part(name: str, state: State) -> Html:
         ),
         id="live",
         class_="live",
+        role="region",
         aria_label="How the study goes on",
         data_events=f"studies/{name}/events",
         data_report=f"studies/{name}/report-body",
@@ -133,5 +134,5 @@ def _ends(ending: Mapping[str, Any]) -> str:
     if "why" in ending:
         return f"cannot be known: {ending['why']}"
     earliest, at, latest = (datetime.fromisoformat(ending[name]) for name in ("earliest", "at", "latest"))
-    note = f" ({ending['note']})" if ending["note"] else ""
+    note = f". {ending['note']}" if ending["note"] else ""
     return f"about {at:%m-%d %H:%M} UTC, between {earliest:%H:%M} and {latest:%m-%d %H:%M}{note}"
