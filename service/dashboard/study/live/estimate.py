@@ -52,11 +52,12 @@ def estimate(work: Work) -> Estimate | None:
     spread = _spread_s(work, mean)
     uncertain = NORMAL * spread * math.sqrt(1 / max(1, work.waiting) + 1 / max(1, len(work.ended_s)))
     low, high = PACE
-    straggler = spread if work.waiting else 0.0
+    last = min(workers, work.waiting)  # of so many that end about together, the longest is the end
+    straggler = spread * math.sqrt(2 * math.log(last)) if last > 1 else 0.0
     return Estimate(
-        _end_s(known, work.waiting, mean, workers),
+        _end_s(known, work.waiting, mean, workers) + straggler,
         _end_s([low * left for left in known], work.waiting, max(0.1 * mean, mean - uncertain), workers),
-        _end_s([high * left for left in known], work.waiting, mean + uncertain, workers) + straggler,
+        _end_s([high * left for left in known], work.waiting, mean + uncertain, workers) + 2 * straggler,
     )
 
 
