@@ -152,7 +152,7 @@ def measure(url: str, asked: argparse.Namespace) -> None:
     data = {
         "name": NAME,
         "task": {"name": "digits", "epochs": EPOCHS // 1000},
-        "search_space": {"drop_rate": {"type": "float", "low": 0.0, "high": 0.9}},
+        "search_space": {"learning_rate": {"type": "float", "low": 0.001, "high": 0.1, "log": True}},
         "sampler": {"name": "random", "seed": 1},
         "budget": {"trials": 2 * asked.workers},
     }
