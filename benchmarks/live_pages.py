@@ -85,7 +85,7 @@ def commits(connection: sa.Connection) -> int:
     return int(connection.execute(sa.text(statement)).scalar_one())
 
 
-async def measured(pages: int, port: int, pid: int, url: str, reported: Reported, seconds: float) -> str:
+async def measured(pages: int, port: int, pid: int, *, url: str, reported: Reported, seconds: float) -> str:
     """One row: with so many open pages."""
     seen: Reported = {}
     open_pages = [asyncio.create_task(watch(port, seen, number % 20 == 0)) for number in range(pages)]
@@ -173,7 +173,8 @@ def measure(url: str, asked: argparse.Namespace) -> None:
         async def rows() -> None:
             await ready(asked.port)
             for pages in (0, 1, asked.pages, 0):
-                print(await measured(pages, asked.port, pid, url, reported, asked.seconds), flush=True)
+                row = await measured(pages, asked.port, pid, url=url, reported=reported, seconds=asked.seconds)
+                print(row, flush=True)
                 await asyncio.sleep(16)  # until nobody is followed any more
 
         asyncio.run(rows())

@@ -72,9 +72,7 @@ def test_ends_of_every_kind_are_told(database: Database, dashboard: str, study: 
         ]
 
 
-def test_a_page_that_comes_back_gets_what_it_has_missed(
-    database: Database, dashboard: str, study: StudyRecord
-) -> None:
+def test_a_page_that_comes_back_gets_what_it_has_missed(database: Database, dashboard: str, study: StudyRecord) -> None:
     worker = Stepper(database, study)
     run = worker.begin().run_id
     with page(dashboard, study.name) as first:
