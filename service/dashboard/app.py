@@ -25,6 +25,7 @@ from service.dashboard.orders import routes as orders
 from service.dashboard.orders.outcomes import Outcomes
 from service.dashboard.orders.own_pages import OwnPages
 from service.dashboard.study import routes as study
+from service.dashboard.study.live.watcher import Watcher
 from service.dashboard.trials import routes as trials
 from service.dashboard.trials.choices import Choices
 from service.settings import Settings
@@ -48,6 +49,7 @@ ACCESS_CONNECTIONS = 2  # look keys up, with the two more that a database may op
 # nothing while they hold one, so orders come to theirs as long as they are fewer than the connections.
 ORDERS = 2
 WAITING_ORDERS = 64
+WATCHER_CONNECTIONS = 1
 POLICY = "frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -69,11 +71,13 @@ def create_app(settings: Settings) -> Starlette:
     check = KeyCheck(settings.api_key, keyring, is_local=is_loopback(settings.host))
     database = open_database(settings, DATABASE_CONNECTIONS)
     metrics = Metrics([database])
+    watcher = Watcher(open_database(settings, WATCHER_CONNECTIONS))
     sessions = Sessions()
 
     @asynccontextmanager
     async def closing(_: Starlette) -> AsyncIterator[None]:
         yield
+        await watcher.close()
         for one in (database, lookups):
             one.close()
 
@@ -99,6 +103,7 @@ def create_app(settings: Settings) -> Starlette:
     app.router.redirect_slashes = False  # a redirect would name whatever host the caller named
     app.state.database = database
     app.state.sparklines = Sparklines(database)
+    app.state.watcher = watcher
     app.state.reports = Reports(database)
     app.state.choices = Choices(database)
     app.state.artifacts = settings.artifacts

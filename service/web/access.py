@@ -1,5 +1,6 @@
 """Who calls, and what they may do: the same words for the API and for the dashboard."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
@@ -8,6 +9,7 @@ from search_spaces.task_modules import ALL_MODULES, TaskModules
 from service.storage.access.roles import Role
 
 _STATE = "caller"
+_ADMITTED = "is_admitted"
 
 __all__ = [
     "KEY_HOLDER",
@@ -19,6 +21,7 @@ __all__ = [
     "TaskNotAllowed",
     "caller_of",
     "check_task",
+    "is_admitted",
     "note_caller",
     "require",
 ]
@@ -87,12 +90,28 @@ def require(connection: HTTPConnection, role: Role) -> Caller:
     return caller
 
 
-def note_caller(connection: HTTPConnection, caller: Caller) -> None:
-    """Note who has sent the request: called once, by what has checked it."""
+async def _always() -> bool:
+    return True
+
+
+def note_caller(
+    connection: HTTPConnection, caller: Caller, admitted: Callable[[], Awaitable[bool]] = _always
+) -> None:
+    """Note who has sent the request: called once, by what has checked it.
+
+    `admitted` says whether it still is: an answer that lasts asks it about once a second.
+    """
     setattr(connection.state, _STATE, caller)
+    setattr(connection.state, _ADMITTED, admitted)
 
 
 def caller_of(connection: HTTPConnection) -> Caller:
     """Who has sent the request. Raises AttributeError where nobody has checked it: no route is open by mistake."""
     caller: Caller = getattr(connection.state, _STATE)
     return caller
+
+
+async def is_admitted(connection: HTTPConnection) -> bool:
+    """Whether the caller would still be let in: a session ends, a key is revoked."""
+    admitted: Callable[[], Awaitable[bool]] = getattr(connection.state, _ADMITTED)
+    return await admitted()

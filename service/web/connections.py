@@ -7,8 +7,10 @@ reads its answer makes no request, so it is met here.
 import asyncio
 import json
 import resource
+from collections.abc import Callable
 from typing import Any
 
+from starlette.requests import HTTPConnection
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 MOST_CONNECTIONS = 512  # open at once
@@ -17,6 +19,7 @@ HEADERS_S = 10.0  # from the connection, or the answer before, until a request's
 READING_S = 60.0  # in which a client must have read something of its answer
 WATCH_S = 1.0
 MOST_FILES = 65_536
+_AT_SHUTDOWN = "at_shutdown"
 
 _BODY = json.dumps({"error": "busy", "message": "the server is busy: every connection is in use, try again shortly"})
 _FULL = (
@@ -42,6 +45,11 @@ def most_connections() -> int:
     """How many connections a server of this process keeps open at once."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else max(16, min(MOST_CONNECTIONS, soft - SPARE_FILES))
+
+
+def ends_at_shutdown(request: HTTPConnection, end: Callable[[], None]) -> None:
+    """Let `end` be called when the server is told to leave: an answer that lasts would hold it up."""
+    setattr(request.state, _AT_SHUTDOWN, end)
 
 
 class Connection(H11Protocol):
@@ -74,6 +82,13 @@ class Connection(H11Protocol):
     def on_response_complete(self) -> None:
         self.waits_since = self.loop.time()
         super().on_response_complete()
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        if self.cycle is not None and not self.cycle.response_complete:
+            end = self.scope.get("state", {}).get(_AT_SHUTDOWN)
+            if end is not None:
+                end()
 
     @property
     def waits_for_client(self) -> bool:

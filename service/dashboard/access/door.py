@@ -45,10 +45,17 @@ class Door:
             elif caller.study is not None and not is_shared(scope["method"], scope["path"], caller.study):
                 answer = fault_page(Request(scope), NotAllowed(Role.READ, caller))
             else:
-                note_caller(connection, caller)
+                note_caller(connection, caller, lambda: self._is_still(connection, caller))
         except (StorageError, Busy) as error:  # nobody can say who this is
             answer = fault_page(Request(scope), error)
         return await (answer or self.app)(scope, receive, send)
+
+    async def _is_still(self, connection: HTTPConnection, caller: Caller) -> bool:
+        """Whether the request would still be this caller's; so it is while the database cannot say otherwise."""
+        try:
+            return await self._caller(connection) == caller
+        except (StorageError, Busy):
+            return True
 
     async def _caller(self, connection: HTTPConnection) -> Caller | None:
         key = self.sessions.key(connection.cookies.get(COOKIE, ""), time.time())

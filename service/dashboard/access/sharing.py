@@ -14,7 +14,9 @@ LINK_COOKIE = "pernodedrop_link"
 LONGEST_TOKEN = 200
 READING = frozenset({"GET", "HEAD"})
 # Below a study's page, by the first word of the path: whatever is not named here is not shown.
-SHOWN = frozenset({"", "trials", "report", "events", "live", "progress", "curves", "figures", "parallel", "state"})
+SHOWN = frozenset(
+    {"", "events", "report-body", "trials", "trials.json", "trials.csv", "lines.json", "confirmation"}
+)
 
 
 class Links:

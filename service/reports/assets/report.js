@@ -3,14 +3,19 @@
 (() => {
   const PRINTED_WIDTH = 940; // px: the style sheet zooms it to what fits an A4 page between its margins
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  const charts = [...document.querySelectorAll(".chart")].map((frame) => {
-    const figure = JSON.parse(frame.querySelector("script").textContent);
-    const place = document.createElement("div");
-    place.className = "plot";
-    place.style.height = `${figure.layout.height}px`; // kept when the window changes its width
-    frame.replaceChildren(place);
-    return { place, figure };
-  });
+  let charts = [];
+
+  function find() {
+    for (const { place } of charts) Plotly.purge(place);
+    charts = [...document.querySelectorAll(".chart")].map((frame) => {
+      const figure = JSON.parse(frame.querySelector("script").textContent);
+      const place = document.createElement("div");
+      place.className = "plot";
+      place.style.height = `${figure.layout.height}px`; // kept when the window changes its width
+      frame.replaceChildren(place);
+      return { place, figure };
+    });
+  }
 
   function template() {
     const style = getComputedStyle(document.documentElement);
@@ -47,7 +52,12 @@
     }
   }
 
+  find();
   draw();
+  document.addEventListener("report-renewed", () => {
+    find();
+    draw();
+  });
   dark.addEventListener("change", () => draw());
   window.addEventListener("beforeprint", () => {
     document.documentElement.classList.add("printed");

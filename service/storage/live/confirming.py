@@ -1,0 +1,73 @@
+"""How a confirmation stands: each configuration with its seeds so far, and whether it is in it still."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from search_spaces import recorded_params, variant_of
+from search_spaces.variants import telling_in
+from service.storage.records import StudyRecord
+from service.storage.runs.configurations import configuration_key
+from service.storage.states import RunState
+
+_RUNS = sa.text(
+    """
+    SELECT id, ordinal, params, state, seeds, values[1] AS value FROM fleet.runs
+    WHERE study_id = :study AND stage = 'confirmation' ORDER BY ordinal
+    """
+)
+_LOOK = sa.text("SELECT runs, kept FROM fleet.looks WHERE study_id = :study ORDER BY seeds DESC LIMIT 1")
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """A configuration of a confirmation."""
+
+    params: Mapping[str, Any]  # as they are shown
+    variant: str
+    seeds: int  # with a result
+    training: int  # seeds of its runs in training
+    waiting: int  # seeds of its runs that wait
+    mean: float | None  # of the tested metric over the seeds with a result
+    is_left: bool  # in the confirmation still: a look may have dropped it, or a run of it was lost
+
+
+def standing(connection: sa.Connection, study: StudyRecord) -> list[Confirmed]:
+    """Return the configurations in the order of their first runs."""
+    rows = connection.execute(_RUNS, {"study": study.id}).all()
+    look = connection.execute(_LOOK, {"study": study.id}).one_or_none()
+    several: dict[str, list[sa.Row[Any]]] = {}
+    for row in rows:
+        several.setdefault(configuration_key(study.definition, row.params), []).append(row)
+    return [_confirmed(study, of_one, look) for of_one in several.values()]
+
+
+def _confirmed(study: StudyRecord, runs: list[sa.Row[Any]], look: sa.Row[Any] | None) -> Confirmed:
+    params = recorded_params(study.definition, runs[0].params)
+
+    def seeds(state: RunState) -> int:
+        return sum(run.seeds for run in runs if run.state == state)
+
+    complete = [run for run in runs if run.state == RunState.COMPLETE and run.value is not None]
+    done = sum(run.seeds for run in complete)
+    return Confirmed(
+        params=params,
+        variant=variant_of(params, telling_in(study.definition.search_space)),
+        seeds=seeds(RunState.COMPLETE),
+        training=seeds(RunState.RUNNING),
+        waiting=seeds(RunState.WAITING),
+        mean=sum(run.value * run.seeds for run in complete) / done if done else None,
+        is_left=_is_left(study, runs, look),
+    )
+
+
+def _is_left(study: StudyRecord, runs: list[sa.Row[Any]], look: sa.Row[Any] | None) -> bool:
+    if any(run.state in (RunState.FAILED, RunState.CANCELLED) for run in runs):
+        return False
+    if study.decision is not None:
+        return runs[0].id in study.decision["left"]
+    if look is None or not look.kept or runs[0].ordinal >= look.runs:  # nobody was dropped, or it came afterwards
+        return True
+    return runs[0].id in look.kept

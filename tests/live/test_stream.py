@@ -1,0 +1,204 @@
+"""What an open page learns of a study, over HTTP, from the real database."""
+
+import threading
+import time
+from typing import Any
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from search_spaces import parse_definition
+from service.dashboard import create_app
+from service.storage.database.database import Database
+from service.storage.records import StudyRecord
+from service.storage.states import RunState
+from service.storage.studies import studies
+from tests.api.configuring import settings_for
+from tests.api.fleet import definition_data, work
+from tests.api.serving import served
+from tests.live.listening import Page, page
+from tests.live.stepping import Stepper
+
+KEY = "a key of the dashboard that is long enough"
+
+
+@pytest.fixture
+def study(database: Database) -> StudyRecord:
+    return studies.create(database, parse_definition(definition_data(trials=3)))
+
+
+def test_a_page_learns_of_each_epoch_and_of_the_end(database: Database, dashboard: str, study: StudyRecord) -> None:
+    with page(dashboard, study.name) as opened:
+        opened.until(lambda page: "state" in page.kinds)
+        assert opened.state["study"]["counts"]["waiting"] == 3
+        assert opened.state["ending"] == {"why": "no worker is alive, so nothing is trained"}
+        worker = Stepper(database, study)
+        run = worker.begin().run_id
+        opened.until(lambda page: page.state.get(f"run:{run}", {}).get("number") == 0)
+        card = opened.state[f"run:{run}"]
+        assert (card["epochs"], card["worker"], card["device"]) == (4, "node-1:4711", "cpu")
+        for epoch, loss in ((1, 0.9), (2, 0.7)):
+            worker.epoch(epoch, loss)
+            opened.until(lambda page, point=[0, epoch, loss]: point in page.state.get(f"curve:{run}", ()))
+        assert opened.state[f"curve:{run}"] == [[0, 1, 0.9], [0, 2, 0.7]]
+        assert opened.state[f"at:{run}"] == [2, 0.5]
+        assert "at" in opened.state["ending"]
+        worker.end(RunState.COMPLETE, 0.7)
+        opened.until(lambda page: page.state["study"]["best"] is not None)
+        assert opened.state["study"]["best"]["value"] == 0.7
+        assert f"run:{run}" not in opened.state
+        assert [one["text"] for one in opened.state["happened"]] == ["trial 0 is complete: 0.7"]
+        assert opened.kinds.count("state") == 1
+
+
+def test_ends_of_every_kind_are_told(database: Database, dashboard: str, study: StudyRecord) -> None:
+    with page(dashboard, study.name) as opened:
+        worker = Stepper(database, study)
+        worker.begin()
+        worker.epoch(1, 0.8)
+        worker.end(RunState.PRUNED)
+        worker.begin()
+        worker.end(RunState.FAILED, reason="training loss became nan")
+        worker.begin(seconds=0.2)  # and is never heard of again
+        heir = Stepper(database, study, "node-2", 5)
+        time.sleep(0.5)
+        heir.begin()
+        opened.until(lambda page: len(page.state.get("happened", ())) == 3)
+        assert [one["text"] for one in opened.state["happened"]] == [
+            "trial 2 was lost by node-1:4711; node-2:5 has taken it over",
+            "trial 1 failed: training loss became nan",
+            "trial 0 was pruned after epoch 1",
+        ]
+
+
+def test_a_page_that_comes_back_gets_what_it_has_missed(database: Database, dashboard: str, study: StudyRecord) -> None:
+    worker = Stepper(database, study)
+    run = worker.begin().run_id
+    with page(dashboard, study.name) as first:
+        worker.epoch(1, 0.9)
+        first.until(lambda page: f"curve:{run}" in page.state and page.state[f"curve:{run}"])
+    with page(dashboard, study.name) as watching:  # the study is followed meanwhile
+        watching.until(lambda page: "state" in page.kinds)
+        worker.epoch(2, 0.8)
+        watching.until(lambda page: len(page.state[f"curve:{run}"]) == 2)
+        with page(dashboard, study.name, after=first.last) as again:
+            again.state = first.state
+            again.until(lambda page: page.last == watching.last)
+            assert again.state == watching.state
+            assert "state" not in again.kinds
+        with page(dashboard, study.name, after="another-1") as stranger:
+            stranger.until(lambda page: page.last != "")
+            assert stranger.kinds[1] == "state"
+
+
+def test_a_training_that_begins_anew_loses_its_curve(database: Database, dashboard: str, study: StudyRecord) -> None:
+    worker = Stepper(database, study)
+    lease = worker.begin(seconds=0.2)
+    with page(dashboard, study.name) as opened:
+        for epoch in (1, 2):
+            worker.epoch(epoch, 0.9 / epoch)
+        opened.until(lambda page: len(page.state.get(f"curve:{lease.run_id}", ())) == 2)
+        time.sleep(0.3)
+        heir = Stepper(database, study, "node-2", 5)
+        assert heir.begin().run_id == lease.run_id
+        for epoch in (1, 2, 3):
+            heir.epoch(epoch, 0.6 / epoch)
+        opened.until(lambda page: len(page.state.get(f"curve:{lease.run_id}", ())) == 3)
+        assert opened.state[f"curve:{lease.run_id}"] == [[0, epoch, 0.6 / epoch] for epoch in (1, 2, 3)]
+        assert opened.state[f"run:{lease.run_id}"]["worker"] == "node-2:5"
+
+
+def test_a_confirmation_shows_its_configurations(database: Database, dashboard: str) -> None:
+    definition = parse_definition(definition_data(trials=4, confirmation={"top": 1, "repeats": 2}))
+    study = studies.create(database, definition)
+    work(database, study, limit=5)
+    with page(dashboard, study.name) as opened:
+        opened.until(lambda page: bool(page.state.get("confirmed")))
+        one = opened.state["confirmed"][0]
+        assert (one["seeds"], one["left"], one["metric"]) == (2, True, "test_loss")
+        assert one["mean"] is not None
+
+
+def test_a_deleted_study_ends_its_pages(database: Database, dashboard: str, study: StudyRecord) -> None:
+    with page(dashboard, study.name) as opened:
+        opened.until(lambda page: "state" in page.kinds)
+        studies.delete(database, study.name)
+        studies.create(database, parse_definition(definition_data(trials=3)))  # of the same name
+        opened.until(lambda page: page.ended is not None)
+        assert opened.ended == "deleted"
+        assert opened.next() == ""
+    with page(dashboard, study.name) as new:
+        new.until(lambda page: "state" in page.kinds)
+        assert new.state["study"]["counts"]["waiting"] == 3
+    studies.delete(database, study.name)
+    assert httpx.get(f"{dashboard}/studies/{study.name}/events", trust_env=False).status_code == 404
+
+
+def test_a_logout_ends_the_pages_of_its_session(database_url: str, study: StudyRecord) -> None:
+    with served(create_app(settings_for(database_url, api_key=KEY))) as address:
+        entered = httpx.post(f"{address}/login", data={"key": KEY}, trust_env=False)
+        cookies = {"Cookie": entered.headers["set-cookie"].partition(";")[0]}
+        assert httpx.get(f"{address}/studies/{study.name}/events", trust_env=False).status_code == 401
+        with page(address, study.name, headers=cookies) as opened:
+            opened.until(lambda page: "state" in page.kinds)
+            httpx.post(f"{address}/logout", headers=cookies, trust_env=False)
+            opened.until(lambda page: page.ended is not None)
+            assert opened.ended == "logged out"
+
+
+def test_open_pages_do_not_hold_up_the_end_of_the_server(database_url: str, study: StudyRecord) -> None:
+    seen: list[Page] = []
+    ready = threading.Event()
+
+    def watch(address: str) -> None:
+        with page(address, study.name) as opened:
+            opened.until(lambda page: "state" in page.kinds)
+            seen.append(opened)
+            ready.set()
+            opened.until(lambda page: page.ended is not None)
+            assert opened.next() == ""
+
+    with served(create_app(settings_for(database_url))) as address:
+        thread = threading.Thread(target=watch, args=(address,))
+        thread.start()
+        assert ready.wait(60)
+    thread.join(60)
+    assert seen[0].ended == "leaving"
+
+
+def test_a_database_that_goes_away_is_said_and_survived(
+    database: Database, dashboard: str, study: StudyRecord, superuser_url: str
+) -> None:
+    name = sa.make_url(superuser_url).database
+    owner = sa.create_engine(sa.make_url(superuser_url).set(database="postgres"), isolation_level="AUTOCOMMIT")
+    with page(dashboard, study.name) as opened, owner.connect() as connection:
+        opened.until(lambda page: "state" in page.kinds)
+        connection.execute(sa.text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false"))
+        connection.execute(
+            sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"), {"name": name}
+        )
+        opened.until(lambda page: "away" in page.state)
+        assert opened.state["study"]["counts"]["waiting"] == 3
+        connection.execute(sa.text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true"))
+        opened.until(lambda page: "away" not in page.state)
+        Stepper(database, study).begin()
+        opened.until(lambda page: page.state["study"]["counts"]["running"] == 1)
+    owner.dispose()
+
+
+def test_a_page_without_scripts_shows_where_the_study_stands(
+    database: Database, dashboard: str, study: StudyRecord
+) -> None:
+    worker = Stepper(database, study)
+    worker.begin()
+    worker.epoch(1, 0.25)
+    shown = httpx.get(f"{dashboard}/studies/{study.name}", trust_env=False).text
+    live = shown[shown.index('id="live"') : shown.index('id="report"')]
+    for wanted in ("0 of 3 trials, 1 running", "1 of 4", "0.25", "node-1:4711", "runs no scripts"):
+        assert wanted in live
+
+
+def test_a_head_request_does_not_last(dashboard: str, study: StudyRecord) -> None:
+    answer: Any = httpx.head(f"{dashboard}/studies/{study.name}/events", trust_env=False)
+    assert (answer.status_code, answer.content) == (200, b"")
