@@ -15,6 +15,7 @@ from service.dashboard.access.session import Sessions
 from service.dashboard.errors import handlers
 from service.dashboard.fleet import routes as fleet
 from service.dashboard.listing import routes as listing
+from service.dashboard.optuna import pages as optuna
 from service.dashboard.optuna.pages import optuna_pages
 from service.dashboard.orders import routes as orders
 from service.dashboard.study import routes as study
@@ -80,7 +81,7 @@ def _our_routes(settings: Settings, sessions: Sessions) -> list[BaseRoute]:
     ours: list[BaseRoute] = [
         Route("/", _home),
         Route("/health", _health),
-        *(route for wing in (assets, listing, study, trials, fleet, orders) for route in wing.ROUTES),
+        *(route for wing in (assets, listing, study, trials, fleet, orders, optuna) for route in wing.ROUTES),
     ]
     if settings.api_key:
         login = Login(settings.api_key, sessions, https=settings.dashboard_url.startswith("https:"))

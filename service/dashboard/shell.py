@@ -8,7 +8,9 @@ from starlette.responses import HTMLResponse
 from service.dashboard.assets import asset
 from service.reports.markup import Html, document, element
 from service.web.relative import to_root
+from service.web.zipped import zipped
 
+STYLES = ("tokens.css", "base.css", "look.css")  # of every page, in this order
 NAVIGATION = (("Studies", "studies"), ("Optuna", "dashboard"))
 
 
@@ -26,9 +28,8 @@ def page(
     """A page of the dashboard, whose links are relative to our root.
 
     `styles` and `scripts` are names of assets, in their order. plotly draws with inline styles: `with_charts` loads it
-    and allows them.
+    and allows them. All scripts then run after the first paint, and so after DOMContentLoaded.
     """
-    loaded = ["plotly.js", *scripts] if with_charts else list(scripts)
     head = [
         element("meta", charset="utf-8"),
         element("base", href=to_root(request)),
@@ -36,13 +37,17 @@ def page(
         element("meta", name="color-scheme", content="light dark"),
         *([element("meta", http_equiv="refresh", content=str(refresh_s))] if refresh_s else []),
         element("title", f"{title} · PerNodeDrop"),
-        *(element("link", rel="stylesheet", href=asset(name).address) for name in ("look.css", *styles)),
+        *(element("link", rel="stylesheet", href=asset(name).address) for name in (*STYLES, *styles)),
         element("link", rel="icon", href="data:,"),
-        *(element("script", src=asset(name).address, defer=True) for name in loaded),
+        *_scripts(scripts, with_charts),
     ]
     content = [_header(request), *body] if with_header else body
-    headers = {"Content-Security-Policy": _policy(bool(loaded), with_charts), "Cache-Control": "no-store"}
-    return HTMLResponse(document(head, content), status, headers)
+    headers = {
+        "Content-Security-Policy": _policy(bool(scripts) or with_charts, with_charts),
+        "Cache-Control": "no-store",
+    }
+    sent, said = zipped(request, document(head, content).encode())
+    return HTMLResponse(sent, status, headers | said)
 
 
 def brand() -> Html:
@@ -58,6 +63,16 @@ def _header(request: Request) -> Html:
         element("nav", *(element("a", word, href=target) for word, target in NAVIGATION)),
         leave if request.app.state.with_login else None,
     )
+
+
+def _scripts(names: Sequence[str], with_charts: bool) -> list[Html]:
+    if not with_charts:
+        return [element("script", src=asset(name).address, defer=True) for name in names]
+    addresses = [asset(name).address for name in ("plotly.js", "charts.js", *names)]
+    return [
+        element("link", rel="preload", href=addresses[0], as_="script"),
+        element("script", src=asset("later.js").address, defer=True, data_scripts=" ".join(addresses)),
+    ]
 
 
 def _policy(with_scripts: bool, with_charts: bool) -> str:

@@ -15,7 +15,7 @@ def heading(request: Request, study: StudyRecord, here: str) -> Html:
     below = f"studies/{study.name}"
     tabs = [element("a", word, href=below + path, aria_current="page" if word == here else None) for word, path in TABS]
     return element(
-        "div",
+        "section",
         element(
             "div",
             element("a", study.name, href=below, class_="name"),
@@ -32,4 +32,5 @@ def heading(request: Request, study: StudyRecord, here: str) -> Html:
             aria_label="Pages of the study",
         ),
         class_="heading",
+        aria_label="Study",
     )

@@ -6,13 +6,25 @@ from pernodedrop.near import nearest
 from service.storage.database.database import Database
 
 MOST = 1000  # names that are compared, the newest studies' first
+MOST_ID = 2**31 - 1  # Optuna's ids are integers
 
 _NAMES = sa.text(f"SELECT name FROM fleet.studies ORDER BY id DESC LIMIT {MOST}")
+
+_OF_OPTUNA = sa.text("SELECT name FROM fleet.studies WHERE optuna_study_id = :study")
 
 
 def of_studies(connection: sa.Connection) -> list[str]:
     """Return the names of the newest studies."""
     return list(connection.execute(_NAMES).scalars())
+
+
+def of_optuna(db: Database, optuna_study_id: int) -> str | None:
+    """Return the name of the study that has this Optuna study, None if there is none."""
+    if optuna_study_id > MOST_ID:
+        return None
+    with db.engine.connect() as connection:
+        name: str | None = connection.execute(_OF_OPTUNA, {"study": optuna_study_id}).scalar_one_or_none()
+    return name
 
 
 def near(db: Database, name: str) -> str | None:
