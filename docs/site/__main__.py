@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 import commands  # noqa: E402
+import look  # noqa: E402
 import rest  # noqa: E402
 import study_format  # noqa: E402
 
@@ -39,6 +40,7 @@ def write(folder: Path) -> None:
             text = f"# {name}\n\n```\n{text}```\n"
         (folder / page_name).write_text(_LINK.sub(lambda link: _from("", link), text))
     shutil.copy(Path(__file__).parent / "site.css", folder)
+    (folder / "look.css").write_text(look.style_sheet())
     for page_name, page_of in MADE.items():
         (folder / page_name).write_text(page_of())
 

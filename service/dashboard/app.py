@@ -20,6 +20,7 @@ from service.dashboard.errors import handlers
 from service.dashboard.fleet import routes as fleet
 from service.dashboard.listing import routes as listing
 from service.dashboard.listing.sparkline import Sparklines
+from service.dashboard.optuna import pages as optuna
 from service.dashboard.optuna.pages import optuna_pages
 from service.dashboard.orders import routes as orders
 from service.dashboard.orders.outcomes import Outcomes
@@ -43,6 +44,7 @@ from service.web.reports import Reports
 from service.web.request_ids import RequestIds
 from service.web.security import LoopbackOnly, is_loopback, refuse_open_door
 
+WINGS = (assets, listing, study, trials, fleet, orders, access, optuna)
 DATABASE_CONNECTIONS = 4
 ACCESS_CONNECTIONS = 2  # look keys up, with the two more that a database may open
 # A study that is created holds one of our connections while Optuna's part of it takes one of Optuna's. Pages wait for
@@ -121,7 +123,7 @@ def _our_routes(settings: Settings, sessions: Sessions, check: KeyCheck, keyring
     return [
         Route("/", _home),
         Route("/health", _health),
-        *(route for wing in (assets, listing, study, trials, fleet, orders, access) for route in wing.ROUTES),
+        *(route for wing in WINGS for route in wing.ROUTES),
         Route("/login", login.form),
         Route("/login", login.enter, methods=["POST"]),
         Route("/logout", login.leave, methods=["POST"]),

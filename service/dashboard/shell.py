@@ -11,7 +11,9 @@ from service.dashboard.orders.tokens import FIELD, token_of
 from service.reports.markup import Html, document, element
 from service.web.access import LOCAL, Role, caller_of
 from service.web.relative import to_root
+from service.web.zipped import zipped
 
+STYLES = ("tokens.css", "base.css", "look.css", "orders.css")  # of every page, in this order
 NAVIGATION = (("Studies", "studies"), ("Fleet", "fleet"), ("Compare", "compare"), ("Optuna", "dashboard"))
 SUBMIT = ("Submit", "submit")  # for who may
 
@@ -29,22 +31,25 @@ def page(
     """A page of the dashboard, whose links are relative to our root.
 
     `styles` and `scripts` are names of assets, in their order. plotly draws with inline styles: `with_charts` loads it
-    and allows them.
+    and allows them. All scripts then run after the first paint, and so after DOMContentLoaded.
     """
-    loaded = ["plotly.js", *scripts] if with_charts else list(scripts)
     head = [
         element("meta", charset="utf-8"),
         element("base", href=to_root(request)),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
         element("title", f"{title} · PerNodeDrop"),
-        *(element("link", rel="stylesheet", href=asset(name).address) for name in ("look.css", "orders.css", *styles)),
+        *(element("link", rel="stylesheet", href=asset(name).address) for name in (*STYLES, *styles)),
         element("link", rel="icon", href="data:,"),
-        *(element("script", src=asset(name).address, defer=True) for name in loaded),
+        *_scripts(scripts, with_charts),
     ]
     content = [_header(request), *filter(None, [notice(request)]), *body] if with_header else body
-    headers = {"Content-Security-Policy": _policy(bool(loaded), with_charts), "Cache-Control": "no-store"}
-    return HTMLResponse(document(head, content), status, headers)
+    headers = {
+        "Content-Security-Policy": _policy(bool(scripts) or with_charts, with_charts),
+        "Cache-Control": "no-store",
+    }
+    sent, said = zipped(request, document(head, content).encode())
+    return HTMLResponse(sent, status, headers | said)
 
 
 def brand(href: str = "studies") -> Html:
@@ -69,6 +74,14 @@ def _header(request: Request) -> Html:
 def _leave(request: Request) -> Html:
     token = element("input", type="hidden", name=FIELD, value=token_of(request))
     return element("form", element("button", "Log out", type="submit"), token, method="post", action="logout")
+def _scripts(names: Sequence[str], with_charts: bool) -> list[Html]:
+    if not with_charts:
+        return [element("script", src=asset(name).address, defer=True) for name in names]
+    addresses = [asset(name).address for name in ("plotly.js", "charts.js", *names)]
+    return [
+        element("link", rel="preload", href=addresses[0], as_="script"),
+        element("script", src=asset("later.js").address, defer=True, data_scripts=" ".join(addresses)),
+    ]
 
 
 def _policy(with_scripts: bool, with_charts: bool) -> str:

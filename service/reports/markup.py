@@ -52,14 +52,17 @@ def element(tag: str, *contents: Content, **attributes: str | bool | None) -> Ht
     return Html(f"<{tag}{given}>{join(contents)}</{tag}>")
 
 
-def json_block(data: Any) -> Html:
+def json_block(data: Any, *, height: int | None = None) -> Html:
     """Data for the page's program, in an element that no browser executes and no text in it can end.
+
+    `height` in px is that of what the program draws of it.
 
     Raises ValueError for NaN and infinity, which JSON does not have.
     """
     written = json.dumps(data, separators=(",", ":"), allow_nan=False)
     safe = re.sub(r"[<>&\u2028\u2029]", lambda match: f"\\u{ord(match.group()):04x}", written)
-    return Html(f'<script type="application/json">{safe}</script>')
+    known = None if height is None else str(height)
+    return element("script", Html(safe), type="application/json", data_height=known)
 
 
 def program(source: str) -> Html:
@@ -91,7 +94,8 @@ def table(header: Sequence[Content], rows: Iterable[Sequence[Content]], *, words
 
     head = element("thead", element("tr", *cells("th", header)))
     body = element("tbody", *(element("tr", *cells("td", row)) for row in rows))
-    return element("div", element("table", head, body), class_="table")
+    # It may have to scroll sideways, which the keyboard can do where it can go.
+    return element("div", element("table", head, body), class_="table", tabindex="0", role="group", aria_label="Table")
 
 
 def _attribute(name: str) -> str:

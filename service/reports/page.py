@@ -9,13 +9,15 @@ from service.reports.found.results import Results
 from service.reports.markup import Html, document, element, program, stylesheet
 from service.reports.sections import PARTS
 
+STYLES = ("tokens.css", "base.css", "report.css")
+PROGRAMS = ("charts.js", "report.js")  # after plotly
 NO_PROGRAMS = "This browser runs no scripts, so the charts are missing; every table is here."
 
 
 def html_report(results: Results) -> str:
     """The study's report.
 
-    The page has 5 MB, most of it plotly.js. Its content security policy allows its own two programs and no request.
+    The page has 5 MB, most of it plotly.js. Its content security policy allows its own programs and no request.
     """
     return document(
         head=(
@@ -23,7 +25,7 @@ def html_report(results: Results) -> str:
             element("meta", http_equiv="Content-Security-Policy", content=_policy()),
             element("meta", name="viewport", content="width=device-width, initial-scale=1"),
             element("title", f"{results.study.name} – report"),
-            stylesheet(_asset("report.css")),
+            stylesheet("".join(map(_asset, STYLES))),
         ),
         body=(
             report_body(results),
@@ -35,13 +37,13 @@ def html_report(results: Results) -> str:
 def report_body(results: Results) -> Html:
     """What the report's page shows, for a page that loads `report.css`, plotly and `report.js` itself."""
     bodies = [body for body in (part.body(results) for part in PARTS) if body is not None]
-    return element("main", *bodies, element("noscript", NO_PROGRAMS))
+    return element("main", *bodies, element("noscript", NO_PROGRAMS), class_="report")
 
 
 @cache
 def _programs() -> tuple[str, ...]:
     plotly = files("plotly").joinpath("package_data", "plotly.min.js").read_text(encoding="utf-8")
-    return plotly, _asset("report.js")
+    return plotly, *map(_asset, PROGRAMS)
 
 
 @cache

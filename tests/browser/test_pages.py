@@ -1,6 +1,7 @@
 """The dashboard as people see it: a real Chromium logs in, reads, and finds its way in both directions."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +24,7 @@ pytestmark = [
 ]
 PATIENCE_S = 60
 Found = TypeVar("Found")
+WAITED = {"dashboard": "RefreshIcon", "trials": "FilterListIcon", "note": "EditIcon"}
 
 
 @pytest.fixture
@@ -65,6 +67,8 @@ def test_the_login_leads_to_the_list_and_the_logout_away(reader: Chrome, guarded
 
 def test_the_report_shows_its_charts_and_leads_on_to_optuna(reader: Chrome, tmp_path: Path) -> None:
     reader.find_element(By.LINK_TEXT, "Report").click()
+    first = wait_for(reader, lambda: reader.find_element(By.CSS_SELECTOR, ".chart"))
+    reader.execute_script("arguments[0].scrollIntoView()", first)  # a chart is drawn when it is near
     charts = wait_for(reader, lambda: reader.find_elements(By.CSS_SELECTOR, ".js-plotly-plot .main-svg"))
     assert len(charts) > 1
     assert "digits-1" in reader.find_element(By.TAG_NAME, "h1").text
@@ -94,6 +98,54 @@ def test_optunas_study_page_shows_history_and_importance(
     reader.get(f"{guarded}/dashboard/studies/{study.optuna_study_id}/note")
     wait_for(reader, lambda: reader.find_element(By.LINK_TEXT, "Report of this study")).click()
     wait_for(reader, lambda: reader.current_url.endswith("/studies/digits-1"))
+
+
+WRITING = (
+    "AddBoxIcon", "DriveFileRenameOutlineIcon", "DeleteIcon", "EditIcon", "SaveIcon", "StopCircleIcon"
+)  # fmt: skip
+
+
+def test_optunas_pages_have_no_button_that_writes(reader: Chrome, guarded: str, study: StudyRecord) -> None:
+    below = f"dashboard/studies/{study.optuna_study_id}"
+    hidden = set()
+    for path in ("dashboard", below, f"{below}/trials", f"{below}/note"):
+        reader.get(f"{guarded}/{path}")
+        wait_for(reader, lambda: reader.find_element(By.CSS_SELECTOR, "[data-testid='MenuIcon']"))
+        last = WAITED.get(path.rpartition("/")[2], "SyncIcon")
+        wait_for(reader, partial(reader.find_element, By.CSS_SELECTOR, f"[data-testid='{last}']"))
+        for icon in WRITING:
+            found = reader.find_elements(By.CSS_SELECTOR, f"button:has([data-testid='{icon}'])")
+            assert not any(button.is_displayed() for button in found), (path, icon)
+            hidden |= {icon} if found else set()
+    assert hidden >= {"AddBoxIcon", "DriveFileRenameOutlineIcon", "DeleteIcon", "EditIcon"}, "the release has others"
+
+
+def test_optunas_pages_name_the_metric_and_lead_back(reader: Chrome, guarded: str, study: StudyRecord) -> None:
+    reader.get(f"{guarded}/dashboard/studies/{study.optuna_study_id}")
+    wait_for(reader, lambda: "val_loss" in text_of(reader))
+    assert "Objective 0" not in text_of(reader)
+    wait_for(reader, lambda: reader.find_element(By.LINK_TEXT, "Report of this study")).click()
+    wait_for(reader, lambda: reader.current_url.endswith("/studies/digits-1"))
+    reader.get(f"{guarded}/dashboard")
+    wait_for(reader, lambda: reader.find_element(By.LINK_TEXT, "PerNodeDrop's studies")).click()
+    wait_for(reader, lambda: reader.current_url.endswith("/studies"))
+
+
+def test_no_chart_offers_to_send_its_data_away(reader: Chrome, guarded: str) -> None:
+    reader.get(f"{guarded}/studies/digits-1")
+    chart = wait_for(reader, lambda: reader.find_element(By.CSS_SELECTOR, ".chart"))
+    reader.execute_script("arguments[0].scrollIntoView()", chart)
+    wait_for(reader, lambda: reader.find_element(By.CSS_SELECTOR, ".modebar-btn"))
+    every = "return [...document.querySelectorAll('.modebar-btn')].map((button) => button.dataset.title || '')"
+    titles = set(reader.execute_script(every))
+    assert not any(word in title.lower() for title in titles for word in ("share", "cloud", "studio", "edit")), titles
+    # Nor a chart of ours that somebody draws without our settings.
+    drawn = """
+        const place = document.body.appendChild(document.createElement("div"));
+        const done = arguments[arguments.length - 1];
+        Plotly.newPlot(place, [{y: [1, 2]}]).then(() => done(place.innerHTML.toLowerCase().includes("share chart")));
+    """
+    assert reader.execute_async_script(drawn) is False
 
 
 def test_the_pages_are_readable_in_the_dark(tmp_path: Path, unguarded: str, study: StudyRecord) -> None:

@@ -87,7 +87,19 @@ ADVICE: dict[str, tuple[Results, str]] = {
         searched(STOPPED, dict.fromkeys(VARIANTS, RunState.FAILED)),
         "Mend what makes them fail, then submit the study under another name.",
     ),
-    "all pruned": (searched(COMPLETE, dict.fromkeys(VARIANTS, RunState.PRUNED)), AGAIN),
+    "all pruned": (
+        searched(COMPLETE, dict.fromkeys(VARIANTS, RunState.PRUNED)),
+        "submit the study under another name with another pruner, or one that begins later.",
+    ),
+    "all cancelled": (
+        searched(STOPPED, dict.fromkeys(VARIANTS, RunState.CANCELLED)),
+        "No trial was trained to its end: submit the study under another name.",
+    ),
+    "to be confirmed, stopped": (searched(STOPPED, BOTH, **ASKED), "better, submit it under another name."),
+    "confirming, stopped": (
+        searched(STOPPED, BOTH, {"cancelled": 2}, **ASKED),
+        "cannot be confirmed. To find out which variant is better, submit it under another name.",
+    ),
 }
 
 
@@ -95,6 +107,23 @@ ADVICE: dict[str, tuple[Results, str]] = {
 def test_the_remedy_fits_the_study(name: str) -> None:
     results, words = ADVICE[name]
     assert told(words, conclusion(results, compare(results))[-1])
+
+
+ASKS_FOR_ONE = ("pernodedrop confirm", "with confirmation:")
+
+
+@pytest.mark.parametrize("state", StudyState)
+@pytest.mark.parametrize("confirming", [{}, {"running": 1, "waiting": 1}, {"complete": 1, "waiting": 1}])
+def test_a_study_with_a_confirmation_is_never_told_to_add_one(state: StudyState, confirming: dict[str, int]) -> None:
+    trials = OPEN if state in (RUNNING, PAUSED) else BOTH
+    if state is COMPLETE:
+        confirming = {"failed": 2}  # what has ended without a result is asked for further configurations
+    results = searched(state, trials, confirming, **ASKED)
+    advised = to_decide(results.study)
+    if state is COMPLETE:
+        assert "--top 2" in advised
+    else:
+        assert not any(words in advised for words in ASKS_FOR_ONE), advised
 
 
 def told(words: str, said: str) -> bool:
@@ -114,7 +143,11 @@ def test_nothing_is_advised_while_a_search_has_no_complete_trial() -> None:
 
 @pytest.mark.parametrize(
     ("state", "words"),
-    [(STOPPED, AGAIN), (PAUSED, RESUME), (RUNNING, "The best configurations are being confirmed")],
+    [
+        (STOPPED, "submit it under another name."),
+        (PAUSED, RESUME),
+        (RUNNING, "The best configurations are being confirmed"),
+    ],
 )
 def test_a_confirmation_that_has_not_ended_says_what_it_waits_for(state: StudyState, words: str) -> None:
     results = results_of(CLEAR, state)

@@ -23,6 +23,7 @@ def rendered(page: str, folder: Path) -> str:
             str(CHROMIUM),
             *flags,
             f"--user-data-dir={folder / 'profile'}",
+            "--window-size=1280,20000",  # a chart is drawn when it is near
             "--virtual-time-budget=10000",
             "--dump-dom",
             f"file://{folder / 'report.html'}",

@@ -1,12 +1,17 @@
 """What the charts show."""
 
+import math
 from dataclasses import replace
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
-from service.reports.charts.chart import MOST_POINTS, thinned, thinning
+from service.reports.charts.chart import MOST_POINTS, line, thinned, thinning
 from service.reports.charts.critical_difference import critical_difference_figure
+from service.reports.charts.ends import AXES, LINE, named_ends
 from service.reports.charts.record_bars import record_bars_figure
+from service.reports.charts.scale import scaled
 from service.reports.drawing import draw
 from service.reports.found.records import Record
 from service.reports.found.responses import responses
@@ -119,10 +124,48 @@ def test_record_bars_say_which_are_validation_and_which_training() -> None:
 def test_learning_curves_are_of_each_variants_best_trial_and_average_its_seeds() -> None:
     trials = [trial_of(0, [0.3]), trial_of(1, [0.2])]
     curves = {100: curve_of(0.3, 8), 101: curve_of(0.1, 8) + curve_of(0.3, 8, repeat=1)}
-    validation, training = curves_figure(Results(study_of(trials, repeats=2), trials, curves))["data"]
+    traces = curves_figure(Results(study_of(trials, repeats=2), trials, curves))["data"]
+    validation, training = (trace for trace in traces if "fill" not in trace)
+    seeds = [trace for trace in traces if "fill" in trace]
+    assert [max(band["y"][:8]) >= max(band["y"][8:]) for band in seeds] == [True, True]
+    assert seeds[0]["y"][7:9] == [pytest.approx(0.3), pytest.approx(0.1)], "from the greatest to the least at the end"
     assert validation["y"][-1] == pytest.approx(0.2)
     assert training["y"][-1] == pytest.approx(0.1)
     assert (validation.get("showlegend", True), training["showlegend"]) == (True, False)
+
+
+def lines_of(ends: list[float], names: list[str]) -> list[tuple[str, dict[str, Any]]]:
+    return [(name, line(name, [1, 2], [1.0, end])) for name, end in zip(names, ends, strict=True)]
+
+
+def test_names_stand_at_the_ends_of_lines_apart_and_in_their_order() -> None:
+    names = ["dropout", "dropconnect", "none", "masksembles"]
+    ends = [0.2, 0.2001, 0.1999, 0.9]
+    named = named_ends(lines_of(ends, names))
+    heights = {trace["text"][0].strip(): trace["y"][0] for trace in named}
+    assert sorted(heights, key=lambda name: heights[name]) == ["none", "dropout", "dropconnect", "masksembles"]
+    least = LINE * 0.8001 / AXES
+    in_order = sorted(heights.values())
+    assert all(upper - lower > 0.99 * least for lower, upper in pairwise(in_order))
+    assert heights["masksembles"] == pytest.approx(0.9), "what nothing touches stays where it ends"
+    assert all(trace["x"][0] > 2 for trace in named)
+
+
+def test_a_legend_stays_where_lines_end_apart_or_are_too_many() -> None:
+    assert named_ends(lines_of([0.5], ["dropout"])) == []
+    assert named_ends([*lines_of([0.5], ["none"]), ("dropout", line("dropout", [1, 2, 3], [1, 1, 1]))]) == []
+    many = [f"kind-{number}" for number in range(11)]
+    assert named_ends(lines_of([0.5] * 11, many)) == []
+
+
+def test_losses_of_several_magnitudes_have_a_logarithmic_axis() -> None:
+    assert scaled("loss", [0.01, 1.0]) == ("loss (log scale)", {"type": "log"})
+    for values in ([0.1, 1.0], [0.0, 1.0], [-1.0, 100.0], [], [math.nan]):
+        assert scaled("loss", values) == ("loss", {})
+    trials = [trial_of(n, [10.0**n]) for n in range(4)]
+    drawn = history_figure(Results(study_of(trials), trials, {}))
+    assert drawn["layout"]["yaxis"]["type"] == "log"
+    assert "val_loss (log scale)" in texts(draw(drawn, "svg"))
 
 
 def test_generalization_takes_the_epoch_of_least_validation_loss() -> None:

@@ -76,7 +76,7 @@ def login_page(
             "main",
             element(
                 "form",
-                brand(),
+                element("h1", brand()),
                 element("label", "API key", for_="key"),
                 element(
                     "input",

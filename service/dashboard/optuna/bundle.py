@@ -8,6 +8,10 @@ import hashlib
 from functools import cached_property
 from importlib.resources import files
 
+from service.dashboard.assets import asset
+from service.reports.markup import element, join
+
+STYLES = ("tokens.css", "optuna.css")
 ROOT = "pernodedropRoot"
 _FIND_ROOT = f'var {ROOT}=new URL(document.currentScript.src).pathname.replace(/\\/static\\/bundle\\.js$/,"");\n'
 # What Optuna's script says of its addresses, and what it says instead.
@@ -40,6 +44,13 @@ class Bundle:
 
 
 def page_at(root: str) -> str:
-    """Optuna's page with a relative address of its script; `root` is the way up to our own root."""
+    """Optuna's page with a relative address of its script, and with ours; `root` is the way up to our own root."""
     page = files("optuna_dashboard").joinpath("index.html").read_text(encoding="utf-8")
-    return page.replace('src="/static/', f'src="{root}static/')
+    ours = join(
+        (
+            *(element("link", rel="stylesheet", href=root + asset(name).address) for name in STYLES),
+            element("script", src=root + asset("optuna.js").address),
+        )
+    )
+    page = page.replace('src="/static/', f'src="{root}static/')
+    return page.replace("</head>", f"{ours}</head>", 1)

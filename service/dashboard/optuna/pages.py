@@ -8,12 +8,15 @@ import optuna_dashboard
 from a2wsgi import WSGIMiddleware
 from a2wsgi.wsgi_typing import Environ, StartResponse
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.dashboard.optuna.bundle import Bundle, page_at
 from service.storage.database.database import Database
+from service.storage.studies import names
 from service.web.relative import to_root
 
 THREADS = 4  # each holds at most one connection while it answers
@@ -23,6 +26,17 @@ POLICY = (  # Optuna's own
     "style-src 'self' data: 'unsafe-inline';script-src 'self' 'unsafe-eval'"
 )
 READING = frozenset({"GET", "HEAD"})
+
+
+def _ours(request: Request) -> Response:
+    """The way from Optuna's page of a study to ours."""
+    name = names.of_optuna(request.app.state.database, request.path_params["number"])
+    if name is None:
+        raise HTTPException(404)
+    return RedirectResponse(f"{to_root(request)}studies/{name}", status_code=303)
+
+
+ROUTES = [Route("/of-optuna/{number:int}", _ours)]
 
 
 def optuna_pages(database: Database) -> ASGIApp:

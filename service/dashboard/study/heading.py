@@ -21,7 +21,7 @@ def heading(request: Request, study: StudyRecord, here: str) -> Html:
         if not is_shared
     ]
     return element(
-        "div",
+        "section",
         element(
             "div",
             element("a", study.name, href=below, class_="name"),
@@ -38,4 +38,5 @@ def heading(request: Request, study: StudyRecord, here: str) -> Html:
             aria_label="Pages of the study",
         ),
         class_="heading",
+        aria_label="Study",
     )

@@ -1,4 +1,4 @@
-// Draws every chart of the page in the colours of the reader's theme, and in black on white for printing.
+// Draws the charts of a report when the reader comes near them, and all of them in black on white for printing.
 "use strict";
 (() => {
   const PRINTED_WIDTH = 940; // px: the style sheet zooms it to what fits an A4 page between its margins
@@ -6,65 +6,45 @@
   let charts = [];
 
   function find() {
-    for (const { place } of charts) Plotly.purge(place);
+    for (const { place, isDrawn } of charts) if (isDrawn) Plotly.purge(place);
     charts = [...document.querySelectorAll(".chart")].map((frame) => {
-      const figure = JSON.parse(frame.querySelector("script").textContent);
-      const place = document.createElement("div");
-      place.className = "plot";
-      place.style.height = `${figure.layout.height}px`; // kept when the window changes its width
-      frame.replaceChildren(place);
-      return { place, figure };
+      const source = frame.querySelector("script");
+      frame.style.height = `${source.dataset.height}px`; // so that the page does not jump when it is drawn
+      return { frame, source, figure: null, place: null, isDrawn: false };
     });
+    for (const chart of charts) Charts.whenNear(chart.frame, () => draw(chart));
   }
 
-  function template() {
-    const style = getComputedStyle(document.documentElement);
-    const colour = (name) => style.getPropertyValue(name).trim();
-    const axis = {
-      gridcolor: colour("--grid"),
-      zerolinecolor: colour("--grid"),
-      linecolor: colour("--line"),
-      tickcolor: colour("--line"),
-    };
-    return {
-      layout: {
-        font: { family: style.fontFamily, size: 13, color: colour("--ink") },
-        paper_bgcolor: "rgba(0,0,0,0)",
-        plot_bgcolor: "rgba(0,0,0,0)",
-        hoverlabel: { bgcolor: colour("--surface"), bordercolor: colour("--line"), font: { color: colour("--ink") } },
-        modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("--line"), activecolor: colour("--quiet") },
-        xaxis: axis,
-        yaxis: axis,
-      },
-    };
-  }
-
-  function draw(width) {
-    const theme = template();
-    for (const { place, figure } of charts) {
-      const size = width ? { width, autosize: false } : { autosize: true };
-      Plotly.react(place, figure.data, { ...figure.layout, ...size, template: theme }, {
-        responsive: !width,
-        displaylogo: false,
-        displayModeBar: "hover",
-        modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
-      });
+  function draw(chart, width) {
+    if (!chart.place) {
+      chart.figure = JSON.parse(chart.source.textContent);
+      chart.place = document.createElement("div");
+      chart.place.className = "plot";
+      chart.place.style.height = `${chart.figure.layout.height}px`; // kept when the window changes its width
+      chart.frame.style.height = "";
+      chart.frame.replaceChildren(chart.place);
     }
+    const size = width ? { width, autosize: false } : { autosize: true };
+    const layout = { ...chart.figure.layout, ...size, template: Charts.template() };
+    Plotly.react(chart.place, chart.figure.data, layout, { ...Charts.config, responsive: !width });
+    // The caption says what there is; letters of an axis one by one would say nothing.
+    for (const svg of chart.place.querySelectorAll(".main-svg")) svg.setAttribute("aria-hidden", "true");
+    chart.isDrawn = true;
+  }
+
+  function again() {
+    for (const chart of charts) if (chart.isDrawn) draw(chart);
   }
 
   find();
-  draw();
-  document.addEventListener("report-renewed", () => {
-    find();
-    draw();
-  });
-  dark.addEventListener("change", () => draw());
+  document.addEventListener("report-renewed", find);
+  dark.addEventListener("change", again);
   window.addEventListener("beforeprint", () => {
     document.documentElement.classList.add("printed");
-    draw(PRINTED_WIDTH);
+    for (const chart of charts) draw(chart, PRINTED_WIDTH);
   });
   window.addEventListener("afterprint", () => {
     document.documentElement.classList.remove("printed");
-    draw();
+    again();
   });
 })();

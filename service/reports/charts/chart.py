@@ -19,6 +19,7 @@ HEIGHT, STANDOFF = 400, 10  # px
 FEW_NAMES = 10  # in a legend; more stand close together,
 LEGEND_ROW = 20  # px each, because a legend that scrolls is cut off in print
 GREY = "#7d8590"  # of everything that is not a variant
+MARGIN = {"l": 60, "r": 16, "t": 32, "b": 50}  # px
 BAND = 0.16  # opacity
 ABOVE = {"orientation": "h", "y": 1, "yanchor": "bottom", "font": {"size": 12}}  # a legend above the axes
 MOST_MARKS = 8  # on a line
@@ -47,7 +48,7 @@ def figure(traces: Sequence[Trace], *, x: str, y: str, height: int = HEIGHT, **l
         "data": list(traces),
         "layout": {
             "height": height,
-            "margin": {"l": 60, "r": 16, "t": 32, "b": 50},
+            "margin": MARGIN,
             "hovermode": "closest",
             "legend": legend,
             **layout,
@@ -58,10 +59,17 @@ def figure(traces: Sequence[Trace], *, x: str, y: str, height: int = HEIGHT, **l
 
 
 def chart(drawn: Figure, caption: str) -> Html:
-    """The figure with its caption, which also describes it to readers who cannot see it."""
+    """The figure with its caption, which is what readers have of it who cannot see it."""
     return element(
         "figure",
-        element("div", json_block(drawn), class_="chart", role="img", aria_label=caption),
+        element(
+            "div",
+            json_block(drawn, height=drawn["layout"]["height"]),
+            class_="chart",
+            tabindex="0",  # on a narrow screen it scrolls
+            role="group",
+            aria_label="Chart",
+        ),
         element("figcaption", caption),
     )
 
@@ -91,9 +99,7 @@ def line(variant: str, xs: Sequence[Any], ys: Sequence[float], **more: Any) -> T
     """A line in its variant's look, with a few marks where they belong to it."""
     look = look_of(variant)
     trace = _line(variant, xs, ys, {"color": look.colour, "dash": look.dash, "width": 2})
-    if look.is_marked:
-        trace |= {"mode": "lines+markers", "marker": marks_of(look)}
-    return trace | more
+    return trace | {"mode": "lines+markers", "marker": marks_of(look)} | more
 
 
 def grey_line(name: str, xs: Sequence[Any], ys: Sequence[float], style: Mapping[str, Any]) -> Trace:

@@ -1,8 +1,10 @@
 """What models know as lines: reliability, risk by coverage, and what a shift of the inputs does."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from service.reports.charts.chart import Figure, Trace, axis, figure, line, marks_of
+from service.reports.charts.chart import MARGIN, Figure, Trace, axis, figure, line, marks_of
+from service.reports.charts.ends import named_ends, room_for
 from service.reports.charts.look import look_of
 from service.reports.charts.panels import Panel, panels_figure
 from service.statistics import Reliability
@@ -24,13 +26,16 @@ def reliability_figure(found: Mapping[str, Reliability]) -> Figure:
 
 def risk_figure(found: Mapping[str, Points]) -> Figure:
     """The share of errors (coverage, risk) among the most confident inputs, a line for every variant."""
-    traces = [_line(variant, points) for variant, points in found.items()]
+    traces = {variant: _line(variant, points) for variant, points in found.items()}
+    ends = named_ends(list(traces.items()))
+    named: dict[str, Any] = {"showlegend": False, "margin": MARGIN | {"r": room_for(ends)}} if ends else {}
     return figure(
-        traces,
+        [*traces.values(), *ends],
         x="share of the inputs that is answered, the most confident first",
         y="share of errors among them",
-        xaxis={"range": [0, 1], "tickformat": ".0%"},
+        xaxis={"range": [0, 1.04 if ends else 1], "tickformat": ".0%", "tickvals": [0, 0.2, 0.4, 0.6, 0.8, 1]},
         yaxis={"rangemode": "tozero"},
+        **named,
     )
 
 

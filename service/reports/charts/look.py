@@ -4,17 +4,30 @@ from dataclasses import dataclass
 from functools import cache
 from zlib import crc32
 
-# Of medium lightness, to be legible on white and on near-black; colour-blind readers can tell them apart.
+# Their contrast to both grounds of the page is 3 or more, and any two are 11 or more apart (CIEDE2000) for readers of
+# normal vision, with deuteranopia and with protanopia: tests/reports/test_colours.py.
 COLOURS = {
-    "none": "#7d8590",
-    "dropout": "#2f7fd1",
-    "gaussian_dropout": "#14a3b8",
-    "dropconnect": "#2e9e5b",
-    "masksembles": "#b98a00",
-    "pernodedrop-bernoulli": "#e4572e",
-    "pernodedrop-gaussian": "#8f5be0",
-    "pernodedrop-partial_gaussian": "#dd4f95",
-    "pernodedrop-custom": "#a0674b",
+    "none": "#706868",
+    "dropout": "#3890f0",
+    "gaussian_dropout": "#007888",
+    "dropconnect": "#20a080",
+    "masksembles": "#806818",
+    "pernodedrop-bernoulli": "#d07818",
+    "pernodedrop-gaussian": "#5850f8",
+    "pernodedrop-partial_gaussian": "#e01098",
+    "pernodedrop-custom": "#c86058",
+}
+# Their marks, which tell them apart in grey as well.
+OWN_MARKS = {
+    "none": "circle",
+    "dropout": "square",
+    "gaussian_dropout": "triangle-up",
+    "dropconnect": "cross",
+    "masksembles": "triangle-down",
+    "pernodedrop-bernoulli": "diamond",
+    "pernodedrop-gaussian": "x",
+    "pernodedrop-partial_gaussian": "star",
+    "pernodedrop-custom": "hexagram",
 }
 SPARE = ("#5f7a8a", "#7a8f2a", "#b0567a", "#4c7fb0", "#c2703d", "#3f9188", "#8a6fb5")  # for kinds not listed above
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
@@ -81,14 +94,13 @@ KINDS = (
 class Look:
     """How a variant is drawn.
 
-    Of the kinds in COLOURS the colour shows the noise; dashes and hollow marks show a mask that is drawn once. All
-    others are told apart by their marks, which their lines have too.
+    Of the kinds in COLOURS the colour and the mark show the noise; dashes and hollow marks show a mask that is drawn
+    once. All others are told apart by their marks.
     """
 
     colour: str
     dash: str
-    symbol: str
-    is_marked: bool  # whether lines have marks
+    symbol: str  # of its mark, which its lines have too
 
 
 def look_of(variant: str) -> Look:
@@ -96,11 +108,11 @@ def look_of(variant: str) -> Look:
     kind = variant.removesuffix(FIXED).removesuffix(DYNAMIC)
     is_fixed = variant.endswith(FIXED)
     if kind in COLOURS or not kind:  # a trial that failed before its variant was known has no name
-        mark = f"diamond{OPEN}" if is_fixed else "circle"
-        return Look(COLOURS.get(kind) or _spare(kind), "dash" if is_fixed else "solid", mark, is_marked=False)
+        mark = OWN_MARKS.get(kind, "circle") + (OPEN if is_fixed else "")
+        return Look(COLOURS.get(kind) or _spare(kind), "dash" if is_fixed else "solid", mark)
     number = crc32(kind.encode())
     mark = _marks().get(kind) or MARKS[(number // len(SPARE) + len(SHAPES) * is_fixed) % len(MARKS)]
-    return Look(_spare(kind), DASHES[number // len(SPARE) % len(DASHES)], mark, is_marked=True)
+    return Look(_spare(kind), DASHES[number // len(SPARE) % len(DASHES)], mark)
 
 
 def _spare(kind: str) -> str:

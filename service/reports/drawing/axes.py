@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from service.reports.drawing.style import INK, LINE
 from service.reports.drawing.traces import words
@@ -19,8 +19,12 @@ def dress(axes: Axes, x: Axis, y: Axis, rows: Mapping[str, int] | None) -> None:
         axes.set_axis_off()
     axes.set_xlabel(words(x["title"]["text"]))
     axes.set_ylabel(words(y["title"]["text"]))
-    axes.xaxis.set_major_locator(MaxNLocator(TICKS, steps=STEPS))
-    axes.yaxis.set_major_locator(MaxNLocator(TICKS, steps=STEPS))
+    for scale, given, one in ((axes.set_xscale, x, axes.xaxis), (axes.set_yscale, y, axes.yaxis)):
+        if given.get("type") == "log":
+            scale("log")
+            one.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        else:
+            one.set_major_locator(MaxNLocator(TICKS, steps=STEPS))
     axes.set_ylim(*_limits(axes.get_ylim(), y))
     if rows is not None:
         _name_rows(axes, list(rows.values()), list(rows))

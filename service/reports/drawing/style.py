@@ -2,7 +2,7 @@
 
 from typing import Any
 
-INK, QUIET, LINE, GRID = "#1b2330", "#5a6675", "#d5dae1", "#e8ebf0"  # as in report.css
+INK, QUIET, LINE, GRID = "#1b2330", "#566170", "#d5dae1", "#e8ebf0"  # as in tokens.css
 PIXELS_PER_INCH = 100  # a figure's height is given in pixels of the page
 POINTS = 72 / PIXELS_PER_INCH  # per pixel: lines, marks and letters are measured in points
 

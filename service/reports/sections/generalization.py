@@ -2,6 +2,7 @@
 
 from search_spaces.objective import Objective, best_epoch
 from service.reports.charts.chart import GREY, Chart, Figure, Trace, figure, points, shown, thinned, thinning
+from service.reports.charts.scale import scaled
 from service.reports.found.results import Results
 from service.reports.markup import Html
 from service.reports.sections.section import section
@@ -33,6 +34,7 @@ def generalization_charts(results: Results) -> list[Chart]:
 def generalization_figure(results: Results) -> Figure:
     traces: list[Trace] = []
     losses: list[float] = []
+    validations: list[float] = []
     for variant, trials in thinned(results.complete).items():
         marks = []
         for trial in trials:
@@ -46,9 +48,14 @@ def generalization_figure(results: Results) -> Figure:
             xs, ys, notes = zip(*marks, strict=True)
             traces.append(points(variant, xs, ys, notes))
             losses += xs
+            validations += ys
     if traces:
         traces.insert(0, _diagonal(min(losses), max(losses)))
-    return figure(traces, x="training loss at the end of the epoch", y="validation loss")
+    axes = [
+        scaled(title, losses + validations) for title in ("training loss at the end of the epoch", "validation loss")
+    ]
+    (x, across), (y, upward) = axes  # both scales are the same, so that the diagonal is one
+    return figure(traces, x=x, y=y, xaxis=across, yaxis=upward)
 
 
 def _diagonal(low: float, high: float) -> Trace:

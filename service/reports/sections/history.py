@@ -3,6 +3,7 @@
 from itertools import accumulate
 
 from service.reports.charts.chart import GREY, Chart, Figure, figure, grey_line, points, shown, thinned, thinning
+from service.reports.charts.scale import scaled
 from service.reports.found.ranking import costs_of
 from service.reports.found.results import Results, value_of
 from service.reports.markup import Html
@@ -41,7 +42,8 @@ def history_figure(results: Results) -> Figure:
         points(variant, [trial.number for trial in trials], list(map(value_of, trials)), list(map(described, trials)))
         for variant, trials in thinned(results.complete).items()
     ]
-    return figure([so_far, *marks], x="trial", y=results.objective.metric)
+    title, upward = scaled(results.objective.metric, [] if results.maximize else map(value_of, in_time))
+    return figure([so_far, *marks], x="trial", y=title, yaxis=upward)
 
 
 def front_figure(results: Results) -> Figure:

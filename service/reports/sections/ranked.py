@@ -86,7 +86,7 @@ def _table(results: Results) -> Html:
             *(f"{count:,}" for count in (row.begun, row.trials, row.pruned, row.epochs)),
         ]
 
-    header = ["", "Variant", "Best settings", *(f"Best {metric}" for metric in metrics), f"Mean of top {TOP}"]
+    header = ["Rank", "Variant", "Best settings", *(f"Best {metric}" for metric in metrics), f"Mean of top {TOP}"]
     header += ["Trial", "Begun", "Complete", "Pruned", "Epochs trained"]
     return table(header, map(cells, results.ranking), words=3)
 

@@ -2,6 +2,7 @@
 
 from service.reports.charts.chart import Chart, Figure, Trace, figure, line, points, shown, thinned, thinning
 from service.reports.charts.panels import Panel, panels_figure
+from service.reports.charts.scale import scaled
 from service.reports.found.responses import RATE, Response, grouping, methods, responses
 from service.reports.found.results import Results, value_of
 from service.reports.markup import Html
@@ -55,7 +56,9 @@ def rate_figure(results: Results, answered: dict[str, list[Response]]) -> Figure
         traces.append(_marks(variant, drawn[variant]))
         if len(several) >= LINE_FROM:
             traces.append(_means(variant, several, showlegend=False, opacity=0.5))
-    return figure(traces, x="drop rate", y=results.objective.metric)
+    values = [] if results.maximize else [value_of(trial) for trials in drawn.values() for trial in trials]
+    title, upward = scaled(results.objective.metric, values)
+    return figure(traces, x="drop rate", y=title, yaxis=upward)
 
 
 def _rated(results: Results) -> dict[str, list[TrialRecord]]:

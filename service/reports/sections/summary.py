@@ -20,7 +20,7 @@ from service.storage.states import FINISHED_STATES, OPEN_STATES, RunState, Study
 
 def head(results: Results) -> Html:
     study = results.study
-    state = element("span", study.state.value, class_=f"state {study.state.value}")
+    state = element("span", study.state.value, class_=f"pill {study.state.value}")
     return element(
         "header",
         element("p", "Report of a study", class_="kicker"),

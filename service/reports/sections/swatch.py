@@ -39,9 +39,7 @@ WIDTH, HEIGHT, SIZE = 30, 12, 4.5
 
 
 def swatch_of(look: Look) -> Html:
-    """The colour, and of a look that has a mark its line with the mark; it says nothing to a reader who cannot see."""
-    if not look.is_marked:
-        return element("span", class_="swatch", style=f"background:{look.colour}")
+    """Its line with its mark; it says nothing to a reader who cannot see."""
     corners = [
         f"{WIDTH / 2 + SIZE * x:.1f},{HEIGHT / 2 + SIZE * y:.1f}" for x, y in CORNERS[look.symbol.removesuffix(OPEN)]
     ]
@@ -66,6 +64,6 @@ def swatch_of(look: Look) -> Html:
             stroke_width="1.4",
         ),
         viewBox=f"0 0 {WIDTH} {HEIGHT}",
-        style="width:2.2em;height:.9em;margin-right:.4em;vertical-align:-.08em",
+        class_="swatch",
         aria_hidden="true",
     )

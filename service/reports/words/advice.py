@@ -21,7 +21,7 @@ def to_decide(study: StudyRecord) -> str:
     if study.state is StudyState.FAILED:
         return "No trial is complete, so there is nothing to confirm."
     if study.state is StudyState.STOPPED:
-        return f"The study was stopped for good and cannot be confirmed. {TO_FIND_OUT} {AGAIN}."
+        return f"The study was stopped for good and cannot be confirmed. {TO_FIND_OUT} {_again(study)}."
     if study.definition.confirmation is None:
         return _to_be_asked_for(study)
     if study.state is StudyState.COMPLETE:
@@ -52,12 +52,19 @@ def without_result(results: Results) -> list[str]:
     said = f"Nothing can be concluded: {study.failure or 'no trial is complete'}."
     failed = sum(trial.state is RunState.FAILED for trial in results.trials)
     if not failed:
-        return [said, f"No trial was trained to its end: {AGAIN}."]
+        pruned = any(trial.state is RunState.PRUNED for trial in results.trials)
+        milder = " with another pruner, or one that begins later" if pruned else ""
+        return [said, f"No trial was trained to its end: submit the study under another name{milder}."]
     anew = study.state is StudyState.STOPPED or study.definition.sampler.visits_grid
     remedy = "submit the study under another name"
     if not anew:
         remedy = f"add as many trials: `pernodedrop extend {study.name} --trials {failed}`"
     return [said, f"{plural(failed, 'trial')} failed. Mend what makes them fail, then {remedy}."]
+
+
+def _again(study: StudyRecord) -> str:
+    """How to get what a stopped study can no longer give; a confirmation that it has is submitted with it."""
+    return AGAIN if study.definition.confirmation is None else "submit it under another name"
 
 
 def _to_be_asked_for(study: StudyRecord) -> str:

@@ -6,10 +6,12 @@ from pernodedrop.near import nearest
 from service.storage.database.database import Database
 
 MOST = 1000  # names that are compared, the newest studies' first
+MOST_ID = 2**31 - 1  # Optuna's ids are integers
 
 _NAMES = sa.text(f"SELECT name FROM fleet.studies ORDER BY id DESC LIMIT {MOST}")
 
 _BEGINNING = sa.text("SELECT name FROM fleet.studies WHERE starts_with(name, :begin)")
+_OF_OPTUNA = sa.text("SELECT name FROM fleet.studies WHERE optuna_study_id = :study")
 
 
 def of_studies(connection: sa.Connection) -> list[str]:
@@ -21,6 +23,15 @@ def beginning(db: Database, begin: str) -> set[str]:
     """Return the names of studies that begin so."""
     with db.engine.connect() as connection:
         return set(connection.execute(_BEGINNING, {"begin": begin}).scalars())
+
+
+def of_optuna(db: Database, optuna_study_id: int) -> str | None:
+    """Return the name of the study that has this Optuna study, None if there is none."""
+    if optuna_study_id > MOST_ID:
+        return None
+    with db.engine.connect() as connection:
+        name: str | None = connection.execute(_OF_OPTUNA, {"study": optuna_study_id}).scalar_one_or_none()
+    return name
 
 
 def near(db: Database, name: str) -> str | None:

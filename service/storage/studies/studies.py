@@ -13,6 +13,7 @@ from search_spaces import StudyDefinition, StudyShape, given_by
 from service.storage.database.database import Database
 from service.storage.database.tables import studies
 from service.storage.errors import IllegalTransition, NotResumable, StudyExists, UnknownStudy
+from service.storage.optuna.naming import describe
 from service.storage.records import StudyRecord, TrialRecord, parsed_definition
 from service.storage.runs import clock, counting, known, limits, removal, supply
 from service.storage.runs.endings import close, close_finished_studies
@@ -186,10 +187,8 @@ def _create_in_optuna(db: Database, definition: StudyDefinition) -> int:
             raise StudyExists(definition.name) from None
         db.optuna.delete_study(study_id)
         study_id = db.optuna.create_new_study(directions, definition.name)
-    from optuna_dashboard import save_note  # imports a web server, which would slow every worker's start
-
     study = optuna.load_study(study_name=definition.name, storage=db.optuna)
-    save_note(study, f"[Report of this study](/studies/{definition.name})")
+    describe(study, [objective.metric for objective in definition.objectives])
     return study_id
 
 

@@ -1,0 +1,18 @@
+"""Whether values need a logarithmic axis."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+DECADES = 1.5  # from the least to the greatest: on a linear axis most of more would lie on a line
+
+
+def is_wide(values: Iterable[float | None]) -> bool:
+    """Whether all values are above 0 and spread over more than DECADES."""
+    finite = [value for value in values if value is not None and math.isfinite(value)]
+    return bool(finite) and min(finite) > 0 and math.log10(max(finite) / min(finite)) > DECADES
+
+
+def scaled(title: str, values: Iterable[float | None]) -> tuple[str, dict[str, Any]]:
+    """The axis' title, and what its values add to the axis: where they are wide, a logarithmic scale that is named."""
+    return (f"{title} (log scale)", {"type": "log"}) if is_wide(values) else (title, {})
