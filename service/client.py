@@ -16,6 +16,7 @@ from pernodedrop.client.errors import Away, Refused, Unreachable
 from pernodedrop.client.wire import MOST_FILE_BYTES, PATIENT, Request, stranger
 from search_spaces.wording import flaw_of_name
 from service.api.models import (
+    DeliveryOut,
     ExaminationOut,
     ExaminationPage,
     FigureOut,
@@ -25,6 +26,7 @@ from service.api.models import (
     Ranking,
     RankingRow,
     Retried,
+    RetriedDeliveries,
     StudyDetail,
     StudyOut,
     StudyPage,
@@ -32,6 +34,9 @@ from service.api.models import (
     TrialDetail,
     TrialOut,
     TrialPage,
+    WebhookCreated,
+    WebhookOut,
+    Webhooks,
     WorkerOut,
     Workers,
 )
@@ -214,6 +219,26 @@ class Client:
     def drain(self, worker: str) -> None:
         """Ask the worker of this id to leave."""
         self._send("POST", f"workers/{quote(worker, safe='')}/drain")
+
+    def webhooks(self) -> list[WebhookOut]:
+        """All webhooks, each with its last delivery."""
+        return self._read(Webhooks, "GET", "webhooks").webhooks
+
+    def add_webhook(self, url: str, events: Sequence[str], studies: str) -> WebhookCreated:
+        """Register an address; status 422 refuses one of the inside that is not allowed."""
+        body = {"url": url, "events": list(events), "studies": studies}
+        return self._read(WebhookCreated, "POST", "webhooks", body=body)
+
+    def remove_webhook(self, webhook: int) -> None:
+        self._send("DELETE", f"webhooks/{webhook}")
+
+    def test_webhook(self, webhook: int) -> DeliveryOut:
+        """Let it be told of a test; `webhooks` says how that went."""
+        return self._read(DeliveryOut, "POST", f"webhooks/{webhook}/test")
+
+    def retry_webhook(self, webhook: int) -> int:
+        """Let its dead deliveries be tried anew, and return how many."""
+        return self._read(RetriedDeliveries, "POST", f"webhooks/{webhook}/retry").retried
 
     def lack(self) -> Unreachable | Refused | None:
         """What is missing until the controller can work; None where it and its database answer."""

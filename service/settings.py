@@ -11,6 +11,7 @@ from typing import Self
 from pernodedrop.proxies import API_KEY, CONTROLLER, DEFAULT_CONTROLLER, key_of, server_address
 from search_spaces.task_modules import ALL_MODULES, TaskModules
 from service.ports import LOOPBACK
+from service.webhooks.allowed import NOTHING, VARIABLE, Allowed
 
 ROOT_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 CONTROLLER_PORT = 8000
@@ -32,6 +33,7 @@ class Settings:
     trusted_proxies: tuple[str, ...] = ()  # PERNODEDROP_TRUSTED_PROXIES: addresses and networks, by commas
     root_path: str = ""  # PERNODEDROP_ROOT_PATH: the path of a proxy that passes it on, such as /tools
     task_modules: TaskModules = ALL_MODULES  # PERNODEDROP_TASK_MODULES: those that own tasks may be in, by commas
+    webhook_allow: Allowed = NOTHING  # PERNODEDROP_WEBHOOK_ALLOW: networks and hosts of the inside, by commas
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ, *, host: str = LOOPBACK) -> Self:
@@ -60,6 +62,7 @@ class Settings:
             trusted_proxies=_proxies(value("PERNODEDROP_TRUSTED_PROXIES") or ""),
             root_path=_root_path(value("PERNODEDROP_ROOT_PATH") or ""),
             task_modules=TaskModules.from_environment(environment),
+            webhook_allow=Allowed.parse(value(VARIABLE) or ""),
         )
 
     def require_database(self) -> str:

@@ -21,6 +21,7 @@ from service.api import (
     results,
     studies,
     trials,
+    webhooks,
     weights,
     workers,
 )
@@ -37,6 +38,7 @@ from service.web.readiness import Readiness
 from service.web.relative import BelowPath
 from service.web.reports import Reports
 from service.web.security import LoopbackOnly, refuse_open_door
+from service.webhooks.courier import Courier
 
 DATABASE_CONNECTIONS = 8
 # Creating a study takes a second connection for Optuna's part: both are there, or each could wait for the others'.
@@ -73,12 +75,13 @@ def create_app(settings: Settings) -> FastAPI:
         open_database(settings, ASKING + HEARING, lasting=False),
     )
     readiness = Readiness(open_database(settings, 1))
+    outbox = open_database(settings, 1)
 
     @asynccontextmanager
     async def closing(_: FastAPI) -> AsyncIterator[None]:
-        with Housekeeping(database):
+        with Housekeeping(database), Courier(outbox, settings):
             yield
-        for one in (database, creations.database, loops.database, readiness):
+        for one in (database, creations.database, loops.database, readiness, outbox):
             one.close()
 
     middleware = [Middleware(BelowPath, root=settings.root_path)]
@@ -111,6 +114,7 @@ def create_app(settings: Settings) -> FastAPI:
 def _guarded_routes(api_key: str | None) -> APIRouter:
     checks = [Depends(key_required(api_key)), Depends(query_is_known)]
     guarded = APIRouter(dependencies=checks, responses=documented(400, 401, 422, 429, 503))
-    for part in (studies, trials, results, examinations, exports, catalog, workers, capsules, weights, loop, logs):
+    parts = (studies, trials, results, examinations, exports, catalog, workers, capsules, weights, loop, logs, webhooks)
+    for part in parts:
         guarded.include_router(part.router)
     return guarded

@@ -19,6 +19,7 @@ from search_spaces.wording import PATTERNS, RULES, flaw_of_name
 from service.api.models import ErrorOut, ProblemOut
 from service.storage.database.database import Database
 from service.storage.errors import DatabaseUnreachable, StudyExists, UnknownStudy, UnusableMetrics
+from service.web.access import NotAllowed
 from service.web.bodies import MAX_BODY_BYTES, BodyTooLarge, BodyTooSlow, NotJson
 from service.web.faults import KINDS, fault_near, fault_of
 from service.web.keys import TooManyWrongKeys, WrongKey
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 _EXAMPLES: Sequence[tuple[str, Exception]] = (
     ("The body is not JSON, or another web page sent the request.", NotJson("the body is not JSON")),
     ("The key is missing or wrong.", WrongKey()),
+    ("The caller has not the role that this takes.", NotAllowed("this takes the role admin, and ana has submit")),
     ("The body arrives too slowly.", BodyTooSlow()),
     ("There is no such thing.", UnknownStudy("digits-1")),
     ("The request conflicts with what is there.", StudyExists("digits-1")),

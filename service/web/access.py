@@ -33,6 +33,10 @@ class Caller:
         return self.role.includes(role)
 
 
+class NotAllowed(Exception):
+    """The caller has not the role that this takes."""
+
+
 LOCAL = Caller("this machine", Role.ADMIN)  # on a server without a key, which only this machine reaches
 KEY_HOLDER = Caller("PERNODEDROP_API_KEY", Role.ADMIN)
 

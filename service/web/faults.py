@@ -35,14 +35,18 @@ from service.storage.errors import (
     TrialEnded,
     UnknownStudy,
     UnknownTrial,
+    UnknownWebhook,
     UnknownWorker,
+    WebhookRefused,
 )
 from service.storage.studies import names
+from service.web.access import NotAllowed
 from service.web.bodies import BodyTooLarge, BodyTooSlow, NotJson
 from service.web.keys import TooManyWrongKeys, WrongKey
 from service.web.lanes import Busy
 from service.web.reports import ReportsBusy
 from service.web.weights import NoWeights
+from service.webhooks.addresses import AddressRefused
 
 
 class NoCompleteTrial(Exception):
@@ -89,10 +93,12 @@ _SPOKEN: Mapping[type[Exception], tuple[int, str, Mapping[str, str]]] = {
     NotJson: (400, "invalid_json", {}),
     NotYaml: (400, "invalid_yaml", {}),
     WrongKey: (401, "wrong_key", {"WWW-Authenticate": 'ApiKey realm="pernodedrop"'}),
+    NotAllowed: (403, "not_allowed", {}),
     BodyTooSlow: (408, "body_too_slow", {"Connection": "close"}),
     UnknownStudy: (404, "unknown_study", {}),
     UnknownTrial: (404, "unknown_trial", {}),
     UnknownWorker: (404, "unknown_worker", {}),
+    UnknownWebhook: (404, "unknown_webhook", {}),
     UnknownPreset: (404, "unknown_preset", {}),
     NoCompleteTrial: (404, "no_complete_trial", {}),
     UnknownFigure: (404, "unknown_figure", {}),
@@ -112,6 +118,8 @@ _SPOKEN: Mapping[type[Exception], tuple[int, str, Mapping[str, str]]] = {
     EpochsMissing: (409, "epochs_missing", {}),
     NotWithdrawable: (409, "not_withdrawable", {}),
     NotSelectable: (422, "invalid_request", {}),
+    WebhookRefused: (422, "invalid_request", {}),
+    AddressRefused: (422, "address_refused", {}),
     BodyTooLarge: (413, "body_too_large", {"Connection": "close"}),
     TooManyWrongKeys: (429, "too_many_wrong_keys", {}),
     MissingPackage: (501, "missing_package", {}),
