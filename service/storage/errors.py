@@ -165,5 +165,9 @@ class DatabaseUnsuitable(DatabaseRefuses):
     """The database cannot hold our tables, or holds another program's under their names."""
 
 
+class DumpFailed(StorageError):
+    """A dump cannot be made or restored."""
+
+
 class SchemaOutdated(StorageError):
     """The database's tables are missing, or older or newer than this program."""
