@@ -65,7 +65,7 @@ def text_of(message: Message) -> str:
             return f"study {study} has paused itself: {facts.get('reason')}"
         case Event.NO_WORKER:
             studies = facts.get("studies", 0)
-            return f"no worker is alive, and trials of {studies} {'study waits' if studies == 1 else 'studies wait'}"
+            return f"no worker is alive, and trials of {studies} {'study' if studies == 1 else 'studies'} wait"
         case _:
             return "this is a test of the webhook: nothing has happened"
 

@@ -32,20 +32,22 @@ SHOWN: dict[tuple[str, ...], set[str]] = {
     ("examinations", "mine"): {"examinations", "total"},
     ("watch", "ended"): {"name", "state", "definition"},
 }
-ELSEWHERE = {"trial", "audit", "check"}  # these take trials, a database or a training
+ELSEWHERE = {"trial", "audit", "check", "add", "list"}  # these take trials, a database, a training or a receiver
 WITHOUT = {  # these write files, give orders, or run for long
     *("run", "serve", "controller", "dashboard", "worker", "reproduce", "init", "report", "capsule", "weights"),
     *("pause", "resume", "stop", "prioritize", "extend", "confirm", "delete", "cancel", "withdraw", "drain"),
-    *("tag", "note", "logs", "retry"),
+    *("tag", "note", "logs", "retry", "dump", "restore", "remove", "test"),
 }
 
 
 def test_every_command_that_shows_something_has_json() -> None:
     group = typer.main.get_command(application)
-    commands = {**group.commands, **group.commands["db"].commands}  # type: ignore[attr-defined]
+    commands = {**group.commands}  # type: ignore[attr-defined]
+    for below in ("db", "webhooks"):
+        commands |= group.commands[below].commands  # type: ignore[attr-defined]
     named = {name for name, one in commands.items() if any("--json" in each.opts for each in one.params)}
     assert named == {arguments[0] for arguments in SHOWN} | ELSEWHERE
-    assert commands.keys() - named - {"db"} <= WITHOUT
+    assert commands.keys() - named - {"db", "webhooks"} <= WITHOUT
 
 
 def test_json_is_the_whole_output_in_the_documented_shape(command: Command) -> None:
