@@ -23,13 +23,13 @@ PATIENCE_S = 300.0
 @pytest.mark.wide
 @pytest.mark.timeout(1000)
 def test_a_study_that_moves_under_two_workers_ends_exactly(
-    db: Database, database_url: str, home: Path, run: Run, start_worker: StartWorker, tmp_path: Path
+    db: Database, home: Path, run: Run, start_worker: StartWorker, tmp_path: Path
 ) -> None:
     study = studies.create(db, own_study("s", trials=TRIALS, epochs=EPOCHS, retries=0, options={"seconds": 0.2}))
-    old = [start_worker(database_url) for _ in range(2)]
+    old = [start_worker(db.url) for _ in range(2)]
     until(lambda: counts(db, "s").get("complete", 0) >= 2 and counts(db, "s").get("running", 0) == 2, PATIENCE_S)
     dump = tmp_path / "dump"
-    made = run("db", "dump", str(dump), url=database_url)
+    made = run("db", "dump", str(dump), url=db.url)
     assert made.returncode == 0, made.stderr
     assert "1 study" in made.stdout
     assert dump.stat().st_mode & 0o777 == 0o600
