@@ -200,6 +200,7 @@ def test_a_database_that_was_set_back_gives_the_same_event_the_same_id(db: Datab
     assert ended() == first
 
 
+@pytest.mark.wide  # it waits until the server has run for a minute
 def test_nobody_at_work_is_told_once_until_somebody_has_been(
     settings: Settings, db: Database, here: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
