@@ -40,8 +40,8 @@ def checked_url(text: str, allowed: Allowed) -> str:
         raise AddressRefused("url must have no user and no password: the signature says who sends")
     if url.fragment:
         raise AddressRefused("url must have no fragment (#...): no server is sent it")
-    if port == 0:
-        raise AddressRefused("url must have a port from 1 to 65535, got 0")
+    if port is not None and not 0 < port <= 65535:
+        raise AddressRefused(f"url must have a port from 1 to 65535, got {port}")
     with suppress(Unresolvable):  # it may be known later
         resolve(host, port_of(url), allowed)
     return str(url)
