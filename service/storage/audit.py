@@ -153,8 +153,8 @@ _RULES = {
         END
     """,
     # A holder that lost its run while it asked may leave a second trial, which is ended as failed and counts nowhere. A
-    # run that was tried again has left the trials that it had before; one that fitted into no memory was pruned. One that
-    # went back to the queue before its holder knew its trial gives that to the next holder.
+    # run that was tried again has left the trials that it had before; one that fitted into no memory was pruned.
+    # One that went back to the queue before its holder knew its trial gives that to the next holder.
     "an Optuna trial belongs to a run": """
         SELECT s.name, a.value_json::bigint, format('trial %s is %s', t.number, t.state)
         FROM fleet.studies s JOIN trials t ON t.study_id = s.optuna_study_id
