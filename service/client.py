@@ -16,6 +16,7 @@ from pernodedrop.client.errors import Away, Refused, Unreachable
 from pernodedrop.client.wire import MOST_FILE_BYTES, PATIENT, Request, stranger
 from search_spaces.wording import flaw_of_name
 from service.api.models import (
+    DeliveryOut,
     ExaminationOut,
     ExaminationPage,
     FigureOut,
@@ -25,6 +26,7 @@ from service.api.models import (
     Ranking,
     RankingRow,
     Retried,
+    RetriedDeliveries,
     StudyDetail,
     StudyOut,
     StudyPage,
@@ -32,6 +34,9 @@ from service.api.models import (
     TrialDetail,
     TrialOut,
     TrialPage,
+    WebhookCreated,
+    WebhookOut,
+    Webhooks,
     WorkerOut,
     Workers,
 )

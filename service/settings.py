@@ -12,6 +12,7 @@ from pernodedrop.proxies import API_KEY, CONTROLLER, DEFAULT_CONTROLLER, key_of,
 from pernodedrop.visible import log_format
 from search_spaces.task_modules import ALL_MODULES, TaskModules
 from service.ports import LOOPBACK
+from service.webhooks.allowed import NOTHING, VARIABLE, Allowed
 
 ROOT_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 CONTROLLER_PORT = 8000
@@ -34,6 +35,7 @@ class Settings:
     root_path: str = ""  # PERNODEDROP_ROOT_PATH: the path of a proxy that passes it on, such as /tools
     log_format: str = "text"  # PERNODEDROP_LOG_FORMAT: text, or json for a line of JSON a record
     task_modules: TaskModules = ALL_MODULES  # PERNODEDROP_TASK_MODULES: those that own tasks may be in, by commas
+    webhook_allow: Allowed = NOTHING  # PERNODEDROP_WEBHOOK_ALLOW: networks and hosts of the inside, by commas
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ, *, host: str = LOOPBACK) -> Self:
@@ -63,6 +65,7 @@ class Settings:
             root_path=_root_path(value("PERNODEDROP_ROOT_PATH") or ""),
             log_format=log_format(environment),
             task_modules=TaskModules.from_environment(environment),
+            webhook_allow=Allowed.parse(value(VARIABLE) or ""),
         )
 
     def require_database(self) -> str:

@@ -24,6 +24,7 @@ from service.api import (
     shares,
     studies,
     trials,
+    webhooks,
     weights,
     workers,
 )
@@ -48,6 +49,7 @@ from service.web.relative import BelowPath
 from service.web.reports import Reports
 from service.web.request_ids import RequestIds
 from service.web.security import LoopbackOnly, is_loopback, refuse_open_door
+from service.webhooks.courier import Courier
 
 DATABASE_CONNECTIONS = 8
 ACCESS_CONNECTIONS = 2  # look keys up and note orders, with the two more that a database may open
@@ -63,7 +65,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 POLICY = "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-WORK = (studies, trials, results, examinations, exports, catalog, workers, capsules, weights, loop, logs)
+WORK = (studies, trials, results, examinations, exports, catalog, workers, capsules, weights, loop, logs, webhooks)
 ACCESS = (keys, shares, audit)
 DESCRIPTION = """Submit a study of stochastic regularization, follow it, and get the answer.
 
@@ -93,12 +95,13 @@ def create_app(settings: Settings) -> FastAPI:
     watched = open_database(settings, 1)
     metrics = Metrics([database, creations.database, loops.database, watched])
     metrics.registry.register(FleetCollector(watched))
+    outbox = open_database(settings, 1)
 
     @asynccontextmanager
     async def closing(_: FastAPI) -> AsyncIterator[None]:
-        with Housekeeping(database):
+        with Housekeeping(database), Courier(outbox, settings):
             yield
-        for one in (database, creations.database, loops.database, readiness, access, watched):
+        for one in (database, creations.database, loops.database, readiness, access, watched, outbox):
             one.close()
 
     middleware = [Middleware(BelowPath, root=settings.root_path)]

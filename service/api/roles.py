@@ -51,6 +51,11 @@ ROUTES: Mapping[str, Takes] = {
     "POST /v1/keys/{key}/revoke": Takes(Role.ADMIN, "revoke key"),
     "POST /v1/keys/{key}/rotate": Takes(Role.ADMIN, "rotate key"),
     "GET /v1/audit": Takes(Role.ADMIN),
+    "GET /v1/webhooks": Takes(Role.ADMIN),
+    "POST /v1/webhooks": Takes(Role.ADMIN, "add webhook"),
+    "DELETE /v1/webhooks/{webhook}": Takes(Role.ADMIN, "remove webhook"),
+    "POST /v1/webhooks/{webhook}/test": Takes(Role.ADMIN, "test webhook"),
+    "POST /v1/webhooks/{webhook}/retry": Takes(Role.ADMIN, "retry webhook"),
 }
 READING = Takes(Role.READ)
 

@@ -24,6 +24,7 @@ from service.cli import (
     studies,
     submitting,
     trials,
+    webhooks,
     weights,
     workers,
 )
@@ -126,5 +127,6 @@ for panel, groups in PANELS.items():
         for command in commands.registered_commands:
             command.rich_help_panel = panel
         application.add_typer(commands)
+application.add_typer(webhooks.commands, name="webhooks", rich_help_panel="Ask a running service")
 application.add_typer(database.commands, name="db", rich_help_panel=FLEET)
 application.add_typer(keys.commands, name="keys", rich_help_panel=FLEET)

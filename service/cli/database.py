@@ -1,7 +1,13 @@
-"""`db init` and `db audit`: they create the tables and check the records."""
+"""`db init`, `db audit`, `db dump` and `db restore`: the tables made, the records checked, all of it as one file."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
+from pernodedrop.visible import visible_lines
 from service.cli.exit_codes import ExitCode, Failure
 from service.cli.meant import NearGroup
 from service.cli.output import AsJson, print_json
@@ -42,3 +48,73 @@ def audit(as_json: AsJson = False) -> None:
         raise Failure(f"{len(findings)} findings")
     if not as_json:
         say("the books are sound")
+
+
+@commands.command("dump")
+def dump(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The dump is written here, whole or not at all.")],
+) -> None:
+    """Write the whole database into one file, while workers are at work. It is a secret: it has all that lies there.
+
+    It is DATABASE_URL's, or where that is not set, the embedded Postgres's of PERNODEDROP_HOME. Checkpoints and weights
+    are files of their own: docs/backup.md says which to take along.
+    """
+    from service.storage.dumps import dumping
+
+    with _database(is_made=False) as url:
+        made = dumping.dump(url, file, _tell)
+    say(f"{file} has {made.studies} {'study' if made.studies == 1 else 'studies'}, {made.size / 1e6:.1f} MB")
+    say(f"checkpoints of this database are named {made.database}: workers elsewhere take --adopt-checkpoints with it")
+
+
+@commands.command("restore")
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="`pernodedrop db dump` made it.")],
+    webhooks: Annotated[
+        bool, typer.Option("--webhooks/--no-webhooks", help="Whether the copy tells the webhooks, too.")
+    ] = True,
+) -> None:
+    """Restore a dump into an empty database, and bring it up to this release; its studies go on from there.
+
+    It is DATABASE_URL's, or where that is not set, the embedded Postgres's of PERNODEDROP_HOME. Runs that were in
+    training wait again, and no attempt of theirs is lost.
+    """
+    from service.storage.dumps import restoring
+
+    if not file.exists():
+        raise Failure(f"there is no file {file}", ExitCode.WRONG)
+    with _database(is_made=True) as url:
+        made = restoring.restore(url, file, _tell, webhooks=webhooks)
+    say(f"the database has {made.studies} {'study' if made.studies == 1 else 'studies'} again")
+    if made.handed_back:
+        say(f"{made.handed_back} that were in training wait for a worker")
+
+
+@contextmanager
+def _database(*, is_made: bool) -> Iterator[str]:
+    """The URL of the database that is meant; the embedded server runs meanwhile, whoever else uses it."""
+    from service.storage.embedded import EmbeddedPostgres
+
+    settings = settings_here()
+    try:
+        if settings.database_url is not None:
+            yield settings.database_url
+            return
+        folder = settings.home / "postgres"
+        if not is_made and not (folder / "data").exists():
+            raise Failure(
+                f"there is no database: DATABASE_URL is not set, and {folder} has none; set DATABASE_URL or "
+                "PERNODEDROP_HOME",
+                ExitCode.WRONG,
+            )
+        server = EmbeddedPostgres(folder)
+        try:
+            yield server.start()
+        finally:
+            server.release()
+    except ValueError as error:
+        raise Failure(str(error), ExitCode.WRONG) from error
+
+
+def _tell(text: str) -> None:
+    typer.echo(visible_lines(text), err=True)

@@ -154,6 +154,7 @@ _RULES = {
     """,
     # A holder that lost its run while it asked may leave a second trial, which is ended as failed and counts nowhere. A
     # run that was tried again has left the trials that it had before; one that fitted into no memory was pruned.
+    # One that went back to the queue before its holder knew its trial gives that to the next holder.
     "an Optuna trial belongs to a run": """
         SELECT s.name, a.value_json::bigint, format('trial %s is %s', t.number, t.state)
         FROM fleet.studies s JOIN trials t ON t.study_id = s.optuna_study_id
@@ -161,7 +162,7 @@ _RULES = {
         LEFT JOIN fleet.runs mine ON mine.trial_id = t.trial_id
         LEFT JOIN fleet.runs r ON r.id = a.value_json::bigint
         WHERE mine.id IS NULL AND NOT (t.state = 'FAIL' AND r.id IS NOT NULL)
-            AND NOT (t.state = 'RUNNING' AND r.state = 'running' AND r.trial_id IS NULL)
+            AND NOT (t.state = 'RUNNING' AND r.state IN ('running', 'waiting') AND r.trial_id IS NULL)
             AND NOT (t.state IN ('FAIL', 'PRUNED') AND EXISTS (
                 SELECT FROM trial_user_attributes e JOIN fleet.run_history f ON f.run_id = e.value_json::bigint
                 JOIN fleet.run_history w ON w.run_id = f.run_id AND w.id > f.id

@@ -34,6 +34,17 @@ class UnknownWorker(StorageError):
         super().__init__(f"no worker has the id {worker!r}: `pernodedrop workers` lists them")
 
 
+class UnknownWebhook(StorageError):
+    """No webhook has this number, or it is not told of the event."""
+
+    def __init__(self, webhook: int) -> None:
+        super().__init__(f"there is no webhook {webhook}: `pernodedrop webhooks list` shows them")
+
+
+class WebhookRefused(StorageError):
+    """The webhook cannot be registered so."""
+
+
 class IllegalTransition(StorageError):
     """The study cannot go from its state to the one that was asked for."""
 
@@ -152,6 +163,10 @@ class DatabaseRefuses(StorageError):
 
 class DatabaseUnsuitable(DatabaseRefuses):
     """The database cannot hold our tables, or holds another program's under their names."""
+
+
+class DumpFailed(StorageError):
+    """A dump cannot be made or restored."""
 
 
 class SchemaOutdated(StorageError):

@@ -37,7 +37,9 @@ from service.storage.errors import (
     TrialEnded,
     UnknownStudy,
     UnknownTrial,
+    UnknownWebhook,
     UnknownWorker,
+    WebhookRefused,
 )
 from service.storage.studies import names
 from service.web.access import LinkEnded, NotAllowed, TaskNotAllowed
@@ -46,6 +48,7 @@ from service.web.keys import TooManyWrongKeys, WrongKey
 from service.web.lanes import Busy
 from service.web.reports import ReportsBusy
 from service.web.weights import NoWeights
+from service.webhooks.addresses import AddressRefused
 
 
 class NoCompleteTrial(Exception):
@@ -101,6 +104,7 @@ _SPOKEN: Mapping[type[Exception], tuple[int, str, Mapping[str, str]]] = {
     UnknownWorker: (404, "unknown_worker", {}),
     UnknownKey: (404, "unknown_key", {}),
     UnknownShare: (404, "unknown_share", {}),
+    UnknownWebhook: (404, "unknown_webhook", {}),
     UnknownPreset: (404, "unknown_preset", {}),
     NoCompleteTrial: (404, "no_complete_trial", {}),
     UnknownFigure: (404, "unknown_figure", {}),
@@ -122,6 +126,8 @@ _SPOKEN: Mapping[type[Exception], tuple[int, str, Mapping[str, str]]] = {
     EpochsMissing: (409, "epochs_missing", {}),
     NotWithdrawable: (409, "not_withdrawable", {}),
     NotSelectable: (422, "invalid_request", {}),
+    WebhookRefused: (422, "invalid_request", {}),
+    AddressRefused: (422, "address_refused", {}),
     BodyTooLarge: (413, "body_too_large", {"Connection": "close"}),
     TooManyWrongKeys: (429, "too_many_wrong_keys", {}),
     MissingPackage: (501, "missing_package", {}),

@@ -39,6 +39,7 @@ from service.api.models.trials import (
     TrialPage,
     WeightsOut,
 )
+from service.api.models.webhooks import DeliveryOut, RetriedDeliveries, WebhookCreated, WebhookOut, Webhooks
 
 __all__ = [
     "AskIn",
@@ -51,6 +52,7 @@ __all__ = [
     "CountsOut",
     "CurvePointOut",
     "DecidedAs",
+    "DeliveryOut",
     "EarlierOut",
     "ErrorOut",
     "ExaminationOut",
@@ -72,6 +74,7 @@ __all__ = [
     "RecommendedOut",
     "ReportIn",
     "Retried",
+    "RetriedDeliveries",
     "Scalar",
     "StudyDetail",
     "StudyOut",
@@ -85,6 +88,9 @@ __all__ = [
     "TrialPage",
     "Version",
     "WaitOut",
+    "WebhookCreated",
+    "WebhookOut",
+    "Webhooks",
     "WeightsOut",
     "WinnerOut",
     "WordOut",

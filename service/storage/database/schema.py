@@ -13,7 +13,7 @@ from service.storage.database.tables import SCHEMA
 from service.storage.errors import DatabaseUnsuitable, StorageError
 from service.storage.optuna import tables as optunas
 
-_LOCK = 0x9E20DE  # any constant: one program initialises at a time
+LOCK = 0x9E20DE  # any constant: one program initialises at a time
 _OURS = re.compile(r"\d{4}")  # a revision of our migrations, of whatever release
 
 
@@ -49,7 +49,7 @@ def initialise(connection: sa.Connection) -> None:
         suitability.check_rights(connection)
         return
     # For this transaction alone: first use of an empty database by several storages at once is a race in Optuna.
-    connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
     suitability.check_server(connection)
     _check_ours(connection)
     _check_optunas(connection)

@@ -1,0 +1,1 @@
+"""Tells webhooks what has happened: checked addresses, signed messages, and the thread that sends them."""

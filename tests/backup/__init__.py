@@ -1,0 +1,1 @@
+"""Databases as files: dumped, moved, restored, upgraded."""

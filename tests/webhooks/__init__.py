@@ -1,0 +1,1 @@
+"""Webhooks as their receivers see them."""
