@@ -1,5 +1,5 @@
 """The studies that are searched meanwhile: all variants, pruning, repeats, two objectives,
-a confirmation, a lag, one poison."""
+a confirmation, a lag, one poison. Those of own loops are in `own_loop`."""
 
 from collections.abc import Iterator
 from typing import Any
