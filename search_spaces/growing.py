@@ -54,8 +54,10 @@ class _Open:
 class Growing:
     """The data so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest: int = LONGEST_VALUE) -> None:
+        """Data whose texts have at most `longest` characters."""
         self.root: Any = None
+        self._longest = longest
         self._open: list[_Open] = []
         self._values = self._aliases = 0
         self._known: dict[str, tuple[Any, int]] = {}  # what an anchor stands for, and of how many values it is
@@ -73,8 +75,8 @@ class Growing:
         """
         if isinstance(value, str):
             value = _whole_characters(value, place)
-            if len(value) > LONGEST_VALUE:
-                raise Refused(place, f"a value must have at most {LONGEST_VALUE:,} characters, got {len(value):,}")
+            if len(value) > self._longest:
+                raise Refused(place, f"a value must have at most {self._longest:,} characters, got {len(value):,}")
         self._count(1, place)
         if anchor is not None:
             self._known[anchor] = value, 1

@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from service.api.models import AttemptLog, Logs
+from service.cli.exit_codes import ExitCode, Failure
+from service.cli.output import AsJson, print_json
 from service.cli.session import client_here, say
 from service.cli.studies import StudyName
 from service.cli.trials import Confirming, Number
@@ -27,6 +29,7 @@ def logs(
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on with what is written until the run has ended.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what a trial has written: its traceback, and the last lines of standard output and error of each attempt.
 
@@ -34,8 +37,13 @@ def logs(
     later. What looks like a password, a key or a token is not kept.
     """
     stage = Stage.CONFIRMATION if confirmation else Stage.SEARCH
+    if follow and as_json:
+        raise Failure("give either --follow or --json: a document has an end", ExitCode.WRONG)
     with client_here() as client:
         found = client.logs(name, number, stage, attempt)
+        if as_json:
+            print_json(found)
+            return
         shown = Shown()
         for line in shown.new(found):
             say(line)

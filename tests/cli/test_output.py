@@ -17,6 +17,7 @@ from service.cli.output import show_table, wrapped
 
 Command = Callable[..., tuple[int, str, str]]
 
+STUDY = {"name", "state", "counts", "priority", "tags", "note"}
 # Each command that shows something, and the fields of its JSON: REST answers in the same shape.
 SHOWN: dict[tuple[str, ...], set[str]] = {
     ("submit", "quickstart", "--name", "third"): {"name", "budget", "advice", "tags", "note", "links"},
@@ -32,11 +33,28 @@ SHOWN: dict[tuple[str, ...], set[str]] = {
     ("examinations", "mine"): {"examinations", "total"},
     ("watch", "ended"): {"name", "state", "definition"},
 }
+# Each order likewise, one after another.
+ORDERS: dict[tuple[str, ...], set[str]] = {
+    ("pause", "mine"): STUDY,
+    ("resume", "mine"): STUDY,
+    ("prioritize", "mine", "5"): STUDY,
+    ("extend", "mine", "--trials", "2"): STUDY,
+    ("confirm", "mine", "--repeats", "3"): STUDY,
+    ("tag", "mine", "paper"): STUDY,
+    ("tag", "mine"): STUDY,
+    ("note", "mine", "mended"): STUDY,
+    ("note", "mine"): STUDY,
+    ("withdraw", "mine", "RUN"): {"run", "state", "params"},
+    ("logs", "mine", "0"): {"state", "attempts"},
+    ("cancel", "mine", "0"): {"number", "state"},
+    ("retry", "mine"): {"name", "retried"},
+    ("drain", "host:1"): {"drained"},
+    ("stop", "mine"): STUDY,
+    ("delete", "mine", "--yes"): {"deleted"},
+}
 ELSEWHERE = {"trial", "audit", "check"}  # these take trials, a database or a training
-WITHOUT = {  # these write files, give orders, or run for long
+WITHOUT = {  # these write files, or run for long
     *("run", "serve", "controller", "dashboard", "worker", "reproduce", "init", "report", "capsule", "weights"),
-    *("pause", "resume", "stop", "prioritize", "extend", "confirm", "delete", "cancel", "withdraw", "drain"),
-    *("tag", "note", "logs", "retry"),
 }
 
 
@@ -44,7 +62,7 @@ def test_every_command_that_shows_something_has_json() -> None:
     group = typer.main.get_command(application)
     commands = {**group.commands, **group.commands["db"].commands}  # type: ignore[attr-defined]
     named = {name for name, one in commands.items() if any("--json" in each.opts for each in one.params)}
-    assert named == {arguments[0] for arguments in SHOWN} | ELSEWHERE
+    assert named == {arguments[0] for arguments in (*SHOWN, *ORDERS)} | ELSEWHERE
     assert commands.keys() - named - {"db"} <= WITHOUT
 
 
@@ -59,6 +77,24 @@ def test_json_is_the_whole_output_in_the_documented_shape(command: Command) -> N
         assert code == (1 if arguments[0] == "watch" else 0), arguments  # it has no complete trial
     names = [study["name"] for study in json.loads(command("studies", "--json")[1])["studies"]]
     assert names == ["copy", "third", "ended", "mine"]  # the dry run has stored nothing
+
+
+def test_an_order_answers_with_one_document(command: Command, database: Database) -> None:
+    command("submit", "quickstart", "--name", "mine")
+    run = json.loads(command("enqueue", "mine", "--set", "regularizer=dropout", "--json")[1])["run"]
+    for arguments, fields in ORDERS.items():
+        if arguments[0] == "logs":
+            worker = workers.register(database, "host", 1, "cpu")
+            for _ in range(2):
+                search_trial(database, leased(database, worker))
+        if arguments[0] == "retry":
+            fail(database)
+        code, said, told = command(*(str(run) if part == "RUN" else part for part in arguments), "--json")
+        assert (code, told) == (0, ""), arguments
+        assert fields <= json.loads(said).keys(), arguments
+    assert command("logs", "mine", "0", "--follow", "--json")[2] == (
+        "error: give either --follow or --json: a document has an end\n"
+    )
 
 
 def test_tags_notes_and_what_waits_are_given_and_taken_back(command: Command) -> None:

@@ -20,10 +20,12 @@ from service.api.app import create_app
 from service.storage.assignments import own_loop
 from service.storage.audit import audit
 from service.storage.database.database import Database
+from service.storage.runs import logs
 from tests.api.asking import definition
 from tests.api.configuring import settings_for
 from tests.api.serving import served
 from tests.client.conftest import KEY
+from tests.storage.queueing import execute
 
 ROOT = Path(__file__).parents[2]
 
@@ -287,7 +289,7 @@ def test_a_script_that_ends_in_the_middle_settles_its_run(client: Client, ending
     state, reason, code = ENDS[ending]
     assert ended.returncode == code, ended.stderr
     [run] = study.trials()
-    assert (run.state, run.reason) == (state, reason)
+    assert (run.state, run.reason) == (state, reason), ended.stderr
     assert "pernodedrop/client" not in ended.stderr.partition("Traceback")[0]
 
 
@@ -295,3 +297,63 @@ def run_script(*arguments: Any, url: str, key: str = KEY) -> subprocess.Complete
     variables = {"PERNODEDROP_URL": url, "PERNODEDROP_API_KEY": key, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, *map(str, arguments)]
     return subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True, check=False)
+
+
+def test_what_a_training_says_and_how_it_fails_stand_in_its_log(client: Client, database: Database) -> None:
+    study = client.submit(definition(trials=2))
+    for trial in study.trials_to_train():
+        trial.log(f"trial {trial.number}", {"token": "hunter22hunter22"})
+        try:
+            if trial.number == 0:
+                raise OSError("no <data> at https://me:hunter22@host/x")
+            train(trial)
+        except OSError as error:
+            trial.fail(error)
+    first, second = ([one.log for one in logs.of_run(database, run.run)] for run in study.trials())
+    assert [log.stdout for log in (*first, *second)] == [f"trial {n}\n{{'token': '***'}}\n" for n in (0, 1)]
+    assert second[0].traceback is None
+    assert first[0].traceback is not None
+    assert first[0].traceback.startswith("Traceback (most recent call last):")
+    assert first[0].traceback.endswith("OSError: no <data> at https://me:***@host/x\n")
+
+
+def test_a_script_that_raises_leaves_its_traceback(client: Client, controller: str, database: Database) -> None:
+    study = client.submit(definition(trials=1))
+    run_script("-c", SCRIPT, "raise MemoryError('no room')", url=controller)
+    [run] = study.trials()
+    [kept] = logs.of_run(database, run.run)
+    assert kept.log.traceback is not None
+    assert "exec(sys.argv[1])" in kept.log.traceback or "<string>" in kept.log.traceback
+    assert kept.log.traceback.endswith("MemoryError: no room\n")
+
+
+@pytest.mark.parametrize("reported", [2, 3])
+def test_a_database_that_was_set_back_trains_the_run_again(client: Client, database: Database, reported: int) -> None:
+    study, trainings = client.submit(definition(trials=1)), 0
+    for trial in study.trials_to_train():
+        trainings += 1
+        for epoch in trial.epochs():
+            trial.report(val_loss=1 / epoch)
+            if trainings == 1 and epoch == reported:
+                execute(database, f"UPDATE fleet.runs SET epoch = 1 WHERE id = {trial.run}")
+                execute(database, f"DELETE FROM fleet.curves WHERE run_id = {trial.run} AND epoch > 1")
+    assert trainings == 2
+    [run] = study.trials()
+    assert (run.state, run.values) == ("complete", [1 / 3])
+
+
+def test_a_fault_of_the_database_that_passes_is_waited_for(client: Client, database: Database) -> None:
+    study = client.submit(definition(trials=1))
+    execute(database, "CREATE SEQUENCE refusals")
+    execute(database, REFUSE_ONCE)
+    execute(database, "CREATE TRIGGER refusal BEFORE INSERT ON fleet.curves EXECUTE FUNCTION refusal()")
+    for trial in study.trials_to_train():
+        train(trial)
+    assert study.state == "complete"
+
+
+REFUSE_ONCE = """
+CREATE FUNCTION refusal() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF nextval('refusals') = 1 THEN RAISE EXCEPTION 'refused once' USING errcode = '54000'; END IF;
+    RETURN new;
+END $$"""
