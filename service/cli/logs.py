@@ -21,7 +21,7 @@ STREAMS = ("stdout", "stderr")
 
 
 @commands.command()
-def logs(
+def logs(  # noqa: PLR0917 (options, given by name)
     name: StudyName,
     number: Number,
     attempt: Annotated[int | None, typer.Option(min=1, help="The attempt, from 1.", show_default="all of them")] = None,

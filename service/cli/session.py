@@ -68,7 +68,7 @@ def say(text: str) -> None:
         raise of_stdout(error) from None
 
 
-def answer(as_json: bool, document: BaseModel | Mapping[str, Any], *lines: str) -> None:  # noqa: FBT001 (an option)
+def answer(as_json: bool, document: BaseModel | Mapping[str, Any], *lines: str) -> None:
     """Print what an order was answered: as JSON, or in lines."""
     if as_json:
         print_json(document)

@@ -154,6 +154,22 @@ def _parser_of(model: type[Model]) -> Callable[[dict[str, Any]], Model]:
 
 
 def _content_of(model: type[BaseModel]) -> dict[str, Any]:
-    schema = model.model_json_schema()
+    schema = _whole(model.model_json_schema())
     example = {name: field.get("examples", [field.get("default")])[0] for name, field in schema["properties"].items()}
     return {"schema": schema, "example": example}
+
+
+def _whole(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with its parts in their places: a reference into a body's schema would lead nowhere."""
+    parts = schema.pop("$defs", {})
+
+    def placed(part: Any) -> Any:
+        if isinstance(part, list):
+            return [placed(one) for one in part]
+        if not isinstance(part, dict):
+            return part
+        named = parts.get(str(part.get("$ref", "")).rpartition("/")[2])
+        return placed(named) if named else {name: placed(one) for name, one in part.items()}
+
+    found: dict[str, Any] = placed(schema)
+    return found

@@ -3,7 +3,7 @@
 import io
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,11 @@ from rich.table import Table
 from service.calling import as_called, called
 from service.cli.application import application
 from service.cli.output import show_table, wrapped
+from service.storage.assignments.search_trial import SearchTrial
+from service.storage.database.database import Database
+from service.storage.runs import holding
+from service.storage.states import RunState
+from tests.storage.queueing import claimed, nothing
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -79,16 +84,21 @@ def test_json_is_the_whole_output_in_the_documented_shape(command: Command) -> N
     assert names == ["copy", "third", "ended", "mine"]  # the dry run has stored nothing
 
 
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    with Database.open(database_url) as db:
+        yield db
+
+
 def test_an_order_answers_with_one_document(command: Command, database: Database) -> None:
     command("submit", "quickstart", "--name", "mine")
     run = json.loads(command("enqueue", "mine", "--set", "regularizer=dropout", "--json")[1])["run"]
     for arguments, fields in ORDERS.items():
         if arguments[0] == "logs":
-            worker = workers.register(database, "host", 1, "cpu")
-            for _ in range(2):
-                search_trial(database, leased(database, worker))
-        if arguments[0] == "retry":
-            fail(database)
+            SearchTrial(database, claimed(database)).prepare()
+            lease = claimed(database)
+            SearchTrial(database, lease).prepare()
+            holding.finish(database, lease, RunState.FAILED, reason="no data", tell=nothing)
         code, said, told = command(*(str(run) if part == "RUN" else part for part in arguments), "--json")
         assert (code, told) == (0, ""), arguments
         assert fields <= json.loads(said).keys(), arguments
