@@ -357,3 +357,18 @@ CREATE FUNCTION refusal() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     IF nextval('refusals') = 1 THEN RAISE EXCEPTION 'refused once' USING errcode = '54000'; END IF;
     RETURN new;
 END $$"""
+
+
+def test_waiting_ends_when_a_study_has_paused_itself(
+    client: Client, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = client.submit(definition(trials=6))
+    trainings = study.trials_to_train()
+    for _ in range(3):
+        next(trainings).fail("no data")
+    found = study.wait()
+    assert (found.state, found.is_over, found.has_paused_itself) == ("paused", False, True)
+    assert "mine has paused itself: 3 trials in a row failed alike" in caplog.text
+    assert "`pernodedrop retry mine`" in caplog.text
+    assert capsys.readouterr().err.splitlines()[-1].endswith("paused")
+    assert "failed alike" in study._repr_html_()

@@ -17,6 +17,7 @@ from service.storage.assignments.choosing import assignment_of
 from service.storage.assignments.ending import finish
 from service.storage.assignments.epochs import taken_in
 from service.storage.assignments.progress import EpochDone, UnusableEpoch
+from service.storage.assignments.recalling import recall
 from service.storage.database.database import Database
 from service.storage.errors import EpochsMissing, LeaseLost, NotExternal, OutOfOrder, UnusableMetrics
 from service.storage.fleet import workers
@@ -84,7 +85,7 @@ def report(db: Database, key: Key, done: EpochDone, log: Log | None = None) -> W
         if (earlier := assignment.adopt()) is not None:
             return _ended(db, lease, None, earlier)
         if lease.definition.pruner.pairs_repeats and done.epoch == lease.definition.task.epochs:
-            assignment.recall()
+            recall(db, lease, assignment.progress)
     try:
         taken = taken_in(lease.definition, assignment, done)
     except UnusableEpoch as error:
@@ -92,7 +93,7 @@ def report(db: Database, key: Key, done: EpochDone, log: Log | None = None) -> W
     taken.record(db, lease)
     word = _renewed(db, held)
     if word.goes_on and taken.report is not None and assignment.is_hopeless(taken.report):
-        assignment.recall()
+        recall(db, lease, assignment.progress)
         return _ended(db, lease, assignment, Ended(RunState.PRUNED))
     return word
 
@@ -131,7 +132,7 @@ def tell(db: Database, key: Key, state: str, reason: str | None, log: Log | None
     epochs = lease.definition.task.epochs * len(assignment.seeds)
     if state == RunState.COMPLETE and held.epoch < epochs:
         raise EpochsMissing(key.run, held.epoch, epochs)
-    assignment.recall()
+    recall(db, lease, assignment.progress)
     flaw = assignment.progress.flaw if state == RunState.COMPLETE else reason or "its own loop told no reason"
     _ended(db, lease, assignment, Ended(RunState.COMPLETE if flaw is None else RunState.FAILED, flaw), log)
     now = held_by(db, key)
@@ -165,7 +166,7 @@ def _over(db: Database, held: Held) -> Word | None:
     if ended is None:
         return None
     assignment = assignment_of(db, lease)
-    assignment.recall()
+    recall(db, lease, assignment.progress)
     return _ended(db, lease, assignment, ended)
 
 
