@@ -7,14 +7,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from jupyter_client.manager import start_new_kernel
 
 from pernodedrop.client import AsyncClient, Client, LeaseLost, Refused
+from pernodedrop.client.answers import Trial
 from pernodedrop.client.training import Training
 from service.api.app import create_app
 from service.storage.assignments import own_loop
@@ -372,3 +374,35 @@ def test_waiting_ends_when_a_study_has_paused_itself(
     assert "`pernodedrop retry mine`" in caplog.text
     assert capsys.readouterr().err.splitlines()[-1].endswith("paused")
     assert "failed alike" in study._repr_html_()
+
+
+@pytest.mark.wide
+def test_a_cell_of_a_notebook_that_ends_in_the_middle_settles_its_run(client: Client, controller: str) -> None:
+    """A kernel goes on after a cell has raised or was interrupted."""
+    study = client.submit(definition(trials=2))
+    variables = {"PERNODEDROP_URL": controller, "PERNODEDROP_API_KEY": KEY, "PYTHONPATH": str(ROOT)}
+    manager, kernel = start_new_kernel(env={**os.environ, **variables})
+    try:
+        for number, ending, found in (
+            (0, "raise MemoryError('no room')", ("failed", "MemoryError: no room")),
+            (1, "time.sleep(60)", ("waiting", "the loop was left")),
+        ):
+            kernel.execute(SCRIPT.replace("exec(sys.argv[1])", ending))
+            if "sleep" in ending:
+                wait_for(lambda: study.trials()[1].epoch == 2)
+                manager.interrupt_kernel()
+            wait_for(lambda number=number, found=found: of(study.trials()[number]) == found)
+    finally:
+        kernel.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def of(run: Trial) -> tuple[str, str | None]:
+    return run.state, run.reason
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
