@@ -136,7 +136,8 @@ class Watch:
         for name, told in self._told.items():
             if self.ended(name):
                 told.stop()
-        missing = [name for name in trained if name not in self.ran]
+        ran = {self._layers[name] for name in self.ran}  # one that has several names has run by all of them
+        missing = [name for name in trained if self._layers[name] not in ran]
         read = [name for name in missing if name in self.read]
         idle = [name for name in missing if name not in self.read]
         if read:
