@@ -113,10 +113,9 @@ class Watch:
     def stop(self) -> None:
         """Watch no longer, and no longer regularize what the model computes with the layers' weights."""
         self._end.remove()
-        for reader in self._readers:
-            reader.stop()
-        for told in self._told.values():
-            told.stop()
+        watching: tuple[_Reader | _Told, ...] = (*self._readers, *self._told.values())
+        for each in watching:
+            each.stop()
 
     def ended(self, name: str) -> bool:
         """Whether the layer of that name needs to tell no more that it runs."""
