@@ -163,7 +163,8 @@ def put_in(
         if settings.regularizer == "none":
             chosen = {}
         elif not chosen:
-            raise ValueError(f"where={where!r} chooses no {kinds_of(regularizer.place)} of {type(model).__name__}")
+            kinds = kinds_of(regularizer.place)
+            raise ValueError(f"where={where!r} chooses no {kinds} of {type(model).__name__}{_too_late(model)}")
     made: dict[nn.Linear, nn.Linear] = {}
     dims = batch_dims(model, chosen)
     for name, linear in chosen.items():
@@ -209,6 +210,15 @@ def regularized_linear(
             f"{regularizer} acts in what a training step minimizes: use regularize(model, ...) and its objective"
         )
     return chosen.slot(Size(in_features, out_features), settings, generator)
+
+
+def _too_late(model: nn.Module) -> str:
+    """The remedy where the model's layers are torch's own already, of whose products nobody can learn."""
+    found = [module for module in model.modules() if isinstance(module, torch.jit.ScriptModule)]
+    if found:
+        return ": regularize it before torch.jit"
+    is_quantized = any(".quantized." in type(module).__module__ for module in model.modules())
+    return ": regularize it before it is quantized" if is_quantized else ""
 
 
 def is_plain(layer: nn.Module) -> bool:

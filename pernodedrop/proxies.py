@@ -11,7 +11,9 @@ import os
 import ssl
 from importlib.util import find_spec
 from ipaddress import ip_address, ip_network
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from pernodedrop.scrubbing import scrubbed
 
 CONTROLLER = "PERNODEDROP_URL"  # the variable that names the controller's address
 API_KEY = "PERNODEDROP_API_KEY"  # and the one with its key
@@ -37,8 +39,18 @@ def server_address(name: str, text: str) -> str:
     except ValueError:
         valid = False
     if not valid:
-        raise ValueError(f"{name} must be an address such as {DEFAULT_CONTROLLER}, got {text!r}")
+        raise ValueError(f"{name} must be an address such as {DEFAULT_CONTROLLER}, got {scrubbed(text)!r}")
     return text.rstrip("/")
+
+
+def login_of(url: str) -> tuple[str, tuple[str, str] | None]:
+    """The address without the name and password before its host, and these two, which a proxy may ask for."""
+    parts = urlsplit(url)
+    login, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return url, None
+    user, _, password = login.partition(":")
+    return parts._replace(netloc=host).geturl(), (unquote(user), unquote(password))
 
 
 def key_of(name: str, text: str | None) -> str | None:

@@ -113,10 +113,9 @@ class Watch:
     def stop(self) -> None:
         """Watch no longer, and no longer regularize what the model computes with the layers' weights."""
         self._end.remove()
-        for reader in self._readers:
-            reader.stop()
-        for told in self._told.values():
-            told.stop()
+        watching: tuple[_Reader | _Told, ...] = (*self._readers, *self._told.values())
+        for each in watching:
+            each.stop()
 
     def ended(self, name: str) -> bool:
         """Whether the layer of that name needs to tell no more that it runs."""
@@ -136,7 +135,8 @@ class Watch:
         for name, told in self._told.items():
             if self.ended(name):
                 told.stop()
-        missing = [name for name in trained if name not in self.ran]
+        ran = {self._layers[name] for name in self.ran}  # one that has several names has run by all of them
+        missing = [name for name in trained if self._layers[name] not in ran]
         read = [name for name in missing if name in self.read]
         idle = [name for name in missing if name not in self.read]
         if read:

@@ -60,9 +60,10 @@ class Growing:
     """The data so far. `places` is filled with the place of each key and entry, by its path such as `budget.trials`;
     of what an alias stands for, only the alias has one."""
 
-    def __init__(self, places: dict[str, Place] | None = None) -> None:
+    def __init__(self, places: dict[str, Place] | None = None, longest: int = LONGEST_VALUE) -> None:
+        """Data whose texts have at most `longest` characters; `places` is given where each part stands."""
         self.root: Any = None
-        self._places = places
+        self._places, self._longest = places, longest
         self._open: list[_Open] = []
         self._values = self._aliases = 0
         self._known: dict[str, tuple[Any, int]] = {}  # what an anchor stands for, and of how many values it is
@@ -80,8 +81,8 @@ class Growing:
         """
         if isinstance(value, str):
             value = _whole_characters(value, place)
-            if len(value) > LONGEST_VALUE:
-                raise Refused(place, f"a value must have at most {LONGEST_VALUE:,} characters, got {len(value):,}")
+            if len(value) > self._longest:
+                raise Refused(place, f"a value must have at most {self._longest:,} characters, got {len(value):,}")
         self._count(1, place)
         if anchor is not None:
             self._known[anchor] = value, 1

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from search_spaces.core_schema import resolved
-from search_spaces.growing import Growing, Place, Refused
+from search_spaces.growing import LONGEST_VALUE, Growing, Place, Refused
 
 _TOKEN = re.compile(
     r'(?P<open>[\[{])|(?P<close>[\]}])|(?P<text>"[^"\\]*(?:\\.[^"\\]*)*")|(?P<other>[^\s\[\]{}",:]+)|(?P<line>\n)'
@@ -16,8 +16,10 @@ class Malformed(Refused):
     """The text is no JSON; `str()` says where."""
 
 
-def read_json(text: str, places: dict[str, Place] | None = None) -> Any:
-    """The data in the text; a number is finite, and an object has a key once. `places`: see `Growing`.
+def read_json(text: str, places: dict[str, Place] | None = None, *, longest: int = LONGEST_VALUE) -> Any:
+    """The data in the text; a number is finite, an object has a key once, and a text `longest` characters at most.
+
+    `places`: see `Growing`.
 
     Raises:
         Malformed: it is no JSON.
@@ -31,7 +33,7 @@ def read_json(text: str, places: dict[str, Place] | None = None) -> Any:
         raise Malformed(_first(error.name, text), f"{error.name} is no finite number, and JSON has no other") from None
     except RecursionError:
         pass  # far deeper than `Growing` takes
-    return _grown(text, places)
+    return _grown(text, places, longest)
 
 
 def decoded(data: bytes) -> str:
@@ -55,9 +57,9 @@ def place_after(text: str) -> Place:
     return Place(text.count("\n") + 1, len(text) - text.rfind("\n"))
 
 
-def _grown(text: str, places: dict[str, Place] | None) -> Any:
+def _grown(text: str, places: dict[str, Place] | None, longest: int) -> Any:
     """The data of valid JSON."""
-    growing, line, begin = Growing(places), 1, 0
+    growing, line, begin = Growing(places, longest), 1, 0
     for token in _TOKEN.finditer(text):
         place = Place(line, token.start() - begin + 1)
         match token.lastgroup:

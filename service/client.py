@@ -6,12 +6,12 @@ Its connection and its errors are those of `pernodedrop.client`, which is the cl
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Any, BinaryIO, Literal, Self, TypeVar
+from typing import Any, BinaryIO, Literal, TypeVar
 from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
 
-from pernodedrop.client.connection import TIMEOUT, Connection, Controller
+from pernodedrop.client.connection import Connected
 from pernodedrop.client.errors import Away, Refused, Unreachable
 from pernodedrop.client.wire import MOST_FILE_BYTES, PATIENT, Request, stranger
 from search_spaces.wording import flaw_of_name
@@ -61,29 +61,8 @@ MOST_WEIGHTS = 1 << 40  # bytes: they go to a file, and only its disk is the lim
 _ROUTES: Mapping[Stage, str] = {Stage.SEARCH: "trials", Stage.CONFIRMATION: "confirmation"}
 
 
-class Client:
+class Client(Connected):
     """Calls one controller. Every method raises `Unreachable` or `Refused`."""
-
-    def __init__(self, url: str, api_key: str | None = None, *, timeout: float = TIMEOUT) -> None:
-        """A client of the controller at `url`, by the environment's proxy unless that is on this machine.
-
-        Raises:
-            BadVariable: a proxy or certificates that the environment names cannot be used.
-        """
-        self._connection = Connection(Controller(url, api_key, timeout))
-
-    @property
-    def url(self) -> str:
-        return self._connection.url
-
-    def close(self) -> None:
-        self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def submit(self, definition: Mapping[str, Any]) -> Submitted:
         """Create the study; status 422 refuses a definition that breaks rules, and 409 a name that is taken."""
@@ -268,6 +247,26 @@ class Client:
         except (Unreachable, Refused) as error:
             return error
         return None
+
+    def webhooks(self) -> list[WebhookOut]:
+        """All webhooks, each with its last delivery."""
+        return self._read(Webhooks, "GET", "webhooks").webhooks
+
+    def add_webhook(self, url: str, events: Sequence[str], studies: str) -> WebhookCreated:
+        """Register an address; status 422 refuses one of the inside that is not allowed."""
+        body = {"url": url, "events": list(events), "studies": studies}
+        return self._read(WebhookCreated, "POST", "webhooks", body=body)
+
+    def remove_webhook(self, webhook: int) -> None:
+        self._send("DELETE", f"webhooks/{webhook}")
+
+    def test_webhook(self, webhook: int) -> DeliveryOut:
+        """Let it be told of a test; `webhooks` says how that went."""
+        return self._read(DeliveryOut, "POST", f"webhooks/{webhook}/test")
+
+    def retry_webhook(self, webhook: int) -> int:
+        """Let its dead deliveries be tried anew, and return how many."""
+        return self._read(RetriedDeliveries, "POST", f"webhooks/{webhook}/retry").retried
 
     def _read(self, model: type[Model], method: str, path: str, **options: Any) -> Model:
         try:

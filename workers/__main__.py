@@ -22,6 +22,7 @@ from contextlib import suppress
 
 from pernodedrop.begin import hidden
 from pernodedrop.proxies import API_KEY
+from pernodedrop.scrubbing import know
 from pernodedrop.visible import escape_the_rest, log_format, log_to_stderr, visible_lines
 from search_spaces.task_folders import HELP, OPTION, search_tasks
 from service.settings import Settings, artifacts_at
@@ -36,7 +37,6 @@ from workers.runs.agent import Options
 from workers.slots import Slots
 from workers.trial.machine import cores
 from workers.trial.process import TrialProcessDied, accuse
-from workers.trial.scrubbing import know
 
 log = logging.getLogger(__name__)
 

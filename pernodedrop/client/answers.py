@@ -254,7 +254,16 @@ class Details(Overview):
     @property
     def is_over(self) -> bool:
         """Whether the study has ended and none of its runs is in training."""
-        return self.state in OVER and self.counts.running + self.confirmation.running == 0
+        return self.state in OVER and not self._trains
+
+    @property
+    def has_paused_itself(self) -> bool:
+        """Whether the study has paused for its failures and none of its runs is in training: it waits for somebody."""
+        return self.state == "paused" and self.pause is not None and not self._trains
+
+    @property
+    def _trains(self) -> bool:
+        return self.counts.running + self.confirmation.running > 0
 
 
 @dataclass(frozen=True)

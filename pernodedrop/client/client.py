@@ -4,31 +4,13 @@ from typing import Any, Self
 
 from pernodedrop.client import operations
 from pernodedrop.client.answers import Overview
-from pernodedrop.client.connection import TIMEOUT, AsyncConnection, Connection, Controller
+from pernodedrop.client.connection import TIMEOUT, AsyncConnection, Connected, Controller
 from pernodedrop.client.operations import Definition
 from pernodedrop.client.study import AsyncStudy, Study
 
 
-class Client:
+class Client(Connected):
     """Calls one controller. Threads may share it; `with` or `close` ends its connections."""
-
-    def __init__(self, url: str | None = None, api_key: str | None = None, timeout: float = TIMEOUT) -> None:
-        """A client of the controller at `url`.
-
-        Args:
-            url: The controller's address; by default PERNODEDROP_URL, else http://127.0.0.1:8000.
-            api_key: Its key; by default PERNODEDROP_API_KEY, else none.
-            timeout: So many seconds a request may take.
-
-        Raises:
-            ValueError: the address, the key or a proxy of the environment cannot be used.
-        """
-        self._connection = Connection(Controller(url, api_key, timeout))
-
-    @property
-    def url(self) -> str:
-        """The controller's address."""
-        return self._connection.url
 
     def submit(self, definition: Definition, name: str | None = None) -> Study:
         """Create a study; workers begin at once.
@@ -62,19 +44,6 @@ class Client:
         """Every study, the newest first."""
         return self._connection.run(operations.studies())
 
-    def close(self) -> None:
-        """End the connections."""
-        self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"Client({self.url!r})"
-
 
 class AsyncClient:
     """Calls one controller, as `Client` does; every call is awaited, and `async with` ends its connections."""
@@ -85,7 +54,7 @@ class AsyncClient:
 
     @property
     def url(self) -> str:
-        """The controller's address."""
+        """The controller's address, without a name and password in it."""
         return self._connection.url
 
     async def submit(self, definition: Definition, name: str | None = None) -> AsyncStudy:

@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import httpx
 
@@ -21,7 +21,16 @@ from pernodedrop.client.wire import (
     unreachable,
     unsendable,
 )
-from pernodedrop.proxies import API_KEY, CONTROLLER, DEFAULT_CONTROLLER, certificates, key_of, proxy_of, server_address
+from pernodedrop.proxies import (
+    API_KEY,
+    CONTROLLER,
+    DEFAULT_CONTROLLER,
+    certificates,
+    key_of,
+    login_of,
+    proxy_of,
+    server_address,
+)
 
 T = TypeVar("T")
 
@@ -29,7 +38,7 @@ TIMEOUT = 30.0  # s
 
 
 class Controller:
-    """Where a controller is, and the key for it: what a connection is made of. Its text never has the key."""
+    """Where a controller is, and the key for it: what a connection is made of. Its text never has a secret."""
 
     def __init__(self, url: str | None = None, api_key: str | None = None, timeout: float = TIMEOUT) -> None:
         """By default the address is PERNODEDROP_URL, else this machine's port 8000, and the key PERNODEDROP_API_KEY.
@@ -39,7 +48,8 @@ class Controller:
             BadVariable: a proxy or certificates that the environment names cannot be used.
         """
         given = url if url is not None else os.environ.get(CONTROLLER, "").strip() or DEFAULT_CONTROLLER
-        self.url = server_address("url" if url is not None else CONTROLLER, given)
+        address = server_address("url" if url is not None else CONTROLLER, given)
+        self.url, self._login = login_of(address)
         named = "api_key" if api_key is not None else API_KEY
         self._key = key_of(named, api_key if api_key is not None else os.environ.get(API_KEY, "").strip() or None)
         if not timeout > 0:
@@ -51,6 +61,7 @@ class Controller:
         return {
             "base_url": f"{self.url}/v1/",
             "headers": {b"X-API-Key": self._key.encode()} if self._key else {},
+            "auth": self._login,
             "timeout": self.timeout,
             "trust_env": False,
             "proxy": proxy_of(self.url),
@@ -175,6 +186,41 @@ class AsyncConnection:
             return await self.send(step)
         await asyncio.sleep(step.seconds)
         return b""
+
+
+class Connected:
+    """A client by its connection: `with` or `close` ends it."""
+
+    def __init__(self, url: str | None = None, api_key: str | None = None, timeout: float = TIMEOUT) -> None:
+        """A client of the controller at `url`.
+
+        Args:
+            url: The controller's address; by default PERNODEDROP_URL, else http://127.0.0.1:8000.
+            api_key: Its key; by default PERNODEDROP_API_KEY, else none.
+            timeout: So many seconds a request may take.
+
+        Raises:
+            ValueError: the address, the key or a proxy of the environment cannot be used.
+        """
+        self._connection = Connection(Controller(url, api_key, timeout))
+
+    @property
+    def url(self) -> str:
+        """The controller's address, without a name and password in it."""
+        return self._connection.url
+
+    def close(self) -> None:
+        """End the connections."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.url!r})"
 
 
 def _bounded(url: str, request: Request, pieces: Iterator[bytes]) -> Iterator[bytes]:

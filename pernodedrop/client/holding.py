@@ -13,6 +13,7 @@ from pernodedrop.client.errors import LeaseLost, Refused, Unreachable
 from pernodedrop.client.operations import read_as
 from pernodedrop.client.own_loop import Heard, Order, Told
 from pernodedrop.client.patience import IN_TRAINING, logger, patiently
+from pernodedrop.client.run_log import RunLog
 from pernodedrop.client.wire import Steps
 
 Ending = Literal["complete", "failed", "handed_back"]
@@ -22,6 +23,8 @@ RENEWALS = 3  # in the length of a lease
 GRACE = 5.0  # s after a loop was left, in which Python says by which exception
 LOOK = 0.1  # s
 LONGEST_REASON = 1000  # characters, as the controller stores them
+OUT_OF_ORDER, EPOCHS_MISSING = "out_of_order", "epochs_missing"  # errors that the API names so
+SET_BACK = "its epochs are not in the database, which was set back"
 FAREWELL = 10.0  # s that the end of a process waits for the controller
 
 _left: set["Keeper"] = set()  # those whose loops were left, until they are settled
@@ -35,6 +38,7 @@ class Held:
         self.ended: Why | None = None
         self.reported = [0] * len(order.seeds)  # epochs of each repeat
         self.renewed_at = time.monotonic()
+        self.log = RunLog()
 
     @property
     def called(self) -> str:
@@ -47,24 +51,39 @@ class Held:
 
     def report(self, repeat: int, epoch: int, metrics: Mapping[str, float | None]) -> Steps[None]:
         """Report an epoch; afterwards `ended` says whether it was the last one."""
-        yield from self._heard("report", {"repeat": repeat, "epoch": epoch, "metrics": dict(metrics)}, IN_TRAINING)
+        said = {"repeat": repeat, "epoch": epoch, "metrics": dict(metrics), **self.log.sent(whole=False)}
+        yield from self._heard("report", said, IN_TRAINING)
         self.reported[repeat] = epoch
 
     def renew(self) -> Steps[None]:
         """Renew the lease."""
-        yield from self._heard("renew", {}, 0.0)
+        yield from self._heard("renew", self.log.sent(whole=False), 0.0)
 
     def tell(self, state: Ending, reason: str | None = None, limit: float = IN_TRAINING) -> Steps[Told | None]:
         """End the run, once; None where it had ended already."""
         if self.ended is not None:
             return None
-        body = {**self._lease, "state": state, "reason": reason and reason[:LONGEST_REASON]}
+        body = {
+            **self._lease,
+            "state": state,
+            "reason": reason and reason[:LONGEST_REASON],
+            **self.log.sent(whole=True),
+        }
         try:
             told = yield from patiently(lambda: read_as(Told, "POST", f"runs/{self.order.run}/tell", body=body), limit)
         except Refused as error:
+            if error.error == EPOCHS_MISSING and state == "complete":
+                return (yield from self._set_back())
             self._is_lost(error)
             return None
         self.ended = self.ended or state
+        return told
+
+    def _set_back(self) -> Steps[Told | None]:
+        """Give the run back: all of it was reported, and the controller's database has forgotten epochs of it."""
+        told = yield from self.tell("handed_back", SET_BACK)
+        self.ended = "lost"
+        logger.warning("%s counts here no more: %s", self.called, SET_BACK)
         return told
 
     @property
@@ -76,7 +95,10 @@ class Held:
         try:
             answer = yield from patiently(lambda: read_as(Heard, "POST", path, body=body), limit)
         except Refused as error:
-            self._is_lost(error)
+            if error.error == OUT_OF_ORDER:  # epochs are counted here, so that they come one after another
+                yield from self._set_back()
+            else:
+                self._is_lost(error)
             return
         self.renewed_at = time.monotonic()
         if not answer.go_on and self.ended is None:
@@ -124,13 +146,12 @@ class Keeper:
 
     def settle(self) -> None:
         """End the run now unless it has ended, and stop renewing it."""
+        if os.getpid() == self._process:
+            with self._settling:  # the end of the process waits here for a renewal's thread that is at it
+                if self._held.ended is None:
+                    self._tell_left()
+            _left.discard(self)
         atexit.unregister(self.settle)
-        if os.getpid() != self._process:
-            return
-        with self._settling:
-            if self._held.ended is None:
-                self._tell_left()
-        _left.discard(self)
         self._wakes.set()
 
     def stop(self) -> None:
@@ -147,6 +168,7 @@ class Keeper:
             state, reason = "complete", None
         elif raised is not None and not isinstance(raised, KeyboardInterrupt):
             state, reason = "failed", said(raised)
+            self._held.log.raised(raised)
         try:
             self._connection.run(self._held.tell(state, reason, FAREWELL))
         except (Unreachable, Refused, RuntimeError) as error:  # httpx: the client is closed

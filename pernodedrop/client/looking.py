@@ -6,7 +6,7 @@ from pernodedrop.client.connection import Connection
 from pernodedrop.client.errors import Refused, Unreachable
 from pernodedrop.client.frames import Trials
 from pernodedrop.client.html import picture, text
-from pernodedrop.client.patience import IN_TRAINING, patiently
+from pernodedrop.client.patience import IN_TRAINING, logger, patiently
 from pernodedrop.client.progress import Show
 from pernodedrop.client.showing import html
 from pernodedrop.client.wire import Pause, Steps
@@ -15,11 +15,14 @@ LOOK = 0.5  # s between two looks at a study that is waited for
 
 
 def waiting(name: str, show: Show) -> Steps[Details]:
-    """Look at the study until it is over."""
+    """Look at the study until it is over, or has paused itself and waits for somebody to mend what it fails by."""
     while True:
         study = yield from patiently(lambda: operations.study(name), IN_TRAINING)
         show(study)
-        if study.is_over:
+        if study.has_paused_itself:
+            remedy = f"mend it, then `pernodedrop retry {name}`, or resume() it"
+            logger.warning("%s has paused itself: %s; %s", name, study.pause, remedy)
+        if study.is_over or study.has_paused_itself:
             return study
         yield Pause(LOOK)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from pernodedrop.client.answers import Objective, Scalar, Stage, StudyState
+from pernodedrop.client.answers import Objective, RunState, Scalar, Stage, StudyState
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Over:
 class Told:
     """How a run has ended: its values, an objective each, and the first objective's best epoch."""
 
-    state: str
+    state: RunState
     values: list[float | None] | None
     best_epoch: int | None
     reason: str | None = None
@@ -47,7 +47,7 @@ class Waiting:
 
     worker: str
     seconds: float
-    why: str
+    why: Literal["paused", "lag", "busy"]
 
 
 @dataclass(frozen=True)

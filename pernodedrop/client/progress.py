@@ -35,7 +35,7 @@ class _Lines:
         self._said = float("-inf")
 
     def __call__(self, study: Details) -> None:
-        if study.is_over or time.monotonic() - self._said >= LINE:
+        if _is_last(study) or time.monotonic() - self._said >= LINE:
             self._said = time.monotonic()
             sys.stderr.write(visible(line(study)) + "\n")
             sys.stderr.flush()
@@ -77,10 +77,14 @@ def _bars() -> Iterator[Show]:
             )
             further = study.confirmation
             progress.update(confirmation, total=further.total, completed=further.ended, visible=further.total > 0)
-            if study.is_over:
+            if _is_last(study):
                 progress.console.print(visible(line(study)), soft_wrap=True)
 
         yield show
+
+
+def _is_last(study: Details) -> bool:
+    return study.is_over or study.has_paused_itself
 
 
 def _in_a_notebook() -> bool:

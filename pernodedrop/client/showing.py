@@ -36,7 +36,7 @@ def html(study: Details, ranking: Sequence[RankingRow], pictures: Sequence[str])
     parts = [f"<h3>{text(study.name)}</h3>", f"<p>{text(study.state)}, {bar(done(study), study.budget.trials)}</p>"]
     if study.confirmation.total:
         parts.append(f"<p>confirming, {bar(study.confirmation.ended, study.confirmation.total)}</p>")
-    said = [study.failure, best(study), study.confirmation_so_far, study.advice]
+    said = [study.failure, study.pause, best(study), study.confirmation_so_far, study.advice]
     said += study.winner.verdict if study.winner is not None else []
     said += [f"Recommended: {study.recommended.why}"] if study.recommended is not None else []
     parts += [f"<p>{text(sentence)}</p>" for sentence in said if sentence]

@@ -61,6 +61,8 @@ class Study:
     def wait(self, progress: bool = True) -> Details:
         """Wait until the study has ended, its confirmation too, and return it as it is then.
 
+        It returns as well once the study has paused for its failures and nothing is in training: `has_paused_itself`.
+
         Args:
             progress: Whether to show a bar in a terminal, the study in a notebook, and lines elsewhere.
 

@@ -8,6 +8,7 @@ from pernodedrop.client.answers import Objective, Scalar, Stage
 from pernodedrop.client.connection import AsyncConnection, Connection
 from pernodedrop.client.errors import LeaseLost
 from pernodedrop.client.holding import Held, Why, said
+from pernodedrop.client.own_loop import Told
 from pernodedrop.client.typed import typed
 from pernodedrop.client.wire import Steps
 
@@ -77,6 +78,14 @@ class AnyTraining(Generic[AnyConnection]):
         """Why the run has ended; None while it has not. A training that knows it should end."""
         return self._held.ended
 
+    def log(self, *lines: object) -> None:
+        """Say something of the training: the last 200 lines stand in `pernodedrop logs` and on the trial's page.
+
+        They are sent with the next report, every three seconds at most, and at the end. What looks like a password, a
+        key or a token is not sent. A training that fails with an exception has its traceback there too.
+        """
+        self._held.log.write("\n".join(map(str, lines)))
+
     def epochs(self) -> Iterator[int]:
         """The epochs from 1 on. They end early when the run is pruned, stopped or lost.
 
@@ -112,6 +121,11 @@ class AnyTraining(Generic[AnyConnection]):
         yield from self._held.report(self.repeat, epoch, numbers)
         return self._held.ended is None
 
+    def _failed(self, reason: str | BaseException) -> Steps[Told | None]:
+        if isinstance(reason, BaseException):
+            self._held.log.raised(reason)
+        return self._held.tell("failed", said(reason))
+
     def _is_over(self) -> bool:
         if self._knows:
             message = f"{self._held.called} has ended ({self._held.ended}): leave its training"
@@ -140,8 +154,8 @@ class Training(AnyTraining[Connection]):
         return self._connection.run(self._report(metrics))
 
     def fail(self, reason: str | BaseException) -> None:
-        """End the run as failed with this reason, and go on with the next one."""
-        self._connection.run(self._held.tell("failed", said(reason)))
+        """End the run as failed with this reason, and go on with the next one; an exception has its traceback kept."""
+        self._connection.run(self._failed(reason))
 
     def hand_back(self) -> None:
         """Give the run back to the queue: somebody trains it from its first epoch. No attempt is counted."""
@@ -157,7 +171,7 @@ class AsyncTraining(AnyTraining[AsyncConnection]):
 
     async def fail(self, reason: str | BaseException) -> None:
         """End the run as failed with this reason, and go on with the next one."""
-        await self._connection.run(self._held.tell("failed", said(reason)))
+        await self._connection.run(self._failed(reason))
 
     async def hand_back(self) -> None:
         """Give the run back to the queue: somebody trains it from its first epoch. No attempt is counted."""

@@ -1,16 +1,32 @@
 """Own loops: foreign code asks for a study's runs, reports their epochs and tells their ends."""
 
 import uuid
+from math import nan
 from typing import Annotated
 
 from fastapi import APIRouter, Path
 
+from pernodedrop.scrubbing import last_lines
 from service.api.dependencies import MAX_RUN, LoopsOf, StudyName
 from service.api.errors import documented
-from service.api.models import AskIn, AskOut, LeaseIn, OverOut, ReportIn, TellIn, ToldOut, TrainOut, WaitOut, WordOut
+from service.api.models import (
+    AskIn,
+    AskOut,
+    LeaseIn,
+    OverOut,
+    RenewIn,
+    ReportIn,
+    TellIn,
+    ToldOut,
+    TrainOut,
+    WaitOut,
+    WordOut,
+)
 from service.api.records import objectives_out
 from service.storage.assignments import asked, own_loop
 from service.storage.assignments.asked import Over, Train, Wait
+from service.storage.assignments.progress import EpochDone
+from service.storage.records import Log
 from service.storage.runs.held import Key
 from service.web.bodies import Body, BodyRoute
 
@@ -62,13 +78,15 @@ async def report(run: RunId, body: Body[ReportIn], loops: LoopsOf) -> WordOut:
 
     The same report again, after a lost answer, changes nothing. 409 lease_lost: another asker has the run by now.
     """
-    return _word(await loops.hear(own_loop.report, _key(run, body), body.repeat, body.epoch, body.metrics))
+    metrics = {name: nan if value is None else value for name, value in body.metrics.items()}
+    done = EpochDone(body.repeat, body.epoch, metrics)
+    return _word(await loops.hear(own_loop.report, _key(run, body), done, _log(body)))
 
 
 @router.post("/runs/{run}/renew", responses=documented(408, 409, 413))
-async def renew(run: RunId, body: Body[LeaseIn], loops: LoopsOf) -> WordOut:
+async def renew(run: RunId, body: Body[RenewIn], loops: LoopsOf) -> WordOut:
     """Renew the lease in a long epoch, and learn whether the training goes on."""
-    return _word(await loops.hear(own_loop.renew, _key(run, body)))
+    return _word(await loops.hear(own_loop.renew, _key(run, body), _log(body)))
 
 
 @router.post("/runs/{run}/tell", responses=documented(408, 409, 413))
@@ -77,12 +95,20 @@ async def tell(run: RunId, body: Body[TellIn], loops: LoopsOf) -> ToldOut:
 
     409 epochs_missing: a run is complete when every epoch of every repeat was reported.
     """
-    told = await loops.hear(own_loop.tell, _key(run, body), body.state, body.reason)
+    told = await loops.hear(own_loop.tell, _key(run, body), body.state, body.reason, _log(body))
     return ToldOut.model_validate(told, from_attributes=True)
 
 
 def _key(run: int, body: LeaseIn) -> Key:
     return Key(run, body.token, body.claim)
+
+
+def _log(body: RenewIn) -> Log | None:
+    if body.log is None:
+        return None
+    stdout, stderr, traceback = body.log.stdout, body.log.stderr, body.log.traceback
+    written = len(stdout.encode(errors="replace")), len(stderr.encode(errors="replace"))
+    return Log(last_lines(stdout), last_lines(stderr), written, None if traceback is None else last_lines(traceback))
 
 
 def _word(word: own_loop.Word) -> WordOut:

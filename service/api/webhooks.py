@@ -16,7 +16,6 @@ from service.storage.webhooks.webhooks import EVERY_STUDY, PATTERN
 from service.web.bodies import Body, BodyRoute
 from service.webhooks.addresses import MOST_OF_URL, checked_url
 
-
 router = APIRouter(prefix="/webhooks", tags=["webhooks"], route_class=BodyRoute)
 
 WebhookId = Annotated[int, Path(ge=1, le=MAX_RUN, description="This is the webhook's number.", examples=[1])]

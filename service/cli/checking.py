@@ -41,6 +41,8 @@ class Found:
     file: str | None = None
     code: str | None = None  # the digest of the task's source, as trials record it
     samples: dict[str, int] = field(default_factory=dict)  # by split
+    hooks: list[str] = field(default_factory=list)  # the optional methods that the task defines
+    inputs: str | None = None  # what they are instead of one tensor
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)  # by variant
     memory_bytes: int | None = None  # that the process has taken at most
     problems: list[str] = field(default_factory=list)
@@ -56,6 +58,8 @@ class Found:
                 self.file, self.code = line["file"], line["code"]
             case "data":
                 self.samples = line["sizes"]
+            case "hooks":
+                self.hooks, self.inputs = line["names"], line["inputs"]
             case "begins":
                 self.begun = line["variant"]
             case "variant":
@@ -200,6 +204,10 @@ def _show(found: Found, *, as_json: bool) -> None:
         say(f"task      {found.task}, {found.file}, code {str(found.code)[:12]}")
     if found.samples:
         say(f"samples   {', '.join(f'{count:,} {split}' for split, count in found.samples.items())}")
+    if found.inputs is not None:
+        say(f"inputs    {found.inputs}")
+    if found.hooks:
+        say(f"hooks     {', '.join(found.hooks)}")
     if found.memory_bytes is not None:
         say(f"memory    {found.memory_bytes / 2**20:,.0f} MiB at most")
     if found.metrics:

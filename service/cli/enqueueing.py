@@ -8,7 +8,7 @@ import typer
 from search_spaces.yaml_text import NotYaml, read_yaml
 from service.cli.exit_codes import ExitCode, Failure
 from service.cli.output import AsJson, print_json
-from service.cli.session import client_here, say
+from service.cli.session import answer, client_here, say
 from service.cli.studies import StudyName
 from service.cli.views import setting
 
@@ -54,12 +54,14 @@ def enqueue(
 
 @commands.command()
 def withdraw(
-    name: StudyName, run: Annotated[int, typer.Argument(min=1, help="The run's number, as `enqueue` tells it.")]
+    name: StudyName,
+    run: Annotated[int, typer.Argument(min=1, help="The run's number, as `enqueue` tells it.")],
+    as_json: AsJson = False,
 ) -> None:
     """Take back a configuration that still waits in the queue; its run stays in the budget, and the sampler chooses."""
     with client_here() as client:
-        client.withdraw(name, run)
-    say(f"run {run} of {name} is the sampler's again")
+        waiting = client.withdraw(name, run)
+    answer(as_json, waiting, f"run {run} of {name} is the sampler's again")
 
 
 def _read(texts: Sequence[str]) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from service.api.models import AttemptLog, Logs
+from service.cli.exit_codes import ExitCode, Failure
+from service.cli.output import AsJson, print_json
 from service.cli.session import client_here, say
 from service.cli.studies import StudyName
 from service.cli.trials import Confirming, Number
@@ -19,7 +21,7 @@ STREAMS = ("stdout", "stderr")
 
 
 @commands.command()
-def logs(
+def logs(  # noqa: PLR0917 (options, given by name)
     name: StudyName,
     number: Number,
     attempt: Annotated[int | None, typer.Option(min=1, help="The attempt, from 1.", show_default="all of them")] = None,
@@ -27,6 +29,7 @@ def logs(
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on with what is written until the run has ended.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what a trial has written: its traceback, and the last lines of standard output and error of each attempt.
 
@@ -34,8 +37,13 @@ def logs(
     later. What looks like a password, a key or a token is not kept.
     """
     stage = Stage.CONFIRMATION if confirmation else Stage.SEARCH
+    if follow and as_json:
+        raise Failure("give either --follow or --json: a document has an end", ExitCode.WRONG)
     with client_here() as client:
         found = client.logs(name, number, stage, attempt)
+        if as_json:
+            print_json(found)
+            return
         shown = Shown()
         for line in shown.new(found):
             say(line)

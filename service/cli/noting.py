@@ -4,8 +4,10 @@ from typing import Annotated
 
 import typer
 
+from service.api.models import StudyOut
 from service.cli.exit_codes import ExitCode, Failure
-from service.cli.session import client_here, say
+from service.cli.output import AsJson
+from service.cli.session import answer, client_here
 from service.cli.studies import StudyName
 
 commands = typer.Typer()
@@ -18,6 +20,7 @@ def tag(
     remove: Annotated[
         list[str] | None, typer.Option("--remove", "-r", metavar="TAG", help="Take this tag away. May be repeated.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Give a study tags, by which `studies --tag` finds it; without any, show those that it has.
 
@@ -26,14 +29,16 @@ def tag(
       pernodedrop tag my-study paper cifar10
     """
     with client_here() as client:
-        has = client.study(name).tags
+        study: StudyOut = client.study(name)
+        has = study.tags
         missing = [one for one in remove or () if one not in has]
         if missing:
             raise Failure(f"{name} has no tag {missing[0]!r}: it has {', '.join(has) or 'none'}", ExitCode.WRONG)
         wanted = sorted({*has, *(tags or ())} - {*(remove or ())})
         if wanted != has:
-            wanted = client.amend(name, tags=wanted).tags
-    say(f"{name} has the tags {', '.join(wanted)}" if wanted else f"{name} has no tags")
+            study = client.amend(name, tags=wanted)
+    line = f"{name} has the tags {', '.join(study.tags)}" if study.tags else f"{name} has no tags"
+    answer(as_json, study, line)
 
 
 @commands.command()
@@ -42,6 +47,7 @@ def note(
     text: Annotated[
         str | None, typer.Argument(help='The note, instead of an earlier one; "" takes it away.', show_default=False)
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Note something of a study, which lists and reports show; without a text, show what is noted.
 
@@ -50,5 +56,5 @@ def note(
       pernodedrop note my-study "again with the mended labels"
     """
     with client_here() as client:
-        noted = client.study(name).note if text is None else client.amend(name, note=text).note
-    say(f"{name}: {noted}" if noted else f"{name} has no note")
+        study: StudyOut = client.study(name) if text is None else client.amend(name, note=text)
+    answer(as_json, study, f"{name}: {study.note}" if study.note else f"{name} has no note")

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from service.cli.following import NO_WORKER
-from service.cli.session import client_here, say
+from service.cli.output import AsJson
+from service.cli.session import answer, client_here
 from service.cli.studies import StudyName
 
 commands = typer.Typer()
@@ -20,6 +21,7 @@ def retry(
             min=0, help="A trial's number; may be repeated.", show_default="all that failed, the confirmation's too"
         ),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Train failed runs again, when the cause is mended, with the configurations that they had.
 
@@ -34,7 +36,6 @@ def retry(
     """
     with client_here() as client:
         study = client.retry(name, trial or None)
-        runs = "1 failed run waits" if study.retried == 1 else f"{study.retried} failed runs wait"
-        say(f"{runs} again, and {name} is {study.state}")
-        if study.state == "running" and not client.workers():
-            say(NO_WORKER)
+        is_alone = study.state == "running" and not client.workers()
+    runs = "1 failed run waits" if study.retried == 1 else f"{study.retried} failed runs wait"
+    answer(as_json, study, f"{runs} again, and {name} is {study.state}", *([NO_WORKER] if is_alone else []))

@@ -1,9 +1,10 @@
 """Helpers of all commands: the environment's settings, a client, a console."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import typer
+from pydantic import BaseModel
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
@@ -11,7 +12,7 @@ from rich.text import Text
 from pernodedrop.proxies import BadVariable
 from pernodedrop.visible import visible_lines
 from service.cli.exit_codes import ExitCode, Failure
-from service.cli.output import stdout_width, wrapped
+from service.cli.output import print_json, stdout_width, wrapped
 from service.client import Client
 from service.ports import LOOPBACK
 from service.settings import Settings
@@ -65,6 +66,15 @@ def say(text: str) -> None:
         typer.echo(visible_lines(wrapped(text, stdout_width())))
     except OSError as error:
         raise of_stdout(error) from None
+
+
+def answer(as_json: bool, document: BaseModel | Mapping[str, Any], *lines: str) -> None:
+    """Print what an order was answered: as JSON, or in lines."""
+    if as_json:
+        print_json(document)
+        return
+    for line in lines:
+        say(line)
 
 
 def of_stdout(error: OSError) -> OSError:

@@ -15,7 +15,7 @@ from service.cli.exit_codes import ExitCode, Failure
 from service.cli.following import NO_WORKER
 from service.cli.output import AsJson, print_json, show_table, tell
 from service.cli.results import show_results
-from service.cli.session import client_here, console_here, say
+from service.cli.session import answer, client_here, console_here, say
 from service.cli.snapshot import take
 from service.cli.views import line, measured
 from service.client import Client
@@ -52,21 +52,21 @@ def studies(
 
 
 @commands.command()
-def pause(name: StudyName) -> None:
+def pause(name: StudyName, as_json: AsJson = False) -> None:
     """Start no further run of the study; runs in training continue."""
-    _order(name, "pause")
+    _order(name, "pause", as_json=as_json)
 
 
 @commands.command()
-def resume(name: StudyName) -> None:
+def resume(name: StudyName, as_json: AsJson = False) -> None:
     """Resume a paused study."""
-    _order(name, "resume")
+    _order(name, "resume", as_json=as_json)
 
 
 @commands.command()
-def stop(name: StudyName) -> None:
+def stop(name: StudyName, as_json: AsJson = False) -> None:
     """End the study for good; its results stay."""
-    _order(name, "stop")
+    _order(name, "stop", as_json=as_json)
 
 
 @commands.command(context_settings={"ignore_unknown_options": True})  # -5 is a priority
@@ -75,21 +75,24 @@ def prioritize(
     priority: Annotated[
         int, typer.Argument(help="The priority from -100 to 100; it is 0 unless the definition says otherwise.")
     ],
+    as_json: AsJson = False,
 ) -> None:
     """Let workers serve the study before those of a lower priority; trials in training continue."""
     with client_here() as client:
-        say(f"{name} has priority {client.amend(name, priority=priority).priority}")
+        study = client.amend(name, priority=priority)
+    answer(as_json, study, f"{name} has priority {study.priority}")
 
 
 @commands.command()
 def extend(
     name: StudyName,
     trials: Annotated[int, typer.Option(min=1, help="The number of further trials.", show_default=False)],
+    as_json: AsJson = False,
 ) -> None:
     """Add trials to a study, whether it is running or complete."""
     with client_here() as client:
         study = client.extend(name, trials)
-    say(f"{name} is {study.state} with {study.budget.trials} trials")
+    answer(as_json, study, f"{name} is {study.state} with {study.budget.trials} trials")
 
 
 @commands.command()
@@ -139,6 +142,7 @@ def confirm(  # noqa: PLR0917 (options, given by name)
             show_default=AS_DEFINED + "cheapest",
         ),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Train the best configurations again under fresh seeds and test them, at once or when the search has ended.
 
@@ -152,7 +156,8 @@ def confirm(  # noqa: PLR0917 (options, given by name)
     with client_here() as client:
         before = _confirming(client.study(name))
         study = client.confirm(name, **wanted, indifference=indifference, prefer=prefer)
-        say(_added(name, study, list(client.confirming(name, before)) if _confirming(study) > before else []))
+        added = list(client.confirming(name, before)) if _confirming(study) > before else []
+    answer(as_json, study, _added(name, study, added))
 
 
 def _confirming(study: StudyOut) -> int:
@@ -178,23 +183,25 @@ def _added(name: str, study: StudyOut, runs: Sequence[TrialOut]) -> str:
 
 @commands.command()
 def delete(
-    name: StudyName, yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False
+    name: StudyName,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Delete the study with its trials and curves for good."""
     with client_here() as client:
         study = client.study(name)
         if not yes:
-            typer.confirm(f"delete {visible(name)} with its {study.budget.finished} finished trials?", abort=True)
+            question = f"delete {visible(name)} with its {study.budget.finished} finished trials?"
+            typer.confirm(question, abort=True, err=as_json)
         client.delete(name)
-    say(f"deleted {name}")
+    answer(as_json, {"deleted": study.name}, f"deleted {name}")
 
 
-def _order(name: str, action: Literal["pause", "resume", "stop"]) -> None:
+def _order(name: str, action: Literal["pause", "resume", "stop"], *, as_json: bool) -> None:
     with client_here() as client:
         study = client.change(name, action)
-        say(f"{name} is {study.state}")
-        if action == "resume" and study.counts.waiting and not client.workers():
-            say(NO_WORKER)
+        is_alone = action == "resume" and study.counts.waiting and not client.workers()
+    answer(as_json, study, f"{name} is {study.state}", *([NO_WORKER] if is_alone else []))
 
 
 def _page(found: list[StudyOut]) -> StudyPage:

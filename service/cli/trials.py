@@ -9,7 +9,7 @@ from rich.table import Table
 from pernodedrop.visible import visible
 from service.api.models import AttemptOut, TrialDetail
 from service.cli.output import AsJson, print_json, show_table
-from service.cli.session import client_here, console_here, say
+from service.cli.session import answer, client_here, console_here
 from service.cli.studies import StudyName
 from service.cli.views import clock, measured, named, setting
 from service.storage.provenance import NOT_RECORDED
@@ -43,11 +43,11 @@ def trial(name: StudyName, number: Number, confirmation: Confirming = False, as_
 
 
 @commands.command()
-def cancel(name: StudyName, number: Number, confirmation: Confirming = False) -> None:
+def cancel(name: StudyName, number: Number, confirmation: Confirming = False, as_json: AsJson = False) -> None:
     """End one trial that waits or is in training, for good; its study continues."""
     with client_here() as client:
         ended = client.cancel(name, number, _stage(confirmation))
-    say(f"{named(ended)} of {name} is {ended.state}")
+    answer(as_json, ended, f"{named(ended)} of {name} is {ended.state}")
 
 
 def _stage(confirmation: bool) -> Stage:

@@ -9,7 +9,7 @@ from rich.table import Table
 from service.api.models import Workers
 from service.cli.exit_codes import Failure
 from service.cli.output import AsJson, print_json, show_table
-from service.cli.session import client_here, console_here, say
+from service.cli.session import answer, client_here, console_here, say
 
 commands = typer.Typer()
 
@@ -38,6 +38,7 @@ def workers(as_json: AsJson = False) -> None:
 @commands.command()
 def drain(
     worker: Annotated[str, typer.Argument(help="The worker, as `pernodedrop workers` names it, such as node-3:4711.")],
+    as_json: AsJson = False,
 ) -> None:
     """Ask a worker to leave, as SIGTERM does: it hands its trials back with checkpoints and ends within seconds.
 
@@ -49,4 +50,4 @@ def drain(
             raise Failure(f"no worker {worker!r} was seen lately: `pernodedrop workers` lists them")
         for one in meant:  # one for each of its slots
             client.drain(one)
-    say(f"{worker} was asked to leave")
+    answer(as_json, {"drained": meant}, f"{worker} was asked to leave")

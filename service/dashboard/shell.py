@@ -74,6 +74,8 @@ def _header(request: Request) -> Html:
 def _leave(request: Request) -> Html:
     token = element("input", type="hidden", name=FIELD, value=token_of(request))
     return element("form", element("button", "Log out", type="submit"), token, method="post", action="logout")
+
+
 def _scripts(names: Sequence[str], with_charts: bool) -> list[Html]:
     if not with_charts:
         return [element("script", src=asset(name).address, defer=True) for name in names]

@@ -94,9 +94,7 @@ async def _always() -> bool:
     return True
 
 
-def note_caller(
-    connection: HTTPConnection, caller: Caller, admitted: Callable[[], Awaitable[bool]] = _always
-) -> None:
+def note_caller(connection: HTTPConnection, caller: Caller, admitted: Callable[[], Awaitable[bool]] = _always) -> None:
     """Note who has sent the request: called once, by what has checked it.
 
     `admitted` says whether it still is: an answer that lasts asks it about once a second.

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 
-from search_spaces.growing import Refused
+from search_spaces.growing import LONGEST_VALUE, Refused
 from search_spaces.json_text import Malformed, decoded, read_json
 from search_spaces.problems import shown
 from service.web.lanes import Lane
@@ -83,13 +83,13 @@ async def json_body(request: Request) -> bytes:
     return await bounded_body(request)
 
 
-def json_object(text: bytes) -> dict[str, Any]:
+def json_object(text: bytes, longest: int = LONGEST_VALUE) -> dict[str, Any]:
     """Return the JSON object of the text; raises `NotJson` with the place of the first fault.
 
     The same rules hold as for a definition in a file.
     """
     try:
-        body = read_json(decoded(text))
+        body = read_json(decoded(text), longest=longest)
     except Malformed as error:
         raise NotJson(f"the body is not JSON: {error}") from None
     except Refused as error:
@@ -106,13 +106,15 @@ class JsonBody(Generic[T]):
     that a dependency reads; routes of the class `BodyRoute` add it to their description.
     """
 
-    def __init__(self, parse: Callable[[dict[str, Any]], T], content: Mapping[str, Any]) -> None:
-        self._parse = parse
+    def __init__(
+        self, parse: Callable[[dict[str, Any]], T], content: Mapping[str, Any], longest: int = LONGEST_VALUE
+    ) -> None:
+        self._parse, self._longest = parse, longest
         self.description = {"required": True, "content": {"application/json": content}}
 
     async def __call__(self, request: Request) -> T:
         text = await json_body(request)
-        return await PARSING.run(lambda: self._parse(json_object(text)))
+        return await PARSING.run(lambda: self._parse(json_object(text, self._longest)))
 
 
 class BodyRoute(APIRoute):
@@ -130,10 +132,14 @@ if TYPE_CHECKING:
 else:
 
     class Body:
-        """`Body[Model]` annotates a route's argument: the body, checked against the model and described by it."""
+        """`Body[Model]` annotates a route's argument: the body, checked against the model and described by it.
+
+        A model with texts longer than a definition's says so by its `LONGEST_TEXT`, in characters.
+        """
 
         def __class_getitem__(cls, model: type[Model]) -> object:
-            return Annotated[model, Depends(JsonBody(_parser_of(model), _content_of(model)))]
+            longest = getattr(model, "LONGEST_TEXT", LONGEST_VALUE)
+            return Annotated[model, Depends(JsonBody(_parser_of(model), _content_of(model), longest))]
 
 
 def _parser_of(model: type[Model]) -> Callable[[dict[str, Any]], Model]:
@@ -148,6 +154,22 @@ def _parser_of(model: type[Model]) -> Callable[[dict[str, Any]], Model]:
 
 
 def _content_of(model: type[BaseModel]) -> dict[str, Any]:
-    schema = model.model_json_schema()
+    schema = _whole(model.model_json_schema())
     example = {name: field.get("examples", [field.get("default")])[0] for name, field in schema["properties"].items()}
     return {"schema": schema, "example": example}
+
+
+def _whole(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with its parts in their places: a reference into a body's schema would lead nowhere."""
+    parts = schema.pop("$defs", {})
+
+    def placed(part: Any) -> Any:
+        if isinstance(part, list):
+            return [placed(one) for one in part]
+        if not isinstance(part, dict):
+            return part
+        named = parts.get(str(part.get("$ref", "")).rpartition("/")[2])
+        return placed(named) if named else {name: placed(one) for name, one in part.items()}
+
+    found: dict[str, Any] = placed(schema)
+    return found

@@ -108,9 +108,10 @@ def _confirmed(database: Database, study: StudyRecord, place: int | None) -> Cho
                 "confirmation has ended, or for one of its runs by --confirmation PLACE"
             )
         first, why = named.trial.run_id, recommendation(confirmed, named)
-    of_it = next(
-        several for several in configurations(study.definition, runs) if first in {run.run_id for run in several}
-    )
+    each = configurations(study.definition, runs)
+    of_it = next((several for several in each if first in {run.run_id for run in several}), None)
+    if of_it is None:
+        raise NoWeights(f"the confirmation of study {study.name!r} was changed or deleted meanwhile: ask again")
     kept = kept_by(study.definition, of_it, keeping.of_runs(database, [run.run_id for run in of_it]))
     if not kept.by_seed:
         states = ", ".join(sorted({str(run.state) for run in of_it}))

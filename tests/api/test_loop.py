@@ -12,7 +12,7 @@ from service.storage.fleet import workers
 from service.storage.runs import claiming, history
 from service.storage.states import AttemptState, RunState
 from service.storage.studies import studies, trials
-from tests.api.asking import Asker, refused, said, submit
+from tests.api.asking import Asker, key, refused, said, submit
 from tests.api.fleet import definition_data
 from tests.storage.queueing import execute, pass_time
 
@@ -259,3 +259,33 @@ def test_the_clock_of_a_study_is_that_of_those_who_serve_it(api: httpx.Client, d
     with database.engine.connect() as connection:
         now = connection.execute(sa.text("SELECT now()")).scalar_one()
     assert started is not None and (now - started).total_seconds() < 100  # the hour did not count
+
+
+def test_what_a_training_says_of_itself_is_kept_without_secrets(api: httpx.Client, database: Database) -> None:
+    submit(api, trials=2)
+    asker = Asker(api)
+    given = asker.ask()
+    path = f"/v1/runs/{given['run']}"
+    report = {**key(given), "repeat": 0, "epoch": 1, "metrics": {"val_loss": 1.0}}
+    said(api.post(f"{path}/report", json={**report, "log": {"stdout": "epoch 1\n"}}))
+    [one] = said(api.get("/v1/studies/mine/trials/0/logs"))["attempts"]
+    assert (one["stdout"], one["stderr"], one["traceback"]) == ("epoch 1\n", "", None)
+    many = "".join(f"line {number}\n" for number in range(1000))
+    said(api.post(f"{path}/renew", json={**key(given), "log": {"stdout": many, "stderr": "nul \0\n"}}))
+    [one] = said(api.get("/v1/studies/mine/trials/0/logs"))["attempts"]
+    assert one["stdout"].splitlines() == [f"line {number}" for number in range(800, 1000)]
+    assert (one["stderr"], one["stdout_bytes"]) == ("nul \\0\n", len(many))
+    last = {"stdout": "password=hunter22hunter", "traceback": "at https://me:hunter22@host/x <b>"}
+    said(api.post(f"{path}/tell", json={**key(given), "state": "failed", "reason": "it broke", "log": last}))
+    [one] = said(api.get("/v1/studies/mine/trials/0/logs"))["attempts"]
+    assert (one["stdout"], one["traceback"]) == ("password=***", "at https://me:***@host/x <b>")
+    assert (one["state"], one["reason"]) == ("failed", "it broke")
+    given = asker.ask()
+    word = {**key(given), "state": "handed_back", "log": {"stdout": "I leave"}}
+    said(api.post(f"/v1/runs/{given['run']}/tell", json=word))
+    again = {**key(given), "log": {"stdout": "x" * (2**17 + 1)}}
+    assert "at most 131,072 characters" in api.post(f"/v1/runs/{given['run']}/renew", json=again).json()["message"]
+    given = asker.ask()
+    asker.train(given, 0.5)
+    assert [one["stdout"] for one in said(api.get("/v1/studies/mine/trials/1/logs"))["attempts"]] == ["I leave", ""]
+    assert list(audit(database)) == []

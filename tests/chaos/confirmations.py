@@ -7,6 +7,7 @@ from service.storage.database.database import Database
 from service.storage.records import StudyRecord, TrialRecord
 from service.storage.states import RunState, Stage
 from service.storage.studies import studies, trials
+from tests.chaos import own_loop
 from tests.chaos.definitions import MORE_SEEDS
 
 ON_TEST = "test"
@@ -18,8 +19,15 @@ def unconfirmed(db: Database) -> list[str]:
         problem
         for study in studies.page(db, limit=1000)
         if study.definition.confirmation is not None
-        for problem in shortfalls(study, *(trials.page(db, study, stage=stage, limit=1000) for stage in Stage))
+        for problem in _lacking(db, study)
     ]
+
+
+def _lacking(db: Database, study: StudyRecord) -> list[str]:
+    searched, confirmed = (trials.page(db, study, stage=stage, limit=1000) for stage in Stage)
+    if study.definition.task.is_external:
+        return own_loop.shortfalls(study, confirmed)
+    return shortfalls(study, searched, confirmed)
 
 
 def shortfalls(study: StudyRecord, searched: Sequence[TrialRecord], confirmed: Sequence[TrialRecord]) -> list[str]:

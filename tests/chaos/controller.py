@@ -15,6 +15,7 @@ from service.client import Client, Refused, Unreachable
 from service.ports import LOOPBACK, any_free
 from tests.chaos.background import Background
 from tests.chaos.fleet import ROOT
+from tests.chaos.own_loop import OWN
 
 PAUSE_S = 0.5
 READY_S = 600.0  # on a busy machine, while the database may be away as well
@@ -27,8 +28,8 @@ class Controller:
     def __init__(self, database_url: str, folder: Path) -> None:
         self._environment = {**os.environ, "DATABASE_URL": database_url, "PERNODEDROP_HOME": str(folder)}
         self._log = folder / "controller.log"
-        self._port = any_free()
-        self.url = f"http://{LOOPBACK}:{self._port}"
+        self.port = any_free()
+        self.url = f"http://{LOOPBACK}:{self.port}"
         self._process = self._start()
 
     def __enter__(self) -> Self:
@@ -57,7 +58,7 @@ class Controller:
             return client.lack() is None
 
     def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "service.cli", "controller", "--port", str(self._port)]
+        command = [sys.executable, "-m", "tests.chaos.controlling", "controller", "--port", str(self.port)]
         with self._log.open("ab") as log:
             return subprocess.Popen(
                 command, env=self._environment, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
@@ -82,11 +83,14 @@ def submit(url: str, definition: dict[str, Any]) -> None:
 
 
 class Customer(Background):
-    """Keeps about `ahead` runs open by submitting one study after another over HTTP."""
+    """Keeps about `ahead` runs open by submitting one study after another over HTTP.
 
-    def __init__(self, url: str, studies: Iterator[dict[str, Any]], ahead: int) -> None:
+    Own loops are a matter of their own: one customer sees their studies alone, the other all but those.
+    """
+
+    def __init__(self, url: str, studies: Iterator[dict[str, Any]], ahead: int, *, own: bool = False) -> None:
         super().__init__(PAUSE_S)
-        self._url, self._studies, self._ahead = url, studies, ahead
+        self._url, self._studies, self._ahead, self._own = url, studies, ahead, own
         self._next = next(studies)
         self.submitted: list[str] = []
         self.surprises: list[str] = []
@@ -126,4 +130,8 @@ class Customer(Background):
 
     def _unfinished(self) -> list[StudyOut]:
         with Client(self._url, timeout=10) as client:
-            return [study for study in client.studies() if study.state in ("running", "paused")]
+            return [
+                study
+                for study in client.studies()
+                if study.state in ("running", "paused") and study.name.startswith(OWN) is self._own
+            ]

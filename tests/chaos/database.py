@@ -92,7 +92,7 @@ class Server:
         """A dump of the database as it is now."""
         with self._mishap:
             file = self._folder.parent / f"dump-{time.monotonic_ns()}"
-            self._run("pg_dump", "--format=custom", "--file", str(file))
+            self.run("pg_dump", "--format=custom", "--file", str(file))
             return file
 
     def restore(self, dump: Path) -> None:
@@ -100,14 +100,15 @@ class Server:
         with self._mishap:
             for attempt in range(RESTORES):  # it may deadlock with those who are at work
                 try:
-                    self._run("pg_restore", "--clean", "--if-exists", "--single-transaction", str(dump))
+                    self.run("pg_restore", "--clean", "--if-exists", "--single-transaction", str(dump))
                 except subprocess.CalledProcessError as error:
                     if attempt == RESTORES - 1:
                         raise RuntimeError(error.stderr) from error
                 else:
                     return
 
-    def _run(self, program: str, *arguments: str) -> None:
+    def run(self, program: str, *arguments: str) -> None:
+        """Run a program of Postgres on the database, as its owner."""
         address = sa.make_url(self._embedded.owner_url()).set(database=sa.make_url(self.url).database)
         command = [program, *arguments, "--host", address.host or "", "--port", str(address.port)]
         command += ["--username", address.username or "", "--dbname", address.database or ""]

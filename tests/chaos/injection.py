@@ -13,6 +13,7 @@ from tests.chaos.definitions import misbehaving
 from tests.chaos.disk import Disk
 from tests.chaos.fleet import Fleet
 from tests.chaos.observer import Observer
+from tests.chaos.own_loop import ASKERS
 from tests.chaos.proxy import Network, Weather
 from tests.chaos.schedule import MISBEHAVIOUR, Fault, Kind
 
@@ -39,11 +40,7 @@ def general(fleet: Fleet, network: Network, server: Server) -> dict[Kind, Act]:
     """What can befall any program that talks to a Postgres."""
 
     def cut(fault: Fault, weather: Weather) -> None:
-        network.turn(weather, fault.worker)
-        time.sleep(fault.seconds)
-        if weather is Weather.SWALLOW:  # what was lost is not to be made up for
-            network.turn(Weather.DOWN, fault.worker)
-        network.turn(Weather.FAIR, fault.worker)
+        _cut(network, weather, fault.worker, fault.seconds)
 
     return {
         Kind.KILL_WORKER: lambda fault: fleet.kill(_place(fault)),
@@ -93,6 +90,21 @@ def treacherous(fleet: Fleet, server: Server, disk: Disk, observer: Observer) ->
     }
 
 
+def of_askers(askers: Fleet, network: Network) -> dict[Kind, Act]:
+    """What can befall an own loop, whose network leads to the controller."""
+    weathers = (Weather.STALL, Weather.DOWN, Weather.SWALLOW)
+    return {
+        Kind.KILL_ASKER: lambda fault: askers.kill(asker_of(fault)),
+        Kind.FREEZE_ASKER: lambda fault: askers.freeze(asker_of(fault), fault.seconds),
+        Kind.CUT_ASKER: lambda fault: _cut(network, fault.among(weathers), asker_of(fault), fault.seconds),
+    }
+
+
+def asker_of(fault: Fault) -> int:
+    """The own loop that a fault strikes."""
+    return _place(fault) % ASKERS
+
+
 class Injector:
     """Lets a schedule happen; faults that last overlap with those that follow."""
 
@@ -124,6 +136,14 @@ class Injector:
             self.lasted[fault] = time.monotonic() - started
         except Exception as error:  # a fault that could not be made is no proof of anything
             self.broken.append(f"{fault}: {error!r}")
+
+
+def _cut(network: Network, weather: Weather, link: int | None, seconds: float) -> None:
+    network.turn(weather, link)
+    time.sleep(seconds)
+    if weather is Weather.SWALLOW:  # what was lost is not to be made up for
+        network.turn(Weather.DOWN, link)
+    network.turn(Weather.FAIR, link)
 
 
 def _place(fault: Fault) -> int:

@@ -35,6 +35,9 @@ class Kind(StrEnum):
     END_PROCESS = "a task ends its process"
     RESTORE_DUMP = "Postgres: an earlier dump restored"
     FLIP_BIT = "a bit of a checkpoint flips, SIGKILL of its worker"
+    KILL_ASKER = "SIGKILL of an own loop"
+    FREEZE_ASKER = "SIGSTOP of an own loop beyond its lease, SIGCONT"
+    CUT_ASKER = "an own loop is cut off from the controller"
 
 
 # How often each kind comes in a deck; decks are shuffled, so that a short run has met every kind as well.
@@ -58,9 +61,13 @@ DECK = {
     Kind.END_PROCESS: 1,
     Kind.RESTORE_DUMP: 1,
     Kind.FLIP_BIT: 2,
+    Kind.KILL_ASKER: 2,
+    Kind.FREEZE_ASKER: 2,
+    Kind.CUT_ASKER: 2,
 }
 MISBEHAVIOUR = (Kind.LEAVE_STATE, Kind.LEAVE_PROCESS, Kind.END_PROCESS)  # of a task
 NETWORK = (Kind.STALL, Kind.RESET, Kind.SWALLOW)
+OF_ASKERS = (Kind.KILL_ASKER, Kind.FREEZE_ASKER, Kind.CUT_ASKER)
 
 # What also befalls a program that is a loop around `study.optimize`; killing its trial is killing it.
 GENERAL = (

@@ -11,23 +11,26 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from service.client import Unreachable
+from service.ports import LOOPBACK
 from service.storage.audit import Finding, audit
 from service.storage.database.database import Database
 from service.storage.records import StudyRecord, TrialRecord
 from service.storage.studies import studies, trials
-from tests.chaos import ordered, uninterrupted
+from tests.chaos import ordered, own_loop, uninterrupted
 from tests.chaos.confirmations import unconfirmed
 from tests.chaos.controller import Controller, Customer
 from tests.chaos.database import Server
-from tests.chaos.definitions import MISBEHAVING, definitions, poison
+from tests.chaos.definitions import MISBEHAVING, RETRIES, definitions, poison
 from tests.chaos.disk import Disk
 from tests.chaos.extending import Extenders
 from tests.chaos.fleet import ROOT, Exit, Fleet, Place
 from tests.chaos.ground import ground
-from tests.chaos.injection import Injected, Injector, general, particular, treacherous
+from tests.chaos.injection import Injected, Injector, asker_of, general, of_askers, particular, treacherous
 from tests.chaos.observer import Cost, Observer
+from tests.chaos.own_loop import ASKERS
 from tests.chaos.proxy import Network
-from tests.chaos.schedule import LEASE_S, MISBEHAVIOUR, NETWORK, Fault, Kind
+from tests.chaos.retrying import Retrier
+from tests.chaos.schedule import LEASE_S, MISBEHAVIOUR, NETWORK, OF_ASKERS, Fault, Kind
 from tests.chaos.weights import weights_of
 
 AHEAD = 3  # open runs for every worker
@@ -52,6 +55,9 @@ class Survival:
     handed_back: int
     confirmations: int
     extended: int  # confirmations that were extended
+    own: int  # runs of own loops
+    own_moved: int  # of these with more than one holder
+    retried: int  # orders that had failed runs tried again
     moved: int  # runs of confirmations with more than one holder
     unconfirmed: list[str]  # what the confirmations lack, or have too much
     unfinished: list[str]  # studies
@@ -82,16 +88,24 @@ def survive(faults: list[Fault], seed: int, workers: int) -> Survival:
             Controller(server.url, folder) as controller,
             Observer(server.url) as observer,
             Fleet(places) as fleet,
+            Network(controller.port, ASKERS) as to_controller,
         ):
             controller.wait_until_ready()
+            own = own_loop.definitions(seed, RETRIES)
+            asking = [_asking(folder, to_controller.port(number), number) for number in range(ASKERS)]
             with (
                 Customer(controller.url, submitted, AHEAD * workers) as customer,
+                Customer(controller.url, own, AHEAD * ASKERS, own=True) as own_customer,
                 Extenders(controller.url) as extenders,
+                Retrier(controller.url, folder) as retrier,
+                Fleet(asking) as askers,
             ):
 
                 def struck(fault: Fault) -> list[int]:
                     if fault.kind in EVERYWHERE or (fault.kind in NETWORK and fault.worker is None):
                         return observer.in_training()
+                    if fault.kind in OF_ASKERS:
+                        return observer.in_training(askers.pids(asker_of(fault)))
                     if fault.kind in ELSEWHERE or fault.worker is None:
                         return []
                     return observer.in_training(fleet.pids(fault.worker))
@@ -101,12 +115,15 @@ def survive(faults: list[Fault], seed: int, workers: int) -> Survival:
                     **general(fleet, network, server),
                     **particular(controller, disk, clocks),
                     **treacherous(fleet, server, disk, observer),
+                    **of_askers(askers, to_controller),
                 }
                 injector = Injector(acts, struck)
                 injector.run(faults)
                 customer.end()
-                _wait_for_the_rest(customer, extenders)
-            farewells = fleet.dismiss()
+                own_customer.end()
+                _wait_for_the_rest([customer, own_customer], extenders, retrier)
+                farewells = askers.dismiss()
+            farewells += fleet.dismiss()
             left = [name for name in disk.left() if name != "filler"]
         with Database.open(server.url) as db:
             counted, findings = _counted(db), audit(db)
@@ -115,15 +132,19 @@ def survive(faults: list[Fault], seed: int, workers: int) -> Survival:
             weights, weights_wrong = weights_of(db, folder / "artifacts")
             return Survival(
                 seconds=time.monotonic() - started,
-                studies=customer.submitted,
+                studies=customer.submitted + own_customer.submitted,
                 costs=[(one, _cost(one, injector, observer)) for one in injector.injected],
                 findings=findings,
                 unconfirmed=unconfirmed(db),
                 extended=len(extenders.added),
-                exits=fleet.exits,
+                exits=fleet.exits + askers.exits,
                 farewells=farewells,
                 broken=injector.broken,
-                surprises=customer.surprises + extenders.surprises,
+                surprises=[
+                    *(customer.surprises + own_customer.surprises),
+                    *(extenders.surprises + retrier.surprises),
+                ],
+                retried=len(retrier.retried),
                 checkpoints_left=left,
                 weights=weights,
                 weights_wrong=weights_wrong,
@@ -158,11 +179,20 @@ def _until_all_train(observer: Observer, workers: int) -> None:
         time.sleep(0.2)
 
 
-def _wait_for_the_rest(customer: Customer, extenders: Extenders) -> None:
+def _asking(folder: Path, port: int, number: int) -> Place:
+    command = (sys.executable, "-m", "tests.chaos.asker", f"http://{LOOPBACK}:{port}", str(folder))
+    return Place(command, os.environ, folder / f"asker-{number}.log")
+
+
+def _wait_for_the_rest(customers: list[Customer], extenders: Extenders, retrier: Retrier) -> None:
+    def is_served() -> bool:
+        return all(customer.is_served() for customer in customers)
+
     deadline = time.monotonic() + SETTLE_S
     while time.monotonic() < deadline:
         try:
-            if extenders.is_done() and customer.is_served():
+            # What is tried again after the first look is seen by the second.
+            if is_served() and extenders.is_done() and retrier.is_done() and is_served():
                 return
         except Unreachable:
             pass
@@ -184,6 +214,11 @@ def _counted(db: Database) -> dict[str, object]:
     confirmed = """
         SELECT count(*) AS runs, count(*) FILTER (WHERE token > 1) AS moved FROM fleet.runs WHERE stage = 'confirmation'
     """
+    own = """
+        SELECT count(*) AS runs, count(*) FILTER (WHERE r.token > 1) AS moved
+        FROM fleet.runs r JOIN fleet.studies s ON s.id = r.study_id
+        WHERE s.definition->'task'->>'name' = 'external' AND r.state <> 'waiting'
+    """
     failed = """
         SELECT s.name, r.id, r.attempts, r.reason FROM fleet.runs r
         JOIN fleet.studies s ON s.id = r.study_id WHERE r.state IN ('failed', 'cancelled') ORDER BY r.id
@@ -191,6 +226,7 @@ def _counted(db: Database) -> dict[str, object]:
     with db.engine.connect() as connection:
         moves = connection.execute(sa.text(steps)).one()
         confirmations = connection.execute(sa.text(confirmed)).one()
+        of_own = connection.execute(sa.text(own)).one()
         states = connection.execute(sa.text("SELECT state, count(*) AS runs FROM fleet.runs GROUP BY state"))
         return {
             "counts": {row.state: row.runs for row in states},
@@ -199,6 +235,8 @@ def _counted(db: Database) -> dict[str, object]:
             "handed_back": moves.handed_back,
             "confirmations": confirmations.runs,
             "moved": confirmations.moved,
+            "own": of_own.runs,
+            "own_moved": of_own.moved,
             "unfinished": list(
                 connection.execute(sa.text("SELECT name FROM fleet.studies WHERE finished_at IS NULL")).scalars()
             ),

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from search_spaces import TrialConfig
-from workers.tasks import Splits, Task
+from workers.tasks import Splits, Streamed, Task
+from workers.tasks.structure import Batch
 
 
 class Works(Task):
@@ -59,3 +60,49 @@ class Hangs(Works):
         if config.regularizer == "dropout":
             time.sleep(600)
         return super().build(config)
+
+
+class Hooked(Works):
+    """An optimizer and an augmentation of its own, and inputs in a dictionary that are read batch by batch."""
+
+    def load(self, device: torch.device) -> Splits:
+        whole = super().load(device)
+        train, val = (
+            Streamed.with_targets(_Pairs(x, y), device)
+            for x, y in ((whole.train_x, whole.train_y), (whole.val_x, whole.val_y))
+        )
+        return Splits(*train, *val)
+
+    def build(self, config: TrialConfig) -> nn.Module:
+        return _OfDictionary(super().build(config))
+
+    def optimizer(self, model: nn.Module, config: TrialConfig) -> torch.optim.Optimizer:
+        return torch.optim.SGD(model.parameters(), lr=config.learning_rate, nesterov=True, momentum=0.9)
+
+    def augment(self, x: Batch, generator: torch.Generator) -> Batch:
+        assert isinstance(x, dict)
+        noise = torch.randn(x["x"].shape, generator=generator, device=x["x"].device)
+        return {**x, "x": x["x"] + 0.01 * noise}
+
+
+class _Pairs:
+    """Samples of two tensors each, and their targets."""
+
+    def __init__(self, x: torch.Tensor, y: torch.Tensor) -> None:
+        self._x, self._y = x, y
+
+    def __len__(self) -> int:
+        return len(self._x)
+
+    def __getitem__(self, number: int) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        return {"x": self._x[number], "mask": torch.ones(8)}, self._y[number]
+
+
+class _OfDictionary(nn.Module):
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: dict[str, torch.Tensor]) -> torch.Tensor:
+        found: torch.Tensor = self.inner(x["x"] * x["mask"])
+        return found

@@ -195,3 +195,14 @@ def test_one_of_each_variant_has_values_of_the_space() -> None:
         assert config.units in (16, 32, 48, 64)
         assert config.learning_rate == pytest.approx(1e-3)
         assert config.drop_rate == (0.5 if variant == "none" else 0.3)
+
+
+def test_the_hooks_of_a_task_are_shown_and_streamed_data_are_tried(
+    study: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    code, lines = checked(capfd, study, "--set", "task.name=checked_tasks:Hooked")
+    assert code == 0, lines
+    assert "samples   200 train, 100 val" in lines
+    assert "inputs    streamed, a dictionary of x, mask" in lines
+    assert "hooks     optimizer, augment" in lines
+    assert lines[-1] == "mine: nothing was found that would fail, 2 variants tried"

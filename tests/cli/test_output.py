@@ -3,7 +3,7 @@
 import io
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,9 +14,15 @@ from rich.table import Table
 from service.calling import as_called, called
 from service.cli.application import application
 from service.cli.output import show_table, wrapped
+from service.storage.assignments.search_trial import SearchTrial
+from service.storage.database.database import Database
+from service.storage.runs import holding
+from service.storage.states import RunState
+from tests.storage.queueing import claimed, nothing
 
 Command = Callable[..., tuple[int, str, str]]
 
+STUDY = {"name", "state", "counts", "priority", "tags", "note"}
 # Each command that shows something, and the fields of its JSON: REST answers in the same shape.
 SHOWN: dict[tuple[str, ...], set[str]] = {
     ("submit", "quickstart", "--name", "third"): {"name", "budget", "advice", "tags", "note", "links"},
@@ -37,12 +43,31 @@ SHOWN: dict[tuple[str, ...], set[str]] = {
     ("examinations", "mine"): {"examinations", "total"},
     ("watch", "ended"): {"name", "state", "definition"},
 }
-ELSEWHERE = {"trial", "audit", "check", "add", "list"}  # these take trials, a database, a training or a receiver
-WITHOUT = {  # these write files, give orders, or run for long
-    *("run", "serve", "controller", "dashboard", "worker", "reproduce", "init", "report", "capsule", "weights"),
-    *("pause", "resume", "stop", "prioritize", "extend", "confirm", "delete", "cancel", "withdraw", "drain"),
-    *("tag", "note", "logs", "retry", "db dump", "db restore", "keys revoke", "webhooks remove", "webhooks test"),
-    "webhooks retry",
+# Each order likewise, one after another.
+ORDERS: dict[tuple[str, ...], set[str]] = {
+    ("pause", "mine"): STUDY,
+    ("resume", "mine"): STUDY,
+    ("prioritize", "mine", "5"): STUDY,
+    ("extend", "mine", "--trials", "2"): STUDY,
+    ("confirm", "mine", "--repeats", "3"): STUDY,
+    ("tag", "mine", "paper"): STUDY,
+    ("tag", "mine"): STUDY,
+    ("note", "mine", "mended"): STUDY,
+    ("note", "mine"): STUDY,
+    ("withdraw", "mine", "RUN"): {"run", "state", "params"},
+    ("logs", "mine", "0"): {"state", "attempts"},
+    ("cancel", "mine", "0"): {"number", "state"},
+    ("retry", "mine"): {"name", "retried"},
+    ("drain", "host:1"): {"drained"},
+    ("stop", "mine"): STUDY,
+    ("delete", "mine", "--yes"): {"deleted"},
+}
+GROUPS = ("db", "keys", "webhooks")
+# These take trials, a database, a training or a receiver.
+ELSEWHERE = {"trial", "db audit", "check", "webhooks add", "webhooks list"}
+WITHOUT = {  # these write files, or run for long
+    *("run", "serve", "controller", "dashboard", "worker", "reproduce", "report", "capsule", "weights"),
+    *("db init", "db dump", "db restore", "keys revoke", "webhooks remove", "webhooks test", "webhooks retry"),
 }
 
 
@@ -52,7 +77,7 @@ def test_every_command_that_shows_something_has_json() -> None:
     for above in GROUPS:
         commands |= {f"{above} {name}": one for name, one in group.commands[above].commands.items()}  # type: ignore[attr-defined]
     named = {name for name, one in commands.items() if any("--json" in each.opts for each in one.params)}
-    shown = {" ".join(arguments[: 1 + (arguments[0] in GROUPS)]) for arguments in SHOWN}
+    shown = {" ".join(arguments[: 1 + (arguments[0] in GROUPS)]) for arguments in (*SHOWN, *ORDERS)}
     assert named == shown | ELSEWHERE
     assert commands.keys() - named <= WITHOUT
 
@@ -68,6 +93,29 @@ def test_json_is_the_whole_output_in_the_documented_shape(command: Command) -> N
         assert code == (1 if arguments[0] == "watch" else 0), arguments  # it has no complete trial
     names = [study["name"] for study in json.loads(command("studies", "--json")[1])["studies"]]
     assert names == ["copy", "third", "ended", "mine"]  # the dry run has stored nothing
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    with Database.open(database_url) as db:
+        yield db
+
+
+def test_an_order_answers_with_one_document(command: Command, database: Database) -> None:
+    command("submit", "quickstart", "--name", "mine")
+    run = json.loads(command("enqueue", "mine", "--set", "regularizer=dropout", "--json")[1])["run"]
+    for arguments, fields in ORDERS.items():
+        if arguments[0] == "logs":
+            SearchTrial(database, claimed(database)).prepare()
+            lease = claimed(database)
+            SearchTrial(database, lease).prepare()
+            holding.finish(database, lease, RunState.FAILED, reason="no data", tell=nothing)
+        code, said, told = command(*(str(run) if part == "RUN" else part for part in arguments), "--json")
+        assert (code, told) == (0, ""), arguments
+        assert fields <= json.loads(said).keys(), arguments
+    assert command("logs", "mine", "0", "--follow", "--json")[2] == (
+        "error: give either --follow or --json: a document has an end\n"
+    )
 
 
 def test_tags_notes_and_what_waits_are_given_and_taken_back(command: Command) -> None:

@@ -1,8 +1,11 @@
 """The public client against a real controller: submit, find, follow, read, order, and what it refuses."""
 
 import asyncio
+import base64
 import json
 import logging
+import socket
+import threading
 from pathlib import Path
 
 import httpx
@@ -191,3 +194,31 @@ def test_what_a_controller_of_another_release_says() -> None:
     for broken in (row | {"rank": "1"}, row | {"rank": True}, {"rank": 1}, [row]):
         with pytest.raises(Malformed):
             read(RankingRow, broken)
+
+
+def test_a_password_in_the_address_is_sent_and_never_shown(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://me:hunter%2222@127.0.0.1:{server.getsockname()[1]}/base"
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                heard.append(connection.recv(4096))
+                connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        client = Client(url, "the key")
+        with pytest.raises(Refused) as refused:
+            client.study("mine")
+        thread.join()
+    with client, pytest.raises(Unreachable) as away:
+        client.study("mine")
+    with pytest.raises(ValueError, match="must be an address") as wrong:
+        Client(url.replace("http:", "ftp:"))
+    assert b"Basic " + base64.b64encode(b'me:hunter"22') in heard[0]
+    said = " ".join(map(str, (refused.value, away.value, wrong.value, client, client.url, caplog.text)))
+    assert "hunter" not in said
+    assert "the key" not in said

@@ -8,7 +8,7 @@ from pernodedrop.client import Client
 from tests.cli.conftest import Start, home, start  # noqa: F401 (fixtures)
 from tests.cli.test_run import read_until
 from tests.client.conftest import KEY
-from tests.client.test_own_loop import run_script
+from tests.client.test_left_loops import run_script
 
 DOCS = Path(__file__).parents[2] / "docs"
 LOOPS = ("loop_pytorch.py", "loop_sklearn.py", "loop_hf_trainer.py")

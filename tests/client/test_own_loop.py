@@ -1,16 +1,12 @@
 """`trials_to_train` against a real controller: trainings, ends, lost leases, outages, and loops that are left."""
 
 import asyncio
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 
@@ -257,41 +253,3 @@ def test_the_same_loop_is_awaited(controller: str, caplog: pytest.LogCaptureFixt
 
     asyncio.run(calls())
     assert [record for record in caplog.records if record.name == "pernodedrop.client"] == []
-
-
-SCRIPT = """
-import os, signal, sys, time
-from pernodedrop.client import Client
-
-for trial in Client().study("mine").trials_to_train():
-    for epoch in trial.epochs():
-        trial.report(val_loss=1.0)
-        if epoch == 2:
-            exec(sys.argv[1])
-"""
-ENDS: dict[str, tuple[str, str | None, int]] = {  # by what the script does: state, reason, exit code
-    "raise MemoryError('no room')": ("failed", "MemoryError: no room", 1),
-    "os.kill(os.getpid(), signal.SIGINT); time.sleep(9)": ("waiting", "the loop was left", -signal.SIGINT),
-    "sys.exit(0)": ("waiting", "the loop was left", 0),
-}
-
-
-@pytest.mark.parametrize(
-    "ending",
-    [pytest.param(one, marks=[] if "SIGINT" in one else pytest.mark.wide) for one in ENDS],
-    ids=["raises", "Ctrl-C", "leaves"],
-)
-def test_a_script_that_ends_in_the_middle_settles_its_run(client: Client, ending: str, controller: str) -> None:
-    study = client.submit(definition(trials=1))
-    ended = run_script("-c", SCRIPT, ending, url=controller)
-    state, reason, code = ENDS[ending]
-    assert ended.returncode == code, ended.stderr
-    [run] = study.trials()
-    assert (run.state, run.reason) == (state, reason)
-    assert "pernodedrop/client" not in ended.stderr.partition("Traceback")[0]
-
-
-def run_script(*arguments: Any, url: str, key: str = KEY) -> subprocess.CompletedProcess[str]:
-    variables = {"PERNODEDROP_URL": url, "PERNODEDROP_API_KEY": key, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, *map(str, arguments)]
-    return subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True, check=False)

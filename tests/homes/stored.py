@@ -4,7 +4,10 @@ Each is what `pg_dump --inserts` says of a home whose programs were all killed w
 after what had become of them: complete (pruned runs too, and a confirmation where that release had it), failed, pareto,
 stopped, paused, waiting, handed-back (paused, its runs back in the queue), killed (handed back, taken again, and in
 training), killed-anew (in its first attempt) and confirming (in its confirmation); some have decided, examined and
-after (started from complete). Schema 0007 was never a release's newest one.
+after (started from complete).
+Those of schema 0012 and later have own loops: own-complete, own-failed, own-killed, own-alike (which has paused itself,
+from 0014 on) and own-retried; waiting has tags and a note there. Schemas 0007 and 0013 were never a release's newest
+ones, and nothing is stored of 0009 to 0011. `store` makes such a file.
 """
 
 import lzma

@@ -1,6 +1,7 @@
 """Which layers `regularize` chooses, and where it finds their samples."""
 
 import re
+import warnings
 
 import pytest
 import torch
@@ -122,3 +123,39 @@ def test_two_dimensions_are_samples_and_features() -> None:
     assert torch.equal(layer(torch.ones(4, 16)), layer.masks)
     channels = Masksembles(6, feature_dim=0, batch_dim=1)  # F, B, T
     torch.testing.assert_close(channels(torch.ones(6, 4, 5)), channels.masks.T[:, :, None].expand(6, 4, 5))
+
+
+def test_a_layer_of_two_names_has_run_by_both() -> None:
+    shared = nn.Linear(8, 8)
+    model = nn.Sequential(shared, nn.ReLU(), shared)
+    regularize(model, "dropout", drop_rate=0.5)
+    x = torch.ones(4, 8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert not torch.equal(model(x), model(x))
+    assert torch.equal(model.eval()(x), shared(shared(x).relu()))
+
+
+@pytest.mark.parametrize("regularizer", ["dropout", "dropconnect", "pernodedrop"])
+def test_layers_with_one_weight_are_regularized_each_by_itself(regularizer: str) -> None:
+    model = nn.Sequential(nn.Linear(8, 8, bias=False), nn.Linear(8, 8, bias=False))
+    model[1].weight = model[0].weight
+    regularized = regularize(model, regularizer, drop_rate=0.5)
+    model(torch.ones(4, 8)).sum().backward()
+    assert model[0].weight is model[1].weight
+    assert model[0].weight.grad is not None
+    assert len(list(model.parameters())) == 1
+    regularized.undo()
+    assert [type(layer) for layer in model] == [nn.Linear, nn.Linear]
+
+
+def test_what_torch_has_taken_over_is_refused_with_the_remedy() -> None:
+    plain = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # both are on their way out of torch
+        quantized = torch.ao.quantization.quantize_dynamic(plain, {nn.Linear})
+        scripted = torch.jit.script(plain)
+    with pytest.raises(ValueError, match="of Sequential: regularize it before it is quantized"):
+        regularize(quantized)
+    with pytest.raises(ValueError, match="of RecursiveScriptModule: regularize it before torch"):
+        regularize(scripted)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import torch
 
 from service.api.app import create_app
 from service.cli import main
@@ -22,6 +23,7 @@ from service.storage.studies import curves, studies, trials
 from tests.api.configuring import settings_for
 from tests.api.serving import served
 from tests.weights.conftest import ROOT, Train, digits_study
+from workers.winner import BadWinner, load_winner
 
 MEASURE = """
 import json, sys
@@ -111,3 +113,12 @@ def test_the_command_exports_the_ensemble(
         assert main(["weights", "kept", "-o", str(out), "--format", "onnx"]) == 1
         assert "ONNX needs onnx and onnxscript, not installed here" in capsys.readouterr().err
         assert len(list(out.iterdir())) == 5  # the earlier folder stays
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+@pytest.mark.parametrize("device", ["cuda", "cuda:7", "xpu", "no-such"])
+def test_a_device_that_is_not_here_is_refused_in_one_line(device: str, tmp_path: Path) -> None:
+    with pytest.raises(BadWinner) as refused:
+        load_winner(tmp_path, device=device)
+    [line] = str(refused.value).splitlines()
+    assert line.startswith(f"device {device} cannot be used, here are cpu: ")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pernodedrop.scrubbing import BYTES, HIDDEN, LINES, Secrets, last_lines
 from search_spaces import parse_definition
 from service.storage.audit import audit
 from service.storage.database.database import Database
@@ -17,8 +18,7 @@ from service.storage.studies import studies, trials
 from tests.storage.queueing import claimed
 from tests.workers.conftest import ROOT, StartWorker, own_study, until
 from tests.workers.writing_tasks import SECRET
-from workers.trial.output import BYTES, LINES, Tail, last_lines
-from workers.trial.scrubbing import HIDDEN, Secrets
+from workers.trial.output import Tail
 
 TASK = "tests.workers.writing_tasks:Writing"
 OWN_TOKEN = "own-token-of-this-worker"

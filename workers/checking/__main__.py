@@ -1,7 +1,7 @@
 """The process of `pernodedrop check`: reads a request from standard input and says line by line what it finds.
 
 The request is JSON: the study's `definition`, the `data_folder`, and whether to `fetch` data that are missing. A line
-is JSON too, with a `kind`: task, variants, data, begins, variant, fails, problem, note or memory.
+is JSON too, with a `kind`: task, variants, data, hooks, begins, variant, fails, problem, note or memory.
 """
 
 import os
@@ -28,6 +28,7 @@ from pernodedrop.begin import OURS
 from search_spaces import StudyDefinition, parse_definition
 from search_spaces.one_of_each import one_of_each
 from search_spaces.task_folders import OPTION, search_tasks
+from workers.checking.hooks import hooks_of, inputs_of
 from workers.checking.metrics import only_on_a_gpu, problems_of
 from workers.checking.rehearsal import CPU, rehearsed
 from workers.tasks import DataUnavailable, Task
@@ -114,6 +115,11 @@ def _has_data(task: Task, say: Say) -> bool:
         return False
     sizes = {"train": len(data.train_x), "val": len(data.val_x)}
     say("data", sizes=sizes if data.test_x is None else {**sizes, "test": len(data.test_x)})
+    try:
+        say("hooks", names=hooks_of(task), inputs=inputs_of(data))
+    except Exception as error:  # a streamed data set is read for the first time
+        say("problem", text=f"the data: {_failure(error)}")
+        return False
     return True
 
 

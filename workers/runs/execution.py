@@ -8,6 +8,7 @@ from pathlib import Path
 from traceback import format_exc
 from typing import TypeVar
 
+from pernodedrop.scrubbing import scrubbed
 from search_spaces import TrialConfig
 from service.storage import artifacts as artifact_files
 from service.storage.artifacts import ArtifactRoot
@@ -30,7 +31,6 @@ from workers.trial.checkpoints import CheckpointRoot
 from workers.trial.collection import discard
 from workers.trial.messages import Examined, Examining, Failed, Finished, Kept, Order, Started
 from workers.trial.process import TrialProcess, TrialProcessDied
-from workers.trial.scrubbing import scrubbed
 
 log = logging.getLogger(__name__)
 

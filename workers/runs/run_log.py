@@ -3,10 +3,11 @@
 import time
 from functools import partial
 
+from pernodedrop.scrubbing import last_lines
 from service.storage.database.database import Database
 from service.storage.records import Lease, Log
 from service.storage.runs import holding
-from workers.trial.output import Output, last_lines
+from workers.trial.output import Output
 
 EVERY_S = 3.0  # s between two records of what was written so far
 WRITTEN_S = 0.5  # s in which the rest is there, once a trial has ended

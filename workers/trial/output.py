@@ -11,11 +11,9 @@ import sys
 import threading
 import time
 
+from pernodedrop.scrubbing import BYTES, LONGEST, last_lines
 from service.storage.records import Log
-from workers.trial.scrubbing import LONGEST, scrubbed
 
-LINES = 200  # of each stream that are kept
-BYTES = 2**16  # of each stream that are kept
 _KEPT = BYTES + LONGEST  # a secret that the cut goes through is found first
 _AT_ONCE = 2**16
 _OWN = (1, 2)  # standard output and error
@@ -54,17 +52,6 @@ def _as_shown(data: bytes) -> bytes:
 def _last_shown(line: bytes) -> bytes:
     kept = line.rstrip(b"\r")
     return kept.rpartition(b"\r")[2] + (b"\r" if len(kept) < len(line) else b"")
-
-
-def last_lines(text: str) -> str:
-    """The last `LINES` lines of the text and at most `BYTES` bytes, without secrets."""
-    lines = scrubbed(text.replace("\0", "\\0")).splitlines(keepends=True)[-LINES:]
-    encoded = "".join(lines).encode(errors="backslashreplace")
-    if len(encoded) <= BYTES:
-        return encoded.decode()
-    encoded = encoded[-BYTES:]
-    _, is_whole, rest = encoded.partition(b"\n")
-    return (rest if is_whole and rest else encoded).decode(errors="ignore")
 
 
 class Output:

@@ -192,8 +192,9 @@ def load_winner(
     are not needed, and `data_folder` is only where `measured` finds them. An own task's module must be importable.
 
     Raises:
-        BadWinner: the folder holds no such model, or its task is not here; the message is one line.
+        BadWinner: the folder holds no such model, its task is not here, or the device is not; the message is one line.
     """
+    place = _device(device)
     read = read_folder(Path(folder))
     if not read.files:
         raise BadWinner(f"{folder} lists no weights: get them again")
@@ -205,7 +206,7 @@ def load_winner(
         raise BadWinner(f"{folder} has the seeds {', '.join(map(str, seeds))}, got {seed}")
     best = min(read.files, key=lambda file: file.head.cost)
     chosen = read.files if together else tuple(f for f in read.files if f.head.seed == seed) or (best,)
-    each = tuple(_built(file, Path(data_folder), torch.device(device)) for file in chosen)
+    each = tuple(_built(file, Path(data_folder), place) for file in chosen)
     task = each[0].task
     if together and len(each) > 1 and not task.can_combine:
         raise BadWinner(f"task {task.spec.name} does not say in its method combined what the mean of outputs is")
@@ -251,3 +252,15 @@ def _not_here(name: str, error: UnknownTask) -> str:
     module = name.partition(":")[0]
     fix = f"name the folder of {module} in PERNODEDROP_TASKS"
     return f"the model is of the own task {name}, whose module must be importable: {fix} ({error})"
+
+
+def _device(device: str | torch.device) -> torch.device:
+    """The device, on which a tensor was made."""
+    try:
+        found = torch.device(device)
+        torch.empty(1, device=found)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        here = f"cuda (0 to {torch.cuda.device_count() - 1}) and cpu" if torch.cuda.is_available() else "cpu"
+        reason = str(error).strip().partition("\n")[0]
+        raise BadWinner(f"device {device} cannot be used, here are {here}: {reason}") from None
+    return found

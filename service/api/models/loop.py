@@ -1,6 +1,6 @@
 """What an own loop says and is told."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
 
@@ -15,9 +15,11 @@ from service.storage.states import RunState, Stage, StudyState
 HOLDER_PATTERN = r"^[A-Za-z0-9._-]{1,200}:[0-9]{1,9}$"
 UUID_PATTERN = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 MOST_METRICS = 100  # of an epoch
+LONGEST_LOG = 2**17  # characters of a text: more than is kept
 _ID = "6f1c9d5e-2b0a-4c53-9e64-1f0d2a7b8c31"
 _CLAIM = "0b9f3a52-7d4e-4f0b-9d38-6f2f0c1e8a77"
 
+LogText = Annotated[str, StringConstraints(max_length=LONGEST_LOG)]
 Uuid = Annotated[str, StringConstraints(pattern=UUID_PATTERN)]
 MetricName = Annotated[str, StringConstraints(max_length=LONGEST_NAME + len("train_"), pattern=TEXT_PATTERN)]
 Figure = Annotated[float, Field(ge=-1e308, le=1e308)]
@@ -42,7 +44,23 @@ class LeaseIn(Part):
     claim: Uuid = Field(description="It is drawn at random for every holder.", examples=[_CLAIM])
 
 
-class ReportIn(LeaseIn):
+class LogIn(Part):
+    """What the training has written so far. The last 200 lines of each text are kept, and at most 64 KiB."""
+
+    stdout: LogText = Field(default="", description="Its standard output, or its log.", examples=["epoch 1\n"])
+    stderr: LogText = ""
+    traceback: LogText | None = Field(default=None, description="Why it has failed.", examples=[None])
+
+
+class RenewIn(LeaseIn):
+    LONGEST_TEXT: ClassVar[int] = LONGEST_LOG
+
+    log: LogIn | None = Field(
+        default=None, description="Replaces the log that this holder has sent before; null leaves it.", examples=[None]
+    )
+
+
+class ReportIn(RenewIn):
     repeat: int = Field(ge=0, le=LARGEST, description="The repeat's place in seeds, from 0.", examples=[0])
     epoch: int = Field(ge=1, le=LARGEST, description="Epochs are reported one after another, from 1.", examples=[1])
     metrics: dict[MetricName, Figure | None] = Field(
@@ -54,7 +72,7 @@ class ReportIn(LeaseIn):
     )
 
 
-class TellIn(LeaseIn):
+class TellIn(RenewIn):
     state: Literal["complete", "failed", "handed_back"] = Field(
         description="complete: every epoch of every repeat was reported. failed: it cannot be trained. handed_back: "
         "another asker trains it, and no attempt is counted.",

@@ -8,8 +8,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.dashboard.access.login import COOKIE
-from service.dashboard.access.session import Sessions
+from service.dashboard.access.session import COOKIE, Sessions
 from service.dashboard.access.sharing import LINK_COOKIE, LINK_PATH, is_shared, links_caller
 from service.dashboard.errors import fault_page
 from service.storage.errors import StorageError

@@ -14,9 +14,7 @@ LINK_COOKIE = "pernodedrop_link"
 LONGEST_TOKEN = 200
 READING = frozenset({"GET", "HEAD"})
 # Below a study's page, by the first word of the path: whatever is not named here is not shown.
-SHOWN = frozenset(
-    {"", "events", "report-body", "trials", "trials.json", "trials.csv", "lines.json", "confirmation"}
-)
+SHOWN = frozenset({"", "events", "report-body", "trials", "trials.json", "trials.csv", "lines.json", "confirmation"})
 
 
 class Links:

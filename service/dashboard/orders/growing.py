@@ -139,5 +139,10 @@ CONFIRM = Order[StudyRecord](
     ),
 )
 RETRY = Order[StudyRecord](
-    "retry", "Retry", "All failed runs wait again, with the configurations that they had.", _failed, _retry, starts_runs=True
+    "retry",
+    "Retry",
+    "All failed runs wait again, with the configurations that they had.",
+    _failed,
+    _retry,
+    starts_runs=True,
 )

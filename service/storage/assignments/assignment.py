@@ -48,9 +48,6 @@ class Assignment(Protocol):
     def adopt(self) -> Ended | None:
         """Take over what earlier holders left; return how the run ended if one of them only failed to record that."""
 
-    def recall(self) -> None:
-        """Add the epochs that were recorded to `progress`: whoever ends the run need not have heard them."""
-
     def prepare(self) -> Mapping[str, Value]:
         """Choose the parameters to train and record them with the run, whose curves start again.
 

@@ -10,7 +10,6 @@ from service.storage.assignments.progress import EpochDone, Progress
 from service.storage.database.database import Database
 from service.storage.records import Lease
 from service.storage.runs import holding
-from service.storage.studies import curves
 
 
 class ConfirmationRun:
@@ -29,10 +28,6 @@ class ConfirmationRun:
 
     def adopt(self) -> Ended | None:
         return None
-
-    def recall(self) -> None:
-        for (repeat, epoch), metrics in curves.epochs_of_run(self._db, self._lease.run_id).items():
-            self.progress.add(repeat, epoch, metrics)
 
     def prepare(self) -> Mapping[str, Value]:
         holding.attach(self._db, self._lease, None, None)

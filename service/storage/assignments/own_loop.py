@@ -6,7 +6,6 @@ the rest. So any process may hear the next one, and a word whose answer was lost
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import nan
 
 import sqlalchemy as sa
 
@@ -18,10 +17,11 @@ from service.storage.assignments.choosing import assignment_of
 from service.storage.assignments.ending import finish
 from service.storage.assignments.epochs import taken_in
 from service.storage.assignments.progress import EpochDone, UnusableEpoch
+from service.storage.assignments.recalling import recall
 from service.storage.database.database import Database
 from service.storage.errors import EpochsMissing, LeaseLost, NotExternal, OutOfOrder, UnusableMetrics
 from service.storage.fleet import workers
-from service.storage.records import Lease
+from service.storage.records import Lease, Log
 from service.storage.runs import holding
 from service.storage.runs.held import Held, Key, held_by
 from service.storage.states import STUDY_STOPPED, RunState, Stage, StudyState
@@ -61,10 +61,10 @@ class Told:
 GO_ON = Word(True)
 
 
-def report(db: Database, key: Key, repeat: int, epoch: int, metrics: Mapping[str, float | None]) -> Word:
-    """Record an epoch of a repeat, renew the lease, and say whether the training goes on; None is no finite number.
+def report(db: Database, key: Key, done: EpochDone, log: Log | None = None) -> Word:
+    """Record an epoch of a repeat, renew the lease, and say whether the training goes on.
 
-    The same report again changes nothing.
+    `log`, here as in the other words, is what the training has written so far. The same report again changes nothing.
 
     Raises:
         LeaseLost: the run has another holder by now, or has ended as complete.
@@ -76,7 +76,7 @@ def report(db: Database, key: Key, repeat: int, epoch: int, metrics: Mapping[str
     if (word := _over(db, held)) is not None:
         return word
     lease = held.lease
-    done = EpochDone(repeat, epoch, {name: nan if value is None else value for name, value in metrics.items()})
+    _write(db, lease, log)
     _check_metrics(lease, done.metrics)
     if _is_again(db, held, done):
         return _renewed(db, held)
@@ -84,8 +84,8 @@ def report(db: Database, key: Key, repeat: int, epoch: int, metrics: Mapping[str
     if lease.stage is Stage.SEARCH and lease.definition.pruner.name != "none":
         if (earlier := assignment.adopt()) is not None:
             return _ended(db, lease, None, earlier)
-        if lease.definition.pruner.pairs_repeats and epoch == lease.definition.task.epochs:
-            assignment.recall()
+        if lease.definition.pruner.pairs_repeats and done.epoch == lease.definition.task.epochs:
+            recall(db, lease, assignment.progress)
     try:
         taken = taken_in(lease.definition, assignment, done)
     except UnusableEpoch as error:
@@ -93,18 +93,21 @@ def report(db: Database, key: Key, repeat: int, epoch: int, metrics: Mapping[str
     taken.record(db, lease)
     word = _renewed(db, held)
     if word.goes_on and taken.report is not None and assignment.is_hopeless(taken.report):
-        assignment.recall()
+        recall(db, lease, assignment.progress)
         return _ended(db, lease, assignment, Ended(RunState.PRUNED))
     return word
 
 
-def renew(db: Database, key: Key) -> Word:
+def renew(db: Database, key: Key, log: Log | None = None) -> Word:
     """Hold the run for `LEASE_S` from now, and say whether the training goes on; raises what `report` does."""
     held = _held(db, key)
-    return _over(db, held) or _renewed(db, held)
+    if (word := _over(db, held)) is not None:
+        return word
+    _write(db, held.lease, log)
+    return _renewed(db, held)
 
 
-def tell(db: Database, key: Key, state: str, reason: str | None) -> Told:
+def tell(db: Database, key: Key, state: str, reason: str | None, log: Log | None = None) -> Told:
     """End the run as `complete` or `failed`, or hand it back (`handed_back`), and return how it stands.
 
     Said again, it returns the same. A run that has ended otherwise meanwhile, as pruned for example, stays so.
@@ -123,15 +126,15 @@ def tell(db: Database, key: Key, state: str, reason: str | None) -> Told:
     if held.state is not RunState.RUNNING:
         return Told(held.state, held.values, held.best_epoch, held.reason)
     if state == HANDED_BACK:
-        holding.hand_back(db, lease, reason)
+        holding.hand_back(db, lease, reason, log=log)
         return Told(RunState.WAITING, None, None, None)
     assignment = assignment_of(db, lease)
     epochs = lease.definition.task.epochs * len(assignment.seeds)
     if state == RunState.COMPLETE and held.epoch < epochs:
         raise EpochsMissing(key.run, held.epoch, epochs)
-    assignment.recall()
+    recall(db, lease, assignment.progress)
     flaw = assignment.progress.flaw if state == RunState.COMPLETE else reason or "its own loop told no reason"
-    _ended(db, lease, assignment, Ended(RunState.COMPLETE if flaw is None else RunState.FAILED, flaw))
+    _ended(db, lease, assignment, Ended(RunState.COMPLETE if flaw is None else RunState.FAILED, flaw), log)
     now = held_by(db, key)
     return Told(now.state, now.values, now.best_epoch, now.reason)
 
@@ -163,12 +166,12 @@ def _over(db: Database, held: Held) -> Word | None:
     if ended is None:
         return None
     assignment = assignment_of(db, lease)
-    assignment.recall()
+    recall(db, lease, assignment.progress)
     return _ended(db, lease, assignment, ended)
 
 
-def _ended(db: Database, lease: Lease, assignment: Assignment | None, ended: Ended) -> Word:
-    finish(db, lease, assignment, ended)
+def _ended(db: Database, lease: Lease, assignment: Assignment | None, ended: Ended, log: Log | None = None) -> Word:
+    finish(db, lease, assignment, ended, log=log)
     return Word(False, _WHY.get(ended.state, str(ended.state)), ended.reason)
 
 
@@ -177,6 +180,11 @@ def _renewed(db: Database, held: Held) -> Word:
     if held.asker is not None:
         workers.check_in(db, held.asker, held.lease.study_id)
     return GO_ON
+
+
+def _write(db: Database, lease: Lease, log: Log | None) -> None:
+    if log is not None:
+        holding.record_log(db, lease, log)
 
 
 def _is_again(db: Database, held: Held, done: EpochDone) -> bool:

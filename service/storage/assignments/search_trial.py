@@ -22,13 +22,13 @@ from search_spaces.optuna import (
 )
 from service.storage.assignments.assignment import Ended, Step
 from service.storage.assignments.progress import EpochDone, Progress
+from service.storage.assignments.recalling import recall
 from service.storage.database.database import Database
 from service.storage.optuna import infeasible
 from service.storage.optuna import trials as optuna_trials
 from service.storage.records import Lease
 from service.storage.runs import asking, holding, known
 from service.storage.states import RunState
-from service.storage.studies import curves
 
 _SETTLED = {TrialState.COMPLETE: RunState.COMPLETE, TrialState.PRUNED: RunState.PRUNED}
 
@@ -86,13 +86,9 @@ class SearchTrial:
         if self._lease.trial_id is None:  # else its curves and facts are complete, and `attach` would drop them
             holding.attach(self._db, self._lease, self._trial_id, earlier.number, trained_with(earlier))
         if earlier.state is TrialState.COMPLETE:
-            self.recall()
+            recall(self._db, self._lease, self.progress)
         state = RunState.FAILED if infeasible.was_told(earlier) else _SETTLED.get(earlier.state, RunState.FAILED)
         return Ended(state, optuna_trials.reason_of(earlier))
-
-    def recall(self) -> None:
-        for (repeat, epoch), metrics in curves.epochs_of_run(self._db, self._lease.run_id).items():
-            self.progress.add(repeat, epoch, metrics)
 
     def prepare(self) -> Mapping[str, Value]:
         trial = self._trial

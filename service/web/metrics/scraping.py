@@ -22,4 +22,3 @@ def metrics_route(metrics: Metrics, check: KeyCheck) -> Route:
         return Response(content, headers={"Content-Type": kind, "Cache-Control": "no-store"})
 
     return Route(PATH, scrape, include_in_schema=False)
-

@@ -1,4 +1,4 @@
-"""Takes secrets out of what trials say: those that this worker was started with, and what looks like one.
+"""The end of what trials say, without secrets: those that this process was started with, and what looks like one.
 
 A trial gets no secret of the service, but its task may have others, for a storage or a hub, and may print its
 environment or an address with a password.
@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from urllib.parse import unquote, urlsplit
 
 HIDDEN = "***"
+LINES = 200  # of a text that are kept
+BYTES = 2**16  # of a text that are kept
 LONGEST = 8192  # bytes of a secret that is still found where a text is cut
 _LEAST = 6  # characters: a shorter value may be any word
 _NAMES = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|DATABASE_URL")
@@ -70,3 +72,14 @@ def scrubbed(text: str) -> str:
     if not _secrets:
         know(os.environ)
     return _secrets[0].scrubbed(text)
+
+
+def last_lines(text: str) -> str:
+    """The last `LINES` lines of the text and at most `BYTES` bytes, without secrets."""
+    lines = scrubbed(text.replace("\0", "\\0")).splitlines(keepends=True)[-LINES:]
+    encoded = "".join(lines).encode(errors="backslashreplace")
+    if len(encoded) <= BYTES:
+        return encoded.decode()
+    encoded = encoded[-BYTES:]
+    _, is_whole, rest = encoded.partition(b"\n")
+    return (rest if is_whole and rest else encoded).decode(errors="ignore")
