@@ -22,6 +22,7 @@ import argparse
 import ctypes
 import gc
 import json
+import os
 import platform
 import statistics
 import time
@@ -41,6 +42,14 @@ from benchmarks.gpu.machine import processor
 from pernodedrop.layers import ChoosesBackend
 
 MIB = float(1 << 20)
+# What keeps numba, torch and its libraries from AVX-512; each reads it when it first computes.
+WITHOUT_AVX512 = {
+    "NUMBA_CPU_NAME": "haswell",
+    "NUMBA_CPU_FEATURES": "",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+}
 M_MMAP_THRESHOLD = -3  # glibc's mallopt parameter: blocks above it go back to the system when freed
 
 
@@ -215,8 +224,11 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default cpu)")
     parser.add_argument("--reference", action="store_true", help="add the materialized masks")
     parser.add_argument("--compiled", action="store_true", help="add torch.compile of the materialized mask")
+    parser.add_argument("--without-avx512", action="store_true", help="as on a processor that has AVX2")
     parser.add_argument("--json", type=Path, help="write machine, versions and rows to this file")
     options = parser.parse_args()
+    if options.without_avx512:
+        os.environ.update(WITHOUT_AVX512)
     if options.threads:
         torch.set_num_threads(options.threads)
     settings = Settings(
@@ -230,9 +242,13 @@ def main() -> None:
         peaks = {shape: child.submit(peaks_of, settings, shape, batch, device).result() for shape in shapes}
     rows = [row for shape in shapes for row in rows_of(shape, batch, timed[shape], peaks[shape])]
     console = Console(width=120)
+    from pernodedrop.backends.cpu.processor import has_avx512  # numba reads its settings when it is imported
+
     console.print(table(rows))
     machine = {
         "processor": torch.cuda.get_device_name(device) if device.type == "cuda" else processor(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "kernel": "AVX-512" if has_avx512() else "without AVX-512",
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         **{name: version(name) for name in ("torch", "numpy", "numba")},

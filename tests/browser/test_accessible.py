@@ -22,6 +22,14 @@ WIDTHS = (390, 1280)
 PAGES = {
     "list": "/studies",
     "study": "/studies/digits-1",
+    "trials": "/studies/digits-1/trials",
+    "trial": "/studies/digits-1/trials/0",
+    "audit": "/studies/digits-1/audit",
+    "order": "/studies/digits-1/orders/extend",
+    "compare": "/compare",
+    "fleet": "/fleet",
+    "submit": "/submit",
+    "access": "/access",
     "error": "/studies/none",
 }
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from optuna.trial import TrialState
-from service.dashboard.optuna_pages import optuna_pages
+from service.dashboard.optuna.pages import optuna_pages
 from starlette.testclient import TestClient
 
 from service.storage.audit import audit
