@@ -35,7 +35,7 @@ bearer = HTTPBearer(
 
 
 class WrongKey(Exception):
-    """The key is missing, wrong or revoked: send one as X-API-Key or as Authorization: Bearer."""
+    """The key is missing, wrong or revoked: set PERNODEDROP_API_KEY, or send X-API-Key or Authorization: Bearer."""
 
     def __str__(self) -> str:
         return str(self.__doc__)

@@ -17,6 +17,7 @@ from tests.access.conftest import HTML, OPERATOR, calling, visiting
 from tests.api.configuring import settings_for
 from tests.api.fleet import definition_data
 from tests.api.serving import served
+from tests.browser.forms import value_of
 
 
 def test_every_role_logs_in_and_the_page_says_which(pages: str, secrets: dict[Role, str], study: str) -> None:
@@ -27,7 +28,7 @@ def test_every_role_logs_in_and_the_page_says_which(pages: str, secrets: dict[Ro
             assert f"{name or 'PERNODEDROP_API_KEY'} · {role}" in shown.text
             assert ("<h2>Keys</h2>" in shown.text) is (role is Role.ADMIN)
             assert visitor.get(f"/studies/{study}").status_code == 200
-            assert visitor.post("/logout").status_code == 303
+            assert visitor.post("/logout", data={"token": value_of("token", shown.text)}).status_code == 303
             assert visitor.get("/access").status_code == 303
 
 

@@ -23,6 +23,7 @@ def line(done: subprocess.CompletedProcess[str]) -> str:
     return said
 
 
+@pytest.mark.wide
 def test_what_is_no_dump_is_refused(empty_database_url: str, run: Run, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("CREATE TABLE t ();")

@@ -46,7 +46,7 @@ def test_a_wrong_key_is_refused(browser: Chrome, guarded: str) -> None:
     browser.get(f"{guarded}/studies")
     log_in(browser, "not the key")
     complaint = wait_for(browser, lambda: browser.find_element(By.CSS_SELECTOR, ".complaint"))
-    assert complaint.text == "This is not the key of this dashboard."
+    assert complaint.text == "This is no key of this dashboard, or one that has ended."
     browser.get(f"{guarded}/studies")
     assert browser.find_elements(By.CSS_SELECTOR, "article") == []
     assert "/login" in browser.current_url
@@ -105,6 +105,7 @@ WRITING = (
 )  # fmt: skip
 
 
+@pytest.mark.wide
 def test_optunas_pages_have_no_button_that_writes(reader: Chrome, guarded: str, study: StudyRecord) -> None:
     below = f"dashboard/studies/{study.optuna_study_id}"
     hidden = set()
@@ -120,6 +121,7 @@ def test_optunas_pages_have_no_button_that_writes(reader: Chrome, guarded: str, 
     assert hidden >= {"AddBoxIcon", "DriveFileRenameOutlineIcon", "DeleteIcon", "EditIcon"}, "the release has others"
 
 
+@pytest.mark.wide
 def test_optunas_pages_name_the_metric_and_lead_back(reader: Chrome, guarded: str, study: StudyRecord) -> None:
     reader.get(f"{guarded}/dashboard/studies/{study.optuna_study_id}")
     wait_for(reader, lambda: "val_loss" in text_of(reader))

@@ -33,6 +33,7 @@ def other_entropy(told: Any) -> None:
     one["figures"]["total"] = 0.5
 
 
+@pytest.mark.wide
 def test_a_packed_study_is_trained_again(
     db: Database, results: Results, capsule: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,6 +9,7 @@ from subprocess import Popen
 
 import httpx
 import psutil
+import pytest
 
 from service.stack.logs import LogFolder
 from tests.cli.conftest import Start
@@ -51,6 +52,7 @@ def test_an_interrupted_run_is_continued_to_its_answer(home: Path, start: Start)
     assert not serves(home)
 
 
+@pytest.mark.wide
 def test_serve_answers_behind_its_key_until_it_is_told_to_stop(home: Path, start: Start) -> None:
     other = LogFolder(home)  # of a second stack on the same home, whose logs are left alone
     other.claim()
@@ -80,6 +82,7 @@ def test_serve_answers_behind_its_key_until_it_is_told_to_stop(home: Path, start
     assert not serves(home)
 
 
+@pytest.mark.wide
 def test_a_server_that_cannot_run_ends_the_stack_with_its_last_words(home: Path, start: Start) -> None:
     (home / "sitecustomize.py").write_text(
         "import sys\nif 'controller' in sys.argv: sys.exit('no room for a controller')\n"

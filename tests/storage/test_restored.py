@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from optuna.trial import TrialState
-from service.dashboard.optuna.pages import optuna_pages
 from starlette.testclient import TestClient
 
+from service.dashboard.optuna.pages import optuna_pages
 from service.storage.audit import audit
 from service.storage.database.database import Database
 from service.storage.database.patience import patiently

@@ -68,7 +68,7 @@ def test_failures_pauses_and_verdicts_are_told(api: httpx.Client, db: Database, 
     decided = next(one.said for one in here.received if one.said["type"] == "decided")
     verdict = studies.get(db, "deciding").decision
     assert verdict is not None
-    assert decided["data"] == {"outcome": verdict.outcome, "seeds": verdict.seeds}
+    assert decided["data"] == {"outcome": verdict["outcome"], "seeds": verdict["seeds"]}
 
 
 def test_a_study_that_somebody_stops_or_deletes_is_told_of_to_nobody(

@@ -86,6 +86,7 @@ def test_without_a_test_split_validation_counts_and_the_facts_say_so(db: Databas
     assert run.values == [pytest.approx(sum(min(validation[r, 1], validation[r, 2]) for r in range(3)) / 3)]
 
 
+@pytest.mark.wide
 def test_a_worker_that_leaves_in_mid_confirmation_changes_nothing(db: Database, start_worker: StartWorker) -> None:
     """One that is killed: tests/workers/test_examinations.py."""
     for name in ("left", "undisturbed"):

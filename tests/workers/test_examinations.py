@@ -55,6 +55,7 @@ def recorded(db: Database, study: StudyRecord, repeat: int) -> list[str]:
     return [one.inputs for one in examinations.of_study(db, study.id) if one.repeat == repeat]
 
 
+@pytest.mark.wide
 def test_examinations_survive_the_death_of_the_trial_and_of_the_worker(
     db: Database, start_worker: StartWorker, tmp_path: Path
 ) -> None:

@@ -29,6 +29,7 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(made)
 
 
+@pytest.mark.wide
 def test_a_crash_of_postgres_costs_no_epoch(folder: Path) -> None:
     server = EmbeddedPostgres(folder / "postgres")
     url = server.start()

@@ -1,11 +1,14 @@
 """Early stop by whole repeats, through real workers."""
 
+import pytest
+
 from service.storage.database.database import Database
 from service.storage.states import RunState
 from service.storage.studies import studies, trials
 from tests.workers.conftest import StartWorker, own_study
 
 
+@pytest.mark.wide
 def test_hopeless_configurations_end_after_two_of_four_repeats(db: Database, start_worker: StartWorker) -> None:
     definition = own_study(
         "paired",

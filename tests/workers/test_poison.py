@@ -2,6 +2,8 @@
 
 import signal
 
+import pytest
+
 from search_spaces import StudyDefinition
 from service.storage.database.database import Database
 from service.storage.runs import history
@@ -26,6 +28,7 @@ def poison(number: int) -> StudyDefinition:
     )
 
 
+@pytest.mark.wide
 def test_a_poisonous_configuration_is_quarantined(db: Database, start_worker: StartWorker) -> None:
     study = studies.create(db, poison(signal.SIGKILL))
     fleet = [start_worker("--lease", "1") for _ in range(RETRIES + 1)]

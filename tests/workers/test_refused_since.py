@@ -56,6 +56,7 @@ def test_rules_refuse_it_and_its_shape_can_be_read(stored: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize("trained", [False, True])
+@pytest.mark.wide
 def test_it_is_listed_shown_trained_and_reported(
     db: Database, database_url: str, stored: dict[str, Any], start_worker: StartWorker, trained: bool
 ) -> None:

@@ -3,6 +3,8 @@
 import signal
 from pathlib import Path
 
+import pytest
+
 from service.storage.audit import audit
 from service.storage.database.database import Database
 from service.storage.states import RunState
@@ -11,6 +13,7 @@ from tests.dumps import dumped, over_the_old_one
 from tests.workers.conftest import StartWorker, finished, own_study, until
 
 
+@pytest.mark.wide
 def test_a_restored_dump_under_live_workers_mixes_nothing(
     db: Database, superuser_url: str, start_worker: StartWorker, tmp_path: Path
 ) -> None:

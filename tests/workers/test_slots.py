@@ -102,6 +102,7 @@ def test_a_slot_that_is_asked_to_leave_takes_the_others_along(db: Database, star
     assert {record.state for record in trials.page(db, study)} == {RunState.WAITING}
 
 
+@pytest.mark.wide
 def test_out_of_memory_beside_others_is_tried_again_alone(db: Database, start_pretended: StartPretended) -> None:
     start_pretended("--slots", "2")
     until(lambda: len(workers.alive(db)) == 2, PATIENCE_S)
@@ -118,6 +119,7 @@ def test_out_of_memory_beside_others_is_tried_again_alone(db: Database, start_pr
     assert notes(db, records[97].run_id) == ([note] if note.endswith(late) else [])
 
 
+@pytest.mark.wide
 def test_the_sampler_hears_of_what_fits_nowhere(db: Database, start_pretended: StartPretended) -> None:
     study = studies.create(db, sized("told", [10, 120], epochs=1))
     assert start_pretended("--slots", "1", "--exit-when-idle").wait(PATIENCE_S) == 0
@@ -128,6 +130,7 @@ def test_the_sampler_hears_of_what_fits_nowhere(db: Database, start_pretended: S
     assert failed.reason == "OutOfMemoryError: 120 of 100 bytes (its worker trained nothing else on the device)"
 
 
+@pytest.mark.wide
 def test_auto_opens_as_many_slots_as_fit(db: Database, start_pretended: StartPretended) -> None:
     study = studies.create(db, sized("grown", list(range(20, 25)), epochs=1000, options={"seconds": 0.1}))
     worker = start_pretended("--slots", "auto", total=60)
@@ -137,6 +140,7 @@ def test_auto_opens_as_many_slots_as_fit(db: Database, start_pretended: StartPre
     assert [note for record in trials.page(db, study) for note in notes(db, record.run_id) if note] == []
 
 
+@pytest.mark.wide
 def test_workers_spread_over_the_gpus_of_their_host(db: Database, start_pretended: StartPretended) -> None:
     def used() -> list[tuple[str, int]]:
         query = sa.select(device_slots.c.device, sa.func.count()).group_by(device_slots.c.device)
@@ -170,6 +174,7 @@ def small_group() -> Iterator[Path]:
     group.rmdir()
 
 
+@pytest.mark.wide
 def test_a_trial_that_the_kernel_ends_for_memory_is_repacked_too(
     db: Database, start_worker: StartWorker, small_group: Path
 ) -> None:

@@ -144,6 +144,7 @@ def test_wherever_it_is_raised_it_costs_no_trial(db: Database, undisturbed: Figu
 
 
 @pytest.mark.usefixtures("sound")
+@pytest.mark.wide
 def test_a_read_only_database_is_waited_for(db: Database, postgres_url: str, url: str) -> None:
     study = studies.create(db, fragile("read-only", 2, epochs=8, options={"seconds": 0.1}))
     until(lambda: trials.page(db, study)[0].epoch >= 2)

@@ -2,6 +2,7 @@
 
 import signal
 
+import pytest
 from optuna.trial import TrialState
 
 from search_spaces import StudyDefinition, parse_definition
@@ -12,6 +13,7 @@ from service.storage.studies import curves, studies, trials
 from tests.workers.conftest import StartWorker, finished, only_trial, own_study, until
 
 
+@pytest.mark.wide
 def test_eight_workers_end_a_study_of_200_with_exactly_200(db: Database, start_worker: StartWorker) -> None:
     study = studies.create(db, own_study("exact", trials=200, epochs=1))
     fleet = [start_worker("--exit-when-idle") for _ in range(8)]
@@ -64,6 +66,7 @@ def test_failures_are_readable_and_the_worker_goes_on(db: Database, start_worker
     assert sorted(trial.state.name for trial in told) == ["COMPLETE"] + ["FAIL"] * 5 + ["PRUNED"]
 
 
+@pytest.mark.wide
 def test_hopeless_trials_are_pruned(db: Database, start_worker: StartWorker) -> None:
     definition = own_study(
         "pruned",
@@ -87,6 +90,7 @@ def test_hopeless_trials_are_pruned(db: Database, start_worker: StartWorker) -> 
     assert studies.get(db, "pruned").best == best
 
 
+@pytest.mark.wide
 def test_a_trial_over_its_time_fails(db: Database, start_worker: StartWorker) -> None:
     budget = {"trials": 1, "trial_timeout": 0.5}
     study = studies.create(db, own_study("slow", epochs=100, options={"seconds": 0.1}, budget=budget))
@@ -117,6 +121,7 @@ def test_a_study_deleted_under_a_worker_does_not_hurt_it(db: Database, start_wor
     assert worker.wait(30) == 0
 
 
+@pytest.mark.wide
 def test_every_sampler_and_pruner_runs(db: Database, start_worker: StartWorker) -> None:
     samplers = ["tpe", "random", "qmc", "cmaes", "gp", "nsgaii"]
     pruners = ["none", "median", "hyperband", "successive_halving", "wilcoxon", "none"]

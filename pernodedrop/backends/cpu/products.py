@@ -69,7 +69,7 @@ def add_product(x: Any, weight: Any, y: Any, source: Any, spans: Any) -> None:
     rows, width, unit_tiles, tiles = tiling(units, connections)
     flat_x = x.reshape(-1)
     scratch = np.empty(WORDS, np.uint64), np.empty(STATE, np.uint64)
-    packed, sums = np.zeros((rows, width), x.dtype), np.empty(rows, x.dtype)
+    packed, sums = np.empty((rows, width), x.dtype), np.empty(rows, x.dtype)
     flat_packed = packed.reshape(-1)
     for block in range(blocks[0], blocks[1]):
         present_rows = min(rows, units - block * rows)
@@ -122,9 +122,9 @@ def add_gradients(operands: Any, grad_x: Any, grad_weight: Any, source: Any, spa
     rows, width, unit_tiles, tiles = tiling(units, connections)
     flat_x, flat_grad_x = x.reshape(-1), grad_x.reshape(-1)
     scratch = np.empty(WORDS, np.uint64), np.empty(STATE, np.uint64)
-    packed, packed_grad = np.zeros((rows, width), x.dtype), np.empty((rows, width), x.dtype)
+    packed, packed_grad = np.empty((rows, width), x.dtype), np.empty((rows, width), x.dtype)
     flat_packed, flat_packed_grad = packed.reshape(-1), packed_grad.reshape(-1)
-    grads = np.zeros(rows, x.dtype)
+    grads = np.empty(rows, x.dtype)
     for part in range(parts[0], parts[1]):
         first = part * width
         present = min(width, connections - first)
@@ -178,7 +178,7 @@ def add_gradient_x(operands: Any, grad_x: Any, source: Any, spans: Any) -> None:
     rows, width, unit_tiles, tiles = tiling(units, connections)
     flat_grad_x = grad_x.reshape(-1)
     scratch = np.empty(WORDS, np.uint64), np.empty(STATE, np.uint64)
-    packed, grads = np.zeros((rows, width), x.dtype), np.zeros(rows, x.dtype)
+    packed, grads = np.empty((rows, width), x.dtype), np.empty(rows, x.dtype)
     flat_packed = packed.reshape(-1)
     for part in range(parts[0], parts[1]):
         first = part * width
@@ -225,7 +225,7 @@ def add_gradient_weight(operands: Any, grad_weight: Any, source: Any, spans: Any
     rows, width, unit_tiles, tiles = tiling(units, connections)
     flat_x = x.reshape(-1)
     scratch = np.empty(WORDS, np.uint64), np.empty(STATE, np.uint64)
-    packed_grad, grads = np.empty((rows, width), x.dtype), np.zeros(rows, x.dtype)
+    packed_grad, grads = np.empty((rows, width), x.dtype), np.empty(rows, x.dtype)
     flat_packed_grad = packed_grad.reshape(-1)
     for part in range(parts[0], parts[1]):
         first = part * width
