@@ -97,7 +97,7 @@ def test_a_worker_tells_what_it_does_and_grafana_asks_for_what_there_is(
     assert found["pernodedrop_worker_claims_total", ()] == 2
     assert found["pernodedrop_worker_epochs_total", ()] == 6
     assert found["pernodedrop_worker_ask_duration_seconds_count", ()] == 2
-    studies.create(db, own_study("waits"))
+    studies.create(db, own_study("waits", trials=500))
     studies.set_state(db, "waits", "paused")  # an open study, of which no run begins
     with served(create_app(settings_for(database_url))) as controller:
         httpx.get(f"{controller}/v1/health")
