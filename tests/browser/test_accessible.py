@@ -1,6 +1,7 @@
 """axe-core has no finding on any page of ours, in both themes, on a telephone and on a desk."""
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,12 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None or DRIVER is None, reason="no Chromium here"),
 ]
 WIDTHS = (390, 1280)
+PATIENCE_S = 60
+TO_NEXT_CHART = """
+const undrawn = document.querySelector(".chart > script");
+if (undrawn) undrawn.parentElement.scrollIntoView();
+return Boolean(undrawn);
+"""
 # A page is one line: its name, and its address on a dashboard without a key that has the study `digits-1`.
 PAGES = {
     "list": "/studies",
@@ -58,7 +65,8 @@ def test_no_page_has_a_finding(browser: Chrome, addresses: dict[str, str]) -> No
             browser.get(address)
             draw_all(browser)
             found[name, width] = findings(browser)
-    assert {page: said for page, said in found.items() if said} == {}
+    told = [f"{name} at {width}: {one}" for (name, width), said in found.items() for one in said]
+    assert not told, "\n".join(told)
 
 
 def test_axe_finds_what_it_is_there_for(browser: Chrome, addresses: dict[str, str]) -> None:
@@ -69,10 +77,9 @@ def test_axe_finds_what_it_is_there_for(browser: Chrome, addresses: dict[str, st
     assert {line.split()[0] for line in findings(browser)} >= {"button-name", "image-alt"}
 
 
-def draw_all(browser: Chrome, scroll: Callable[[int], str] = "window.scrollTo(0, {})".format) -> None:
-    """Scroll through the page, so that every chart has come near and is drawn."""
-    end = browser.execute_script("return document.documentElement.scrollHeight")
-    for height in range(0, end, 800):
-        browser.execute_script(scroll(height))
+def draw_all(browser: Chrome) -> None:
+    """Come near to every chart, and wait until it is drawn: the scripts come after the words."""
+    deadline = time.monotonic() + PATIENCE_S
+    while browser.execute_script(TO_NEXT_CHART):
+        assert time.monotonic() < deadline, "a chart is not drawn"
         browser.execute_async_script("requestAnimationFrame(() => setTimeout(arguments[0], 60))")
-    assert browser.find_elements("css selector", ".chart > script") == []

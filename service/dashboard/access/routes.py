@@ -99,7 +99,7 @@ def _deeds(database: Database, title: str, study: str | None, request: Request, 
     rows = [_row(one, with_study=study is None) for one in shown]
     return element(
         "section",
-        element("h2", title),
+        element("h1" if study else "h2", title),
         table(words, rows, words=len(words)) if rows else element("p", "Nothing was ordered yet."),
         _turning(total, offset, here),
         class_="card deeds",

@@ -209,7 +209,7 @@ window.liveParts = (root) => {
   function showHappened() {
     hide("happened", state.happened.length === 0);
     const items = state.happened.map((one) => h("li", { class: one.kind }, h("time", { datetime: one.at, title: new Date(one.at).toLocaleString() }, exact(one.at)), " ", one.text));
-    part("happened").replaceChildren(h("ol", {}, ...items));
+    part("happened").replaceChildren(h("ol", { tabindex: "0" }, ...items));
   }
 
   function hide(name, isHidden) {

@@ -115,7 +115,7 @@ def happened(state: State) -> Html | None:
     items = [
         element("li", element("time", _clock(one)), " ", one["text"], class_=one["kind"]) for one in state["happened"]
     ]
-    return element("ol", *items) if items else None
+    return element("ol", *items, tabindex="0") if items else None  # it scrolls, also by keys
 
 
 def ended_runs(state: State) -> int:
