@@ -36,6 +36,8 @@ DEFINITION = {
     "budget": {"trials": 4},
 }
 
+TO_CHART = "document.querySelector('#report .chart').scrollIntoView()"
+
 
 def test_a_study_is_watched_to_its_end(database: Database, database_url: str, unguarded: str, tmp_path: Path) -> None:
     studies.create(database, parse_definition(DEFINITION))
@@ -63,6 +65,8 @@ def test_a_study_is_watched_to_its_end(database: Database, database_url: str, un
         assert browser.find_element(By.CSS_SELECTOR, ".heading .pill").text == "complete"
         # The report below has come without a reload, and has its charts.
         wait_for(browser, lambda: "4 / 4" in browser.find_element(By.ID, "report").text)
+        # A chart is drawn when it is near.
+        wait_for(browser, lambda: browser.execute_script(TO_CHART) or True)
         wait_for(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "#report .js-plotly-plot .main-svg"))
         assert browser.execute_script("return window.neverReloaded") is True
         assert complaints(browser) == []
