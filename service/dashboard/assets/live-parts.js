@@ -198,8 +198,9 @@ window.liveParts = (root) => {
       ),
     );
     const head = ["Configuration", "Seeds", "In training", `Mean ${state.confirmed[0].metric}`, ""];
-    const looked = looks.length ? `after ${plural(looks[looks.length - 1], "seed")}` : "not compared yet";
-    const said = outcome ? `Its outcome: ${outcome}.` : `${left} of ${state.confirmed.length} left, ${looked}.`;
+    const all = state.confirmed.length;
+    const looked = looks.length && `${left} of ${all} left after ${plural(looks[looks.length - 1], "seed")}.`;
+    const said = outcome ? `Its outcome: ${outcome}.` : looked || `${plural(all, "configuration")} under fresh seeds.`;
     part("confirmation").replaceChildren(
       h("p", {}, said),
       h("div", { class: "table" }, h("table", {}, h("thead", {}, h("tr", {}, ...head.map((word, at) => h("th", { scope: "col", class: at === 2 || at === 3 ? "number" : null }, word)))), h("tbody", {}, ...rows))),
