@@ -131,8 +131,7 @@ def add_units(
         kinds = signature.args
         result = args[0]
         for m, place in _masked(context, builder, kinds, args):
-            b = read(context, builder, kinds[6], args[6], place, LANES)
-            result = multiply_add(builder, m, b, result)
+            result = multiply_add(builder, m, read(context, builder, kinds[6], args[6], place, LANES), result)
         return result
 
     index = types.int64
@@ -157,9 +156,7 @@ def add_outer(
     def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kinds = signature.args
         for m, place in _masked(context, builder, kinds, args):
-            c = read(context, builder, kinds[6], args[6], place, LANES)
-            pointer = address(context, builder, kinds[6], args[6], place, LANES)
-            builder.store(multiply_add(builder, m, args[0], c), pointer, align=bytes_of(sums))
+            _grow(context, builder, sums, args[6], place, m, args[0])
         return context.get_dummy_value()
 
     index = types.int64
@@ -187,15 +184,18 @@ def add_both(
         kinds = signature.args
         result = args[0]
         for m, place in _masked(context, builder, kinds, args):
-            b = read(context, builder, kinds[6], args[6], place, LANES)
-            result = multiply_add(builder, m, b, result)
-            c = read(context, builder, kinds[10], args[10], place, LANES)
-            pointer = address(context, builder, kinds[10], args[10], place, LANES)
-            builder.store(multiply_add(builder, m, args[9], c), pointer, align=bytes_of(sums))
+            result = multiply_add(builder, m, read(context, builder, kinds[6], args[6], place, LANES), result)
+            _grow(context, builder, sums, args[10], place, m, args[9])
         return result
 
     index = types.int64
     return sum_(sum_, tile, index, index, grads, index, weight, index, index, x, sums), lower
+
+
+def _grow(context: Any, builder: Any, kind: Any, sums: Any, place: Any, m: Any, x: Any) -> None:
+    """sums[place : place + LANES] += m * x."""
+    grown = multiply_add(builder, m, x, read(context, builder, kind, sums, place, LANES))
+    builder.store(grown, address(context, builder, kind, sums, place, LANES), align=bytes_of(kind))
 
 
 def _masked(context: Any, builder: Any, kinds: Any, args: Any) -> Any:
