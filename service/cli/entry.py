@@ -74,6 +74,7 @@ def _usage(error: Exception) -> str:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "pernodedrop"
     message = str(getattr(error, "format_message", lambda: error)()).rstrip(".") or "name a command"
+    message = message.replace(": Value error, ", ": ")  # the class of what a choice of words raises
     option, known = getattr(error, "option_name", None), [] if context is None else context.command.params
     if option is not None and message.startswith("No such option"):
         names = [name for one in known for name in one.opts if name.startswith("-")]

@@ -92,3 +92,10 @@ def test_how_long_something_lasts() -> None:
     for text in ("", "7", "7 d", "0d", "2020-01-31", "tomorrow"):
         with pytest.raises(Failure, match="--for must"):
             lasting_s("--for", text)
+
+
+def test_a_role_that_there_is_not_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["keys", "create", "x", "--role", "wrong"]) != 0
+    assert capsys.readouterr().err.startswith(
+        "error: Invalid value for '--role': 'wrong' is not one of 'read', 'submit', 'admin': see"
+    )
