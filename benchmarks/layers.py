@@ -45,7 +45,7 @@ MIB = float(1 << 20)
 # What keeps numba, torch and its libraries from AVX-512; each reads it when it first computes.
 WITHOUT_AVX512 = {
     "NUMBA_CPU_NAME": "haswell",
-    "NUMBA_CPU_FEATURES": "",
+    "NUMBA_CPU_FEATURES": "+avx2,+fma,+bmi2",
     "ATEN_CPU_CAPABILITY": "avx2",
     "MKL_ENABLE_INSTRUCTIONS": "AVX2",
     "ONEDNN_MAX_CPU_ISA": "AVX2",
@@ -242,13 +242,13 @@ def main() -> None:
         peaks = {shape: child.submit(peaks_of, settings, shape, batch, device).result() for shape in shapes}
     rows = [row for shape in shapes for row in rows_of(shape, batch, timed[shape], peaks[shape])]
     console = Console(width=120)
-    from pernodedrop.backends.cpu.processor import has_avx512  # numba reads its settings when it is imported
+    from pernodedrop.backends.cpu.processor import instructions  # numba reads its settings when it is imported
 
     console.print(table(rows))
     machine = {
         "processor": torch.cuda.get_device_name(device) if device.type == "cuda" else processor(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
-        "kernel": "AVX-512" if has_avx512() else "without AVX-512",
+        "kernel": instructions(),
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         **{name: version(name) for name in ("torch", "numpy", "numba")},

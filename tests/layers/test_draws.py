@@ -10,7 +10,8 @@ from scipy import stats
 
 from pernodedrop.backends.cpu.caching import compiled
 from pernodedrop.backends.cpu.draws import Draws, of_tiles
-from pernodedrop.backends.cpu.tiles import DRAWS, STATE, WORDS, fill, seed_generators
+from pernodedrop.backends.cpu.filling import RUN, fill
+from pernodedrop.backends.cpu.tiles import DRAWS, STATE, WORDS, seed_generators
 from pernodedrop.backends.factors import quantized
 
 TILES = 1000
@@ -21,9 +22,9 @@ STANDARD_ERRORS = 5.0
 def _drawn(tiles: np.ndarray, draws: Draws, key: np.uint64) -> None:
     scratch = np.empty(WORDS, np.uint64), np.empty(STATE, np.uint64)
     for tile in range(tiles.shape[0]):
-        if tile % 16 == 0:
+        if tile % RUN == 0:
             seed_generators(scratch, key + np.uint64(tile))
-        fill(tiles[tile], scratch, draws)
+        fill(tiles, tile, tile % RUN == 0, scratch, draws)
 
 
 def bits_at(rate: float, key: int) -> np.ndarray:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from pernodedrop.backends.cpu import threads
-from pernodedrop.backends.cpu.lanes import LANES
+from pernodedrop.backends.cpu.lanes import STEP
 from pernodedrop.backends.factors import Chain, Factors
 
 
@@ -33,5 +33,5 @@ def _array(tensor: Tensor) -> Any:
 
 def _padded(tensor: Tensor) -> Any:
     """The tensor with its last dimension padded to the kernels' step."""
-    missing = -tensor.shape[-1] % LANES
+    missing = -tensor.shape[-1] % STEP
     return _array(nn.functional.pad(tensor, (0, missing)) if missing else tensor)

@@ -2,6 +2,8 @@
 
 import contextlib
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from numba import njit
@@ -13,7 +15,14 @@ Function = Callable[..., Any]
 
 
 class ForgivingCache(FunctionCache):
-    """A function's cache. Where its folder is full, damaged or gone, the function is compiled in every process."""
+    """A function's cache. Where its folder is full, damaged or gone, the function is compiled in every process.
+
+    A kernel has those of the other files compiled into it: it is compiled anew when any file of the folder changes.
+    """
+
+    def __init__(self, function: Function) -> None:
+        super().__init__(function)  # type: ignore[no-untyped-call]
+        self._cache_file._source_stamp = self._cache_file._source_stamp, _folder_stamp()
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The compiled function for a signature; None where there is none that can be read."""
@@ -34,6 +43,13 @@ class ForgivingCache(FunctionCache):
                 f"numba cannot keep compiled kernels in {self.cache_path} ({type(error).__name__}: {reason}): every "
                 "process compiles them again; NUMBA_CACHE_DIR names another folder"
             )
+
+
+@cache
+def _folder_stamp() -> tuple[tuple[str, float, int], ...]:
+    """Name, time and size of every source file of this folder."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return tuple((file.name, (stat := file.stat()).st_mtime, stat.st_size) for file in files)
 
 
 def compiled(function: Function) -> Function:

@@ -11,13 +11,10 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.extending import intrinsic, models, register_model
 
-from pernodedrop.backends.cpu.processor import has_avx512
-
-# How many numbers stand side by side: more would not fit into the registers, fewer would wait for each other.
-LANES = 32  # of a sum over units; connections are padded to a multiple of it
-SHORT = 16 if has_avx512() else 8  # of each of ROWS sums over connections
-ROWS = 8  # units whose sums grow together
-GENERATORS = 16 if has_avx512() else 8  # 64-bit words
+LANES = 8  # connections side by side
+STEP = 32  # connections are padded to a multiple of it
+ROWS = 8  # units whose sums grow together: more would not fit into the registers, fewer would wait for each other
+GENERATORS = 8  # of random words of 64 bits
 CONTRACT = ("contract",)  # lets LLVM fuse a product and a sum, nothing else
 
 operation: Callable[[Callable[..., Any]], Any] = intrinsic(prefer_literal=True)
@@ -95,7 +92,7 @@ def shifted_left(_context: Any, a: Lanes, places: types.Type) -> Any:
     return a(a, a.element), lower
 
 
-def _of_integers(instruction: str) -> Any:
+def _of_two(instruction: str) -> Any:
     def both(_context: Any, a: Lanes, b: Lanes) -> Any:
         def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
             return getattr(builder, instruction)(*args)
@@ -105,7 +102,7 @@ def _of_integers(instruction: str) -> Any:
     return operation(both)
 
 
-add, bit_and, bit_or, bit_xor = (_of_integers(name) for name in ("add", "and_", "or_", "xor"))
+add, bit_and, bit_or, bit_xor, add_floats = (_of_two(name) for name in ("add", "and_", "or_", "xor", "fadd"))
 
 
 def bytes_of(array: Any) -> int:

@@ -1,4 +1,4 @@
-"""What the processor that numba compiles for has: it decides how many numbers the kernels keep side by side."""
+"""What the processor that numba compiles for has: the kernels choose by it."""
 
 from functools import cache
 
@@ -6,10 +6,21 @@ import llvmlite.binding as llvm  # type: ignore[import-untyped]
 from numba.core import config
 
 
+def has_avx2() -> bool:
+    """Whether there are registers of eight floats, and loads that a sign masks."""
+    return _has("avx2")
+
+
+def instructions() -> str:
+    """The vector instructions that the kernels are compiled to."""
+    names = {"avx512vl": "AVX-512", "avx2": "AVX2", "neon": "NEON"}
+    return next((name for feature, name in names.items() if _has(feature)), "the architecture's least")
+
+
 @cache
-def has_avx512() -> bool:
-    """Whether there are 512-bit registers and masks. NUMBA_CPU_NAME and NUMBA_CPU_FEATURES may say otherwise."""
+def _has(feature: str) -> bool:
+    """NUMBA_CPU_NAME and NUMBA_CPU_FEATURES may say otherwise than the processor."""
     name, features = (getattr(config, variable) for variable in ("CPU_NAME", "CPU_FEATURES"))
     if name is None and features is None:
-        return bool(llvm.get_host_cpu_features().get("avx512vl"))
-    return "+avx512vl" in (features or "")
+        return bool(llvm.get_host_cpu_features().get(feature))
+    return f"+{feature}" in (features or "").split(",")

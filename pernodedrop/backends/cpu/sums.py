@@ -1,7 +1,7 @@
-"""The sums of the stirred product: masked or multiplied by a tile's factors, for ROWS units at a time.
+"""The sums of the stirred product: masked or multiplied by a tile's factors, for ROWS units and LANES connections.
 
-A unit's factors are a bit of each connection's word, counted from the highest: AVX2 and AVX-512 select by a sign as it
-is. In a tile of floats they lie as weights do.
+A unit's factors are a bit of each connection's word, counted from the highest, or numbers that lie as weights do.
+Weights lie in blocks of ROWS x LANES, so that a block is read from one place on.
 """
 
 from typing import Any
@@ -13,23 +13,26 @@ from pernodedrop.backends.cpu.lanes import (
     CONTRACT,
     LANES,
     ROWS,
-    SHORT,
     Lanes,
     address,
     bytes_of,
-    constant,
     element_at,
     multiply_add,
     operation,
     read,
     spread,
 )
+from pernodedrop.backends.cpu.signs import read_where_set, shifted
+
+GROUP = 4  # samples that share one reading of the weights
+
+_INDEX = types.int64
 
 
 @operation
 def no_sums(_context: Any, array: Any) -> Any:
-    """ROWS times SHORT zeros of the array's type, for `add_rows`."""
-    sums = types.UniTuple(Lanes(array.dtype, SHORT), ROWS)  # type: ignore[no-untyped-call]
+    """ROWS times LANES zeros of the array's type, for `add_rows`."""
+    sums = types.UniTuple(Lanes(array.dtype, LANES), ROWS)  # type: ignore[no-untyped-call]
 
     def lower(context: Any, _builder: Any, _signature: Any, _args: Any) -> Any:
         return ir.Constant(context.get_value_type(sums), None)
@@ -39,39 +42,26 @@ def no_sums(_context: Any, array: Any) -> Any:
 
 @operation
 def add_rows(
-    _context: Any, sums: Any, tile: Any, at: Any, row: Any, x: Any, at_x: Any, weight: Any, at_weight: Any, width: Any
+    _context: Any, sums: Any, tile: Any, at: Any, row: Any, x: Any, at_x: Any, weight: Any, at_weight: Any
 ) -> Any:
-    """sums[r] + m * x * weight for ROWS units from `row` of a group on, over SHORT connections.
+    """sums[r] + m * x * weight for the ROWS units of the block of weights at `at_weight`.
 
-    The unit r has its weights at `at_weight + r * width`. Its factors m are in a tile of words their bit 31 - row - r,
-    from the word `at` on; in a tile of floats they lie as weights do, from `at` on.
+    The factors m are at `at`: in a tile of words their bits from 31 - row on downwards.
     """
-    lanes = sums.dtype
 
     def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kinds = signature.args
-        before, at_first, first_row, at_weights, step = args[0], args[2], args[3], args[7], args[8]
-        a = read(context, builder, kinds[4], args[4], args[5], SHORT)
-        bits = None
-        if not isinstance(tile.dtype, types.Float):
-            bits = read(context, builder, kinds[1], args[1], at_first, SHORT)
-            bits = builder.shl(bits, spread(builder, builder.trunc(first_row, ir.IntType(32)), SHORT))
-        result, place, factors = before, at_weights, at_first
+        a = read(context, builder, kinds[4], args[4], args[5], LANES)
+        factors = _Factors(context, builder, (kinds[1], args[1]), args[2], args[3])
+        block = element_at(context, builder, kinds[6], args[6], args[7])
+        result = args[0]
         for unit in range(ROWS):
-            c = builder.extract_value(before, unit)
-            b = read(context, builder, kinds[6], args[6], place, SHORT)
-            if bits is None:
-                m = read(context, builder, kinds[1], args[1], factors, SHORT)
-                grown = multiply_add(builder, builder.fmul(m, a, flags=CONTRACT), b, c)
-                factors = builder.add(factors, step)
-            else:
-                grown = builder.select(_kept(builder, bits, unit), multiply_add(builder, a, b, c), c)
-            result = builder.insert_value(result, grown, unit)
-            place = builder.add(place, step)
+            product = multiply_add(builder, a, factors.times(block, unit * LANES, a.type), _part(builder, result, unit))
+            result = builder.insert_value(result, product, unit)
+            factors.next()
         return result
 
-    index = types.int64
-    return sums(sums, tile, index, index, x, index, weight, index, index), lower if lanes.count == SHORT else None
+    return sums(sums, tile, _INDEX, _INDEX, x, _INDEX, weight, _INDEX), lower
 
 
 @operation
@@ -79,8 +69,8 @@ def totals(_context: Any, sums: Any) -> Any:
     """The sums over the lanes of each of ROWS, side by side."""
 
     def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        vectors = [builder.extract_value(args[0], unit) for unit in range(ROWS)]
-        count = SHORT
+        vectors = [_part(builder, args[0], unit) for unit in range(ROWS)]
+        count = LANES
         while count > ROWS:
             vectors = [_halves(builder, [each], count // 2) for each in vectors]
             count //= 2
@@ -113,112 +103,114 @@ def _halves(builder: Any, vectors: list[Any], half: int) -> Any:
 
 
 @operation
-def add_units(
-    _context: Any,
-    sum_: Lanes,
-    tile: Any,
-    at: Any,
-    row: Any,
-    grads: Any,
-    at_grads: Any,
-    weight: Any,
-    at_weight: Any,
-    width: Any,
-) -> Any:
-    """sum_ + m * grad * weight over ROWS units from `row` of a group on, for LANES connections; see `add_rows`."""
+def load_group(_context: Any, array: Any, ats: Any, step: Any) -> Any:
+    """LANES values of each of GROUP samples, from `ats[k] + step` of a flat array on."""
+    values = types.UniTuple(Lanes(array.dtype, LANES), GROUP)  # type: ignore[no-untyped-call]
 
     def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kinds = signature.args
-        result = args[0]
-        for m, place in _masked(context, builder, kinds, args):
-            result = multiply_add(builder, m, read(context, builder, kinds[6], args[6], place, LANES), result)
+        kind, result = signature.args[0], ir.Constant(context.get_value_type(values), None)
+        for k, at in enumerate(_places(context, builder, signature.args[1], args[1], args[2])):
+            result = builder.insert_value(result, read(context, builder, kind, args[0], at, LANES), k)
         return result
 
-    index = types.int64
-    return sum_(sum_, tile, index, index, grads, index, weight, index, index), lower
+    return values(array, ats, _INDEX), lower
 
 
 @operation
-def add_outer(
-    _context: Any,
-    x: Lanes,
-    tile: Any,
-    at: Any,
-    row: Any,
-    grads: Any,
-    at_grads: Any,
-    sums: Any,
-    at_sums: Any,
-    width: Any,
-) -> Any:
-    """sums += m * grad * x for ROWS units and LANES connections; see `add_rows`."""
+def store_group(_context: Any, array: Any, ats: Any, step: Any, values: Any) -> Any:
+    """Puts them back. Places that are named twice keep the value of the first."""
 
     def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kinds = signature.args
-        for m, place in _masked(context, builder, kinds, args):
-            _grow(context, builder, sums, args[6], place, m, args[0])
+        kind = signature.args[0]
+        for k, at in reversed(list(enumerate(_places(context, builder, signature.args[1], args[1], args[2])))):
+            pointer = address(context, builder, kind, args[0], at, LANES)
+            builder.store(_part(builder, args[3], k), pointer, align=bytes_of(kind))
         return context.get_dummy_value()
 
-    index = types.int64
-    return types.void(x, tile, index, index, grads, index, sums, index, index), lower
+    return types.void(array, ats, _INDEX, values), lower
 
 
 @operation
-def add_both(
+def add_group(
     _context: Any,
-    sum_: Lanes,
+    sums: Any,
     tile: Any,
-    at: Any,
+    ats: Any,
+    step: Any,
     row: Any,
     grads: Any,
     at_grads: Any,
     weight: Any,
     at_weight: Any,
-    width: Any,
     x: Any,
-    sums: Any,
+    grown: Any,
 ) -> Any:
-    """What `add_units` and `add_outer` do, from one reading of the factors; returns the sum."""
+    """sums[k] + sum of m * grad * weight over the ROWS units of a block, and grown += sum of m * grad * x[k] over the
+    GROUP samples k.
+
+    The factors m of a sample are at `ats[k] + step`: see `add_rows`. The gradients are spread over LANES, those of
+    GROUP samples side by side, and the units one after another. `grown` lies as `weight` does.
+    """
 
     def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kinds = signature.args
+        vector = context.get_value_type(Lanes(kinds[5].dtype, LANES))
+        factors = [
+            _Factors(context, builder, (kinds[1], args[1]), at, args[4])
+            for at in _places(context, builder, kinds[2], args[2], args[3])
+        ]
+        block = element_at(context, builder, kinds[5], args[5], args[6])
         result = args[0]
-        for m, place in _masked(context, builder, kinds, args):
-            result = multiply_add(builder, m, read(context, builder, kinds[6], args[6], place, LANES), result)
-            _grow(context, builder, sums, args[10], place, m, args[9])
+        for unit in range(ROWS):
+            at = builder.add(args[8], ir.Constant(args[8].type, unit * LANES))
+            w = read(context, builder, kinds[7], args[7], at, LANES)
+            growing = read(context, builder, kinds[10], args[10], at, LANES)
+            for k, factor in enumerate(factors):
+                m = factor.times(block, (unit * GROUP + k) * LANES, vector)
+                factor.next()
+                result = builder.insert_value(result, multiply_add(builder, m, w, _part(builder, result, k)), k)
+                growing = multiply_add(builder, m, _part(builder, args[9], k), growing)
+            pointer = address(context, builder, kinds[10], args[10], at, LANES)
+            builder.store(growing, pointer, align=bytes_of(kinds[10]))
         return result
 
-    index = types.int64
-    return sum_(sum_, tile, index, index, grads, index, weight, index, index, x, sums), lower
+    return sums(sums, tile, ats, _INDEX, _INDEX, grads, _INDEX, weight, _INDEX, x, grown), lower
 
 
-def _grow(context: Any, builder: Any, kind: Any, sums: Any, place: Any, m: Any, x: Any) -> None:
-    """sums[place : place + LANES] += m * x."""
-    grown = multiply_add(builder, m, x, read(context, builder, kind, sums, place, LANES))
-    builder.store(grown, address(context, builder, kind, sums, place, LANES), align=bytes_of(kind))
+class _Factors:
+    """The factors of a block's units, one after another."""
+
+    def __init__(self, context: Any, builder: Any, tile: tuple[Any, Any], at: Any, row: Any) -> None:
+        self._builder, self._is_normal, self._unit = builder, isinstance(tile[0].dtype, types.Float), 0
+        if self._is_normal:
+            self._read = lambda unit: read(
+                context, builder, *tile, builder.add(at, ir.Constant(at.type, unit * LANES)), LANES
+            )
+            return
+        bits = read(context, builder, *tile, at, LANES)
+        self._bits = builder.shl(bits, spread(builder, builder.trunc(row, ir.IntType(32)), LANES))
+
+    def times(self, block: Any, offset: int, vector: Any) -> Any:
+        """The unit's factors, times the LANES numbers that lie `offset` elements after the pointer `block`."""
+        if not self._is_normal:
+            return read_where_set(self._builder, block, offset, vector, self._bits)
+        place = self._builder.gep(block, [ir.Constant(ir.IntType(64), offset)])
+        pointer = self._builder.bitcast(place, vector.as_pointer())
+        numbers = self._builder.load(pointer, align=4 if vector.element == ir.FloatType() else 8)
+        return self._builder.fmul(self._read(self._unit), numbers, flags=CONTRACT)
+
+    def next(self) -> None:
+        """Go on to the next unit."""
+        self._unit += 1
+        if not self._is_normal:
+            self._bits = shifted(self._builder, self._bits)
 
 
-def _masked(context: Any, builder: Any, kinds: Any, args: Any) -> Any:
-    """m * grad of ROWS units, and where the unit's weights lie."""
-    at, row, at_grads, place, step = args[2], args[3], args[5], args[7], args[8]
-    tile = kinds[1]
-    bits = None
-    if not isinstance(tile.dtype, types.Float):
-        bits = read(context, builder, tile, args[1], at, LANES)
-        bits = builder.shl(bits, spread(builder, builder.trunc(row, ir.IntType(32)), LANES))
-    for unit in range(ROWS):
-        index = builder.add(at_grads, ir.Constant(at_grads.type, unit))
-        grad = spread(builder, builder.load(element_at(context, builder, kinds[4], args[4], index)), LANES)
-        if bits is None:
-            m = builder.fmul(read(context, builder, tile, args[1], at, LANES), grad, flags=CONTRACT)
-            at = builder.add(at, step)
-        else:
-            m = builder.select(_kept(builder, bits, unit), grad, ir.Constant(grad.type, None))
-        yield m, place
-        place = builder.add(place, step)
+def _part(builder: Any, values: Any, at: int) -> Any:
+    return builder.extract_value(values, at)
 
 
-def _kept(builder: Any, bits: Any, unit: int) -> Any:
-    """Whether the bit `_SIGN - unit` is set: AVX2 and AVX-512 select by a sign as it is."""
-    shifted = builder.shl(bits, constant(bits.type, unit)) if unit else bits
-    return builder.icmp_signed("<", shifted, constant(bits.type, 0))
+def _places(context: Any, builder: Any, kind: Any, ats: Any, step: Any) -> list[Any]:
+    """ats[k] + step for each of GROUP samples."""
+    pointers = [element_at(context, builder, kind, ats, ir.Constant(ir.IntType(64), k)) for k in range(GROUP)]
+    return [builder.add(builder.load(pointer), step) for pointer in pointers]

@@ -1,16 +1,15 @@
 """Random factors by the tile: 4096 of them, a pure function of a 64-bit key and a place in its sequence.
 
-A key is hashed (the finalizer of splitmix64, Steele et al. 2014) into 64 generators xoroshiro128+ (Blackman and
-Vigna 2018). One step of them gives 4096 random bits; n steps, combined by AND and OR along the n bits of a
-probability, give 4096 Bernoulli draws. What is missing from it to the keep probability is rare, and is drawn by itself:
-see `draws`. Tiles that are always drawn one after another share a key and its generators.
+A key is hashed (the finalizer of splitmix64, Steele et al. 2014) into 8 generators xoroshiro128+ (Blackman and Vigna
+2018), which stay in registers. Eight steps of them give 4096 random bits; n times as many, combined by AND and OR along
+the n bits of a probability, give 4096 Bernoulli draws. What is missing from it to the keep probability is rare, and is
+drawn by itself: see `draws`.
 """
 
 from typing import Any
 
 import numpy as np
-from numba import types, uint32, uint64
-from numba.extending import overload
+from numba import uint32, uint64
 
 from pernodedrop.backends.cpu.caching import compiled
 from pernodedrop.backends.cpu.lanes import (
@@ -25,12 +24,10 @@ from pernodedrop.backends.cpu.lanes import (
     splat,
     store,
 )
-from pernodedrop.backends.factors import Chain
 
-WORDS = 64  # generators, and 64-bit words of a step
+WORDS = 64  # of 64 bits
 DRAWS = WORDS * 64
-STATE = 2 * WORDS + 2  # words: those of the generators, then of one that counts and places what is rare
-RUN = 16  # samples: seeding the generators costs as much as drawing one tile
+STATE = 2 * GENERATORS + 2  # words: those of the generators, then of one that counts and places what is rare
 
 _GOLDEN = uint64(0x9E3779B97F4A7C15)
 _MANTISSA = uint32(0x007FFFFF)
@@ -47,7 +44,7 @@ def splitmix(value: Any) -> Any:
 
 @compiled
 def seed_generators(scratch: Any, key: Any) -> None:
-    """Starts the sequence of a key: fills the two words of every generator's state, (130,)."""
+    """Starts the sequence of a key: fills the two words of every generator's state, (STATE,)."""
     _, state = scratch
     first = splitmix(key)
     for word in range(STATE):
@@ -65,26 +62,26 @@ def xoroshiro(a: Any, b: Any) -> Any:
 @compiled
 def draw_bits(state: Any, words: Any, keep: Any, bits: Any) -> None:
     """Sets each bit of words (64,) with probability keep / 2^bits; every bit where bits is 0, none where keep is 0."""
+    a, b = load(state, 0, GENERATORS), load(state, GENERATORS, GENERATORS)
     for first in range(0, WORDS, GENERATORS):
-        a, b = load(state, first, GENERATORS), load(state, WORDS + first, GENERATORS)
         chosen = splat(uint64(0) if bits or not keep else ~uint64(0), GENERATORS)
         for place in range(bits):
             random, a, b = xoroshiro(a, b)
             # from the probability's last binary place to its first
             digit = (uint64(keep) >> uint64(place)) & uint64(1)
             chosen = bit_or(chosen, random) if digit else bit_and(chosen, random)
-        store(state, first, a)
-        store(state, WORDS + first, b)
         store(words, first, chosen)
+    store(state, 0, a)
+    store(state, GENERATORS, b)
 
 
 @compiled
 def next_word(state: Any) -> Any:
     """The next word of the last generator: one step of xoroshiro128+."""
-    a, b = state[2 * WORDS], state[2 * WORDS + 1]
+    a, b = state[2 * GENERATORS], state[2 * GENERATORS + 1]
     mixed = b ^ a
-    state[2 * WORDS] = ((a << uint64(24)) | (a >> uint64(40))) ^ mixed ^ (mixed << uint64(16))
-    state[2 * WORDS + 1] = (mixed << uint64(37)) | (mixed >> uint64(27))
+    state[2 * GENERATORS] = ((a << uint64(24)) | (a >> uint64(40))) ^ mixed ^ (mixed << uint64(16))
+    state[2 * GENERATORS + 1] = (mixed << uint64(37)) | (mixed >> uint64(27))
     return a + b
 
 
@@ -148,47 +145,3 @@ def draw_normals(state: Any, words: Any, tile: Any) -> None:
                 radius = -radius
             tile[(2 * step) * WORDS + pair] = radius * cos
             tile[(2 * step + 1) * WORDS + pair] = radius * sin
-
-
-def fill(tile: Any, scratch: Any, draws: Any) -> None:
-    """Fills a tile with the generators' next factors: r where it holds words, r n where it holds floats.
-
-    `draws` is a `draws.Draws` or, where factors change over time, a `Chain`. Scratch holds 64 words and the generators'
-    state.
-    """
-    raise NotImplementedError("compiled code calls the overload below")
-
-
-@overload(fill)
-def _fill(tile: Any, scratch: Any, draws: Any) -> Any:
-    if isinstance(tile.dtype, types.Float):
-        return _fill_normals
-    return _fill_first if getattr(draws, "instance_class", None) is Chain else _fill_bits
-
-
-def _fill_bits(tile: Any, scratch: Any, draws: Any) -> None:
-    _, state = scratch
-    words = tile.view(np.uint64)
-    draw_bits(state, words, draws.keep, draws.bits)
-    if draws.hits.shape[0]:
-        change_few(state, words, draws.hits, draws.clears)
-
-
-def _fill_normals(tile: Any, scratch: Any, draws: Any) -> None:
-    words, state = scratch
-    draw_normals(state, words, tile)
-    if draws.bits == 0 and draws.hits.shape[0] == 0:
-        return
-    draw_bits(state, words, draws.keep, draws.bits)
-    if draws.hits.shape[0]:
-        change_few(state, words, draws.hits, draws.clears)
-    halves = words.view(np.uint32)
-    for word in range(DRAWS // 32):
-        for place in range(32):
-            bit = (halves[word] >> uint32(place)) & uint32(1)
-            tile[word * 32 + place] *= np.float32(bit)
-
-
-def _fill_first(tile: Any, scratch: Any, draws: Any) -> None:
-    _, state = scratch
-    draw_bits(state, tile.view(np.uint64), draws.keep, draws.bits)
