@@ -59,5 +59,5 @@ def compiled(function: Function) -> Function:
         RuntimeError: there is no folder at all that numba may write its cache to.
     """
     kernel: Any = njit(nogil=True, error_model="numpy", fastmath={"contract"})(function)
-    kernel._cache = ForgivingCache(function)  # type: ignore[no-untyped-call]  # what `cache=True` does, which has no way to say whose cache
+    kernel._cache = ForgivingCache(function)  # what `cache=True` does, which has no way to say whose cache
     return kernel  # type: ignore[no-any-return]

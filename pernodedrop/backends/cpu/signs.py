@@ -25,10 +25,14 @@ def read_where_set(builder: Any, block: Any, offset: int, vector: Any, bits: Any
         kind = ir.FunctionType(vector, [bits.type, _POINTER])
         # memory: it reads what was stored before
         return builder.call(ir.InlineAsm(kind, code, "=x,x,r,~{memory}"), [bits, builder.bitcast(block, _POINTER)])
-    place = builder.gep(block, [ir.Constant(ir.IntType(64), offset)])
-    numbers = builder.load(builder.bitcast(place, vector.as_pointer()), align=4)
     is_set = builder.icmp_signed("<", bits, constant(bits.type, 0))
-    return builder.select(is_set, numbers, ir.Constant(vector, None))
+    return builder.select(is_set, read_from(builder, block, offset, vector), ir.Constant(vector, None))
+
+
+def read_from(builder: Any, block: Any, offset: int, vector: Any) -> Any:
+    """All of them."""
+    place = builder.gep(block, [ir.Constant(ir.IntType(64), offset)])
+    return builder.load(builder.bitcast(place, vector.as_pointer()), align=4 if vector.element == ir.FloatType() else 8)
 
 
 def shifted(builder: Any, bits: Any) -> Any:

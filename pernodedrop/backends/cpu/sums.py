@@ -22,7 +22,7 @@ from pernodedrop.backends.cpu.lanes import (
     read,
     spread,
 )
-from pernodedrop.backends.cpu.signs import read_where_set, shifted
+from pernodedrop.backends.cpu.signs import read_from, read_where_set, shifted
 
 GROUP = 4  # samples that share one reading of the weights
 
@@ -181,28 +181,24 @@ class _Factors:
     """The factors of a block's units, one after another."""
 
     def __init__(self, context: Any, builder: Any, tile: tuple[Any, Any], at: Any, row: Any) -> None:
-        self._builder, self._is_normal, self._unit = builder, isinstance(tile[0].dtype, types.Float), 0
-        if self._is_normal:
-            self._read = lambda unit: read(
-                context, builder, *tile, builder.add(at, ir.Constant(at.type, unit * LANES)), LANES
-            )
-            return
-        bits = read(context, builder, *tile, at, LANES)
-        self._bits = builder.shl(bits, spread(builder, builder.trunc(row, ir.IntType(32)), LANES))
+        self._context, self._builder, self._tile, self._at, self._unit = context, builder, tile, at, 0
+        self._bits = None
+        if not isinstance(tile[0].dtype, types.Float):
+            bits = read(context, builder, *tile, at, LANES)
+            self._bits = builder.shl(bits, spread(builder, builder.trunc(row, ir.IntType(32)), LANES))
 
     def times(self, block: Any, offset: int, vector: Any) -> Any:
         """The unit's factors, times the LANES numbers that lie `offset` elements after the pointer `block`."""
-        if not self._is_normal:
+        if self._bits is not None:
             return read_where_set(self._builder, block, offset, vector, self._bits)
-        place = self._builder.gep(block, [ir.Constant(ir.IntType(64), offset)])
-        pointer = self._builder.bitcast(place, vector.as_pointer())
-        numbers = self._builder.load(pointer, align=4 if vector.element == ir.FloatType() else 8)
-        return self._builder.fmul(self._read(self._unit), numbers, flags=CONTRACT)
+        at = self._builder.add(self._at, ir.Constant(self._at.type, self._unit * LANES))
+        factors = read(self._context, self._builder, *self._tile, at, LANES)
+        return self._builder.fmul(factors, read_from(self._builder, block, offset, vector), flags=CONTRACT)
 
     def next(self) -> None:
         """Go on to the next unit."""
         self._unit += 1
-        if not self._is_normal:
+        if self._bits is not None:
             self._bits = shifted(self._builder, self._bits)
 
 
