@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware import Middleware
@@ -52,7 +53,7 @@ from service.web.security import LoopbackOnly, is_loopback, refuse_open_door
 from service.webhooks.courier import Courier
 
 DATABASE_CONNECTIONS = 8
-ACCESS_CONNECTIONS = 2  # look keys up and note orders, with the two more that a database may open
+ACCESS_CONNECTIONS = 2  # look keys up, with the two more that a database may open
 # Creating a study takes a second connection for Optuna's part: both are there, or each could wait for the others'.
 CREATIONS = 4
 WAITING_CREATIONS = 128
@@ -99,7 +100,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def closing(_: FastAPI) -> AsyncIterator[None]:
-        with Housekeeping(database), Courier(outbox, settings):
+        with Housekeeping(database, timedelta(days=settings.audit_days)), Courier(outbox, settings):
             yield
         for one in (database, creations.database, loops.database, readiness, access, watched, outbox):
             one.close()
@@ -107,7 +108,7 @@ def create_app(settings: Settings) -> FastAPI:
     middleware = [Middleware(BelowPath, root=settings.root_path)]
     middleware += [Middleware(RequestIds), Middleware(Counted, metrics=metrics)]
     middleware += [Middleware(ResponseHeaders, headers=HEADERS, policy=POLICY), Middleware(Incidents)]
-    middleware += [Middleware(LoopbackOnly, check), Middleware(Noting, access)]
+    middleware += [Middleware(LoopbackOnly, check), Middleware(Noting)]
     app = FastAPI(
         title="PerNodeDrop controller",
         version=installed_version(),

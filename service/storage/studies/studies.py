@@ -10,6 +10,7 @@ from optuna.exceptions import DuplicatedStudyError
 from optuna.study import StudyDirection
 
 from search_spaces import StudyDefinition, StudyShape, given_by
+from service.storage.database import ordered
 from service.storage.database.database import Database
 from service.storage.database.tables import studies
 from service.storage.errors import IllegalTransition, NotResumable, StudyExists, UnknownStudy
@@ -63,6 +64,7 @@ def create(db: Database, definition: StudyDefinition) -> StudyRecord:
             supply.fill(connection, study_id)
             known.begin_with(connection, study_id, [given_by(definition, each) for each in definition.start_with])
             earlier.keep(connection, study_id, history)
+            ordered.note(connection, definition.name)
         except BaseException:
             with contextlib.suppress(Exception):  # the first error is the one to report
                 db.optuna.delete_study(optuna_study_id)
@@ -122,6 +124,7 @@ def set_state(db: Database, name: str, state: Intention) -> StudyRecord:
             connection.execute(_SET_STATE, {"study": row.id, "state": state})
             if state == "stopped":
                 close(connection, row.id, STUDY_STOPPED)
+        ordered.note(connection, name)
     if state == "stopped":
         close_finished_studies(db, row.id)  # cancels what waits
         fail_left_behind(db, row.optuna_study_id)
@@ -158,8 +161,9 @@ def amend(db: Database, name: str, **columns: int | str | list[str]) -> StudyRec
     """
     with db.engine.begin() as connection:
         changed = connection.execute(studies.update().where(studies.c.name == name).values(**columns))
-    if changed.rowcount == 0:
-        raise UnknownStudy(name)
+        if changed.rowcount == 0:
+            raise UnknownStudy(name)
+        ordered.note(connection, name)
     return get(db, name)
 
 
@@ -174,6 +178,7 @@ def delete(db: Database, name: str) -> None:
     with db.engine.begin() as connection:
         if not removal.delete(connection, name):
             raise UnknownStudy(name)
+        ordered.note(connection, name)
     removal.remove(db, REMOVE_S)
 
 
