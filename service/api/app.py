@@ -35,6 +35,7 @@ from service.api.housekeeping import Housekeeping
 from service.api.noting import Noting
 from service.api.roles import role_is_held
 from service.settings import Settings
+from service.web.calls import Calls
 from service.web.creations import Creations
 from service.web.headers import ResponseHeaders
 from service.web.incidents import Incidents
@@ -106,7 +107,8 @@ def create_app(settings: Settings) -> FastAPI:
             one.close()
 
     middleware = [Middleware(BelowPath, root=settings.root_path)]
-    middleware += [Middleware(RequestIds), Middleware(Counted, metrics=metrics)]
+    middleware += [Middleware(RequestIds), *([Middleware(Calls)] if settings.access_log else [])]
+    middleware += [Middleware(Counted, metrics=metrics)]
     middleware += [Middleware(ResponseHeaders, headers=HEADERS, policy=POLICY), Middleware(Incidents)]
     middleware += [Middleware(LoopbackOnly, check), Middleware(Noting)]
     app = FastAPI(

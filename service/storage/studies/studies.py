@@ -84,20 +84,15 @@ def get(db: Database, name: str) -> StudyRecord:
     return found[0]
 
 
-def count(db: Database, tag: str | None = None) -> int:
-    """Return the number of studies, or of those with the tag."""
-    query = sa.select(sa.func.count()).select_from(studies)
+def count(db: Database) -> int:
+    """Return the number of studies."""
     with db.engine.connect() as connection:
-        return connection.execute(
-            query if tag is None else query.where(sa.literal(tag) == sa.any_(studies.c.tags))
-        ).scalar_one()
+        return connection.execute(sa.select(sa.func.count()).select_from(studies)).scalar_one()
 
 
-def page(db: Database, limit: int = 100, offset: int = 0, *, tag: str | None = None) -> list[StudyRecord]:
-    """Return a page of studies, or of those with the tag, the newest first, in two statements whatever its length."""
-    tagged = "" if tag is None else "WHERE :tag = ANY(tags) "
-    which = f"{tagged}ORDER BY id DESC LIMIT :limit OFFSET :offset"
-    return records(db, which, limit=limit, offset=offset, **({} if tag is None else {"tag": tag}))
+def page(db: Database, limit: int = 100, offset: int = 0) -> list[StudyRecord]:
+    """Return a page of studies, the newest first, in two statements whatever its length."""
+    return records(db, "ORDER BY id DESC LIMIT :limit OFFSET :offset", limit=limit, offset=offset)
 
 
 def set_state(db: Database, name: str, state: Intention) -> StudyRecord:
