@@ -72,6 +72,40 @@ def answered(address: str, process: subprocess.Popen[bytes], path: str) -> httpx
             time.sleep(0.1)
 
 
+LIBRARIES = """
+import gc, logging, threading, warnings
+from pernodedrop.visible import log_to_stderr
+import optuna, sqlalchemy
+log_to_stderr(form="json")
+warnings.warn("experimental", optuna.exceptions.ExperimentalWarning)
+warnings.warn("cartesian product", sqlalchemy.exc.SAWarning)
+optuna.logging.get_logger("optuna.study").warning("a trial failed")
+logging.getLogger("sqlalchemy.pool").warning("a connection was lost")
+logging.getLogger("uvicorn.access").info('%s - "%s %s HTTP/%s" %d', "127.0.0.1:1", "GET", "/v1/health", "1.1", 200)
+
+class Dropped:
+    def __del__(self):
+        raise ValueError("nobody can catch this")
+
+dropped = Dropped()
+del dropped
+threading.Thread(target=lambda: 1 / 0).start()
+raise RuntimeError("the last")
+"""
+
+
+def test_what_libraries_warn_of_and_what_nobody_catches_are_records() -> None:
+    done = subprocess.run([sys.executable, "-c", LIBRARIES], cwd=ROOT, capture_output=True, check=False)
+    records = [json.loads(line) for line in done.stderr.splitlines()]
+    words = " | ".join(f"{record['logger']}: {record['message']}" for record in records)
+    for word in ("ExperimentalWarning: experimental", "SAWarning: cartesian product", "a trial failed"):
+        assert word in words
+    assert '127.0.0.1:1 - "GET /v1/health HTTP/1.1" 200' in words
+    for name in ("nobody can catch this", "division by zero", "the last"):
+        (record,) = (record for record in records if name in record["message"])
+        assert (record["level"], "Traceback" in record["exception"]) == ("critical", True)
+
+
 @pytest.mark.wide
 def test_every_line_of_every_process_is_a_record(home: Path) -> None:
     tasks = home / "tasks"
@@ -124,5 +158,3 @@ def test_every_line_of_every_process_is_a_record(home: Path) -> None:
     for word in ("said\\x1b[2J", "in two lines", "logged", "ü without an end\\xff"):
         assert sum(word in one for one in words) == 3, (word, words)
     assert any("warned of" in one for one in words)
-    warned = [record for record in of["worker-1"] if record["logger"] == "py.warnings"]
-    assert any("multivariate" in record["message"] for record in warned), "Optuna warns of what is experimental"
