@@ -173,9 +173,13 @@ def _wanted(name: str, role: Role, lasts_s: float | None, modules: str) -> KeyIn
     try:
         return KeyIn(name=name, role=role.value, lasts_s=lasts_s, task_modules=None if listed == [ANY] else listed)
     except ValidationError as error:
+        from service.web.broken import reworded
+
         first = error.errors()[0]
-        field = {"task_modules": "--task-modules", "lasts_s": "--until"}.get(str(first["loc"][0]), str(first["loc"][0]))
-        raise Failure(f"{field}: {first['msg']}, got {first['input']!r}", ExitCode.WRONG) from None
+        name = str(first["loc"][0])
+        said = reworded(first).message.removeprefix(".".join(map(str, first["loc"]))).lstrip(": ")
+        option = {"task_modules": "--task-modules", "lasts_s": "--until"}.get(name, name)
+        raise Failure(f"{option} {said}", ExitCode.WRONG) from None
 
 
 def _tell(made: KeyMade, as_json: bool) -> None:

@@ -68,12 +68,12 @@ def test_what_is_no_text_tag_state_or_condition_is_refused_and_no_fault_of_ours(
         for sought in ({"text": "x" * 201}, {"text": "a\0b"}, {"state": "gone"}, {"tag": ""}, {"q": "x"}):
             refused = rest.get("/v1/studies", params=sought)
             assert (refused.status_code, refused.json()["error"]) == (422, "invalid_request"), sought
-        for where in ("drop_rate>=1e999", "drop_rate=-1e400"):
+        for where in ("drop_rate>=1e999", "drop_rate=-1e400", "value<.inf"):
             refused = rest.get("/v1/studies/one/trials", params={"where": where})
             assert (refused.status_code, refused.json()["error"]) == (422, "invalid_request"), where
-            assert "number must be smaller" in refused.json()["message"]
-        for where in ("drop_rate>=" + "9" * 190, "value<.inf"):
-            assert rest.get("/v1/studies/one/trials", params={"where": where}).status_code == 200, where
+            assert "number must be finite" in refused.json()["message"]
+        large = {"where": "drop_rate>=" + "9" * 190}
+        assert rest.get("/v1/studies/one/trials", params=large).status_code == 200
 
 
 def test_the_command_finds_and_says_what_it_does_not(

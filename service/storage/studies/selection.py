@@ -174,7 +174,7 @@ def _typed(study: str, text: str) -> Any:
     try:
         return resolved(text)
     except ValueError:  # such as 1e999
-        raise NotSelectable(study, f"a condition's number must be smaller, got {text[:60]!r}") from None
+        raise NotSelectable(study, f"a condition's number must be finite, got {text[:60]!r}") from None
 
 
 def _holds(compare: Callable[[Any, Any], bool], value: Any, wanted: Any) -> bool:
