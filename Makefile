@@ -42,7 +42,8 @@ lock: .venv/ready ## the hashes of all that the images install, after a change o
 	$(BIN)/python docker/lock
 
 image-digests:   ## today's digests of the images' bases, as lines for .env (takes Docker)
-	@for line in PYTHON_IMAGE=python:3.12-slim POSTGRES_IMAGE=postgres:17; do \
+	@for line in PYTHON_IMAGE=python:3.12-slim POSTGRES_IMAGE=postgres:17 PROMETHEUS_IMAGE=prom/prometheus:v3.5.0 \
+	    GRAFANA_IMAGE=grafana/grafana:12.1.1; do \
 	    echo "$$line@$$(docker buildx imagetools inspect "$${line#*=}" --format '{{.Manifest.Digest}}')"; done
 
 test-containers: .venv/dev ## build and run the compose file for real, where Docker can be had

@@ -100,6 +100,7 @@ def log_to_stderr(level: int | str = logging.INFO, form: str = "text") -> None:
         logging.captureWarnings(True)
         sys.excepthook = _record
         threading.excepthook = lambda caught: _record(caught.exc_type, caught.exc_value, caught.exc_traceback)
+        sys.unraisablehook = lambda caught: _record(caught.exc_type, caught.exc_value, caught.exc_traceback)
 
 
 def _record(kind: type[BaseException], error: BaseException | None, where: TracebackType | None) -> None:
@@ -111,6 +112,7 @@ def escape_the_rest() -> None:
     """Escape what Python writes to standard error by itself: exceptions that nobody caught, warnings, stray records."""
     sys.excepthook = _tell
     threading.excepthook = lambda caught: _tell(caught.exc_type, caught.exc_value, caught.exc_traceback)
+    sys.unraisablehook = lambda caught: _tell(caught.exc_type, caught.exc_value, caught.exc_traceback)
     warnings.formatwarning = _warning
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(LogFormatter())

@@ -75,11 +75,11 @@ class Client(Connected):
     def study(self, name: str) -> StudyDetail:
         return self._read(StudyDetail, "GET", _path(name))
 
-    def studies(self, tag: str | None = None) -> Iterator[StudyOut]:
-        """Every study, or every one with the tag, the newest first."""
-        seen, tagged = 0, {} if tag is None else {"tag": tag}
+    def studies(self, **sought: str | None) -> Iterator[StudyOut]:
+        """Every study, or every one that is `sought` by text, tag and state, the newest first; None leaves one out."""
+        seen, chosen = 0, {field: value for field, value in sought.items() if value is not None}
         while True:
-            page = self._read(StudyPage, "GET", "studies", params={"limit": PAGE, "offset": seen, **tagged})
+            page = self._read(StudyPage, "GET", "studies", params={"limit": PAGE, "offset": seen, **chosen})
             yield from page.studies
             seen += len(page.studies)
             if not page.studies or seen >= page.total:

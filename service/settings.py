@@ -17,6 +17,7 @@ from service.webhooks.allowed import NOTHING, VARIABLE, Allowed
 ROOT_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 CONTROLLER_PORT = 8000
 DASHBOARD_PORT = 8080
+AUDIT_DAYS, MOST_AUDIT_DAYS = 400, 36_500
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,9 @@ class Settings:
     trusted_proxies: tuple[str, ...] = ()  # PERNODEDROP_TRUSTED_PROXIES: addresses and networks, by commas
     root_path: str = ""  # PERNODEDROP_ROOT_PATH: the path of a proxy that passes it on, such as /tools
     log_format: str = "text"  # PERNODEDROP_LOG_FORMAT: text, or json for a line of JSON a record
+    access_log: bool = False  # PERNODEDROP_ACCESS_LOG: whether a server logs every call
     task_modules: TaskModules = ALL_MODULES  # PERNODEDROP_TASK_MODULES: those that own tasks may be in, by commas
+    audit_days: int = AUDIT_DAYS  # PERNODEDROP_AUDIT_DAYS: so long the controller keeps who ordered what; 0: for ever
     webhook_allow: Allowed = NOTHING  # PERNODEDROP_WEBHOOK_ALLOW: networks and hosts of the inside, by commas
 
     @classmethod
@@ -64,7 +67,9 @@ class Settings:
             trusted_proxies=_proxies(value("PERNODEDROP_TRUSTED_PROXIES") or ""),
             root_path=_root_path(value("PERNODEDROP_ROOT_PATH") or ""),
             log_format=log_format(environment),
+            access_log=_is_on("PERNODEDROP_ACCESS_LOG", value("PERNODEDROP_ACCESS_LOG")),
             task_modules=TaskModules.from_environment(environment),
+            audit_days=_days("PERNODEDROP_AUDIT_DAYS", value("PERNODEDROP_AUDIT_DAYS")),
             webhook_allow=Allowed.parse(value(VARIABLE) or ""),
         )
 
@@ -124,6 +129,20 @@ def _root_path(text: str) -> str:
             f"PERNODEDROP_ROOT_PATH must be a path such as /tools, of letters, digits, . _ ~ -, got {text!r}"
         )
     return path
+
+
+def _is_on(name: str, text: str | None) -> bool:
+    if text not in (None, "true", "false"):
+        raise ValueError(f"{name} must be true or false, got {text!r}")
+    return text == "true"
+
+
+def _days(name: str, text: str | None) -> int:
+    if text is None:
+        return AUDIT_DAYS
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) <= MOST_AUDIT_DAYS):
+        raise ValueError(f"{name} must be a whole number of days from 0 (for ever) to {MOST_AUDIT_DAYS}, got {text!r}")
+    return int(text)
 
 
 def _proxies(text: str) -> tuple[str, ...]:

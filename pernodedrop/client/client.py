@@ -3,7 +3,7 @@
 from typing import Any, Self
 
 from pernodedrop.client import operations
-from pernodedrop.client.answers import Overview
+from pernodedrop.client.answers import Overview, StudyState
 from pernodedrop.client.connection import TIMEOUT, AsyncConnection, Connected, Controller
 from pernodedrop.client.operations import Definition
 from pernodedrop.client.study import AsyncStudy, Study
@@ -40,9 +40,16 @@ class Client(Connected):
         """
         return Study(self._connection, self._connection.run(operations.study(name)).name)
 
-    def studies(self) -> list[Overview]:
-        """Every study, the newest first."""
-        return self._connection.run(operations.studies())
+    def studies(
+        self, text: str | None = None, *, tag: str | None = None, state: StudyState | None = None
+    ) -> list[Overview]:
+        """Every study, the newest first, or those with this text in name, description or note, this tag, this state.
+
+        Raises:
+            Refused: the text has more than 200 characters, or it is no tag or state.
+            Unreachable: nobody answers.
+        """
+        return self._connection.run(operations.studies(text, tag, state))
 
 
 class AsyncClient:
@@ -70,9 +77,11 @@ class AsyncClient:
         """The study of this name; see `Client.study`."""
         return AsyncStudy(self._connection, (await self._connection.run(operations.study(name))).name)
 
-    async def studies(self) -> list[Overview]:
-        """Every study, the newest first."""
-        return await self._connection.run(operations.studies())
+    async def studies(
+        self, text: str | None = None, *, tag: str | None = None, state: StudyState | None = None
+    ) -> list[Overview]:
+        """Every study that is sought, the newest first; see `Client.studies`."""
+        return await self._connection.run(operations.studies(text, tag, state))
 
     async def close(self) -> None:
         """End the connections."""

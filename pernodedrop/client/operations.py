@@ -19,6 +19,7 @@ from pernodedrop.client.answers import (
     Ranking,
     RankingRow,
     RunState,
+    StudyState,
     Submitted,
     Trial,
     TrialPage,
@@ -77,11 +78,14 @@ def study(name: str) -> Steps[Details]:
     return read_as(Details, "GET", path_of(name))
 
 
-def studies() -> Steps[list[Overview]]:
-    """Every study, the newest first."""
+def studies(text: str | None, tag: str | None, state: StudyState | None) -> Steps[list[Overview]]:
+    """Every study that is sought, the newest first."""
     found: list[Overview] = []
+    given = {"text": text, "tag": tag, "state": state}
+    sought = {name: value for name, value in given.items() if value is not None}
     while True:
-        page = yield from read_as(OverviewPage, "GET", "studies", params={"limit": PAGE, "offset": len(found)})
+        params = {"limit": PAGE, "offset": len(found), **sought}
+        page = yield from read_as(OverviewPage, "GET", "studies", params=params)
         found += page.studies
         if not page.studies or len(found) >= page.total:
             return found

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware import Middleware
@@ -34,6 +35,7 @@ from service.api.housekeeping import Housekeeping
 from service.api.noting import Noting
 from service.api.roles import role_is_held
 from service.settings import Settings
+from service.web.calls import Calls
 from service.web.creations import Creations
 from service.web.headers import ResponseHeaders
 from service.web.incidents import Incidents
@@ -52,7 +54,7 @@ from service.web.security import LoopbackOnly, is_loopback, refuse_open_door
 from service.webhooks.courier import Courier
 
 DATABASE_CONNECTIONS = 8
-ACCESS_CONNECTIONS = 2  # look keys up and note orders, with the two more that a database may open
+ACCESS_CONNECTIONS = 2  # look keys up, with the two more that a database may open
 # Creating a study takes a second connection for Optuna's part: both are there, or each could wait for the others'.
 CREATIONS = 4
 WAITING_CREATIONS = 128
@@ -99,15 +101,16 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def closing(_: FastAPI) -> AsyncIterator[None]:
-        with Housekeeping(database), Courier(outbox, settings):
+        with Housekeeping(database, timedelta(days=settings.audit_days)), Courier(outbox, settings):
             yield
         for one in (database, creations.database, loops.database, readiness, access, watched, outbox):
             one.close()
 
     middleware = [Middleware(BelowPath, root=settings.root_path)]
-    middleware += [Middleware(RequestIds), Middleware(Counted, metrics=metrics)]
+    middleware += [Middleware(RequestIds), *([Middleware(Calls)] if settings.access_log else [])]
+    middleware += [Middleware(Counted, metrics=metrics)]
     middleware += [Middleware(ResponseHeaders, headers=HEADERS, policy=POLICY), Middleware(Incidents)]
-    middleware += [Middleware(LoopbackOnly, check), Middleware(Noting, access)]
+    middleware += [Middleware(LoopbackOnly, check), Middleware(Noting)]
     app = FastAPI(
         title="PerNodeDrop controller",
         version=installed_version(),

@@ -1,9 +1,11 @@
-"""The controller's own work on the storage, beside requests: what stopped and deleted studies leave behind."""
+"""The controller's own work on the storage, beside requests: what stopped and deleted studies leave, and old audit."""
 
 import logging
 import threading
+from datetime import timedelta
 from typing import Self
 
+from service.storage.access import deeds
 from service.storage.database.database import Database
 from service.storage.database.sqlstates import told, trouble_of
 from service.storage.errors import StorageError
@@ -16,10 +18,14 @@ LOOK_S = 5.0  # s between two looks when nothing was left
 
 
 class Housekeeping:
-    """Tidies up in a thread of its own, from `with` to the end of it. Workers do the same, but there may be none."""
+    """Tidies up in a thread of its own, from `with` to the end of it.
 
-    def __init__(self, db: Database) -> None:
-        self._db = db
+    Workers tidy up after studies too, but there may be none. The audit is the controller's alone to forget.
+    """
+
+    def __init__(self, db: Database, audit: timedelta) -> None:
+        """`audit` is how long it is kept who ordered what; zero is for ever."""
+        self._db, self._audit = db, audit
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._work, name="housekeeping", daemon=True)
 
@@ -36,6 +42,8 @@ class Housekeeping:
         while not self._done.wait(BURST_S if is_more_left else LOOK_S):
             try:
                 _, is_more_left = tidy(self._db, BURST_S)
+                if self._audit:
+                    is_more_left |= deeds.forget(self._db, self._audit)
             except Exception as error:
                 is_more_left = False
                 if trouble_of(error) is None and not isinstance(error, StorageError):

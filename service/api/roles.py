@@ -8,7 +8,7 @@ from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 
 from service.api.dependencies import PREFIX
-from service.storage.studies import studies
+from service.storage.studies import names
 from service.web.access import Role, check_task, require
 
 
@@ -39,7 +39,8 @@ ROUTES: Mapping[str, Takes] = {
     "POST /v1/studies/{name}/runs/{run}/withdraw": Takes(Role.SUBMIT, "withdraw"),
     "POST /v1/studies/{name}/trials/{number}/cancel": Takes(Role.SUBMIT, "cancel"),
     "POST /v1/studies/{name}/confirmation/{place}/cancel": Takes(Role.SUBMIT, "cancel"),
-    "POST /v1/studies/{name}/ask": Takes(Role.SUBMIT),  # an own loop's words are many, and its runs tell of them
+    # An own loop's words are many, and its runs tell of them.
+    "POST /v1/studies/{name}/ask": Takes(Role.SUBMIT, starts_runs=True),
     "POST /v1/runs/{run}/report": Takes(Role.SUBMIT),
     "POST /v1/runs/{run}/renew": Takes(Role.SUBMIT),
     "POST /v1/runs/{run}/tell": Takes(Role.SUBMIT),
@@ -88,5 +89,5 @@ async def role_is_held(request: Request) -> None:
     needed = taken_by(request.scope)
     caller = require(request, needed.role)
     if needed.starts_runs and caller.tasks.names is not None:
-        study = await run_in_threadpool(studies.get, request.app.state.database, request.path_params["name"])
-        check_task(caller, study.definition.task.name)
+        task = await run_in_threadpool(names.task_of, request.app.state.database, request.path_params["name"])
+        check_task(caller, task)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from search_spaces import Confirmation, StudyDefinition, parse_definition
-from search_spaces.shape import TAG_PATTERN
+from search_spaces.shape import DESCRIPTION_PATTERN, TAG_PATTERN
 from service.api.answers import with_answer, with_task_code
 from service.api.dependencies import (
     CreationsOf,
@@ -19,7 +19,9 @@ from service.api.errors import documented
 from service.api.models import Planned, Retried, StudyDetail, StudyOut, StudyPage, Submitted
 from service.api.openapi import DEFINITION_CONTENT
 from service.api.records import retried, study_detail, study_out, submitted, winner_out
-from service.storage.studies import extension, provenances, retrying, studies
+from service.storage.states import StudyState
+from service.storage.studies import extension, finding, provenances, retrying, studies
+from service.storage.studies.finding import LONGEST_TEXT
 from service.web import submissions
 from service.web.access import caller_of, check_task
 from service.web.bodies import Body, BodyRoute, JsonBody
@@ -36,6 +38,17 @@ SubmittedDefinition = Annotated[StudyDefinition, Depends(JsonBody(parse_definiti
 TagOf = Annotated[
     str | None, Query(pattern=TAG_PATTERN, description="The page has only studies with this tag.", examples=["paper"])
 ]
+
+TextOf = Annotated[
+    str | None,
+    Query(
+        max_length=LONGEST_TEXT,
+        pattern=DESCRIPTION_PATTERN,
+        description="The page has only studies with this text in name, description or note, in any case.",
+        examples=["digits"],
+    ),
+]
+StateOf = Annotated[StudyState | None, Query(description="The page has only studies in this state.")]
 
 
 @router.post("", status_code=201, responses=documented(408, 409, 413))
@@ -66,11 +79,19 @@ def check(definition: SubmittedDefinition, database: DatabaseOf, settings: Setti
 
 @router.get("")
 def listing(
-    database: DatabaseOf, settings: SettingsOf, limit: Limit = 100, offset: Offset = 0, tag: TagOf = None
+    database: DatabaseOf,
+    settings: SettingsOf,
+    limit: Limit = 100,
+    offset: Offset = 0,
+    *,
+    tag: TagOf = None,
+    text: TextOf = None,
+    state: StateOf = None,
 ) -> StudyPage:
-    """List the studies, or those with a tag, the newest first."""
-    page = [study_out(study, settings) for study in studies.page(database, limit, offset, tag=tag)]
-    return StudyPage(studies=page, total=studies.count(database, tag))
+    """List the studies, or those with a text, a tag, a state, the newest first."""
+    sought = finding.Sought(text or "", () if tag is None else (tag,), state)
+    page = [study_out(study, settings) for study in finding.page(database, sought, limit, offset)]
+    return StudyPage(studies=page, total=finding.count(database, sought))
 
 
 @router.get("/{name}", responses=documented(404))

@@ -1,7 +1,7 @@
 """`keys create|list|revoke|rotate`: in the database of DATABASE_URL, or as an admin over REST."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated, Any, Protocol
@@ -113,40 +113,41 @@ class _InDatabase:
     """Makes keys in the database, and notes it there."""
 
     def __init__(self, database: Any) -> None:
-        from service.storage.access import deeds, keys
+        from service.storage.access import keys
+        from service.storage.database import ordered
 
-        self._database, self._keys, self._deeds = database, keys, deeds
+        self._database, self._keys, self._ordered = database, keys, ordered
 
     def create_key(self, wanted: KeyIn) -> KeyMade:
         lasts = None if wanted.lasts_s is None else timedelta(seconds=wanted.lasts_s)
-        made, secret = self._keys.create(
-            self._database,
-            wanted.name,
-            Role(wanted.role),
-            by=BY_DATABASE,
-            lasts=lasts,
-            task_modules=wanted.task_modules,
-        )
-        self._note("create key", **wanted.model_dump())
+        with self._noted("create key", **wanted.model_dump()):
+            made, secret = self._keys.create(
+                self._database,
+                wanted.name,
+                Role(wanted.role),
+                by=BY_DATABASE,
+                lasts=lasts,
+                task_modules=wanted.task_modules,
+            )
         return KeyMade(**asdict(made), key=secret)
 
     def keys(self) -> list[KeyOut]:
         return [KeyOut(**asdict(one)) for one in self._keys.listing(self._database)]
 
     def revoke_key(self, name: str) -> KeyOut:
-        revoked = self._keys.revoke(self._database, name)
-        self._note("revoke key", key=name)
-        return KeyOut(**asdict(revoked))
+        with self._noted("revoke key", key=name):
+            return KeyOut(**asdict(self._keys.revoke(self._database, name)))
 
     def rotate_key(self, name: str, grace_s: float) -> KeyMade:
         if grace_s > LONGEST_GRACE.total_seconds():
             raise Failure(f"--grace must be at most {LONGEST_GRACE.days}d", ExitCode.WRONG)
-        made, secret = self._keys.rotate(self._database, name, timedelta(seconds=grace_s))
-        self._note("rotate key", key=name, grace_s=grace_s)
+        with self._noted("rotate key", key=name, grace_s=grace_s):
+            made, secret = self._keys.rotate(self._database, name, timedelta(seconds=grace_s))
         return KeyMade(**asdict(made), key=secret)
 
-    def _note(self, deed: str, **detail: Any) -> None:
-        self._deeds.note(self._database, BY_DATABASE, deed, None, detail)
+    def _noted(self, deed: str, **detail: Any) -> AbstractContextManager[None]:
+        said = self._ordered.Ordered(BY_DATABASE, deed, detail)
+        return self._ordered.ordering(lambda: said)
 
 
 @contextmanager
@@ -172,9 +173,13 @@ def _wanted(name: str, role: Role, lasts_s: float | None, modules: str) -> KeyIn
     try:
         return KeyIn(name=name, role=role.value, lasts_s=lasts_s, task_modules=None if listed == [ANY] else listed)
     except ValidationError as error:
+        from service.web.broken import reworded
+
         first = error.errors()[0]
-        field = {"task_modules": "--task-modules", "lasts_s": "--until"}.get(str(first["loc"][0]), str(first["loc"][0]))
-        raise Failure(f"{field}: {first['msg']}, got {first['input']!r}", ExitCode.WRONG) from None
+        name = str(first["loc"][0])
+        said = reworded(first).message.removeprefix(".".join(map(str, first["loc"]))).lstrip(": ")
+        option = {"task_modules": "--task-modules", "lasts_s": "--until"}.get(name, name)
+        raise Failure(f"{option} {said}", ExitCode.WRONG) from None
 
 
 def _tell(made: KeyMade, as_json: bool) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 import typer
@@ -19,6 +19,7 @@ from service.cli.session import answer, client_here, console_here, say
 from service.cli.snapshot import take
 from service.cli.views import line, measured
 from service.client import Client
+from service.storage.states import StudyState
 
 commands = typer.Typer()
 
@@ -32,18 +33,21 @@ def studies(
     name: Annotated[
         str | None, typer.Argument(help="The study to show, with its answer so far.", show_default=False)
     ] = None,
+    text: Annotated[str | None, typer.Option(help="Only studies with this text in name, description or note.")] = None,
     tag: Annotated[str | None, typer.Option(help="Only studies with this tag.")] = None,
+    state: Annotated[StudyState | None, typer.Option(help="Only studies in this state.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the studies, the newest first, or show one."""
     console = console_here()
-    if name is not None and tag is not None:
-        raise Failure("give either a study or --tag", ExitCode.WRONG)
+    sought = {"text": text, "tag": tag, "state": state}
+    if name is not None and any(value is not None for value in sought.values()):
+        raise Failure("give either a study or --text, --tag and --state", ExitCode.WRONG)
     with client_here() as client:
         if as_json:
-            print_json(_page(list(client.studies(tag))) if name is None else client.study(name))
+            print_json(_page(list(client.studies(**sought))) if name is None else client.study(name))
         elif name is None:
-            _list(console, client, tag)
+            _list(console, client, sought)
         else:
             snapshot = take(client, name)
             tell(console, line(snapshot))
@@ -215,10 +219,13 @@ def _show_notes(console: Console, study: StudyOut) -> None:
         tell(console, f"note: {study.note}")
 
 
-def _list(console: Console, client: Client, tag: str | None) -> None:
-    found = list(client.studies(tag))
-    if not found and tag is not None:
-        say(f"no study has the tag {tag}: `pernodedrop tag STUDY {tag}` gives it to one")
+def _list(console: Console, client: Client, sought: Mapping[str, str | None]) -> None:
+    found = list(client.studies(**sought))
+    said = [f"the {what} {value}" for what, value in sought.items() if value is not None]
+    if not found and said:
+        tag = sought["tag"]
+        remedy = f": `pernodedrop tag STUDY {tag}` gives it to one" if tag is not None and len(said) == 1 else ""
+        say(f"no study has {' and '.join(said)}{remedy}")
         return
     if not found:
         say("no study yet: submit one with `pernodedrop submit --preset quickstart`")

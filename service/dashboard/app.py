@@ -30,6 +30,7 @@ from service.dashboard.study.live.watcher import Watcher
 from service.dashboard.trials import routes as trials
 from service.dashboard.trials.choices import Choices
 from service.settings import Settings
+from service.web.calls import Calls
 from service.web.creations import Creations
 from service.web.headers import ResponseHeaders
 from service.web.incidents import Incidents
@@ -92,6 +93,7 @@ def create_app(settings: Settings) -> Starlette:
         middleware=[
             Middleware(BelowPath, root=settings.root_path),
             Middleware(RequestIds),
+            *([Middleware(Calls)] if settings.access_log else []),
             Middleware(Counted, metrics=metrics),
             Middleware(ResponseHeaders, headers=HEADERS, policy=POLICY),
             Middleware(Incidents),

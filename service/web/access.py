@@ -22,6 +22,7 @@ __all__ = [
     "caller_of",
     "check_task",
     "is_admitted",
+    "known_caller",
     "note_caller",
     "require",
 ]
@@ -107,6 +108,11 @@ def caller_of(connection: HTTPConnection) -> Caller:
     """Who has sent the request. Raises AttributeError where nobody has checked it: no route is open by mistake."""
     caller: Caller = getattr(connection.state, _STATE)
     return caller
+
+
+def known_caller(connection: HTTPConnection) -> Caller | None:
+    """Who has sent the request; None where nobody has checked it, or whom it was refused."""
+    return getattr(connection.state, _STATE, None)
 
 
 async def is_admitted(connection: HTTPConnection) -> bool:

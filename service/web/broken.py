@@ -8,7 +8,15 @@ from pydantic import BaseModel, ValidationError
 
 from search_spaces.problems import Problem, shown
 from search_spaces.wording import PATTERNS, RULES
+from service.storage.access.bounds import MODULE_PATTERN, NAME_PATTERN
+from service.storage.access.roles import ROLE_PATTERN, Role
 
+WORDS = {
+    **PATTERNS,
+    NAME_PATTERN: "must have 1 to 64 letters, digits, ., _, @ and -, and start with a letter or digit",
+    MODULE_PATTERN: "must be a module such as mylab.tasks",
+    ROLE_PATTERN: f"must be {', '.join(Role)}",
+}
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -22,15 +30,15 @@ def checked(model: type[Model], data: Mapping[str, Any]) -> Model:
 
 def problems_of(error: RequestValidationError) -> list[Problem]:
     """pydantic's errors as problems."""
-    return [_in_our_words(problem) for problem in error.errors()]
+    return [reworded(problem) for problem in error.errors()]
 
 
-def _in_our_words(problem: Mapping[str, Any]) -> Problem:
+def reworded(problem: Mapping[str, Any]) -> Problem:
     """One of pydantic's errors, in the words of a definition's errors where these have a rule for it."""
     at, kind = ".".join(map(str, problem["loc"])), problem["type"]
     pattern = problem.get("ctx", {}).get("pattern")
-    if pattern in PATTERNS:
-        return Problem(at, f"{at} {PATTERNS[pattern]}, got {shown(problem['input'])}")
+    if pattern in WORDS:
+        return Problem(at, f"{at} {WORDS[pattern]}, got {shown(problem['input'])}")
     if kind not in RULES:
         return Problem(at, f"{at}: {problem['msg']}")
     rule = RULES[kind].format(**problem.get("ctx", {}))

@@ -5,6 +5,7 @@ import json
 from service.storage.access import deeds
 from service.storage.access.roles import Role
 from service.storage.database.database import Database
+from service.storage.database.ordered import LONGEST_DETAIL, LONGEST_NAME, Ordered, note, ordering
 from tests.access.conftest import OPERATOR, calling, visiting
 from tests.api.fleet import definition_data
 
@@ -48,15 +49,17 @@ def test_no_secret_is_noted_and_no_row_is_long(address: str, database: Database)
     assert page[3]["detail"] == '{"key": "alice"}'
     for secret in (made["key"], again["key"], link.partition("=")[2], OPERATOR):
         assert secret not in json.dumps(page, ensure_ascii=False)
-    assert max(len(one["detail"]) for one in page) == deeds.LONGEST_DETAIL
+    assert max(len(one["detail"]) for one in page) == LONGEST_DETAIL
 
 
 def test_what_cannot_be_stored_is_written_in_ascii(database: Database) -> None:
-    deeds.note(database, "ü\0" * 300, "pause", "digits-1", {"note": "\ud800\0"})
+    ordered = Ordered("ü\0" * 300, "pause", {"note": "\ud800\0"})
+    with ordering(lambda: ordered), database.engine.begin() as connection:
+        note(connection, "digits-1")
     (one,), total = deeds.page(database, "digits-1", 10, 0)
     assert total == 1
     assert one.detail == '{"note": "\\ud800\\u0000"}'
-    assert len(one.caller) <= deeds.LONGEST_NAME
+    assert len(one.caller) <= LONGEST_NAME
     assert one.caller.isascii()
 
 

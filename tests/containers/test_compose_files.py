@@ -1,6 +1,7 @@
 """What the files promise before anything runs."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,6 +41,24 @@ def test_secrets_go_to_those_who_need_them(project: Fleet) -> None:
         "dashboard",
     }
     assert {name for name, variables in environments.items() if "POSTGRES_PASSWORD" in variables} == {"db"}
+
+
+def test_the_profile_monitoring_is_pinned_confined_on_loopback_and_has_one_key(project: Fleet) -> None:
+    found = json.loads(project.compose("--profile", "monitoring", "config", "--format", "json"))
+    assert set(found["services"]) - set(services(project)) == {"prometheus", "grafana"}
+    for name in ("prometheus", "grafana"):
+        service = found["services"][name]
+        assert "@sha256:" in service["image"], name
+        assert {port["host_ip"] for port in service["ports"]} == {"127.0.0.1"}, name
+        assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"]), name
+        assert int(service["mem_limit"]) > 0, name
+        for volume in service["volumes"]:
+            if volume["type"] == "bind":
+                assert volume["read_only"] is True, volume
+                assert Path(volume["source"]).exists(), volume
+    having = {name for name, service in found["services"].items() if "secrets" in service}
+    assert having == {"prometheus"}
+    assert "PERNODEDROP_API_KEY" not in json.dumps([found["services"][name] for name in ("prometheus", "grafana")])
 
 
 @pytest.mark.parametrize("offline", [True, False])

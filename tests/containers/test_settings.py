@@ -21,10 +21,11 @@ def test_the_example_names_every_setting_and_sets_the_secrets_alone() -> None:
 def test_every_base_image_is_named_by_its_digest_and_everywhere_by_the_same() -> None:
     files = [COMPOSE_FILE, REPOSITORY / "Dockerfile", REPOSITORY / ".env.example"]
     text = "".join(file.read_text() for file in files)
-    images = set(re.findall(r"(?:python|postgres):[0-9][^\s}]*", text))
-    assert {image.partition(":")[0] for image in images} == {"python", "postgres"}
-    assert len(images) == 2
-    assert all(re.fullmatch(r"[a-z]+:[\w.-]+@sha256:[0-9a-f]{64}", image) for image in images), images
+    images = set(re.findall(r"(?:[a-z]+/)?(?:python|postgres|prometheus|grafana):v?[0-9][^\s}]*", text))
+    names = {"python", "postgres", "prom/prometheus", "grafana/grafana"}
+    assert {image.partition(":")[0] for image in images} == names
+    assert len(images) == 4
+    assert all(re.fullmatch(r"[a-z/]+:[\w.-]+@sha256:[0-9a-f]{64}", image) for image in images), images
 
 
 @pytest.mark.parametrize("parts", ["service export", "layers worker", "layers all"])

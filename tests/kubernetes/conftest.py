@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 Resource = dict[str, Any]
 FOLDER = Path(__file__).parents[2] / "deploy/kubernetes"
-COMPONENTS = ("postgres", "gpu", "keda")
+COMPONENTS = ("postgres", "gpu", "keda", "webhooks")
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
@@ -13,12 +14,17 @@ from service.api.app import create_app
 from service.cli.application import application
 from service.storage.database.database import Database
 from service.storage.studies import studies
+from service.webhooks.allowed import NOTHING
 from tests.api.configuring import NO_DATABASE, settings_for
 from workers.__main__ import _parser as worker_parser
 
 from .conftest import COMPONENTS, FOLDER, Resource
 
 VERSIONS = ["1.33", "1.35", "1.37"]
+INSIDE = (
+    *("0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.16.0.1", "192.168.1.1"),
+    *("::1", "::ffff:10.0.0.1", "fd00::1", "fe80::1"),
+)
 OURS = ("migrate", "controller", "dashboard", "worker")
 
 
@@ -31,6 +37,14 @@ def pods(resources: list[Resource]) -> Iterator[tuple[str, dict[str, Any]]]:
 def named(resources: list[Resource], kind: str, name: str) -> Resource:
     (found,) = (one for one in resources if (one["kind"], one["metadata"]["name"]) == (kind, name))
     return found
+
+
+def selects(selector: dict[str, Any], component: str) -> bool:
+    """Whether a selector of labels, without expressions, means the pods of this component of ours."""
+    labels = {"app.kubernetes.io/name": "pernodedrop", "app.kubernetes.io/component": component}
+    return "matchExpressions" not in selector and all(
+        labels.get(name) == value for name, value in selector.get("matchLabels", {}).items()
+    )
 
 
 def variables(container: dict[str, Any]) -> set[str]:
@@ -132,12 +146,36 @@ def test_workers_reach_names_and_the_database_alone(resources: list[Resource]) -
     assert named(resources, "NetworkPolicy", "nothing")["spec"] == {
         "podSelector": {}, "policyTypes": ["Ingress", "Egress"],
     }  # fmt: skip
-    leaving = [one for one in resources if one["kind"] == "NetworkPolicy" and "egress" in one["spec"]]
+    leaving = [
+        one
+        for one in resources
+        if one["kind"] == "NetworkPolicy" and "egress" in one["spec"] and selects(one["spec"]["podSelector"], "worker")
+    ]
     assert [one["metadata"]["name"] for one in leaving] == ["database"]
     ports = {port["port"] for rule in leaving[0]["spec"]["egress"] for port in rule["ports"]}
     assert ports == {53, 5432}
     (entered,) = named(resources, "NetworkPolicy", "front")["spec"]["podSelector"]["matchExpressions"]
     assert sorted(entered["values"]) == ["controller", "dashboard"]
+
+
+def test_only_the_component_lets_the_controller_out_to_webhooks_and_never_to_the_inside(
+    built: Callable[..., list[Resource]], resources: list[Resource]
+) -> None:
+    without = [one["metadata"]["name"] for one in built("postgres") if one["kind"] == "NetworkPolicy"]
+    assert sorted(without) == ["database", "front", "nothing", "postgres"]
+    policy = named(resources, "NetworkPolicy", "webhooks")["spec"]
+    assert {name for name in OURS if selects(policy["podSelector"], name)} == {"controller"}
+    (rule,) = policy["egress"]
+    assert rule["ports"] == [{"protocol": "TCP", "port": 443}]
+    blocks = [
+        (ip_network(one["ipBlock"]["cidr"]), [ip_network(each) for each in one["ipBlock"]["except"]])
+        for one in rule["to"]
+    ]
+    for text in (*INSIDE, "93.184.215.14", "2606:2800:21f:cb07::1"):
+        goes_out, address = text not in INSIDE, ip_address(text)
+        assert NOTHING.admits(text, address) is goes_out, text
+        out = any(address in network and not any(address in each for each in but) for network, but in blocks)
+        assert out is goes_out, text
 
 
 def test_gpus_are_asked_for_by_their_component_alone(

@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -24,12 +25,13 @@ from tests.workers.conftest import StartWorker, db, finished, own_study, start_w
 __all__ = ["db", "start_worker"]
 
 KEY = "a key that is long enough"
+REQUESTS = "pernodedrop_http_requests_total"
 GRAFANA = Path(__file__).parents[2] / "deploy" / "grafana" / "pernodedrop.json"
 Labels = tuple[tuple[str, str], ...]
 
 
 def scraped(address: str, **headers: str) -> dict[tuple[str, Labels], float]:
-    answer = httpx.get(f"{address}/metrics", headers=headers).raise_for_status()
+    answer = httpx.get(f"{address}/metrics", headers=headers, timeout=60).raise_for_status()
     assert answer.headers["content-type"].startswith("text/plain")
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
@@ -68,6 +70,33 @@ def test_the_controller_tells_of_the_fleet_and_of_its_requests(database_url: str
     assert not any("x" * 40 in route for route in routes)
     assert found["pernodedrop_database_up", ()] == 1
     assert found["pernodedrop_database_statement_duration_seconds_count", ()] > 0
+
+
+def test_every_look_under_load_can_be_parsed_and_no_counter_goes_back(database_url: str, db: Database) -> None:
+    study = studies.create(db, parse_definition(definition_data("one", 12)))
+    settings = settings_for(database_url)
+    with (
+        served(create_app(settings)) as controller,
+        served(create_dashboard(settings)) as dashboard,
+        ThreadPoolExecutor(8) as pool,
+    ):
+
+        def called(number: int) -> dict[tuple[str, Labels], float]:
+            address, path = (controller, "/v1/studies/one") if number % 2 else (dashboard, "/studies/one")
+            httpx.get(f"{address}{path}", timeout=60).raise_for_status()
+            return scraped(address)
+
+        working = pool.submit(work, db, study)
+        looks = list(pool.map(called, range(40)))
+        working.result()
+        last = scraped(controller), scraped(dashboard)
+    for number, look in enumerate(looks):
+        final = last[0] if number % 2 else last[1]
+        counters = {key: value for key, value in look.items() if key[0].endswith(("_total", "_count", "_bucket"))}
+        assert counters
+        assert {key for key, value in counters.items() if final.get(key, -1.0) < value} == set()
+    requests = [(dict(labels)["route"], value) for (name, labels), value in last[0].items() if name == REQUESTS]
+    assert sum(value for route, value in requests if route.endswith("/studies/{name}")) == 20
 
 
 def test_without_the_database_the_metrics_say_so() -> None:

@@ -1,18 +1,19 @@
 """What a trial writes to its standard streams: its own end of it, and the worker's.
 
-The worker passes all of it on to its own streams, as if the trial had written there, and keeps the end. It reads as
+The worker passes all of it on (`passing.py`), and keeps the end. It reads as
 fast as the trial writes, in a thread of its own, so that no amount holds a trial up.
 """
 
 import contextlib
+import contextvars
 import os
 import select
 import sys
 import threading
-import time
 
 from pernodedrop.scrubbing import BYTES, LONGEST, last_lines
 from service.storage.records import Log
+from workers.trial.passing import passing
 
 _KEPT = BYTES + LONGEST  # a secret that the cut goes through is found first
 _AT_ONCE = 2**16
@@ -61,7 +62,9 @@ class Output:
         pipes = [os.pipe(), os.pipe()]
         self.theirs = [write for _, write in pipes]
         self._tails = (Tail(), Tail())
-        self._thread = threading.Thread(target=self._read, args=([read for read, _ in pipes],), daemon=True)
+        ours = [read for read, _ in pipes]
+        here = contextvars.copy_context()  # what records are about
+        self._thread = threading.Thread(target=here.run, args=(self._read, ours), daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -84,31 +87,21 @@ class Output:
 
     def _read(self, ours: list[int]) -> None:
         poll = select.poll()  # select knows no file above 1023
-        streams = dict(zip(ours, zip(_OWN, self._tails, strict=True), strict=True))
+        streams = dict(zip(ours, zip(map(passing, _OWN), self._tails, strict=True), strict=True))
         for number in ours:
             poll.register(number, select.POLLIN)
         while streams:
             for number, _ in poll.poll():
-                own, tail = streams[number]
+                passed, tail = streams[number]
                 data = os.read(number, _AT_ONCE)
                 if data:
                     tail.add(data)
-                    _pass_on(own, data)
+                    passed.say(data)
                 else:
+                    passed.end()
                     poll.unregister(number)
                     os.close(number)
                     del streams[number]
-
-
-def _pass_on(number: int, data: bytes) -> None:
-    """Write to a stream of this process; what it does not take is lost for it alone."""
-    left = memoryview(data)
-    with contextlib.suppress(OSError):
-        while left:
-            try:
-                left = left[os.write(number, left) :]
-            except BlockingIOError:
-                time.sleep(0.01)
 
 
 class Borrowed:

@@ -6,10 +6,9 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from search_spaces.part import Part
-from service.storage.access.bounds import LONGEST_GRACE, LONGEST_KEY, LONGEST_LINK, NAME_PATTERN
-from service.storage.access.roles import Role
+from service.storage.access.bounds import LONGEST_GRACE, LONGEST_KEY, LONGEST_LINK, MODULE_PATTERN, NAME_PATTERN
+from service.storage.access.roles import ROLE_PATTERN, Role
 
-MODULE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"
 MOST_MODULES = 100
 
 Module = Annotated[str, Field(pattern=MODULE_PATTERN, max_length=200)]
@@ -20,7 +19,7 @@ class KeyIn(Part):
         pattern=NAME_PATTERN, description="The audit names the key's holder so.", examples=["alice@lab.example"]
     )
     role: str = Field(
-        pattern=f"^({'|'.join(Role)})$",
+        pattern=ROLE_PATTERN,
         description="read sees everything; submit also submits and changes studies; admin also deletes them and "
         "makes keys.",
         examples=["submit"],

@@ -7,9 +7,8 @@ from starlette.datastructures import QueryParams
 
 from service.reports.markup import Html, element
 from service.storage.states import StudyState
-from service.storage.studies.finding import Sought
+from service.storage.studies.finding import LONGEST_TEXT, Sought
 
-LONGEST = 200  # characters of a text
 MOST_TAGS = 10
 LAST_OFFSET = 2**31 - 1
 
@@ -33,8 +32,9 @@ class View:
 
 def view_of(query: QueryParams) -> View:
     """What the query says; a state that there is none of, and a number that is none, count as not given."""
-    text = query.get("q", "").replace("\0", "").strip()[:LONGEST]
-    tags = tuple(dict.fromkeys(tag[:LONGEST] for tag in query.getlist("tag") if tag and "\0" not in tag))[:MOST_TAGS]
+    text = query.get("q", "").replace("\0", "").strip()[:LONGEST_TEXT]
+    sought = [tag[:LONGEST_TEXT] for tag in query.getlist("tag") if tag and "\0" not in tag]
+    tags = tuple(dict.fromkeys(sought))[:MOST_TAGS]
     state = next((one for one in StudyState if one == query.get("state")), None)
     return View(Sought(text, tags, state), _offset(query.get("offset", "0")))
 
@@ -66,12 +66,12 @@ def search_form(view: View, tags: list[str]) -> Html:
             type="search",
             value=sought.text,
             placeholder="Name, description or note",
-            maxlength=str(LONGEST),
+            maxlength=str(LONGEST_TEXT),
         ),
         element("label", "State", for_="state", class_="unseen"),
         element("select", *states, id="state", name="state"),
         element("label", "Tag", for_="tag", class_="unseen"),
-        element("input", id="tag", name="tag", list="tags", placeholder="Tag", maxlength=str(LONGEST)),
+        element("input", id="tag", name="tag", list="tags", placeholder="Tag", maxlength=str(LONGEST_TEXT)),
         element("datalist", *others, id="tags"),
         *(element("input", type="hidden", name="tag", value=tag) for tag in sought.tags),
         element("button", "Search", type="submit"),

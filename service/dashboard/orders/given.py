@@ -4,13 +4,12 @@ import logging
 import re
 from collections.abc import Awaitable, Callable
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from service.dashboard.orders.outcomes import AGAIN, DONE, NUMBER, Outcome, Outcomes, key_of
 from service.dashboard.orders.tokens import FIELD, check_token, token_of
-from service.storage.access import deeds
+from service.storage.database.ordered import Ordered, ordering
 from service.web.access import Role, caller_of, require
 from service.web.creations import Creations
 from service.web.forms import Form
@@ -41,8 +40,10 @@ async def ordered(
     number = form[NUMBER]
 
     async def do() -> Outcome:
-        outcome = await call(creations)
-        await _note(request, order, outcome.about, form)
+        caller = caller_of(request).name
+        with ordering(lambda: Ordered(caller, order, _words(request, form))):
+            outcome = await call(creations)
+        logger.info("%s: %s by %s", outcome.about, order, caller)
         return outcome
 
     if number:
@@ -54,15 +55,11 @@ async def ordered(
     return RedirectResponse(f"{to_root(request)}{outcome.page}{query}", status_code=303)
 
 
-async def _note(request: Request, order: str, about: str, form: Form) -> None:
-    """Note who ordered what in the audit; where that cannot be done any more, the log has it."""
-    caller = caller_of(request).name
-    logger.info("%s: %s by %s", about, order, caller)
+def _words(request: Request, form: Form) -> dict[str, str]:
+    """What the audit notes beside the order and the study: which run or worker, and the form's fields."""
+    named = {name: str(value) for name, value in request.path_params.items() if name not in ("name", "order")}
     said = {name: form[name] for name in form.several if name not in (FIELD, NUMBER, BACK, "text")}
-    try:
-        await run_in_threadpool(deeds.note, request.app.state.database, caller, order, about, said)
-    except Exception as error:
-        logger.warning("%s by %s of %s was done and is not in the audit: %s", order, caller, about, error)
+    return {**named, **said}
 
 
 def page_back(form: Form, otherwise: str) -> str:

@@ -1,12 +1,13 @@
 """Orders that give a study more work."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from search_spaces import Confirmation
 from search_spaces.budget import MOST_TRIALS
 from search_spaces.confirmation import OF_DECIDED
 from search_spaces.core_schema import resolved
-from service.dashboard.orders.order import Field, Order, whole
+from service.dashboard.orders.order import Field, Order, bounds_of, whole
 from service.reports.words.wording import plural
 from service.storage.database.database import Database
 from service.storage.records import StudyRecord
@@ -69,6 +70,11 @@ def _now(name: str, study: StudyRecord) -> str:
     return f"{getattr(study.definition.confirmation or Confirmation(), name):g}"
 
 
+def _number(name: str, label: str) -> Field[StudyRecord]:
+    """A whole number of the confirmation."""
+    return Field(name, label, partial(_now, name), kind="number", bounds=bounds_of(Confirmation, name))
+
+
 def _retry(database: Database, about: Mapping[str, str], form: Form) -> str:
     which = checked(RetryIn, {})
     _, runs = retrying.retry(database, about["name"], which.trials)
@@ -88,7 +94,7 @@ EXTEND = Order[StudyRecord](
     _extend,
     starts_runs=True,
     fields=(
-        Field("trials", "Further trials", lambda _: "10", kind="number", bounds={"min": "1", "max": str(MOST_TRIALS)}),
+        Field("trials", "Further trials", lambda _: "10", kind="number", bounds=bounds_of(ExtensionIn, "trials")),
         Field(SEEN, "", lambda study: str(study.definition.trials), kind="hidden"),
     ),
 )
@@ -101,33 +107,15 @@ CONFIRM = Order[StudyRecord](
     _confirm,
     starts_runs=True,
     fields=(
-        Field(
-            "top",
-            "Configurations of each variant",
-            lambda study: _now("top", study),
-            kind="number",
-            bounds={"min": "1", "max": "100"},
-        ),
-        Field(
-            "repeats",
-            "Fresh seeds for each",
-            lambda study: _now("repeats", study),
-            kind="number",
-            bounds={"min": "2", "max": "100"},
-        ),
+        _number("top", "Configurations of each variant"),
+        _number("repeats", "Fresh seeds for each"),
         Field(
             "until",
             "It ends",
             lambda study: (study.definition.confirmation or Confirmation()).until,
             choices=(("fixed", "after these seeds"), ("decided", "when it is decided")),
         ),
-        Field(
-            "most_repeats",
-            "Most seeds, until decided",
-            lambda study: _now("most_repeats", study),
-            kind="number",
-            bounds={"min": "2", "max": "1000"},
-        ),
+        _number("most_repeats", "Most seeds, until decided"),
         Field(
             "indifference",
             "Practically equal, until decided",

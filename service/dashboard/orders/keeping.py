@@ -4,15 +4,14 @@ from collections.abc import Mapping
 
 from search_spaces import InvalidDefinition
 from search_spaces.problems import Problem, shown
-from search_spaces.shape import HIGHEST_PRIORITY, LOWEST_PRIORITY
-from service.dashboard.orders.order import Field, Order, whole
+from service.dashboard.orders.order import Field, Order, bounds_of, whole
 from service.storage.database.database import Database
 from service.storage.records import StudyRecord
 from service.storage.studies import studies
 from service.web.access import Role
 from service.web.broken import checked
 from service.web.forms import Form
-from service.web.orders import LONGEST_NOTE, MOST_TAGS, ChangeIn
+from service.web.orders import MOST_TAGS, ChangeIn
 
 
 def _note(database: Database, about: Mapping[str, str], form: Form) -> str:
@@ -50,7 +49,7 @@ NOTE = Order[StudyRecord](
             lambda study: ", ".join(study.tags),
             f"Words between commas or spaces, at most {MOST_TAGS}.",
         ),
-        Field("note", "Note", lambda study: study.note, kind="area", bounds={"maxlength": str(LONGEST_NOTE)}),
+        Field("note", "Note", lambda study: study.note, kind="area", bounds=bounds_of(ChangeIn, "note")),
     ),
 )
 PRIORITIZE = Order[StudyRecord](
@@ -65,7 +64,7 @@ PRIORITIZE = Order[StudyRecord](
             "Priority",
             lambda study: str(study.priority),
             kind="number",
-            bounds={"min": str(LOWEST_PRIORITY), "max": str(HIGHEST_PRIORITY)},
+            bounds=bounds_of(ChangeIn, "priority"),
         ),
     ),
 )

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from pydantic import BaseModel
+
 from service.reports.markup import Html, element
 from service.storage.database.database import Database
 from service.web.access import Role
@@ -64,6 +66,13 @@ class Order(Generic[Thing]):
     def asks(self) -> bool:
         """Whether it shows its form before it is given."""
         return self.takes_away or any(one.kind != "hidden" for one in self.fields)
+
+
+def bounds_of(model: type[BaseModel], name: str) -> Mapping[str, str]:
+    """The attributes that hold a field to the bounds of what it is read into: min, max, maxlength."""
+    words = {"ge": "min", "le": "max", "max_length": "maxlength"}
+    rules = model.model_fields[name].metadata
+    return {words[each]: str(getattr(rule, each)) for rule in rules for each in words if hasattr(rule, each)}
 
 
 def whole(text: str) -> int | str:

@@ -24,7 +24,7 @@ from service.storage.database.database import Database
 from service.storage.errors import UnknownStudy, UnknownTrial, UnknownWorker
 from service.storage.fleet.members import members
 from service.storage.states import Stage
-from service.storage.studies import studies, trials
+from service.storage.studies import names, studies, trials
 from service.web.access import NotAllowed, caller_of, check_task, require
 from service.web.creations import Creations
 from service.web.forms import Form, posted
@@ -107,8 +107,8 @@ async def give(request: Request) -> Response:
 def _call(request: Request, order: Order[Any], about: About, form: Form) -> Any:
     async def call(creations: Creations) -> Outcome:
         if order.starts_runs:
-            study = await run_in_threadpool(studies.get, request.app.state.database, about.names["name"])
-            check_task(caller_of(request), study.definition.task.name)
+            task = await run_in_threadpool(names.task_of, request.app.state.database, about.names["name"])
+            check_task(caller_of(request), task)
         said = await creations.run(order.do, about.names, form)
         return Outcome(
             order.leads_to or page_back(form, about.page), said, about.names.get("name", about.names.get("worker", ""))

@@ -1,18 +1,14 @@
-"""Who ordered what, of which study, and when. A row is bounded and has no secret."""
+"""Who ordered what, of which study, and when: read, and forgotten after a time."""
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from service.storage.database.access_tables import deeds
 from service.storage.database.database import Database
 
-LONGEST_NAME = 200  # characters of a caller's or a study's name
-LONGEST_DETAIL = 500  # characters
+BATCH = 1000  # rows that one transaction forgets
 
 
 @dataclass(frozen=True)
@@ -27,19 +23,6 @@ class Deed:
     detail: str  # JSON, cut where it is long
 
 
-def note(db: Database, caller: str, deed: str, study: str | None, detail: Mapping[str, Any] | None = None) -> None:
-    """Note what was done. Whatever is long is cut, and every letter but ASCII is escaped: any database can store it."""
-    said = json.dumps(detail, ensure_ascii=True, default=str) if detail else ""
-    row = {
-        "caller": _plain(caller),
-        "deed": _plain(deed),
-        "study": None if study is None else _plain(study),
-        "detail": said if len(said) <= LONGEST_DETAIL else f"{said[: LONGEST_DETAIL - 3]}...",
-    }
-    with db.engine.begin() as connection:
-        connection.execute(deeds.insert().values(row))
-
-
 def page(db: Database, study: str | None, limit: int, offset: int) -> tuple[list[Deed], int]:
     """Return `limit` deeds after the first `offset`, the newest first, and how many there are; None is all studies."""
     chosen = sa.true() if study is None else deeds.c.study == study
@@ -49,5 +32,19 @@ def page(db: Database, study: str | None, limit: int, offset: int) -> tuple[list
         return [Deed(**row._mapping) for row in connection.execute(wanted)], total
 
 
-def _plain(text: str) -> str:
-    return text.encode("ascii", "backslashreplace").decode()[:LONGEST_NAME].replace("\0", "")
+# The oldest rows have the lowest ids, but for some seconds, so no index on the time is needed.
+_FORGET = sa.text(
+    """
+    DELETE FROM fleet.deeds WHERE at < now() - cast(:age AS interval)
+        AND id IN (SELECT id FROM fleet.deeds ORDER BY id LIMIT :batch FOR UPDATE SKIP LOCKED)
+    """
+)
+
+
+def forget(db: Database, older_than: timedelta) -> bool:
+    """Forget up to `BATCH` of the oldest deeds that are older, and return whether more may be.
+
+    Anybody may call this at any time.
+    """
+    with db.engine.begin() as connection:
+        return connection.execute(_FORGET, {"age": older_than, "batch": BATCH}).rowcount == BATCH

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from pernodedrop.near import did_you_mean
 from service.storage.access.roles import Role
 from service.storage.access.secret import KEY, digest_of, made
+from service.storage.database import ordered
 from service.storage.database.access_tables import access_keys
 from service.storage.database.database import Database
 from service.storage.errors import StorageError
@@ -92,8 +93,9 @@ def create(
     )
     with db.engine.begin() as connection:
         row = connection.execute(new.on_conflict_do_nothing(index_elements=["name"]).returning(*_SHOWN, _ENDED)).first()
-    if row is None:
-        raise KeyExists(name)
+        if row is None:
+            raise KeyExists(name)
+        ordered.note(connection, None)
     return _key(row), secret
 
 
@@ -116,6 +118,7 @@ def revoke(db: Database, name: str) -> AccessKey:
         row = connection.execute(change.returning(*_SHOWN, _ENDED)).first()
         if row is None:
             raise _unknown(connection, name)
+        ordered.note(connection, None)
     return _key(row)
 
 
@@ -139,6 +142,7 @@ def rotate(db: Database, name: str, grace: timedelta = timedelta(0)) -> tuple[Ac
         if row is None:
             known = connection.execute(sa.select(access_keys.c.name).where(access_keys.c.name == name)).first()
             raise _unknown(connection, name) if known is None else KeyRevoked(name)
+        ordered.note(connection, None)
     return _key(row), secret
 
 

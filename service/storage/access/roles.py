@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+ROLE_PATTERN = "^(read|submit|admin)$"
+
 
 class Role(StrEnum):
     """What a caller may do; each may do what those before it may."""

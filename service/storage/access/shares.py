@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.storage.access.secret import LINK, digest_of, made
+from service.storage.database import ordered
 from service.storage.database.access_tables import shares
 from service.storage.database.database import Database
 from service.storage.database.tables import studies
@@ -59,7 +60,9 @@ def create(db: Database, study: str, lasts: timedelta, *, by: str) -> tuple[Shar
             created_by=by,
             ends_at=sa.func.now() + lasts,
         )
-        return _share(connection.execute(new.returning(*_SHOWN, _ENDED)).one()), token
+        made_now = connection.execute(new.returning(*_SHOWN, _ENDED)).one()
+        ordered.note(connection, study)
+    return _share(made_now), token
 
 
 def listing(db: Database, study: str) -> list[Share]:
@@ -82,8 +85,9 @@ def revoke(db: Database, study: str, share: int) -> Share:
         chosen = (shares.c.id == share) & (shares.c.study_id == _id_of(connection, study))
         change = shares.update().where(chosen).values(revoked_at=revoked_at).returning(*_SHOWN, _ENDED)
         row = connection.execute(change).first()
-    if row is None:
-        raise UnknownShare(study, share)
+        if row is None:
+            raise UnknownShare(study, share)
+        ordered.note(connection, study)
     return _share(row)
 
 

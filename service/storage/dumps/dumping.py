@@ -3,14 +3,18 @@
 import os
 import tempfile
 import time
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
 
+from service.storage.artifacts import ArtifactRoot
 from service.storage.database.database import Database
 from service.storage.dumps import programs
 from service.storage.dumps.programs import Say
+from service.storage.dumps.weights import Copied, with_weights
 from service.storage.errors import DumpFailed
 from service.storage.fleet.ownership import database_id
 
@@ -29,12 +33,14 @@ class Dumped:
     size: int  # bytes
     studies: int  # about: those of the moment before it began
     database: str  # the name that checkpoints of this database bear
+    weights: Copied | None = None  # what was copied of the weights, where that was asked for
 
 
-def dump(url: str, file: Path, say: Say) -> Dumped:
+def dump(url: str, file: Path, say: Say, artifacts: tuple[str, str] | None = None) -> Dumped:
     """Write a dump of the database in the format custom of pg_dump, whole or not at all, for its owner alone.
 
-    It is read in one transaction. Nobody waits for it but who changes the tables' schema.
+    It is read in one transaction. Nobody waits for it but who changes the tables' schema. `artifacts` is where the
+    weights lie and where to copy those that the dump names.
 
     Raises:
         DumpFailed: it cannot be made; nothing is left, and an earlier file stays.
@@ -50,6 +56,19 @@ def dump(url: str, file: Path, say: Say) -> Dumped:
     target = Path(os.path.realpath(file))
     if target.is_dir() or (target.exists() and not target.is_file()):
         raise DumpFailed(f"{file} is no plain file: name one")
+    with ExitStack() as held:
+        command, copied = [str(pg_dump)], None
+        if artifacts is not None:
+            source, target_root = (ArtifactRoot(place, name) for place in artifacts)
+            database = held.enter_context(Database.open(url))
+            snapshot, copied = held.enter_context(with_weights(database, source, target_root, say))
+            command.append(f"--snapshot={snapshot}")
+        _write(command, url, target, server.size, say)
+    return Dumped(target.stat().st_size, server.studies, name, copied)
+
+
+def _write(command: Sequence[str], url: str, target: Path, size: int, say: Say) -> None:
+    """Let pg_dump write a database of so many bytes into the file, whole or not at all."""
     place, environment = programs.connecting(url)
     number, unfinished = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".unfinished", dir=target.parent)
     os.close(number)
@@ -57,17 +76,16 @@ def dump(url: str, file: Path, say: Say) -> Dumped:
 
     def progress(_: str) -> str:
         written = Path(unfinished).stat().st_size
-        return f"{_amount(written)} after {time.monotonic() - began:.0f} s; the database has {_amount(server.size)}"
+        return f"{_amount(written)} after {time.monotonic() - began:.0f} s; the database has {_amount(size)}"
 
     try:
-        command = (pg_dump, "--format=custom", "--no-password", f"--file={unfinished}", f"--dbname={place}")
-        programs.run(command, environment, progress, say)
+        options = ("--format=custom", "--no-password", f"--file={unfinished}", f"--dbname={place}")
+        programs.run([*command, *options], environment, progress, say)
         _settle(Path(unfinished))
         Path(unfinished).replace(target)
         _sync(target.parent)
     finally:
         Path(unfinished).unlink(missing_ok=True)
-    return Dumped(target.stat().st_size, server.studies, name)
 
 
 def _settle(file: Path) -> None:

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from service.storage.artifacts import ArtifactRoot
 from service.storage.database import schema
 from service.storage.database.database import Database, initialise
 from service.storage.database.plainly import plainly
-from service.storage.dumps import programs
+from service.storage.dumps import programs, weights
 from service.storage.dumps.programs import Say
+from service.storage.dumps.weights import Copied
 from service.storage.errors import DumpFailed
 from service.storage.fleet.ownership import database_id
 from service.storage.runs.endings import close_finished_studies
@@ -54,12 +56,16 @@ class Restored:
     studies: int
     handed_back: int  # runs that were in training
     database: str  # the name that checkpoints of the new database bear
+    weights: Copied | None = None  # what was copied of the weights, where that was asked for
 
 
-def restore(url: str, file: Path, say: Say, *, webhooks: bool = True) -> Restored:
+def restore(
+    url: str, file: Path, say: Say, *, webhooks: bool = True, artifacts: tuple[str, str] | None = None
+) -> Restored:
     """Restore the dump into the empty database, bring it up to this release, and let its runs in training wait again.
 
-    All of the dump is there afterwards, or nothing. Its objects belong to the user of `url`.
+    All of the dump is there afterwards, or nothing. Its objects belong to the user of `url`. `artifacts` is where a
+    dump's weights lie and where to copy them.
 
     Raises:
         DumpFailed: the file is no dump of ours, the database is not empty, or the dump cannot be read.
@@ -86,7 +92,13 @@ def restore(url: str, file: Path, say: Say, *, webhooks: bool = True) -> Restore
             studies: int = connection.execute(sa.text("SELECT count(*) FROM fleet.studies")).scalar_one()
         with plainly():
             close_finished_studies(db)  # one that was stopped may have been waiting for its last run
-            return Restored(studies, handed_back, database_id(db))
+            name, copied = database_id(db), None
+            if artifacts is not None:
+                with db.engine.connect() as connection:
+                    rows = weights.named(connection)
+                source, target = (ArtifactRoot(place, name) for place in artifacts)
+                copied = weights.copy(rows, source, target, say)
+            return Restored(studies, handed_back, name, copied)
 
 
 @contextmanager

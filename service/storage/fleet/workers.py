@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
+from service.storage.database import ordered
 from service.storage.database.database import Database
 from service.storage.database.tables import runs, studies, workers
 from service.storage.errors import UnknownWorker
@@ -97,6 +98,7 @@ def drain(db: Database, worker_id: str) -> None:
     with db.engine.begin() as connection:
         if connection.execute(asked).rowcount == 0:
             raise UnknownWorker(worker_id)
+        ordered.note(connection, None)
 
 
 def leave(db: Database, worker_id: str) -> None:

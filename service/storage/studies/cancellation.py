@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 
+from service.storage.database import ordered
 from service.storage.database.database import Database
 from service.storage.errors import TrialEnded, UnknownTrial
 from service.storage.optuna import trials as optuna_trials
@@ -37,6 +38,7 @@ def cancel(db: Database, name: str, number: int, stage: Stage = Stage.SEARCH) ->
             end_run(connection, run.id, RunState.CANCELLED, REASON)
         elif run.state != RunState.CANCELLED:
             raise TrialEnded(name, stage.called(number), run.state)
+        ordered.note(connection, name)
     if run.trial_id is not None:
         optuna_trials.fail(db, run.trial_id, REASON)
     close_finished_studies(db, study.id)

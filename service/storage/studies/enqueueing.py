@@ -8,6 +8,7 @@ from search_spaces import InvalidDefinition, Known, StudyShape, given_by
 from search_spaces.known import Given
 from search_spaces.resolution import is_whole
 from search_spaces.rules.known import problems_of
+from service.storage.database import ordered
 from service.storage.database.database import Database
 from service.storage.errors import NotEnqueueable, UnknownStudy
 from service.storage.records import TrialRecord, parsed_definition
@@ -63,6 +64,7 @@ def enqueue(db: Database, name: str, known: Known) -> tuple[TrialRecord, StudySh
         if run is None:
             raise NotEnqueueable(name, _remedy(name, row))
         chosen.give(connection, row.id, run.ordinal, given)
+        ordered.note(connection, name)
         return trials.by_id(connection, {run.id: definition})[run.id], definition
 
 

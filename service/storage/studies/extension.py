@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from search_spaces import Confirmation, StudyShape
 from search_spaces.budget import MOST_TRIALS
+from service.storage.database import ordered
 from service.storage.database.database import Database
 from service.storage.errors import NotConfirmable, NotExtendable, UnknownStudy
 from service.storage.records import StudyRecord
@@ -84,6 +85,7 @@ def extend(db: Database, name: str, trials: int, *, seen: int | None = None) -> 
         if reason is not None:
             raise NotExtendable(name, f"{reason}: submit it under another name with a larger budget")
         supply.fill(connection, row.id)
+        ordered.note(connection, name)
     return studies.get(db, name)
 
 
@@ -117,6 +119,7 @@ def confirm(db: Database, name: str, wanted: Confirmation) -> StudyRecord:
         connection.execute(_CONFIRM, {"study": row.id, "confirmation": change.wanted.model_dump_json()})
         if row.finished_at is not None:
             _continue(connection, name, row.id, change)
+        ordered.note(connection, name)
     return studies.get(db, name)
 
 

@@ -11,6 +11,8 @@ from service.storage.runs.expressions import SIGN
 from service.storage.states import StudyState
 from service.storage.studies import studies
 
+LONGEST_TEXT = 200  # characters
+
 
 @dataclass(frozen=True)
 class Sought:

@@ -1,9 +1,10 @@
-"""The names of studies, for who meant another one."""
+"""The names of studies, for who meant another one, and those of their tasks."""
 
 import sqlalchemy as sa
 
 from pernodedrop.near import nearest
 from service.storage.database.database import Database
+from service.storage.errors import UnknownStudy
 
 MOST = 1000  # names that are compared, the newest studies' first
 MOST_ID = 2**31 - 1  # Optuna's ids are integers
@@ -11,6 +12,7 @@ MOST_ID = 2**31 - 1  # Optuna's ids are integers
 _NAMES = sa.text(f"SELECT name FROM fleet.studies ORDER BY id DESC LIMIT {MOST}")
 
 _BEGINNING = sa.text("SELECT name FROM fleet.studies WHERE starts_with(name, :begin)")
+_TASK = sa.text("SELECT definition->'task'->>'name' FROM fleet.studies WHERE name = :name")
 _OF_OPTUNA = sa.text("SELECT name FROM fleet.studies WHERE optuna_study_id = :study")
 
 
@@ -32,6 +34,19 @@ def of_optuna(db: Database, optuna_study_id: int) -> str | None:
     with db.engine.connect() as connection:
         name: str | None = connection.execute(_OF_OPTUNA, {"study": optuna_study_id}).scalar_one_or_none()
     return name
+
+
+def task_of(db: Database, name: str) -> str:
+    """Return the name of the study's task, such as "digits" or "package.module:Class".
+
+    Raises:
+        UnknownStudy: there is none of this name.
+    """
+    with db.engine.connect() as connection:
+        task: str | None = connection.execute(_TASK, {"name": name}).scalar_one_or_none()
+    if task is None:
+        raise UnknownStudy(name)
+    return task
 
 
 def near(db: Database, name: str) -> str | None:

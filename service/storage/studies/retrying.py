@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from service.storage.database import ordered
 from service.storage.database.database import Database
 from service.storage.errors import NotRetryable, UnknownStudy, UnknownTrial
 from service.storage.optuna import statements
@@ -77,6 +78,7 @@ def retry(db: Database, name: str, numbers: Collection[int] | None = None) -> tu
         if reached is not None:
             raise NotRetryable(name, f"{reached}: submit it under another name with a larger budget")
         supply.fill(connection, study.id)
+        ordered.note(connection, name)
     return studies.get(db, name), len(chosen)
 
 

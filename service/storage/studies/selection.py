@@ -166,8 +166,15 @@ def _conditions(
         if name not in known and name not in columns:
             remedy = did_you_mean(name, [*known, *columns], f"it has {', '.join(sorted(known))}")
             raise NotSelectable(study, f"it has no parameter {name!r}: {remedy}")
-        found.append((name, _COMPARE[sign], resolved(value.strip())))
+        found.append((name, _COMPARE[sign], _typed(study, value.strip())))
     return found
+
+
+def _typed(study: str, text: str) -> Any:
+    try:
+        return resolved(text)
+    except ValueError:  # such as 1e999
+        raise NotSelectable(study, f"a condition's number must be finite, got {text[:60]!r}") from None
 
 
 def _holds(compare: Callable[[Any, Any], bool], value: Any, wanted: Any) -> bool:

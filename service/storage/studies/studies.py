@@ -10,6 +10,7 @@ from optuna.exceptions import DuplicatedStudyError
 from optuna.study import StudyDirection
 
 from search_spaces import StudyDefinition, StudyShape, given_by
+from service.storage.database import ordered
 from service.storage.database.database import Database
 from service.storage.database.tables import studies
 from service.storage.errors import IllegalTransition, NotResumable, StudyExists, UnknownStudy
@@ -63,6 +64,7 @@ def create(db: Database, definition: StudyDefinition) -> StudyRecord:
             supply.fill(connection, study_id)
             known.begin_with(connection, study_id, [given_by(definition, each) for each in definition.start_with])
             earlier.keep(connection, study_id, history)
+            ordered.note(connection, definition.name)
         except BaseException:
             with contextlib.suppress(Exception):  # the first error is the one to report
                 db.optuna.delete_study(optuna_study_id)
@@ -82,20 +84,15 @@ def get(db: Database, name: str) -> StudyRecord:
     return found[0]
 
 
-def count(db: Database, tag: str | None = None) -> int:
-    """Return the number of studies, or of those with the tag."""
-    query = sa.select(sa.func.count()).select_from(studies)
+def count(db: Database) -> int:
+    """Return the number of studies."""
     with db.engine.connect() as connection:
-        return connection.execute(
-            query if tag is None else query.where(sa.literal(tag) == sa.any_(studies.c.tags))
-        ).scalar_one()
+        return connection.execute(sa.select(sa.func.count()).select_from(studies)).scalar_one()
 
 
-def page(db: Database, limit: int = 100, offset: int = 0, *, tag: str | None = None) -> list[StudyRecord]:
-    """Return a page of studies, or of those with the tag, the newest first, in two statements whatever its length."""
-    tagged = "" if tag is None else "WHERE :tag = ANY(tags) "
-    which = f"{tagged}ORDER BY id DESC LIMIT :limit OFFSET :offset"
-    return records(db, which, limit=limit, offset=offset, **({} if tag is None else {"tag": tag}))
+def page(db: Database, limit: int = 100, offset: int = 0) -> list[StudyRecord]:
+    """Return a page of studies, the newest first, in two statements whatever its length."""
+    return records(db, "ORDER BY id DESC LIMIT :limit OFFSET :offset", limit=limit, offset=offset)
 
 
 def set_state(db: Database, name: str, state: Intention) -> StudyRecord:
@@ -122,6 +119,7 @@ def set_state(db: Database, name: str, state: Intention) -> StudyRecord:
             connection.execute(_SET_STATE, {"study": row.id, "state": state})
             if state == "stopped":
                 close(connection, row.id, STUDY_STOPPED)
+        ordered.note(connection, name)
     if state == "stopped":
         close_finished_studies(db, row.id)  # cancels what waits
         fail_left_behind(db, row.optuna_study_id)
@@ -158,8 +156,9 @@ def amend(db: Database, name: str, **columns: int | str | list[str]) -> StudyRec
     """
     with db.engine.begin() as connection:
         changed = connection.execute(studies.update().where(studies.c.name == name).values(**columns))
-    if changed.rowcount == 0:
-        raise UnknownStudy(name)
+        if changed.rowcount == 0:
+            raise UnknownStudy(name)
+        ordered.note(connection, name)
     return get(db, name)
 
 
@@ -174,6 +173,7 @@ def delete(db: Database, name: str) -> None:
     with db.engine.begin() as connection:
         if not removal.delete(connection, name):
             raise UnknownStudy(name)
+        ordered.note(connection, name)
     removal.remove(db, REMOVE_S)
 
 

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 
+from service.storage.database import ordered
 from service.storage.database.database import Database
 from service.storage.errors import NotWithdrawable
 from service.storage.records import TrialRecord
@@ -34,4 +35,5 @@ def withdraw(db: Database, name: str, run_id: int) -> TrialRecord:
         if run.state != "waiting" or run.token:
             raise NotWithdrawable(name, run_id, f"it has begun: `pernodedrop cancel {name} TRIAL` ends a trial")
         connection.execute(_TAKE_BACK, {"run": run_id})
+        ordered.note(connection, name)
         return trials.by_id(connection, {run_id: study.definition})[run_id]

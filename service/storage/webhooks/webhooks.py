@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
+from service.storage.database import ordered
 from service.storage.database.database import Database
 from service.storage.database.tables import webhooks
 from service.storage.errors import UnknownWebhook, WebhookRefused
@@ -78,6 +79,7 @@ def add(db: Database, url: str, events: Sequence[Event], studies: str = EVERY_ST
             raise WebhookRefused(f"there are {MOST} webhooks, and no more are allowed: remove one first")
         row = webhooks.insert().values(url=url, events=chosen, studies=studies, secret=secret)
         made = connection.execute(row.returning(webhooks.c.id, webhooks.c.created_at)).one()
+        ordered.note(connection, None)
     return Webhook(made.id, url, tuple(chosen), studies, made.created_at, 0, 0, 0, None), secret
 
 
@@ -108,14 +110,16 @@ def remove(db: Database, webhook: int) -> None:
     with db.engine.begin() as connection:
         if connection.execute(webhooks.delete().where(webhooks.c.id == webhook)).rowcount == 0:
             raise UnknownWebhook(webhook)
+        ordered.note(connection, None)
 
 
 def test(db: Database, webhook: int) -> Delivery:
     """Let the webhook be told of a test, once; raises UnknownWebhook."""
     with db.engine.begin() as connection:
         event = connection.execute(_TEST, {"webhook": webhook}).scalar_one_or_none()
-    if event is None:
-        raise UnknownWebhook(webhook)
+        if event is None:
+            raise UnknownWebhook(webhook)
+        ordered.note(connection, None)
     return delivery(db, webhook, event)
 
 
@@ -124,6 +128,7 @@ def retry(db: Database, webhook: int) -> int:
     with db.engine.begin() as connection:
         if connection.execute(sa.select(webhooks.c.id).where(webhooks.c.id == webhook)).one_or_none() is None:
             raise UnknownWebhook(webhook)
+        ordered.note(connection, None)
         return connection.execute(_RETRY, {"webhook": webhook}).rowcount
 
 

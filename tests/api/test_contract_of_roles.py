@@ -1,0 +1,65 @@
+"""The description holds for every role: each route, called with and without a key, answers what it says it answers."""
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+import schemathesis
+import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from search_spaces import parse_definition
+from service.api.app import create_app
+from service.storage.access import keys
+from service.storage.access.roles import Role
+from service.storage.database.database import Database
+from service.storage.studies import studies
+from tests.api.configuring import NO_DATABASE, settings_for
+from tests.api.fleet import definition_data, work
+from tests.api.serving import served
+from tests.api.test_contract import KEY, OWN_LOOP, keep_small
+
+EXAMPLES = 3  # drawn for each route, role and kind, beyond those that the description itself gives rise to
+HAVE_RULES = ("POST /v1/studies", "POST /v1/studies/{name}/trials", *OWN_LOOP)
+
+contract = schemathesis.openapi.from_dict(create_app(settings_for(NO_DATABASE, api_key=KEY)).openapi())
+contract.config.generation.update(with_security_parameters=False)  # the key is sent by us
+
+Caller = tuple[str, dict[str, str], Role | None]
+
+
+@pytest.fixture(scope="module", params=[None, *Role], ids=lambda role: role or "no key")
+def caller(request: pytest.FixtureRequest, postgres_urls: tuple[str, str], template_database: str) -> Iterator[Caller]:
+    """A controller with a study, the headers of a caller, and its role."""
+    role: Role | None = request.param
+    name = f"test_{uuid.uuid4().hex}"
+    engine = sa.create_engine(postgres_urls[0], isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name} OWNER pernodedrop TEMPLATE {template_database}"))
+    url = sa.make_url(postgres_urls[1]).set(database=name).render_as_string(hide_password=False)
+    with Database.open(url) as database:
+        work(database, studies.create(database, parse_definition(definition_data())))
+        secret = None if role is None else keys.create(database, "me", role, by="tests", task_modules=["mylab"])[1]
+    with served(create_app(settings_for(url, api_key=KEY))) as address:
+        yield address, {} if secret is None else {"X-API-Key": secret}, role
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
+@pytest.mark.wide
+@contract.parametrize()
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_every_role_gets_what_the_description_says(case: schemathesis.Case, caller: Caller) -> None:
+    address, headers, role = caller
+    keep_small(case)
+    excluded = [positive_data_acceptance] if case.operation.label in HAVE_RULES else []
+    answer = case.call_and_validate(base_url=address, headers=headers, excluded_checks=excluded)
+    if "security" in case.operation.definition.raw and role is None:
+        assert answer.status_code in (400, 401, 404, 405), (case.operation.label, answer.status_code)
