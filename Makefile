@@ -76,6 +76,8 @@ PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 	$(call step,1/3 an environment of its own in .venv,$(PYTHON) -m venv .venv)
 	$(call step,2/3 torch (the largest part),$(PIP) torch==2.13.0 $(if $(TORCH_INDEX_URL),--extra-index-url $(TORCH_INDEX_URL)))
 	$(call step,3/3 what service and workers need,$(PIP) --editable '.[service$(comma)worker]')
+	@$(BIN)/python -m compileall -q pernodedrop search_spaces service workers
+	@$(BIN)/python -m pernodedrop.prepare || echo 'the kernels will be compiled at their first use'
 	touch $@
 
 # Reports as Parquet, PNG and SVG: of no use before there are studies that last.

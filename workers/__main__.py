@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from pernodedrop import late
 from pernodedrop.begin import hidden
 from pernodedrop.proxies import API_KEY
 from pernodedrop.scrubbing import know
@@ -36,6 +37,7 @@ from workers import metrics
 from workers.runs.agent import Options
 from workers.slots import Slots
 from workers.trial.machine import cores
+from workers.trial.nursery import NURSERY
 from workers.trial.process import TrialProcessDied, accuse
 
 log = logging.getLogger(__name__)
@@ -123,9 +125,12 @@ def main(arguments: list[str] | None = None, make_slots: Callable[..., Slots] = 
         return 2
     for line in hidden():
         logging.getLogger(__name__).warning("%s", line)
-    know(os.environ)
-    os.environ.pop(API_KEY, None)  # a study's task has no use for it
+    if late.are_due():
+        NURSERY.begin()
     try:
+        late.await_variables()
+        know(os.environ)
+        os.environ.pop(API_KEY, None)  # a study's task has no use for it
         settings = Settings.from_environment()
         url = normalise_url(settings.require_database())
     except ValueError as error:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pernodedrop import late
 from pernodedrop.begin import command
 from pernodedrop.door import heeded, hold_signals
 from pernodedrop.visible import log_to_stderr
@@ -81,6 +82,10 @@ def _serve(create_app: Callable[[Settings], Any], host: str, port: int, inherite
 
     os.environ["TZ"] = "UTC"  # Optuna stores naive local times
     time.tzset()
+    try:
+        late.await_variables()
+    except ValueError as error:
+        raise Failure(str(error)) from error
     settings = settings_here(host=host)
     log_to_stderr(form=settings.log_format)
     try:

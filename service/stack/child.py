@@ -6,8 +6,10 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from pernodedrop import late
 from service.stack.logs import for_the_owner
 
 SHOWN_LINES = 8
@@ -42,20 +44,44 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._started = 0.0
         self._began = False
+        self._line: int | None = None  # for what it is still to be told
+
+    def start_early(self, variables: Mapping[str, str], files: Sequence[int] = ()) -> None:
+        """Start the program, which imports what it needs and then waits for what `tell` says.
+
+        The variables and the descriptors of open files are for this start alone.
+        """
+        theirs, self._line = os.pipe()
+        try:
+            environment = {**self._environment, **variables, late.VARIABLE: str(theirs)}
+            self._start(environment, (*self._sockets, *files, theirs))
+        finally:
+            os.close(theirs)
+
+    def tell(self, variables: Mapping[str, str]) -> None:
+        """Give the program these variables of its environment, now and at every later start."""
+        self._environment |= variables
+        if self._line is not None:
+            with suppress(BrokenPipeError):  # it has ended, which is noticed later
+                os.write(self._line, late.said(variables))
+            self._hang_up()
 
     def start(self) -> None:
         """Start the program; its first start in this stack renames an earlier log."""
+        self._start(self._environment, self._sockets)
+
+    def _start(self, environment: Mapping[str, str], files: Sequence[int]) -> None:
         if not self._began and self.log.exists():
             self.log.replace(self.log.with_name(f"{self.log.name}.1"))
         self._began = True
         with open(self.log, "ab", opener=for_the_owner) as output:
             self._process = subprocess.Popen(
                 self._command,
-                env=self._environment,
+                env=dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                pass_fds=self._sockets,
+                pass_fds=files,
                 start_new_session=True,  # Ctrl-C reaches only the stack, which stops its children in their order
                 preexec_fn=_ends_with(os.getpid()),  # noqa: PLW1509 (no thread of ours holds a lock here)
             )
@@ -81,8 +107,14 @@ class Child:
 
     def terminate(self) -> None:
         """Ask the program to end, with SIGTERM."""
+        self._hang_up()
         if self._process is not None and self.runs:
             self._process.terminate()
+
+    def _hang_up(self) -> None:
+        if self._line is not None:
+            os.close(self._line)
+            self._line = None
 
     def end_by(self, deadline: float) -> None:
         """Wait until `deadline` (of time.monotonic) for the end, then kill the program and its children."""

@@ -1,8 +1,10 @@
 """The folder of one stack's logs, which no other stack of the same home writes to or moves."""
 
+import contextlib
 import fcntl
 import itertools
 import os
+import shutil
 from pathlib import Path
 from typing import IO
 
@@ -23,11 +25,13 @@ class LogFolder:
         self.path = home / "logs"
         self._home = home
         self._claim: IO[bytes] | None = None
+        self.is_new = False  # whether `claim` has made it
 
     def claim(self) -> None:
         """Make `path` the first folder that no other stack uses, until `release`."""
         for number in itertools.count(1):
             path = self._home / ("logs" if number == 1 else f"logs-{number}")
+            self.is_new = not path.exists()
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.chmod(0o700)  # an earlier release made it readable for all
             claim = open(path / "in-use.lock", "ab", opener=for_the_owner)  # noqa: SIM115
@@ -38,6 +42,12 @@ class LogFolder:
                 continue
             self.path, self._claim = path, claim
             return
+
+    def remove(self) -> None:
+        """Remove the folder and what is in it, of a stack that could not start."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        with contextlib.suppress(OSError):  # others use it
+            self._home.rmdir()
 
     def release(self) -> None:
         """Leave the folder to the next stack."""

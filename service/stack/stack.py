@@ -5,7 +5,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Self
@@ -68,6 +68,7 @@ class Stack:
         self._lacks_room = False
         self._servers: list[Child] = []
         self._workers: list[TendedWorker] = []
+        self._nursery: Child | None = None
 
     def client(self) -> Client:
         return Client(self.url, self.settings.api_key)
@@ -86,7 +87,10 @@ class Stack:
         try:
             self._start()
         except BaseException:
+            starts = self._postgres is not None and not self._database_url
             self.stop()
+            if starts and self._logs.is_new:  # a first start that fails leaves nothing behind
+                self._logs.remove()
             raise
         return self
 
@@ -140,7 +144,8 @@ class Stack:
 
         usual = {number: signal.signal(number, hurry) for number in heeded()}
         try:
-            for group in (workers, self._servers):
+            nurseries = [] if self._nursery is None else [self._nursery]  # it ends when the last worker has
+            for group in ([*workers, *nurseries], self._servers):
                 for child in group:
                     child.terminate()
                 deadline = time.monotonic() + STOP_SECONDS
@@ -162,10 +167,25 @@ class Stack:
 
         for line in hidden():
             self._say(f"note: {line}")
-        if self._postgres is not None:
+        if self._postgres is None:
+            self._begin()
+        else:
             with undisturbed():  # a server that is starting could be left behind
-                self._database_url = self._postgres.start()
+                self._database_url = self._postgres.start(meanwhile=self._begin)
         until_usable(lambda: initialise(self._database_url), self._say)
+        for child in self._children:
+            child.tell({"DATABASE_URL": self._database_url})
+        self._wait_until_ready()
+
+    @property
+    def _children(self) -> list[Child]:
+        return [*self._servers, *(worker.child for worker in self._workers)]
+
+    def _begin(self) -> None:
+        """Start everything but the database, whose address comes when its server runs and has our tables.
+
+        Until then, which is seconds in a new folder, all of them import what they need.
+        """
         self.settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # one that is there stays as it is
         self._logs.claim()
         environment = self._environment()
@@ -179,9 +199,27 @@ class Stack:
             for number in range(1, self._worker_count + 1)
         ]
         with undisturbed():
-            for child in (*self._servers, *(worker.child for worker in self._workers)):
-                child.start()
-        self._wait_until_ready()
+            for server in self._servers:
+                server.start_early({})
+            self._start_workers(keyless)
+
+    def _start_workers(self, environment: Mapping[str, str]) -> None:
+        """Start the workers with one process for all, from which their trials are forked: each loads torch otherwise.
+
+        A worker that is started again later has one of its own.
+        """
+        workers = [worker.child for worker in self._workers]
+        if len(workers) == 1:
+            workers[0].start_early({})
+            return
+        with ExitStack() as held:
+            pairs = [[held.enter_context(one) for one in socket.socketpair()] for _ in workers]
+            numbers = [theirs.fileno() for _, theirs in pairs]
+            program = command("workers.trial.shared", *map(str, numbers))
+            self._nursery = Child("nursery", program, environment, self.logs / "nursery.log", numbers)
+            self._nursery.start()
+            for worker, (ours, _) in zip(workers, pairs, strict=True):
+                worker.start_early({"PERNODEDROP_NURSERY": str(ours.fileno())}, [ours.fileno()])
 
     def _wait_until_ready(self) -> None:
         end = time.monotonic() + READY_SECONDS
@@ -208,7 +246,6 @@ class Stack:
         """Our environment with the addresses of this stack; it passes the API key, which no command line shows."""
         return {
             **os.environ,
-            "DATABASE_URL": self._database_url,
             "PERNODEDROP_HOME": str(self.settings.home),
             "PERNODEDROP_DATA": str(self.settings.data_folder),
             "PERNODEDROP_URL": self.url,

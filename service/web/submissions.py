@@ -17,16 +17,20 @@ from service.web.advice import advice
 class Fleet:
     """The workers that serve every study."""
 
-    workers: int
+    devices: tuple[str, ...]  # each worker's, as its row names it
+
+    @property
+    def workers(self) -> int:
+        return len(self.devices)
 
     @classmethod
     def of(cls, database: Database) -> "Fleet":
         """Those that are alive now."""
-        return cls(sum(worker.serves is None for worker in workers.alive(database)))
+        return cls(tuple(worker.device for worker in workers.alive(database) if worker.serves is None))
 
     def advice(self, definition: StudyDefinition) -> list[str]:
         """Sentences on what the definition means for these workers."""
-        return list(advice(definition, self.workers))
+        return list(advice(definition, self.devices))
 
 
 def check_task(definition: StudyDefinition, modules: TaskModules) -> None:

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from service.storage import artifacts
 from service.storage.artifacts import ArtifactRoot
 from service.storage.database.database import Database
-from service.storage.fleet import ownership, workers
+from service.storage.fleet import devices, ownership, workers
 from service.storage.runs import keeping
 from service.storage.runs.expiry import expire
+from workers import processor
 from workers.runs.lease import LOOK_S, SEEN_S
 from workers.trial.checkpoints import CheckpointRoot
 from workers.trial.collection import collect
@@ -38,6 +39,7 @@ class Rounds:
         weights: ArtifactRoot | None = None,
     ) -> None:
         self._db, self._device, self._heed = db, device, heed
+        self._name = devices.named(device, has_bfloat16=processor.has_bfloat16())
         self._sweep_every = min(lease / 3, SEEN_S)  # s
         self._sweep_at = self._look_at = self._collect_at = 0.0
         self.checkpoints, self.artifacts = checkpoints, weights
@@ -48,7 +50,7 @@ class Rounds:
         self.worker_id = self._registered()
 
     def _registered(self) -> str:
-        worker_id = workers.register(self._db, socket.gethostname(), os.getpid(), self._device)
+        worker_id = workers.register(self._db, socket.gethostname(), os.getpid(), self._name)
         log.info("worker %s on %s waits for runs", worker_id, self._device)
         return worker_id
 

@@ -26,7 +26,7 @@ from workers.training.losses import NonFiniteLoss, mean_step_loss
 from workers.training.memory import keep_freed_memory, peak_memory, reset_peak_memory
 from workers.training.model import model_of, passes_of
 from workers.training.noise import NoiseMeter
-from workers.training.precision import computing
+from workers.training.precision import computing, precision_facts
 from workers.training.randomness import Randomness
 from workers.training.seeds import named_stream, streams
 from workers.training.snapshots import Snapshots, snapshots_of
@@ -77,6 +77,7 @@ class Training:
                 self.facts = facts_of(self.model, self._splits.train_x[: config.batch_size])
         if regularized is None and config.regularizer != "none":
             self.facts["regularized_by"] = "the task"
+        self.facts |= precision_facts(task.spec, device)
         self.facts |= {"train_samples": len(self._splits.train_x), "val_samples": len(self._splits.val_x)}
         self._order = torch.Generator().manual_seed(order)
         self._noise = Randomness(noise, device)

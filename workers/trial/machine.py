@@ -1,6 +1,7 @@
 """Memory and cores that this machine, or its container, gives to its processes. Linux; elsewhere unknown."""
 
 import os
+from functools import lru_cache
 from pathlib import Path
 
 _ROOT = Path("/")
@@ -49,8 +50,13 @@ def kills_for_memory(root: Path = _ROOT) -> int | None:
 
 def _groups(controller: str, root: Path) -> list[Path]:
     """The folders of the control groups that hold this process, of both versions, innermost first."""
+    return _folders(controller, root, _text(root / "proc/self/cgroup"))
+
+
+@lru_cache(maxsize=8)  # a trial reads its memory every second, and this is most of what that costs
+def _folders(controller: str, root: Path, said: str) -> list[Path]:
     found = []
-    for line in _text(root / "proc/self/cgroup").splitlines():
+    for line in said.splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers and controller not in controllers.split(","):
             continue

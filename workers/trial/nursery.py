@@ -1,4 +1,6 @@
-"""Where trial processes come from: one process a worker, which has loaded torch, and which every other is forked from.
+"""Where trial processes come from: a process that has loaded torch, from which every other is forked.
+
+Each worker has one, or workers that were started together share one (`workers.trial.shared`).
 
 It begins with a clean environment, has one thread and opens no device, so that a fork of it is as good as a new process
 and is there at once. The worker's end of it is `keeper`; `main` is the process itself.
@@ -25,6 +27,9 @@ _BEGIN = (
 )
 
 
+SHARED = "PERNODEDROP_NURSERY"  # the descriptor of a line to one that others use too
+
+
 class Nursery:
     """This worker's process for forking, started at its first use and again if it has died."""
 
@@ -37,8 +42,7 @@ class Nursery:
         """Have a slot's keeper forked; returns the connection to it, see `workers.trial.keeper`."""
         ours, theirs = socket.socketpair()
         with self._lock, theirs:
-            if self._process is None or self._process.poll() is not None:
-                self._start()
+            self._begin()
             try:
                 self._ask(setup, theirs)
             except OSError:  # it has died just now
@@ -46,11 +50,26 @@ class Nursery:
                 self._ask(setup, theirs)
         return Connection(ours.detach())
 
+    def begin(self) -> None:
+        """Start the process, if there is none yet: it takes a while to be of use."""
+        with self._lock:
+            self._begin()
+
+    def _begin(self) -> None:
+        shared = os.environ.pop(SHARED, None)
+        if shared is not None:
+            self._control = Connection(int(shared))
+        elif self._control is None or (self._process is not None and self._process.poll() is not None):
+            self._start()
+
     def close(self) -> None:
         """End the process, once the keepers have ended what is below them."""
-        if self._control is not None and self._process is not None:
+        if self._control is not None:
             self._control.close()
+            self._control = None
+        if self._process is not None:
             self._process.wait()
+            self._process = None
 
     def _ask(self, setup: Setup, theirs: socket.socket) -> None:
         assert self._control is not None
@@ -76,34 +95,35 @@ class Nursery:
 NURSERY = Nursery()
 
 
-def main(number: int) -> None:
-    """Fork a keeper whenever the worker asks for one on the socket `number`, until it is gone."""
+def main(*numbers: int) -> None:
+    """Fork a keeper whenever a worker asks for one on its socket, one of `numbers`, until all are gone."""
     from workers.trial.keeper import Keeper
 
     hear_no_signals()
     by_lines()
     family.adopt_orphans()
-    control = Connection(number)
+    controls = [Connection(number) for number in numbers]
     _warm_up()
     gc.collect()
     gc.freeze()  # forks share these objects' memory until they write to it
     keepers: set[int] = set()
-    while True:
-        wait([control], 1.0 if keepers else None)
+    while controls:
+        asking = wait(controls, 1.0 if keepers else None)
         keepers = _still_there(keepers)
-        if not control.poll():
-            continue
-        try:
-            setup, handle = control.recv(), reduction.recv_handle(control)
-        except (EOFError, OSError):
-            break
-        sys.stdout.flush()
-        if (pid := os.fork()) == 0:
-            family.close_all_but(handle)
-            Keeper(Connection(handle), setup).run()
-            os._exit(0)
-        os.close(handle)
-        keepers.add(pid)
+        for control in [one for one in controls if one in asking]:
+            try:
+                setup, handle = control.recv(), reduction.recv_handle(control)
+            except (EOFError, OSError):
+                controls.remove(control)
+                control.close()
+                continue
+            sys.stdout.flush()
+            if (pid := os.fork()) == 0:
+                family.close_all_but(handle)
+                Keeper(Connection(handle), setup).run()
+                os._exit(0)
+            os.close(handle)
+            keepers.add(pid)
     while keepers:  # each notices by itself that the worker is gone, and ends its trial
         wait([], 0.05)
         keepers = _still_there(keepers)

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import cast
 
-import optuna_dashboard
 from a2wsgi import WSGIMiddleware
 from a2wsgi.wsgi_typing import Environ, StartResponse
 from starlette.concurrency import run_in_threadpool
@@ -108,6 +107,8 @@ class _OptunaDashboard:
             self._database.keep_up()
         with self._lock:
             if self._application is None:
+                import optuna_dashboard  # imports scikit-learn, for which our own pages would wait at their start
+
                 self._application = optuna_dashboard.wsgi(self._database.optuna)
             application = self._application
         return application(environ, start_response)

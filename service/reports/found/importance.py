@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 
 from optuna import Study
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, create_trial
@@ -35,6 +34,8 @@ def importances(definition: StudyShape, complete: Sequence[TrialRecord]) -> dict
     if not spaces or len(complete) < FEWEST_TRIALS:
         return {}
     complete = spaced(complete)
+    from optuna.importance import PedAnovaImportanceEvaluator  # imports scikit-learn, for which every page would wait
+
     study = _study_in_memory(StudyDirection[definition.objectives[0].direction.upper()])
     study.add_trials([_frozen(trial, spaces) for trial in complete])
     best = min(0.5, max(BEST_SHARE, FEWEST_BEST / len(complete)))

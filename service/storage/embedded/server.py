@@ -7,7 +7,7 @@ import os
 import shlex
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -62,8 +62,10 @@ class EmbeddedPostgres:
         self._port = 0
         self._places: set[processes.Place] = set()  # where our server's processes work
 
-    def start(self) -> str:
+    def start(self, meanwhile: Callable[[], None] = lambda: None) -> str:
         """Make sure the server runs, become one of its owners, return the URL of its database.
+
+        `meanwhile` is called when the folder is this owner's, before the server starts: that takes seconds.
 
         It takes libpq's variables out of this process's environment, which are meant for another server.
 
@@ -77,14 +79,14 @@ class EmbeddedPostgres:
         """
         libpq.forget()  # for good: this process and its children connect to our own server
         try:
-            return self._start()
+            return self._start(meanwhile)
         except OSError as error:
             if error.errno in _FULL:
                 raise self._no_room() from error
             what = error.filename if isinstance(error.filename, str) else self._folder
             raise EmbeddedPostgresError(f"{what} cannot be used ({error.strerror or error}): {REMEDY}") from error
 
-    def _start(self) -> str:
+    def _start(self, meanwhile: Callable[[], None]) -> str:
         if self._ownership.has_gone:
             raise EmbeddedPostgresError(
                 f"{self._folder} was moved or removed while its server ran: put it back, or start the service again"
@@ -94,12 +96,12 @@ class EmbeddedPostgres:
         made = prepare_folder(self._folder, account)
         try:
             with self._ownership.turn(account):
-                return self._owning(account, made)
+                return self._owning(account, made, meanwhile)
         finally:
             if self._account is None:
                 remove_folders(made)
 
-    def _owning(self, account: Account, made: Sequence[Path]) -> str:
+    def _owning(self, account: Account, made: Sequence[Path], meanwhile: Callable[[], None]) -> str:
         """Start as an owner, in our turn."""
         self._account = account
         is_new = self._ownership.take(account)
@@ -108,6 +110,7 @@ class EmbeddedPostgres:
             if is_new:
                 install = reachable(install_for(self._data), account, self._folder.parent)
                 self._programs = install / "bin"
+            meanwhile()
             return self._served(is_new=is_new, has_data=has_data)
         except BaseException:
             if is_new:
