@@ -66,7 +66,9 @@ def test_nothing_starts_that_would_lose_what_it_keeps(
 ) -> None:
     own = {f"PERNODEDROP_{name}": value.format(tmp=folder) for name, value in variables.items()}
     environment = {**os.environ, "DATABASE_URL": NO_DATABASE, "PERNODEDROP_HOME": str(folder / "home"), **own}
-    done = subprocess.run([sys.executable, "-m", *command], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", *command], env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
     assert line.startswith(f"error: {said.format(tmp=folder)}")
