@@ -128,7 +128,7 @@ def test_numbers_and_lists_of_numpy_are_sent_as_what_they_are(client: Client) ->
     assert study.extend(np.int64(2)).budget.trials == 4
     enqueued = study.enqueue({"drop_rate": np.float32(0.5), "units": np.int64(9)})
     assert (enqueued.params["drop_rate"], enqueued.params["units"]) == (0.5, 9)
-    with pytest.raises(Refused, match="no failed run"):
+    with pytest.raises(Refused, match="none of its runs has failed"):
         study.retry()
     assert (study.amend(note="a note").note, study.amend(tags=("mine",)).tags) == ("a note", ["mine"])
 
