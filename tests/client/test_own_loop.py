@@ -218,6 +218,18 @@ def test_a_stopped_study_ends_the_loop(client: Client) -> None:
     assert study.state == "stopped"
 
 
+def test_a_deleted_study_ends_the_loop(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    study = client.submit(definition(trials=2))
+    for trial in study.trials_to_train():
+        study.delete()
+        assert trial.report(val_loss=1.0) is False
+        assert trial.ended == "lost"
+    assert "no study is named" in caplog.text
+    assert "it was deleted, so the loop ends" in caplog.text
+    with pytest.raises(Refused, match="no study is named"):
+        list(study.trials_to_train())
+
+
 @pytest.mark.wide
 def test_a_loop_waits_for_a_controller_that_is_away(
     database_url: str, unused_port: int, caplog: pytest.LogCaptureFixture
