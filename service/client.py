@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
 
-from pernodedrop.client import weights
 from pernodedrop.client.connection import Connected
 from pernodedrop.client.errors import Away, Refused, Unreachable
+from pernodedrop.client.weights import NotWhole, Which, request, unpack, written
 from pernodedrop.client.wire import MOST_FILE_BYTES, PATIENT, Request, stranger
 from search_spaces.wording import flaw_of_name
 from service.api.models import (
@@ -55,7 +55,7 @@ from service.storage.states import Stage
 
 Model = TypeVar("Model", bound=BaseModel)
 
-__all__ = ["Away", "Client", "Refused", "Unreachable"]
+__all__ = ["Away", "Client", "NotWhole", "Refused", "Unreachable", "Which", "unpack", "written"]
 
 PAGE = 100  # records a request
 _ROUTES: Mapping[Stage, str] = {Stage.SEARCH: "trials", Stage.CONFIRMATION: "confirmation"}
@@ -147,10 +147,9 @@ class Client(Connected):
         """The study as a capsule, a zip."""
         return self._file(_path(name, "capsule"))
 
-    def weights(self, name: str, into: BinaryIO, **which: Unpack[weights.Which]) -> None:
+    def weights(self, name: str, into: BinaryIO, **which: Unpack[Which]) -> None:
         """Write the zip of a configuration's weights into a file by pieces; status 404 says why there is none."""
-        request = weights.request(_path(name, "winner", "weights"), which)
-        with self._connection.stream(request) as pieces:
+        with self._connection.stream(request(_path(name, "winner", "weights"), which)) as pieces:
             for piece in pieces:
                 into.write(piece)
 

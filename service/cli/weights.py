@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 import typer
 
 from pernodedrop.begin import command
-from pernodedrop.client.weights import NotWhole, Which, unpack, written
 from service.cli.exit_codes import ExitCode, Failure
 from service.cli.session import client_here, say
 from service.cli.studies import StudyName
+from service.client import NotWhole, Which, unpack, written
 from service.settings import without_key
 
 Format = Literal["safetensors", "pt2", "onnx"]
