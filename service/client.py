@@ -6,13 +6,14 @@ Its connection and its errors are those of `pernodedrop.client`, which is the cl
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Any, BinaryIO, Literal, TypeVar
+from typing import Any, BinaryIO, Literal, TypeVar, Unpack
 from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
 
 from pernodedrop.client.connection import Connected
 from pernodedrop.client.errors import Away, Refused, Unreachable
+from pernodedrop.client.weights import NotWhole, Which, request, unpack, written
 from pernodedrop.client.wire import MOST_FILE_BYTES, PATIENT, Request, stranger
 from search_spaces.wording import flaw_of_name
 from service.api.models import (
@@ -54,10 +55,9 @@ from service.storage.states import Stage
 
 Model = TypeVar("Model", bound=BaseModel)
 
-__all__ = ["Away", "Client", "Refused", "Unreachable"]
+__all__ = ["Away", "Client", "NotWhole", "Refused", "Unreachable", "Which", "unpack", "written"]
 
 PAGE = 100  # records a request
-MOST_WEIGHTS = 1 << 40  # bytes: they go to a file, and only its disk is the limit
 _ROUTES: Mapping[Stage, str] = {Stage.SEARCH: "trials", Stage.CONFIRMATION: "confirmation"}
 
 
@@ -147,15 +147,9 @@ class Client(Connected):
         """The study as a capsule, a zip."""
         return self._file(_path(name, "capsule"))
 
-    def weights(self, name: str, into: BinaryIO, **which: int | bool | None) -> None:
-        """Write the zip of a configuration's weights into a file, a piece at a time; status 404 says why there is none.
-
-        `which` are trial, confirmation, seed and ensemble; None leaves one out.
-        """
-        params = {field: value for field, value in which.items() if value is not None}
-        path = _path(name, "winner", "weights")
-        request = Request("GET", path, params=params, timeout=PATIENT, most_bytes=MOST_WEIGHTS)
-        with self._connection.stream(request) as pieces:
+    def weights(self, name: str, into: BinaryIO, **which: Unpack[Which]) -> None:
+        """Write the zip of a configuration's weights into a file by pieces; status 404 says why there is none."""
+        with self._connection.stream(request(_path(name, "winner", "weights"), which)) as pieces:
             for piece in pieces:
                 into.write(piece)
 

@@ -18,6 +18,7 @@ ROOT_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 CONTROLLER_PORT = 8000
 DASHBOARD_PORT = 8080
 AUDIT_DAYS, MOST_AUDIT_DAYS = 400, 36_500
+ARTIFACTS, CHECKPOINTS = "PERNODEDROP_ARTIFACTS", "PERNODEDROP_CHECKPOINTS"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Settings:
         return cls(
             home=home,
             data_folder=folder_of("PERNODEDROP_DATA", data) if data else home / "data",
-            artifacts=artifacts_at(value("PERNODEDROP_ARTIFACTS"), home),
+            artifacts=artifacts_at(ARTIFACTS, value(ARTIFACTS), home),
             database_url=value("DATABASE_URL"),
             api_key=key_of(API_KEY, value(API_KEY)),
             url=server_address(CONTROLLER, value(CONTROLLER) or cls.url),
@@ -84,13 +85,18 @@ class Settings:
         return self.database_url
 
 
-def artifacts_at(chosen: str | None, home: Path) -> str | None:
-    """The place of weights that was chosen, by default a folder of the home; None where it is `none`."""
+def artifacts_at(name: str, chosen: str | None, home: Path) -> str | None:
+    """The place of weights that `name`, a variable or an option, is set to, by default a folder of the home; None where
+    it is `none`.
+
+    Raises:
+        ValueError: it is a path that nobody can find, as `folder_of` says.
+    """
     if chosen == "none":
         return None
     if chosen is None:
         return str(home / "artifacts")
-    return chosen if "://" in chosen else str(Path(chosen).expanduser().absolute())
+    return chosen if "://" in chosen else str(folder_of(name, chosen))
 
 
 def without_key(environment: Mapping[str, str]) -> dict[str, str]:

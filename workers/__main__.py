@@ -133,15 +133,10 @@ def main(arguments: list[str] | None = None, make_slots: Callable[..., Slots] = 
         os.environ.pop(API_KEY, None)  # a study's task has no use for it
         settings = Settings.from_environment()
         url = normalise_url(settings.require_database())
+        checkpoints, artifacts = _places(options, settings)
     except ValueError as error:
         _complain(error)
         return 2
-    checkpoints = None if options.checkpoints == "none" else options.checkpoints or str(settings.home / "checkpoints")
-    artifacts = settings.artifacts if options.artifacts is None else artifacts_at(options.artifacts, settings.home)
-    for option, place in (("--checkpoints", checkpoints), ("--artifacts", artifacts)):
-        if refusal := unusable(place):
-            _complain(f"{option} {place}: {refusal}")
-            return 2
     try:
         with Database.open(url, pool_size=(options.slots or cores()) + 1) as db:
             metrics.measure(db)
@@ -172,6 +167,25 @@ def main(arguments: list[str] | None = None, make_slots: Callable[..., Slots] = 
         _complain(error)
         return 1
     return signals.exit_code if signals.came else ASKED
+
+
+def _places(options: argparse.Namespace, settings: Settings) -> tuple[str | None, str | None]:
+    """Where checkpoints and weights are kept, None for nowhere.
+
+    Raises:
+        ValueError: a place that was asked for can keep nothing. One of the home is warned of.
+    """
+    checkpoints = None if options.checkpoints == "none" else options.checkpoints or str(settings.home / "checkpoints")
+    artifacts = settings.artifacts
+    if options.artifacts is not None:
+        artifacts = artifacts_at("--artifacts", options.artifacts, settings.home)
+    of_home = (str(settings.home / "checkpoints"), str(settings.home / "artifacts"))
+    for option, place in (("--checkpoints", checkpoints), ("--artifacts", artifacts)):
+        if refusal := unusable(place):
+            if place not in of_home:
+                raise ValueError(f"{option} {place}: {refusal}")
+            log.warning("nothing can be kept at %s: %s", place, refusal)
+    return checkpoints, artifacts
 
 
 def _complain(what: object) -> None:

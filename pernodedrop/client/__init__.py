@@ -7,10 +7,12 @@ from pernodedrop.installation import need
 
 need("client", "client", "httpx")
 
+from pernodedrop.client.awaited import AsyncStudy
 from pernodedrop.client.client import AsyncClient, Client
 from pernodedrop.client.errors import Away, LeaseLost, Refused, Unreachable
-from pernodedrop.client.study import AsyncStudy, Study
+from pernodedrop.client.study import Study
 from pernodedrop.client.training import AsyncTraining, Training
+from pernodedrop.client.weights import NotWhole
 
 __all__ = [
     "AsyncClient",
@@ -19,6 +21,7 @@ __all__ = [
     "Away",
     "Client",
     "LeaseLost",
+    "NotWhole",
     "Refused",
     "Study",
     "Training",

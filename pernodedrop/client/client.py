@@ -4,9 +4,10 @@ from typing import Any, Self
 
 from pernodedrop.client import operations
 from pernodedrop.client.answers import Overview, StudyState
+from pernodedrop.client.awaited import AsyncStudy
 from pernodedrop.client.connection import TIMEOUT, AsyncConnection, Connected, Controller
 from pernodedrop.client.operations import Definition
-from pernodedrop.client.study import AsyncStudy, Study
+from pernodedrop.client.study import Study
 
 
 class Client(Connected):

@@ -15,6 +15,7 @@ from pernodedrop.client.wire import (
     Pause,
     Request,
     Steps,
+    broken_off,
     refusal,
     stranger,
     too_large,
@@ -114,16 +115,17 @@ class Connection:
     @contextmanager
     def stream(self, request: Request) -> Iterator[Iterator[bytes]]:
         """The answer's body by pieces; raises as `run`, while it is read too."""
-        url = self.url
+        url, has_begun = self.url, False
         try:
             with self._http.stream(request.method, request.path, **request.options()) as response:
+                has_begun = True
                 if not response.is_success:
                     raise refusal(url, response.status_code, b"".join(_bounded(url, request, response.iter_bytes())))
                 yield _bounded(url, request, response.iter_bytes())
         except UnicodeEncodeError as error:
             raise unsendable(error) from None
-        except httpx.TransportError as error:
-            raise unreachable(url, error) from error
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            raise (broken_off if has_begun else unreachable)(url, error) from error
 
     def _done(self, step: Request | Pause) -> bytes:
         if isinstance(step, Request):
@@ -169,17 +171,18 @@ class AsyncConnection:
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncIterator[AsyncIterator[bytes]]:
         """The answer's body by pieces; raises as `run`, while it is read too."""
-        url = self.url
+        url, has_begun = self.url, False
         try:
             async with self._http.stream(request.method, request.path, **request.options()) as response:
+                has_begun = True
                 pieces = _bounded_async(url, request, response.aiter_bytes())
                 if not response.is_success:
                     raise refusal(url, response.status_code, b"".join([piece async for piece in pieces]))
                 yield pieces
         except UnicodeEncodeError as error:
             raise unsendable(error) from None
-        except httpx.TransportError as error:
-            raise unreachable(url, error) from error
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            raise (broken_off if has_begun else unreachable)(url, error) from error
 
     async def _done(self, step: Request | Pause) -> bytes:
         if isinstance(step, Request):

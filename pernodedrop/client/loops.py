@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Generic
 
 from pernodedrop.client.connection import AsyncConnection, Connection
+from pernodedrop.client.errors import Refused
 from pernodedrop.client.holding import Held, Keeper, settle_left
 from pernodedrop.client.operations import path_of
 from pernodedrop.client.own_loop import Order, Over, Waiting
@@ -15,6 +16,8 @@ from pernodedrop.client.patience import logger, patiently
 from pernodedrop.client.reading import read
 from pernodedrop.client.training import AnyConnection, AsyncTraining, Training
 from pernodedrop.client.wire import Malformed, Pause, Request, Steps, json_of
+
+UNKNOWN_STUDY = "unknown_study"  # an error that the API names so
 
 _idle: dict[tuple[int, str, str], list[str]] = {}  # ids of loops that are over, by process, controller and study
 
@@ -32,6 +35,7 @@ class AnyTrainings(Generic[AnyConnection]):
         self._held: Held | None = None
         self._keeper: Keeper | None = None
         self._repeat = 0
+        self._has_asked = False  # a study that has answered once was there
 
     def close(self) -> None:
         """Leave the loop: a run that is not trained to its end is handed back."""
@@ -75,7 +79,14 @@ class AnyTrainings(Generic[AnyConnection]):
 
     def _asked(self) -> Steps[Order | None]:
         while True:
-            answer = yield from patiently(self._ask)
+            try:
+                answer = yield from patiently(self._ask)
+            except Refused as error:
+                if error.error != UNKNOWN_STUDY or not self._has_asked:
+                    raise
+                logger.warning("%s: it was deleted, so the loop ends", error)
+                return None
+            self._has_asked = True
             if isinstance(answer, Over):
                 return None
             if isinstance(answer, Order):

@@ -3,11 +3,12 @@
 import csv
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
+from pernodedrop.client import weights
 from pernodedrop.client.answers import (
     Best,
     Details,
@@ -25,6 +26,7 @@ from pernodedrop.client.answers import (
     TrialPage,
 )
 from pernodedrop.client.errors import Refused
+from pernodedrop.client.ordered import Retried
 from pernodedrop.client.reading import read
 from pernodedrop.client.wire import MOST_FILE_BYTES, PATIENT, Malformed, Request, Steps, json_of
 
@@ -161,6 +163,23 @@ def extend(name: str, trials: int) -> Steps[Overview]:
 def confirm(name: str, wanted: Mapping[str, Any]) -> Steps[Overview]:
     body = {field: value for field, value in wanted.items() if value is not None}
     return read_as(Overview, "POST", path_of(name, "confirmation"), body=body)
+
+
+def retry(name: str, trials: Sequence[int] | None) -> Steps[Retried]:
+    body = {"trials": None if trials is None else list(trials)}
+    return read_as(Retried, "POST", path_of(name, "retry"), body=body)
+
+
+def enqueue(name: str, params: Mapping[str, Any], outside: bool) -> Steps[Trial]:
+    return read_as(Trial, "POST", path_of(name, "trials"), body={"params": dict(params), "outside": outside})
+
+
+def amend(name: str, wanted: Mapping[str, Any]) -> Steps[Overview]:
+    return read_as(Overview, "PATCH", path_of(name), body=wanted)
+
+
+def weights_of(name: str, which: weights.Which) -> Request:
+    return weights.request(path_of(name, "winner", "weights"), which)
 
 
 def delete(name: str) -> Steps[None]:

@@ -1,18 +1,23 @@
 """A study of the controller: what it has found, what can be asked of it, and trainings of its runs."""
 
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Literal, TypeVar
+from collections.abc import Mapping, Sequence
+from os import PathLike as OsPath
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Unpack
 
-from pernodedrop.client import looking, operations
-from pernodedrop.client.answers import Best, Details, Figure, Overview, Recommended, RunState, StudyState, Winner
-from pernodedrop.client.connection import AsyncConnection, Connection
+from pernodedrop.client import looking, operations, weights
+from pernodedrop.client.answers import Best, Details, Figure, Overview, Recommended, RunState, StudyState, Trial, Winner
+from pernodedrop.client.connection import Connection
 from pernodedrop.client.frames import Curves, RankingRows, Trials
-from pernodedrop.client.loops import AsyncTrainings, Trainings
+from pernodedrop.client.loops import Trainings
+from pernodedrop.client.ordered import Retried
 from pernodedrop.client.progress import shown
+from pernodedrop.client.weights import Which
 from pernodedrop.client.wire import Steps
 
 T = TypeVar("T")
 PictureFormat = Literal["svg", "png"]
+PathLike = str | OsPath[str]
 
 
 class Study:
@@ -124,6 +129,36 @@ class Study:
         """
         return self._run(operations.confirm(self.name, wanted))
 
+    def retry(self, trials: Sequence[int] | None = None) -> Retried:
+        """Let failed runs wait again, inside the budget: these trials, or all of the study that have failed."""
+        return self._run(operations.retry(self.name, trials))
+
+    def enqueue(self, params: Mapping[str, Any], *, outside: bool = False) -> Trial:
+        """Train this configuration next, as a trial of the budget; `outside` is for one outside of the search space."""
+        return self._run(operations.enqueue(self.name, params, outside))
+
+    def amend(self, **wanted: int | str | Sequence[str]) -> Overview:
+        """Change the study's `note` (a text), `tags` (texts) or `priority` (an integer)."""
+        return self._run(operations.amend(self.name, wanted))
+
+    def weights(self, output: PathLike, **which: Unpack[Which]) -> Path:
+        """Fetch the weights of a configuration into a folder, for `load_winner` of workers.winner; returns the folder.
+
+        They are those of the recommended configuration, under every seed. `trial` names a trial of the search instead,
+        `confirmation` the configuration of a run of the confirmation by its place, `seed` a single seed; `ensemble`
+        lets `load_winner` average all seeds. An earlier folder of weights is replaced.
+
+        Raises:
+            Refused: nothing was kept, or nothing is recommended yet; the message says why.
+            FileExistsError: something else is at the place.
+            NotWhole: the answer is no whole zip.
+        """
+        with weights.written(Path(output)) as (folder, archive):
+            with self._connection.stream(operations.weights_of(self.name, which)) as pieces:
+                archive.writelines(pieces)
+            weights.unpack(archive, folder)
+        return Path(output)
+
     def delete(self) -> None:
         """Remove the study with its trials and curves for good."""
         self._run(operations.delete(self.name))
@@ -144,124 +179,4 @@ class Study:
         return looking.as_html(self._connection, self.name)
 
     def _run(self, steps: Steps[T]) -> T:
-        return self._connection.run(steps)
-
-
-class AsyncStudy:
-    """One study, as `Study` is: every property and method is awaited (`await study.best`)."""
-
-    def __init__(self, connection: AsyncConnection, name: str, advice: Sequence[str] = ()) -> None:
-        self._connection = connection
-        self.name = name
-        self.advice = list(advice)
-
-    @property
-    def details(self) -> Coroutine[Any, Any, Details]:
-        """See `Study.details`."""
-        return self._run(operations.study(self.name))
-
-    @property
-    def state(self) -> Coroutine[Any, Any, StudyState]:
-        """See `Study.state`."""
-        return self._of_details(lambda details: details.state)
-
-    @property
-    def definition(self) -> Coroutine[Any, Any, dict[str, Any]]:
-        """See `Study.definition`."""
-        return self._of_details(lambda details: details.definition)
-
-    @property
-    def best(self) -> Coroutine[Any, Any, Best | None]:
-        """See `Study.best`."""
-        return self._run(operations.best(self.name))
-
-    @property
-    def winner(self) -> Coroutine[Any, Any, Winner | None]:
-        """See `Study.winner`."""
-        return self._of_details(lambda details: details.winner)
-
-    @property
-    def recommended(self) -> Coroutine[Any, Any, Recommended | None]:
-        """See `Study.recommended`."""
-        return self._of_details(lambda details: details.recommended)
-
-    @property
-    def ranking(self) -> Coroutine[Any, Any, RankingRows]:
-        """See `Study.ranking`."""
-        return self._ranked()
-
-    async def wait(self, progress: bool = True) -> Details:
-        """See `Study.wait`."""
-        with shown(progress) as show:
-            return await self._run(looking.waiting(self.name, show))
-
-    async def trials(self, state: RunState | None = None) -> Trials:
-        """See `Study.trials`."""
-        return await self._run(looking.trials(self.name, state))
-
-    async def to_frame(self) -> Any:
-        """See `Study.to_frame`."""
-        return (await self.trials()).to_frame()
-
-    async def curves(self) -> Curves:
-        """See `Study.curves`."""
-        return Curves(await self._run(operations.curves(self.name)))
-
-    async def figures(self) -> list[Figure]:
-        """See `Study.figures`."""
-        return await self._run(operations.figures(self.name))
-
-    async def picture(self, figure: str, form: PictureFormat = "svg") -> bytes:
-        """See `Study.picture`."""
-        return await self._run(operations.file(self.name, "figures", f"{figure}.{form}"))
-
-    async def report(self) -> str:
-        """See `Study.report`."""
-        return (await self._run(operations.file(self.name, "report"))).decode()
-
-    async def pause(self) -> Overview:
-        """See `Study.pause`."""
-        return await self._run(operations.change(self.name, "pause"))
-
-    async def resume(self) -> Overview:
-        """See `Study.resume`."""
-        return await self._run(operations.change(self.name, "resume"))
-
-    async def stop(self) -> Overview:
-        """See `Study.stop`."""
-        return await self._run(operations.change(self.name, "stop"))
-
-    async def extend(self, trials: int) -> Overview:
-        """See `Study.extend`."""
-        return await self._run(operations.extend(self.name, trials))
-
-    async def confirm(self, **wanted: int | float | str | None) -> Overview:
-        """See `Study.confirm`."""
-        return await self._run(operations.confirm(self.name, wanted))
-
-    async def delete(self) -> None:
-        """See `Study.delete`."""
-        await self._run(operations.delete(self.name))
-
-    def trials_to_train(self) -> AsyncTrainings:
-        """See `Study.trials_to_train`; for `async for`, and `await trial.report(...)`."""
-        return AsyncTrainings(self._connection, self.name)
-
-    def __repr__(self) -> str:
-        return f"AsyncStudy({self.name!r})"
-
-    def _repr_html_(self) -> str:
-        connection = Connection(self._connection.controller)  # a notebook awaits no picture
-        try:
-            return looking.as_html(connection, self.name)
-        finally:
-            connection.close()
-
-    async def _ranked(self) -> RankingRows:
-        return RankingRows(await self._run(operations.ranking(self.name)))
-
-    async def _of_details(self, part: Callable[[Details], T]) -> T:
-        return part(await self._run(operations.study(self.name)))
-
-    def _run(self, steps: Steps[T]) -> Coroutine[Any, Any, T]:
         return self._connection.run(steps)

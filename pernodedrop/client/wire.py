@@ -1,7 +1,7 @@
 """A request and its answer, without the network: what is sent, and what an answer's status and body mean."""
 
 import json
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeVar
 
@@ -37,8 +37,7 @@ class Request:
         if self.timeout is not None:
             taken["timeout"] = self.timeout
         if self.body is not None:
-            # YAML's dates are no JSON, and JSON's NaN is none either: the controller says what is wrong with a text.
-            taken["content"] = json.dumps(self.body, default=str).encode()
+            taken["content"] = json.dumps(self.body, default=_plain).encode()
             taken["headers"] = {"Content-Type": "application/json"}
         elif self.text is not None:
             taken["content"] = self.text
@@ -85,6 +84,21 @@ def unsendable(error: UnicodeEncodeError) -> Refused:
     shown = quoted if len(quoted) <= _LONGEST_SHOWN else f"{quoted[:_LONGEST_SHOWN]}..."
     message = f"{shown} is no valid text: a terminal of another encoding gives such letters"
     return Refused(httpx.codes.UNPROCESSABLE_ENTITY, "invalid_text", message)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON says for numpy's, pandas' and torch's numbers and for collections; the rest, such as YAML's dates, as
+    text. JSON's NaN is none, and the controller says what is wrong with it."""
+    if callable(numbers := getattr(value, "tolist", None)):
+        return numbers()
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, Iterable) else str(value)
+
+
+def broken_off(url: str, error: Exception) -> Unreachable:
+    """The error for an answer that ended before it was whole."""
+    return Unreachable(f"the answer of {url} broke off ({str(error) or type(error).__name__}): try again")
 
 
 def unreachable(url: str, error: Exception) -> Unreachable:

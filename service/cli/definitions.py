@@ -45,7 +45,9 @@ def _meant_preset(name: str) -> str:
     raise Failure(f"there is no file and no preset {name[:60]!r}: {remedy}", ExitCode.WRONG)
 
 
-def copied(definition: Mapping[str, Any], overrides: Sequence[str], name: str | None) -> dict[str, Any]:
+def copied(
+    definition: Mapping[str, Any], overrides: Sequence[str], name: str | None, how: str = "with --name"
+) -> dict[str, Any]:
     """Return the definition of a study of the service, to be submitted again under another name.
 
     It says whatever the study does, also what its release did not say: one from before there were races is free.
@@ -55,7 +57,7 @@ def copied(definition: Mapping[str, Any], overrides: Sequence[str], name: str | 
     """
     copy = changed(definition, overrides, name)
     if copy["name"] == definition["name"]:
-        raise Failure(f"give the copy of {definition['name']} a name of its own with --name", ExitCode.WRONG)
+        raise Failure(f"give the copy of {definition['name']} a name of its own {how}", ExitCode.WRONG)
     return copy
 
 

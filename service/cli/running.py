@@ -1,9 +1,9 @@
 """`run` and `serve`: the whole service on this machine."""
 
+import os
 import shlex
 import time
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,12 +20,13 @@ from service.cli.files import write
 from service.cli.following import follow, outcome
 from service.cli.results import show_results
 from service.cli.scaling import Scales, scaled_definition
-from service.cli.session import console_here, say, settings_here
-from service.cli.submitting import Overrides, Preset
+from service.cli.session import console_here, say
+from service.cli.submitting import File, Overrides, Preset
 from service.cli.task_folders import Tasks, search_tasks_in
 from service.client import Client
-from service.settings import CONTROLLER_PORT, DASHBOARD_PORT, Settings, folder_of
+from service.settings import ARTIFACTS, CHECKPOINTS, CONTROLLER_PORT, DASHBOARD_PORT, Settings, folder_of
 from service.stack import Stack
+from service.storage.places import unusable
 
 FIRST_STUDY = "quickstart"
 NO_WORKER = "no worker is alive: press Ctrl-C, and start the same command again if this line stays"
@@ -60,8 +61,9 @@ DashboardPort = Annotated[int, typer.Option(min=1, max=65535, help="The dashboar
 
 @commands.command()
 def run(  # noqa: PLR0917 (options, given by name)
+    file: File = None,
     preset: Preset = None,
-    file: Annotated[Path | None, typer.Option(help="Your own definition, YAML or JSON.")] = None,
+    named: Annotated[Path | None, typer.Option("--file", help="The same as the argument.")] = None,
     overrides: Overrides = None,
     scale: Scales = None,
     workers: WorkerCount = 2,
@@ -72,20 +74,23 @@ def run(  # noqa: PLR0917 (options, given by name)
     """Start everything, run one study to its end, print the answer, and stop everything.
 
     Postgres, controller, dashboard and workers run on this machine only; DATABASE_URL replaces the embedded
-    Postgres. Without --preset and --file the study is "quickstart". The same command continues an interrupted
-    study, and begins a new one after a finished study.
+    Postgres. Without a definition the study is "quickstart". The same command continues an interrupted study, and
+    begins a new one after a finished study.
 
     Examples:
 
       pernodedrop run
 
-      pernodedrop run --file my-study.yaml --workers 4
+      pernodedrop run my-study.yaml --workers 4
 
       pernodedrop run --preset quickstart --set budget.trials=60
 
       pernodedrop run --preset paper-table1-cifar10 --scale small
     """
-    given = definition_of(file, preset or (FIRST_STUDY if file is None else None), overrides or [])
+    if file is not None and named is not None:
+        raise Failure("give the definition once: as an argument or by --file", ExitCode.WRONG)
+    source = file or named
+    given = definition_of(source, preset or (FIRST_STUDY if source is None else None), overrides or [])
     definition = _checked(scaled_definition(given, scale or []))
     if definition.get("task", {}).get("name") == EXTERNAL:
         raise Failure("task external has no worker to run: submit it to `pernodedrop serve`, and start your own loop")
@@ -203,7 +208,7 @@ def _checked(definition: dict[str, Any]) -> dict[str, Any]:
 
 def _settings(home: Path | None) -> Settings:
     pass_on()
-    settings = settings_here()
+    settings = _settings_at(home)
     if settings.database_url is not None:
         from service.storage.database.address import normalise_url  # takes a while to import
 
@@ -211,14 +216,20 @@ def _settings(home: Path | None) -> Settings:
             normalise_url(settings.database_url)
         except ValueError as error:
             raise Failure(str(error), ExitCode.WRONG) from error
-    if home is None:
-        return settings
+    for name in (ARTIFACTS, CHECKPOINTS):  # every worker would end with this, in a log that nobody reads
+        place = os.environ.get(name, "").strip()
+        if place != "none" and (refusal := unusable(place or None)):
+            raise Failure(f"{name} cannot be {place}: {refusal}", ExitCode.WRONG)
+    return settings
+
+
+def _settings_at(home: Path | None) -> Settings:
+    """The environment's settings, with another home where one is given."""
     try:
-        home = folder_of("--home", str(home))
+        given = {} if home is None else {"PERNODEDROP_HOME": str(folder_of("--home", str(home)))}
+        return Settings.from_environment({**os.environ, **given})
     except ValueError as error:
         raise Failure(str(error), ExitCode.WRONG) from error
-    own_data = settings.data_folder != settings.home / "data"
-    return replace(settings, home=home, data_folder=settings.data_folder if own_data else home / "data")
 
 
 def _say_at_last(text: str) -> None:

@@ -97,7 +97,8 @@ def clone(
       pernodedrop clone mine mine-again --set seed=12
     """
     with client_here() as client:
-        _submit(client, copied(client.study(name).definition, overrides or (), new_name), as_json, False)
+        copy = copied(client.study(name).definition, overrides or (), new_name, "as the second argument")
+        _submit(client, copy, as_json, False)
 
 
 def _plan(client: Client, definition: Mapping[str, Any], as_json: bool) -> None:

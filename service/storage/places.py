@@ -17,6 +17,7 @@ from pernodedrop.installation import need
 MOST_BYTES = 8 * 2**30  # of a file that is read
 CHUNK = 2**20  # bytes of a file that are in memory at once where it is read in pieces
 
+_LOCAL = re.compile("(file|local)://|file:(?=/)")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DRAFT = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -43,15 +44,21 @@ class Place(Protocol):
     def remove(self, folder: str, names: Sequence[str]) -> None:
         """Remove files, and the folder if nothing else is in it. Files that are gone are no error."""
 
+    def flaw(self) -> str | None:
+        """Why it can keep nothing, as far as that is known without writing; None where it may."""
+
 
 def place_of(url: str) -> Place:
     """The place of a URL. A text without a protocol is a folder's path, whatever letters are in it.
 
     Raises:
-        ImportError, ValueError: fsspec cannot open such a URL.
+        ImportError, ValueError: fsspec cannot open such a URL, or it has a relative path.
     """
-    if local := re.match("(file|local)://|file:(?=/)", url):
-        return Folder(Path(url[local.end() :]))
+    if local := _LOCAL.match(url):
+        path = url[local.end() :]
+        if not path.startswith("/"):
+            raise ValueError(f"a file URL has an absolute path, as in file:///{path or 'folder'}")
+        return Folder(Path(path))
     return Store(url) if "://" in url else Folder(Path(url).expanduser())
 
 
@@ -108,6 +115,12 @@ class Folder:
                     os.unlink(name, dir_fd=within)
         with contextlib.suppress(OSError):  # it also holds another database's
             (self._root / folder).rmdir()
+
+    def flaw(self) -> str | None:
+        there = next(path for path in (self._root, *self._root.parents) if os.path.lexists(path))
+        if not os.path.isdir(there):  # noqa: PTH112 (Path.is_dir raises where a parent may not be looked into)
+            return f"{there} is no folder"
+        return None if os.access(there, os.W_OK | os.X_OK) else f"{there} cannot be written"
 
     @contextlib.contextmanager
     def _reading(self, folder: str, name: str) -> Iterator[BinaryIO]:
@@ -173,6 +186,13 @@ class Store:
             with contextlib.suppress(FileNotFoundError):
                 files.rm_file(f"{root}/{folder}/{name}")
 
+    def flaw(self) -> str | None:
+        from fsspec.implementations.memory import MemoryFileSystem
+
+        files, _ = self._opened()
+        lost = isinstance(files, MemoryFileSystem)
+        return "what is kept there is gone with the process that wrote it: name a folder or a store" if lost else None
+
     def _opened(self) -> tuple[Any, str]:
         """The file system and the root in it, without a stale cache."""
         import fsspec
@@ -183,13 +203,14 @@ class Store:
 
 
 def unusable(url: str | None) -> str | None:
-    """The reason why `url` can keep nothing, for example an unknown protocol; None if it can, or there is none."""
+    """The reason why `url` can keep nothing, in one line: an unknown protocol, a file in the folder's place, a folder
+    that may not be written. None if it can, or there is none."""
     try:
-        if url is not None:
-            place_of(url)
+        return None if url is None else place_of(url).flaw()
     except (ImportError, ValueError) as error:
-        return str(error)
-    return None
+        return " ".join(str(error).split())
+    except Exception as error:  # a store that reads or connects as it is opened raises any error
+        return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _name(path: str) -> str:

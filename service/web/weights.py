@@ -65,6 +65,8 @@ def chosen_weights(
         UnknownTrial: there is no such trial or run.
     """
     definition = study.definition
+    if definition.task.is_external:
+        raise NoWeights(f"study {study.name!r} is trained by your own loop, which keeps its weights itself")
     if trial is not None:
         return _of_trial(database, study, trials.get(database, study, trial), f"trial {trial} of the search")
     if not keeps_confirmation(definition.keep):

@@ -50,7 +50,20 @@ def test_a_stored_definition_is_submitted_again(command: Command, client: Client
     ):
         code, _, told = command("submit", "--like", "mine", *arguments)
         assert (code, told) == (2, f"error: {message}\n")
+    own = "error: give the copy of mine a name of its own as the second argument\n"
+    assert command("clone", "mine", "mine")[::2] == (2, own)
     assert command("submit", "--like", "nobody", "--name", "x")[::2] == (1, "error: no study is named 'nobody'\n")
+
+
+def test_run_takes_its_definition_as_submit_does(command: Command) -> None:
+    for arguments, message in (
+        (("quickstrt",), "there is no file and no preset 'quickstrt': did you mean quickstart?"),
+        (("a.yaml", "--file", "b.yaml"), "give the definition once: as an argument or by --file"),
+        (("a.yaml", "--preset", "quickstart"), "give either a file or --preset: `pernodedrop presets` lists them"),
+        (("none.yaml",), "cannot read none.yaml: No such file or directory"),
+    ):
+        code, _, told = command("run", *arguments)
+        assert (code, told) == (2, f"error: {message}\n")
 
 
 @pytest.mark.parametrize("order", ["enqueue", "submit"])

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
 from pernodedrop.client import AsyncClient, Client, Refused, Unreachable
@@ -114,6 +115,22 @@ def test_a_file_means_what_it_means_to_the_command_line(client: Client, tmp_path
         client.submit(tmp_path / "none.yaml")
     with pytest.raises(Refused, match="quickstar"):
         client.submit("quickstar")
+
+
+def test_numbers_and_lists_of_numpy_are_sent_as_what_they_are(client: Client) -> None:
+    rates = {"type": "categorical", "choices": np.array([0.25, 0.5])}
+    space = {"drop_rate": rates, "units": {"type": "int", "low": np.int64(8), "high": np.int32(16)}}
+    fixed = {"regularizer": "dropout"}
+    data = definition_data(search_space=space, fixed=fixed, budget={"trials": np.int64(2)}, seed=np.uint8(3))
+    study = client.submit(data)
+    told = study.definition
+    assert (told["search_space"]["drop_rate"]["choices"], told["search_space"]["units"]["high"]) == ([0.25, 0.5], 16)
+    assert study.extend(np.int64(2)).budget.trials == 4
+    enqueued = study.enqueue({"drop_rate": np.float32(0.5), "units": np.int64(9)})
+    assert (enqueued.params["drop_rate"], enqueued.params["units"]) == (0.5, 9)
+    with pytest.raises(Refused, match="none of its runs has failed"):
+        study.retry()
+    assert (study.amend(note="a note").note, study.amend(tags=("mine",)).tags) == ("a note", ["mine"])
 
 
 def test_every_broken_rule_is_a_line(client: Client) -> None:

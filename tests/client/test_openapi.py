@@ -7,7 +7,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import pytest
 
-from pernodedrop.client import answers, own_loop
+from pernodedrop.client import answers, ordered, own_loop
 from pernodedrop.client.reading import field_types
 from service.api.app import create_app
 from tests.api.configuring import NO_DATABASE, settings_for
@@ -29,6 +29,7 @@ OF_THE_API = {  # by the client's name
     answers.Ranking: "Ranking",
     answers.Overview: "StudyOut",
     answers.Submitted: "Submitted",
+    ordered.Retried: "Retried",
     answers.OverviewPage: "StudyPage",
     answers.Earlier: "EarlierOut",
     answers.TaskCode: "TaskCodeOut",

@@ -119,6 +119,16 @@ def test_a_training_fails_with_its_reason(client: Client, caplog: pytest.LogCapt
     assert reasons[2:] == ["its loop ended after 1 of 3 epochs", None]
 
 
+STRANGE = {
+    "loss": "must begin with train_, val_ or test_: did you mean val_loss?",
+    "val": "must begin with train_, val_ or test_: did you mean val_loss?",
+    "": "must begin with train_, val_ or test_",
+    "<b>": "must begin with train_, val_ or test_",
+    "val_": "cannot be recorded: a metric is named '': use 1 to 100 letters, digits, spaces and _ . @ + % / -, "
+    "and begin with a letter, a digit or _",
+}
+
+
 def test_slips_are_told_in_one_line(client: Client) -> None:
     study = client.submit(definition(trials=1))
     for trial in study.trials_to_train():
@@ -130,6 +140,10 @@ def test_slips_are_told_in_one_line(client: Client) -> None:
             with pytest.raises(Refused) as refused:
                 trial.report(**metrics)
             assert "\n" not in str(refused.value)
+        for name, said in STRANGE.items():
+            with pytest.raises(Refused) as refused:
+                trial.report(val_loss=1.0, **{name: 1.0})
+            assert str(refused.value) == f"body.metrics.{name} {said}"
         with pytest.raises(TypeError, match=r"^Wrong has no field head, which the study's space or its fixed"):
             trial.config(Wrong)
         with pytest.raises(RuntimeError, match="epoch 1 of trial 0 was not reported"):
@@ -202,6 +216,18 @@ def test_a_stopped_study_ends_the_loop(client: Client) -> None:
             trial.report(val_loss=1.0)
         assert trial.ended == "stopped"
     assert study.state == "stopped"
+
+
+def test_a_deleted_study_ends_the_loop(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    study = client.submit(definition(trials=2))
+    for trial in study.trials_to_train():
+        study.delete()
+        assert trial.report(val_loss=1.0) is False
+        assert trial.ended == "lost"
+    assert "no study is named" in caplog.text
+    assert "it was deleted, so the loop ends" in caplog.text
+    with pytest.raises(Refused, match="no study is named"):
+        list(study.trials_to_train())
 
 
 @pytest.mark.wide

@@ -225,7 +225,11 @@ def test_where_nothing_was_kept_one_line_says_why(db: Database, root: ArtifactRo
     assert "its definition says keep: confirmed" in refusal(api, "studies/searched/winner/weights", trial=0)
     assert "has no weights: it is waiting" in refusal(api, "studies/best/winner/weights", trial=0)
     cancellation.cancel(db, "none", 0)
-    for study in ("none", "searched", "best"):
+    width, task = {"type": "int", "low": 1, "high": 9}, {"name": "external", "epochs": 1}
+    own = {"name": "own", "task": task, "search_space": {"width": width}, "budget": {"trials": 1}}
+    studies.create(db, parse_definition(own))
+    assert "is trained by your own loop, which keeps its weights itself" in refusal(api, "studies/own/winner/weights")
+    for study in ("none", "searched", "best", "own"):
         studies.delete(db, study)
     assert begun.run_id
 

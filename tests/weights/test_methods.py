@@ -167,6 +167,16 @@ def made_by_hand(folder: Path, name: str, **changes: Any) -> Path:
     return unpacked([Kept(Weights(7, 0, 1, digest, len(data)))], folder)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"snapshots": 10**12}, {"snapshots": -1.5}, {"figures": {"val_loss": "0"}}, {"figures": []}, {"task": {}}],
+)
+def test_a_file_that_says_nonsense_is_refused_in_one_line(changes: dict[str, Any], tmp_path: Path) -> None:
+    made_by_hand(tmp_path, "digits", **changes)
+    with pytest.raises(BadWinner, match=r"does not say all that it takes to build its model \([A-Za-z]+\)$"):
+        load_winner(tmp_path)
+
+
 def test_an_own_tasks_module_must_be_here_and_the_same(tmp_path: Path) -> None:
     with pytest.raises(
         BadWinner, match=r"of the own task mylab.nets:Mine, whose module must be importable: name the f"

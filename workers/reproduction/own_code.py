@@ -38,8 +38,8 @@ def other_code(capsule: Capsule) -> Iterator[str]:
         return
     from workers.tasks.code import code_here  # takes torch, which nothing else here needs
 
-    trained = {str(facts["module"]): facts.get("task") for facts in map(_code, capsule.provenances.values()) if facts}
-    for module, digest in trained.items():
+    trained = {(str(facts["module"]), facts.get("task")) for facts in map(_code, capsule.provenances.values()) if facts}
+    for module, digest in sorted(trained, key=str):
         here = code_here(module)
         if here is None:
             yield f"the task's module {module} is not installed here"

@@ -15,7 +15,7 @@ UNUSABLE = 1  # exit code
 def main(arguments: list[str] | None = None) -> int:
     """Write a file for each model; returns the exit code."""
     options = _parser().parse_args(arguments)
-    sys.path.insert(0, str(Path.cwd()))
+    sys.path.append(str(Path.cwd()))  # behind all others, as workers search it
     try:
         for stem, winner in _models(options.folder):
             path = options.folder / f"{stem}.{options.format}"

@@ -123,14 +123,16 @@ def read_file(data: bytes, path: Path) -> File:
         length = int.from_bytes(data[:8], "little")
         told = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][HEAD])
         tensors = load(data)
-    except (SafetensorError, ValueError, KeyError, TypeError, MemoryError) as error:
+    except (SafetensorError, ValueError, KeyError, TypeError, MemoryError, RecursionError) as error:
         raise BadWinner(f"{path} holds no weights of this program ({type(error).__name__})") from None
     if not isinstance(told, dict) or told.get("format") != FORMAT:
         raise BadWinner(f"{path} must say format {FORMAT!r}: it is another program's")
     _check_version(told.get("version"), VERSION, path)
     try:
         head, several = _head(told), range(told["snapshots"])
-    except (ValueError, KeyError, TypeError) as error:
+        if len(several) > len(tensors):
+            raise ValueError(f"there are no {len(several)} snapshots")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadWinner(f"{path} does not say all that it takes to build its model ({type(error).__name__})") from None
     snapshots = []
     for number in several:
@@ -142,6 +144,8 @@ def read_file(data: bytes, path: Path) -> File:
 
 def _head(told: Mapping[str, Any]) -> Head:
     names = ("code", "study_seed", "seed", "splits_anew", "folds", "epoch", "judged_by", "figures", "form", "why")
+    if not all(isinstance(figure, int | float) for figure in told["figures"].values()):
+        raise TypeError("a figure is a number")
     return Head(
         task=TaskSpec.model_validate(told["task"]),
         config=TrialConfig.from_params(told["configuration"]),

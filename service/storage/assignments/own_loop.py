@@ -212,9 +212,9 @@ def _is_again(db: Database, held: Held, done: EpochDone) -> bool:
 def _check_metrics(lease: Lease, metrics: Mapping[str, float]) -> None:
     for name in metrics:
         if split_of(name) not in SPLITS or "_" not in name:
-            raise UnusableMetrics(
-                name, f"must begin with train_, val_ or test_: did you mean {metric_name('val', name)}?"
-            )
+            near = metric_name(name, "loss") if name in SPLITS else metric_name("val", name)
+            remedy = "" if unusable_name([near]) else f": did you mean {near}?"
+            raise UnusableMetrics(name, f"must begin with train_, val_ or test_{remedy}")
         if (flaw := unusable_name([name])) is not None:
             raise UnusableMetrics(name, f"cannot be recorded: {flaw}")
     first = lease.definition.objectives[0]
