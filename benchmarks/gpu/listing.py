@@ -40,7 +40,7 @@ CHAINS = {  # calls for the first position, for copies, for fresh draws
 }
 _TOOLS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
 # arguments that nobody promises to be multiples of 16
-_ALIGNED = ("samples", "positions", "each", "keep", "copies", "fresh", "flip", "rows")
+_ALIGNED = ("samples", "positions", "each", "keep", "copies", "fresh", "flip", "rows", "splits", "tiles")
 
 
 @dataclass(frozen=True)
