@@ -77,7 +77,7 @@ def chip(device: torch.device, *, small: bool) -> Chip:
 
 
 def instructions_a_factor() -> dict[str, float]:
-    """Of the three kernels together, by the law's name in `listing`; empty where the compiler's tools are missing."""
+    """Of output and gradients together, by the law's name in `listing`; empty where the compiler's tools are missing."""
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     capability = "90"
     if torch.cuda.is_available():
@@ -87,7 +87,7 @@ def instructions_a_factor() -> dict[str, float]:
     command += ["--law", "bernoulli 0.1", "--law", "bernoulli 0.5"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
     found: dict[str, float] = {}
-    for law, count in re.findall(r"^\| single \w+ \| ([^|]+) \| [^|]+ \| ([\d.]+) \|", done.stdout, re.MULTILINE):
+    for law, count in re.findall(r"^\| bernoulli \w+ \| ([^|]+) \| [^|]+ \| ([\d.]+) \|", done.stdout, re.MULTILINE):
         found[law] = found.get(law, 0.0) + float(count)
     return found
 

@@ -96,6 +96,8 @@ def test_tiles_change_no_factor(factors: Factors, positions: int, monkeypatch: p
 @pytest.mark.parametrize("sizes", [(2, 1, 140, 18), (2, 18, 40, 5)])
 def test_products_and_gradients_share_their_factors(factors: Factors, sizes: tuple[int, ...]) -> None:
     samples, positions, connections, units = sizes
+    if positions == 1 and not factors.normal and factors.bits:
+        pytest.skip("these masks are drawn in another way: see test_gpu_bernoulli.py")
     x, weight, g = (
         normal(samples, positions, connections),
         normal(units, connections),
