@@ -38,11 +38,12 @@ class Counts:
         return Counts(*(getattr(self, field.name) * factor for field in fields(self)))
 
 
-class _Counter:
+class Counter:
     """Wraps the interpreter's operations; scalars, which a whole program shares, do not count."""
 
     def __init__(self, *, every: bool) -> None:
         self.counts = Counts()
+        self.launches: dict[str, int] = {}  # steps of a program's loop, by the kernel's name
         self._every = every
         self._builder: Any = interpreter.InterpreterBuilder
 
@@ -104,6 +105,8 @@ class _Counter:
         original = interpreter.InterpretedFunction.run
 
         def counted(function: Any, *args: Any, grid: Any, **options: Any) -> Any:
+            arguments = dict(zip(function.arg_names, args, strict=False))
+            self.launches[function.__name__] = arguments["each"] * arguments.get("tiles", 1)
             if self._every:
                 return original(function, *args, grid=grid, **options)
             before, self.counts = self.counts, Counts()
@@ -126,14 +129,14 @@ class _Counter:
 
 
 @contextmanager
-def counted(*, every: bool = False) -> Iterator[Callable[[], Counts]]:
-    """Count the launches in its body; what it gives tells the counts so far. Results are wrong unless `every`."""
-    counter = _Counter(every=every)
+def counted(*, every: bool = False) -> Iterator[Counter]:
+    """Count the launches in its body. Results are wrong unless `every`."""
+    counter = Counter(every=every)
     patches = [patch.object(owner, name, function) for owner, name, function in counter.replacements()]
     for each in patches:
         each.start()
     try:
-        yield lambda: counter.counts
+        yield counter
     finally:
         for each in reversed(patches):
             each.stop()

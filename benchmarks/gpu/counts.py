@@ -2,13 +2,15 @@
 
     python -m benchmarks.gpu.counts [--rate 0.1] [--shape 1024x256] [--samples 128]
 
-Triton's interpreter runs a program of each launch and counts (see `counting`). The estimate is the longest of what bytes,
-single-precision operations and integer operations take at the chip's rates; bytes are counted as if no cache kept them.
-Time to launch and to wait is not in it. Machine instructions are in `python -m benchmarks.gpu.listing`.
+Triton's interpreter runs a program of each launch and counts (see `counting`); Triton's compiler gives the machine
+instructions (see `listing`), of a program's loop and of what lies around it. The estimate is the longest of what the
+bytes, the operations and the instructions take at the chip's rates, without the time to launch and to wait. Bytes count
+each time that a program asks for them, as if no cache kept them.
 """
 
 import argparse
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 os.environ["TRITON_INTERPRET"] = "1"  # read when triton is first imported
@@ -16,13 +18,14 @@ os.environ["TRITON_INTERPRET"] = "1"  # read when triton is first imported
 import torch
 
 from benchmarks.gpu.counting import Counts, counted
-from benchmarks.gpu.roof import Sizes
+from benchmarks.gpu.roof import Sizes, listed
 from pernodedrop.backends import gpu
 from pernodedrop.backends.factors import Factors, quantized
 
 SHAPES = ((1024, 256), (4096, 64), (4096, 128))  # connections, units
 RATES = (0.5, 0.1)
 SAMPLES = 128
+_ISSUED = 4 * 32  # instructions of threads that a multiprocessor begins in a cycle
 
 
 @dataclass(frozen=True)
@@ -31,29 +34,46 @@ class Chip:
 
     name: str
     bytes: float
-    floating: float
-    integer: float
+    operations: float  # of single precision
+    instructions: float  # of threads
 
 
-# Bandwidth and single precision: NVIDIA's data sheets of H200 SXM and A100 80GB SXM. Integers: 64 a cycle and
-# multiprocessor by the CUDA C++ programming guide's table of arithmetic throughput, at the data sheets' boost clock.
+# NVIDIA's data sheets of H200 SXM and A100 80GB SXM: bandwidth, single precision, multiprocessors, boost clock.
 CHIPS = (
-    Chip("H200", 4.8e12, 67e12, 132 * 64 * 1.98e9),
-    Chip("A100", 2.039e12, 19.5e12, 108 * 64 * 1.41e9),
+    Chip("H200", 4.8e12, 67e12, 132 * _ISSUED * 1.98e9),
+    Chip("A100", 2.039e12, 19.5e12, 108 * _ISSUED * 1.41e9),
 )
 
 
-def of_kernels(sizes: Sizes, factors: Factors, *, every: bool = False) -> tuple[Counts, Counts]:
-    """Of the output, and of both gradients."""
+@dataclass(frozen=True)
+class Step:
+    """Forward and backward of a layer."""
+
+    output: Counts
+    gradients: Counts
+    launches: Mapping[str, int]  # steps of a program's loop, by the kernel
+
+    @property
+    def counts(self) -> Counts:
+        return self.output + self.gradients
+
+    def instructions(self, law: str, of_kernels: Mapping[tuple[str, str], tuple[float, float]]) -> float:
+        """A factor's, in all launches; 0 where the compiler's tools are missing or it was not asked for this law."""
+        found = [(of_kernels.get((name, law)), steps) for name, steps in self.launches.items()]
+        return sum(each[0] + each[1] / steps for each, steps in found if each is not None)
+
+
+def of_kernels(sizes: Sizes, factors: Factors, *, every: bool = False) -> Step:
+    """Of the exact kernels at one position a sample."""
     x = torch.randn(sizes.samples, 1, sizes.connections)
     weight = torch.randn(sizes.units, sizes.connections)
     grad = torch.randn(sizes.samples, 1, sizes.units)
     seed = torch.zeros(1, dtype=torch.int64)
-    with counted(every=every) as so_far:
+    with counted(every=every) as forward:
         gpu.product(x, weight, seed, factors)
-    with counted(every=every) as after:
+    with counted(every=every) as backward:
         gpu.gradients(grad, x, weight, seed, factors)
-    return so_far(), after()
+    return Step(forward.counts, backward.counts, forward.launches | backward.launches)
 
 
 def of_dropout(sizes: Sizes) -> Counts:
@@ -64,30 +84,35 @@ def of_dropout(sizes: Sizes) -> Counts:
     return Counts(moved, 0.0, sizes.samples * sizes.connections, 0.0, sizes.operations)
 
 
-def seconds(counts: Counts, chip: Chip) -> float:
+def seconds(counts: Counts, instructions: float, chip: Chip) -> float:
     """The longest of what each kind takes."""
     moved = (counts.loaded + counts.stored) / chip.bytes
-    return max(moved, counts.floating / chip.floating, counts.integer / chip.integer)
-
-
-def row(sizes: Sizes, rate: float) -> str:
-    forward, backward = of_kernels(sizes, quantized(1.0 - rate))
-    both, dense, factors = forward + backward, of_dropout(sizes), sizes.factors
-    cells = [f"{sizes.connections} x {sizes.units}, rate {rate:g}"]
-    for part in (forward, backward):
-        cells.append(f"{part.loaded / 1e6:.1f} + {part.stored / 1e6:.1f}")
-        cells += [f"{count / factors:.2f}" for count in (part.words, part.integer, part.floating)]
-    cells += [f"{seconds(both, chip) / seconds(dense, chip):.1f}" for chip in CHIPS]
-    return "| " + " | ".join(cells) + " |"
+    return max(moved, counts.floating / chip.operations, instructions / chip.instructions)
 
 
 def table(shapes: list[tuple[int, int]], rates: list[float], samples: int) -> str:
+    """A row for each shape and rate."""
     of_part = ["MB loaded + stored", "words", "integer", "floating"]
-    head = ["shape", *(f"{part}: {name}" for part in ("output", "gradients") for name in of_part)]
+    head = ["shape", *(f"{part}: {name}" for part in ("output", "gradients") for name in of_part), "instructions"]
     head += [f"{chip.name}, beside Dropout + Linear" for chip in CHIPS]
     lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
-    lines += [row(Sizes(samples, *shape), rate) for shape in shapes for rate in rates]
+    compiled = listed()
+    lines += [_row(Sizes(samples, *shape), rate, compiled) for shape in shapes for rate in rates]
     return "\n".join(lines)
+
+
+def _row(sizes: Sizes, rate: float, compiled: Mapping[tuple[str, str], tuple[float, float]]) -> str:
+    step, dense = of_kernels(sizes, quantized(1.0 - rate)), of_dropout(sizes)
+    instructions = step.instructions(f"bernoulli {rate:g}", compiled)
+    cells = [f"{sizes.connections} x {sizes.units}, rate {rate:g}"]
+    for part in (step.output, step.gradients):
+        cells.append(f"{part.loaded / 1e6:.1f} + {part.stored / 1e6:.1f}")
+        cells += [f"{count / sizes.factors:.2f}" for count in (part.words, part.integer, part.floating)]
+    cells.append(f"{instructions:.1f}" if instructions else "not listed")
+    for chip in CHIPS:
+        ratio = seconds(step.counts, instructions * sizes.factors, chip) / seconds(dense, 0.0, chip)
+        cells.append(f"{ratio:.1f}" if instructions else "not listed")
+    return "| " + " | ".join(cells) + " |"
 
 
 def shape_of(text: str) -> tuple[int, int]:
@@ -104,7 +129,7 @@ def main() -> None:
     parser.add_argument("--rate", action="append", type=float, help="drop rate, repeatable (default: 0.5 and 0.1)")
     parser.add_argument("--samples", type=int, default=SAMPLES, help=f"of a batch (default: {SAMPLES})")
     options = parser.parse_args()
-    print("words and operations: a factor of the mask\n")
+    print("words, operations and instructions: a factor of the mask\n")
     print(table(options.shape or list(SHAPES), options.rate or list(RATES), options.samples))
 
 

@@ -29,7 +29,7 @@ import triton
 from pernodedrop.backends.gpu import TILE, Tile, bernoulli, chain, shared, single
 from pernodedrop.backends.gpu.factors import GROUP
 from pernodedrop.backends.gpu.passes import DIGITS, TIES
-from pernodedrop.backends.gpu.tiles import tile_of_gradients, tile_of_product
+from pernodedrop.backends.gpu.tiles import PASSES, by_rule
 
 KERNELS = ("product", "gradient_x", "gradient_weight")
 LAWS = {  # calls of Philox, whether factors are normal
@@ -38,7 +38,7 @@ LAWS = {  # calls of Philox, whether factors are normal
     "bernoulli 0.01": (8, False),
     "gaussian": (0, True),
 }
-PASSES = {  # of `bernoulli`: digits that are drawn for all, calls for ties
+DRAWN = {  # by `bernoulli`: digits that are drawn for all, calls for ties
     "bernoulli 0.5": (1, 0),
     "bernoulli 0.1": (DIGITS, TIES),
 }
@@ -67,9 +67,10 @@ class Listing:
 def listings(arch: int, tiles: Sequence[Tile], laws: Sequence[str], *, only_single: bool) -> Iterator[Listing]:
     """Every kernel, or those for one position a sample, under every law and tile."""
     for law in laws:
-        if law in PASSES:
-            digits, ties = PASSES[law]
-            for name, tile in (("product", tile_of_product(128, 256)), ("gradients", tile_of_gradients(256))):
+        if law in DRAWN:
+            digits, ties = DRAWN[law]
+            for name in PASSES:
+                tile = by_rule(name, 128, 256)
                 constants = {"DIGITS": digits, "TIES": ties, "SAMPLES": tile.samples, "UNITS": tile.units}
                 size = f"{tile.samples} samples x {tile.units} units, {tile.warps} warps"
                 yield _listing(bernoulli, name, (law, size), constants, (tile.warps, arch))

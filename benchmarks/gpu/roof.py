@@ -78,6 +78,14 @@ def chip(device: torch.device, *, small: bool) -> Chip:
 
 def instructions_a_factor() -> dict[str, float]:
     """Of output and gradients together, by the law's name in `listing`; empty where the compiler's tools are missing."""
+    found: dict[str, float] = {}
+    for (_, law), (looped, _) in listed().items():
+        found[law] = found.get(law, 0.0) + looped
+    return found
+
+
+def listed() -> dict[tuple[str, str], tuple[float, float]]:
+    """Instructions a factor in the loop, and once a tile, by the pass of `bernoulli` and the law."""
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     capability = "90"
     if torch.cuda.is_available():
@@ -86,10 +94,8 @@ def instructions_a_factor() -> dict[str, float]:
     command = [sys.executable, "-m", "benchmarks.gpu.listing", "--single", "--arch", capability]
     command += ["--law", "bernoulli 0.1", "--law", "bernoulli 0.5"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    found: dict[str, float] = {}
-    for law, count in re.findall(r"^\| bernoulli \w+ \| ([^|]+) \| [^|]+ \| ([\d.]+) \|", done.stdout, re.MULTILINE):
-        found[law] = found.get(law, 0.0) + float(count)
-    return found
+    rows = re.findall(r"^\| bernoulli (\w+) \| ([^|]+) \| [^|]+ \| ([\d.]+) \| ([\d.]+) \|", done.stdout, re.MULTILINE)
+    return {(name, law): (float(looped), float(once)) for name, law, looped, once in rows}
 
 
 def _clock() -> float:

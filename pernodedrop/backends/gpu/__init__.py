@@ -14,7 +14,6 @@ from pernodedrop.backends.gpu import chain, passes, shared, single
 from pernodedrop.backends.gpu.factors import CERTAIN_CALLS, GROUP, MOST_CALLS
 from pernodedrop.backends.gpu.tiles import TILE, Tile
 
-
 MOST_POSITIONS, LEAST_POSITIONS = 64, 16  # at once; 16 is the smallest matrix that tl.dot multiplies
 PROGRAMS = 1024  # at least, to fill a GPU: sums are cut for it by their sizes alone, so that every chip sums alike
 LEAST_EACH = 4  # tiles of a sum a program

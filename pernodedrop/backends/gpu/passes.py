@@ -10,7 +10,7 @@ from torch import Tensor
 from pernodedrop.backends.factors import Factors
 from pernodedrop.backends.gpu import bernoulli
 from pernodedrop.backends.gpu.factors import GROUP
-from pernodedrop.backends.gpu.tiles import Tile, tile_of_gradients, tile_of_product
+from pernodedrop.backends.gpu.tiles import Tile, tile_of
 
 DIGITS, TIES = 8, 2  # drawn for all decisions, and calls for those that these leave open
 PRODUCT_PROGRAMS, GRADIENTS_PROGRAMS = 1024, 256  # at least, to fill a GPU; a gradient's partial sums are large
@@ -21,7 +21,7 @@ def product(x: Tensor, weight: Tensor, seed: Tensor, factors: Factors, tile: Til
     """sum_i x_bi m_bji W_ji for x (B, 1, I), weight (J, I), both contiguous: (B, 1, J)."""
     samples, _, connections = x.shape
     units = weight.shape[0]
-    tile = tile or tile_of_product(samples, units)
+    tile = tile or tile_of("product", samples, connections, units, x.device)
     pieces = triton.cdiv(samples, tile.samples) * triton.cdiv(units, tile.units)
     groups = triton.cdiv(connections, GROUP)
     each = max(triton.cdiv(groups, max(1, PRODUCT_PROGRAMS // pieces)), LEAST_EACH)
@@ -38,7 +38,7 @@ def gradients(
     """The gradients of `product` in x and weight, in one pass over the factors."""
     samples, _, connections = x.shape
     units = weight.shape[0]
-    tile = tile or tile_of_gradients(units)
+    tile = tile or tile_of("gradients", samples, connections, units, x.device)
     groups = triton.cdiv(connections, GROUP)
     cut = _cut(triton.cdiv(samples, tile.samples), triton.cdiv(units, tile.units), groups, samples, units)
     of_x = _partial(cut.splits, x)
