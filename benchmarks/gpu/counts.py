@@ -25,6 +25,7 @@ from pernodedrop.backends.factors import Factors, quantized
 SHAPES = ((1024, 256), (4096, 64), (4096, 128))  # connections, units
 RATES = (0.5, 0.1)
 SAMPLES = 128
+LISTING_S = 600.0
 _ISSUED = 4 * 32  # instructions of threads that a multiprocessor begins in a cycle
 
 
@@ -96,7 +97,7 @@ def table(shapes: list[tuple[int, int]], rates: list[float], samples: int) -> st
     head = ["shape", *(f"{part}: {name}" for part in ("output", "gradients") for name in of_part), "instructions"]
     head += [f"{chip.name}, beside Dropout + Linear" for chip in CHIPS]
     lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
-    compiled = listed()
+    compiled = listed(LISTING_S)
     lines += [_row(Sizes(samples, *shape), rate, compiled) for shape in shapes for rate in rates]
     return "\n".join(lines)
 

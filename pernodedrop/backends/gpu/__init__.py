@@ -26,7 +26,7 @@ def product(x: Tensor, weight: Tensor, seed: Tensor, factors: Factors | Chain, *
     """
     x, weight = x.contiguous(), weight.contiguous()
     if _is_bernoulli(factors, x, weight):
-        return passes.product(x, weight, seed, factors, tile)
+        return passes.product(x, weight, seed, factors, tile=tile)
     plan = _Plan(x, weight, factors, tile or TILE)
     y = _Result((*x.shape[:2], plan.units), x.dtype, plan.sample_tiles * plan.unit_tiles, plan.groups)
     return plan.run("product", (x, weight), y, seed)
@@ -38,7 +38,7 @@ def gradients(
     """The gradients of `product` in x and weight, given grad (B, T, J)."""
     grad, x, weight = grad.contiguous(), x.contiguous(), weight.contiguous()
     if _is_bernoulli(factors, x, weight):
-        return passes.gradients(grad, x, weight, seed, factors, tile)
+        return passes.gradients(grad, x, weight, seed, factors, tile=tile)
     plan = _Plan(x, weight, factors, tile or TILE)
     of_x = _Result(tuple(x.shape), x.dtype, plan.sample_tiles * plan.groups, plan.unit_tiles)
     sums = plan.samples if plan.is_shared else plan.sample_tiles

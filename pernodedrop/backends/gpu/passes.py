@@ -17,7 +17,7 @@ PRODUCT_PROGRAMS, GRADIENTS_PROGRAMS = 1024, 256  # at least, to fill a GPU; a g
 LEAST_EACH = 4  # groups of a sum a program
 
 
-def product(x: Tensor, weight: Tensor, seed: Tensor, factors: Factors, tile: Tile | None) -> Tensor:
+def product(x: Tensor, weight: Tensor, seed: Tensor, factors: Factors, *, tile: Tile | None) -> Tensor:
     """sum_i x_bi m_bji W_ji for x (B, 1, I), weight (J, I), both contiguous: (B, 1, J)."""
     samples, _, connections = x.shape
     units = weight.shape[0]
@@ -33,7 +33,7 @@ def product(x: Tensor, weight: Tensor, seed: Tensor, factors: Factors, tile: Til
 
 
 def gradients(
-    grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, factors: Factors, tile: Tile | None
+    grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, factors: Factors, *, tile: Tile | None
 ) -> tuple[Tensor, Tensor]:
     """The gradients of `product` in x and weight, in one pass over the factors."""
     samples, _, connections = x.shape
