@@ -47,7 +47,7 @@ def one_mask(setting: Setting, sizes: tuple[int, int, int, int]) -> None:
     )
     seed = torch.tensor([1 << 40 | 7], device=setting.device)
     for factors, _ in (drawn(0.9), drawn(0.4, normal=True)):
-        mask = _mask(setting, seed, factors, samples, connections, units, is_single=positions == 1)
+        mask = _mask(setting, seed, factors, sizes)
         leaves = x.clone().requires_grad_(), weight.clone().requires_grad_()
         y = stirred_product(*leaves, seed, factors)
         of_x, of_weight = torch.autograd.grad(y, leaves, g)
@@ -59,14 +59,14 @@ def one_mask(setting: Setting, sizes: tuple[int, int, int, int]) -> None:
             torch.testing.assert_close(mine, expected, rtol=1e-3, atol=1e-3)
 
 
-def _mask(
-    setting: Setting, seed: Tensor, factors: Tensor, samples: int, connections: int, units: int, *, is_single: bool
-) -> Tensor:
-    """The factors (samples, units, connections), read off unit inputs; where every sample has one position, which may be
-    drawn in another way, off the weight's gradients of one sample each.
+def _mask(setting: Setting, seed: Tensor, factors: Tensor, sizes: tuple[int, int, int, int]) -> Tensor:
+    """The factors (samples, units, connections), read off unit inputs.
+
+    Single positions may be drawn in another way: theirs are read off the weight's gradients of one sample each.
     """
+    samples, positions, connections, units = sizes
     weight = torch.ones(units, connections, device=setting.device)
-    if not is_single:
+    if positions > 1:
         eye = torch.eye(connections, device=setting.device).expand(samples, connections, connections)
         return stirred_product(eye, weight, seed, factors).transpose(1, 2)
     weight.requires_grad_()

@@ -3,6 +3,8 @@
 """The factors of a tile, drawn in registers: a function of seed, sample, unit and connection alone, and of position
 where they change over time.
 
+`quads` draws those of `bernoulli` in another way, with the same random words' generator.
+
 So forward and backward have the same mask, although they visit tiles in different orders and may cut them differently.
 A group of 32 connections is decided at once: bit i of a word is connection i. A probability of n bits takes n random
 words, which the bits of its numerator combine by one three-input operation each. Random words are Philox's with seven
