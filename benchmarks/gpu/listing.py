@@ -26,10 +26,10 @@ os.environ.pop("TRITON_INTERPRET", None)  # machine code is asked for, whatever 
 
 import triton
 
-from pernodedrop.backends.gpu import TILE, Tile, bernoulli, chain, shared, single
+from pernodedrop.backends.gpu import bernoulli, chain, shared, single
 from pernodedrop.backends.gpu.factors import GROUP
 from pernodedrop.backends.gpu.passes import DIGITS, TIES
-from pernodedrop.backends.gpu.tiles import PASSES, by_rule
+from pernodedrop.backends.gpu.tiles import PASSES, TILE, Tile, by_rule
 
 KERNELS = ("product", "gradient_x", "gradient_weight")
 LAWS = {  # calls of Philox, whether factors are normal
