@@ -92,12 +92,15 @@ def test_tiles_change_no_factor(factors: Factors, positions: int, monkeypatch: p
             torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("factors", FACTORS, ids=str)
-@pytest.mark.parametrize("sizes", [(2, 1, 140, 18), (2, 18, 40, 5)])
+# Single positions with factors of 0 and 1 have masks drawn in another way: see test_gpu_bernoulli.py.
+@pytest.mark.parametrize(
+    "factors, sizes",
+    [(factors, (2, 18, 40, 5)) for factors in FACTORS]
+    + [(factors, (2, 1, 140, 18)) for factors in FACTORS if factors.normal or not factors.bits],
+    ids=str,
+)
 def test_products_and_gradients_share_their_factors(factors: Factors, sizes: tuple[int, ...]) -> None:
     samples, positions, connections, units = sizes
-    if positions == 1 and not factors.normal and factors.bits:
-        pytest.skip("these masks are drawn in another way: see test_gpu_bernoulli.py")
     x, weight, g = (
         normal(samples, positions, connections),
         normal(units, connections),
