@@ -47,8 +47,7 @@ def one_mask(setting: Setting, sizes: tuple[int, int, int, int]) -> None:
     )
     seed = torch.tensor([1 << 40 | 7], device=setting.device)
     for factors, _ in (drawn(0.9), drawn(0.4, normal=True)):
-        eye = torch.eye(connections, device=setting.device).expand(samples, connections, connections)
-        mask = stirred_product(eye, torch.ones_like(weight), seed, factors).transpose(1, 2)
+        mask = _mask(setting, seed, factors, sizes)
         leaves = x.clone().requires_grad_(), weight.clone().requires_grad_()
         y = stirred_product(*leaves, seed, factors)
         of_x, of_weight = torch.autograd.grad(y, leaves, g)
@@ -60,17 +59,36 @@ def one_mask(setting: Setting, sizes: tuple[int, int, int, int]) -> None:
             torch.testing.assert_close(mine, expected, rtol=1e-3, atol=1e-3)
 
 
+def _mask(setting: Setting, seed: Tensor, factors: Tensor, sizes: tuple[int, int, int, int]) -> Tensor:
+    """The factors (samples, units, connections), read off unit inputs.
+
+    Single positions may be drawn in another way: theirs are read off the weight's gradients of one sample each.
+    """
+    samples, positions, connections, units = sizes
+    weight = torch.ones(units, connections, device=setting.device)
+    if positions > 1:
+        eye = torch.eye(connections, device=setting.device).expand(samples, connections, connections)
+        return stirred_product(eye, weight, seed, factors).transpose(1, 2)
+    weight.requires_grad_()
+    y = stirred_product(torch.ones(samples, 1, connections, device=setting.device), weight, seed, factors)
+    each = [torch.autograd.grad(y[sample].sum(), weight, retain_graph=True)[0] for sample in range(samples)]
+    return torch.stack(each)
+
+
 def keeps_its_rate(setting: Setting, rate: float) -> None:
     """The share of factors above 0 is the rate that the law's bits realize, in every 32nd lane too."""
     factors, met = drawn(1.0 - rate)
     samples, connections = setting.pick((4096, 256), (16, 64))
     x = torch.eye(connections, device=setting.device).expand(samples, connections, connections)
     weight = torch.ones(8, connections, device=setting.device)
-    kept = stirred_product(x.contiguous(), weight, torch.tensor([3], device=setting.device), factors)
+    seed = torch.tensor([3], device=setting.device)
+    kept = stirred_product(x.contiguous(), weight, seed, factors)
     assert bool(((kept == 0) | (kept == 1)).all()), "a factor is neither 0 nor 1"
     few = 1.0 / (kept.numel() * min(rate, 1.0 - rate))
     # where hardly one factor differs its own error says too little
     mean_is(kept.flatten(), met, slack=few)
+    single = stirred_product(torch.ones_like(x[:, :1]), weight, seed, factors)
+    mean_is(single.flatten() / connections, met, slack=few)  # of one position a sample, drawn in another way
     lanes = kept.transpose(0, 1).reshape(connections // 32, 32, -1).transpose(0, 1).flatten(1)
     mean_is(lanes.T, met, slack=32 * few)
 

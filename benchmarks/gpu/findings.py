@@ -94,6 +94,11 @@ class Findings:
         """Until the part is cut off; a part that measures in rounds ends its rounds by it."""
         return self._deadline - time.monotonic()
 
+    @property
+    def folder(self) -> Path:
+        """Where the findings lie, and what a part leaves beside them."""
+        return self._path.parent
+
     def check(self, name: str, call: Callable[[], object]) -> bool:
         """Run a check, which raises where its statement does not hold; returns whether it holds."""
         started = time.monotonic()

@@ -2,11 +2,13 @@
 
     python -m benchmarks.gpu.listing [--arch 90] [--tile 8x16x4 --tile 16x16x4]
 
+Tiles are those of the kernels for normal factors and for masks that change over time; the others choose theirs.
 Triton's compiler and NVIDIA's disassembler, both of Triton's wheel, make the listing for any chip of NVIDIA's.
 Counted are the instructions of the longest loop, a warp's for 32 threads, per factor that the loop draws; where a
 sample's positions share their mask, per factor and position. Where masks change over time it is the loop over groups or
 units: those over the positions lie in it, and count once. A branch that is taken once in 65,536 factors is counted
-as if it always were.
+as if it always were, and so is the loop over ties, which is entered once in five tiles or less. What lies outside the
+loop is counted too, per factor of one tile: a program pays it once.
 """
 
 import argparse
@@ -24,8 +26,10 @@ os.environ.pop("TRITON_INTERPRET", None)  # machine code is asked for, whatever 
 
 import triton
 
-from pernodedrop.backends.gpu import TILE, Tile, chain, shared, single
+from pernodedrop.backends.gpu import bernoulli, chain, shared, single
 from pernodedrop.backends.gpu.factors import GROUP
+from pernodedrop.backends.gpu.passes import DIGITS, TIES
+from pernodedrop.backends.gpu.tiles import PASSES, TILE, Tile, by_rule
 
 KERNELS = ("product", "gradient_x", "gradient_weight")
 LAWS = {  # calls of Philox, whether factors are normal
@@ -34,13 +38,17 @@ LAWS = {  # calls of Philox, whether factors are normal
     "bernoulli 0.01": (8, False),
     "gaussian": (0, True),
 }
+DRAWN = {  # by `bernoulli`: digits that are drawn for all, calls for ties
+    "bernoulli 0.5": (1, 0),
+    "bernoulli 0.1": (DIGITS, TIES),
+}
 CHAINS = {  # calls for the first position, for copies, for fresh draws
     "bernoulli 0.4, rho 0.9": (4, 4, 4),
     "bernoulli 0.5, rho -0.5": (8, 1, 1),
 }
 _TOOLS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
 # arguments that nobody promises to be multiples of 16
-_ALIGNED = ("samples", "positions", "each", "keep", "copies", "fresh", "flip", "rows")
+_ALIGNED = ("samples", "positions", "each", "keep", "copies", "fresh", "flip", "rows", "splits", "tiles")
 
 
 @dataclass(frozen=True)
@@ -51,20 +59,30 @@ class Listing:
     law: str
     tile: str
     instructions: float  # per factor (and position) of the longest loop
+    once: float  # per factor of a tile, outside that loop
     registers: int  # of a thread
     spilled: int  # bytes of a thread's registers that go through memory
 
 
 def listings(arch: int, tiles: Sequence[Tile], laws: Sequence[str], *, only_single: bool) -> Iterator[Listing]:
     """Every kernel, or those for one position a sample, under every law and tile."""
+    for law in laws:
+        if law in DRAWN:
+            digits, ties = DRAWN[law]
+            for name in PASSES:
+                tile = by_rule(name, 128, 256)
+                constants = {"DIGITS": digits, "TIES": ties, "SAMPLES": tile.samples, "UNITS": tile.units}
+                size = f"{tile.samples} samples x {tile.units} units, {tile.warps} warps"
+                yield _listing(bernoulli, name, (law, size), constants, (tile.warps, arch))
     for tile in tiles:
         for law in laws:
             calls, is_normal = LAWS[law]
             drawn = {"CALLS": calls, "NORMAL": is_normal}
             for name in KERNELS:
-                cut = {"SAMPLES": tile.samples, "UNITS": tile.units}
-                size = f"{tile.samples} samples x {tile.units} units, {tile.warps} warps"
-                yield _listing(single, name, (law, size), {**drawn, **cut}, (tile.warps, arch))
+                if is_normal:
+                    cut = {"SAMPLES": tile.samples, "UNITS": tile.units}
+                    size = f"{tile.samples} samples x {tile.units} units, {tile.warps} warps"
+                    yield _listing(single, name, (law, size), {**drawn, **cut}, (tile.warps, arch))
                 for positions in () if only_single else (16, 64):
                     cut = {"POSITIONS": positions, "UNITS": tile.shared_units}
                     size = f"{positions} positions x {tile.shared_units} units, {tile.warps} warps"
@@ -89,7 +107,9 @@ def _listing(
     rows = constants.get("SAMPLES") or constants["POSITIONS"]
     factors = GROUP * rows * constants["UNITS"]
     label = f"{module.__name__.rpartition('.')[2]} {name}"
-    return Listing(label, *case, _longest_loop(code) * 32 * target[0] / factors, registers, stack)
+    whole, looped = _instructions(code, inner=module is bernoulli and name == "gradients")
+    each = 32 * target[0] / factors
+    return Listing(label, *case, looped * each, (whole - looped) * each, registers, stack)
 
 
 def _compiled(kernel: Any, constants: dict[str, Any], warps: int, arch: int) -> bytes:
@@ -116,10 +136,14 @@ def _compiled(kernel: Any, constants: dict[str, Any], warps: int, arch: int) -> 
     return bytes(triton.compile(source, target=GPUTarget("cuda", arch, 32), options=options).asm["cubin"])
 
 
-def _longest_loop(code: str) -> int:
-    """Instructions between the target of a backward branch and the branch, the most of any."""
+def _instructions(code: str, *, inner: bool) -> tuple[int, int]:
+    """All, and those of the longest loop: between the target of a backward branch and the branch.
+
+    `inner`: of the longest loop inside of that one, over tiles of samples.
+    """
     places: dict[str, int] = {}
-    longest = count = 0
+    loops: list[int] = []
+    count = 0
     for line in code.splitlines():
         text = line.strip()
         if label := re.fullmatch(r"(\.L_\w+):", text):
@@ -128,8 +152,8 @@ def _longest_loop(code: str) -> int:
             count += 1
             target = re.search(r"\bBRA\b.*?(\.L_\w+)", instruction[1])
             if target and target[1] in places:
-                longest = max(longest, count - places[target[1]])
-    return longest
+                loops.append(count - places[target[1]])
+    return count, sorted((0, 0, *loops))[-2 if inner else -1]
 
 
 def _run(tool: str, *arguments: str) -> str:
@@ -155,10 +179,10 @@ def main() -> None:
     options = parser.parse_args()
     tiles = options.tile or [TILE]
     print(f"sm_{options.arch}, Triton {triton.__version__}\n")
-    print("| kernel | law | tile | instructions a factor | registers | bytes spilled |")
-    print("| --- | --- | --- | ---: | ---: | ---: |")
+    print("| kernel | law | tile | instructions a factor | once | registers | bytes spilled |")
+    print("| --- | --- | --- | ---: | ---: | ---: | ---: |")
     for row in listings(options.arch, tiles, options.law or tuple(LAWS), only_single=options.single):
-        figures = f"{row.instructions:.1f} | {row.registers} | {row.spilled}"
+        figures = f"{row.instructions:.1f} | {row.once:.1f} | {row.registers} | {row.spilled}"
         print(f"| {row.kernel} | {row.law} | {row.tile} | {figures} |")
 
 

@@ -77,7 +77,18 @@ def chip(device: torch.device, *, small: bool) -> Chip:
 
 
 def instructions_a_factor() -> dict[str, float]:
-    """Of the three kernels together, by the law's name in `listing`; empty where the compiler's tools are missing."""
+    """Of output and gradients together, by the law's name in `listing`; empty where nothing was listed."""
+    found: dict[str, float] = {}
+    for (_, law), (looped, _) in listed().items():
+        found[law] = found.get(law, 0.0) + looped
+    return found
+
+
+def listed(seconds: float = 60.0) -> dict[tuple[str, str], tuple[float, float]]:
+    """Instructions a factor in the loop, and once a tile, by the pass of `bernoulli` and the law.
+
+    Empty where the compiler's tools are missing or take longer than `seconds`.
+    """
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     capability = "90"
     if torch.cuda.is_available():
@@ -85,11 +96,14 @@ def instructions_a_factor() -> dict[str, float]:
         capability = f"{major}{minor}"
     command = [sys.executable, "-m", "benchmarks.gpu.listing", "--single", "--arch", capability]
     command += ["--law", "bernoulli 0.1", "--law", "bernoulli 0.5"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    found: dict[str, float] = {}
-    for law, count in re.findall(r"^\| single \w+ \| ([^|]+) \| [^|]+ \| ([\d.]+) \|", done.stdout, re.MULTILINE):
-        found[law] = found.get(law, 0.0) + float(count)
-    return found
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=seconds, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return {}
+    rows = re.findall(r"^\| bernoulli (\w+) \| ([^|]+) \| [^|]+ \| ([\d.]+) \| ([\d.]+) \|", done.stdout, re.MULTILINE)
+    return {(name, law): (float(looped), float(once)) for name, law, looped, once in rows}
 
 
 def _clock() -> float:

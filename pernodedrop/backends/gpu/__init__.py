@@ -3,46 +3,43 @@
 Computes in single precision. With TRITON_INTERPRET=1 set before triton is imported it runs on CPU tensors too.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import torch
 import triton
 from torch import Tensor
 
 from pernodedrop.backends.factors import Chain, Factors
-from pernodedrop.backends.gpu import chain, shared, single
+from pernodedrop.backends.gpu import chain, passes, shared, single
 from pernodedrop.backends.gpu.factors import CERTAIN_CALLS, GROUP, MOST_CALLS
+from pernodedrop.backends.gpu.tiles import TILE, Tile
 
-
-class Tile(NamedTuple):
-    """The size of what a program computes at once, per group of connections; it changes the speed and no factor."""
-
-    samples: int = 8  # where every sample has one position; else one at a time
-    units: int = 16
-    shared_units: int = 32  # where the positions of a sample share its mask
-    warps: int = 4
-
-
-TILE = Tile()
 MOST_POSITIONS, LEAST_POSITIONS = 64, 16  # at once; 16 is the smallest matrix that tl.dot multiplies
 PROGRAMS = 1024  # at least, to fill a GPU: sums are cut for it by their sizes alone, so that every chip sums alike
 LEAST_EACH = 4  # tiles of a sum a program
 
 
-def product(x: Tensor, weight: Tensor, seed: Tensor, factors: Factors | Chain, *, tile: Tile = TILE) -> Tensor:
-    """Compute `stirred_product.stirred_product`: x (B, T, I) and weight (J, I) give (B, T, J)."""
+def product(x: Tensor, weight: Tensor, seed: Tensor, factors: Factors | Chain, *, tile: Tile | None = None) -> Tensor:
+    """Compute `stirred_product.stirred_product`: x (B, T, I) and weight (J, I) give (B, T, J).
+
+    `tile`: None chooses by the sizes.
+    """
     x, weight = x.contiguous(), weight.contiguous()
-    plan = _Plan(x, weight, factors, tile)
+    if _is_bernoulli(factors, x, weight):
+        return passes.product(x, weight, seed, factors, tile=tile)
+    plan = _Plan(x, weight, factors, tile or TILE)
     y = _Result((*x.shape[:2], plan.units), x.dtype, plan.sample_tiles * plan.unit_tiles, plan.groups)
     return plan.run("product", (x, weight), y, seed)
 
 
 def gradients(
-    grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, factors: Factors | Chain, *, tile: Tile = TILE
+    grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, factors: Factors | Chain, *, tile: Tile | None = None
 ) -> tuple[Tensor, Tensor]:
     """The gradients of `product` in x and weight, given grad (B, T, J)."""
     grad, x, weight = grad.contiguous(), x.contiguous(), weight.contiguous()
-    plan = _Plan(x, weight, factors, tile)
+    if _is_bernoulli(factors, x, weight):
+        return passes.gradients(grad, x, weight, seed, factors, tile=tile)
+    plan = _Plan(x, weight, factors, tile or TILE)
     of_x = _Result(tuple(x.shape), x.dtype, plan.sample_tiles * plan.groups, plan.unit_tiles)
     sums = plan.samples if plan.is_shared else plan.sample_tiles
     of_weight = _Result(tuple(weight.shape), weight.dtype, plan.unit_tiles * plan.groups, sums)
@@ -50,6 +47,12 @@ def gradients(
         plan.run("gradient_x", (grad, weight), of_x, seed),
         plan.run("gradient_weight", (grad, x), of_weight, seed),
     )
+
+
+def _is_bernoulli(factors: Factors | Chain, x: Tensor, weight: Tensor) -> TypeGuard[Factors]:
+    """Whether `passes` serves: one position a sample, factors of 0 and 1 that are drawn, and nothing is empty."""
+    is_binary = isinstance(factors, Factors) and not factors.normal and factors.bits > 0
+    return is_binary and x.shape[1] == 1 and x.numel() > 0 and weight.numel() > 0
 
 
 class _Result(NamedTuple):

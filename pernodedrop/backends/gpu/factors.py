@@ -3,6 +3,8 @@
 """The factors of a tile, drawn in registers: a function of seed, sample, unit and connection alone, and of position
 where they change over time.
 
+`quads` draws those of `bernoulli` in another way, with the same random words' generator.
+
 So forward and backward have the same mask, although they visit tiles in different orders and may cut them differently.
 A group of 32 connections is decided at once: bit i of a word is connection i. A probability of n bits takes n random
 words, which the bits of its numerator combine by one three-input operation each. Random words are Philox's with seven
@@ -22,13 +24,17 @@ CERTAIN_CALLS = 4  # of them for every group; the others refine decisions that t
 
 inner: Callable[[Callable[..., Any]], Any] = triton.jit
 # another rate, a last batch of fewer samples or a sequence of another length needs no new machine code
-_ANY = ["keep", "each", "samples", "positions", "copies", "fresh", "flip", "rows"]
+_ANY = ["keep", "each", "samples", "positions", "copies", "fresh", "flip", "rows", "splits", "tiles"]
 kernel: Callable[[Callable[..., Any]], Any] = triton.jit(do_not_specialize=_ANY)
 
 _LANES: tl.constexpr = tl.constexpr(GROUP)
 _CALLS: tl.constexpr = tl.constexpr(MOST_CALLS)
 _CERTAIN: tl.constexpr = tl.constexpr(CERTAIN_CALLS)
 _ROUNDS: tl.constexpr = tl.constexpr(7)
+_FIRST: tl.constexpr = tl.constexpr(0xD2511F53)  # Philox's multipliers, and what its key grows by in a round
+_SECOND: tl.constexpr = tl.constexpr(0xCD9E8D57)
+_LOW_STEP: tl.constexpr = tl.constexpr(0x9E3779B9)
+_HIGH_STEP: tl.constexpr = tl.constexpr(0xBB67AE85)
 _LOG: tl.constexpr = tl.constexpr(-2.0 * math.log(2.0))
 _SMALLEST: tl.constexpr = tl.constexpr(2.0**-32)
 _HALF_ANGLE: tl.constexpr = tl.constexpr(math.pi * 2.0**-32)  # of a signed word
@@ -57,7 +63,7 @@ def decisions(key, group, sample, unit, keep, first, CALLS: tl.constexpr):
         return _refined(key, group, sample, unit, keep, below, first, CALLS)
     undecided = ~below
     for back in tl.static_range(_CERTAIN):
-        a, b, c, d = _philox(key, group, sample, unit, first + CALLS - 1 - back)
+        a, b, c, d = philox(key, group, unit, sample, first + CALLS - 1 - back)
         below, undecided = _compared(below, undecided, d, keep, (CALLS - 1 - back) * 4 + 3)
         below, undecided = _compared(below, undecided, c, keep, (CALLS - 1 - back) * 4 + 2)
         below, undecided = _compared(below, undecided, b, keep, (CALLS - 1 - back) * 4 + 1)
@@ -72,7 +78,7 @@ def decisions(key, group, sample, unit, keep, first, CALLS: tl.constexpr):
 def _refined(key, group, sample, unit, keep, below, first, CALLS: tl.constexpr):
     """Compare with the last 4 CALLS bits of `keep`, the last first; `below` is what holds beyond them."""
     for call in tl.static_range(CALLS):
-        a, b, c, d = _philox(key, group, sample, unit, first + call)
+        a, b, c, d = philox(key, group, unit, sample, first + call)
         below = _combined(below, a, keep, call * 4)
         below = _combined(below, b, keep, call * 4 + 1)
         below = _combined(below, c, keep, call * 4 + 2)
@@ -98,7 +104,7 @@ def _compared(below, undecided, word, keep, level: tl.constexpr):
 def _normals(key, group, sample, unit):
     """Independent N(0, 1) numbers (GROUP, S, U)."""
     call = tl.arange(0, _LANES // 4)[:, None, None] + _CALLS
-    a, b, c, d = _philox(key, group, sample[None, :, :], unit[None, :, :], call)
+    a, b, c, d = philox(key, group, unit[None, :, :], sample[None, :, :], call)
     first, second = _pair(a, b)
     third, fourth = _pair(c, d)
     return _stacked(_stacked(first, second), _stacked(third, fourth))
@@ -126,10 +132,22 @@ def _stacked(a, b):
 
 
 @inner
-def _philox(key, group, sample, unit, call):
-    """Four random words of the shape to which sample, unit and call broadcast."""
-    zero = sample * 0 + unit * 0 + call * 0
-    a, b, c, d = tl.philox(key, zero + group, zero + unit, zero + sample, zero + call, _ROUNDS)
+def philox(key, group, unit, sample, call):
+    """Four random words of the shape to which the counter's words broadcast: Philox 4x32 with seven rounds.
+
+    Its products are of 64 bits, one instruction each, where `tl.philox` computes their halves apart by two.
+    """
+    zero = group * 0 + unit * 0 + sample * 0 + call * 0
+    a = (zero + group).to(tl.uint32, bitcast=True)
+    b = (zero + unit).to(tl.uint32, bitcast=True)
+    c = (zero + sample).to(tl.uint32, bitcast=True)
+    d = (zero + call).to(tl.uint32, bitcast=True)
+    low, high = key.to(tl.uint32), (key >> 32).to(tl.uint32)
+    for _ in tl.static_range(_ROUNDS):
+        first, second = a.to(tl.uint64) * _FIRST, c.to(tl.uint64) * _SECOND
+        a, c = (second >> 32).to(tl.uint32) ^ b ^ low, (first >> 32).to(tl.uint32) ^ d ^ high
+        b, d = second.to(tl.uint32), first.to(tl.uint32)
+        low, high = low + _LOW_STEP, high + _HIGH_STEP
     return (
         a.to(tl.int32, bitcast=True),
         b.to(tl.int32, bitcast=True),

@@ -1,6 +1,8 @@
 # mypy: allow-untyped-defs, allow-incomplete-defs
 # ruff: noqa: PLR0917 - Triton's kernels take plain positional arguments
-"""The stirred product and its gradients where every sample has one position.
+"""The stirred product and its gradients where every sample has one position and factors are normal.
+
+`bernoulli` serves factors of 0 and 1.
 
 All three are sums of f_bji p q over one of the indices b, j, i, where p and q are two of x_bi, W_ji and g_bj. So they
 share a tile: (GROUP connections, SAMPLES, UNITS), each thread with all connections of its pairs of sample and unit.
