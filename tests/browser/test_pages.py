@@ -87,6 +87,7 @@ def test_optunas_list_leads_to_the_study(reader: Chrome, guarded: str, tmp_path:
     wait_for(reader, lambda: "/dashboard/studies/" in reader.current_url)
 
 
+@pytest.mark.wide
 def test_optunas_study_page_shows_history_and_importance(
     reader: Chrome, guarded: str, study: StudyRecord, tmp_path: Path
 ) -> None:

@@ -43,6 +43,7 @@ def test_a_killed_workers_run_goes_on_as_the_same_trial(db: Database, start_work
     until(lambda: not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children))
 
 
+@pytest.mark.wide
 def test_a_frozen_worker_that_wakes_up_writes_nothing(db: Database, start_worker: StartWorker) -> None:
     study = long_study(db)
     frozen = start_worker("--lease", "1")
