@@ -7,6 +7,7 @@ import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
+from schemathesis.checks import load_all_checks
 from schemathesis.generation.feedback import FeedbackSources
 from schemathesis.pytest._test_builder import build_operation_test
 from schemathesis.schemas import BaseSchema
@@ -62,6 +63,7 @@ def test_the_controller_does_what_its_description_says(route: str, address: str)
 
 @cache
 def _contract() -> BaseSchema:
+    load_all_checks()
     contract = schemathesis.openapi.from_dict(description())
     contract.config.generation.update(with_security_parameters=False)  # the key is sent by us, and tested elsewhere
     return contract
