@@ -17,11 +17,16 @@ run: .venv/ready ## start the stack, search the quickstart study, print the answ
 serve: .venv/export ## start the stack and leave it running until Ctrl-C (TASKS= a folder of own tasks)
 	$(BIN)/pernodedrop serve $(if $(TASKS),--tasks $(TASKS))
 
+# Hundreds of processes start: none compiles our modules anew, even where Python is told to write no bytecode.
+COMPILE = @$(BIN)/python -m compileall -q pernodedrop search_spaces service workers
+
 # Three at once on two cores: many tests wait, for workers, leases and servers.
 test: .venv/dev .venv/triton ## the suite, on a real Postgres of its own
+	$(COMPILE)
 	$(BIN)/pytest -n 3 --dist loadgroup --durations=10 -m "not wide and not containers and not slurm and not chaos"
 
 test-wide: .venv/dev .venv/triton ## what tries everything of its kind: every part of gpu-check, every sampler on every space
+	$(COMPILE)
 	$(BIN)/pytest -n 3 --dist loadgroup --durations=10 -m wide
 
 lint: .venv/dev ## style, types, import rules

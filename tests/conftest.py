@@ -16,14 +16,23 @@ if not Path("/proc/driver/nvidia").exists():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # read when triton is first imported, by torch's compiler perhaps
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+IN_MEMORY = 4 * 2**30  # bytes free, for a server of each test process
+
 
 @pytest.fixture(scope="session")
 def postgres_folder() -> Iterator[Path]:
     """The folder of this process's server."""
-    folder = Path(tempfile.mkdtemp(prefix="pernodedrop-tests-"))
+    folder = Path(tempfile.mkdtemp(prefix="pernodedrop-tests-", dir=_in_memory()))
     folder.chmod(0o755)  # the server runs as another user when the tests run as root
     yield folder / "postgres"
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _in_memory() -> Path | None:
+    """A folder in memory where there is room: a database has hundreds of files, and most of a copy's time is theirs."""
+    shared = Path("/dev/shm")
+    roomy = shared.is_dir() and os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > IN_MEMORY
+    return shared if roomy else None
 
 
 @pytest.fixture(scope="session")

@@ -5,16 +5,15 @@ from typing import Any
 
 import pytest
 
-from service.api.app import create_app
 from service.api.roles import ROUTES, takes
 from service.storage.access import deeds
 from service.storage.access.roles import Role
 from service.storage.database.database import Database
 from tests.access.conftest import calling
-from tests.api.configuring import NO_DATABASE, settings_for
+from tests.api.described import description
 from tests.api.fleet import definition_data
 
-DESCRIBED = create_app(settings_for(NO_DATABASE, api_key="a key for the description")).openapi()["paths"]
+DESCRIBED = description()["paths"]
 GUARDED = [
     (method.upper(), path, operation)
     for path, methods in DESCRIBED.items()

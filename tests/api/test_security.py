@@ -11,6 +11,7 @@ from service.dashboard.assets import asset
 from service.web.keys import SHORTEST
 from service.web.security import url_host
 from tests.api.configuring import NO_DATABASE, settings_for
+from tests.api.described import description
 from tests.api.fleet import definition_data
 from tests.api.serving import served
 
@@ -163,10 +164,9 @@ def test_hosts_are_read_with_brackets_and_without_ports() -> None:
 
 
 def _guarded_routes() -> list[tuple[str, str]]:
-    described = create_app(settings_for(NO_DATABASE, api_key=KEY)).openapi()
     return [
         (method.upper(), path.replace("{name}", "digits-1").replace("{number}", "0"))
-        for path, methods in described["paths"].items()
+        for path, methods in description()["paths"].items()
         for method in methods
         if path not in ("/v1/health", "/v1/ready")
     ]

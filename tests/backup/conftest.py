@@ -10,17 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from service.storage.database.database import Database
+from tests.workers.conftest import StartWorker, db, workers_of
+
+__all__ = ["db"]  # a fixture
 
 ROOT = Path(__file__).parents[2]
 Run = Callable[..., subprocess.CompletedProcess[str]]
-StartWorker = Callable[..., subprocess.Popen[bytes]]
-
-
-@pytest.fixture
-def db(database_url: str) -> Iterator[Database]:
-    with Database.open(database_url) as database:
-        yield database
 
 
 @pytest.fixture
@@ -52,15 +47,5 @@ def run(home: Path) -> Run:
 @pytest.fixture
 def start_worker(tmp_path: Path) -> Iterator[StartWorker]:
     """Starts a worker on the database of a URL; what still runs at the end is killed."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(url: str, *options: str) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, "DATABASE_URL": url, "PERNODEDROP_HOME": str(tmp_path)}
-        command = [sys.executable, "-m", "workers", "--device", "cpu", "--poll", "0.1", *options]
-        started.append(subprocess.Popen(command, cwd=ROOT, env=environment))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
+    with workers_of(tmp_path) as start:
+        yield start

@@ -11,10 +11,10 @@ from service.storage.errors import LeaseLost
 from service.storage.runs import holding
 from service.storage.states import RunState
 from service.storage.studies import curves, studies, trials
-from tests.backup.conftest import Run, StartWorker
+from tests.backup.conftest import Run
 from tests.storage.conftest import make_definition
 from tests.storage.queueing import claimed, counts
-from tests.workers.conftest import finished, own_study, until
+from tests.workers.conftest import StartWorker, finished, own_study, until
 
 TRIALS, EPOCHS = 8, 6
 PATIENCE_S = 300.0

@@ -27,10 +27,23 @@ Found = TypeVar("Found")
 WAITED = {"dashboard": "RefreshIcon", "trials": "FilterListIcon", "note": "EditIcon"}
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Chrome]:
-    with chromium(tmp_path / "profile") as browser:
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    """One browser for all tests here: to start it takes longer than most of them."""
+    with chromium(tmp_path_factory.mktemp("browser") / "profile") as browser:
         yield browser
+
+
+@pytest.fixture
+def browser(started: Chrome) -> Chrome:
+    """A browser as new: on no page, and without anything of an earlier test's."""
+    started.get("about:blank")
+    started.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": "*", "storageTypes": "all"})
+    for command in ("Network.clearBrowserCookies", "Network.clearBrowserCache"):
+        started.execute_cdp_cmd(command, {})
+    started.set_window_size(1280, 1000)
+    complaints(started)  # reads them, which empties the console
+    return started
 
 
 @pytest.fixture
@@ -87,6 +100,7 @@ def test_optunas_list_leads_to_the_study(reader: Chrome, guarded: str, tmp_path:
     wait_for(reader, lambda: "/dashboard/studies/" in reader.current_url)
 
 
+@pytest.mark.wide
 def test_optunas_study_page_shows_history_and_importance(
     reader: Chrome, guarded: str, study: StudyRecord, tmp_path: Path
 ) -> None:

@@ -9,8 +9,7 @@ import pytest
 
 from pernodedrop.client import answers, ordered, own_loop
 from pernodedrop.client.reading import field_types
-from service.api.app import create_app
-from tests.api.configuring import NO_DATABASE, settings_for
+from tests.api.described import description
 
 PLAIN = {int: "integer", float: "number", str: "string", bool: "boolean", NoneType: "null"}
 OBJECTS = {"StudyDefinition": "object"}  # described in full, and read as it is
@@ -43,7 +42,7 @@ OF_THE_API = {  # by the client's name
     own_loop.Told: "ToldOut",
 }
 ASKED = (own_loop.Order, own_loop.Waiting, own_loop.Over)
-DESCRIBED = create_app(settings_for(NO_DATABASE)).openapi()["components"]["schemas"]
+DESCRIBED = description()["components"]["schemas"]
 
 
 @pytest.mark.parametrize("kind", OF_THE_API, ids=lambda kind: kind.__name__)

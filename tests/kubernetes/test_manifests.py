@@ -10,12 +10,11 @@ import sqlalchemy as sa
 import typer.main
 
 from search_spaces import parse_definition
-from service.api.app import create_app
 from service.cli.application import application
 from service.storage.database.database import Database
 from service.storage.studies import studies
 from service.webhooks.allowed import NOTHING
-from tests.api.configuring import NO_DATABASE, settings_for
+from tests.api.described import description
 from workers.__main__ import _parser as worker_parser
 
 from .conftest import COMPONENTS, FOLDER, Resource
@@ -139,7 +138,7 @@ def test_probes_ask_for_what_the_servers_have(resources: list[Resource]) -> None
     asked = {controller[probe]["httpGet"]["path"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")}
     assert asked == {"/v1/ready", "/v1/health"}
     assert {dashboard[probe]["httpGet"]["path"] for probe in ("startupProbe", "livenessProbe")} == {"/health"}
-    assert asked <= set(create_app(settings_for(NO_DATABASE)).openapi()["paths"])
+    assert asked <= set(description()["paths"])
 
 
 def test_workers_reach_names_and_the_database_alone(resources: list[Resource]) -> None:

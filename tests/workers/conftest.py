@@ -5,6 +5,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -28,18 +30,27 @@ def db(database_url: str) -> Iterator[Database]:
 @pytest.fixture
 def start_worker(database_url: str, tmp_path: Path) -> Iterator[StartWorker]:
     """Start `python -m workers` with the given options; what still runs at the end is killed."""
+    with workers_of(tmp_path) as start:
+        yield partial(start, database_url)
+
+
+@contextmanager
+def workers_of(home: Path) -> Iterator[StartWorker]:
+    """Start a worker on the database of a URL, with further options; what still runs at the end is killed."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(*options: str) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, "DATABASE_URL": database_url, "PERNODEDROP_HOME": str(tmp_path)}
+    def start(url: str, *options: str) -> subprocess.Popen[bytes]:
+        environment = {**os.environ, "DATABASE_URL": url, "PERNODEDROP_HOME": str(home)}
         command = [sys.executable, "-m", "workers", "--device", "cpu", "--poll", "0.1", *options]
         started.append(subprocess.Popen(command, cwd=ROOT, env=environment))
         return started[-1]
 
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
+    try:
+        yield start
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
 
 
 def own_study(

@@ -184,7 +184,7 @@ def test_the_next_worker_carries_on(
     first = start_worker("--lease", "2", "--checkpoint-every", "0.01")
     until(lambda: only_trial(db, study).epoch >= 5)
     first.send_signal(farewell)
-    first.wait(20)
+    first.wait(60)
     reached = only_trial(db, study)
     if farewell is signal.SIGTERM:
         assert (first.returncode, reached.state) == (0, RunState.WAITING)

@@ -96,7 +96,7 @@ def test_a_worker_that_leaves_in_mid_confirmation_changes_nothing(db: Database, 
     first = start_worker("--lease", "2", "--checkpoint-every", "0.01")
     until(lambda: [run for run in confirmations(db, study) if run.epoch >= 13])
     first.send_signal(signal.SIGTERM)
-    first.wait(20)
+    first.wait(60)
     start_worker("--lease", "2")
     until(finished(db, "left"))
     until(finished(db, "undisturbed"))
@@ -113,7 +113,7 @@ def test_stopping_a_study_ends_its_confirmation(db: Database, start_worker: Star
     start_worker("--lease", "1.5")
     until(lambda: [run for run in confirmations(db, study) if run.epoch >= 2])
     studies.set_state(db, "stopped", "stopped")
-    until(finished(db, "stopped"), 20)
+    until(finished(db, "stopped"))
     now = studies.get(db, "stopped")
     assert (now.state, now.counts["complete"], now.confirmation["cancelled"]) == (StudyState.STOPPED, 1, 1)
     assert now.winner is None

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from service.storage.database.database import Database
 from service.storage.fleet import workers
 from service.storage.runs import history
@@ -10,6 +12,7 @@ from service.storage.studies import studies
 from tests.workers.conftest import StartWorker, finished, only_trial, own_study, until
 
 
+@pytest.mark.wide
 def test_a_worker_in_training_hands_its_run_back_and_leaves(db: Database, start_worker: StartWorker) -> None:
     study = studies.create(db, own_study("drained", epochs=60, options={"seconds": 0.1}))
     first = start_worker("--lease", "6")

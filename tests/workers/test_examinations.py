@@ -65,7 +65,7 @@ def test_examinations_survive_the_death_of_the_trial_and_of_the_worker(
     _trial_of(first.pid).kill()
     until(lambda: len(recorded(db, study, 1)) >= 1)
     first.send_signal(signal.SIGKILL)
-    first.wait(20)
+    first.wait(60)
     start_worker("--lease", "2", "--exit-when-idle")
     until(finished(db, "survives"))
     [run] = trials.page(db, study, stage=Stage.CONFIRMATION)

@@ -93,6 +93,7 @@ def test_a_drain_reaches_every_slot(db: Database, start_worker: StartWorker) -> 
     assert [(record.state, record.attempts) for record in trials.page(db, study)] == [(RunState.WAITING, 0)] * 3
 
 
+@pytest.mark.wide
 def test_a_slot_that_is_asked_to_leave_takes_the_others_along(db: Database, start_worker: StartWorker) -> None:
     study = studies.create(db, own_study("asked", trials=2, epochs=1000, options={"seconds": 0.1}))
     worker = start_worker("--slots", "2", "--lease", "2")

@@ -104,7 +104,7 @@ def test_stopping_a_study_ends_its_running_trial(db: Database, start_worker: Sta
     until(lambda: trials.page(db, study)[0].epoch >= 1)
     assert [worker.state for worker in workers.alive(db)] == ["busy"]
     studies.set_state(db, "stopped", "stopped")
-    until(finished(db, "stopped"), 20)
+    until(finished(db, "stopped"))
     assert studies.get(db, "stopped").counts["cancelled"] == 3
     [told] = db.optuna.get_all_trials(study.optuna_study_id)
     assert told.state is TrialState.FAIL
