@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from service.dashboard.orders.outcomes import AGAIN, DONE, NUMBER, Outcome, Outcomes, key_of
+from service.dashboard.orders.secret_page import secret_page
 from service.dashboard.orders.tokens import FIELD, check_token, token_of
 from service.storage.access import deeds
 from service.web.access import Role, caller_of, require
@@ -27,6 +28,8 @@ async def ordered(
 ) -> Response:
     """Give the order for the caller, once for each form, and lead on to the page that says what came of it.
 
+    A secret that it made stands on the answer itself: no address leads to it.
+
     Raises:
         NotAllowed: the caller's role does not reach so far.
         ForeignForm: the form has not the token of the caller's session.
@@ -42,7 +45,7 @@ async def ordered(
 
     async def do() -> Outcome:
         outcome = await call(creations)
-        await _note(request, order, outcome.about, form)
+        await _note(request, order, outcome, form)
         return outcome
 
     if number:
@@ -50,17 +53,21 @@ async def ordered(
         outcome, again = await outcomes.once(key, do)
     else:  # a program's
         key, outcome, again = "", await do(), False
+    if outcome.secret is not None:
+        return secret_page(request, outcome)
     query = f"?{DONE}={key}{f'&{AGAIN}=1' if again else ''}" if key else ""
     return RedirectResponse(f"{to_root(request)}{outcome.page}{query}", status_code=303)
 
 
-async def _note(request: Request, order: str, about: str, form: Form) -> None:
+async def _note(request: Request, order: str, outcome: Outcome, form: Form) -> None:
     """Note who ordered what in the audit; where that cannot be done any more, the log has it."""
     caller = caller_of(request).name
+    about = outcome.study or ", ".join(outcome.named.values())
     logger.info("%s: %s by %s", about, order, caller)
     said = {name: form[name] for name in form.several if name not in (FIELD, NUMBER, BACK, "text")}
+    database = request.app.state.database
     try:
-        await run_in_threadpool(deeds.note, request.app.state.database, caller, order, about, said)
+        await run_in_threadpool(deeds.note, database, caller, order, outcome.study, {**outcome.named, **said})
     except Exception as error:
         logger.warning("%s by %s of %s was done and is not in the audit: %s", order, caller, about, error)
 

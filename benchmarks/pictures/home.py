@@ -1,0 +1,155 @@
+"""A home with studies in every state, made by the real service: what the pictures show."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from pernodedrop.client import Client, Study
+
+ROOT = Path(__file__).parents[2]
+TASKS = Path(__file__).parent / "tasks"
+READY = "Ctrl-C stops it"
+PATIENCE_S = 900.0
+FIRST = 5  # complete trials of the study that goes on
+NOTE = "Asked for by the reading group.\nIs <b>noise</b> worth its epochs? See p. 7 & the table."
+
+VARIANTS = {
+    "regularizer": {"type": "categorical", "choices": ["dropout", "gaussian_dropout", "pernodedrop"]},
+    "stir_type": {"type": "categorical", "choices": ["bernoulli", "gaussian"], "when": {"regularizer": "pernodedrop"}},
+    "drop_rate": {"type": "float", "low": 0.0, "high": 0.8, "step": 0.1},
+    "units": {"type": "categorical", "choices": [32, 64, 128]},
+}
+FIXED = {"learning_rate": 0.002, "batch_size": 64}
+
+
+def study(name: str, epochs: int, trials: int, **fields: Any) -> dict[str, Any]:
+    """A definition on the digits."""
+    made = {
+        "name": name,
+        "task": {"name": "digits", "epochs": epochs},
+        "search_space": VARIANTS,
+        "fixed": FIXED,
+        "seed": 7,
+        "budget": {"trials": trials},
+    }
+    return made | fields
+
+
+COMPLETE = study(
+    "noise-for-digits",
+    10,
+    36,
+    description="Which noise suits a small network on the digits?",
+    confirmation={"top": 1, "repeats": 5},
+)
+RIVAL = study(
+    "noise-for-digits-wide",
+    8,
+    16,
+    description="The same question, with wider layers.",
+    search_space=VARIANTS | {"units": {"type": "categorical", "choices": [128, 256]}},
+)
+TWO_OBJECTIVES = study(
+    "loss-and-size",
+    6,
+    18,
+    description="What does a smaller loss cost in parameters?",
+    objectives=[{"metric": "val_loss", "direction": "minimize"}, {"metric": "val_accuracy", "direction": "maximize"}],
+    sampler={"name": "nsga2"},
+    pruner={"name": "none"},
+)
+FAILING = study(
+    "wines-steep",
+    12,
+    14,
+    description="Steep steps on a small table; some of them fail.",
+    task={"name": "unsteady:Wines", "epochs": 12},
+    search_space=VARIANTS | {"learning_rate": {"type": "float", "low": 0.001, "high": 0.2, "log": True}},
+    fixed={"batch_size": 16},
+    sampler={"name": "random", "seed": 3},
+)
+ALL_FAIL = study(
+    "wines-too-steep",
+    12,
+    8,
+    task={"name": "unsteady:Wines", "epochs": 12},
+    search_space=VARIANTS | {"learning_rate": {"type": "float", "low": 0.06, "high": 0.2, "log": True}},
+    fixed={"batch_size": 16},
+)
+OWN_LOOP = study("my-own-loop", 5, 6, task={"name": "external", "epochs": 5}, fixed={"head": "linear"})
+EMPTY = study("an.empty_study-with-the-longest-name-that-a-study-may-have-here1", 5, 50)
+RUNNING = study(
+    "long-search",
+    40,
+    200,
+    description="A search that is at work while you look.",
+    confirmation={"top": 1, "repeats": 5, "until": "decided", "most_repeats": 20, "indifference": 0.005},
+)
+
+
+@contextmanager
+def serving(home: Path, workers: int = 2) -> Iterator[tuple[str, str]]:
+    """The addresses of a controller and a dashboard of their own, with that many workers."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PERNODEDROP_")}
+    environment.pop("DATABASE_URL", None)
+    environment |= {"PERNODEDROP_TASKS": str(TASKS), "PYTHONPATH": str(ROOT), "PERNODEDROP_HOME": str(home)}
+    command = [sys.executable, "-m", "service.cli", "serve", "--home", str(home), "--workers", str(workers)]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE)
+    try:
+        yield _addresses(process)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(120)
+
+
+def _addresses(process: "subprocess.Popen[str]") -> tuple[str, str]:
+    found: dict[str, str] = {}
+    assert process.stdout is not None
+    for line in process.stdout:
+        words = line.split()
+        if line.startswith("API  "):
+            found["controller"] = words[1].removesuffix("/v1")
+        if line.startswith("dashboard  "):
+            found["dashboard"] = words[1]
+        if READY in line:
+            return found["controller"], found["dashboard"]
+    raise OSError("the service did not start: try `pernodedrop serve` by hand")
+
+
+def fill(client: Client) -> None:
+    """Submit the studies and wait for those that end; one goes on, one is paused, one has nothing."""
+    client.submit(EMPTY).pause()
+    ended = [client.submit(definition) for definition in (COMPLETE, RIVAL, TWO_OBJECTIVES, FAILING, ALL_FAIL)]
+    asked = {"tags": ["digits", "paper"], "note": NOTE}
+    httpx.patch(f"{client.url}/v1/studies/{COMPLETE['name']}", json=asked, timeout=60).raise_for_status()
+    _own_loop(client.submit(OWN_LOOP))
+    for one in ended:
+        until(lambda one=one: one.state != "running")  # type: ignore[misc]
+    client.submit(RUNNING)
+    until(lambda: len(client.study(RUNNING["name"]).trials("complete")) > FIRST)
+
+
+def _own_loop(study: Study) -> None:
+    """Half of the own loop's runs, by a formula in place of a training."""
+    for done, trial in enumerate(study.trials_to_train(), start=1):
+        for epoch in trial.epochs():
+            trial.report(val_loss=(trial.params["drop_rate"] - 0.3) ** 2 + 1 / (epoch + 2))
+        if done == OWN_LOOP["budget"]["trials"] // 2:
+            break
+
+
+def until(condition: Callable[[], object], seconds: float = PATIENCE_S) -> None:
+    """Wait until the condition holds. Raises TimeoutError."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"nothing came of it in {seconds:.0f} s")
+        time.sleep(0.5)
