@@ -63,7 +63,7 @@ TWO_OBJECTIVES = study(
     18,
     description="What does a smaller loss cost in parameters?",
     objectives=[{"metric": "val_loss", "direction": "minimize"}, {"metric": "val_accuracy", "direction": "maximize"}],
-    sampler={"name": "nsga2"},
+    sampler={"name": "nsgaii"},
     pruner={"name": "none"},
 )
 FAILING = study(
@@ -85,7 +85,7 @@ ALL_FAIL = study(
     fixed={"batch_size": 16},
 )
 OWN_LOOP = study("my-own-loop", 5, 6, task={"name": "external", "epochs": 5}, fixed={"head": "linear"})
-EMPTY = study("an.empty_study-with-the-longest-name-that-a-study-may-have-here1", 5, 50)
+EMPTY = study("an.empty_study-whose-name-is-as-long-as-a-name-of-a-study-may-b", 5, 50)
 RUNNING = study(
     "long-search",
     40,
@@ -100,7 +100,12 @@ def serving(home: Path, workers: int = 2) -> Iterator[tuple[str, str]]:
     """The addresses of a controller and a dashboard of their own, with that many workers."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PERNODEDROP_")}
     environment.pop("DATABASE_URL", None)
-    environment |= {"PERNODEDROP_TASKS": str(TASKS), "PYTHONPATH": str(ROOT), "PERNODEDROP_HOME": str(home)}
+    environment |= {
+        "PYTHONUNBUFFERED": "1",
+        "PERNODEDROP_TASKS": str(TASKS),
+        "PYTHONPATH": str(ROOT),
+        "PERNODEDROP_HOME": str(home),
+    }
     command = [sys.executable, "-m", "service.cli", "serve", "--home", str(home), "--workers", str(workers)]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE)
     try:

@@ -76,9 +76,7 @@ def links(request: Request) -> Response:
     section = element(
         "section",
         element("h1", "Links to this study"),
-        element(
-            "p", WHAT_LINKS_DO, class_="hint"
-        ),
+        element("p", WHAT_LINKS_DO, class_="hint"),
         table(LINK_WORDS, rows, words=len(LINK_WORDS)) if rows else element("p", "There is no link yet."),
         class_="card",
     )
