@@ -51,8 +51,9 @@ def _host(request: Request, host: str, members: Sequence[Member], slots: Sequenc
     for device, there in groupby(members, key=lambda one: one.device):
         on_it = list(there)
         model = next((one.training.device for one in on_it if one.training and one.training.device), None)
+        what = "asker" if on_it[0].serves is not None else "worker"
         named = device if model in (None, device) else f"{device} ({model})"
-        parts.append(element("h3", f"{named}: {plural(len(on_it), 'worker')}"))
+        parts.append(element("h3", f"{named}: {plural(len(on_it), what)}"))
         parts.append(element("ul", *(_worker(request, one, free) for one in on_it), class_="workers"))
     held = [element("p", f"{one.device}: {plural(one.slots, 'slot')} held", class_="quiet") for one in slots]
     return element("section", element("h2", host), *parts, *held, class_="card host")
@@ -75,7 +76,8 @@ def _worker(request: Request, worker: Member, free: str) -> Html:
 def _state(worker: Member, free: str) -> tuple[str, str]:
     """The worker's state in a word, and why, "" where its run says it."""
     if worker.is_silent:
-        return "silent", "it has left without a word, or cannot be heard; its run is taken over when its lease ends"
+        lost = "; its run is taken over when its lease ends" if worker.training else ""
+        return "silent", f"it has left without a word, or cannot be heard{lost}"
     if worker.is_leaving:
         return "leaving", "it was asked to leave" + (": it hands its run back" if worker.training else "")
     if worker.training:

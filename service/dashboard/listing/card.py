@@ -75,4 +75,9 @@ def _facts(study: StudyRecord, now: datetime) -> list[Html]:
         **({"Why it has paused": with_commands(study.pause)} if study.pause else {}),
         **({"Priority": str(study.priority)} if study.priority else {}),
     }
-    return [element("div", element("dt", name), element("dd", value)) for name, value in facts.items()]
+    return [
+        element(
+            "div", element("dt", name), element("dd", value), class_="whole" if name.startswith("Why") else None
+        )
+        for name, value in facts.items()
+    ]
