@@ -93,7 +93,9 @@ def _caller(caller: Caller) -> Html:
     modules = caller.tasks.names
     return element(
         "section",
-        element("p", "You are ", element("strong", caller.name), ", with the role ", element("strong", caller.role), "."),
+        element(
+            "p", "You are ", element("strong", caller.name), ", with the role ", element("strong", caller.role), "."
+        ),
         element("p", f"The role {MAY[caller.role]}."),
         element("p", f"Own tasks may be in these modules: {', '.join(modules) or 'none'}; built-in tasks always work.")
         if modules is not None and caller.may(Role.SUBMIT)
