@@ -185,7 +185,7 @@ class Agent:
         hand_back = partial(holding.hand_back, self._db, lease)
         try:
             with Renewal(
-                self._db, rounds.worker_id, lease, self._options.lease, self._heed, self._seat.memory
+                self._db, rounds.worker_id, lease, self._options.lease, self._heed, memory=self._seat.memory
             ) as renewal:
                 if self._take_seat(lease.run_id, unless=renewal.is_over):
                     self._execute(lease, renewal, rounds)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextvars import copy_context
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -39,6 +40,7 @@ class Renewal:
         lease: Lease,
         seconds: float,
         heed: Callable[[bool], None] = lambda may_stay: None,
+        *,
         memory: Callable[[], DeviceMemory | None] = lambda: None,
     ) -> None:
         self.lost = threading.Event()
@@ -72,8 +74,7 @@ class Renewal:
                         self._ask(workers.may_stay)
                     continue
                 state = holding.renew(self._db, self._lease, self._seconds)
-                memory = self._memory()
-                self._ask(lambda db, worker: workers.check_in(db, worker, memory=memory))
+                self._ask(partial(workers.check_in, memory=self._memory()))
             except LeaseLost:
                 self.lost.set()
                 return
