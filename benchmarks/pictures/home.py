@@ -2,11 +2,13 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +117,12 @@ def serving(home: Path, workers: int = 2) -> Iterator[tuple[str, str]]:
         process.wait(120)
 
 
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def _addresses(process: "subprocess.Popen[str]") -> tuple[str, str]:
     found: dict[str, str] = {}
     assert process.stdout is not None
@@ -138,6 +146,7 @@ def fill(client: Client) -> None:
     _own_loop(client.submit(OWN_LOOP))
     for one in ended:
         until(lambda one=one: one.state != "running")  # type: ignore[misc]
+    # In training while the pictures are taken, and long enough for them.
     client.submit(RUNNING)
     until(lambda: len(client.study(RUNNING["name"]).trials("complete")) > FIRST)
 
@@ -158,3 +167,30 @@ def until(condition: Callable[[], object], seconds: float = PATIENCE_S) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"nothing came of it in {seconds:.0f} s")
         time.sleep(0.5)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the dashboard."""
+
+    path: str  # below its root
+    at: str | None = None  # the heading that it begins with
+
+
+def pages(client: Client) -> dict[str, Page]:
+    """The pages to take pictures of, by name, of a service that `fill` has filled."""
+    complete, failing = f"studies/{COMPLETE['name']}", f"studies/{FAILING['name']}"
+    failed = client.study(FAILING["name"]).trials("failed")[0].number
+    return {
+        "studies": Page("studies"),
+        "live": Page(f"studies/{RUNNING['name']}"),
+        "report": Page(complete, at="What can be concluded"),
+        "curves": Page(complete, at="Learning curves"),
+        "trials": Page(f"{complete}/trials"),
+        "run": Page(f"{complete}/trials/3"),
+        "log": Page(f"{failing}/trials/{failed}", at="Attempts"),
+        "compare": Page(f"compare?study={COMPLETE['name']}&study={RIVAL['name']}"),
+        "submit": Page("submit"),
+        "fleet": Page("fleet"),
+        "access": Page("access"),
+    }
