@@ -102,13 +102,10 @@ def serving(home: Path, workers: int = 2) -> Iterator[tuple[str, str]]:
     """The addresses of a controller and a dashboard of their own, with that many workers."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PERNODEDROP_")}
     environment.pop("DATABASE_URL", None)
-    environment |= {
-        "PYTHONUNBUFFERED": "1",
-        "PERNODEDROP_TASKS": str(TASKS),
-        "PYTHONPATH": str(ROOT),
-        "PERNODEDROP_HOME": str(home),
-    }
-    command = [sys.executable, "-m", "service.cli", "serve", "--home", str(home), "--workers", str(workers)]
+    environment |= {"PERNODEDROP_TASKS": str(TASKS), "PERNODEDROP_HOME": str(home)}
+    environment |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    ports = ["--port", str(_free_port()), "--dashboard-port", str(_free_port())]
+    command = [sys.executable, "-m", "service.cli", "serve", "--home", str(home), "--workers", str(workers), *ports]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE)
     try:
         yield _addresses(process)
