@@ -40,8 +40,6 @@ def test_resident_memory_is_shared_out_and_gone_processes_hold_none(tmp_path: Pa
     assert alone > 2**20
     for number, size in ((1, 100), (2, 50)):
         (tmp_path / str(number)).mkdir()
-        (tmp_path / str(number) / "smaps_rollup").write_text(
-            f"Rss: 900 kB\nPss:                {size} kB\nPss_Dirty: 7 kB\n"
-        )
+        (tmp_path / str(number) / "smaps_rollup").write_text(f"Rss: 900 kB\nPss:      {size} kB\nPss_Dirty: 7 kB\n")
     assert resident([1, 2, 3], tmp_path) == 150 * 1024
     assert resident([3], tmp_path) is None
