@@ -112,6 +112,7 @@ def create_app(settings: Settings) -> Starlette:
     app.state.choices = Choices(database)
     app.state.artifacts = settings.artifacts
     app.state.keyring = keyring
+    app.state.dashboard_url = settings.dashboard_url
     app.state.task_modules = settings.task_modules
     app.state.form_secret = secrets.token_bytes(32)
     app.state.outcomes = Outcomes()

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -11,6 +12,7 @@ from service.reports.sections import PARTS
 
 STYLES = ("tokens.css", "base.css", "report.css")
 PROGRAMS = ("charts.js", "report.js")  # after plotly
+TABLE = 'class="table"'
 NO_PROGRAMS = "This browser runs no scripts, so the charts are missing; every table is here."
 
 
@@ -37,7 +39,28 @@ def html_report(results: Results) -> str:
 def report_body(results: Results) -> Html:
     """What the report's page shows, for a page that loads `report.css`, plotly and `report.js` itself."""
     bodies = [body for body in (part.body(results) for part in PARTS) if body is not None]
-    return element("main", *bodies, element("noscript", NO_PROGRAMS), class_="report")
+    return element("main", *_side_by_side(bodies), element("noscript", NO_PROGRAMS), class_="report")
+
+
+def _side_by_side(bodies: Sequence[Html]) -> Iterator[Html]:
+    """The parts in their order, neighbours without a table in pairs, which stand side by side where a screen is wide.
+
+    The last one has the definition, whose lines are long.
+    """
+    waiting: Html | None = None
+    for place, body in enumerate(bodies):
+        is_narrow = body.startswith("<section") and TABLE not in body and place + 1 < len(bodies)
+        if waiting is not None and is_narrow:
+            yield element("div", waiting, body, class_="pair")
+            waiting = None
+            continue
+        if waiting is not None:
+            yield waiting
+        waiting = body if is_narrow else None
+        if not is_narrow:
+            yield body
+    if waiting is not None:
+        yield waiting
 
 
 @cache

@@ -51,7 +51,9 @@ def described(differences: NDArray[np.float64], interval: Interval) -> PairedDif
 
 
 def _hedges_g(differences: NDArray[np.float64]) -> float:
-    """Hedges 1981: the factor removes the bias of a standard deviation of few values."""
+    """Hedges 1981: the factor removes the bias of a standard deviation of few values. nan for a single pair."""
+    if len(differences) < 2:
+        return math.nan
     mean, deviation, freedom = float(differences.mean()), float(differences.std(ddof=1)), len(differences) - 1
     if deviation <= 1e-12 * abs(mean):
         return math.copysign(math.inf, mean) if mean else 0.0

@@ -146,6 +146,15 @@ class Log:
         return self == Log()
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceMemory:
+    """The memory of a worker's device, in bytes."""
+
+    held: int | None  # by the worker's trial processes; None: unknown
+    used: int  # by all processes on the device
+    total: int  # of a GPU; for a CPU of the machine, or of the container
+
+
 @dataclass(frozen=True)
 class WorkerRecord:
     """A worker that was seen lately."""
@@ -161,6 +170,7 @@ class WorkerRecord:
     study: str | None
     trial: int | None
     serves: str | None = None  # the one study whose runs it takes, as an asker of an own loop
+    memory: DeviceMemory | None = None  # as of `seen_at`; None: the worker has said none
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """No page of another site can order anything: every POST takes the token of the caller's session."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,8 +25,9 @@ from tests.browser.conftest import KEY
 from tests.browser.forms import value_of
 
 TYPED = {"typed": "waiting-1", "trials": "5", "text": "name: x", "tags": "x", "note": "x", "priority": "9"}
-ORDERS = ("pause", "stop", "extend", "confirm", "note", "prioritize", "delete", "retry")
-PATHS = [*(f"/studies/waiting-1/orders/{order}" for order in ORDERS), "/submit", "/submit/check"]
+ORDERS = ("pause", "stop", "extend", "confirm", "note", "prioritize", "share", "delete", "retry")
+ACCESS = ("/access/orders/create", "/access/keys/k/orders/rotate", "/access/keys/k/orders/revoke")
+PATHS = [*(f"/studies/waiting-1/orders/{order}" for order in ORDERS), *ACCESS, "/submit", "/submit/check"]
 
 
 @contextmanager
@@ -41,14 +43,19 @@ def entered(address: str) -> Iterator[httpx.Client]:
 def test_every_post_takes_a_token(database_url: str, waiting: StudyRecord, database: Database) -> None:
     app = create_app(settings_for(database_url, api_key=KEY))
     posts = [route for route in app.routes if isinstance(route, Route) and "POST" in (route.methods or ())]
-    names = {"name": "waiting-1", "number": 0, "worker": "w", "order": "pause"}
+    names = {"name": "waiting-1", "number": 0, "worker": "w", "order": "pause", "key": "k", "share": 1}
     with served(app) as address, entered(address) as client:
-        paths = {route.path.replace("{number:int}", "0").format_map(names) for route in posts if route.path != "/login"}
+        paths = {
+            re.sub(r"{(\w+):int}", r"{\1}", route.path).format_map(names) for route in posts if route.path != "/login"
+        }
         assert {"/logout", "/submit", "/studies/waiting-1/orders/pause"} <= paths
         for path in paths:
             order = path.replace("trials/0/orders/pause", "trials/0/orders/cancel")
             order = order.replace("confirmation/0/orders/pause", "confirmation/0/orders/cancel")
             order = order.replace("workers/w/orders/pause", "workers/w/orders/drain")
+            order = order.replace("access/orders/pause", "access/orders/create")
+            order = order.replace("keys/k/orders/pause", "keys/k/orders/revoke")
+            order = order.replace("links/1/orders/pause", "links/1/orders/revoke")
             for token in ({}, {"token": ""}, {"token": "0" * 64}, {"token": "ü"}):
                 refused = client.post(order, data={**TYPED, **token})
                 assert refused.status_code == 403, order

@@ -62,6 +62,11 @@ class Measurements:
                 case _:
                     self._end(slot)
 
+    def last(self, slot: object) -> Reading | None:
+        """The slot's last reading; None before there is one, and once its process is gone."""
+        with self._lock:
+            return self._readings.get(slot)
+
     def gone(self, slot: object) -> None:
         """Forget the slot's process, which has ended with its trial."""
         with self._lock:

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
+from service.storage.records import DeviceMemory
 from workers.device.measurements import Measurements
+from workers.device.memory import memory_of
 from workers.device.room import Room
 from workers.trial.process import TrialProcess, TrialProcessDied, Watch
 
@@ -62,6 +64,16 @@ class Seat:
     def idle(self) -> None:
         """Note that there is nothing to train."""
         self._measurements.interrupted()
+
+    def memory(self) -> DeviceMemory | None:
+        """The memory of the device and of this slot on it: of a CPU now, of a GPU as its process read it last.
+
+        None before there is a reading. Safe in any thread.
+        """
+        process = self._process
+        if process is None:
+            return None
+        return memory_of(process, self._measurements.last(self))
 
     def wants_solitude(self, run_id: int) -> bool:
         """Ask the room, see `Room.wants_solitude`."""

@@ -104,7 +104,9 @@ class Agent:
         place = self._options.artifacts
         artifacts = None if place is None else ArtifactRoot(place, ownership.database_id(self._db))
         device = self._seat.process.device
-        return Rounds(self._db, self._options.lease, device, checkpoints, self._heed, weights=artifacts)
+        return Rounds(
+            self._db, self._options.lease, device, checkpoints, self._heed, weights=artifacts, memory=self._seat.memory
+        )
 
     def _serve(self, rounds: Rounds) -> None:
         while not (self.is_draining() or self._retires):
@@ -182,7 +184,9 @@ class Agent:
         """Work on the run until it ends or goes back to the queue."""
         hand_back = partial(holding.hand_back, self._db, lease)
         try:
-            with Renewal(self._db, rounds.worker_id, lease, self._options.lease, self._heed) as renewal:
+            with Renewal(
+                self._db, rounds.worker_id, lease, self._options.lease, self._heed, memory=self._seat.memory
+            ) as renewal:
                 if self._take_seat(lease.run_id, unless=renewal.is_over):
                     self._execute(lease, renewal, rounds)
                 else:

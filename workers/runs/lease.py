@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextvars import copy_context
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -13,7 +14,7 @@ from service.storage.database.database import Database
 from service.storage.database.sqlstates import told
 from service.storage.errors import LeaseLost, UnknownWorker
 from service.storage.fleet import workers
-from service.storage.records import Lease
+from service.storage.records import DeviceMemory, Lease
 from service.storage.runs import holding
 from service.storage.states import StudyState
 
@@ -39,11 +40,13 @@ class Renewal:
         lease: Lease,
         seconds: float,
         heed: Callable[[bool], None] = lambda may_stay: None,
+        *,
+        memory: Callable[[], DeviceMemory | None] = lambda: None,
     ) -> None:
         self.lost = threading.Event()
         self.stopped = threading.Event()
         self._db, self._worker_id, self._lease, self._seconds = db, worker_id, lease, seconds
-        self._heed = heed
+        self._heed, self._memory = heed, memory
         self._done = threading.Event()
         self._thread = threading.Thread(
             target=copy_context().run, args=(self._renew_until_done,), name="lease", daemon=True
@@ -71,7 +74,7 @@ class Renewal:
                         self._ask(workers.may_stay)
                     continue
                 state = holding.renew(self._db, self._lease, self._seconds)
-                self._ask(workers.check_in)
+                self._ask(partial(workers.check_in, memory=self._memory()))
             except LeaseLost:
                 self.lost.set()
                 return

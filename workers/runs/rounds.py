@@ -10,6 +10,7 @@ from service.storage import artifacts
 from service.storage.artifacts import ArtifactRoot
 from service.storage.database.database import Database
 from service.storage.fleet import devices, ownership, workers
+from service.storage.records import DeviceMemory
 from service.storage.runs import keeping
 from service.storage.runs.expiry import expire
 from workers import processor
@@ -37,8 +38,9 @@ class Rounds:
         heed: Callable[[bool], None],
         *,
         weights: ArtifactRoot | None = None,
+        memory: Callable[[], DeviceMemory | None] = lambda: None,
     ) -> None:
-        self._db, self._device, self._heed = db, device, heed
+        self._db, self._device, self._heed, self._memory = db, device, heed, memory
         self._name = devices.named(device, has_bfloat16=processor.has_bfloat16())
         self._sweep_every = min(lease / 3, SEEN_S)  # s
         self._sweep_at = self._look_at = self._collect_at = 0.0
@@ -77,7 +79,7 @@ class Rounds:
         Raises:
             UnknownWorker: the database has forgotten this worker.
         """
-        self._heed(workers.check_in(self._db, self.worker_id))
+        self._heed(workers.check_in(self._db, self.worker_id, memory=self._memory()))
 
     def sweep(self) -> None:
         """Requeue runs of lost workers, show a sign of life, and from time to time remove checkpoints and weights that

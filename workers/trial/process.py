@@ -62,6 +62,11 @@ class TrialProcess:
         self.device, self._keeper = ready.device, ready.keeper
         _living.add(self)
 
+    @property
+    def keeper(self) -> int | None:
+        """The process id of the slot's keeper, below which every process of its trials is."""
+        return self._keeper
+
     def order(self, order: Order) -> None:
         """Begin a trial."""
         self._kills = machine.kills_for_memory()

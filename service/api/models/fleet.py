@@ -8,6 +8,17 @@ from pydantic import BaseModel, Field
 from service.api.models.examinations import FigureOut
 
 
+class MemoryOut(BaseModel):
+    held: int | None = Field(
+        description="The worker's trial processes hold so many bytes; null: that is unknown.", examples=[734003200]
+    )
+    used: int = Field(description="All processes on the device use so many bytes.", examples=[2147483648])
+    total: int = Field(
+        description="The device has so many bytes; for a CPU those of the machine or the container.",
+        examples=[25769803776],
+    )
+
+
 class WorkerOut(BaseModel):
     id: str = Field(examples=["6f1c9d5e-2b0a-4c53-9e64-1f0d2a7b8c31"])
     host: str = Field(examples=["node-3"])
@@ -25,6 +36,11 @@ class WorkerOut(BaseModel):
     serves: str | None = Field(
         None,
         description="It is an asker of an own loop, and takes runs of this study alone; null: a worker of the fleet.",
+    )
+    memory: MemoryOut | None = Field(
+        None,
+        description="This is the memory of its device, as of `seen_at`, for a GPU as of its last epoch before; null: "
+        "the worker has said none.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Who is logged in, for admins the keys and what was ordered, and for each study who ordered what."""
+"""Who is logged in, for admins the keys and what was ordered; for each study its links and who ordered what."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,18 +7,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from service.calling import called
+from service.dashboard.orders import buttons
 from service.dashboard.shell import page
 from service.dashboard.study.heading import heading
 from service.reports.markup import Html, element, table
-from service.storage.access import deeds, keys
+from service.storage.access import deeds, keys, shares
 from service.storage.access.deeds import Deed
 from service.storage.access.keys import AccessKey
 from service.storage.database.database import Database
 from service.storage.studies import studies
-from service.web.access import Caller, Role, caller_of
+from service.web.access import Caller, Role, caller_of, require
 
 PAGE = 100  # deeds
+KEY_WORDS = ("Name", "Role", "Own tasks in", "Made", "By", "Rotated", "State", "Orders")
+WHAT_LINKS_DO = "A link shows the study, its trials and its report to whoever has it. Share makes one."
+LINK_WORDS = ("Link", "Made", "By", "State", "Orders")
 LAST_OFFSET = 2**31 - 1
 MAY = {
     Role.READ: "reads every study and orders nothing",
@@ -33,7 +36,10 @@ def who(request: Request) -> Response:
     sections = [_caller(caller)]
     if caller.may(Role.ADMIN):
         database: Database = request.app.state.database
-        sections += [_keys(keys.listing(database)), _deeds(database, "What was ordered", None, request, "access")]
+        sections += [
+            _keys(request, keys.listing(database)),
+            _deeds(database, "What was ordered", None, request, "access"),
+        ]
     return page(request, "Access", element("main", element("h1", "Access"), *sections), styles=["access.css"])
 
 
@@ -51,11 +57,45 @@ def audit(request: Request) -> Response:
     )
 
 
+def links(request: Request) -> Response:
+    """The links that show one study."""
+    require(request, Role.SUBMIT)
+    database: Database = request.app.state.database
+    record = studies.get(database, request.path_params["name"])
+    listed = shares.listing(database, record.name)
+    rows = [
+        (
+            str(one.id),
+            _time(one.created_at),
+            one.created_by,
+            _state(one.revoked_at, one.ends_at, has_ended=one.has_ended),
+            buttons.link_buttons(request, record.name, one),
+        )
+        for one in listed
+    ]
+    section = element(
+        "section",
+        element("h1", "Links to this study"),
+        element("p", WHAT_LINKS_DO, class_="hint"),
+        table(LINK_WORDS, rows, words=len(LINK_WORDS)) if rows else element("p", "There is no link yet."),
+        class_="card",
+    )
+    return page(
+        request,
+        f"Links to {record.name}",
+        heading(request, record, "Links"),
+        element("main", section),
+        styles=["access.css"],
+    )
+
+
 def _caller(caller: Caller) -> Html:
     modules = caller.tasks.names
     return element(
         "section",
-        element("p", "You are ", element("strong", caller.name), ", with the role ", element("strong", caller.role)),
+        element(
+            "p", "You are ", element("strong", caller.name), ", with the role ", element("strong", caller.role), "."
+        ),
         element("p", f"The role {MAY[caller.role]}."),
         element("p", f"Own tasks may be in these modules: {', '.join(modules) or 'none'}; built-in tasks always work.")
         if modules is not None and caller.may(Role.SUBMIT)
@@ -64,7 +104,7 @@ def _caller(caller: Caller) -> Html:
     )
 
 
-def _keys(listed: Sequence[AccessKey]) -> Html:
+def _keys(request: Request, listed: Sequence[AccessKey]) -> Html:
     rows = [
         (
             one.name,
@@ -73,20 +113,16 @@ def _keys(listed: Sequence[AccessKey]) -> Html:
             _time(one.created_at),
             one.created_by,
             _time(one.rotated_at),
-            "revoked"
-            if one.revoked_at
-            else f"{'ended' if one.has_ended else 'until'} {_time(one.ends_at)}"
-            if one.ends_at
-            else "open",
+            _state(one.revoked_at, one.ends_at, has_ended=one.has_ended),
+            buttons.key_buttons(request, one),
         )
         for one in listed
     ]
-    words = ("Name", "Role", "Own tasks in", "Made", "By", "Rotated", "State")
     return element(
         "section",
         element("h2", "Keys"),
-        table(words, rows, words=len(words)) if rows else element("p", "The database has no key."),
-        element("p", "Make one: ", element("code", called("keys create NAME --role submit")), class_="hint"),
+        table(KEY_WORDS, rows, words=len(KEY_WORDS)) if rows else element("p", "The database has no key."),
+        buttons.keys_buttons(request),
         class_="card",
     )
 
@@ -125,6 +161,12 @@ def _turning(total: int, offset: int, here: str) -> Html | None:
     )
 
 
+def _state(revoked_at: datetime | None, ends_at: datetime | None, *, has_ended: bool) -> str:
+    if revoked_at is not None:
+        return f"revoked {_time(revoked_at)}"
+    return f"{'ended' if has_ended else 'until'} {_time(ends_at)}" if ends_at else "open"
+
+
 def _modules(key: AccessKey) -> str:
     if key.role is Role.READ:
         return ""
@@ -135,4 +177,4 @@ def _time(at: datetime | None) -> str:
     return "" if at is None else f"{at:%Y-%m-%d %H:%M} UTC"
 
 
-ROUTES = [Route("/access", who), Route("/studies/{name}/audit", audit)]
+ROUTES = [Route("/access", who), Route("/studies/{name}/audit", audit), Route("/studies/{name}/links", links)]

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from service.calling import as_called
 from service.dashboard.orders import buttons
 from service.reports.markup import Html, element, with_commands
-from service.reports.words.wording import duration, plural
+from service.reports.words.wording import duration, plural, size
 from service.storage.fleet.members import HeldSlots, Member, Training
 from service.storage.fleet.queue import Queue, Standing
 from service.storage.states import Stage
@@ -51,8 +51,10 @@ def _host(request: Request, host: str, members: Sequence[Member], slots: Sequenc
     for device, there in groupby(members, key=lambda one: one.device):
         on_it = list(there)
         model = next((one.training.device for one in on_it if one.training and one.training.device), None)
+        what = "asker" if on_it[0].serves is not None else "worker"
         named = device if model in (None, device) else f"{device} ({model})"
-        parts.append(element("h3", f"{named}: {plural(len(on_it), 'worker')}"))
+        parts.append(element("h3", f"{named}: {plural(len(on_it), what)}"))
+        parts += _memory(on_it)
         parts.append(element("ul", *(_worker(request, one, free) for one in on_it), class_="workers"))
     held = [element("p", f"{one.device}: {plural(one.slots, 'slot')} held", class_="quiet") for one in slots]
     return element("section", element("h2", host), *parts, *held, class_="card host")
@@ -68,14 +70,34 @@ def _worker(request: Request, worker: Member, free: str) -> Html:
         element("span", _doing(worker.training, datetime.now(UTC)) if worker.training else why, class_="what"),
         buttons.drain_button(request, worker) or element("span"),
         element("span", why, class_="quiet") if worker.training and why else None,
+        element("span", f"holds {size(worker.memory.held)}", class_="quiet whole")
+        if worker.memory is not None and worker.memory.held is not None
+        else None,
         _progress(worker.training) if worker.training else None,
     )
+
+
+def _memory(on_it: Sequence[Member]) -> list[Html]:
+    """The device's memory as the worker heard last has said it; nothing where none has."""
+    heard = [one for one in on_it if one.memory is not None]
+    if not heard:
+        return []
+    memory = min(heard, key=lambda one: one.silent_s).memory
+    if memory is None or memory.total <= 0:
+        return []
+    share = min(1.0, memory.used / memory.total)
+    said = f"memory {size(memory.used)} of {size(memory.total)} in use, {share:.0%}"
+    bar = element("rect", x="0", y="0", width=f"{share:.3f}", height="1", class_="memory")
+    title = element("title", said)
+    drawn = element("svg", title, bar, viewBox="0 0 1 1", preserveAspectRatio="none", class_="bar small", role="img")
+    return [element("p", said, class_="quiet"), drawn]
 
 
 def _state(worker: Member, free: str) -> tuple[str, str]:
     """The worker's state in a word, and why, "" where its run says it."""
     if worker.is_silent:
-        return "silent", "it has left without a word, or cannot be heard; its run is taken over when its lease ends"
+        lost = "; its run is taken over when its lease ends" if worker.training else ""
+        return "silent", f"it has left without a word, or cannot be heard{lost}"
     if worker.is_leaving:
         return "leaving", "it was asked to leave" + (": it hands its run back" if worker.training else "")
     if worker.training:

@@ -8,7 +8,7 @@ from service.reports.markup import Html, element, with_commands
 from service.reports.sections.noted import noted
 from service.reports.words.wording import DASH, duration, number
 from service.storage.records import StudyRecord
-from service.storage.states import FINISHED_STATES, RunState
+from service.storage.states import FINISHED_STATES, OPEN_STATES, RunState
 from service.web.elapsed import elapsed_s
 
 # The segments of the progress bar from left to right.
@@ -58,6 +58,9 @@ def _progress(study: StudyRecord) -> str:
     finished = sum(study.counts[state] for state in FINISHED_STATES)
     others = (RunState.RUNNING, RunState.PRUNED, RunState.FAILED, RunState.CANCELLED)
     parts = [f"{study.counts[state]} {state}" for state in others if study.counts[state]]
+    confirming, left = sum(study.confirmation.values()), sum(study.confirmation[state] for state in OPEN_STATES)
+    if left:
+        parts.append(f"confirmation {confirming - left} of {confirming}")
     return ", ".join([f"{finished} of {study.definition.trials} trials", *parts])
 
 
@@ -70,9 +73,12 @@ def _facts(study: StudyRecord, now: datetime) -> list[Html]:
             best.values[0] if best and best.values else None
         ),
         "by": best.variant if best else DASH,
-        "Time": duration(elapsed_s(study, now)),
+        "Time": duration(elapsed_s(study, now)) if study.started_at else DASH,
         **({"Why it failed": with_commands(study.failure)} if study.failure else {}),
         **({"Why it has paused": with_commands(study.pause)} if study.pause else {}),
         **({"Priority": str(study.priority)} if study.priority else {}),
     }
-    return [element("div", element("dt", name), element("dd", value)) for name, value in facts.items()]
+    return [
+        element("div", element("dt", name), element("dd", value), class_="whole" if name.startswith("Why") else None)
+        for name, value in facts.items()
+    ]

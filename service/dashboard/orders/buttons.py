@@ -1,16 +1,19 @@
 """What the caller may order of a study, a run or a worker, as buttons."""
 
+import re
 from collections.abc import Sequence
 from typing import TypeVar
 
 from starlette.requests import Request
 
 from service.dashboard.orders.given import here
-from service.dashboard.orders.known import OF_RUNS, OF_STUDIES, OF_WORKERS
+from service.dashboard.orders.known import OF_ALL_KEYS, OF_KEYS, OF_RUNS, OF_SHARES, OF_STUDIES, OF_WORKERS
 from service.dashboard.orders.order import Order
 from service.dashboard.orders.runs import RETRY
 from service.dashboard.orders.sheet import Sheet, hidden
 from service.reports.markup import Html, element
+from service.storage.access.keys import AccessKey
+from service.storage.access.shares import Share
 from service.storage.fleet.members import Member
 from service.storage.records import StudyRecord, TrialRecord
 from service.storage.states import Stage, StudyState
@@ -45,6 +48,21 @@ def drain_button(request: Request, worker: Member) -> Html | None:
     return _group(_shown(request, OF_WORKERS, worker, f"workers/{worker.id}"), f"Orders on {worker.host}:{worker.pid}")
 
 
+def keys_buttons(request: Request) -> Html | None:
+    """The button that makes a key; None where the caller may not."""
+    return _group(_shown(request, OF_ALL_KEYS, object(), "access"), "Orders on keys")
+
+
+def key_buttons(request: Request, key: AccessKey) -> Html | None:
+    """The buttons of a key; None where the caller may order nothing, or it was revoked."""
+    return _group(_shown(request, OF_KEYS, key, f"access/keys/{key.name}"), f"Orders on key {key.name}")
+
+
+def link_buttons(request: Request, study: str, share: Share) -> Html | None:
+    """The button that revokes a link to the study; None where the caller may not, or it has ended."""
+    return _group(_shown(request, OF_SHARES, share, f"studies/{study}/links/{share.id}"), f"Orders on link {share.id}")
+
+
 def _shown(request: Request, orders: Sequence[Order[Thing]], thing: Thing, about: str) -> list[Html]:
     caller = caller_of(request)
     return [_button(request, order, thing, about) for order in orders if caller.may(order.role) and order.suits(thing)]
@@ -59,7 +77,7 @@ def _button(request: Request, order: Order[Thing], thing: Thing, about: str) -> 
     if not order.asks:
         button = element("button", order.word, type="submit", class_="button", title=order.says)
         return element("form", button, *hidden(request, back), method="post", action=address)
-    identity = f"order-{address.replace('/', '-').replace('.', '_')}"
+    identity = f"order-{re.sub('[^A-Za-z0-9_-]', '_', address)}"
     opener = element("button", order.word, type="button", popovertarget=identity, class_="button")
     title = element("h2", order.word, id=f"{identity}-title")
     closer = element(

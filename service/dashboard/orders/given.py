@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from service.dashboard.orders.outcomes import AGAIN, DONE, NUMBER, Outcome, Outcomes, key_of
+from service.dashboard.orders.secret_page import secret_page
 from service.dashboard.orders.tokens import FIELD, check_token, token_of
 from service.storage.database.ordered import Ordered, ordering
 from service.web.access import Role, caller_of, require
@@ -26,6 +27,8 @@ async def ordered(
 ) -> Response:
     """Give the order for the caller, once for each form, and lead on to the page that says what came of it.
 
+    A secret that it made stands on the answer itself: no address leads to it.
+
     Raises:
         NotAllowed: the caller's role does not reach so far.
         ForeignForm: the form has not the token of the caller's session.
@@ -43,7 +46,7 @@ async def ordered(
         caller = caller_of(request).name
         with ordering(lambda: Ordered(caller, order, _words(request, form))):
             outcome = await call(creations)
-        logger.info("%s: %s by %s", outcome.about, order, caller)
+        logger.info("%s: %s by %s", outcome.study or ", ".join(outcome.named.values()), order, caller)
         return outcome
 
     if number:
@@ -51,6 +54,8 @@ async def ordered(
         outcome, again = await outcomes.once(key, do)
     else:  # a program's
         key, outcome, again = "", await do(), False
+    if outcome.secret is not None:
+        return secret_page(request, outcome)
     query = f"?{DONE}={key}{f'&{AGAIN}=1' if again else ''}" if key else ""
     return RedirectResponse(f"{to_root(request)}{outcome.page}{query}", status_code=303)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
@@ -13,6 +13,13 @@ from service.web.forms import Form
 
 Thing = TypeVar("Thing")
 Choices = Sequence[tuple[str, str]]  # what is sent, and its words
+
+
+class Made(NamedTuple):
+    """What came of an order that made a secret."""
+
+    said: str
+    secret: str  # nobody can read it again
 
 
 @dataclass(frozen=True)
@@ -48,19 +55,21 @@ class Field(Generic[Thing]):
 
 @dataclass(frozen=True)
 class Order(Generic[Thing]):
-    """An order on a study, a run or a worker."""
+    """An order on a study, a run, a worker, or on who may come in."""
 
     name: str  # in addresses
     word: str  # on its button
     says: str  # what it does, in a sentence or two
     suits: Callable[[Thing], bool]  # whether it makes sense now
-    # What it does, given the database, the names in its address and its form, in a thread; it returns a sentence.
-    do: Callable[[Database, Mapping[str, str], Form], str]
+    # What it does, given the database, the names in its address with the caller's as "by", and its form, in a thread;
+    # it returns a sentence.
+    do: Callable[[Database, Mapping[str, str], Form], str | Made]
     role: Role = Role.SUBMIT
     fields: Sequence[Field[Thing]] = ()
     takes_away: bool = False  # whether it cannot be undone: it asks before
     starts_runs: bool = False  # whether runs may begin by it, whose task the caller's key must allow
     leads_to: str | None = None  # the page after it, where that is not the page before
+    deed: str | None = None  # its word in the audit, where that is not its name
 
     @property
     def asks(self) -> bool:

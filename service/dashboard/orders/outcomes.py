@@ -4,14 +4,15 @@ import asyncio
 import hashlib
 import secrets
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
 from service.reports.markup import Html, element, with_commands
 
 MOST = 10_000  # outcomes that are remembered; the oldest are forgotten first
+SHOWN_S = 30.0  # s in which a form that is sent again shows its secret again
 NUMBER = "number"  # the field
 DONE, AGAIN = "done", "again"  # in the query of the page that shows the outcome
 
@@ -22,7 +23,20 @@ class Outcome:
 
     page: str  # relative to our root
     said: str  # in a sentence or two
-    about: str  # the study's name, or the worker's id
+    study: str | None = None  # its name; None: it is about no study
+    named: Mapping[str, str] = field(default_factory=dict)  # what else the order's address names
+    secret: "Secret | None" = None  # that it has made
+
+
+class Secret:
+    """A secret on its way to the page that shows it. A form that was sent twice shows it twice, in this time alone."""
+
+    def __init__(self, text: str) -> None:
+        self.text: str | None = text
+        asyncio.get_running_loop().call_later(SHOWN_S, self._forget)
+
+    def _forget(self) -> None:
+        self.text = None
 
 
 def new_number() -> str:

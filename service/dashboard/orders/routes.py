@@ -1,7 +1,5 @@
-"""Orders on studies, runs and workers: each has a page with its form, which is posted to the same address."""
+"""Orders on studies, runs, workers, keys and links: each form has a page, and is posted to its address."""
 
-import re
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -10,73 +8,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from pernodedrop.near import LONGEST
-from search_spaces.shape import NAME_PATTERN
 from service.dashboard.errors import error_page
 from service.dashboard.orders import submission
+from service.dashboard.orders.about import About
 from service.dashboard.orders.given import here, ordered, page_back
 from service.dashboard.orders.known import UnknownOrder, order_called
-from service.dashboard.orders.order import Order
-from service.dashboard.orders.outcomes import Outcome
+from service.dashboard.orders.order import Made, Order
+from service.dashboard.orders.outcomes import Outcome, Secret
 from service.dashboard.orders.refused import REFUSALS, refusal_of
 from service.dashboard.orders.sheet import Sheet
-from service.storage.database.database import Database
+from service.storage.access.keys import UnknownKey
+from service.storage.access.shares import UnknownShare
 from service.storage.errors import UnknownStudy, UnknownTrial, UnknownWorker
-from service.storage.fleet.members import members
-from service.storage.states import Stage
-from service.storage.studies import names, studies, trials
+from service.storage.studies import names
 from service.web.access import NotAllowed, caller_of, check_task, require
 from service.web.creations import Creations
 from service.web.forms import Form, posted
-from service.web.orders import MAX_NUMBER
 
 LONGEST_FORM = 32 * 1024  # bytes: a note has 2,000 characters
-WITHOUT_FORM = (UnknownStudy, UnknownTrial, UnknownWorker, UnknownOrder, NotAllowed)
-
-
-class About:
-    """What an order is about: on what, its names in the address, and the page that shows it."""
-
-    def __init__(self, request: Request) -> None:
-        given = request.path_params
-        self.key = "name"  # of the study's name, or of the worker's id
-        self.names: Mapping[str, str] = {key: str(value) for key, value in given.items() if key != "order"}
-        if "worker" in given:
-            self.on = self.key = "worker"
-            self.called, self.page = "The worker", "fleet"
-        elif "number" in given:
-            stage = Stage.CONFIRMATION if f"/{Stage.CONFIRMATION}/" in request.url.path else Stage.SEARCH
-            self.names = {**self.names, "stage": stage}
-            self.on, self.called = "run", f"{given['name']}, {stage.called(given['number'])}"
-            self.page = f"studies/{given['name']}"
-        else:
-            self.on, self.called, self.page = "study", str(given["name"]), f"studies/{given['name']}"
-
-    def check(self) -> None:
-        """Return if the names in the address can be those of something; raises as `thing`."""
-        name = self.names.get("name")
-        if name is not None and not re.fullmatch(NAME_PATTERN, name):
-            raise UnknownStudy(name[:LONGEST])
-        number = int(self.names.get("number", 0))
-        if number > MAX_NUMBER:
-            raise UnknownTrial(str(name), Stage(self.names["stage"]).called(number))
-
-    def thing(self, database: Database) -> Any:
-        """Its record.
-
-        Raises:
-            UnknownStudy, UnknownTrial, UnknownWorker: there is none.
-        """
-        self.check()
-        if self.on == "worker":
-            there = {worker.id: worker for worker in members(database)}
-            if self.names["worker"] not in there:
-                raise UnknownWorker(self.names["worker"][:60])
-            return there[self.names["worker"]]
-        study = studies.get(database, self.names["name"])
-        if self.on == "study":
-            return study
-        return trials.get(database, study, int(self.names["number"]), Stage(self.names["stage"]))
+WITHOUT_FORM = (UnknownStudy, UnknownTrial, UnknownWorker, UnknownKey, UnknownShare, UnknownOrder, NotAllowed)
 
 
 def show(request: Request) -> Response:
@@ -99,7 +49,7 @@ async def give(request: Request) -> Response:
         order = order_called(request.path_params["order"], about.on)
         about.check()
         form = await posted(request, LONGEST_FORM)
-        return await ordered(request, order.name, order.role, form, _call(request, order, about, form))
+        return await ordered(request, order.deed or order.name, order.role, form, _call(request, order, about, form))
     except REFUSALS as error:
         return await run_in_threadpool(_refused, request, about, form, error)
 
@@ -109,9 +59,16 @@ def _call(request: Request, order: Order[Any], about: About, form: Form) -> Any:
         if order.starts_runs:
             task = await run_in_threadpool(names.task_of, request.app.state.database, about.names["name"])
             check_task(caller_of(request), task)
-        said = await creations.run(order.do, about.names, form)
+        to_whom = {"by": caller_of(request).name, "root": request.app.state.dashboard_url}
+        came_of_it = await creations.run(order.do, {**about.names, **to_whom}, form)
+        request.app.state.keyring.forget()  # a key or a link may have ended by it
+        made = came_of_it if isinstance(came_of_it, Made) else None
         return Outcome(
-            order.leads_to or page_back(form, about.page), said, about.names.get("name", about.names.get("worker", ""))
+            order.leads_to or page_back(form, about.page),
+            came_of_it.said if isinstance(came_of_it, Made) else came_of_it,
+            about.names.get("name"),
+            {name: value for name, value in about.names.items() if name != "name"},
+            None if made is None else Secret(made.secret),
         )
 
     return call
@@ -146,6 +103,9 @@ _ADDRESSES = (
     "/studies/{name}/trials/{number:int}/orders/{order}",
     "/studies/{name}/confirmation/{number:int}/orders/{order}",
     "/workers/{worker}/orders/{order}",
+    "/access/orders/{order}",
+    "/access/keys/{key}/orders/{order}",
+    "/studies/{name}/links/{share:int}/orders/{order}",
 )
 ROUTES: list[BaseRoute] = [
     *(Route(address, show) for address in _ADDRESSES),

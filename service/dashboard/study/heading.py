@@ -1,24 +1,33 @@
 """What stands above every page of a study: its name and state, what can be ordered, the ways to its other pages."""
 
+from collections.abc import Sequence
+
 from starlette.requests import Request
 
 from service.dashboard.orders.buttons import buttons
 from service.reports.markup import Html, element
 from service.storage.records import StudyRecord
-from service.web.access import caller_of
+from service.web.access import Role, caller_of
 from service.web.weights import has_winners_weights
 
-TABS = (("Study", ""), ("Trials", "/trials"), ("Audit", "/audit"))  # its word, and the path below the study's
+# Its word, the path below the study's, and the role that it takes; None: a link that shows the study opens it too.
+TABS: Sequence[tuple[str, str, Role | None]] = (
+    ("Study", "", None),
+    ("Trials", "/trials", None),
+    ("Audit", "/audit", Role.READ),
+    ("Links", "/links", Role.SUBMIT),
+)
 
 
 def heading(request: Request, study: StudyRecord, here: str) -> Html:
     """The heading of the study's page whose tab has the word `here`."""
     below = f"studies/{study.name}"
-    is_shared = caller_of(request).study is not None  # by a link, which opens no other page
+    caller = caller_of(request)
+    is_shared = caller.study is not None  # by a link, which opens few pages
     tabs = [
         element("a", word, href=below + path, aria_current="page" if word == here else None)
-        for word, path in TABS
-        if not is_shared
+        for word, path, role in TABS
+        if role is None or caller.may(role)
     ]
     return element(
         "section",

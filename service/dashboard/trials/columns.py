@@ -33,9 +33,21 @@ def parameters_of(study: StudyRecord) -> list[str]:
     return list(dict.fromkeys(dimension.parameter or name for name, dimension in space.items()))
 
 
+def _numbers_of(study: StudyRecord) -> set[str]:
+    """Those of them that are numbers in every dimension: they stand below each other by their last digit."""
+    space = study.definition.search_space
+    words = {
+        dimension.parameter or name
+        for name, dimension in space.items()
+        if any(isinstance(value, str | bool) for value in getattr(dimension, "choices", ()))
+    }
+    return set(parameters_of(study)) - words
+
+
 def columns_of(study: StudyRecord) -> list[Column]:
     """The columns of the study's table from left to right."""
     definition = study.definition
+    numbers = _numbers_of(study)
 
     def epochs(run: TrialRecord) -> str:
         return f"{run.epoch:,} of {definition.epochs_under(run.seeds):,}"
@@ -48,7 +60,7 @@ def columns_of(study: StudyRecord) -> list[Column]:
             Column(objective.metric, objective.metric if place else "value", _value(place), is_number=True)
             for place, objective in enumerate(definition.objectives)
         ),
-        *(Column(name, name, _parameter(name), is_number=True) for name in parameters_of(study)),
+        *(Column(name, name, _parameter(name), is_number=name in numbers) for name in parameters_of(study)),
         Column("Epochs", "epoch", epochs, is_number=True),
         Column("Time", "time", lambda run: duration(run.duration_s), is_number=True),
         Column("Attempts", "attempts", lambda run: str(run.attempts), is_number=True),

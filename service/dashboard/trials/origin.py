@@ -5,7 +5,7 @@ from typing import Any
 
 from service.dashboard.trials.columns import figure
 from service.reports.markup import Content, Html, element, table
-from service.reports.words.wording import DASH, number, setting
+from service.reports.words.wording import DASH, number, setting, size
 from service.storage.provenance import CODE, Provenance
 from service.storage.records import Examination, StudyRecord, TrialRecord, Weights, seeds_of
 from service.storage.states import Origin, Stage
@@ -48,7 +48,8 @@ def values(study: StudyRecord, run: TrialRecord) -> Html:
     seeds = seeds_of(study.definition, run)
     named.append(("best epoch", DASH if run.best_epoch is None else f"{run.best_epoch:,}"))
     named.append(("epochs", f"{run.epoch:,} of {study.definition.epochs_under(run.seeds):,}"))
-    named.append(("seeds", f"{seeds.start}" if len(seeds) == 1 else f"{seeds.start} to {seeds.stop - 1}"))
+    numbers = f"number {seeds.start}" if len(seeds) == 1 else f"numbers {seeds.start} to {seeds.stop - 1}"
+    named.append(("seeds", f"{len(seeds)}, {numbers}"))
     return pairs(named)
 
 
@@ -68,14 +69,6 @@ def _fact(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return number(value, 6) if isinstance(value, int | float) else str(value)
-
-
-def size(count: float) -> str:
-    """A number of bytes: "340 KB", "1.2 GB"."""
-    for unit, power in (("GB", 1e9), ("MB", 1e6), ("KB", 1e3)):
-        if count >= power:
-            return f"{count / power:.3g} {unit}"
-    return f"{count:.0f} bytes"
 
 
 def provenance(found: Provenance | None) -> Html:

@@ -13,7 +13,7 @@ from service.dashboard.trials.curves import curves_of, last_seconds
 from service.dashboard.trials.filters import Filters, condition_of
 from service.dashboard.trials.marks import optuna_address, pill, variant_tag
 from service.reports.markup import Content, Html, element
-from service.reports.words.wording import duration, moment
+from service.reports.words.wording import duration, moment, size
 from service.storage.database.database import Database
 from service.storage.errors import UnknownTrial
 from service.storage.records import StudyRecord, TrialRecord, seeds_of
@@ -107,7 +107,10 @@ def _when(run: TrialRecord) -> str:
     if run.finished_at is None:
         return f"Began {moment(run.started_at)}, worker {run.worker or 'none now'}."
     took = f", {duration(run.duration_s)}" if run.duration_s is not None else ""
-    return f"{moment(run.started_at)} to {moment(run.finished_at)}{took}."
+    begin, end = run.started_at, run.finished_at
+    if begin.date() == end.date():
+        return f"{begin:%Y-%m-%d}, {begin:%H:%M:%S} to {end:%H:%M:%S} UTC{took}."
+    return f"{moment(begin)} to {moment(end)}{took}."
 
 
 def _parts(database: Database, study: StudyRecord, run: TrialRecord) -> list[tuple[str, Content]]:
@@ -118,7 +121,7 @@ def _parts(database: Database, study: StudyRecord, run: TrialRecord) -> list[tup
     memory = max((point.value for point in points if point.metric == "peak_bytes"), default=None)
     measured: list[tuple[str, Content]] = [
         *([("time of an epoch", f"{figure(seconds)} s")] if seconds is not None else []),
-        *([("most memory of its tensors", origin.size(memory))] if memory is not None else []),
+        *([("most memory of its tensors", size(memory))] if memory is not None else []),
     ]
     return [
         ("Parameters", origin.parameters(study, run)),

@@ -142,7 +142,7 @@ def band(variant: str, xs: Sequence[float], lows: Sequence[float], highs: Sequen
 
 
 def means(spans: Sequence[Span], ys: Sequence[Any], colours: Sequence[str], **marker: Any) -> Trace:
-    """A mark for each mean, with a bar over its interval."""
+    """A mark for each mean, with a bar over its interval, where that is finite."""
     return {
         "type": "scatter",
         "mode": "markers",
@@ -151,16 +151,26 @@ def means(spans: Sequence[Span], ys: Sequence[Any], colours: Sequence[str], **ma
         "error_x": {
             "type": "data",
             "symmetric": False,
-            "array": [high - mean for mean, _, high in spans],
-            "arrayminus": [mean - low for mean, low, _ in spans],
+            "array": [_reach(high - mean) for mean, _, high in spans],
+            "arrayminus": [_reach(mean - low) for mean, low, _ in spans],
             "thickness": 2,
             "color": GREY,
         },
         "marker": {"color": list(colours)} | marker,
-        "text": [f"{mean:.4g} ({low:.4g} to {high:.4g})" for mean, low, high in spans],
+        "text": [_told(span) for span in spans],
         "hovertemplate": "%{text}<extra></extra>",
         "showlegend": False,
     }
+
+
+def _reach(length: float) -> float:
+    """A bar's length; 0 where there is no bound: neither JSON nor a picture can show an infinite one."""
+    return length if math.isfinite(length) else 0.0
+
+
+def _told(span: Span) -> str:
+    mean, low, high = span
+    return f"{mean:.4g} ({low:.4g} to {high:.4g})" if math.isfinite(high - low) else f"{mean:.4g}, no interval"
 
 
 def legend_key(name: str, **marker: Any) -> Trace:

@@ -46,8 +46,12 @@ class Confirmed:
         return float(np.mean(self.figures[metric]))
 
     def interval(self, metric: str) -> Interval:
-        """The interval of the mean over seeds, of this configuration alone."""
-        return mean_interval(self.figures[metric])
+        """The interval of the mean over seeds, of this configuration alone; infinite where it has one seed.
+
+        A run that claims several seeds may have reported one: an own loop's, or one of a database that was mended.
+        """
+        figures = self.figures[metric]
+        return mean_interval(figures) if len(figures) > 1 else Interval(-math.inf, math.inf, Method.STUDENT)
 
 
 @dataclass(frozen=True)

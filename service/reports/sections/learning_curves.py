@@ -11,7 +11,7 @@ from service.reports.found.results import Results
 from service.reports.markup import Html
 from service.reports.sections.section import section
 
-LEFT, RIGHT, WHOLE = (0.0, 0.46), (0.54, 1.0), (0.0, 1.0)  # parts of the width
+LEFT, RIGHT, WHOLE = (0.0, 0.44), (0.56, 1.0), (0.0, 1.0)  # parts of the width
 
 
 def learning_curves(results: Results) -> Html | None:

@@ -124,11 +124,8 @@ def _own(params: Mapping[str, Any], several: Sequence[Mapping[str, Any]]) -> str
 
 def _ahead(confirmation: Confirmation) -> str:
     """Name the winner, or who is ahead where nobody has won."""
-    mean, around = confirmation.winner.mean(confirmation.metric), confirmation.winner.interval(confirmation.metric)
-    places = places_for([mean])
-    interval = f"({decimal(around.low, places)} to {decimal(around.high, places)})"
-    seeds = plural(confirmation.seeds, "fresh seed")
-    figure = f"mean {confirmation.metric} {decimal(mean, places)} {interval} over {seeds}."
+    mean = confirmation.winner.mean(confirmation.metric)
+    figure = f"mean {confirmation.metric} {decimal(mean, places_for([mean]))} {_over_seeds(confirmation)}."
     first, *others = names(confirmation)
     if not others:
         return f"{first} is confirmed: {figure}"
@@ -205,14 +202,19 @@ def _further(study: StudyRecord) -> str:
 
 
 def _figure(confirmation: Confirmation) -> str:
-    metric, around = confirmation.metric, confirmation.winner.interval(confirmation.metric)
-    mean = confirmation.winner.mean(metric)
-    places = places_for([mean])
-    return (
-        f"The mean {metric} of {names(confirmation)[confirmation.named]} is {decimal(mean, places)} "
-        f"({decimal(around.low, places)} to {decimal(around.high, places)}) over "
-        f"{plural(confirmation.seeds, 'fresh seed')}."
-    )
+    metric, mean = confirmation.metric, confirmation.winner.mean(confirmation.metric)
+    shown = f"{decimal(mean, places_for([mean]))} {_over_seeds(confirmation)}"
+    return f"The mean {metric} of {names(confirmation)[confirmation.named]} is {shown}."
+
+
+def _over_seeds(confirmation: Confirmation) -> str:
+    """The winner's interval, where it has several seeds, and their number."""
+    if confirmation.seeds < 2:
+        return f"over {plural(confirmation.seeds, 'fresh seed')}, too few for an interval"
+    around = confirmation.winner.interval(confirmation.metric)
+    places = places_for([confirmation.winner.mean(confirmation.metric)])
+    interval = f"({decimal(around.low, places)} to {decimal(around.high, places)})"
+    return f"{interval} over {plural(confirmation.seeds, 'fresh seed')}"
 
 
 def _promise(study: StudyRecord, decision: Decision) -> str:

@@ -46,6 +46,14 @@ def duration(seconds: float | None) -> str:
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
 
 
+def size(count: float) -> str:
+    """A number of bytes: "340 KB", "1.2 GB"."""
+    for unit, power in (("GB", 1e9), ("MB", 1e6), ("KB", 1e3)):
+        if count >= power:
+            return f"{count / power:.3g} {unit}"
+    return f"{count:.0f} bytes"
+
+
 def moment(time: datetime | None) -> str:
     """The time to the minute, in UTC."""
     return DASH if time is None else f"{time:%Y-%m-%d %H:%M} UTC"

@@ -62,6 +62,10 @@ workers = sa.Table(
     sa.Column("seen_at", _Instant, nullable=False, server_default=sa.func.now()),
     sa.Column("stopped_at", _Instant),
     sa.Column("drain", sa.Boolean, nullable=False, server_default="false"),  # whether it was asked over REST to leave
+    # Bytes, said with its last sign of life; NULL: it has said none, as askers of own loops.
+    sa.Column("memory_held", sa.BigInteger),
+    sa.Column("memory_used", sa.BigInteger),
+    sa.Column("memory_total", sa.BigInteger),
     # The study that it serves alone, as an asker of an own loop; NULL: a worker of the fleet. No foreign key, since a
     # deletion would change every run that names the asker.
     sa.Column("study_id", sa.BigInteger),

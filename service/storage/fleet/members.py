@@ -6,6 +6,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from service.storage.database.database import Database
+from service.storage.fleet.workers import memory_of
+from service.storage.records import DeviceMemory
 from service.storage.runs.clock import SILENT_S
 from service.storage.states import Stage
 
@@ -40,6 +42,7 @@ class Member:
     is_silent: bool  # it went without a word, or cannot be heard
     serves: str | None  # the study whose own loop it asks for
     training: Training | None
+    memory: DeviceMemory | None  # said with its last sign of life
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class HeldSlots:
 _MEMBERS = sa.text(
     f"""
     SELECT w.id::text, w.host, w.pid, w.device, w.started_at, w.drain, w.study_id IS NOT NULL AS asks, o.name AS serves,
-        extract(epoch FROM now() - w.seen_at)::float AS silent_s, b.*
+        extract(epoch FROM now() - w.seen_at)::float AS silent_s, w.memory_held, w.memory_used, w.memory_total, b.*
     FROM fleet.workers w LEFT JOIN fleet.studies o ON o.id = w.study_id
     LEFT JOIN LATERAL (
         SELECT s.name AS study, r.stage, r.trial_number, r.epoch, r.leased_at, r.facts->>'device' AS model,
@@ -106,4 +109,5 @@ def _member(row: sa.Row[tuple[object, ...]]) -> Member:
         is_silent=row.silent_s > SILENT_S,
         serves=row.serves,
         training=training,
+        memory=memory_of(row),
     )

@@ -4,6 +4,7 @@ An asker of an own loop is one that serves a single study, over REST. It is no p
 """
 
 import uuid
+from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +14,7 @@ from service.storage.database import ordered
 from service.storage.database.database import Database
 from service.storage.database.tables import runs, studies, workers
 from service.storage.errors import UnknownWorker
-from service.storage.records import WorkerRecord
+from service.storage.records import DeviceMemory, WorkerRecord
 from service.storage.runs import claiming, clock
 from service.storage.runs.clock import SILENT_S
 
@@ -61,15 +62,17 @@ def check_in_asker(db: Database, study_id: int, asker_id: str, host: str, pid: i
         return _stays(connection.execute(again.returning(workers.c.drain)), asker_id)
 
 
-def check_in(db: Database, worker_id: str, study_id: int | None = None) -> bool:
+def check_in(db: Database, worker_id: str, study_id: int | None = None, memory: DeviceMemory | None = None) -> bool:
     """Note that the worker is alive, and return whether it may stay: False if it was asked to leave.
 
-    `study_id` is that of an asker's study.
+    `study_id` is that of an asker's study, `memory` that of the worker's device; None leaves what it has said before.
 
     Raises:
         UnknownWorker: it was silent for a day and was deleted, or an older database was restored.
     """
-    here = workers.update().where(workers.c.id == worker_id).values(seen_at=sa.func.now()).returning(workers.c.drain)
+    said = {} if memory is None else {f"memory_{part}": size for part, size in asdict(memory).items()}
+    here = workers.update().where(workers.c.id == worker_id).values(seen_at=sa.func.now(), **said)
+    here = here.returning(workers.c.drain)
     with db.engine.begin() as connection:
         clock.catch_up(connection, study_id)
         return _stays(connection.execute(here), worker_id)
@@ -79,6 +82,13 @@ def may_stay(db: Database, worker_id: str) -> bool:
     """Return what `check_in` returns, but write nothing: this is no sign of life."""
     with db.engine.connect() as connection:
         return _stays(connection.execute(sa.select(workers.c.drain).where(workers.c.id == worker_id)), worker_id)
+
+
+def memory_of(row: sa.Row[Any]) -> DeviceMemory | None:
+    """What the row of a worker says of its device's memory."""
+    if row.memory_used is None or row.memory_total is None:
+        return None
+    return DeviceMemory(row.memory_held, row.memory_used, row.memory_total)
 
 
 def _stays(drains: sa.CursorResult[Any], worker_id: str) -> bool:
@@ -142,6 +152,7 @@ def alive(db: Database) -> list[WorkerRecord]:
                 study=row.study,
                 trial=row.trial_number,
                 serves=row.serves,
+                memory=memory_of(row),
             )
             for row in connection.execute(query)
         ]
