@@ -7,7 +7,7 @@ of a trial begins only where what is left, less what running legs may still use,
 import heapq
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import optuna
@@ -17,7 +17,7 @@ from benchmarks.truths import Truth
 from search_spaces import StudyDefinition, TrialConfig
 from search_spaces.optuna import build_pruner, build_sampler, given_params, suggest
 from search_spaces.optuna.seen import SeeingSampler, changed, seen
-from search_spaces.rungs import Job, Ladder, Standing, among_best, bracket_of, job, promotion
+from search_spaces.rungs import Ladder, Standing, among_best, beginning, bracket_of, promotions
 
 Pace = Callable[[int], float]  # how long an epoch of this worker takes
 
@@ -42,8 +42,12 @@ class Trial:
     is_paused: bool = False
 
     @property
+    def is_open(self) -> bool:
+        return self.state is TrialState.RUNNING
+
+    @property
     def is_training(self) -> bool:
-        return self.state is TrialState.RUNNING and not self.is_paused
+        return self.is_open and not self.is_paused
 
     def train(self) -> None:
         """One epoch more."""
@@ -63,7 +67,8 @@ class Search(ABC):
     trials: list[Trial] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.study = optuna.create_study(pruner=self.pruner())
+        # Hyperband divides trials by the study's name
+        self.study = optuna.create_study(study_name=f"replayed-{self.seed}", pruner=self.pruner())
 
     @abstractmethod
     def pruner(self) -> optuna.pruners.BasePruner: ...
@@ -128,12 +133,17 @@ class Pausing(Search):
         return optuna.pruners.NopPruner()
 
     def sampler(self, ordinal: int) -> optuna.samplers.BaseSampler:
-        paused = {each.asked._trial_id for each in self.trials if each.is_paused}
-        return _PausedAsPruned(super().sampler(ordinal), paused)
+        last = {each.place: each.on for each in self.reached}  # later standings are of higher rungs
+        open_ = {each.asked._trial_id: last[each.place] for each in self.trials if each.is_open and each.place in last}
+        return _AtTheirRungs(super().sampler(ordinal), open_)
 
     def take(self, left: int) -> Trial | None:
-        leg = self._next()
-        if leg is None or leg.to - leg.start > left:
+        sent = {each.place: each.to for each in self.trials}
+        legs = list(promotions(self.ladders, self.reached, sent))
+        if len(sent) < self.most:
+            legs.append(beginning(self.ladders, len(sent)))
+        leg = next((each for each in legs if each.to - each.start <= left), None)
+        if leg is None:
             return None
         if leg.start == 0:
             return self.begin(leg.to)
@@ -157,29 +167,36 @@ class Pausing(Search):
         else:
             trial.is_paused = True
 
-    def _next(self) -> Job | None:
-        sent = {each.place: each.to for each in self.trials}
-        choose = job if len(self.trials) < self.most else promotion
-        return choose(self.ladders, self.reached, sent)
-
     def _ladder(self, place: int) -> Ladder:
         return self.ladders[bracket_of(place, self.ladders[0].reduction_factor, len(self.ladders))]
 
 
-class _PausedAsPruned(SeeingSampler):
-    """A sampler that sees paused trials as pruned ones: they have values, and nobody trains them."""
+class _AtTheirRungs(SeeingSampler):
+    """A sampler that sees trials that may go on as if they had been pruned at the last rung that they have reached."""
 
-    def __init__(self, base: optuna.samplers.BaseSampler, paused: set[int]) -> None:
+    def __init__(self, base: optuna.samplers.BaseSampler, last: Mapping[int, int]) -> None:
         super().__init__(base)
-        self._paused = paused
+        self._last = last  # epochs, by the trials' ids
+        self._view: optuna.Study | None = None  # one sampler draws one trial, while nothing else happens
 
     def view(self, study: optuna.Study, trial: FrozenTrial) -> tuple[optuna.Study, FrozenTrial]:
-        def shown(trials: list[FrozenTrial]) -> list[FrozenTrial]:
-            return [
-                changed(each, state=TrialState.PRUNED) if each._trial_id in self._paused else each for each in trials
-            ]
+        if self._view is None:
+            self._view = seen(study, self._seen, is_past=True)
+        return self._view, trial
 
-        return seen(study, shown), trial
+    def _seen(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
+        return [_pruned(each, self._last[each._trial_id]) if each._trial_id in self._last else each for each in trials]
+
+
+def _pruned(trial: FrozenTrial, epoch: int) -> FrozenTrial:
+    values = {step: value for step, value in trial.intermediate_values.items() if step <= epoch}
+    return changed(
+        trial,
+        state=TrialState.PRUNED,
+        intermediate_values=values,
+        _values=[values[epoch]],
+        datetime_complete=trial.datetime_start,
+    )
 
 
 @dataclass(frozen=True)
