@@ -13,9 +13,9 @@ KINDS: Mapping[str, str] = {
     "parallel": "all learn at one speed, with little noise: the first epoch has the order of the last",
     "crossing": "the better a configuration ends, the slower it learns: at first the order is turned around",
     "slow starters": "the best variant stays where it began for a third of the epochs",
-    "noisy": "every epoch has noise as large as the configurations' spread",
+    "noisy": "every epoch has noise as large as the variants differ",
 }
-START, SPREAD = 0.5, 0.05
+SPREAD = 0.05
 
 
 def curves(kind: str, seed: int) -> Curves:
@@ -34,10 +34,11 @@ def curves(kind: str, seed: int) -> Curves:
     epochs = np.arange(1, LONG + 1)
     drawn: Curves = {}
     for (variant, rate, width), end in ends.items():
+        # the distance to the end at first, and the epochs in which it falls to 1/e
         goodness = (highest - end) / (highest - lowest)  # 1 for the best
-        scale = 2.0 + 7.0 * goodness if kind == "crossing" else 4.0  # epochs in which the distance falls to 1/e
+        start, scale = (2.0, 1.5 + 5.5 * goodness) if kind == "crossing" else (0.5, 4.0)
         since = np.maximum(epochs - LONG / 3, 0) if kind == "slow starters" and variant == best_variant else epochs
         noise = (SPREAD if kind == "noisy" else 0.002) * generator.standard_normal((SEEDS, LONG))
         of_seed = 0.005 * generator.standard_normal((SEEDS, 1))
-        drawn[key_of(variant, rate, width)] = end + START * np.exp(-since / scale) + of_seed + noise
+        drawn[key_of(variant, rate, width)] = end + start * np.exp(-since / scale) + of_seed + noise
     return drawn

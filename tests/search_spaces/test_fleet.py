@@ -6,15 +6,17 @@ The fleet is the one with which docs/searching.md compares pruners (benchmarks/f
 import random
 from collections.abc import Callable
 
+import numpy as np
 import optuna
 import pytest
 from optuna.trial import TrialState
+from scipy.stats import spearmanr
 
 from benchmarks import crossing
 from benchmarks.fleet import Moment, Pausing, Search, Trial, played
 from benchmarks.pausing import definition, replication, search_of
 from benchmarks.truths import Recorded, space
-from search_spaces.rungs import Standing, bracket_of, ladders_of, promotions
+from search_spaces.rungs import Standing, beginning, bracket_of, ladders_of, promotions
 
 EPOCHS = crossing.LONG
 FACTOR = 3
@@ -67,7 +69,8 @@ def test_no_trial_is_lost(workers: int, seed: int, brackets: int) -> None:
     sent = {each.place: each.to for each in search.trials}
     for leg in promotions(search.ladders, search.reached, sent):
         assert leg.to - leg.start > budget - spent  # what might go on cannot be paid for
-    assert len(search.trials) == search.most or budget == spent
+    new = beginning(search.ladders, len(sent))
+    assert len(search.trials) == search.most or new.to > budget - spent
 
 
 @pytest.mark.parametrize("brackets", [1, 3])
@@ -172,3 +175,23 @@ def test_a_standing_says_the_best_epoch_so_far() -> None:
     list(played(search, 3, 10**6))
     for each in search.reached:
         assert each == Standing(each.place, min(search.trials[each.place].curve[: each.on]), each.on)
+
+
+@pytest.mark.parametrize("kind", crossing.KINDS)
+def test_drawn_curves_are_what_their_kind_says(kind: str) -> None:
+    """The correlation of the ranks after one epoch, and after nine, with those at the end."""
+    first, ninth = [], []
+    for seed in range(5):
+        curves = crossing.curves(kind, seed)
+        means = np.array([each.mean(axis=0) for each in curves.values()])
+        end = np.array([each.min(axis=1).mean() for each in curves.values()])
+        first.append(spearmanr(means[:, 0], end).statistic)
+        ninth.append(spearmanr(means[:, 8], end).statistic)
+    low, high = {
+        "parallel": (0.97, 1.0),
+        "crossing": (-1.0, -0.7),
+        "slow starters": (0.6, 0.99),
+        "noisy": (0.3, 0.95),
+    }[kind]
+    assert low < np.mean(first) <= high
+    assert bool(np.mean(ninth) < 0) is (kind == "crossing")
