@@ -164,7 +164,7 @@ def main() -> None:
                     options.into.write_text(json.dumps(found))
             print(table(found, name, sampler), end="\n\n", flush=True)
     if options.picture:
-        draw(found, options.curves, options.samplers)
+        draw(found)
 
 
 if __name__ == "__main__":

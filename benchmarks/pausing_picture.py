@@ -1,12 +1,12 @@
 """The picture of what `benchmarks.pausing` has found: mean regret against epochs spent, with 95 % intervals."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from benchmarks.linear_networks import LOOK
 from service.reports.drawing.style import PIXELS_PER_INCH
@@ -25,9 +25,9 @@ FIRST = 2  # half trainings: before that a fleet has hardly begun
 COLUMNS = 3
 
 
-def draw(found: dict[str, list[dict[str, Any]]], names: Sequence[str], samplers: Sequence[str]) -> None:
+def draw(found: dict[str, list[dict[str, Any]]]) -> None:
     """A panel for each of the curves and samplers, into docs/images/pausing.svg."""
-    panels = [(name, sampler) for sampler in samplers for name in names]
+    panels = list(dict.fromkeys(tuple(setting.split(" | ")[:2]) for setting in found))
     rows = -(-len(panels) // COLUMNS)
     with mpl.rc_context(LOOK):
         figure = Figure(figsize=(940 / PIXELS_PER_INCH, (40 + 240 * rows) / PIXELS_PER_INCH))
@@ -45,11 +45,14 @@ def draw(found: dict[str, list[dict[str, Any]]], names: Sequence[str], samplers:
                 low, high = ([getattr(one, side) for one in intervals] for side in ("low", "high"))
                 panel.fill_between(spent, low, high, color=colour, alpha=0.14, linewidth=0)
             panel.set_yscale("log")
+            panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            panel.yaxis.set_minor_locator(NullLocator())
+            panel.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
             panel.set_ylabel("regret")
             panel.set_xlabel("epochs spent")
         for panel in axes[len(panels) :]:
             panel.set_visible(False)
         figure.subplots_adjust(left=0.06, right=0.995, top=0.95, bottom=0.1, wspace=0.3, hspace=0.5)
         handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="lower left", bbox_to_anchor=(0.05, -0.02), ncols=len(labels))
+        figure.legend(handles, labels, loc="lower left", bbox_to_anchor=(0.05, -0.06), ncols=len(labels))
         figure.savefig(FILE, bbox_inches="tight", pad_inches=0.08, metadata={"Date": None})
