@@ -45,8 +45,10 @@ class Ladder:
 
     @property
     def fewest_trials(self) -> int:
-        """So many trials of the bracket are always enough for one to be trained to the end; where later ones are better,
-        fewer are."""
+        """So many trials of the bracket are always enough for one to be trained to the end.
+
+        Where later ones are better, fewer are.
+        """
         fewest: int = self.reduction_factor ** (len(self.rungs) - 1)
         return fewest
 
