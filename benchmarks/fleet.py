@@ -89,7 +89,7 @@ class Search(ABC):
         self.study.sampler = self.sampler(place)
         given = given_params(self.study, self.definition, place)
         if given is not None:
-            self.study.enqueue_trial(given)
+            self.study.enqueue_trial(dict(given))
         asked = self.study.ask()
         config = suggest(asked, self.definition)
         self.trials.append(Trial(place, asked, config, self.truth.curve(config), to))

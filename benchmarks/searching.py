@@ -86,7 +86,7 @@ def searched(study_definition: StudyDefinition, truth: Truth, noise_seed: int) -
         search.sampler = build_sampler(study_definition, noise_seed * 1000 + ordinal)
         given = given_params(search, study_definition, ordinal)
         if given is not None:
-            search.enqueue_trial(given)
+            search.enqueue_trial(dict(given))
         trial = search.ask()
         config = suggest(trial, study_definition)
         value, pruned = math.inf, False
