@@ -193,4 +193,5 @@ class Lease:
     params: Mapping[str, Any] | None = None  # None until suggested; a confirmation's run is created with them
     first_seed: int | None = None  # as in TrialRecord
     seeds: int | None = None
+    until: int | None = None  # the epoch at which its leg ends, of a search that is claimed by legs; None: its last one
     written: Written = field(default_factory=Written, compare=False)

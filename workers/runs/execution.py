@@ -12,7 +12,7 @@ from pernodedrop.scrubbing import scrubbed
 from search_spaces import TrialConfig
 from service.storage import artifacts as artifact_files
 from service.storage.artifacts import ArtifactRoot
-from service.storage.assignments.assignment import Assignment, Ended, HandedBack, Outcome
+from service.storage.assignments.assignment import Assignment, Ended, HandedBack, Outcome, Paused
 from service.storage.assignments.ending import finish
 from service.storage.assignments.epochs import taken_in
 from service.storage.assignments.progress import EpochDone, UnusableEpoch
@@ -21,7 +21,7 @@ from service.storage.database.patience import patiently
 from service.storage.database.sqlstates import Remedy, Trouble, trouble_of
 from service.storage.errors import LeaseLost
 from service.storage.records import Lease
-from service.storage.runs import holding
+from service.storage.runs import holding, pausing
 from service.storage.states import STUDY_STOPPED, RunState
 from workers import metrics
 from workers.runs.expected import Expected, ExpectedWeights
@@ -63,7 +63,7 @@ class Execution:
     ) -> None:
         self._db, self._lease, self._assign = db, lease, assign
         self._assigned: Assignment | None = None
-        self._fails_to_begin = False
+        self._fails_to_begin, self._until = False, lease.until
         self._renewal, self._leave_by, self._data_folder = renewal, leave_by, data_folder
         self._wants_solitude = wants_solitude
         self._checkpoints, self._checkpoint_every = checkpoints, checkpoint_every
@@ -100,12 +100,12 @@ class Execution:
             else:
                 outcome = self._refused(trouble)
         self._end(outcome)
-        metrics.ENDED.labels(outcome.state if isinstance(outcome, Ended) else "handed_back").inc()
+        metrics.ENDED.labels(_called(outcome).replace(" ", "_")).inc()
         log.info(
             "%s run %d: %s in %.1f s%s",
             self._lease.definition.name,
             self._lease.ordinal,
-            outcome.state if isinstance(outcome, Ended) else "handed back",
+            _called(outcome),
             time.monotonic() - started,
             f": {outcome.reason}" if outcome.reason else "",
         )
@@ -160,6 +160,7 @@ class Execution:
                     token=self._lease.token,
                     checkpoints=self._checkpoints,
                     checkpoint_every=self._checkpoint_every,
+                    rungs=self._rungs,
                 )
             )
             self._log.of(process.output)
@@ -185,7 +186,7 @@ class Execution:
                 case Started(facts, provenance):
                     self._while_wanted(partial(holding.note_facts, self._db, self._lease, facts, provenance))
                 case EpochDone() as epoch:
-                    if early := self._take_in(epoch):
+                    if early := self._take_in(epoch) or self._end_leg(process, epoch):
                         return self._leave(process, early)
                 case Examining() | Examined() | Kept() as finding:
                     if flaw := self._take_in_finding(finding, expected):
@@ -240,6 +241,25 @@ class Execution:
             return None
         return Ended(RunState.PRUNED) if self._while_wanted(lambda: self._assignment.is_hopeless(report)) else None
 
+    @property
+    def _rungs(self) -> tuple[int, ...]:
+        """The epochs after which this trial may have to pause."""
+        lease, until = self._lease, self._until
+        every = () if until is None else lease.definition.pruner.rungs(lease.place, lease.definition.task.epochs)
+        return tuple(rung for rung in every if until is not None and until <= rung < lease.definition.epochs)
+
+    def _end_leg(self, process: TrialProcess, done: EpochDone) -> Paused | None:
+        """Let the trial go on or pause, at the end of a leg."""
+        epochs, until = self._lease.definition.task.epochs, self._until
+        if done.repeat * epochs + done.epoch != until or until == self._lease.definition.epochs:
+            return None
+        cost = self._lease.definition.objectives[0].cost(self._assignment.progress.of_repeat(0))
+        self._until = self._while_wanted(lambda: pausing.reached(self._db, self._lease, until, cost))
+        if self._until is None:
+            return Paused(until)
+        process.go_on(until)
+        return None
+
     def _take_in_finding(self, found: Examining | Examined | Kept, expected: Expected) -> str | None:
         """Record what a trial says of a repeat's best model; return why it does not belong to the run, if so."""
         match found:
@@ -259,7 +279,7 @@ class Execution:
 
     def _leave(self, process: TrialProcess, outcome: Outcome) -> Outcome:
         """Stop the trial process at the end of its epoch; it is not healthy if that takes too long."""
-        goes_on = isinstance(outcome, HandedBack) and not self._renewal.lost.is_set()
+        goes_on = isinstance(outcome, HandedBack | Paused) and not self._renewal.lost.is_set()
         keep = goes_on and self._checkpoints is not None
         process.stop(keep=keep)
         started = time.monotonic()
@@ -275,6 +295,9 @@ class Execution:
             case HandedBack(reason, attempted):
                 back = partial(holding.hand_back, self._db, self._lease, reason, log=self._log.whole())
                 self._patiently(lambda: back(attempted=attempted))
+            case Paused():
+                best = self._assignment.progress.best_epoch
+                self._patiently(lambda: pausing.pause(self._db, self._lease, best, log=self._log.whole()))
             case Ended() as ended:
                 self._finish(ended, lambda: None if self._assigned is None else self._assigned.tell(ended))
 
@@ -294,3 +317,13 @@ class Execution:
         own, keeps = self._lease.run_id, self._assigned is not None and self._assigned.keeps
         for run_id in {*beaten, own} if keeps else beaten:
             artifact_files.discard(artifacts, run_id, digests if run_id == own and own not in beaten else ())
+
+
+def _called(outcome: Outcome) -> str:
+    """The outcome in a word, for the log."""
+    match outcome:
+        case Ended(state):
+            return str(state)
+        case Paused():
+            return "paused"
+    return "handed back"

@@ -29,7 +29,15 @@ class HandedBack:
     attempted: bool = False  # the attempt counts, as a lost worker's does
 
 
-Outcome = Ended | HandedBack
+@dataclass(frozen=True)
+class Paused:
+    """The work on a lease has come to the end of its leg: its run waits at a rung, and may go on when that has grown."""
+
+    epoch: int
+    reason: None = None
+
+
+Outcome = Ended | HandedBack | Paused
 
 
 class Assignment(Protocol):

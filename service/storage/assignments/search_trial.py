@@ -120,7 +120,7 @@ class SearchTrial:
     def is_hopeless(self, report: Step) -> bool:
         """Judge a resumed trial only at steps that it has not passed before, and none outside of the search space:
         that is trained to be compared."""
-        if self._definition.pruner.name == "none" or report[0] in self._decided:
+        if self._definition.pruner.name == "none" or self._definition.pruner.pauses or report[0] in self._decided:
             return False
         if is_outside(optuna_trials.as_begun(self._trial)):
             return False

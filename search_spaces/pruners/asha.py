@@ -1,0 +1,75 @@
+"""Asynchronous successive halving that pauses and promotes."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from search_spaces.objective import Objective
+from search_spaces.problems import Problem
+from search_spaces.pruners.successive_halving import REDUCTION, HalvingPart
+from search_spaces.rungs import Ladder, bracket_of, ladders_of, most_brackets
+
+if TYPE_CHECKING:
+    from optuna.pruners import BasePruner
+
+
+class AshaPruner(HalvingPart):
+    """ASHA pauses a trial at each rung of epochs until it is among the best there, and then trains it further.
+
+    See Li et al. 2020, Algorithm 2. A paused trial keeps its checkpoint, and its worker takes another one.
+    """
+
+    pauses: ClassVar[bool] = True
+
+    name: Literal["asha"] = "asha"
+    reduction_factor: int = Field(default=3, ge=2, le=100, description=REDUCTION)
+    brackets: int = Field(
+        default=1,
+        ge=1,
+        le=20,
+        description="Trials are dealt to so many ladders; the first rung of each next one is later by a factor.",
+    )
+
+    def build(self, *, objective: Objective, epochs: int, repeats: int) -> "BasePruner":
+        from optuna.pruners import NopPruner
+
+        return NopPruner()  # claims choose who goes on
+
+    def problems(self, *, epochs: int) -> Iterator[Problem]:
+        yield from super().problems(epochs=epochs)
+        if self.min_epochs <= epochs and self.brackets > (most := most_brackets(self.min_epochs, self.reduction_factor, epochs)):
+            rule = f"must be at most {most} with rungs from {self.min_epochs} to {epochs} epochs, got {self.brackets}"
+            yield Problem.at("pruner.brackets", f"{rule}: lower it, or min_epochs")
+
+    def shortest(self, *, epochs: int, repeats: int) -> int:
+        return min(self.min_epochs, epochs)
+
+    def fewest_trials(self, epochs: int) -> int:
+        """So many trials let one of the first bracket be trained to its end."""
+        return ladders_of(self.min_epochs, self.reduction_factor, epochs)[0].fewest_trials
+
+    def fewest_epochs(self, epochs: int) -> int:
+        """So many epochs do, in all trials."""
+        rungs = (0, *ladders_of(self.min_epochs, self.reduction_factor, epochs)[0].rungs)
+        trained = [after - before for before, after in pairwise(rungs)]
+        return sum(leg * self.reduction_factor**left for leg, left in zip(trained, reversed(range(len(trained))), strict=True))
+
+    def rungs(self, place: int, epochs: int) -> tuple[int, ...]:
+        return self._ladders(epochs)[self.bracket(place, epochs)].rungs
+
+    def bracket(self, place: int, epochs: int) -> int:
+        return bracket_of(place, self.reduction_factor, len(self._ladders(epochs)))
+
+    def after(self, epochs: int) -> Mapping[tuple[int, int], int]:
+        ladders = enumerate(self._ladders(epochs))
+        return {(bracket, rung): to for bracket, ladder in ladders for rung, to in pairwise(ladder.rungs)}
+
+    @property
+    def one_in(self) -> int:
+        return self.reduction_factor
+
+    def _ladders(self, epochs: int) -> Sequence[Ladder]:
+        most = most_brackets(self.min_epochs, self.reduction_factor, epochs)
+        return ladders_of(self.min_epochs, self.reduction_factor, epochs, min(self.brackets, most))
