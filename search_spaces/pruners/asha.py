@@ -57,19 +57,20 @@ class AshaPruner(HalvingPart):
         return sum(leg * self.reduction_factor**left for leg, left in zip(trained, reversed(range(len(trained))), strict=True))
 
     def rungs(self, place: int, epochs: int) -> tuple[int, ...]:
-        return self._ladders(epochs)[self.bracket(place, epochs)].rungs
+        return self.ladders(epochs)[self.bracket(place, epochs)].rungs
 
     def bracket(self, place: int, epochs: int) -> int:
-        return bracket_of(place, self.reduction_factor, len(self._ladders(epochs)))
+        return bracket_of(place, self.reduction_factor, len(self.ladders(epochs)))
 
     def after(self, epochs: int) -> Mapping[tuple[int, int], int]:
-        ladders = enumerate(self._ladders(epochs))
+        ladders = enumerate(self.ladders(epochs))
         return {(bracket, rung): to for bracket, ladder in ladders for rung, to in pairwise(ladder.rungs)}
 
     @property
     def one_in(self) -> int:
         return self.reduction_factor
 
-    def _ladders(self, epochs: int) -> Sequence[Ladder]:
+    def ladders(self, epochs: int) -> Sequence[Ladder]:
+        """The ladder of each bracket."""
         most = most_brackets(self.min_epochs, self.reduction_factor, epochs)
         return ladders_of(self.min_epochs, self.reduction_factor, epochs, min(self.brackets, most))

@@ -70,7 +70,7 @@ RULES: Mapping[str, str] = {
         SELECT s.name, NULL, format('%s epochs booked, %s trained, budget %s, the counts say %s', r.booked, r.epochs,
             s.definition->'budget'->>'epochs', n.booked)
         FROM fleet.studies s
-        JOIN (SELECT study_id, sum(booked) AS booked, sum(epoch) AS epochs FROM fleet.runs
+        JOIN (SELECT study_id, sum(booked) AS booked, sum(epoch) FILTER (WHERE booked > 0) AS epochs FROM fleet.runs
             WHERE stage = 'search' GROUP BY study_id) r ON r.study_id = s.id
         JOIN (SELECT study_id, sum(booked) AS booked FROM fleet.run_counts
             WHERE stage = 'search' GROUP BY study_id) n ON n.study_id = s.id

@@ -102,8 +102,8 @@ _HELD_UP = sa.text(
     """
     SELECT name FROM fleet.studies s WHERE state = 'running' AND finished_at IS NULL AND stage = 'search'
         AND closing IS NULL AND CASE WHEN external THEN id END IS NOT DISTINCT FROM cast(:study AS bigint)
-        AND definition->'sampler'->>'lag' IS NOT NULL
-        AND EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND state = 'waiting')
+        AND (by_legs OR definition->'sampler'->>'lag' IS NOT NULL)
+        AND EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND state IN ('waiting', 'paused'))
         AND EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND state = 'running')
     ORDER BY priority DESC, id LIMIT 1
     """
@@ -140,7 +140,8 @@ def claim(db: Database, worker_id: str, seconds: float, study_id: int | None = N
 
 
 def held_up(db: Database, study_id: int | None = None) -> str | None:
-    """The first study that has a lag and a run that waits for those before it: it may begin at any moment.
+    """The first study that has a run which waits for others: with a lag, for those before it, and by legs for a rung
+    to grow or for epochs that others have booked. It may begin at any moment.
 
     It is among those that the fleet serves, or the own loop's of this id.
     """

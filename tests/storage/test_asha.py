@@ -1,0 +1,105 @@
+"""ASHA on the queue: who goes on follows the rule of search_spaces.rungs, once, and exactly within the budget."""
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from search_spaces.rungs import Standing, promotion
+from search_spaces.pruners.asha import AshaPruner
+from service.storage.audit import audit
+from service.storage.database.database import Database
+from service.storage.records import StudyRecord
+from service.storage.runs import legs
+from service.storage.states import RunState, StudyState
+from service.storage.studies import studies, trials
+from tests.storage.climbing import Climber, climb, ladder
+from tests.storage.queueing import execute
+
+
+def rows(db: Database, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+    with db.engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(sa.text(statement), values)]
+
+
+def found(db: Database, name: str) -> list[tuple[Any, ...]]:
+    """The study's legs with their trials' parameters and values: all that a search comes to."""
+    return rows(
+        db,
+        "SELECT l.number, l.place, l.epochs, l.cost, r.params::text, r.state, r.epoch, r.values, r.best_epoch"
+        " FROM fleet.legs l JOIN fleet.runs r ON r.id = l.run_id JOIN fleet.studies s ON s.id = l.study_id"
+        " WHERE s.name = :name ORDER BY l.number",
+        name=name,
+    )
+
+
+def test_one_worker_follows_the_rule_to_the_end(db: Database) -> None:
+    study = studies.create(db, ladder())
+    climb([Climber(db)], 0)
+    record = studies.get(db, "asha")
+    assert record.state is StudyState.COMPLETE
+    every = trials.page(db, study, limit=100)
+    by_rung = {rung: sum(trial.epoch >= rung for trial in every) for rung in (1, 3, 9)}
+    assert by_rung[1] == 27
+    assert by_rung[3] >= 9
+    assert by_rung[9] >= 3
+    assert {trial.state for trial in every if trial.epoch < 9} == {RunState.PRUNED}
+    best = min(trial.values[0] for trial in every if trial.state is RunState.COMPLETE)
+    assert record.best.values == [best]
+    assert audit(db) == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_many_workers_with_mishaps_leave_a_whole_study(db: Database, seed: int) -> None:
+    studies.create(db, ladder(pruner={"name": "asha", "min_epochs": 1, "reduction_factor": 2, "brackets": 2}))
+    climb([Climber(db) for _ in range(4)], seed, mishaps=0.1)
+    assert studies.get(db, "asha").state is StudyState.COMPLETE
+    assert audit(db) == []
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_promotion_in_sql_is_that_of_the_rule(db: Database, seed: int) -> None:
+    """On random states: some trials of each rung have gone on, some have ended, costs are alike or infinite."""
+    import random
+
+    dice = random.Random(seed)
+    pruner = {"name": "asha", "min_epochs": 1, "reduction_factor": dice.choice([2, 3]), "brackets": dice.choice([1, 2])}
+    definition = ladder(trials=60, pruner=pruner)
+    study = studies.create(db, definition)
+    assert isinstance(definition.pruner, AshaPruner)
+    reached: list[Standing] = []
+    sent: dict[int, int] = {}
+    ended: set[int] = set()
+    ids = [row[0] for row in rows(db, "SELECT id FROM fleet.runs ORDER BY ordinal")]
+    number = 0
+    with db.engine.begin() as connection:
+        for place in range(dice.randint(0, 60)):
+            rungs, bracket = definition.pruner.rungs(place, 9), definition.pruner.bracket(place, 9)
+            climbed = rungs[: dice.choice([1, 1, 1, 2, 2, 3])]
+            cost = dice.choice([dice.random(), 0.5, float("inf")])
+            at_rest = dice.random() < 0.7 and climbed[-1] < 9
+            for rung in climbed:
+                is_reached = rung != climbed[-1] or at_rest
+                values = {"run": ids[place], "epochs": rung, "study": study.id, "number": number, "place": place}
+                connection.execute(
+                    sa.text("INSERT INTO fleet.legs VALUES (:run, :epochs, :study, :number, :place, :bracket, :cost)"),
+                    {**values, "bracket": bracket, "cost": cost if is_reached else None},
+                )
+                number += 1
+                if is_reached:
+                    reached.append(Standing(place, cost, rung))
+            sent[place] = climbed[-1]
+            state = "paused" if at_rest else "running"
+            if dice.random() < 0.1:
+                state = "cancelled"
+                ended.add(place)
+            connection.execute(
+                sa.text("UPDATE fleet.runs SET state = :state, booked = :booked WHERE id = :run"),
+                {"state": state, "booked": climbed[-1], "run": ids[place]},
+            )
+    # What has ended cannot go on: to the rule it has.
+    wanted = promotion(definition.pruner.ladders(9), reached, {**sent, **dict.fromkeys(ended, 9)})
+    with db.engine.connect() as connection:
+        leg = next(legs.promotions(connection, study.id, definition), None)
+    got = None if leg is None else (leg.place, leg.start, leg.until)
+    assert got == (None if wanted is None else (wanted.place, wanted.start, wanted.to))
