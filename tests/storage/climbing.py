@@ -15,6 +15,7 @@ from service.storage.fleet import workers
 from service.storage.records import Lease
 from service.storage.runs import claiming, holding, pausing
 from service.storage.states import RunState
+from tests.storage.queueing import execute
 
 Curve = Callable[[Mapping[str, Any], int], float]
 
@@ -31,6 +32,7 @@ def ladder(name: str = "asha", *, trials: int | None = 27, epochs: int = 9, lag:
         "sampler": sampler,
         "pruner": {"name": "asha", "min_epochs": 1, "reduction_factor": 3},
         "budget": {"trials": trials},
+        "retries": 10,
     }
     return parse_definition({**definition, **parts})
 
@@ -110,7 +112,10 @@ class Climber:
             self.lease = None
 
     def die(self) -> None:
-        """Forget the run; its lease ends at some time."""
+        """Forget the run, whose lease ends."""
+        if self.lease is not None:
+            run = self.lease.run_id
+            execute(self.db, f"UPDATE fleet.runs SET lease_until = now() - interval '1 second' WHERE id = {run}")
         self.lease = None
         self.worker = workers.register(self.db, "host", 1, "cpu")
 
@@ -122,7 +127,7 @@ def climb(climbers: list[Climber], seed: int, *, mishaps: float = 0.0, until: Ca
     while idle < 3 * len(climbers) and not until():
         climber = dice.choice(climbers)
         if climber.lease is not None and dice.random() < mishaps:
-            climber.leave()
+            dice.choice([climber.leave, climber.die])()
             continue
         idle = 0 if climber.move() else idle + 1
         if any(each.lease is not None for each in climbers):

@@ -103,3 +103,37 @@ def test_a_promotion_in_sql_is_that_of_the_rule(db: Database, seed: int) -> None
         leg = next(legs.promotions(connection, study.id, definition), None)
     got = None if leg is None else (leg.place, leg.start, leg.until)
     assert got == (None if wanted is None else (wanted.place, wanted.start, wanted.to))
+
+
+@pytest.mark.parametrize("parts", [{}, {"budget": {"trials": 27, "epochs": 60}}], ids=["trials", "epochs"])
+def test_with_a_lag_the_fleet_and_its_mishaps_change_nothing(db: Database, parts: dict[str, Any]) -> None:
+    """One worker after another, or four with deaths: the same trials, legs, values and order."""
+    studies.create(db, ladder("one", lag=3, **parts))
+    climb([Climber(db)], 0)
+    alone = found(db, "one")
+    for seed in (1, 2):
+        studies.create(db, ladder(f"four-{seed}", lag=3, **parts))
+        climb([Climber(db) for _ in range(4)], seed, mishaps=0.05)
+        assert found(db, f"four-{seed}") == alone
+    assert {row[5] for row in alone} == {"complete", "pruned"}
+    assert audit(db) == []
+
+
+@pytest.mark.parametrize("pruner", ["none", "median", "hyperband", "successive_halving", "asha"])
+def test_no_more_epochs_are_trained_than_the_budget_has(db: Database, pruner: str) -> None:
+    """The rest is too small for what could begin, and is said; deaths and departures change nothing."""
+    parts = {"min_epochs": 1, "reduction_factor": 3} if pruner == "asha" else {}
+    budget = {"epochs": 100}
+    studies.create(db, ladder(budget=budget, pruner={"name": pruner, **parts}))
+    climb([Climber(db) for _ in range(3)], 7, mishaps=0.05)
+    record = studies.get(db, "asha")
+    assert record.state is StudyState.COMPLETE
+    [(trained, points)] = rows(
+        db,
+        "SELECT sum(epoch), (SELECT count(*) FROM fleet.curves) FROM fleet.runs WHERE stage = 'search'",
+    )
+    assert trained == points  # the curves have one metric
+    least = 1 if pruner == "asha" else 9
+    assert 100 - least < trained <= 100
+    assert record.closing == f"epochs: {trained} of 100 are trained, and the rest pays for no leg"
+    assert audit(db) == []

@@ -1,16 +1,21 @@
 """ASHA over real workers: trials pause at rungs, are promoted, and go on from their checkpoints."""
 
 import signal
+from pathlib import Path
 from typing import Any
 
 from search_spaces import StudyDefinition, parse_definition
 from service.storage.audit import audit
 from service.storage.database.database import Database
+from service.storage.fleet.ownership import database_id, open_among
 from service.storage.records import StudyRecord, TrialRecord
 from service.storage.runs import history
 from service.storage.states import AttemptState, RunState, StudyState
-from service.storage.studies import curves, studies, trials
-from tests.workers.conftest import StartWorker, finished, own_study, until
+from service.storage.studies import studies, trials
+from tests.chaos.uninterrupted import stored, trained
+from tests.workers.conftest import StartWorker, finished, until
+from workers.trial.checkpoints import CheckpointRoot
+from workers.trial.collection import collect
 
 
 def ladder(name: str = "asha", *, trials: int = 9, epochs: int = 9, **parts: Any) -> StudyDefinition:
@@ -32,15 +37,6 @@ def all_trials(db: Database, study: StudyRecord) -> list[TrialRecord]:
     return trials.page(db, study, limit=1000)
 
 
-def epochs_of(db: Database, study: StudyRecord) -> list[int]:
-    """How far each trial was trained, the furthest first."""
-    return sorted((trial.epoch for trial in all_trials(db, study)), reverse=True)
-
-
-def curve_of(db: Database, trial: TrialRecord) -> list[tuple[Any, ...]]:
-    return sorted((key, sorted(row.items())) for key, row in curves.epochs_of_run(db, trial.run_id).items())
-
-
 def test_trials_pause_are_promoted_and_go_on_where_they_stopped(db: Database, start_worker: StartWorker) -> None:
     study = studies.create(db, ladder())
     for _ in range(2):
@@ -60,4 +56,44 @@ def test_trials_pause_are_promoted_and_go_on_where_they_stopped(db: Database, st
     assert resumed  # some had left their worker
     told = [attempt.state for trial in every for attempt in history.of_run(db, trial.run_id)]
     assert AttemptState.PAUSED in told
+    assert audit(db) == []
+
+
+def test_killed_workers_change_nothing_and_a_promoted_trial_equals_an_uninterrupted_one(
+    db: Database, start_worker: StartWorker, tmp_path: Path
+) -> None:
+    """A worker is killed in the middle of a leg, another one at a rung, and the last one begins with none of them."""
+    options = ("--checkpoint-every", "0.2", "--lease", "2", "--checkpoints", str(tmp_path / "kept"))
+    study = studies.create(db, ladder(task={"name": "tests.chaos.tasks:PacedDigits", "epochs": 9, "options": {"pause": 0.1}}))
+    first = start_worker(*options)
+    until(lambda: studies.get(db, "asha").counts["paused"] >= 1, 120)
+    first.send_signal(signal.SIGKILL)
+    second = start_worker(*options)
+    until(lambda: studies.get(db, "asha").counts["paused"] >= 4, 120)
+    collect(CheckpointRoot(str(tmp_path / "kept"), database_id(db)), lambda found: open_among(db, found))
+    second.send_signal(signal.SIGKILL)
+    start_worker(*options)
+    until(finished(db, "asha"), 240)
+    every = all_trials(db, study)
+    assert studies.get(db, "asha").state is StudyState.COMPLETE
+    assert audit(db) == []
+    assert not any("trained_again" in trial.facts for trial in every)
+    promoted = [trial for trial in every if trial.epoch > 1]
+    assert any("resumed_after_epoch" in trial.facts for trial in promoted)
+    for trial in promoted:
+        assert stored(db, trial) == {
+            key: value for key, value in trained(study, trial, tmp_path / "data").items() if key[1] <= trial.epoch
+        }
+    until(lambda: not list((tmp_path / "kept").rglob("*.pt")), 30)
+
+
+def test_without_a_shared_folder_a_promoted_trial_is_trained_again_and_says_so(
+    db: Database, start_worker: StartWorker
+) -> None:
+    study = studies.create(db, ladder())
+    start_worker("--checkpoints", "none")
+    until(finished(db, "asha"), 120)
+    every = all_trials(db, study)
+    assert {trial.facts.get("trained_again") for trial in every if trial.epoch > 1} >= {1}
+    assert not any("resumed_after_epoch" in trial.facts for trial in every)
     assert audit(db) == []

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from traceback import format_exc
@@ -184,6 +184,7 @@ class Execution:
                 self._while_wanted(self._log.record)
             match process.listen(LISTEN_S):
                 case Started(facts, provenance):
+                    facts = {**facts, **self._repetition(facts)}
                     self._while_wanted(partial(holding.note_facts, self._db, self._lease, facts, provenance))
                 case EpochDone() as epoch:
                     if early := self._take_in(epoch) or self._end_leg(process, epoch):
@@ -247,6 +248,20 @@ class Execution:
         lease, until = self._lease, self._until
         every = () if until is None else lease.definition.pruner.rungs(lease.place, lease.definition.task.epochs)
         return tuple(rung for rung in every if until is not None and until <= rung < lease.definition.epochs)
+
+    def _repetition(self, facts: Mapping[str, str | int | float]) -> Mapping[str, int]:
+        """The fact that a trial which had paused is trained again from its beginning, said once in the log."""
+        lease, until = self._lease, self._lease.until
+        every = () if until is None else lease.definition.pruner.rungs(lease.place, lease.definition.task.epochs)
+        passed = max((rung for rung in every if until is not None and rung < until), default=0)
+        if passed == 0 or "resumed_after_epoch" in facts:
+            return {}
+        log.warning(
+            "run %d had paused after epoch %d, and its checkpoint is not here: it is trained again from the beginning; "
+            "let all workers share one --checkpoints folder",
+            *(lease.run_id, passed),
+        )
+        return {"trained_again": passed}
 
     def _end_leg(self, process: TrialProcess, done: EpochDone) -> Paused | None:
         """Let the trial go on or pause, at the end of a leg."""
