@@ -1,4 +1,4 @@
-"""A search whose trials pause at rungs: samplers see such a trial as it stood at its last one, as they do pruned ones."""
+"""A search whose trials pause at rungs: samplers see such a trial as pruned at the last one that it has reached."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -39,7 +39,8 @@ class AshaPruner(HalvingPart):
 
     def problems(self, *, epochs: int) -> Iterator[Problem]:
         yield from super().problems(epochs=epochs)
-        if self.min_epochs <= epochs and self.brackets > (most := most_brackets(self.min_epochs, self.reduction_factor, epochs)):
+        most = most_brackets(self.min_epochs, self.reduction_factor, epochs)
+        if self.min_epochs <= epochs and self.brackets > most:
             rule = f"must be at most {most} with rungs from {self.min_epochs} to {epochs} epochs, got {self.brackets}"
             yield Problem.at("pruner.brackets", f"{rule}: lower it, or min_epochs")
 
@@ -54,7 +55,7 @@ class AshaPruner(HalvingPart):
         """So many epochs do, in all trials."""
         rungs = (0, *ladders_of(self.min_epochs, self.reduction_factor, epochs)[0].rungs)
         trained = [after - before for before, after in pairwise(rungs)]
-        return sum(leg * self.reduction_factor**left for leg, left in zip(trained, reversed(range(len(trained))), strict=True))
+        return sum(leg * self.reduction_factor**left for left, leg in enumerate(reversed(trained)))
 
     def rungs(self, place: int, epochs: int) -> tuple[int, ...]:
         return self.ladders(epochs)[self.bracket(place, epochs)].rungs

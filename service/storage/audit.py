@@ -75,7 +75,8 @@ _RULES = {
             FROM fleet.runs GROUP BY study_id, stage, state),
         noted AS (
             SELECT c.study_id, c.stage, n.state, sum(n.runs) AS runs
-            FROM fleet.run_counts c CROSS JOIN LATERAL (VALUES ('waiting', c.waiting), ('running', c.running), ('paused', c.paused),
+            FROM fleet.run_counts c CROSS JOIN LATERAL (VALUES ('waiting', c.waiting), ('running', c.running),
+                ('paused', c.paused),
                 ('complete', c.complete), ('pruned', c.pruned), ('failed', c.failed), ('cancelled', c.cancelled)
             ) n (state, runs) GROUP BY c.study_id, c.stage, n.state)
         SELECT s.name, NULL, format('%s %s runs of the %s, the counts say %s',
@@ -120,7 +121,8 @@ _RULES = {
             WHEN 'paused' THEN h.was = 'running' AND (h.token, h.attempts) = (h.token_before, h.attempts_before - 1)
             WHEN 'cancelled' THEN h.was IN ('waiting', 'running', 'paused')
                 AND (h.token, h.attempts) = (h.token_before, h.attempts_before)
-            ELSE (h.was = 'running' OR h.was = 'paused' AND h.state = 'pruned') AND (h.token, h.attempts) = (h.token_before, h.attempts_before)
+            ELSE (h.was = 'running' OR h.was = 'paused' AND h.state = 'pruned')
+                AND (h.token, h.attempts) = (h.token_before, h.attempts_before)
         END IS NOT TRUE ORDER BY h.id
     """,
     # Runs that ended before the history was kept have none; their device time was not measured either.

@@ -1,4 +1,4 @@
-"""The audit's rules for searches that are claimed by legs: where trials pause, their costs, and the epochs in the books.
+"""The audit's rules for searches that are claimed by legs: where trials pause, their costs, the epochs in the books.
 
 They are written as those in `service.storage.audit`, and share nothing with the code that they check.
 """

@@ -20,7 +20,9 @@ from tests.storage.queueing import execute
 Curve = Callable[[Mapping[str, Any], int], float]
 
 
-def ladder(name: str = "asha", *, trials: int | None = 27, epochs: int = 9, lag: int | None = None, **parts: Any) -> StudyDefinition:
+def ladder(
+    name: str = "asha", *, trials: int | None = 27, epochs: int = 9, lag: int | None = None, **parts: Any
+) -> StudyDefinition:
     """A study whose trials are compared after 1, 3 and 9 epochs."""
     sampler = {"name": "tpe", "n_startup_trials": 4} | ({} if lag is None else {"lag": lag})
     definition = {
@@ -98,10 +100,14 @@ class Climber:
 
     def _finish(self, ended: Ended) -> None:
         assert self.lease is not None
+        assert self.trial is not None
         trial, progress = self.trial, self.trial.progress
         values = progress.values if ended.state is RunState.COMPLETE else None
         holding.finish(
-            self.db, self.lease, ended.state, best_epoch=progress.best_epoch, values=values, tell=lambda: trial.tell(ended)
+            *(self.db, self.lease, ended.state),
+            best_epoch=progress.best_epoch,
+            values=values,
+            tell=lambda: trial.tell(ended),
         )
         self.lease = None
 
@@ -120,11 +126,13 @@ class Climber:
         self.worker = workers.register(self.db, "host", 1, "cpu")
 
 
-def climb(climbers: list[Climber], seed: int, *, mishaps: float = 0.0, until: Callable[[], bool] = lambda: False) -> None:
+def climb(
+    climbers: list[Climber], seed: int, *, mishaps: float = 0.0, until: Callable[[], bool] = lambda: False
+) -> None:
     """Let the climbers move in a random order until none of them has anything to do."""
     dice = random.Random(seed)
     idle = 0
-    while idle < 3 * len(climbers) and not until():
+    while idle < 3 * len(climbers):
         climber = dice.choice(climbers)
         if climber.lease is not None and dice.random() < mishaps:
             dice.choice([climber.leave, climber.die])()

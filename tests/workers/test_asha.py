@@ -4,6 +4,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from search_spaces import StudyDefinition, parse_definition
 from service.storage.audit import audit
 from service.storage.database.database import Database
@@ -37,6 +39,7 @@ def all_trials(db: Database, study: StudyRecord) -> list[TrialRecord]:
     return trials.page(db, study, limit=1000)
 
 
+@pytest.mark.wide
 def test_trials_pause_are_promoted_and_go_on_where_they_stopped(db: Database, start_worker: StartWorker) -> None:
     study = studies.create(db, ladder())
     for _ in range(2):
@@ -59,21 +62,28 @@ def test_trials_pause_are_promoted_and_go_on_where_they_stopped(db: Database, st
     assert audit(db) == []
 
 
+@pytest.mark.wide
+@pytest.mark.timeout(900)
 def test_killed_workers_change_nothing_and_a_promoted_trial_equals_an_uninterrupted_one(
     db: Database, start_worker: StartWorker, tmp_path: Path
 ) -> None:
     """A worker is killed in the middle of a leg, another one at a rung, and the last one begins with none of them."""
     options = ("--checkpoint-every", "0.2", "--lease", "2", "--checkpoints", str(tmp_path / "kept"))
-    study = studies.create(db, ladder(task={"name": "tests.chaos.tasks:PacedDigits", "epochs": 9, "options": {"pause": 0.1}}))
+    study = studies.create(
+        db,
+        ladder(
+            task={"name": "tests.chaos.tasks:PacedDigits", "epochs": 9, "train_size": 200, "options": {"pause": 0.1}}
+        ),
+    )
     first = start_worker(*options)
-    until(lambda: studies.get(db, "asha").counts["paused"] >= 1, 120)
+    until(lambda: studies.get(db, "asha").counts["paused"] >= 1, 300)
     first.send_signal(signal.SIGKILL)
     second = start_worker(*options)
-    until(lambda: studies.get(db, "asha").counts["paused"] >= 4, 120)
+    until(lambda: studies.get(db, "asha").counts["paused"] >= 4, 300)
     collect(CheckpointRoot(str(tmp_path / "kept"), database_id(db)), lambda found: open_among(db, found))
     second.send_signal(signal.SIGKILL)
     start_worker(*options)
-    until(finished(db, "asha"), 240)
+    until(finished(db, "asha"), 300)
     every = all_trials(db, study)
     assert studies.get(db, "asha").state is StudyState.COMPLETE
     assert audit(db) == []
@@ -87,6 +97,7 @@ def test_killed_workers_change_nothing_and_a_promoted_trial_equals_an_uninterrup
     until(lambda: not list((tmp_path / "kept").rglob("*.pt")), 30)
 
 
+@pytest.mark.wide
 def test_without_a_shared_folder_a_promoted_trial_is_trained_again_and_says_so(
     db: Database, start_worker: StartWorker
 ) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from traceback import format_exc
@@ -25,6 +25,7 @@ from service.storage.runs import holding, pausing
 from service.storage.states import STUDY_STOPPED, RunState
 from workers import metrics
 from workers.runs.expected import Expected, ExpectedWeights
+from workers.runs.leg import Leg
 from workers.runs.lease import Renewal
 from workers.runs.run_log import RunLog
 from workers.trial.checkpoints import CheckpointRoot
@@ -63,7 +64,7 @@ class Execution:
     ) -> None:
         self._db, self._lease, self._assign = db, lease, assign
         self._assigned: Assignment | None = None
-        self._fails_to_begin, self._until = False, lease.until
+        self._fails_to_begin, self._leg = False, Leg(db, lease, self._while_wanted)
         self._renewal, self._leave_by, self._data_folder = renewal, leave_by, data_folder
         self._wants_solitude = wants_solitude
         self._checkpoints, self._checkpoint_every = checkpoints, checkpoint_every
@@ -100,12 +101,12 @@ class Execution:
             else:
                 outcome = self._refused(trouble)
         self._end(outcome)
-        metrics.ENDED.labels(_called(outcome).replace(" ", "_")).inc()
+        metrics.ENDED.labels(outcome.word.replace(" ", "_")).inc()
         log.info(
             "%s run %d: %s in %.1f s%s",
             self._lease.definition.name,
             self._lease.ordinal,
-            _called(outcome),
+            outcome.word,
             time.monotonic() - started,
             f": {outcome.reason}" if outcome.reason else "",
         )
@@ -160,7 +161,7 @@ class Execution:
                     token=self._lease.token,
                     checkpoints=self._checkpoints,
                     checkpoint_every=self._checkpoint_every,
-                    rungs=self._rungs,
+                    rungs=self._leg.rungs,
                 )
             )
             self._log.of(process.output)
@@ -184,10 +185,10 @@ class Execution:
                 self._while_wanted(self._log.record)
             match process.listen(LISTEN_S):
                 case Started(facts, provenance):
-                    facts = {**facts, **self._repetition(facts)}
-                    self._while_wanted(partial(holding.note_facts, self._db, self._lease, facts, provenance))
+                    noted = {**facts, **self._leg.repetition(facts)}
+                    self._while_wanted(partial(holding.note_facts, self._db, self._lease, noted, provenance))
                 case EpochDone() as epoch:
-                    if early := self._take_in(epoch) or self._end_leg(process, epoch):
+                    if early := self._take_in(epoch) or self._leg.ended_by(epoch, self._assignment.progress, process):
                         return self._leave(process, early)
                 case Examining() | Examined() | Kept() as finding:
                     if flaw := self._take_in_finding(finding, expected):
@@ -242,39 +243,6 @@ class Execution:
             return None
         return Ended(RunState.PRUNED) if self._while_wanted(lambda: self._assignment.is_hopeless(report)) else None
 
-    @property
-    def _rungs(self) -> tuple[int, ...]:
-        """The epochs after which this trial may have to pause."""
-        lease, until = self._lease, self._until
-        every = () if until is None else lease.definition.pruner.rungs(lease.place, lease.definition.task.epochs)
-        return tuple(rung for rung in every if until is not None and until <= rung < lease.definition.epochs)
-
-    def _repetition(self, facts: Mapping[str, str | int | float]) -> Mapping[str, int]:
-        """The fact that a trial which had paused is trained again from its beginning, said once in the log."""
-        lease, until = self._lease, self._lease.until
-        every = () if until is None else lease.definition.pruner.rungs(lease.place, lease.definition.task.epochs)
-        passed = max((rung for rung in every if until is not None and rung < until), default=0)
-        if passed == 0 or "resumed_after_epoch" in facts:
-            return {}
-        log.warning(
-            "run %d had paused after epoch %d, and its checkpoint is not here: it is trained again from the beginning; "
-            "let all workers share one --checkpoints folder",
-            *(lease.run_id, passed),
-        )
-        return {"trained_again": passed}
-
-    def _end_leg(self, process: TrialProcess, done: EpochDone) -> Paused | None:
-        """Let the trial go on or pause, at the end of a leg."""
-        epochs, until = self._lease.definition.task.epochs, self._until
-        if done.repeat * epochs + done.epoch != until or until == self._lease.definition.epochs:
-            return None
-        cost = self._lease.definition.objectives[0].cost(self._assignment.progress.of_repeat(0))
-        self._until = self._while_wanted(lambda: pausing.reached(self._db, self._lease, until, cost))
-        if self._until is None:
-            return Paused(until)
-        process.go_on(until)
-        return None
-
     def _take_in_finding(self, found: Examining | Examined | Kept, expected: Expected) -> str | None:
         """Record what a trial says of a repeat's best model; return why it does not belong to the run, if so."""
         match found:
@@ -311,8 +279,8 @@ class Execution:
                 back = partial(holding.hand_back, self._db, self._lease, reason, log=self._log.whole())
                 self._patiently(lambda: back(attempted=attempted))
             case Paused():
-                best = self._assignment.progress.best_epoch
-                self._patiently(lambda: pausing.pause(self._db, self._lease, best, log=self._log.whole()))
+                pause = partial(pausing.pause, self._db, self._lease, log=self._log.whole())
+                self._patiently(lambda: pause(self._assignment.progress.best_epoch))
             case Ended() as ended:
                 self._finish(ended, lambda: None if self._assigned is None else self._assigned.tell(ended))
 
@@ -332,13 +300,3 @@ class Execution:
         own, keeps = self._lease.run_id, self._assigned is not None and self._assigned.keeps
         for run_id in {*beaten, own} if keeps else beaten:
             artifact_files.discard(artifacts, run_id, digests if run_id == own and own not in beaten else ())
-
-
-def _called(outcome: Outcome) -> str:
-    """The outcome in a word, for the log."""
-    match outcome:
-        case Ended(state):
-            return str(state)
-        case Paused():
-            return "paused"
-    return "handed back"

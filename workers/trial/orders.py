@@ -70,10 +70,7 @@ def train(order: Order, device: "torch.device", hear: MessageBox) -> Iterator[Re
     def stopped() -> bool:
         """Return whether to stop here; write a checkpoint if it is time, or if another worker will resume."""
         nonlocal saved_at
-        word = hear(0.0)
-        while len(history) in order.rungs and word != GoOn(len(history)) and not isinstance(word, Stop):
-            word = hear(WORD_S)
-        stop = word if isinstance(word, Stop) else None
+        stop = _stop(hear, len(history), waits=len(history) in order.rungs)
         due = time.monotonic() - saved_at >= order.checkpoint_every
         if store and (due or (stop and stop.keep)):
             examined, kept = [] if exams is None else exams.done, [] if keeping is None else keeping.done
@@ -104,6 +101,14 @@ def train(order: Order, device: "torch.device", hear: MessageBox) -> Iterator[Re
         if keeping is not None:
             yield from keeping.of(repeat, training, history)
     yield Finished()
+
+
+def _stop(hear: MessageBox, epoch: int, *, waits: bool) -> Stop | None:
+    """The wish to stop after this epoch, if there is one; one that waits at a rung needs a word to go on."""
+    word = hear(0.0)
+    while waits and word != GoOn(epoch) and not isinstance(word, Stop):
+        word = hear(WORD_S)
+    return word if isinstance(word, Stop) else None
 
 
 def _testing(order: Order, history: list[EpochDone]) -> Testing | None:

@@ -11,7 +11,7 @@ from multiprocessing.connection import wait
 from workers.trial import family, machine
 from workers.trial.channel import Channel, ChannelClosed, hand_over
 from workers.trial.devices import OpenDevice, Reading, open_device
-from workers.trial.messages import GoOn, Gone, Order, Ready, Report, Setup, Stop, Unready, packed, unpacked
+from workers.trial.messages import Gone, GoOn, Order, Ready, Report, Setup, Stop, Unready, packed, unpacked
 from workers.trial.nursery import NURSERY
 from workers.trial.output import Output
 

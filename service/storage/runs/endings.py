@@ -83,9 +83,7 @@ _OPEN = sa.text(
     FROM fleet.studies s WHERE id = :study
     """
 )
-_IS_BY_LEGS = sa.text(
-    "SELECT EXISTS (SELECT FROM fleet.studies WHERE id = :study AND by_legs AND stage = 'search')"
-)
+_IS_BY_LEGS = sa.text("SELECT EXISTS (SELECT FROM fleet.studies WHERE id = :study AND by_legs AND stage = 'search')")
 _FINISH = sa.text("UPDATE fleet.studies SET finished_at = now() WHERE id = :study")
 
 

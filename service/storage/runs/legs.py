@@ -1,5 +1,5 @@
-"""Chooses the next leg of a search that is claimed by legs: ASHA's, whose trials pause at rungs, and every one that has a
-budget of epochs.
+"""Chooses the next leg of a search that is claimed by legs: ASHA's, whose trials pause at rungs, and every other that
+has a budget of epochs.
 
 One claim at a time chooses, so that no two promote one trial or spend the same epochs. The rule who goes on is
 `search_spaces.rungs`; here it is a query on the legs so far, which counts instead of sorting all of a rung.
@@ -7,6 +7,7 @@ One claim at a time chooses, so that no two promote one trial or spend the same 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -153,23 +154,30 @@ def choose(connection: sa.Connection, study_id: int) -> Choice:
     if row is None:
         return Later()
     definition = parsed_definition(row.definition)
-    is_too_dear = False
+    chosen, are_too_dear = _chosen(connection, study_id, definition, row)
+    if chosen is not None:
+        return chosen
+    if connection.execute(_ARE_OPEN, {"study": study_id}).scalar_one() or (row.to_come and not are_too_dear):
+        return Later()
+    spent = f"epochs: {row.booked} of {definition.budget.epochs} are trained, and the rest pays for no leg"
+    return Never(spent if are_too_dear else None)
+
+
+def _chosen(
+    connection: sa.Connection, study_id: int, definition: StudyShape, row: sa.Row[Any]
+) -> tuple[Leg | Later | None, bool]:
+    """The choice among legs that have not begun, if there is one, and whether some cost more than is left."""
+    are_too_dear = False
     for seen in _known(definition, row.number):
         if seen < ALL and connection.execute(_OPEN_BEFORE, {"study": study_id, "seen": seen}).scalar_one():
-            return Later()
+            return Later(), are_too_dear
         left = _left(connection, study_id, definition, row.booked, seen)
         for leg in _candidates(connection, study_id, definition, seen):
-            if left is not None and leg.until - leg.start > left:
-                is_too_dear = True
-            elif leg.start == 0 and _waits_for_its_turn(connection, study_id, definition):
-                return Later()
-            else:
-                return leg
-    if connection.execute(_ARE_OPEN, {"study": study_id}).scalar_one():
-        return Later()
-    if is_too_dear:
-        return Never(f"epochs: {row.booked} of {definition.budget.epochs} are trained, and the rest pays for no leg")
-    return Later() if row.to_come else Never(None)
+            if left is None or leg.until - leg.start <= left:
+                waits = leg.start == 0 and _waits_for_its_turn(connection, study_id, definition)
+                return (Later() if waits else leg), are_too_dear
+            are_too_dear = True
+    return None, are_too_dear
 
 
 def begin(connection: sa.Connection, study_id: int, leg: Leg) -> None:
@@ -196,9 +204,7 @@ def _known(definition: StudyShape, number: int) -> Iterator[int]:
         yield from range(max(0, number - lag), number + 1)
 
 
-def _left(
-    connection: sa.Connection, study_id: int, definition: StudyShape, booked: int, seen: int
-) -> int | None:
+def _left(connection: sa.Connection, study_id: int, definition: StudyShape, booked: int, seen: int) -> int | None:
     """The epochs that the budget still has for a new leg; None if they are not budgeted."""
     budget = definition.budget.epochs
     if budget is None:
@@ -228,9 +234,7 @@ def _candidates(connection: sa.Connection, study_id: int, definition: StudyShape
         yield Leg(new.id, 0, until, new.place, pruner.bracket(new.place, epochs))
 
 
-def promotions(
-    connection: sa.Connection, study_id: int, definition: StudyShape, seen: int = ALL
-) -> Iterator[Leg]:
+def promotions(connection: sa.Connection, study_id: int, definition: StudyShape, seen: int = ALL) -> Iterator[Leg]:
     """The promotion at each rung that has one, the highest rung first."""
     after = definition.pruner.after(definition.task.epochs)
     values = {"study": study_id, "seen": seen, "factor": definition.pruner.one_in}

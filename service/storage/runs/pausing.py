@@ -11,7 +11,9 @@ from service.storage.runs.endings import close_finished_studies
 from service.storage.runs.expressions import SPENT_S
 from service.storage.states import RunState
 
-_REACHED = sa.text("UPDATE fleet.legs SET cost = :cost WHERE run_id = :run AND epochs = :epochs RETURNING bracket, place")
+_REACHED = sa.text(
+    "UPDATE fleet.legs SET cost = :cost WHERE run_id = :run AND epochs = :epochs RETURNING bracket, place"
+)
 
 # Whether the study may begin further legs, by its own row.
 _GOES_ON = sa.text(f"SELECT {SERVED.format(now=clock.NOW.format('s'))} FROM fleet.studies s WHERE s.id = :study")

@@ -259,7 +259,7 @@ def _record(row: sa.Row[Any], definition: StudyShape, runs: Mapping[int, TrialRe
     """The study's record, with its best runs from `runs`; a run that has just been deleted is missing there."""
     numbers = iter(row)  # as `counting.BY_STAGE` has them
     search = dict(zip(_STATES, numbers, strict=False))
-    spent_s, booked = next(numbers), next(numbers)
+    spent_s, _ = next(numbers), next(numbers)  # without the epochs in the books
     confirmation = dict(zip(_STATES, numbers, strict=False))
     search[RunState.WAITING] += row.to_come
     search[RunState.CANCELLED] += row.dropped
