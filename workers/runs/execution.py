@@ -25,8 +25,8 @@ from service.storage.runs import holding, pausing
 from service.storage.states import STUDY_STOPPED, RunState
 from workers import metrics
 from workers.runs.expected import Expected, ExpectedWeights
-from workers.runs.leg import Leg
 from workers.runs.lease import Renewal
+from workers.runs.leg import Leg
 from workers.runs.run_log import RunLog
 from workers.trial.checkpoints import CheckpointRoot
 from workers.trial.collection import discard

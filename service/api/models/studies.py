@@ -15,6 +15,7 @@ class CountsOut(BaseModel):
 
     waiting: int = 0
     running: int = 0
+    paused: int = 0
     complete: int = 0
     pruned: int = 0
     failed: int = 0

@@ -12,7 +12,7 @@ from service.storage.states import FINISHED_STATES, RunState
 from service.web.elapsed import elapsed_s
 
 # The segments of the progress bar from left to right.
-SEGMENTS = (RunState.COMPLETE, RunState.PRUNED, RunState.FAILED, RunState.RUNNING)
+SEGMENTS = (RunState.COMPLETE, RunState.PRUNED, RunState.FAILED, RunState.PAUSED, RunState.RUNNING)
 
 
 def study_card(study: StudyRecord, now: datetime, line: Line = ()) -> Html:
@@ -56,7 +56,7 @@ def _progress_bar(study: StudyRecord) -> Html:
 
 def _progress(study: StudyRecord) -> str:
     finished = sum(study.counts[state] for state in FINISHED_STATES)
-    others = (RunState.RUNNING, RunState.PRUNED, RunState.FAILED, RunState.CANCELLED)
+    others = (RunState.RUNNING, RunState.PAUSED, RunState.PRUNED, RunState.FAILED, RunState.CANCELLED)
     parts = [f"{study.counts[state]} {state}" for state in others if study.counts[state]]
     return ", ".join([f"{finished} of {study.definition.trials} trials", *parts])
 

@@ -190,11 +190,10 @@ def _claimed(db: Database, values: Mapping[str, object]) -> dict[str, Any] | Non
 def _leg_of(connection: sa.Connection, study_id: int, values: Mapping[str, object]) -> sa.Row[Any] | None:
     """The run of the study's next leg, leased; None where none may begin now."""
     legs.lock(connection, study_id)
-    match legs.choose(connection, study_id):
-        case legs.Leg(run_id, _, until) as leg:
-            legs.begin(connection, study_id, leg)
-        case legs.Begun(run_id):
-            until = None
-        case _:
-            return None
-    return connection.execute(_TAKE_THE_LEG, {**values, "run": run_id, "until": until}).one_or_none()
+    choice = legs.choose(connection, study_id)
+    if isinstance(choice, legs.Later | legs.Never):
+        return None
+    until = choice.until if isinstance(choice, legs.Leg) else None
+    if isinstance(choice, legs.Leg):
+        legs.begin(connection, study_id, choice)
+    return connection.execute(_TAKE_THE_LEG, {**values, "run": choice.run_id, "until": until}).one_or_none()
