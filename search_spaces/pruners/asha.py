@@ -1,5 +1,6 @@
 """Asynchronous successive halving that pauses and promotes."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -13,6 +14,8 @@ from search_spaces.rungs import Ladder, bracket_of, ladders_of, most_brackets
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
+
+_DEALT = 100_000  # trials up to which the deal to brackets is looked at
 
 
 class AshaPruner(HalvingPart):
@@ -48,12 +51,18 @@ class AshaPruner(HalvingPart):
         return min(self.min_epochs, epochs)
 
     def fewest_trials(self, epochs: int) -> int:
-        """So many trials let one of the first bracket be trained to its end."""
-        return ladders_of(self.min_epochs, self.reduction_factor, epochs)[0].fewest_trials
+        """So many trials let one of the first bracket be trained to its end, where that is the only one."""
+        return self.ladders(epochs)[0].fewest_trials
 
-    def fewest_epochs(self, epochs: int) -> int:
-        """So many epochs do, in all trials."""
-        rungs = (0, *ladders_of(self.min_epochs, self.reduction_factor, epochs)[0].rungs)
+    def ends(self, trials: int, epochs: int) -> bool:
+        """Whether so many trials are enough for one of a bracket to be trained to its end, if it is the best."""
+        ladders = self.ladders(epochs)
+        most = min(trials, len(ladders) * ladders[0].fewest_trials * self.reduction_factor)
+        had = Counter(self.bracket(place, epochs) for place in range(most)) if most <= _DEALT else Counter({0: trials})
+        return any(had[bracket] >= ladder.fewest_trials for bracket, ladder in enumerate(ladders))
+
+    def fewest_epochs(self, epochs: int, repeats: int) -> int:
+        rungs = (0, *self.ladders(epochs)[0].rungs)
         trained = [after - before for before, after in pairwise(rungs)]
         return sum(leg * self.reduction_factor**left for left, leg in enumerate(reversed(trained)))
 

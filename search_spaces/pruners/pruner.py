@@ -57,6 +57,10 @@ class PrunerPart(Part):
         """Of so many trials that have reached a rung, one goes on."""
         return 1
 
+    def fewest_epochs(self, epochs: int, repeats: int) -> int:
+        """So many epochs, over all trials, let one be trained to its end; `epochs` are those of a repeat."""
+        return epochs * repeats
+
     def shortest(self, *, epochs: int, repeats: int) -> int:
         """The fewest epochs, over all repeats, that a trial may be trained for; `epochs` are those of a repeat."""
         return epochs if self.pairs_repeats else 1

@@ -92,17 +92,12 @@ def paused_trials_can_go_on(definition: StudyShape) -> Iterator[Problem]:
 def rungs_lead_to_the_end(definition: StudyShape) -> Iterator[Problem]:
     """Without one that is trained to its end, a search has no result."""
     pruner, budget, epochs = definition.pruner, definition.budget, definition.task.epochs
-    if isinstance(pruner, AshaPruner) and pruner.min_epochs <= epochs:
-        remedy = "raise it or pruner.min_epochs"
-        if definition.trials < (fewest := pruner.fewest_trials(epochs)):
-            rule = f"must be at least {fewest}, of which the rungs let one be trained to its end"
-            yield Problem.at("budget.trials", f"{rule}, got {definition.trials}: {remedy}")
-        elif budget.epochs is not None and budget.epochs < (fewest := pruner.fewest_epochs(epochs)):
-            rule = f"must be at least {fewest}, after which the rungs let one be trained to its end"
-            yield Problem.at("budget.epochs", f"{rule}, got {budget.epochs}: {remedy}")
-    elif budget.epochs is not None and budget.epochs < definition.epochs:
-        rule = f"must be at least {definition.epochs}, the epochs of one trial"
-        yield Problem.at("budget.epochs", f"{rule}, got {budget.epochs}")
+    if budget.epochs is not None and budget.epochs < (fewest := pruner.fewest_epochs(epochs, definition.repeats)):
+        rule = f"must be at least {fewest}, which train one trial to its end"
+        yield Problem.at("budget.epochs", f"{rule}, got {budget.epochs}: raise it")
+    elif isinstance(pruner, AshaPruner) and budget.trials is not None and not pruner.ends(budget.trials, epochs):
+        rule = f"must be at least {pruner.fewest_trials(epochs)}, of which the rungs let one be trained to its end"
+        yield Problem.at("budget.trials", f"{rule}, got {budget.trials}: raise it or pruner.min_epochs")
 
 
 def trials_are_given(definition: StudyShape) -> Iterator[Problem]:
