@@ -25,7 +25,19 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState
 
-from benchmarks.truths import CONFIRMED, EPOCHS, Recorded, Truth, nature, of_study, record, recorded
+from benchmarks.truths import (
+    CONFIRMED,
+    EPOCHS,
+    RATES,
+    UNITS,
+    Recorded,
+    Truth,
+    nature,
+    of_study,
+    record,
+    recorded,
+    space,
+)
 from search_spaces import StudyDefinition, TaskSpec, TrialConfig, parse_definition
 from search_spaces.optuna import build_pruner, build_sampler, given_params, suggest
 
@@ -35,31 +47,11 @@ WAYS = {
     "fair, pruned within the variant": ("fair", "median"),
     "race, pruned within the variant": ("race", "median"),
 }
-# Eight variants: masks of PerNodeDrop are six of them.
-SIMULATED: dict[str, Any] = {
-    "task": {"name": "digits", "epochs": EPOCHS},
-    "search_space": {
-        "regularizer": {"type": "categorical", "choices": ["dropout", "gaussian_dropout", "pernodedrop"]},
-        "stir_type": {
-            "type": "categorical",
-            "choices": ["bernoulli", "gaussian", "partial_gaussian"],
-            "when": {"regularizer": "pernodedrop"},
-        },
-        "mask_mode": {
-            "type": "categorical",
-            "choices": ["dynamic", "fixed"],
-            "when": {"regularizer": "pernodedrop"},
-        },
-        "drop_rate": {"type": "float", "low": 0.0, "high": 0.9, "step": 0.1},
-        "units": {"type": "categorical", "choices": [32, 64, 128]},
-    },
-    "fixed": {"noisy_fraction": 0.5},
-}
 
 
-def definition(space: Mapping[str, Any], search: str, pruner: str, trials: int, seed: int) -> StudyDefinition:
+def definition(parts: Mapping[str, Any], search: str, pruner: str, trials: int, seed: int) -> StudyDefinition:
     """A study of the space; pruning begins after a fifth of the epochs."""
-    warmup = space["task"]["epochs"] // 5
+    warmup = parts["task"]["epochs"] // 5
     pruners = {
         "none": {"name": "none"},
         "median": {"name": "median", "n_startup_trials": 5, "n_warmup_epochs": warmup},
@@ -67,7 +59,7 @@ def definition(space: Mapping[str, Any], search: str, pruner: str, trials: int, 
     return parse_definition(
         {
             "name": "simulated",
-            **{part: space[part] for part in ("task", "search_space", "fixed")},
+            **{part: parts[part] for part in ("task", "search_space", "fixed")},
             "seed": seed,
             "search": search,
             "pruner": pruners[pruner],
@@ -122,6 +114,9 @@ def main() -> None:
     parser.add_argument("--record", type=Path, metavar="FILE", help="train every configuration, and write the curves")
     parser.add_argument("--task", default="digits", help="what --record trains")
     parser.add_argument("--train-size", type=int, help="its training samples")
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="those of each training")
+    parser.add_argument("--rates", type=float, nargs="+", default=RATES, help="drop rates, at equal distances")
+    parser.add_argument("--units", type=int, nargs="+", default=UNITS, help="widths")
     parser.add_argument("--seeds", type=int, default=CONFIRMED + 1, help="those of each configuration")
     parser.add_argument(
         "--recorded",
@@ -133,32 +128,30 @@ def main() -> None:
     warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if options.record is not None:
-        spec = TaskSpec(name=options.task, train_size=options.train_size)
-        record(options.record, spec, options.seeds, definition(SIMULATED, "free", "none", 1, 0))
+        spec = TaskSpec(name=options.task, train_size=options.train_size, epochs=options.epochs)
+        record(options.record, spec, options.seeds, options.rates, options.units)
         return
     print("| variants differ by | best one is slow | trials | search | best named | regret | complete | epochs |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     if options.recorded is not None:
         is_study = options.recorded.suffix == ".zip"
-        space, curves = of_study(options.recorded) if is_study else (SIMULATED, recorded(options.recorded))
+        parts, curves = of_study(options.recorded) if is_study else recorded(options.recorded)
         seeds = len(next(iter(curves.values())))
-        compare(space, (options.recorded.stem, "-"), lambda seed: Recorded(curves, seed % seeds), options)
+        compare(parts, (options.recorded.stem, "-"), lambda seed: Recorded(curves, seed % seeds), options)
         return
     for spread in (0.01, 0.03):
         for slow in (False, True):
-            compare(
-                SIMULATED, (str(spread), "yes" if slow else "no"), partial(nature, spread=spread, slow=slow), options
-            )
+            compare(space(), (str(spread), "yes" if slow else "no"), partial(nature, spread=spread, slow=slow), options)
 
 
 def compare(
-    space: Mapping[str, Any], setting: tuple[str, str], truth_of: Callable[[int], Truth], options: argparse.Namespace
+    parts: Mapping[str, Any], setting: tuple[str, str], truth_of: Callable[[int], Truth], options: argparse.Namespace
 ) -> None:
     """Print a row for every way to search, with the same truths."""
     for trials in options.trials:
         for way, (search, pruner) in WAYS.items():
             found = [
-                searched(definition(space, search, pruner, trials, seed), truth_of(seed), seed)
+                searched(definition(parts, search, pruner, trials, seed), truth_of(seed), seed)
                 for seed in range(options.studies)
             ]
             regrets = [each.regret for each in found]

@@ -1,9 +1,11 @@
 """What simulated searches find: drawn at random, or recorded trainings of every configuration."""
 
+import gzip
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,7 +13,7 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from search_spaces import StudyDefinition, TaskSpec, TrialConfig, variant_of
+from search_spaces import TaskSpec, TrialConfig, variant_of
 from service.storage.capsule import read_capsule, unpacked
 from service.storage.capsule.content import curves_of
 from service.storage.states import RunState, Stage
@@ -32,6 +34,32 @@ _OF_VARIANTS: list[dict[str, str]] = [
     ),
 ]
 NUMBERS = {variant_of(params): number for number, params in enumerate(_OF_VARIANTS)}
+
+
+def space(
+    task: str = "digits", epochs: int = EPOCHS, rates: Sequence[float] = RATES, units: Sequence[int] = UNITS
+) -> dict[str, Any]:
+    """The parts of a definition with eight variants, of which masks of PerNodeDrop are six."""
+    chosen = list(units)
+    return {
+        "task": {"name": task, "epochs": epochs},
+        "search_space": {
+            "regularizer": {"type": "categorical", "choices": ["dropout", "gaussian_dropout", "pernodedrop"]},
+            "stir_type": {
+                "type": "categorical",
+                "choices": ["bernoulli", "gaussian", "partial_gaussian"],
+                "when": {"regularizer": "pernodedrop"},
+            },
+            "mask_mode": {
+                "type": "categorical",
+                "choices": ["dynamic", "fixed"],
+                "when": {"regularizer": "pernodedrop"},
+            },
+            "drop_rate": {"type": "float", "low": rates[0], "high": rates[-1], "step": round(rates[1] - rates[0], 9)},
+            "units": {"type": "categorical", "choices": chosen},
+        },
+        "fixed": {"noisy_fraction": 0.5},
+    }
 
 
 class Truth(Protocol):
@@ -110,56 +138,74 @@ class Recorded:
     seed: int  # of S, the search's
 
     def curve(self, config: TrialConfig) -> Sequence[float]:
-        return [float(loss) for loss in self.curves[_key(config.variant, config.drop_rate, config.units)][self.seed]]
+        return [float(loss) for loss in self.curves[key_of(config.variant, config.drop_rate, config.units)][self.seed]]
 
     def confirmed(self, configs: Sequence[TrialConfig]) -> list[float]:
-        ends = [self._ends(_key(each.variant, each.drop_rate, each.units)) for each in configs]
+        ends = [self._ends(key_of(each.variant, each.drop_rate, each.units)) for each in configs]
         return [float(np.delete(each, self.seed)[:CONFIRMED].mean()) for each in ends]
 
     def reached(self, config: TrialConfig) -> float:
-        return float(self._ends(_key(config.variant, config.drop_rate, config.units)).mean())
+        return float(self._ends(key_of(config.variant, config.drop_rate, config.units)).mean())
 
     @property
     def best(self) -> tuple[str, float]:
+        key, least = self.best_configuration
+        return key.split("|")[0], least
+
+    @cached_property
+    def best_configuration(self) -> tuple[str, float]:
+        """The configuration whose mean over the seeds is least, and that mean."""
         means = {key: float(self._ends(key).mean()) for key in self.curves}
         key = min(means, key=lambda each: means[each])
-        return key.split("|")[0], means[key]
+        return key, means[key]
 
     def _ends(self, key: str) -> np.ndarray[Any, Any]:
         return np.asarray(self.curves[key].min(axis=1))
 
 
-def _key(variant: str, rate: float, units: int) -> str:
+def key_of(variant: str, rate: float, units: int) -> str:
     return f"{variant}|{rate:.1f}|{units}"
 
 
-def record(file: Path, spec: TaskSpec, seeds: int, definition: StudyDefinition) -> None:
-    """Train every configuration of the simulated space under so many seeds."""
+def record(file: Path, spec: TaskSpec, seeds: int, rates: Sequence[float], units: Sequence[int]) -> None:
+    """Train every configuration of the space under so many seeds; a file that ends in .gz is compressed."""
     task, device, curves = load_task(spec, Path("data")), torch.device("cpu"), {}
     torch.set_num_threads(1)
+    fixed = space()["fixed"]
     params = [
-        {**of_variant, "drop_rate": rate, "units": units, **definition.fixed}
+        {**of_variant, "drop_rate": rate, "units": width, **fixed}
         for of_variant in _OF_VARIANTS
-        for rate in RATES
-        for units in UNITS
+        for rate in rates
+        for width in units
     ]
     for each in track(params, description=f"recording {spec.name}"):
         config = TrialConfig.from_params(each)
-        curves[_key(config.variant, config.drop_rate, config.units)] = [
+        curves[key_of(config.variant, config.drop_rate, config.units)] = [
             [
-                epoch.metrics["val_loss"]
-                for epoch in Training(task, config, epochs=EPOCHS, seed=seed, device=device).epochs()
+                float(f"{epoch.metrics['val_loss']:.6g}")
+                for epoch in Training(task, config, epochs=spec.epochs, seed=seed, device=device).epochs()
             ]
             for seed in range(seeds)
         ]
-    file.write_text(json.dumps(curves))
+    text = json.dumps(curves, separators=(",", ":")).encode()
+    file.write_bytes(gzip.compress(text, mtime=0) if file.suffix == ".gz" else text)
 
 
 Curves = dict[str, np.ndarray[Any, Any]]  # by configuration, (S, E)
 
 
-def recorded(file: Path) -> Curves:
-    return {key: np.array(curves) for key, curves in json.loads(file.read_text()).items()}
+def recorded(file: Path) -> tuple[dict[str, Any], Curves]:
+    """The space of what `record` wrote, and its curves."""
+    content = file.read_bytes()
+    text = gzip.decompress(content) if file.suffix == ".gz" else content
+    curves = {key: np.array(curves) for key, curves in json.loads(text).items()}
+    keys = [key.split("|") for key in curves]
+    (epochs,) = {each.shape[1] for each in curves.values()}
+    return space(
+        epochs=epochs,
+        rates=sorted({float(rate) for _, rate, _ in keys}),
+        units=sorted({int(width) for *_, width in keys}),
+    ), curves
 
 
 def of_study(file: Path) -> tuple[dict[str, Any], Curves]:
@@ -171,7 +217,7 @@ def of_study(file: Path) -> tuple[dict[str, Any], Curves]:
     epochs = range(1, capsule.definition.epochs + 1)
     for run in runs:
         config = TrialConfig.from_params(run.params)
-        curves[_key(config.variant, config.drop_rate, config.units)] = np.array(
+        curves[key_of(config.variant, config.drop_rate, config.units)] = np.array(
             [[figures[run.run][seed, epoch, metric] for epoch in epochs] for seed in range(run.seeds)]
         )
     return capsule.definition.model_dump(mode="json"), curves

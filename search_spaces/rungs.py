@@ -5,7 +5,7 @@ Everything here is a function of places in the search, costs and epochs; trials,
 """
 
 import math
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -123,17 +123,21 @@ def job(ladders: Sequence[Ladder], reached: Iterable[Standing], sent: Mapping[in
     `sent` has the rung to which each trial that has begun was sent last, by its place; `reached` every rung that one of
     them has reached. Where brackets have a promotion at the same rung, that with the earlier rungs is first.
     """
-    first = ladders[0]
-    waiting = promotion(ladders, reached, sent)
-    if waiting is not None:
-        return waiting
-    place = len(sent)
-    ladder = ladders[bracket_of(place, first.reduction_factor, len(ladders))]
-    return Job(place, 0, ladder.rungs[0])
+    return promotion(ladders, reached, sent) or beginning(ladders, len(sent))
+
+
+def beginning(ladders: Sequence[Ladder], place: int) -> Job:
+    """The first leg of the trial of this place."""
+    return Job(place, 0, ladders[bracket_of(place, ladders[0].reduction_factor, len(ladders))].rungs[0])
 
 
 def promotion(ladders: Sequence[Ladder], reached: Iterable[Standing], sent: Mapping[int, int]) -> Job | None:
     """As `job`, where no new trial may begin."""
+    return next(promotions(ladders, reached, sent), None)
+
+
+def promotions(ladders: Sequence[Ladder], reached: Iterable[Standing], sent: Mapping[int, int]) -> Iterator[Job]:
+    """The promotion at each rung that has one, the highest rung first: see `job`."""
     factor = ladders[0].reduction_factor
     by_rung: dict[tuple[int, int], list[Standing]] = {}
     for each in reached:
@@ -146,8 +150,7 @@ def promotion(ladders: Sequence[Ladder], reached: Iterable[Standing], sent: Mapp
         gone_on = {each.place for each in standings if sent[each.place] > rung}
         place = promoted(standings, gone_on, factor)
         if place is not None:
-            return Job(place, rung, to)
-    return None
+            yield Job(place, rung, to)
 
 
 @lru_cache(maxsize=64)

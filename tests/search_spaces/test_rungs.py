@@ -21,6 +21,7 @@ from search_spaces.rungs import (
     most_brackets,
     promoted,
     promotion,
+    promotions,
 )
 
 
@@ -177,7 +178,7 @@ def test_the_highest_rung_is_first_and_then_the_bracket_with_the_earliest_rungs(
     low = [Standing(place, float(place), 1) for place in early[:2]]
     assert promotion(ladders, low, sent) == Job(early[0], 1, 2)
     both = [*low, *(Standing(place, float(place), 2) for place in late[:2])]
-    assert promotion(ladders, both, sent) == Job(late[0], 2, 4)
+    assert list(promotions(ladders, both, sent)) == [Job(late[0], 2, 4), Job(early[0], 1, 2)]
     sent |= dict.fromkeys(early[:2], 2)
     same = [*both, *(Standing(place, float(place), 2) for place in early[:2])]
     assert promotion(ladders, same, sent) == Job(early[0], 2, 4)
