@@ -1,5 +1,6 @@
 """ASHA on the queue: who goes on follows the rule of search_spaces.rungs, once, and exactly within the budget."""
 
+import random
 from typing import Any
 
 import pytest
@@ -7,12 +8,16 @@ import sqlalchemy as sa
 
 from search_spaces.pruners.asha import AshaPruner
 from search_spaces.rungs import Standing, promotion
+from service.storage.assignments.assignment import Ended
 from service.storage.audit import audit
 from service.storage.database.database import Database
-from service.storage.runs import legs
+from service.storage.errors import NotExtendable
+from service.storage.records import StudyRecord
+from service.storage.runs import expiry, legs
 from service.storage.states import RunState, StudyState
-from service.storage.studies import studies, trials
+from service.storage.studies import cancellation, extension, retrying, studies, trials
 from tests.storage.climbing import Climber, climb, ladder
+from tests.storage.queueing import execute
 
 
 def rows(db: Database, statement: str, **values: Any) -> list[tuple[Any, ...]]:
@@ -58,8 +63,6 @@ def test_many_workers_with_mishaps_leave_a_whole_study(db: Database, seed: int) 
 @pytest.mark.parametrize("seed", range(12))
 def test_a_promotion_in_sql_is_that_of_the_rule(db: Database, seed: int) -> None:
     """On random states: some trials of each rung have gone on, some have ended, costs are alike or infinite."""
-    import random
-
     dice = random.Random(seed)
     pruner = {"name": "asha", "min_epochs": 1, "reduction_factor": dice.choice([2, 3]), "brackets": dice.choice([1, 2])}
     definition = ladder(trials=60, pruner=pruner)
@@ -135,4 +138,64 @@ def test_no_more_epochs_are_trained_than_the_budget_has(db: Database, pruner: st
     assert 100 - least < trained <= 100
     said = f"epochs: {trained} of 100 are trained, and the rest pays for no leg"
     assert record.closing == (None if pruner == "none" else said)  # 11 whole trials are all that there could be
+    assert audit(db) == []
+
+
+def paused_study(db: Database, **parts: Any) -> tuple[StudyRecord, list[Climber]]:
+    """A study of which two trials are paused, and one is in training."""
+    study = studies.create(db, ladder(**parts))
+    climbers = [Climber(db), Climber(db)]
+    while studies.get(db, study.name).counts["paused"] < 2:
+        climbers[0].move()
+    climbers[1].move()
+    climbers[1].move()
+    return study, climbers
+
+
+def test_orders_reach_paused_trials(db: Database) -> None:
+    study, climbers = paused_study(db)
+    first, *_ = trials.page(db, study, limit=2, state=RunState.PAUSED)
+    assert first.number is not None
+    cancellation.cancel(db, "asha", first.number)
+    assert studies.get(db, "asha").counts["cancelled"] == 1
+    studies.set_state(db, "asha", "paused")
+    while climbers[1].lease is not None:  # it trains up to its rung, and pauses there
+        climbers[1].move()
+    assert not climbers[0].move()
+    assert audit(db) == []
+    studies.set_state(db, "asha", "running")
+    extension.extend(db, "asha", 3)
+    assert climbers[0].move()
+    studies.set_state(db, "asha", "stopped")
+    climbers[0]._finish(Ended(RunState.CANCELLED, "study stopped"))
+    record = studies.get(db, "asha")
+    assert {state for state, runs in record.counts.items() if runs} == {"cancelled"}
+    assert record.finished_at is not None
+    [optunas] = rows(db, "SELECT array_agg(DISTINCT state::text) FROM trials")
+    assert optunas == (["FAIL"],)
+    assert audit(db) == []
+    studies.delete(db, "asha")
+    assert rows(db, "SELECT count(*) FROM fleet.legs") == [(0,)]
+
+
+def test_a_limit_ends_paused_trials_as_pruned_and_a_failed_one_may_be_tried_again(db: Database) -> None:
+    study, climbers = paused_study(db, budget={"trials": 27, "wall_time": 3600})
+    climbers[1]._finish(Ended(RunState.FAILED, "by chance"))
+    number = trials.page(db, study, limit=1, state=RunState.FAILED)[0].number
+    assert number is not None
+    assert retrying.retry(db, "asha", [number])[1] == 1
+    assert audit(db) == []
+    execute(db, "UPDATE fleet.studies SET started_at = started_at - interval '2 hours'")
+    expiry.expire(db)
+    record = studies.get(db, "asha")
+    assert record.closing == "wall time used up"
+    assert {state: runs for state, runs in record.counts.items() if runs} == {"pruned": 2, "cancelled": 25}
+    assert audit(db) == []
+
+
+def test_a_used_up_budget_of_epochs_is_not_extended(db: Database) -> None:
+    studies.create(db, ladder(budget={"trials": 40, "epochs": 50}))
+    climb([Climber(db)], 0)
+    with pytest.raises(NotExtendable, match="epochs: 50 of 50 are trained"):
+        extension.extend(db, "asha", 3)
     assert audit(db) == []

@@ -91,6 +91,12 @@ _NEW = sa.text(
     ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
     """
 )
+_HAS_EPOCHS = sa.text(
+    """
+    SELECT EXISTS (SELECT FROM fleet.studies
+        WHERE id = :study AND stage = 'search' AND definition->'budget'->>'epochs' IS NOT NULL)
+    """
+)
 _NOTE = sa.text(
     """
     INSERT INTO fleet.legs (run_id, epochs, study_id, number, place, bracket)
@@ -178,6 +184,17 @@ def _chosen(
                 return (Later() if waits else leg), are_too_dear
             are_too_dear = True
     return None, are_too_dear
+
+
+def used_up(connection: sa.Connection, study_id: int) -> str | None:
+    """Why no leg of the study's search can begin, whatever is added to it: its epochs are used up. None if one can.
+
+    The rows of its next runs are there.
+    """
+    if not connection.execute(_HAS_EPOCHS, {"study": study_id}).scalar_one():
+        return None
+    choice = choose(connection, study_id)
+    return choice.reason if isinstance(choice, Never) else None
 
 
 def begin(connection: sa.Connection, study_id: int, leg: Leg) -> None:

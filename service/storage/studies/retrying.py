@@ -10,7 +10,7 @@ from service.storage.errors import NotRetryable, UnknownStudy, UnknownTrial
 from service.storage.optuna import statements
 from service.storage.optuna import trials as optuna_trials
 from service.storage.records import StudyRecord
-from service.storage.runs import limits, supply
+from service.storage.runs import legs, limits, supply
 from service.storage.states import RunState, Stage
 from service.storage.studies import studies
 from service.storage.studies.extension import opened_again
@@ -75,10 +75,10 @@ def retry(db: Database, name: str, numbers: Collection[int] | None = None) -> tu
         connection.execute(_FORGET_LEGS, {"runs": ids})
         searches = any(run.stage == Stage.SEARCH for run in chosen)
         connection.execute(_SEARCH if searches else _CONFIRM, {"study": study.id})
-        reached = limits.reached(connection, study.id) if searches else None
+        supply.fill(connection, study.id)
+        reached = (limits.reached(connection, study.id) or legs.used_up(connection, study.id)) if searches else None
         if reached is not None:
             raise NotRetryable(name, f"{reached}: submit it under another name with a larger budget")
-        supply.fill(connection, study.id)
     return studies.get(db, name), len(chosen)
 
 
