@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from search_spaces.pruners.asha import AshaPruner
 from search_spaces.rungs import Standing, promotion
 from service.storage.assignments.assignment import Ended
-from service.storage.audit import audit
+from service.storage.audit import audit, findings
 from service.storage.database.database import Database
 from service.storage.errors import NotExtendable
 from service.storage.records import StudyRecord
@@ -199,3 +199,31 @@ def test_a_used_up_budget_of_epochs_is_not_extended(db: Database) -> None:
     with pytest.raises(NotExtendable, match="epochs: 50 of 50 are trained"):
         extension.extend(db, "asha", 3)
     assert audit(db) == []
+
+
+# What each rule of the audit is to find.
+PLANTED = {
+    "a search is claimed by legs if its trials pause or its epochs are budgeted": (
+        "UPDATE fleet.studies SET by_legs = false"
+    ),
+    "a paused run stands at the end of its leg, and nobody holds it": "UPDATE fleet.runs SET lease_until = now()",
+    "a leg begins where the one before has ended": "UPDATE fleet.legs SET number = number + 1000 WHERE epochs = 1",
+    "a leg's cost is that of the best epoch by then": "UPDATE fleet.legs SET cost = cost - 1",
+    "a run's books say what was trained, and what its leg will need": "UPDATE fleet.runs SET booked = booked + 1",
+    "a search trains no more epochs than its budget": (
+        "UPDATE fleet.studies SET definition = jsonb_set(definition, '{budget,epochs}', '20')"
+    ),
+}
+
+
+def test_the_audit_finds_what_is_planted_among_legs(db: Database) -> None:
+    studies.create(db, ladder(budget={"trials": 27, "epochs": 100}))
+    climber = Climber(db)
+    while not rows(db, "SELECT 1 FROM fleet.legs WHERE epochs = 9"):
+        climber.move()
+    assert audit(db) == []
+    for rule, statement in PLANTED.items():
+        with db.engine.connect() as connection:
+            connection.execute(sa.text(statement))
+            assert rule in {finding.rule for finding in findings(connection)}, rule
+            connection.rollback()
