@@ -82,5 +82,6 @@ class AshaPruner(HalvingPart):
 
     def ladders(self, epochs: int) -> Sequence[Ladder]:
         """The ladder of each bracket."""
-        most = most_brackets(self.min_epochs, self.reduction_factor, epochs)
-        return ladders_of(self.min_epochs, self.reduction_factor, epochs, min(self.brackets, most))
+        first = min(self.min_epochs, epochs)  # `problems` says what is wrong with a later one
+        most = most_brackets(first, self.reduction_factor, epochs)
+        return ladders_of(first, self.reduction_factor, epochs, min(self.brackets, most))

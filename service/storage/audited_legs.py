@@ -57,7 +57,7 @@ RULES: Mapping[str, str] = {
         SELECT s.name, r.id, format('%s, booked %s epochs, has %s, leg up to %s',
             r.state, r.booked, r.epoch, coalesce(l.epochs::text, 'none'))
         FROM {_LAST} WHERE (CASE
-            WHEN r.state = 'waiting' AND l.run_id IS NULL THEN r.booked = 0
+            WHEN l.run_id IS NULL THEN r.booked = 0
             WHEN r.state IN ('waiting', 'running') THEN r.booked = l.epochs AND r.epoch <= l.epochs
             WHEN r.state = 'complete' THEN r.booked = l.epochs AND r.epoch = r.booked
             ELSE r.booked = r.epoch AND r.epoch <= coalesce(l.epochs, 0) END) IS NOT TRUE
