@@ -60,6 +60,8 @@ class Budget:
     device_time_s: float | None
     spent_s: float
     patience: int | None
+    epochs: int | None = None
+    booked_epochs: int = 0  # trained, or paid for by a training that goes on; 0 where epochs are not budgeted
 
 
 @dataclass(frozen=True)

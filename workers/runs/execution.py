@@ -21,7 +21,7 @@ from service.storage.database.patience import patiently
 from service.storage.database.sqlstates import Remedy, Trouble, trouble_of
 from service.storage.errors import LeaseLost
 from service.storage.records import Lease
-from service.storage.runs import holding, pausing
+from service.storage.runs import holding
 from service.storage.states import STUDY_STOPPED, RunState
 from workers import metrics
 from workers.runs.expected import Expected, ExpectedWeights
@@ -279,8 +279,7 @@ class Execution:
                 back = partial(holding.hand_back, self._db, self._lease, reason, log=self._log.whole())
                 self._patiently(lambda: back(attempted=attempted))
             case Paused():
-                pause = partial(pausing.pause, self._db, self._lease, log=self._log.whole())
-                self._patiently(lambda: pause(self._assignment.progress.best_epoch))
+                self._patiently(partial(self._leg.pause, self._assignment.progress.best_epoch, self._log.whole()))
             case Ended() as ended:
                 self._finish(ended, lambda: None if self._assigned is None else self._assigned.tell(ended))
 

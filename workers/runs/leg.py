@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from service.storage.assignments.assignment import Paused
 from service.storage.assignments.progress import EpochDone, Progress
 from service.storage.database.database import Database
-from service.storage.records import Lease
+from service.storage.records import Lease, Log
 from service.storage.runs import pausing
 from workers.trial.process import TrialProcess
 
@@ -65,3 +65,7 @@ class Leg:
             return Paused(until)
         process.go_on(until)
         return None
+
+    def pause(self, best_epoch: int | None, log: Log) -> None:
+        """Let the run wait at its rung; raises what `pausing.pause` does."""
+        pausing.pause(self._db, self._lease, best_epoch, log)

@@ -36,6 +36,12 @@ class BudgetOut(BaseModel):
     patience: int | None = Field(
         description="This many trials in a row without a better value end the search; null is no limit."
     )
+    epochs: int | None = Field(None, description="The search trains at most so many epochs; null is no limit.")
+    booked_epochs: int = Field(
+        0,
+        description="So many epochs are trained, or are paid for until trials in training end or come to their next "
+        "rung; 0 where trials do not pause and epochs are not budgeted.",
+    )
 
 
 class LinksOut(BaseModel):

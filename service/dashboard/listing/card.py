@@ -71,6 +71,7 @@ def _facts(study: StudyRecord, now: datetime) -> list[Html]:
         ),
         "by": best.variant if best else DASH,
         "Time": duration(elapsed_s(study, now)),
+        **({"Epochs": f"{study.booked_epochs:,} of {budget:,}"} if (budget := study.definition.budget.epochs) else {}),
         **({"Why it failed": with_commands(study.failure)} if study.failure else {}),
         **({"Why it has paused": with_commands(study.pause)} if study.pause else {}),
         **({"Priority": str(study.priority)} if study.priority else {}),

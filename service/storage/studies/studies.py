@@ -259,7 +259,7 @@ def _record(row: sa.Row[Any], definition: StudyShape, runs: Mapping[int, TrialRe
     """The study's record, with its best runs from `runs`; a run that has just been deleted is missing there."""
     numbers = iter(row)  # as `counting.BY_STAGE` has them
     search = dict(zip(_STATES, numbers, strict=False))
-    spent_s, _ = next(numbers), next(numbers)  # without the epochs in the books
+    spent_s, booked = next(numbers), next(numbers)
     confirmation = dict(zip(_STATES, numbers, strict=False))
     search[RunState.WAITING] += row.to_come
     search[RunState.CANCELLED] += row.dropped
@@ -294,6 +294,7 @@ def _record(row: sa.Row[Any], definition: StudyShape, runs: Mapping[int, TrialRe
         tags=tuple(row.tags),
         note=row.note,
         stood_at=row.stood_at,
+        booked_epochs=int(booked),
         failure=failure(row, search) if state is StudyState.FAILED else None,
         pause=paused(row),
     )

@@ -107,7 +107,7 @@ def _limited(left: Left, found: Estimate, now: datetime) -> tuple[Estimate, str]
         if rest < found.latest_s:
             notes.append("Its wall time lets no trial begin after it.")
         found = Estimate(min(found.expected_s, rest), min(found.earliest_s, rest), found.latest_s)
-    if budget.patience is not None or budget.device_time is not None:
+    if budget.patience is not None or budget.device_time is not None or budget.epochs is not None:
         notes.append("It may end sooner, at one of its limits.")
     return found, " ".join(notes)
 
