@@ -262,9 +262,8 @@ class Execution:
 
     def _leave(self, process: TrialProcess, outcome: Outcome) -> Outcome:
         """Stop the trial process at the end of its epoch; it is not healthy if that takes too long."""
-        goes_on = isinstance(outcome, HandedBack | Paused) and not self._renewal.lost.is_set()
-        keep = goes_on and self._checkpoints is not None
-        process.stop(keep=keep)
+        may_keep = self._checkpoints is not None and not self._renewal.lost.is_set()
+        process.stop(keep=(keep := may_keep and isinstance(outcome, HandedBack | Paused)))
         started = time.monotonic()
         while time.monotonic() < (self._leave_by() if keep else started + LEAVE_S):
             report = process.listen(LISTEN_S)
