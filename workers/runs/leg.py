@@ -66,6 +66,6 @@ class Leg:
         process.go_on(until)
         return None
 
-    def pause(self, best_epoch: int | None, log: Log) -> None:
+    def pause(self, best_epoch: int | None, log: Log | None) -> None:
         """Let the run wait at its rung; raises what `pausing.pause` does."""
         pausing.pause(self._db, self._lease, best_epoch, log)
