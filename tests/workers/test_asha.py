@@ -40,11 +40,12 @@ def all_trials(db: Database, study: StudyRecord) -> list[TrialRecord]:
 
 
 @pytest.mark.wide
+@pytest.mark.timeout(900)
 def test_trials_pause_are_promoted_and_go_on_where_they_stopped(db: Database, start_worker: StartWorker) -> None:
     study = studies.create(db, ladder())
     for _ in range(2):
         start_worker("--checkpoint-every", "1000")
-    until(finished(db, "asha"), 120)
+    until(finished(db, "asha"), 400)
     found = studies.get(db, "asha")
     assert found.state is StudyState.COMPLETE
     assert found.counts["paused"] == 0
@@ -100,12 +101,13 @@ def test_killed_workers_change_nothing_and_a_promoted_trial_equals_an_uninterrup
 
 
 @pytest.mark.wide
+@pytest.mark.timeout(900)
 def test_without_a_shared_folder_a_promoted_trial_is_trained_again_and_says_so(
     db: Database, start_worker: StartWorker
 ) -> None:
     study = studies.create(db, ladder())
     start_worker("--checkpoints", "none")
-    until(finished(db, "asha"), 120)
+    until(finished(db, "asha"), 400)
     every = all_trials(db, study)
     assert {trial.facts.get("trained_again") for trial in every if trial.epoch > 1} >= {1}
     assert not any("resumed_after_epoch" in trial.facts for trial in every)
