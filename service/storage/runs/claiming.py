@@ -94,7 +94,10 @@ _TAKE_LEG = f"""
 _TAKE_THE_LEG = sa.text(_TAKE_LEG)
 
 _BY_THE_FLEET, _BY_AN_ASKER = (
-    [sa.text(statement.format(whose=whose, now=now)) for statement in (_ADOPT, _TAKE)]
+    (
+        sa.text(_ADOPT.format(whose=whose, now=now)),
+        sa.text(_TAKE.format(whose=whose, now=now)).bindparams(sa.bindparam("asked", value=[])),
+    )
     for whose, now in (("NOT s.external", clock.FLEET_NOW), ("s.id = :study", clock.NOW.format("s")))
 )
 
