@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from search_spaces.part import Part
 
 MOST_TRIALS = 1_000_000
+MOST_EPOCHS = 10_000_000_000
 LONGEST_SECONDS = 366 * 24 * 3600.0
 MOST_DEVICE_SECONDS = 10_000 * LONGEST_SECONDS
 DURATION_PATTERN = r"^(\d{1,9}h)?(\d{1,9}m)?(\d{1,9}s)?$"
@@ -40,16 +41,25 @@ DeviceSeconds = Annotated[
 
 
 class Budget(Part):
-    """The budget is the exact number of trials and the limits that may end a search sooner.
+    """The budget is the exact number of trials, or of epochs, and the limits that may end a search sooner.
 
-    Times are in seconds; null is no limit. At a limit no further trial begins; trials in training run to their end.
+    Times are in seconds; null is no limit. At a limit no further trial begins; trials in training run to their end, or
+    with the asha pruner to their next rung.
     """
 
     trials: int | None = Field(
         default=None,
         ge=1,
         le=MOST_TRIALS,
-        description="The search has this many trials; only the grid sampler has a default, its grid's size.",
+        description="The search has this many trials. The grid sampler has a default, its grid's size; with epochs it "
+        "is as many trials as those may pay for.",
+    )
+    epochs: int | None = Field(
+        default=None,
+        ge=1,
+        le=MOST_EPOCHS,
+        description="The search trains at most this many epochs in all, over all trials and repeats. A training, or a "
+        "leg of it up to the next rung, begins only where what is left pays for it.",
     )
     wall_time: Seconds | None = Field(
         default=None, description="The search ends this long after its first trial began."

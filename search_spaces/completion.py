@@ -26,7 +26,10 @@ def completed(definition: StudyDefinition) -> StudyDefinition:
     search = definition.search if "search" in definition.model_fields_set else _search(conditional)
     # Outside of a race, a sampler that does not learn from conditional dimensions would draw these at random.
     kept = definition if search == "free" and definition.sampler.models != "all" else conditional
-    keeps = {"keep": "none"} if definition.task.is_external else {}
+    keeps: dict[str, object] = {"keep": "none"} if definition.task.is_external else {}
+    budget = definition.budget
+    if budget.epochs is not None and budget.trials is None and not definition.sampler.visits_grid:
+        keeps |= {"budget": budget.model_copy(update={"trials": definition.trials})}
     return kept.model_copy(update={"search": search, **keeps})
 
 
@@ -53,7 +56,7 @@ def with_exact_starts(definition: StudyDefinition) -> StudyDefinition:
 
 def _search(definition: StudyDefinition) -> str:
     """A race where variants are compared, and each can have a trial."""
-    if definition.sampler.visits_grid or len(definition.objectives) > 1:
+    if definition.sampler.visits_grid or definition.pruner.pauses or len(definition.objectives) > 1:
         return "free"
     return "race" if 1 < len(contenders(definition)) <= definition.trials else "free"
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from search_spaces.budget import Budget
+from search_spaces.budget import MOST_TRIALS, Budget
 from search_spaces.conditions import in_order
 from search_spaces.confirmation import Confirmation
 from search_spaces.dimensions import MOST_DIMENSIONS, Dimension
@@ -182,4 +182,12 @@ class StudyShape(Part):
         """The exact number of the search's runs."""
         if self.budget.trials is not None:
             return self.budget.trials
-        return len(self.grid) + sum(known.outside for known in self.start_with)
+        if self.sampler.visits_grid or self.budget.epochs is None:
+            return len(self.grid) + sum(known.outside for known in self.start_with)
+        shortest = self.pruner.shortest(epochs=self.task.epochs, repeats=self.repeats)
+        return min(MOST_TRIALS, max(1, self.budget.epochs // shortest))
+
+    @property
+    def is_by_legs(self) -> bool:
+        """Whether its search is claimed leg by leg: trials pause at rungs, or epochs are budgeted."""
+        return self.pruner.pauses or self.budget.epochs is not None

@@ -43,7 +43,7 @@ _STATEMENTS = Histogram(
     buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0),
     registry=REGISTRY,
 )
-for _state in (RunState.COMPLETE, RunState.PRUNED, RunState.FAILED, RunState.CANCELLED, "handed_back"):
+for _state in (RunState.COMPLETE, RunState.PRUNED, RunState.FAILED, RunState.CANCELLED, RunState.PAUSED, "handed_back"):
     ENDED.labels(_state)  # a rate needs a first sample
 
 

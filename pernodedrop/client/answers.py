@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any, Literal
 
 Scalar = bool | int | float | str
-RunState = Literal["waiting", "running", "complete", "pruned", "failed", "cancelled"]
+RunState = Literal["waiting", "running", "paused", "complete", "pruned", "failed", "cancelled"]
 StudyState = Literal["running", "paused", "stopped", "complete", "failed"]
-AttemptState = Literal["running", "preempted", "lost", "complete", "pruned", "failed", "cancelled"]
+AttemptState = Literal["running", "preempted", "paused", "lost", "complete", "pruned", "failed", "cancelled"]
 Stage = Literal["search", "confirmation"]
 Origin = Literal["sampler", "given", "outside"]
 Outcome = Literal["winner", "practically equal", "undecided"]
@@ -34,6 +34,7 @@ class Counts:
 
     waiting: int = 0
     running: int = 0
+    paused: int = 0  # at a rung, of a study with the asha pruner: they may still go on
     complete: int = 0
     pruned: int = 0
     failed: int = 0
@@ -41,7 +42,7 @@ class Counts:
 
     @property
     def total(self) -> int:
-        return self.waiting + self.running + self.ended
+        return self.waiting + self.running + self.paused + self.ended
 
     @property
     def ended(self) -> int:
@@ -59,6 +60,8 @@ class Budget:
     device_time_s: float | None
     spent_s: float
     patience: int | None
+    epochs: int | None = None
+    booked_epochs: int = 0  # trained, or paid for by a training that goes on; 0 where epochs are not budgeted
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,9 @@ from pernodedrop.client.html import bar, cell, table, text
 def line(study: Details) -> str:
     """The study's counts and the search's best in one line."""
     counts = study.counts
-    named = {state: getattr(counts, state) for state in ("complete", "pruned", "running", "failed", "cancelled")}
+    named = {
+        state: getattr(counts, state) for state in ("complete", "pruned", "running", "paused", "failed", "cancelled")
+    }
     shown = [f"{n} {state}" for state, n in named.items() if n or state in ("complete", "running")]
     confirming = study.confirmation.total
     further = f", {study.confirmation.ended} of {confirming} confirming" if confirming else ""

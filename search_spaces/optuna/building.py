@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial
 
 from search_spaces.optuna.distinct import DistinctSampler
 from search_spaces.optuna.history import WithHistory
+from search_spaces.optuna.laddered import Ladder, LadderedSampler
 from search_spaces.optuna.modelled import ModelledSampler
 from search_spaces.optuna.ordered import OrderedPruner, OrderedSampler
 from search_spaces.optuna.within import WithinVariant, WithinVariantPruner
@@ -18,10 +19,13 @@ from search_spaces.race import contenders
 from search_spaces.shape import StudyShape
 
 
-def build_sampler(definition: StudyShape, seed: int, history: Sequence[FrozenTrial] = ()) -> BaseSampler:
+def build_sampler(
+    definition: StudyShape, seed: int, history: Sequence[FrozenTrial] = (), ladder: Ladder | None = None
+) -> BaseSampler:
     """The sampler of one process; `seed` must differ between the processes of a study.
 
-    `history` are the trials of an earlier study that it knows (see `history_of`).
+    `history` are the trials of an earlier study that it knows (see `history_of`), `ladder` the legs of a search whose
+    trials pause.
     """
     part = definition.sampler.shared_by(len(contenders(definition))) if definition.is_race else definition.sampler
     with experimental_parts_accepted():
@@ -34,6 +38,8 @@ def build_sampler(definition: StudyShape, seed: int, history: Sequence[FrozenTri
         sampler = WithinVariant(sampler, definition)
     if history:
         sampler = WithHistory(sampler, history)
+    if ladder is not None:
+        return LadderedSampler(sampler, ladder, definition.sampler.lag)
     return sampler if definition.sampler.lag is None else OrderedSampler(sampler, definition.sampler.lag)
 
 

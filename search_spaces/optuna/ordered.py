@@ -53,7 +53,7 @@ class _Views:
 def past(trials: Iterable[FrozenTrial], ordinal: int, lag: int) -> list[FrozenTrial]:
     """The trials as the run of this place may see them: in the order of their runs, the last `lag` as they began."""
     placed = sorted((each for each in trials if each.user_attrs.get(ORDINAL, ordinal + 1) <= ordinal), key=_place)
-    return [_told(each) if ordinal - lag <= _place(each) < ordinal else _numbered(each) for each in placed]
+    return [begun(each) if ordinal - lag <= _place(each) < ordinal else _numbered(each) for each in placed]
 
 
 def _place(trial: FrozenTrial) -> int:
@@ -65,7 +65,7 @@ def _numbered(trial: FrozenTrial) -> FrozenTrial:
     return changed(trial, _number=_place(trial))
 
 
-def _told(trial: FrozenTrial) -> FrozenTrial:
+def begun(trial: FrozenTrial) -> FrozenTrial:
     """What was known of the trial when it began."""
     given = {name: value for name, value in trial.system_attrs.items() if name == GIVEN}
     return changed(

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from search_spaces.part import one_of
+from search_spaces.pruners.asha import AshaPruner
 from search_spaces.pruners.hyperband import HyperbandPruner
 from search_spaces.pruners.median import MedianPruner
 from search_spaces.pruners.none import NoPruner
@@ -18,6 +19,7 @@ PRUNERS: tuple[type[PrunerPart], ...] = (
     MedianPruner,
     HyperbandPruner,
     SuccessiveHalvingPruner,
+    AshaPruner,
     WilcoxonPruner,
     PairedPruner,
 )

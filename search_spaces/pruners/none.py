@@ -16,6 +16,9 @@ class NoPruner(PrunerPart):
 
     name: Literal["none"] = "none"
 
+    def shortest(self, *, epochs: int, repeats: int) -> int:
+        return epochs * repeats
+
     def build(self, *, objective: Objective, epochs: int, repeats: int) -> "BasePruner":
         from optuna.pruners import NopPruner
 

@@ -1,7 +1,7 @@
 """The base of every pruner, which declares all that other files need to know of it; Optuna's step is an epoch."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from search_spaces.objective import Objective
@@ -20,6 +20,7 @@ class PrunerPart(Part):
 
     takes_several_objectives: ClassVar[bool]
     pairs_repeats: ClassVar[bool] = False  # whether a step is a whole repeat, compared with another trial's
+    pauses: ClassVar[bool] = False  # whether trials stop at rungs, and go on from there when they are promoted
 
     name: str
 
@@ -35,6 +36,34 @@ class PrunerPart(Part):
     def fewest_repeats(self) -> int:
         """The fewest repeats of a trial with which the pruner can save anything."""
         return 2 if self.pairs_repeats else 1
+
+    def rungs(self, place: int, epochs: int) -> tuple[int, ...]:
+        """The ends of the legs of the trial of this place in the search, in epochs of one repeat: the last is `epochs`.
+
+        A pruner that does not pause has one leg.
+        """
+        return (epochs,)
+
+    def bracket(self, place: int, epochs: int) -> int:
+        """The ladder of rungs to which this trial belongs, from 0."""
+        return 0
+
+    def after(self, epochs: int) -> Mapping[tuple[int, int], int]:
+        """The rung that follows each one but the last, by bracket and rung."""
+        return {}
+
+    @property
+    def one_in(self) -> int:
+        """Of so many trials that have reached a rung, one goes on."""
+        return 1
+
+    def fewest_epochs(self, epochs: int, repeats: int) -> int:
+        """So many epochs, over all trials, let one be trained to its end; `epochs` are those of a repeat."""
+        return epochs * repeats
+
+    def shortest(self, *, epochs: int, repeats: int) -> int:
+        """The fewest epochs, over all repeats, that a trial may be trained for; `epochs` are those of a repeat."""
+        return epochs if self.pairs_repeats else 1
 
     def problems(self, *, epochs: int) -> Iterator[Problem]:
         """Problems of the options together, and with the epochs of a training."""

@@ -7,6 +7,7 @@ from search_spaces.parameters import MEASURED
 from search_spaces.part import by_name
 from search_spaces.problems import Problem, listed, shown
 from search_spaces.pruners import PRUNERS, PrunerPart
+from search_spaces.pruners.asha import AshaPruner
 from search_spaces.race import MOST_POINTS, contenders
 from search_spaces.samplers import SAMPLERS, SamplerPart
 from search_spaces.samplers.sampler import Models
@@ -72,9 +73,36 @@ def pruner_has_repeats_to_compare(definition: StudyShape) -> Iterator[Problem]:
         yield Problem.at("repeats", rule)
 
 
+def paused_trials_can_go_on(definition: StudyShape) -> Iterator[Problem]:
+    """Trials are compared by one curve each, on rungs that all of them share."""
+    pruner = definition.pruner
+    if not pruner.pauses:
+        return
+    if definition.repeats > 1:
+        rule = f"must be 1 with the {pruner.name} pruner, whose rungs compare one curve each"
+        yield Problem.at("repeats", f"{rule}, got {definition.repeats}: let a confirmation train the best under more")
+    if definition.task.is_external:
+        rule = "must be one that ends a trial (median, hyperband, ...) with task.name external, whose loop keeps no"
+        yield Problem.at("pruner.name", f"{rule} checkpoint for another one to go on from, got {shown(pruner.name)}")
+    if definition.is_race:
+        rule = f'must be "free" or left out with the {pruner.name} pruner, which compares all trials on one ladder'
+        yield Problem.at("search", f"{rule}, got {shown(definition.search)}")
+
+
+def rungs_lead_to_the_end(definition: StudyShape) -> Iterator[Problem]:
+    """Without one that is trained to its end, a search has no result."""
+    pruner, budget, epochs = definition.pruner, definition.budget, definition.task.epochs
+    if budget.epochs is not None and budget.epochs < (fewest := pruner.fewest_epochs(epochs, definition.repeats)):
+        rule = f"must be at least {fewest}, which train one trial to its end"
+        yield Problem.at("budget.epochs", f"{rule}, got {budget.epochs}: raise it")
+    elif isinstance(pruner, AshaPruner) and budget.trials is not None and not pruner.ends(budget.trials, epochs):
+        rule = f"must be at least {pruner.fewest_trials(epochs)}, of which the rungs let one be trained to its end"
+        yield Problem.at("budget.trials", f"{rule}, got {budget.trials}: raise it or pruner.min_epochs")
+
+
 def trials_are_given(definition: StudyShape) -> Iterator[Problem]:
     sampler = definition.sampler
-    if definition.budget.trials is None and not sampler.visits_grid:
+    if definition.budget.trials is None and definition.budget.epochs is None and not sampler.visits_grid:
         rule = f"is missing: the {sampler.name} sampler has no end of its own (only the grid has)"
         yield Problem.at("budget.trials", rule)
 
@@ -145,6 +173,8 @@ RULES = (
     patience_needs_one_objective,
     options_suit,
     pruner_has_repeats_to_compare,
+    paused_trials_can_go_on,
+    rungs_lead_to_the_end,
     trials_are_given,
     sampler_has_dimensions_to_model,
     patience_needs_no_order,

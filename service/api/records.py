@@ -141,6 +141,8 @@ def _study_fields(study: StudyRecord, settings: Settings) -> dict[str, Any]:
             device_time_s=definition.budget.device_time,
             spent_s=study.device_time_s,
             patience=definition.budget.patience,
+            epochs=definition.budget.epochs,
+            booked_epochs=study.booked_epochs,
         ),
         "best": None if study.best is None else trial_out(study.best, definition),
         "tags": list(study.tags),

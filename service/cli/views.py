@@ -45,6 +45,7 @@ def counts(snapshot: Snapshot) -> str:
     """The runs by state; failed and cancelled ones are named only if there are any."""
     all_counts = snapshot.study.counts
     shown = [f"{all_counts.complete} complete", f"{all_counts.pruned} pruned", f"{snapshot.running_runs} running"]
+    shown += [f"{all_counts.paused} paused"] if all_counts.paused else []
     shown += [f"{n} {state}" for state, n in (("failed", all_counts.failed), ("cancelled", all_counts.cancelled)) if n]
     return ", ".join(shown)
 

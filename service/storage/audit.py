@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from search_spaces import StudyShape
 from search_spaces.part import by_name
 from search_spaces.pruners import PRUNERS
-from service.storage import audited_starts, audited_weights
+from service.storage import audited_legs, audited_starts, audited_weights
 from service.storage.audited_confirmations import CONFIRMATIONS
 from service.storage.database.database import STRUCK_S, Database
 from service.storage.database.patience import patiently
@@ -54,7 +54,7 @@ _RULES = {
     """,
     "a finished study has no open runs": """
         SELECT s.name, r.id, r.state FROM fleet.studies s JOIN fleet.runs r ON r.study_id = s.id
-        WHERE s.finished_at IS NOT NULL AND r.state IN ('waiting', 'running')
+        WHERE s.finished_at IS NOT NULL AND r.state IN ('waiting', 'running', 'paused')
         UNION ALL
         SELECT name, NULL, format('%s to come', to_come) FROM fleet.studies
         WHERE finished_at IS NOT NULL AND to_come <> 0
@@ -76,6 +76,7 @@ _RULES = {
         noted AS (
             SELECT c.study_id, c.stage, n.state, sum(n.runs) AS runs
             FROM fleet.run_counts c CROSS JOIN LATERAL (VALUES ('waiting', c.waiting), ('running', c.running),
+                ('paused', c.paused),
                 ('complete', c.complete), ('pruned', c.pruned), ('failed', c.failed), ('cancelled', c.cancelled)
             ) n (state, runs) GROUP BY c.study_id, c.stage, n.state)
         SELECT s.name, NULL, format('%s %s runs of the %s, the counts say %s',
@@ -111,15 +112,17 @@ _RULES = {
             FROM fleet.run_history WINDOW w AS (PARTITION BY run_id ORDER BY id)) h
         JOIN fleet.runs r ON r.id = h.run_id JOIN fleet.studies s ON s.id = r.study_id
         WHERE h.id > 0 AND CASE h.state
-            WHEN 'running' THEN h.was IN ('waiting', 'running') AND h.token = h.token_before + 1
+            WHEN 'running' THEN h.was IN ('waiting', 'running', 'paused') AND h.token = h.token_before + 1
                 AND h.attempts = h.attempts_before
                     + CASE WHEN h.was = 'running' AND h.worker_id = h.holder THEN 0 ELSE 1 END
             WHEN 'waiting' THEN h.token = h.token_before AND CASE h.was
                 WHEN 'running' THEN h.attempts IN (h.attempts_before - 1, h.attempts_before)
                 WHEN 'failed' THEN h.attempts = 0 ELSE false END
-            WHEN 'cancelled' THEN h.was IN ('waiting', 'running')
+            WHEN 'paused' THEN h.was = 'running' AND (h.token, h.attempts) = (h.token_before, h.attempts_before - 1)
+            WHEN 'cancelled' THEN h.was IN ('waiting', 'running', 'paused')
                 AND (h.token, h.attempts) = (h.token_before, h.attempts_before)
-            ELSE h.was = 'running' AND (h.token, h.attempts) = (h.token_before, h.attempts_before)
+            ELSE (h.was = 'running' OR h.was = 'paused' AND h.state = 'pruned')
+                AND (h.token, h.attempts) = (h.token_before, h.attempts_before)
         END IS NOT TRUE ORDER BY h.id
     """,
     # Runs that ended before the history was kept have none; their device time was not measured either.
@@ -145,6 +148,7 @@ _RULES = {
         WHERE CASE
             WHEN r.stage = 'confirmation' THEN r.trial_id IS NOT NULL
             WHEN r.state IN ('waiting', 'running') THEN r.trial_id IS NOT NULL AND t.trial_id IS NULL
+            WHEN r.state = 'paused' THEN t.state IS DISTINCT FROM 'RUNNING'
             WHEN r.trial_id IS NULL THEN r.state IN ('complete', 'pruned')
             ELSE coalesce(t.state::text, '') <> CASE r.state
                 WHEN 'complete' THEN 'COMPLETE' WHEN 'pruned' THEN 'PRUNED' ELSE 'FAIL' END
@@ -200,7 +204,7 @@ _RULES = {
         JOIN (SELECT trial_id, max(step) AS step FROM trial_intermediate_values GROUP BY trial_id) t USING (trial_id)
         LEFT JOIN (SELECT run_id, max(epoch) AS epoch FROM fleet.curves WHERE repeat = 0 GROUP BY run_id) c
             ON c.run_id = r.id
-        WHERE r.state IN ('complete', 'pruned') AND t.step IS DISTINCT FROM c.epoch
+        WHERE r.state IN ('complete', 'pruned', 'paused') AND t.step IS DISTINCT FROM c.epoch
             AND s.definition->'pruner'->>'name' NOT IN ({_PAIRING})
     """,
     "a value is the mean over repeats of the best epoch's": """
@@ -250,7 +254,7 @@ def _audited(db: Database) -> list[Finding]:
 def findings(connection: sa.Connection) -> Iterator[Finding]:
     """Yield what `audit` returns, within the connection's transaction."""
     yield from _off_budget(connection)
-    for rule, statement in {**_RULES, **audited_starts.RULES, **audited_weights.RULES}.items():
+    for rule, statement in {**_RULES, **audited_legs.RULES, **audited_starts.RULES, **audited_weights.RULES}.items():
         for study, run, values in connection.execute(sa.text(statement)).fetchmany(MOST):
             yield Finding(study, run, rule, values)
 

@@ -87,6 +87,7 @@ class StudyRecord:
     knows: int = 0  # trials of the study `definition.start_from`, which its sampler learns from
     tags: tuple[str, ...] = ()  # in alphabetical order
     note: str = ""  # of people, who may change it at any time
+    booked_epochs: int = 0  # trained, or paid for by a leg in training; of a search that is claimed by legs
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,4 +204,5 @@ class Lease:
     params: Mapping[str, Any] | None = None  # None until suggested; a confirmation's run is created with them
     first_seed: int | None = None  # as in TrialRecord
     seeds: int | None = None
+    until: int | None = None  # the epoch at which its leg ends, of a search that is claimed by legs; None: its last one
     written: Written = field(default_factory=Written, compare=False)

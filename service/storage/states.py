@@ -11,14 +11,15 @@ class RunState(StrEnum):
 
     WAITING = "waiting"  # in the queue: never started, or handed back
     RUNNING = "running"  # leased by a worker, perhaps one that is dead by now
+    PAUSED = "paused"  # at a rung, without a worker: it goes on from its checkpoint if it is promoted
     COMPLETE = "complete"
     PRUNED = "pruned"
     FAILED = "failed"
     CANCELLED = "cancelled"  # by hand, or its study was stopped or reached a limit
 
 
-OPEN_STATES = (RunState.WAITING, RunState.RUNNING)
-BEGUN_STATES = (RunState.RUNNING, RunState.COMPLETE, RunState.PRUNED, RunState.FAILED)
+OPEN_STATES = (RunState.WAITING, RunState.RUNNING, RunState.PAUSED)
+BEGUN_STATES = (RunState.RUNNING, RunState.PAUSED, RunState.COMPLETE, RunState.PRUNED, RunState.FAILED)
 FINISHED_STATES = (RunState.COMPLETE, RunState.PRUNED, RunState.FAILED)
 
 
@@ -56,6 +57,7 @@ class AttemptState(StrEnum):
 
     RUNNING = "running"
     PREEMPTED = "preempted"  # its worker was asked to leave and handed the run back: no failed attempt
+    PAUSED = "paused"  # its trial waits at a rung, and its worker is free
     LOST = "lost"  # its worker gave no sign of life for the length of its lease, or its trial process was killed
     COMPLETE = "complete"
     PRUNED = "pruned"

@@ -30,6 +30,7 @@ def test_a_submitted_study_is_there_with_its_whole_queue(api: httpx.Client) -> N
         "pruned": 0,
         "failed": 0,
         "cancelled": 0,
+        "paused": 0,
     }
     assert study["budget"] == {
         "trials": 6,
@@ -39,6 +40,8 @@ def test_a_submitted_study_is_there_with_its_whole_queue(api: httpx.Client) -> N
         "device_time_s": None,
         "spent_s": 0.0,
         "patience": None,
+        "epochs": None,
+        "booked_epochs": 0,
     }
     assert study["priority"] == 0
     assert study["best"] is None

@@ -81,6 +81,13 @@ _KINDS: dict[str, dict[str, Any]] = {
             {"params": {"regularizer": "dropout", "drop_rate": 0.7, "units": 24}, "outside": True},
         ],
     },
+    "paused": {
+        "task": _digits(27),
+        "search_space": _VARIANTS,
+        "sampler": {"name": "tpe"},
+        "pruner": {"name": "asha", "min_epochs": 3},
+        "budget": {"trials": 12, "epochs": 130},
+    },
     "repeats": {
         "task": _digits(9),
         "search_space": _VARIANTS,

@@ -40,7 +40,7 @@ def trained(study: StudyRecord, trial: TrialRecord, folder: Path) -> Figures:
         data_folder=folder,
     )
     torch.set_num_threads(1)  # as the workers have
-    reports = train(order, torch.device("cpu"), lambda: None)
+    reports = train(order, torch.device("cpu"), lambda _: None)
     done = [report for report in reports if isinstance(report, EpochDone)]
     return _timeless({(d.repeat, d.epoch, name): value for d in done for name, value in d.metrics.items()})
 

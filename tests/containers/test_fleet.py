@@ -149,7 +149,7 @@ def test_four_workers_share_a_study_that_a_restart_of_the_database_does_not_harm
     reasons = {trial["number"]: trial["reason"] for trial in trials if trial["state"] != "complete"}
     assert not reasons, f"{reasons}\n{fleet.last_words()}"
     assert study["counts"] == {
-        "waiting": 0, "running": 0, "complete": TRIALS, "pruned": 0, "failed": 0, "cancelled": 0,
+        "waiting": 0, "running": 0, "paused": 0, "complete": TRIALS, "pruned": 0, "failed": 0, "cancelled": 0,
     }  # fmt: skip
     assert sorted(trial["number"] for trial in trials) == list(range(TRIALS))
 

@@ -47,7 +47,7 @@ def order(task: TaskSpec, folder: Path, *, token: int = 1, config: TrialConfig |
 def reports(of: Order, leave_after: int | None = None) -> Iterator[Report]:
     """Train; with `leave_after`, a Stop that keeps a checkpoint comes in that epoch."""
     asked = itertools.count(1)
-    return train(of, torch.device("cpu"), lambda: Stop(keep=True) if next(asked) == leave_after else None)
+    return train(of, torch.device("cpu"), lambda _: Stop(keep=True) if next(asked) == leave_after else None)
 
 
 def exact(of: list[Report]) -> list[str]:

@@ -108,7 +108,7 @@ SHAPES: list[tuple[dict[Any, Any], str]] = [
     (raw(sampler={"name": "nsgaii", "crossover_prob": 1.5}), "sampler.crossover_prob must be at most 1, got 1.5"),
     (
         raw(pruner={"name": "halving"}),
-        'pruner.name must be "none", "median", "hyperband", "successive_halving", "wilcoxon" or "paired", '
+        'pruner.name must be "none", "median", "hyperband", "successive_halving", "asha", "wilcoxon" or "paired", '
         'got "halving": did you mean "successive_halving"?',
     ),
     (raw(budget={"trials": 0}), "budget.trials must be at least 1, got 0"),

@@ -46,6 +46,32 @@ STRATEGIES: list[tuple[dict[str, Any], str]] = [
         "search needs at most 1,000 combinations of the dimensions that tell variants apart, got more: set it to free, "
         "or give them fewer values or a condition (when)",
     ),
+    (
+        raw(pruner={"name": "asha", "min_epochs": 9}),
+        "pruner.min_epochs must be at most task.epochs (8), got 9",
+    ),
+    (
+        raw(pruner={"name": "asha", "min_epochs": 1, "reduction_factor": 2, "brackets": 9}),
+        "pruner.brackets must be at most 4 with rungs from 1 to 8 epochs, got 9: lower it, or min_epochs",
+    ),
+    (
+        raw(pruner={"name": "asha"}, repeats=2),
+        "repeats must be 1 with the asha pruner, whose rungs compare one curve each, got 2: let a confirmation train "
+        "the best under more",
+    ),
+    (
+        raw(pruner={"name": "asha"}, search="race"),
+        'search must be "free" or left out with the asha pruner, which compares all trials on one ladder, got "race"',
+    ),
+    (
+        raw(pruner={"name": "asha"}, budget={"trials": 5}),
+        "budget.trials must be at least 9, of which the rungs let one be trained to its end, got 5: raise it or "
+        "pruner.min_epochs",
+    ),
+    (
+        raw(budget={"epochs": 7}),
+        "budget.epochs must be at least 8, which train one trial to its end, got 7: raise it",
+    ),
     (raw(pruner={"name": "hyperband", "min_epochs": 9}), "pruner.min_epochs must be at most task.epochs (8), got 9"),
     (
         raw(pruner={"name": "successive_halving", "min_epochs": 9}),

@@ -91,7 +91,8 @@ def test_of_studies_served_in_turn_no_run_is_lost_or_doubled(db: Database, datab
 def test_a_claim_in_progress_hides_no_other_study(db: Database, database_url: str) -> None:
     _, second = create(db, "first", "second", trials=1)
     with Database.open(database_url) as other, other.engine.begin() as connection:
-        connection.execute(claiming._BY_THE_FLEET[1], {"worker": workers.register(db, "host", 1, "cpu"), "seconds": 60})
+        values = {"worker": workers.register(db, "host", 1, "cpu"), "seconds": 60, "asked": []}
+        connection.execute(claiming._BY_THE_FLEET[1], values)
         assert claimed(db).study_id == second
 
 

@@ -105,7 +105,7 @@ def test_a_run_handed_back_in_the_moment_of_the_stop_is_cancelled_by_whoever_is_
     create(db)
     lease = claimed(db)
     with db.engine.begin() as hand_back_in_progress:  # of a worker that dies after its commit
-        hand_back_in_progress.execute(holding._HAND_BACK, {**holding._key(lease), "forgiven": 1, "reason": None})
+        hand_back_in_progress.execute(holding._HAND_BACK, {**holding.key(lease), "forgiven": 1, "reason": None})
         studies.set_state(db, "s", "stopped")
     assert counts(db, "s") == {"cancelled": 3}  # as it will be, though one row waits
     assert studies.get(db, "s").finished_at is None

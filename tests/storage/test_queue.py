@@ -61,7 +61,7 @@ def test_a_study_is_complete_when_its_last_run_ends(db: Database, definition: St
     assert study.finished_at is not None
     assert study.started_at is not None
     assert dict(study.counts) == {
-        "waiting": 0, "running": 0, "complete": 2, "pruned": 1, "failed": 1, "cancelled": 0,
+        "waiting": 0, "running": 0, "complete": 2, "pruned": 1, "failed": 1, "cancelled": 0, "paused": 0,
     }  # fmt: skip
 
 

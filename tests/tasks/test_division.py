@@ -163,9 +163,9 @@ class Judged(Task):
 def test_models_that_other_inputs_judge_are_not_examined(tmp_path: Path) -> None:
     task = TaskSpec(name=f"{__name__}:Judged", epochs=1)
     given = replace(order(tmp_path, evaluation=Evaluation()), task=task)
-    assert isinstance(next(train(given, CPU, lambda: None)), Started)
+    assert isinstance(next(train(given, CPU, lambda _: None)), Started)
     with pytest.raises(ValueError, match="every repeat has another validation split: give the task a test split"):
-        next(train(replace(given, splits_anew=True), CPU, lambda: None))
+        next(train(replace(given, splits_anew=True), CPU, lambda _: None))
 
 
 def figures(of: list[Report]) -> list[dict[str, float]]:
@@ -175,25 +175,25 @@ def figures(of: list[Report]) -> list[dict[str, float]]:
 
 def test_each_repeat_of_an_order_trains_on_its_own_split(tmp_path: Path) -> None:
     given = order(tmp_path, splits_anew=True, first_seed=1)
-    trained = figures(list(train(given, CPU, lambda: None)))
+    trained = figures(list(train(given, CPU, lambda _: None)))
     alone = Training(task_of(given, 1), CONFIG, epochs=2, seed=repeat_seed(3, 2), device=CPU)
     expected = [
         {name: value for name, value in each.metrics.items() if "seconds" not in name} for each in alone.epochs()
     ]
     assert trained[2:] == expected
-    assert trained != figures(list(train(order(tmp_path, first_seed=1), CPU, lambda: None)))
+    assert trained != figures(list(train(order(tmp_path, first_seed=1), CPU, lambda _: None)))
 
 
 def test_a_training_goes_on_with_the_split_that_it_began_with(tmp_path: Path) -> None:
     kept = CheckpointRoot(str(tmp_path / "checkpoints"), "1f-16384")
     given = order(tmp_path, splits_anew=True, folds=3, checkpoints=kept, run_id=7, token=1, checkpoint_every=1e9)
-    whole = figures(list(train(given, CPU, lambda: None)))
+    whole = figures(list(train(given, CPU, lambda _: None)))
     asked = itertools.count(1)
     list(train(given, CPU, lambda: Stop(keep=True) if next(asked) == 3 else None))  # in the second repeat
-    resumed = list(train(replace(given, token=2), CPU, lambda: None))
+    resumed = list(train(replace(given, token=2), CPU, lambda _: None))
     assert isinstance(resumed[0], Started)
     assert resumed[0].facts["resumed_after_epoch"] == 3
     assert figures(resumed) == whole
-    anew = next(train(replace(given, token=3, folds=4), CPU, lambda: None))  # another training: nothing to go on from
+    anew = next(train(replace(given, token=3, folds=4), CPU, lambda _: None))  # another training: nothing to go on from
     assert isinstance(anew, Started)
     assert "resumed_after_epoch" not in anew.facts

@@ -12,7 +12,7 @@ from pernodedrop.scrubbing import scrubbed
 from search_spaces import TrialConfig
 from service.storage import artifacts as artifact_files
 from service.storage.artifacts import ArtifactRoot
-from service.storage.assignments.assignment import Assignment, Ended, HandedBack, Outcome
+from service.storage.assignments.assignment import Assignment, Ended, HandedBack, Outcome, Paused
 from service.storage.assignments.ending import finish
 from service.storage.assignments.epochs import taken_in
 from service.storage.assignments.progress import EpochDone, UnusableEpoch
@@ -26,6 +26,7 @@ from service.storage.states import STUDY_STOPPED, RunState
 from workers import metrics
 from workers.runs.expected import Expected, ExpectedWeights
 from workers.runs.lease import Renewal
+from workers.runs.leg import Leg
 from workers.runs.run_log import RunLog
 from workers.trial.checkpoints import CheckpointRoot
 from workers.trial.collection import discard
@@ -63,7 +64,7 @@ class Execution:
     ) -> None:
         self._db, self._lease, self._assign = db, lease, assign
         self._assigned: Assignment | None = None
-        self._fails_to_begin = False
+        self._fails_to_begin, self._leg = False, Leg(db, lease, self._while_wanted)
         self._renewal, self._leave_by, self._data_folder = renewal, leave_by, data_folder
         self._wants_solitude = wants_solitude
         self._checkpoints, self._checkpoint_every = checkpoints, checkpoint_every
@@ -100,12 +101,12 @@ class Execution:
             else:
                 outcome = self._refused(trouble)
         self._end(outcome)
-        metrics.ENDED.labels(outcome.state if isinstance(outcome, Ended) else "handed_back").inc()
+        metrics.ENDED.labels(outcome.word.replace(" ", "_")).inc()
         log.info(
             "%s run %d: %s in %.1f s%s",
             self._lease.definition.name,
             self._lease.ordinal,
-            outcome.state if isinstance(outcome, Ended) else "handed back",
+            outcome.word,
             time.monotonic() - started,
             f": {outcome.reason}" if outcome.reason else "",
         )
@@ -160,6 +161,7 @@ class Execution:
                     token=self._lease.token,
                     checkpoints=self._checkpoints,
                     checkpoint_every=self._checkpoint_every,
+                    rungs=self._leg.rungs,
                 )
             )
             self._log.of(process.output)
@@ -183,9 +185,10 @@ class Execution:
                 self._while_wanted(self._log.record)
             match process.listen(LISTEN_S):
                 case Started(facts, provenance):
-                    self._while_wanted(partial(holding.note_facts, self._db, self._lease, facts, provenance))
+                    noted = {**facts, **self._leg.repetition(facts)}
+                    self._while_wanted(partial(holding.note_facts, self._db, self._lease, noted, provenance))
                 case EpochDone() as epoch:
-                    if early := self._take_in(epoch):
+                    if early := self._take_in(epoch) or self._leg.ended_by(epoch, self._assignment.progress, process):
                         return self._leave(process, early)
                 case Examining() | Examined() | Kept() as finding:
                     if flaw := self._take_in_finding(finding, expected):
@@ -259,9 +262,8 @@ class Execution:
 
     def _leave(self, process: TrialProcess, outcome: Outcome) -> Outcome:
         """Stop the trial process at the end of its epoch; it is not healthy if that takes too long."""
-        goes_on = isinstance(outcome, HandedBack) and not self._renewal.lost.is_set()
-        keep = goes_on and self._checkpoints is not None
-        process.stop(keep=keep)
+        may_keep = self._checkpoints is not None and not self._renewal.lost.is_set()
+        process.stop(keep=(keep := may_keep and isinstance(outcome, HandedBack | Paused)))
         started = time.monotonic()
         while time.monotonic() < (self._leave_by() if keep else started + LEAVE_S):
             report = process.listen(LISTEN_S)
@@ -275,6 +277,8 @@ class Execution:
             case HandedBack(reason, attempted):
                 back = partial(holding.hand_back, self._db, self._lease, reason, log=self._log.whole())
                 self._patiently(lambda: back(attempted=attempted))
+            case Paused():
+                self._patiently(partial(self._leg.pause, self._assignment.progress.best_epoch, self._log.whole()))
             case Ended() as ended:
                 self._finish(ended, lambda: None if self._assigned is None else self._assigned.tell(ended))
 

@@ -23,7 +23,7 @@ from workers.tasks.sources import Stamps, stamp_of
 from workers.trial import family
 from workers.trial.channel import Channel, ChannelClosed, taken_over
 from workers.trial.devices import Cpu, Device, Reading
-from workers.trial.messages import Failed, Order, Report, Setup, Stop, packed, unpacked
+from workers.trial.messages import Failed, GoOn, Order, Report, Setup, Stop, packed, unpacked
 from workers.trial.out_of_memory import is_out_of_memory
 from workers.trial.output import Borrowed, flush
 
@@ -75,10 +75,11 @@ class Reporter:
     def send(self, report: Report | Reading) -> None:
         self._channel.send(packed(report, self.order))
 
-    def stop_wanted(self) -> Stop | None:
-        message = self._channel.receive()
-        wish = None if message is None else unpacked(message, self.order)
-        return wish if isinstance(wish, Stop) else None
+    def hear(self, seconds: float = 0.0) -> Stop | GoOn | None:
+        """The next word of the agent, None if none comes within about so many seconds."""
+        message = self._channel.receive(seconds)
+        word = None if message is None else unpacked(message, self.order)
+        return word if isinstance(word, Stop | GoOn) else None
 
     def inherited(self) -> None:
         """Let this process speak, which was forked from the one that took the order."""
@@ -238,7 +239,7 @@ def _train(reporter: Reporter, device: "torch.device", opened: Device) -> None:
     read_at = time.monotonic()
     try:
         opened.begin()
-        for report in train(reporter.order, device, reporter.stop_wanted):
+        for report in train(reporter.order, device, reporter.hear):
             # Before the report: the agent stops listening after a trial's last one.
             if time.monotonic() >= read_at or not isinstance(report, EpochDone):
                 reading = opened.read()

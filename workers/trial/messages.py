@@ -41,6 +41,7 @@ class Order:
     token: int = 0
     checkpoints: CheckpointRoot | None = None  # None: a lost trial starts again
     checkpoint_every: float = 30.0  # s
+    rungs: tuple[int, ...] = ()  # after these epochs the trial waits for a word whether it goes on
 
     @classmethod
     def of_study(cls, definition: StudyShape, config: TrialConfig, seeds: range, **parts: Any) -> Self:
@@ -103,6 +104,13 @@ class Stop:
 
 
 @dataclass(frozen=True)
+class GoOn:
+    """Train on from the rung after this epoch."""
+
+    epoch: int
+
+
+@dataclass(frozen=True)
 class Started:
     """Data and model are ready; `facts` name the backend, the parameter count and more."""
 
@@ -154,13 +162,13 @@ class Failed:
 Report = Started | EpochDone | Examining | Examined | Kept | Finished | Stopped | Failed
 
 
-def packed(report: Report | Reading | Stop, order: Order) -> Message:
-    """The report, or the wish to stop, as plain data that bear the order's run and token."""
+def packed(report: Report | Reading | Stop | GoOn, order: Order) -> Message:
+    """The report, or a word to the trial, as plain data that bear the order's run and token."""
     fields = {"examination": told(report.examination)} if isinstance(report, Examined) else asdict(report)
     return {"kind": type(report).__name__, "order": order.address, **fields}
 
 
-def unpacked(message: Message, order: Order) -> Report | Reading | Stop | None:
+def unpacked(message: Message, order: Order) -> Report | Reading | Stop | GoOn | None:
     """What `packed` has packed; None for anything else, and for what another order's trial says."""
     read = _READERS.get(str(message.get("kind")))
     if read is None or message.get("order") != list(order.address):
@@ -207,7 +215,7 @@ def _reading(message: Message) -> Reading:
     return Reading(total, free, held, peak, None if used is None else _number(used))
 
 
-_READERS: Mapping[str, Callable[[Message], Report | Reading | Stop]] = {
+_READERS: Mapping[str, Callable[[Message], Report | Reading | Stop | GoOn]] = {
     "Started": lambda m: Started(
         {str(name): _fact(fact) for name, fact in m["facts"].items()}, checked(m["provenance"])
     ),
@@ -222,4 +230,5 @@ _READERS: Mapping[str, Callable[[Message], Report | Reading | Stop]] = {
     "Failed": lambda m: Failed(str(m["reason"]), str(m["traceback"]), bool(m["out_of_memory"])),
     "Reading": _reading,
     "Stop": lambda m: Stop(bool(m["keep"])),
+    "GoOn": lambda m: GoOn(int(m["epoch"])),
 }

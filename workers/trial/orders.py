@@ -16,7 +16,7 @@ from workers.trial.checkpoints import CheckpointStore
 from workers.trial.dividing import task_of
 from workers.trial.examining import Examinations
 from workers.trial.fingerprint import fingerprint_of
-from workers.trial.messages import Examined, Finished, Order, Report, Started, Stop, Stopped
+from workers.trial.messages import Examined, Finished, GoOn, Order, Report, Started, Stop, Stopped
 from workers.trial.provenance import provenance_of
 from workers.trial.resumption import Begun, resumed, state_of
 from workers.trial.testing import Testing, confirmed_on
@@ -25,11 +25,14 @@ from workers.trial.weights import Keeping
 if TYPE_CHECKING:
     import torch
 
-MessageBox = Callable[[], Stop | None]
+MessageBox = Callable[[float], Stop | GoOn | None]  # takes the seconds to wait for a word
+
+WORD_S = 1.0  # s between two looks for a word, at a rung
 
 
-def train(order: Order, device: "torch.device", stop_wanted: MessageBox) -> Iterator[Report]:
+def train(order: Order, device: "torch.device", hear: MessageBox) -> Iterator[Report]:
     """Yield the reports, up to Finished or Stopped; a Stop is heard after every epoch and every examination.
+    At a rung of the order nothing happens until there is a word.
 
     A run that was begun elsewhere resumes from its checkpoint. Its earlier epochs are reported again, unchanged, so
     that the agent needs no other record of them. A checkpoint that no longer fits the program, for example one of an
@@ -67,7 +70,7 @@ def train(order: Order, device: "torch.device", stop_wanted: MessageBox) -> Iter
     def stopped() -> bool:
         """Return whether to stop here; write a checkpoint if it is time, or if another worker will resume."""
         nonlocal saved_at
-        stop = stop_wanted()
+        stop = _stop(hear, len(history), waits=len(history) in order.rungs)
         due = time.monotonic() - saved_at >= order.checkpoint_every
         if store and (due or (stop and stop.keep)):
             examined, kept = [] if exams is None else exams.done, [] if keeping is None else keeping.done
@@ -75,6 +78,9 @@ def train(order: Order, device: "torch.device", stop_wanted: MessageBox) -> Iter
             saved_at = time.monotonic()
         return stop is not None
 
+    if len(history) in order.rungs and stopped():
+        yield Stopped()
+        return
     for repeat in range(first, order.repeats):
         if repeat > first:
             training = training_of(repeat)
@@ -95,6 +101,14 @@ def train(order: Order, device: "torch.device", stop_wanted: MessageBox) -> Iter
         if keeping is not None:
             yield from keeping.of(repeat, training, history)
     yield Finished()
+
+
+def _stop(hear: MessageBox, epoch: int, *, waits: bool) -> Stop | None:
+    """The wish to stop after this epoch, if there is one; one that waits at a rung needs a word to go on."""
+    word = hear(0.0)
+    while waits and word != GoOn(epoch) and not isinstance(word, Stop):
+        word = hear(WORD_S)
+    return word if isinstance(word, Stop) else None
 
 
 def _testing(order: Order, history: list[EpochDone]) -> Testing | None:

@@ -11,7 +11,7 @@ from multiprocessing.connection import wait
 from workers.trial import family, machine
 from workers.trial.channel import Channel, ChannelClosed, hand_over
 from workers.trial.devices import OpenDevice, Reading, open_device
-from workers.trial.messages import Gone, Order, Ready, Report, Setup, Stop, Unready, packed, unpacked
+from workers.trial.messages import Gone, GoOn, Order, Ready, Report, Setup, Stop, Unready, packed, unpacked
 from workers.trial.nursery import NURSERY
 from workers.trial.output import Output
 
@@ -90,6 +90,13 @@ class TrialProcess:
         with contextlib.suppress(ChannelClosed):  # `listen` says how it ended
             self._channel.send(packed(Stop(keep), self._order))
 
+    def go_on(self, epoch: int) -> None:
+        """Let the trial train on from the rung after this epoch."""
+        assert self._channel is not None
+        assert self._order is not None
+        with contextlib.suppress(ChannelClosed):
+            self._channel.send(packed(GoOn(epoch), self._order))
+
     def listen(self, seconds: float) -> Report | None:
         """Return the next report, or None if none comes within `seconds`.
 
@@ -110,7 +117,7 @@ class TrialProcess:
         except ChannelClosed:
             raise self._death() from None
         heard = None if message is None else unpacked(message, self._order)
-        if heard is None or isinstance(heard, Stop):
+        if heard is None or isinstance(heard, Stop | GoOn):
             return None
         self._watch(heard)
         return None if isinstance(heard, Reading) else heard

@@ -15,6 +15,7 @@ class CountsOut(BaseModel):
 
     waiting: int = 0
     running: int = 0
+    paused: int = 0
     complete: int = 0
     pruned: int = 0
     failed: int = 0
@@ -34,6 +35,12 @@ class BudgetOut(BaseModel):
     )
     patience: int | None = Field(
         description="This many trials in a row without a better value end the search; null is no limit."
+    )
+    epochs: int | None = Field(None, description="The search trains at most so many epochs; null is no limit.")
+    booked_epochs: int = Field(
+        0,
+        description="So many epochs are trained, or are paid for until trials in training end or come to their next "
+        "rung; 0 where trials do not pause and epochs are not budgeted.",
     )
 
 

@@ -2,7 +2,7 @@
 "use strict";
 window.liveParts = (root) => {
   const { curve, figure } = window.liveCurve;
-  const STATES = ["complete", "pruned", "failed", "running"];
+  const STATES = ["complete", "pruned", "failed", "paused", "running"];
   const FINISHED = ["complete", "pruned", "failed", "cancelled"];
   let state = {};
   let skew = 0; // ms that the server's clock is ahead of the browser's
@@ -47,7 +47,7 @@ window.liveParts = (root) => {
   // ---- the parts
 
   const ended = (counts) => FINISHED.reduce((sum, one) => sum + counts[one], 0);
-  const all = (counts) => ended(counts) + counts.running + counts.waiting;
+  const all = (counts) => ended(counts) + counts.paused + counts.running + counts.waiting;
 
   function bar(counts, total) {
     const picture = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -66,7 +66,7 @@ window.liveParts = (root) => {
   }
 
   function counted(counts, total, noun) {
-    const others = ["running", "pruned", "failed", "cancelled"].filter((one) => counts[one] > 0);
+    const others = ["running", "paused", "pruned", "failed", "cancelled"].filter((one) => counts[one] > 0);
     return [`${ended(counts).toLocaleString("en")} of ${plural(total, noun)}`, ...others.map((one) => `${counts[one]} ${one}`)].join(", ");
   }
 

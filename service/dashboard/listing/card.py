@@ -12,7 +12,7 @@ from service.storage.states import FINISHED_STATES, OPEN_STATES, RunState
 from service.web.elapsed import elapsed_s
 
 # The segments of the progress bar from left to right.
-SEGMENTS = (RunState.COMPLETE, RunState.PRUNED, RunState.FAILED, RunState.RUNNING)
+SEGMENTS = (RunState.COMPLETE, RunState.PRUNED, RunState.FAILED, RunState.PAUSED, RunState.RUNNING)
 
 
 def study_card(study: StudyRecord, now: datetime, line: Line = ()) -> Html:
@@ -56,7 +56,7 @@ def _progress_bar(study: StudyRecord) -> Html:
 
 def _progress(study: StudyRecord) -> str:
     finished = sum(study.counts[state] for state in FINISHED_STATES)
-    others = (RunState.RUNNING, RunState.PRUNED, RunState.FAILED, RunState.CANCELLED)
+    others = (RunState.RUNNING, RunState.PAUSED, RunState.PRUNED, RunState.FAILED, RunState.CANCELLED)
     parts = [f"{study.counts[state]} {state}" for state in others if study.counts[state]]
     confirming, left = sum(study.confirmation.values()), sum(study.confirmation[state] for state in OPEN_STATES)
     if left:
@@ -74,6 +74,7 @@ def _facts(study: StudyRecord, now: datetime) -> list[Html]:
         ),
         "by": best.variant if best else DASH,
         "Time": duration(elapsed_s(study, now)) if study.started_at else DASH,
+        **({"Epochs": f"{study.booked_epochs:,} of {budget:,}"} if (budget := study.definition.budget.epochs) else {}),
         **({"Why it failed": with_commands(study.failure)} if study.failure else {}),
         **({"Why it has paused": with_commands(study.pause)} if study.pause else {}),
         **({"Priority": str(study.priority)} if study.priority else {}),

@@ -39,6 +39,7 @@ SAMPLERS: Mapping[str, str] = {
 }
 PRUNERS: Mapping[str, str] = {
     "hyperband": "Li et al. 2018, arXiv:1603.06560",
+    "asha": "Li et al. 2020, arXiv:1810.05934",
     "successive_halving": "Li et al. 2020, arXiv:1810.05934",
     "median": "Golovin et al. 2017, doi:10.1145/3097983.3098043",
     "wilcoxon": "Wilcoxon 1945, doi:10.2307/3001968",

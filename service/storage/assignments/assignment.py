@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from search_spaces import Evaluation, Objective
 from search_spaces.dimensions import Value
@@ -20,6 +20,11 @@ class Ended:
     reason: str | None = None
     infeasible: bool = False  # it does not fit into the memory: a sampler should avoid its neighbourhood
 
+    @property
+    def word(self) -> str:
+        """The outcome, for the log."""
+        return str(self.state)
+
 
 @dataclass(frozen=True)
 class HandedBack:
@@ -27,9 +32,19 @@ class HandedBack:
 
     reason: str | None = None  # for the run's history; None if the worker only had to leave
     attempted: bool = False  # the attempt counts, as a lost worker's does
+    word: ClassVar[str] = "handed back"
 
 
-Outcome = Ended | HandedBack
+@dataclass(frozen=True)
+class Paused:
+    """The work on a lease has come to the end of its leg: its run waits at a rung, and may go on later."""
+
+    epoch: int
+    reason: None = None
+    word: ClassVar[str] = "paused"
+
+
+Outcome = Ended | HandedBack | Paused
 
 
 class Assignment(Protocol):

@@ -21,6 +21,7 @@ from search_spaces.optuna import (
     trained_with,
 )
 from service.storage.assignments.assignment import Ended, Step
+from service.storage.assignments.ladder import ladder_of
 from service.storage.assignments.progress import EpochDone, Progress
 from service.storage.assignments.recalling import recall
 from service.storage.database.database import Database
@@ -60,7 +61,8 @@ class SearchTrial:
     def _study(self) -> optuna.Study:
         db, lease, definition = self._db, self._lease, self._definition
         history = history_of(definition, known.history_of(db, lease))
-        sampler = build_sampler(definition, _sampler_seed(definition, lease.place), history)
+        ladder = ladder_of(db, lease) if definition.pruner.pauses else None
+        sampler = build_sampler(definition, _sampler_seed(definition, lease.place), history, ladder)
         return optuna_trials.load_study(db, lease.optuna_study_id, sampler, build_pruner(definition))
 
     @cached_property
@@ -120,7 +122,7 @@ class SearchTrial:
     def is_hopeless(self, report: Step) -> bool:
         """Judge a resumed trial only at steps that it has not passed before, and none outside of the search space:
         that is trained to be compared."""
-        if self._definition.pruner.name == "none" or report[0] in self._decided:
+        if self._definition.pruner.name == "none" or self._definition.pruner.pauses or report[0] in self._decided:
             return False
         if is_outside(optuna_trials.as_begun(self._trial)):
             return False

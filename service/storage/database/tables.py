@@ -37,6 +37,8 @@ studies = sa.Table(
     sa.Column("note", sa.Text, nullable=False, server_default=""),
     sa.Column("paused_at", _Instant),  # by the clock of service.storage.runs.clock; NULL while it is not paused
     sa.Column("external", sa.Boolean, nullable=False, server_default="false"),  # its runs are an own loop's
+    # Whether its search is claimed leg by leg, one claim at a time: service.storage.runs.legs chooses.
+    sa.Column("by_legs", sa.Boolean, nullable=False, server_default="false"),
     # Why it has paused itself, while it is paused for that, and whether it ever has: it does so once.
     sa.Column("pause_reason", sa.Text),
     sa.Column("has_paused", sa.Boolean, nullable=False, server_default="false"),
@@ -109,10 +111,14 @@ runs = sa.Table(
     sa.Column("seeds", sa.Integer),  # of a run of the confirmation, one after another
     sa.Column("given", JSONB),  # the parameters that somebody chose for it: see search_spaces.known
     sa.Column("provenance", sa.Text, sa.ForeignKey(provenances.c.hash)),  # of its last holder
+    # Of a study that is claimed by legs: the epochs in its books. While a leg is open, those up to the leg's end; then
+    # those that were trained.
+    sa.Column("booked", sa.Integer, nullable=False, server_default="0"),
     sa.UniqueConstraint("study_id", "ordinal"),
     # The two questions of every claim, answered without looking at finished runs.
     sa.Index("runs_waiting", "study_id", "id", postgresql_where=sa.text("state = 'waiting'")),
     sa.Index("runs_leased", "study_id", "lease_until", postgresql_where=sa.text("state = 'running'")),
+    sa.Index("runs_paused", "study_id", "id", postgresql_where=sa.text("state = 'paused'")),
     sa.Index(  # the best of a study, without looking at the others
         "runs_best",
         "study_id",
@@ -142,9 +148,26 @@ run_counts = sa.Table(
     metadata,
     sa.Column("study_id", sa.BigInteger, nullable=False),
     sa.Column("stage", sa.Text, nullable=False),
-    *(sa.Column(state, sa.Integer, nullable=False) for state in RunState),
+    *(sa.Column(state, sa.Integer, nullable=False, server_default="0") for state in RunState),
     sa.Column("spent_s", sa.Double, nullable=False),  # without the time of present leases
+    sa.Column("booked", sa.BigInteger, nullable=False, server_default="0"),  # epochs, see runs.booked
     sa.Index("run_counts_study", "study_id"),
+)
+
+# The legs of a search that is claimed by legs, in the order in which they were begun: from one rung of epochs to the
+# next, or a whole training.
+legs = sa.Table(
+    "legs",
+    metadata,
+    sa.Column("run_id", sa.BigInteger, sa.ForeignKey(runs.c.id, ondelete="CASCADE"), primary_key=True),
+    sa.Column("epochs", sa.Integer, primary_key=True),  # at its end, of the training
+    sa.Column("study_id", sa.BigInteger, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),  # from 0
+    sa.Column("place", sa.Integer, nullable=False),  # of the run in the search
+    sa.Column("bracket", sa.Integer, nullable=False),
+    sa.Column("cost", sa.Double),  # of the trial when it had reached the end; NULL before
+    sa.Index("legs_number", "study_id", "number", unique=True),
+    sa.Index("legs_rung", "study_id", "bracket", "epochs", "cost", "place"),
 )
 
 # A trigger writes a row for every change of a run's state or token; audits read them.

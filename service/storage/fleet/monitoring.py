@@ -158,9 +158,9 @@ class Watch:
             self._epochs += max(0, row.epoch - before)
             seen[row.id] = row.epoch
         # Those that have ended are kept for one more look, so that their last epochs are seen.
-        running = sa.text("SELECT id FROM fleet.runs WHERE id = ANY(:seen) AND state IN ('running', 'waiting')")
+        open_ones = "SELECT id FROM fleet.runs WHERE id = ANY(:seen) AND state IN ('running', 'waiting', 'paused')"
         recent = sa.text("SELECT DISTINCT run_id FROM fleet.run_history WHERE id > :since")
-        kept = {*connection.execute(running, {"seen": list(seen)}).scalars()}
+        kept = {*connection.execute(sa.text(open_ones), {"seen": list(seen)}).scalars()}
         kept |= {*connection.execute(recent, since).scalars()}
         self._known = {run: epoch for run, epoch in seen.items() if run in kept}
 

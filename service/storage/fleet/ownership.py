@@ -12,7 +12,7 @@ _ID = sa.text(
     FROM pg_control_system()
     """
 )
-_OPEN = sa.text("SELECT id FROM fleet.runs WHERE id = ANY(:runs) AND state IN ('waiting', 'running')")
+_OPEN = sa.text("SELECT id FROM fleet.runs WHERE id = ANY(:runs) AND state IN ('waiting', 'running', 'paused')")
 
 
 def database_id(db: Database) -> str:

@@ -15,6 +15,21 @@ TOLD = "(SELECT state FROM trials WHERE trial_id = {}.trial_id)"
 VALUES = """(SELECT array_agg(value ORDER BY objective)
     FROM trial_values WHERE trial_id = {}.trial_id AND value_type = 'FINITE')"""
 
+# ... and its last report; NULL without one.
+LAST_REPORT = """(SELECT intermediate_value FROM trial_intermediate_values
+    WHERE trial_id = {}.trial_id ORDER BY step DESC LIMIT 1)"""
+
+# Ends the running trials in the named table as pruned, at :now, as `Study.tell` does: the last report is the value.
+PRUNE = f"""
+    ending AS (
+        UPDATE trials t SET state = 'PRUNED', datetime_complete = :now FROM {{0}}
+        WHERE t.trial_id = {{0}}.trial_id AND t.state = 'RUNNING' RETURNING t.trial_id),
+    valued AS (
+        INSERT INTO trial_values (trial_id, objective, value, value_type)
+        SELECT trial_id, 0, value, 'FINITE'
+        FROM (SELECT trial_id, {LAST_REPORT.format("ending")} AS value FROM ending) v WHERE value IS NOT NULL)
+"""
+
 # Reports :reported at :step of the trials in `held`; a step that was reported before keeps its value.
 REPORT = """
     INSERT INTO trial_intermediate_values (trial_id, step, intermediate_value, intermediate_value_type)
@@ -53,7 +68,7 @@ _LEFT_BEHIND = sa.text(
     JOIN trial_user_attributes a ON a.trial_id = t.trial_id AND a.key = :key
     JOIN fleet.runs r ON r.id = a.value_json::bigint
     WHERE t.state = 'RUNNING' AND t.study_id = coalesce(:study, t.study_id)
-        AND (r.state NOT IN ('waiting', 'running') OR r.trial_id <> t.trial_id)
+        AND (r.state NOT IN ('waiting', 'running', 'paused') OR r.trial_id <> t.trial_id)
     """
 )
 _PARTS = ("values", "params", "user_attributes", "system_attributes", "intermediate_values", "heartbeats")

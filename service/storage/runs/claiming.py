@@ -14,7 +14,7 @@ from service.storage.database.database import Database
 from service.storage.database.incarnation import INCARNATION
 from service.storage.errors import UnknownWorker
 from service.storage.records import Lease, parsed_definition
-from service.storage.runs import clock, supply
+from service.storage.runs import clock, legs, supply
 from service.storage.runs.expressions import PLACE, SPENT_S, WHOLE
 from service.storage.states import Stage
 
@@ -23,10 +23,11 @@ _LEASED = f"""
     UPDATE fleet.runs SET state = 'running', token = token + 1, claim = gen_random_uuid(), writes = 0,
         attempts = attempts + CASE WHEN worker_id = :worker THEN 0 ELSE 1 END,
         worker_id = :worker, lease_until = now() + make_interval(secs => :seconds), reason = NULL,
-        spent_s = {SPENT_S}, leased_at = now(), started_at = coalesce(runs.started_at, now())
+        spent_s = {SPENT_S}, leased_at = now(), started_at = coalesce(runs.started_at, now()), booked = {{booked}}
     FROM next WHERE runs.id = next.id AND {WHOLE}
     RETURNING runs.id AS run_id, runs.study_id, ordinal, {PLACE} AS place, token, attempts, trial_id, trial_number,
         stage, params, first_seed, runs.seeds, claim::text, next.first, {INCARNATION} AS incarnation,
+        CASE WHEN {STUDY.format("by_legs")} AND stage = 'search' THEN booked END AS until,
         {STUDY.format("definition::text")} AS definition, {STUDY.format("optuna_study_id")} AS optuna_study_id
 """
 
@@ -41,7 +42,7 @@ _ADOPT = f"""
             AND pg_postmaster_start_time() < now() - interval '5 seconds'
             AND r.attempts <= (s.definition->>'retries')::int))
         ORDER BY r.lease_until LIMIT 1 FOR UPDATE OF r SKIP LOCKED)
-    {_LEASED}
+    {_LEASED.format(booked="booked")}
 """
 
 # Where the search has a lag, a run begins when all below it have been asked for, and all below n - lag have ended. One
@@ -65,24 +66,38 @@ FIRST_SERVED = "s.priority DESC, running, s.id"
 
 # The highest priority first; among equals the study with the fewest running runs, then the oldest. The inner
 # query reads one index entry a study, however long the queue. The studies are ordered before the join: a sort
-# after it would lock a run of every study, and hide those runs from others.
+# after it would lock a run of every study, and hide those runs from others. A search that is claimed by legs stands
+# here without a run: `legs` chooses that, unless the study is among those that were :asked before.
 _TAKE = f"""
-    WITH next AS (
-        SELECT r.id, s.started_at IS NULL AS first FROM (
-            SELECT id, started_at, priority, stage, definition,
+    WITH next AS MATERIALIZED (
+        SELECT r.id, s.started_at IS NULL AS first, s.id AS study_id, s.by_legs FROM (
+            SELECT id, started_at, priority, stage, definition, by_legs AND stage = 'search' AS by_legs,
                 (SELECT count(*) FROM fleet.runs WHERE study_id = s.id AND state = 'running') AS running
             FROM fleet.studies s
-            WHERE {{whose}} AND {SERVED}
-            ORDER BY {FIRST_SERVED}) s CROSS JOIN LATERAL (
-            SELECT id, ordinal FROM fleet.runs WHERE study_id = s.id AND state = 'waiting'
-            ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) r
-        WHERE {IN_ORDER}
-        ORDER BY {FIRST_SERVED} LIMIT 1)
-    {_LEASED}
+            WHERE {{whose}} AND {SERVED} AND id <> ALL (cast(:asked AS bigint[]))
+            ORDER BY {FIRST_SERVED}) s LEFT JOIN LATERAL (
+            SELECT id, ordinal FROM fleet.runs WHERE study_id = s.id AND state = 'waiting' AND NOT s.by_legs
+            ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) r ON true
+        WHERE CASE WHEN s.by_legs THEN EXISTS (
+                SELECT FROM fleet.runs WHERE study_id = s.id AND state IN ('waiting', 'paused'))
+            ELSE r.id IS NOT NULL AND {IN_ORDER} END
+        ORDER BY {FIRST_SERVED} LIMIT 1),
+    leased AS ({_LEASED.format(booked="booked")})
+    SELECT leased.*, next.by_legs, next.study_id AS next_study FROM next LEFT JOIN leased ON leased.run_id = next.id
 """
+_TAKE_LEG = f"""
+    WITH next AS (
+        SELECT r.id, s.started_at IS NULL AS first FROM fleet.runs r JOIN fleet.studies s ON s.id = r.study_id
+        WHERE r.id = :run AND r.state IN ('waiting', 'paused') FOR UPDATE OF r)
+    {_LEASED.format(booked="coalesce(:until, booked)")}
+"""
+_TAKE_THE_LEG = sa.text(_TAKE_LEG)
 
 _BY_THE_FLEET, _BY_AN_ASKER = (
-    [sa.text(statement.format(whose=whose, now=now)) for statement in (_ADOPT, _TAKE)]
+    (
+        sa.text(_ADOPT.format(whose=whose, now=now)),
+        sa.text(_TAKE.format(whose=whose, now=now)).bindparams(sa.bindparam("asked", value=[])),
+    )
     for whose, now in (("NOT s.external", clock.FLEET_NOW), ("s.id = :study", clock.NOW.format("s")))
 )
 
@@ -90,8 +105,8 @@ _HELD_UP = sa.text(
     """
     SELECT name FROM fleet.studies s WHERE state = 'running' AND finished_at IS NULL AND stage = 'search'
         AND closing IS NULL AND CASE WHEN external THEN id END IS NOT DISTINCT FROM cast(:study AS bigint)
-        AND definition->'sampler'->>'lag' IS NOT NULL
-        AND EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND state = 'waiting')
+        AND (by_legs OR definition->'sampler'->>'lag' IS NOT NULL)
+        AND EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND state IN ('waiting', 'paused'))
         AND EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND state = 'running')
     ORDER BY priority DESC, id LIMIT 1
     """
@@ -128,7 +143,8 @@ def claim(db: Database, worker_id: str, seconds: float, study_id: int | None = N
 
 
 def held_up(db: Database, study_id: int | None = None) -> str | None:
-    """The first study that has a lag and a run that waits for those before it: it may begin at any moment.
+    """The first study that has a run which waits for others: with a lag, for those before it, and by legs for a rung
+    to grow or for epochs that others have booked. It may begin at any moment.
 
     It is among those that the fleet serves, or the own loop's of this id.
     """
@@ -155,11 +171,32 @@ def _claim(db: Database, values: Mapping[str, object]) -> Lease | None:
 def _claimed(db: Database, values: Mapping[str, object]) -> dict[str, Any] | None:
     """Return the claimed run's row, committed."""
     adopt, take = _BY_THE_FLEET if values["study"] is None else _BY_AN_ASKER
-    with db.engine.begin() as connection:
-        row = connection.execute(adopt, values).one_or_none() or connection.execute(take, values).one_or_none()
-        if row is None:
-            return None
-        lease = dict(row._mapping)
-        if lease.pop("first"):
-            connection.execute(_BEGIN, {"id": row.study_id})
-    return lease
+    asked: list[int] = []  # studies by legs that have none for this claim
+    while True:
+        with db.engine.begin() as connection:
+            row = None if asked else connection.execute(adopt, values).one_or_none()
+            if row is None:
+                row = connection.execute(take, {**values, "asked": asked}).one_or_none()
+            if row is not None and row._mapping.get("by_legs"):
+                asked.append(row.next_study)
+                row = _leg_of(connection, row.next_study, values)
+                if row is None:
+                    continue
+            if row is None:
+                return None
+            lease = {name: value for name, value in row._mapping.items() if name not in ("by_legs", "next_study")}
+            if lease.pop("first"):
+                connection.execute(_BEGIN, {"id": row.study_id})
+        return lease
+
+
+def _leg_of(connection: sa.Connection, study_id: int, values: Mapping[str, object]) -> sa.Row[Any] | None:
+    """The run of the study's next leg, leased; None where none may begin now."""
+    legs.lock(connection, study_id)
+    choice = legs.choose(connection, study_id)
+    if isinstance(choice, legs.Later | legs.Never):
+        return None
+    until = choice.until if isinstance(choice, legs.Leg) else None
+    if isinstance(choice, legs.Leg):
+        legs.begin(connection, study_id, choice)
+    return connection.execute(_TAKE_THE_LEG, {**values, "run": choice.run_id, "until": until}).one_or_none()

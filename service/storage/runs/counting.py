@@ -14,10 +14,10 @@ from service.storage.states import RunState, Stage
 LONGEST = 50  # rows of a study that a reader may have to add up; more are folded
 BATCH = 1000  # rows that one transaction folds
 
-_COLUMNS = (*RunState, "spent_s")
+_COLUMNS = (*RunState, "spent_s", "booked")
 _SUMS = ", ".join(f"sum({column})" for column in _COLUMNS)
 
-# SQL for the columns "<stage>_<state>" and "<stage>_spent_s" of a query on one study's rows.
+# SQL for the columns "<stage>_<state>", "<stage>_spent_s" and "<stage>_booked" of a query on one study's rows.
 BY_STAGE = ", ".join(
     f"coalesce(sum({column}) FILTER (WHERE stage = '{stage}'), 0) AS {stage}_{column}"
     for stage in Stage

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Sequence
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from service.storage.database.database import Database
-from service.storage.optuna.statements import VALUES
-from service.storage.runs import confirmation, limits
+from service.storage.optuna.statements import LAST_REPORT, PRUNE, VALUES
+from service.storage.runs import confirmation, legs, limits
 from service.storage.runs.expressions import SPENT_S, WHOLE
 from service.storage.states import RunState, storable
 
@@ -18,11 +19,13 @@ BATCH = 100  # runs that one transaction cancels: some 10 ms
 _END = sa.text(
     f"""
     UPDATE fleet.runs SET state = :state, reason = :reason, best_epoch = :best_epoch, finished_at = now(),
-        spent_s = {SPENT_S}, leased_at = NULL, lease_until = NULL,
+        spent_s = {SPENT_S}, leased_at = NULL, lease_until = NULL, booked = least(booked, epoch),
         values = coalesce(cast(:values AS float8[]), {VALUES.format("runs")})
     WHERE id = :run
     """
 )
+
+_HAS = "EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND state = '{}')"
 
 # The decision that no further run begins: claims heed it at once, and what waits is cancelled afterwards.
 _CLOSE = sa.text(
@@ -31,36 +34,56 @@ _CLOSE = sa.text(
     WHERE id = :study AND (closing IS NULL OR to_come > 0)
     """
 )
+# What is paused waits for a promotion that will not come: no leg may begin, or none is left that could grow its rung.
+_END_PAUSED = sa.text(
+    f"""
+    WITH ended AS (
+        UPDATE fleet.runs SET state = 'pruned', finished_at = now(),
+            reason = format('paused at the rung of %s epochs, and not promoted', booked),
+            values = ARRAY({LAST_REPORT.format("runs")})
+        WHERE id = ANY (ARRAY(SELECT id FROM fleet.runs WHERE study_id = :study AND state = 'paused'
+            ORDER BY id LIMIT :batch FOR UPDATE SKIP LOCKED))
+            AND EXISTS (SELECT FROM fleet.studies s WHERE id = :study AND state <> 'stopped' AND (closing IS NOT NULL
+                OR NOT (to_come > 0 OR {_HAS.format("waiting")} OR {_HAS.format("running")})))
+        RETURNING trial_id),
+    {PRUNE.format("ended")}
+    SELECT count(*) FROM ended
+    """
+)
 # A run that is being claimed at this moment is not waited for: it ends as one in training does. The study is not
 # locked, and may have been extended or be confirmed by now: the runs that this added are not cancelled.
 _CANCEL_WAITING = sa.text(
     """
-    UPDATE fleet.runs SET state = 'cancelled', finished_at = now(), reason = :reason
-    WHERE id = ANY (ARRAY(SELECT id FROM fleet.runs WHERE study_id = :study AND state = 'waiting'
+    UPDATE fleet.runs SET state = 'cancelled', finished_at = now(), reason = :reason, booked = least(booked, epoch)
+    WHERE id = ANY (ARRAY(SELECT id FROM fleet.runs WHERE study_id = :study AND (state = 'waiting'
+            OR state = 'paused' AND EXISTS (SELECT FROM fleet.studies WHERE id = :study AND state = 'stopped'))
         ORDER BY id LIMIT :batch FOR UPDATE SKIP LOCKED))
         AND EXISTS (SELECT FROM fleet.studies WHERE id = :study
             AND (state = 'stopped' OR stage = 'search' AND closing IS NOT NULL))
     """
 )
 
-_HAS = "EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND state = '{}')"
-
-# Studies whose end is due: no run is open, or the waiting ones may not begin; of some that is still to be asked.
+# Studies whose end is due: no run is open, or those that wait may not begin; of some that is still to be asked.
 _DUE = sa.text(
     f"""
     SELECT s.id, o.waits AND ({limits.AT_ONCE}) IS NULL AS is_to_be_asked
-    FROM fleet.studies s CROSS JOIN LATERAL (SELECT s.to_come > 0 OR {_HAS.format("waiting")} AS waits) o
+    FROM fleet.studies s CROSS JOIN LATERAL (
+        SELECT s.to_come > 0 OR {_HAS.format("waiting")} OR {_HAS.format("paused")} AS waits) o
     WHERE s.finished_at IS NULL AND s.id = coalesce(:study, s.id) AND {WHOLE} AND CASE
         WHEN o.waits THEN ({limits.AT_ONCE}) IS NOT NULL OR {limits.HAS_OTHERS}
+            OR s.by_legs AND s.stage = 'search' AND NOT {_HAS.format("running")}
         ELSE NOT {_HAS.format("running")} END
+    ORDER BY s.id
     """
 )
 _LOCK = sa.text("SELECT 1 FROM fleet.studies WHERE id = :study AND finished_at IS NULL FOR UPDATE")
 _OPEN = sa.text(
     f"""
-    SELECT s.to_come > 0 OR {_HAS.format("waiting")} OR {_HAS.format("running")} FROM fleet.studies s WHERE id = :study
+    SELECT s.to_come > 0 OR {_HAS.format("waiting")} OR {_HAS.format("running")} OR {_HAS.format("paused")}
+    FROM fleet.studies s WHERE id = :study
     """
 )
+_IS_BY_LEGS = sa.text("SELECT EXISTS (SELECT FROM fleet.studies WHERE id = :study AND by_legs AND stage = 'search')")
 _FINISH = sa.text("UPDATE fleet.studies SET finished_at = now() WHERE id = :study")
 
 
@@ -98,7 +121,7 @@ def close_finished_studies(db: Database, study_id: int | None = None, seconds: f
         due = [
             row.id
             for row in connection.execute(_DUE, {"study": study_id}).all()
-            if not row.is_to_be_asked or limits.reached(connection, row.id) is not None
+            if not row.is_to_be_asked or isinstance(_outlook(connection, row.id), legs.Never)
         ]
     return sum(_close(db, study, until) for study in due)
 
@@ -107,18 +130,35 @@ def _close(db: Database, study_id: int, until: float) -> int:
     """Do what `close_finished_studies` does for one study, checked again under a lock on it."""
     study = {"study": study_id}
     with db.engine.begin() as connection:
+        legs.lock(connection, study_id)
         if connection.execute(_LOCK, study).one_or_none() is None:
             return 0
-        reason = limits.reached(connection, study_id)
-        if reason is None:
+        outlook = _outlook(connection, study_id)
+        if not isinstance(outlook, legs.Never):
             _finish(connection, study_id)
             return 0
-        close(connection, study_id, reason)
-    cancelled = _cancel_waiting(db, study_id, reason, until)
+        if outlook.reason is not None:
+            close(connection, study_id, outlook.reason)
+    cancelled = 0 if outlook.reason is None else _cancel_waiting(db, study_id, outlook.reason, until)
+    _end_paused(db, study_id, until)
     with db.engine.begin() as connection:
         if connection.execute(_LOCK, study).one_or_none() is not None:
             _finish(connection, study_id)
     return cancelled
+
+
+def _outlook(connection: sa.Connection, study_id: int) -> legs.Never | legs.Choice | None:
+    """Whether a run of the study's search may still begin; None for a study of which only its runs can tell.
+
+    The study's legs are locked from here on.
+    """
+    reason = limits.reached(connection, study_id)
+    if reason is not None:
+        return legs.Never(reason)
+    if not connection.execute(_IS_BY_LEGS, {"study": study_id}).scalar_one():
+        return None
+    legs.lock(connection, study_id)
+    return legs.choose(connection, study_id)
 
 
 def _finish(connection: sa.Connection, study_id: int) -> None:
@@ -126,6 +166,16 @@ def _finish(connection: sa.Connection, study_id: int) -> None:
     study = {"study": study_id}
     if not connection.execute(_OPEN, study).scalar_one() and not confirmation.schedule(connection, study_id):
         connection.execute(_FINISH, study)
+
+
+def _end_paused(db: Database, study_id: int, until: float) -> None:
+    """End the study's paused runs in short transactions, if no leg of it may begin any more."""
+    values = {"study": study_id, "batch": BATCH}
+    while True:
+        with db.engine.begin() as connection:
+            ended = connection.execute(_END_PAUSED, {**values, "now": datetime.now()}).scalar_one()  # as Optuna's
+        if ended < BATCH or time.monotonic() > until:
+            return
 
 
 def _cancel_waiting(db: Database, study_id: int, reason: str, until: float) -> int:

@@ -23,11 +23,12 @@ def alike(reason: str) -> str:
     return f"regexp_replace({reason}, '{_VARYING}', '0', 'g')"
 
 
-# A pruned trial has trained, as a complete one has.
+# A pruned trial has trained, as a complete one has, and a paused one.
 _FAIL_ALIKE = sa.text(
     f"""
     SELECT count(*) = {ALIKE} AND count(DISTINCT {alike("reason")}) = 1
         AND NOT EXISTS (SELECT {_OF_STAGE} 'complete') AND NOT EXISTS (SELECT {_OF_STAGE} 'pruned')
+        AND NOT EXISTS (SELECT {_OF_STAGE} 'paused')
     FROM (
         SELECT coalesce(reason, 'no reason was recorded') AS reason {_OF_STAGE} 'failed'
         ORDER BY finished_at DESC, id DESC LIMIT {ALIKE}) last

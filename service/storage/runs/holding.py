@@ -26,12 +26,12 @@ from service.storage.states import RunState, StudyState, storable
 
 T = TypeVar("T")
 
-_HELD = f"{HELD.format('runs')} AND runs.state = 'running' AND {WHOLE}"
+IS_HELD = f"{HELD.format('runs')} AND runs.state = 'running' AND {WHOLE}"
 
 _EPOCH = sa.text(
     f"""
     WITH held AS (
-        UPDATE fleet.runs SET epoch = :epoch, writes = writes + 1 WHERE {_HELD}
+        UPDATE fleet.runs SET epoch = :epoch, writes = writes + 1 WHERE {IS_HELD}
         RETURNING id, trial_id, writes),
     written AS (
         INSERT INTO fleet.curves (run_id, repeat, epoch, split, metric, value)
@@ -59,7 +59,7 @@ _HAND_BACK = sa.text(
     f"""
     UPDATE fleet.runs SET state = 'waiting', attempts = attempts - :forgiven, worker_id = NULL, reason = :reason,
         spent_s = {SPENT_S}, leased_at = NULL, lease_until = NULL
-    WHERE {_HELD}
+    WHERE {IS_HELD}
     """
 )
 
@@ -71,7 +71,7 @@ def renew(db: Database, lease: Lease, seconds: float) -> StudyState:
         LeaseLost: another worker holds the run, it was cancelled, or its study is gone.
     """
     with db.engine.begin() as connection:
-        row = connection.execute(_RENEW, {"seconds": seconds, **_key(lease)}).one_or_none()
+        row = connection.execute(_RENEW, {"seconds": seconds, **key(lease)}).one_or_none()
     if row is None:
         raise LeaseLost(lease.run_id, lease.token)
     return StudyState(row.state)
@@ -85,7 +85,7 @@ def under_lease(db: Database, lease: Lease, call: Callable[[], T]) -> T:
         LeaseLost: as for `renew`; `call` was not made.
     """
     with db.transaction() as connection:
-        writes = _update(connection, lease)
+        writes = change(connection, lease)
         done = call()
     lease.written.count = writes
     return done
@@ -105,7 +105,7 @@ def attach(
     with db.engine.begin() as connection:
         number = sa.func.coalesce(runs.c.trial_number, trial_number)  # a trial that is retried keeps its own
         note = {"trial_id": trial_id, "trial_number": number, "epoch": 0, "facts": {}, **suggested}
-        writes = _update(connection, lease, **note)
+        writes = change(connection, lease, **note)
         for table in (curves, examinations):
             connection.execute(table.delete().where(table.c.run_id == lease.run_id))
     lease.written.count = writes
@@ -129,7 +129,7 @@ def note_facts(db: Database, lease: Lease, facts: Mapping[str, Any], provenance:
             earlier = connection.execute(_EARLIER, {"run": lease.run_id}).scalar_one_or_none()
             if "resumed_after_epoch" in facts and earlier not in (None, digest):
                 noted["facts"]["begun_under"] = earlier
-        writes = _update(connection, lease, **noted)
+        writes = change(connection, lease, **noted)
     lease.written.count = writes
 
 
@@ -156,7 +156,7 @@ def record_epoch(
         "reported": reported,
     }
     with db.engine.begin() as connection:
-        writes = connection.execute(_EPOCH, {**_key(lease), "epoch": epoch, **columns}).scalar_one_or_none()
+        writes = connection.execute(_EPOCH, {**key(lease), "epoch": epoch, **columns}).scalar_one_or_none()
     if writes is None:
         raise LeaseLost(lease.run_id, lease.token)
     lease.written.count = writes
@@ -177,7 +177,7 @@ def record_examination(db: Database, lease: Lease, examination: Examination) -> 
     written = insert(examinations).values(row)
     replaced = written.on_conflict_do_update(constraint=examinations.primary_key, set_=dict(written.excluded))
     with db.engine.begin() as connection:
-        writes = _update(connection, lease)
+        writes = change(connection, lease)
         connection.execute(replaced)
     lease.written.count = writes
 
@@ -191,7 +191,7 @@ def record_log(db: Database, lease: Lease, log: Log) -> None:
         LeaseLost: as for `renew`.
     """
     with db.engine.begin() as connection:
-        if not _is_held(connection, lease):
+        if not is_held(connection, lease):
             raise LeaseLost(lease.run_id, lease.token)
         logs.write(connection, lease, log)
 
@@ -223,7 +223,7 @@ def finish(
     """
     with db.transaction() as connection:
         may_pause = failing.may_pause(connection, lease.study_id, state)
-        if _is_held(connection, lease):
+        if is_held(connection, lease):
             tell()
             if log is not None:
                 logs.write(connection, lease, log)
@@ -232,7 +232,7 @@ def finish(
             if may_pause:
                 failing.pause_if_alike(connection, lease.study_id, lease.stage, reason)
         else:
-            _refuse_unless_brought_to(connection, lease, state)
+            refuse_unless_brought_to(connection, lease, state)
             beaten = set()
     close_finished_studies(db, lease.study_id)
     return beaten
@@ -246,40 +246,41 @@ def hand_back(
     `reason` is for the run's history, and `log` is what its trial has written. `attempted` makes the attempt count;
     without it, leaving is no failed attempt.
     """
-    values = {**_key(lease), "reason": reason and storable(reason), "forgiven": 0 if attempted else 1}
+    values = {**key(lease), "reason": reason and storable(reason), "forgiven": 0 if attempted else 1}
     with db.engine.begin() as connection:
-        if log is not None and _is_held(connection, lease):
+        if log is not None and is_held(connection, lease):
             logs.write(connection, lease, log)
         if connection.execute(_HAND_BACK, values).rowcount == 0:
-            _refuse_unless_brought_to(connection, lease, RunState.WAITING)
+            refuse_unless_brought_to(connection, lease, RunState.WAITING)
     close_finished_studies(db, lease.study_id)  # the study may have been stopped meanwhile
 
 
-def _is_held(connection: sa.Connection, lease: Lease) -> bool:
+def is_held(connection: sa.Connection, lease: Lease) -> bool:
     """Whether this holder still has the run; it cannot be taken over until the transaction ends.
 
     For a transaction that changes the run afterwards. A second change of a row in one transaction would lock its study,
     which a deletion locks before the run.
     """
-    held = f"SELECT 1 FROM fleet.runs WHERE {_HELD} FOR UPDATE"
-    return connection.execute(sa.text(held), _key(lease)).one_or_none() is not None
+    held = f"SELECT 1 FROM fleet.runs WHERE {IS_HELD} FOR UPDATE"
+    return connection.execute(sa.text(held), key(lease)).one_or_none() is not None
 
 
-def _refuse_unless_brought_to(connection: sa.Connection, lease: Lease, state: RunState) -> None:
+def refuse_unless_brought_to(connection: sa.Connection, lease: Lease, state: RunState) -> None:
     """Raise LeaseLost unless an earlier call, whose answer was lost, has brought the run to this state."""
     done = f"SELECT 1 FROM fleet.runs WHERE {HELD.format('runs')} AND state = :state"
-    if connection.execute(sa.text(done), {**_key(lease), "state": state}).one_or_none() is None:
+    if connection.execute(sa.text(done), {**key(lease), "state": state}).one_or_none() is None:
         raise LeaseLost(lease.run_id, lease.token)
 
 
-def _key(lease: Lease) -> dict[str, object]:
+def key(lease: Lease) -> dict[str, object]:
+    """The values that `IS_HELD` takes."""
     return {"run": lease.run_id, "token": lease.token, "claim": lease.claim, "writes": lease.written.count}
 
 
-def _update(connection: sa.Connection, lease: Lease, **values: object) -> int:
+def change(connection: sa.Connection, lease: Lease, **values: object) -> int:
     """Change the run's row and return the number of this write; the run cannot be taken over until the transaction
     ends."""
-    held = runs.update().where(sa.text(_HELD).bindparams(**_key(lease)))
+    held = runs.update().where(sa.text(IS_HELD).bindparams(**key(lease)))
     changed = connection.execute(held.values(**values, writes=runs.c.writes + 1).returning(runs.c.writes))
     writes: int | None = changed.scalar_one_or_none()
     if writes is None:

@@ -10,7 +10,7 @@ from service.storage.database import ordered
 from service.storage.database.database import Database
 from service.storage.errors import NotConfirmable, NotExtendable, UnknownStudy
 from service.storage.records import StudyRecord
-from service.storage.runs import clock, confirmation, limits, looks, supply
+from service.storage.runs import clock, confirmation, legs, limits, looks, supply
 from service.storage.runs.configurations import configurations_of
 from service.storage.studies import studies
 from service.storage.studies.change import Change
@@ -81,10 +81,10 @@ def extend(db: Database, name: str, trials: int, *, seen: int | None = None) -> 
         if total > MOST_TRIALS:
             raise NotExtendable(name, f"budget.trials must be at most {MOST_TRIALS}, got {total}")
         connection.execute(_EXTEND, {"study": row.id, "trials": total, "more": trials})
-        reason = limits.reached(connection, row.id)
+        supply.fill(connection, row.id)
+        reason = limits.reached(connection, row.id) or legs.used_up(connection, row.id)
         if reason is not None:
             raise NotExtendable(name, f"{reason}: submit it under another name with a larger budget")
-        supply.fill(connection, row.id)
         ordered.note(connection, name)
     return studies.get(db, name)
 

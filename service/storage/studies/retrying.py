@@ -11,7 +11,7 @@ from service.storage.errors import NotRetryable, UnknownStudy, UnknownTrial
 from service.storage.optuna import statements
 from service.storage.optuna import trials as optuna_trials
 from service.storage.records import StudyRecord
-from service.storage.runs import limits, supply
+from service.storage.runs import legs, limits, supply
 from service.storage.states import RunState, Stage
 from service.storage.studies import studies
 from service.storage.studies.extension import opened_again
@@ -36,10 +36,11 @@ _RUNS = sa.text(
 _WAIT = sa.text(
     """
     UPDATE fleet.runs SET state = 'waiting', attempts = 0, worker_id = NULL, reason = NULL, trial_id = NULL,
-        values = NULL, best_epoch = NULL, started_at = NULL, finished_at = NULL
+        values = NULL, best_epoch = NULL, started_at = NULL, finished_at = NULL, booked = 0
     WHERE id = ANY (:runs)
     """
 )
+_FORGET_LEGS = sa.text("DELETE FROM fleet.legs WHERE run_id = ANY (:runs)")
 _GO_ON = f"UPDATE fleet.studies SET {opened_again('(finished_at IS NOT NULL OR pause_reason IS NOT NULL)')}"
 _SEARCH = sa.text(f"{_GO_ON}, stage = 'search', closing = NULL, decision = NULL WHERE id = :study")
 _CONFIRM = sa.text(f"{_GO_ON}, decision = NULL WHERE id = :study")
@@ -72,12 +73,13 @@ def retry(db: Database, name: str, numbers: Collection[int] | None = None) -> tu
             optuna_trials.fail(db, trial_id, REASON)
         statements.retire(connection, study.optuna_study_id, ids)
         connection.execute(_WAIT, {"runs": ids})
+        connection.execute(_FORGET_LEGS, {"runs": ids})
         searches = any(run.stage == Stage.SEARCH for run in chosen)
         connection.execute(_SEARCH if searches else _CONFIRM, {"study": study.id})
-        reached = limits.reached(connection, study.id) if searches else None
+        supply.fill(connection, study.id)
+        reached = (limits.reached(connection, study.id) or legs.used_up(connection, study.id)) if searches else None
         if reached is not None:
             raise NotRetryable(name, f"{reached}: submit it under another name with a larger budget")
-        supply.fill(connection, study.id)
         ordered.note(connection, name)
     return studies.get(db, name), len(chosen)
 

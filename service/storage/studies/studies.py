@@ -58,6 +58,7 @@ def create(db: Database, definition: StudyDefinition) -> StudyRecord:
                     priority=definition.priority,
                     to_come=definition.trials,
                     external=definition.task.is_external,
+                    by_legs=definition.is_by_legs,
                 )
                 .returning(studies.c.id)
             ).scalar_one()
@@ -258,7 +259,7 @@ def _record(row: sa.Row[Any], definition: StudyShape, runs: Mapping[int, TrialRe
     """The study's record, with its best runs from `runs`; a run that has just been deleted is missing there."""
     numbers = iter(row)  # as `counting.BY_STAGE` has them
     search = dict(zip(_STATES, numbers, strict=False))
-    spent_s = next(numbers)
+    spent_s, booked = next(numbers), next(numbers)
     confirmation = dict(zip(_STATES, numbers, strict=False))
     search[RunState.WAITING] += row.to_come
     search[RunState.CANCELLED] += row.dropped
@@ -293,6 +294,7 @@ def _record(row: sa.Row[Any], definition: StudyShape, runs: Mapping[int, TrialRe
         tags=tuple(row.tags),
         note=row.note,
         stood_at=row.stood_at,
+        booked_epochs=int(booked),
         failure=failure(row, search) if state is StudyState.FAILED else None,
         pause=paused(row),
     )

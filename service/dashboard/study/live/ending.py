@@ -9,7 +9,7 @@ from service.dashboard.study.live.estimate import Estimate, Running, Work, estim
 from service.storage.live.pulse import Pulse
 from service.storage.live.times import Times
 from service.storage.records import StudyRecord, seeds_of
-from service.storage.states import RunState, Stage, StudyState
+from service.storage.states import OPEN_STATES, RunState, Stage, StudyState
 from service.web.elapsed import elapsed_s
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Left:
     @property
     def stage(self) -> Stage:
         """What is being trained."""
-        searches = self.study.counts[RunState.WAITING] + self.study.counts[RunState.RUNNING] > 0
+        searches = any(self.study.counts[state] for state in OPEN_STATES)
         return Stage.SEARCH if searches or not sum(self.study.confirmation.values()) else Stage.CONFIRMATION
 
     @property
@@ -46,6 +46,8 @@ class Left:
             return "it is paused, and goes on when it is resumed"
         if self.study.state is StudyState.STOPPED:
             return "it was stopped: trials in training end at their next epoch"
+        if self.stage is Stage.SEARCH and self.study.definition.pruner.pauses:
+            return "trials pause at rungs, and which of them go on is decided there"
         if self.pulse.alive == 0 and not self.pulse.running:
             alone = "no own loop asks for trials" if self.study.definition.task.is_external else "no worker is alive"
             return f"{alone}, so nothing is trained"
@@ -105,7 +107,7 @@ def _limited(left: Left, found: Estimate, now: datetime) -> tuple[Estimate, str]
         if rest < found.latest_s:
             notes.append("Its wall time lets no trial begin after it.")
         found = Estimate(min(found.expected_s, rest), min(found.earliest_s, rest), found.latest_s)
-    if budget.patience is not None or budget.device_time is not None:
+    if budget.patience is not None or budget.device_time is not None or budget.epochs is not None:
         notes.append("It may end sooner, at one of its limits.")
     return found, " ".join(notes)
 

@@ -48,7 +48,7 @@ def progress(state: State) -> Html:
     study = state["study"]
     counts = study["counts"]
     ended = sum(counts[one] for one in FINISHED_STATES) + counts[RunState.CANCELLED]
-    others = (RunState.RUNNING, RunState.PRUNED, RunState.FAILED, RunState.CANCELLED)
+    others = (RunState.RUNNING, RunState.PAUSED, RunState.PRUNED, RunState.FAILED, RunState.CANCELLED)
     said = [f"{ended:,} of {plural(study['trials'], 'trial')}"]
     said += [f"{counts[one]:,} {one.value}" for one in others if counts[one]]
     best = study["best"]

@@ -13,7 +13,7 @@ from service.storage.live import confirming, happenings, times, training
 from service.storage.live.pulse import pulses
 from service.storage.records import StudyRecord
 from service.storage.runs.expressions import WHOLE
-from service.storage.states import RunState, Stage
+from service.storage.states import OPEN_STATES, Stage
 from service.storage.studies import studies
 
 RESTORED = "has no complete tables, as while a backup is restored"
@@ -94,5 +94,5 @@ def _read_around(connection: sa.Connection, one: Followed) -> None:
     one.happened = happenings.lately(connection, one.id)
     confirms = sum(record.confirmation.values()) > 0
     one.confirmed = confirming.standing(connection, record) if confirms else []
-    searches = record.counts[RunState.WAITING] + record.counts[RunState.RUNNING] > 0
+    searches = any(record.counts[state] for state in OPEN_STATES)
     one.times = times.times(connection, one.id, Stage.SEARCH if searches or not confirms else Stage.CONFIRMATION)

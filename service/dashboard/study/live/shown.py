@@ -88,6 +88,8 @@ def _sentence(one: Happening) -> str:
             said = "is complete" if one.value is None else f"is complete: {number(one.value)}"
         case AttemptState.PRUNED:
             said = f"was pruned after epoch {one.epoch}"
+        case AttemptState.PAUSED:
+            said = f"has paused after epoch {one.epoch}: it goes on if it is promoted"
         case AttemptState.FAILED | AttemptState.CANCELLED:
             said = f"{'failed' if one.state is AttemptState.FAILED else 'was cancelled'}{why}"
         case AttemptState.PREEMPTED:

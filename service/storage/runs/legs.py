@@ -1,0 +1,260 @@
+"""Chooses the next leg of a search that is claimed by legs: ASHA's, whose trials pause at rungs, and every other that
+has a budget of epochs.
+
+One claim at a time chooses, so that no two promote one trial or spend the same epochs. The rule who goes on is
+`search_spaces.rungs`; here it is a query on the legs so far, which counts instead of sorting all of a rung.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from search_spaces import StudyShape
+from search_spaces.known import OUTSIDE
+from service.storage.records import parsed_definition
+from service.storage.runs.expressions import PLACE
+
+_LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('legs', :study))")
+
+_STUDY = sa.text(
+    """
+    SELECT definition::text, to_come,
+        (SELECT coalesce(max(number) + 1, 0) FROM fleet.legs WHERE study_id = s.id) AS number,
+        (SELECT coalesce(sum(booked), 0) FROM fleet.run_counts WHERE study_id = s.id AND stage = 'search') AS booked
+    FROM fleet.studies s WHERE id = :study
+    """
+)
+
+# A leg that was begun and lost its holder in peace: it is paid for.
+_BEGUN = sa.text(
+    """
+    SELECT id FROM fleet.runs WHERE study_id = :study AND state = 'waiting' AND booked > 0
+    ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
+    """
+)
+_ARE_OPEN = sa.text(
+    """
+    SELECT EXISTS (SELECT FROM fleet.runs WHERE study_id = :study AND stage = 'search'
+        AND (state = 'running' OR state = 'waiting' AND booked > 0))
+    """
+)
+
+# Whether one of the first :seen legs is under way, ...
+_OPEN_BEFORE = sa.text(
+    """
+    SELECT EXISTS (SELECT FROM fleet.runs r JOIN fleet.legs l ON l.run_id = r.id AND l.epochs = r.booked
+        WHERE r.study_id = :study AND r.state IN ('waiting', 'running') AND l.number < :seen)
+    """
+)
+# ... the epochs in the books, as far as the results of those legs are known, and whether a trial is being asked for.
+_BOOKED_BY = sa.text(
+    """
+    SELECT coalesce(sum(CASE WHEN l.number < :seen THEN r.booked ELSE l.epochs END), 0)
+    FROM fleet.runs r JOIN LATERAL (
+        SELECT number, epochs FROM fleet.legs WHERE run_id = r.id ORDER BY epochs DESC LIMIT 1) l ON true
+    WHERE r.study_id = :study AND r.stage = 'search'
+    """
+)
+_IS_ASKED_FOR = sa.text(
+    """
+    SELECT EXISTS (SELECT FROM fleet.runs
+        WHERE study_id = :study AND state IN ('waiting', 'running') AND booked > 0 AND trial_id IS NULL)
+    """
+)
+
+# The best paused trial of each rung, if it is among the best of those that have reached it. Better ones have gone on or
+# have ended. Legs from number :seen on are unknown.
+_PROMOTED = sa.text(
+    """
+    SELECT g.epochs, g.bracket, best.run_id, best.place
+    FROM unnest(cast(:brackets AS int[]), cast(:rungs AS int[])) AS g (bracket, epochs)
+    CROSS JOIN LATERAL (
+        SELECT l.run_id, l.cost, l.place FROM fleet.legs l
+        JOIN fleet.runs r ON r.id = l.run_id AND r.state = 'paused' AND r.booked = l.epochs
+        WHERE l.study_id = :study AND (l.bracket, l.epochs) = (g.bracket, g.epochs)
+            AND l.number < :seen AND l.cost < 'NaN'
+        ORDER BY l.cost, l.place LIMIT 1) best
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS reached, count(*) FILTER (WHERE (l.cost, l.place) < (best.cost, best.place)) AS better
+        FROM fleet.legs l WHERE l.study_id = :study AND (l.bracket, l.epochs) = (g.bracket, g.epochs)
+            AND l.number < :seen AND l.cost IS NOT NULL) counted
+    WHERE counted.better < counted.reached / :factor
+    ORDER BY g.epochs DESC, g.bracket
+    """
+)
+_NEW = sa.text(
+    f"""
+    SELECT id, {PLACE} AS place, coalesce(given ? :outside, false) AS is_outside FROM fleet.runs
+    WHERE study_id = :study AND stage = 'search' AND state = 'waiting' AND booked = 0
+    ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
+    """
+)
+_HAS_EPOCHS = sa.text(
+    """
+    SELECT EXISTS (SELECT FROM fleet.studies
+        WHERE id = :study AND stage = 'search' AND definition->'budget'->>'epochs' IS NOT NULL)
+    """
+)
+_NOTE = sa.text(
+    """
+    INSERT INTO fleet.legs (run_id, epochs, study_id, number, place, bracket)
+    VALUES (:run, :until, :study, :number, :place, :bracket)
+    """
+)
+ALL = 2**31 - 1  # legs: no number is larger
+
+
+@dataclass(frozen=True)
+class Leg:
+    """A leg that may begin: its run trains up to the epoch `until`, counted over all repeats."""
+
+    run_id: int
+    start: int  # the epoch after which it begins
+    until: int
+    place: int
+    bracket: int
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A leg that had begun, and waits for another holder."""
+
+    run_id: int
+
+
+@dataclass(frozen=True)
+class Later:
+    """No leg may begin before another one has ended, or rows for the next runs are there."""
+
+
+@dataclass(frozen=True)
+class Never:
+    """No leg may begin any more; `reason` says which budget is used up, None if all trials had their chance."""
+
+    reason: str | None
+
+
+Choice = Leg | Begun | Later | Never
+
+
+def lock(connection: sa.Connection, study_id: int) -> None:
+    """Let nobody else choose or end a leg of the study until the transaction ends.
+
+    Call it before anything else is locked: who holds a run's row may not wait for this.
+    """
+    connection.execute(_LOCK, {"study": study_id})
+
+
+def choose(connection: sa.Connection, study_id: int) -> Choice:
+    """Choose what a claim gets of the study's search, which may begin runs; nothing is written.
+
+    First a leg that waits for another holder, then the promotion at the highest rung, then a new trial. With a lag, the
+    k-th leg is chosen from the results of those below k - lag; where they allow none, from those of one more at a time.
+    """
+    begun: int | None = connection.execute(_BEGUN, {"study": study_id}).scalar_one_or_none()
+    if begun is not None:
+        return Begun(begun)
+    row = connection.execute(_STUDY, {"study": study_id}).one_or_none()
+    if row is None:
+        return Later()
+    definition = parsed_definition(row.definition)
+    chosen, are_too_dear = _chosen(connection, study_id, definition, row)
+    if chosen is not None:
+        return chosen
+    if connection.execute(_ARE_OPEN, {"study": study_id}).scalar_one() or (row.to_come and not are_too_dear):
+        return Later()
+    spent = f"epochs: {row.booked} of {definition.budget.epochs} are trained, and the rest pays for no leg"
+    return Never(spent if are_too_dear else None)
+
+
+def _chosen(
+    connection: sa.Connection, study_id: int, definition: StudyShape, row: sa.Row[Any]
+) -> tuple[Leg | Later | None, bool]:
+    """The choice among legs that have not begun, if there is one, and whether some cost more than is left."""
+    are_too_dear = False
+    for seen in _known(definition, row.number):
+        if seen < ALL and connection.execute(_OPEN_BEFORE, {"study": study_id, "seen": seen}).scalar_one():
+            return Later(), are_too_dear
+        left = _left(connection, study_id, definition, row.booked, seen)
+        for leg in _candidates(connection, study_id, definition, seen):
+            if left is None or leg.until - leg.start <= left:
+                waits = leg.start == 0 and _waits_for_its_turn(connection, study_id, definition)
+                return (Later() if waits else leg), are_too_dear
+            are_too_dear = True
+    return None, are_too_dear
+
+
+def used_up(connection: sa.Connection, study_id: int) -> str | None:
+    """Why no leg of the study's search can begin, whatever is added to it: its epochs are used up. None if one can.
+
+    The rows of its next runs are there.
+    """
+    if not connection.execute(_HAS_EPOCHS, {"study": study_id}).scalar_one():
+        return None
+    choice = choose(connection, study_id)
+    return choice.reason if isinstance(choice, Never) else None
+
+
+def begin(connection: sa.Connection, study_id: int, leg: Leg) -> None:
+    """Note the leg as begun; the caller has the study's legs locked, and books its epochs with the run."""
+    number = connection.execute(_STUDY, {"study": study_id}).one().number
+    values = {"run": leg.run_id, "until": leg.until, "place": leg.place, "bracket": leg.bracket}
+    connection.execute(_NOTE, {**values, "study": study_id, "number": number})
+
+
+def pays_for(connection: sa.Connection, study_id: int, definition: StudyShape, epochs: int) -> bool:
+    """Whether the budget still pays for a leg of so many epochs."""
+    if definition.budget.epochs is None:
+        return True
+    booked: int = connection.execute(_STUDY, {"study": study_id}).one().booked
+    return epochs <= definition.budget.epochs - booked
+
+
+def _known(definition: StudyShape, number: int) -> Iterator[int]:
+    """How many of the first legs the leg of this number may be chosen from, in turn."""
+    lag = definition.sampler.lag
+    if lag is None:
+        yield ALL
+    else:
+        yield from range(max(0, number - lag), number + 1)
+
+
+def _left(connection: sa.Connection, study_id: int, definition: StudyShape, booked: int, seen: int) -> int | None:
+    """The epochs that the budget still has for a new leg; None if they are not budgeted."""
+    budget = definition.budget.epochs
+    if budget is None:
+        return None
+    if seen < ALL:
+        booked = connection.execute(_BOOKED_BY, {"study": study_id, "seen": seen}).scalar_one()
+    return budget - booked
+
+
+def _waits_for_its_turn(connection: sa.Connection, study_id: int, definition: StudyShape) -> bool:
+    """Whether a new trial waits until those before it have their parameters: with a lag they count from then on."""
+    if definition.sampler.lag is None:
+        return False
+    waits: bool = connection.execute(_IS_ASKED_FOR, {"study": study_id}).scalar_one()
+    return waits
+
+
+def _candidates(connection: sa.Connection, study_id: int, definition: StudyShape, seen: int) -> Iterator[Leg]:
+    """The legs that might begin, the first choice first."""
+    yield from promotions(connection, study_id, definition, seen)
+    new = connection.execute(_NEW, {"study": study_id, "outside": OUTSIDE}).one_or_none()
+    if new is not None:
+        pruner, epochs = definition.pruner, definition.task.epochs
+        until = definition.epochs
+        if pruner.pauses and not new.is_outside:  # what is outside of the search space is trained to be compared
+            until = pruner.rungs(new.place, epochs)[0]
+        yield Leg(new.id, 0, until, new.place, pruner.bracket(new.place, epochs))
+
+
+def promotions(connection: sa.Connection, study_id: int, definition: StudyShape, seen: int = ALL) -> Iterator[Leg]:
+    """The promotion at each rung that has one, the highest rung first."""
+    after = definition.pruner.after(definition.task.epochs)
+    values = {"study": study_id, "seen": seen, "factor": definition.pruner.one_in}
+    of_rungs = {"brackets": [bracket for bracket, _ in after], "rungs": [rung for _, rung in after]}
+    for row in connection.execute(_PROMOTED, {**values, **of_rungs}).all() if after else ():
+        yield Leg(row.run_id, row.epochs, after[row.bracket, row.epochs], row.place, row.bracket)

@@ -1,0 +1,81 @@
+"""A trial at the end of a leg: it goes on at once if it may, else it pauses, and its worker is free."""
+
+import sqlalchemy as sa
+
+from service.storage.database.database import Database
+from service.storage.errors import LeaseLost
+from service.storage.records import Lease, Log
+from service.storage.runs import clock, holding, legs, logs
+from service.storage.runs.claiming import SERVED
+from service.storage.runs.endings import close_finished_studies
+from service.storage.runs.expressions import SPENT_S
+from service.storage.states import RunState
+
+_REACHED = sa.text(
+    "UPDATE fleet.legs SET cost = :cost WHERE run_id = :run AND epochs = :epochs RETURNING bracket, place"
+)
+
+# Whether the study may begin further legs, by its own row.
+_GOES_ON = sa.text(f"SELECT {SERVED.format(now=clock.NOW.format('s'))} FROM fleet.studies s WHERE s.id = :study")
+
+# The number of those that have reached the rung, and of the better ones among them.
+_RANK = sa.text(
+    """
+    SELECT count(*) AS reached, count(*) FILTER (WHERE (l.cost, l.place) < (:cost, :place)) AS better
+    FROM fleet.legs l
+    WHERE l.study_id = :study AND (l.bracket, l.epochs) = (:bracket, :epochs) AND l.cost IS NOT NULL
+    """
+)
+_PAUSE = sa.text(
+    f"""
+    UPDATE fleet.runs SET state = 'paused', attempts = attempts - 1, worker_id = NULL, reason = NULL,
+        best_epoch = :best_epoch, spent_s = {SPENT_S}, leased_at = NULL, lease_until = NULL
+    WHERE {holding.IS_HELD}
+    """
+)
+
+
+def reached(db: Database, lease: Lease, until: int, cost: float) -> int | None:
+    """Note that the trial has reached the end of its leg with this cost, and return where its next leg ends, if that
+    begins at once: it is among the best of its rung so far. None: it pauses.
+
+    In a search with a lag all pause: what goes on there must not depend on who was faster. Said again, it is answered
+    anew.
+
+    Raises:
+        LeaseLost: as for `holding.renew`.
+    """
+    study = {"study": lease.study_id}
+    with db.engine.begin() as connection:
+        legs.lock(connection, lease.study_id)
+        if not holding.is_held(connection, lease):
+            raise LeaseLost(lease.run_id, lease.token)
+        leg = connection.execute(_REACHED, {"run": lease.run_id, "epochs": until, "cost": cost}).one()
+        to = lease.definition.pruner.after(lease.definition.task.epochs)[leg.bracket, until]
+        at = {"epochs": until, "cost": cost, "bracket": leg.bracket, "place": leg.place}
+        rank = connection.execute(_RANK, {**study, **at}).one()
+        if (
+            lease.definition.sampler.lag is not None
+            or rank.better >= rank.reached // lease.definition.pruner.one_in
+            or not connection.execute(_GOES_ON, study).scalar_one()
+            or not legs.pays_for(connection, lease.study_id, lease.definition, to - until)
+        ):
+            return None
+        legs.begin(connection, lease.study_id, legs.Leg(lease.run_id, until, to, leg.place, leg.bracket))
+        writes = holding.change(connection, lease, booked=to)
+    lease.written.count = writes
+    return to
+
+
+def pause(db: Database, lease: Lease, best_epoch: int | None, log: Log | None = None) -> None:
+    """Let the run wait at its rung, without a holder. It is safe to repeat, and no failed attempt.
+
+    Raises:
+        LeaseLost: as for `holding.renew`.
+    """
+    with db.engine.begin() as connection:
+        if log is not None and holding.is_held(connection, lease):
+            logs.write(connection, lease, log)
+        if connection.execute(_PAUSE, {**holding.key(lease), "best_epoch": best_epoch}).rowcount == 0:
+            holding.refuse_unless_brought_to(connection, lease, RunState.PAUSED)
+    close_finished_studies(db, lease.study_id)
