@@ -15,7 +15,7 @@ from service.storage.database.database import Database
 from service.storage.studies import studies
 from service.webhooks.allowed import NOTHING
 from tests.api.described import description
-from workers.__main__ import _parser as worker_parser
+from workers.options import parser as worker_parser
 
 from .conftest import COMPONENTS, FOLDER, Resource
 
