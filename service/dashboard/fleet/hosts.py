@@ -34,7 +34,10 @@ def why_free(queue: Queue) -> str:
     if Standing.NEXT in standings:
         return "takes a run at its next look"
     for standing, reason in (
-        (Standing.HELD_UP, "waits for the runs that a search with a lag must end first"),
+        (
+            Standing.HELD_UP,
+            "waits for runs that others follow: a search has a lag, or trials that are paused at a rung",
+        ),
         (Standing.ALL_TRAINING, "no run waits: all that are left are in training"),
         (Standing.PAUSED, "what waits is paused"),
         (Standing.ENDING, "the studies in the queue begin no further run"),

@@ -73,12 +73,16 @@ def _why(study: QueuedStudy, highest: int | None) -> str:
     return {
         Standing.NEXT: "whoever is free takes a run of it",
         Standing.AFTER_OTHERS: comes_after,
-        Standing.HELD_UP: f"lag {study.lag}: it follows runs that have not ended",
+        Standing.HELD_UP: f"{_held_up_by(study)} runs that have not ended",
         Standing.ALL_TRAINING: "none of its runs waits",
         Standing.PAUSED: study.why or "until it is resumed",
         Standing.ENDING: study.why or "its time is over",
         Standing.OWN_LOOP: "its own loop takes them, no worker of the fleet",
     }[study.standing]
+
+
+def _held_up_by(study: QueuedStudy) -> str:
+    return f"lag {study.lag}: it follows" if study.lag is not None else f"{study.paused} paused: they are compared with"
 
 
 def _kind(column: int) -> str | None:

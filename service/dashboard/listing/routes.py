@@ -70,7 +70,7 @@ def fleet_of(workers: Sequence[WorkerRecord]) -> str:
     asking = len(workers) - len(of_fleet)
     busy = sum(worker.study is not None for worker in of_fleet)
     held_up = sum(worker.state == "held up" for worker in of_fleet)
-    waiting = f", {held_up} waiting for earlier runs (lag)" if held_up else ""
+    waiting = f", {held_up} waiting for earlier runs (a lag or a rung)" if held_up else ""
     loops = f"; {plural(asking, 'asker')} of own loops" if asking else ""
     return f"{plural(len(of_fleet), 'worker')}, {busy} training{waiting}{loops}"
 

@@ -18,7 +18,7 @@ class Standing(StrEnum):
 
     NEXT = "next"  # whoever is free takes a run of it
     AFTER_OTHERS = "after others"  # it could begin, and others come first
-    HELD_UP = "held up"  # a search with a lag: its next run follows runs that have not ended
+    HELD_UP = "held up"  # a lag, or paused trials: its next run follows runs that have not ended
     ALL_TRAINING = "all training"  # none of its runs waits
     PAUSED = "paused"
     ENDING = "ending"  # a limit was reached, or it was stopped: what trains may end
@@ -37,6 +37,7 @@ class QueuedStudy:
     why: str | None  # it has paused itself, or ends
     waiting: int
     running: int
+    paused: int  # at a rung
     finished: int  # complete, pruned or failed
 
 
@@ -62,7 +63,8 @@ _QUEUE = sa.text(
         SELECT s.id, s.name, s.priority, s.state, s.external, s.stage,
             coalesce(s.closing, s.pause_reason) AS why, (s.definition->'sampler'->>'lag')::int AS lag,
             {_of_both_stages(RunState.WAITING)} + s.to_come AS waiting,
-            {_of_both_stages(*FINISHED_STATES)} AS finished, r.id IS NOT NULL AS has_waiting,
+            {_of_both_stages(RunState.PAUSED)} AS paused, {_of_both_stages(*FINISHED_STATES)} AS finished,
+            r.id IS NOT NULL AS has_waiting,
             {SERVED.format(now=clock.NOW.format("s"))} AS served,
             (SELECT count(*) FROM fleet.runs WHERE study_id = s.id AND state = 'running') AS running,
             r.id IS NOT NULL AND {IN_ORDER} AS in_order
@@ -96,6 +98,7 @@ def queue(db: Database) -> Queue:
                 why=row.why,
                 waiting=row.waiting,
                 running=row.running,
+                paused=row.paused,
                 finished=row.finished,
             )
         )
@@ -113,5 +116,5 @@ def _standing(row: sa.Row[tuple[object, ...]]) -> Standing:
     if row.external:
         return Standing.OWN_LOOP
     if not row.has_waiting:
-        return Standing.ALL_TRAINING
+        return Standing.HELD_UP if row.paused else Standing.ALL_TRAINING
     return Standing.NEXT if row.in_order else Standing.HELD_UP
