@@ -159,7 +159,7 @@ def test_a_legend_stays_where_lines_end_apart_or_are_too_many() -> None:
 
 
 def test_losses_of_several_magnitudes_have_a_logarithmic_axis() -> None:
-    assert scaled("loss", [0.01, 1.0]) == ("loss (log scale)", {"type": "log"})
+    assert scaled("loss", [0.01, 1.0]) == ("loss (log scale)", {"type": "log", "dtick": "D2"})
     for values in ([0.1, 1.0], [0.0, 1.0], [-1.0, 100.0], [], [math.nan]):
         assert scaled("loss", values) == ("loss", {})
     trials = [trial_of(n, [10.0**n]) for n in range(4)]

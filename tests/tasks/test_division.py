@@ -189,7 +189,7 @@ def test_a_training_goes_on_with_the_split_that_it_began_with(tmp_path: Path) ->
     given = order(tmp_path, splits_anew=True, folds=3, checkpoints=kept, run_id=7, token=1, checkpoint_every=1e9)
     whole = figures(list(train(given, CPU, lambda _: None)))
     asked = itertools.count(1)
-    list(train(given, CPU, lambda: Stop(keep=True) if next(asked) == 3 else None))  # in the second repeat
+    list(train(given, CPU, lambda _: Stop(keep=True) if next(asked) == 3 else None))  # in the second repeat
     resumed = list(train(replace(given, token=2), CPU, lambda _: None))
     assert isinstance(resumed[0], Started)
     assert resumed[0].facts["resumed_after_epoch"] == 3

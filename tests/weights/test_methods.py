@@ -59,7 +59,7 @@ def trained(parameters: dict[str, Any], folder: Path, **parts: Any) -> tuple[lis
         artifacts=ArtifactRoot(str(folder / "artifacts"), "1f-16384"),
         **parts,
     )
-    told = list(train(order, torch.device("cpu"), lambda: None))
+    told = list(train(order, torch.device("cpu"), lambda _: None))
     return [one for one in told if isinstance(one, EpochDone)], [one for one in told if isinstance(one, Kept)]
 
 

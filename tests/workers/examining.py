@@ -35,7 +35,7 @@ def order(folder: Path, token: int = 1, regularizer: str = "pernodedrop", **chan
 def reports(of: Order, leave_after: int | None = None) -> Iterator[Report]:
     """Train in this process; with `leave_after`, a Stop that keeps a checkpoint comes after so many epochs and sets."""
     asked = itertools.count(1)
-    return train(of, torch.device("cpu"), lambda: Stop(keep=True) if next(asked) == leave_after else None)
+    return train(of, torch.device("cpu"), lambda _: Stop(keep=True) if next(asked) == leave_after else None)
 
 
 def exact(of: list[Report]) -> list[tuple[object, ...]]:

@@ -49,7 +49,7 @@ def order(config: TrialConfig, folder: Path, token: int = 1, every: float = 1e9)
 def reports(of: Order, leave_after: int | None = None) -> Iterator[Report]:
     """Train in this process; with `leave_after`, a Stop that keeps a checkpoint comes in that epoch."""
     asked = itertools.count(1)
-    return train(of, torch.device("cpu"), lambda: Stop(keep=True) if next(asked) == leave_after else None)
+    return train(of, torch.device("cpu"), lambda _: Stop(keep=True) if next(asked) == leave_after else None)
 
 
 def figures(of: list[Report]) -> list[tuple[int, int, dict[str, float]]]:

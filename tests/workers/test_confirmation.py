@@ -191,7 +191,7 @@ def order(folder: Path, token: int = 1) -> Order:
 
 def reports(of: Order, leave_after: int | None = None) -> Iterator[Report]:
     asked = iter(range(1, 100))
-    return train(of, torch.device("cpu"), lambda: Stop(keep=True) if next(asked) == leave_after else None)
+    return train(of, torch.device("cpu"), lambda _: Stop(keep=True) if next(asked) == leave_after else None)
 
 
 def test_a_model_is_tested_where_it_improves_and_after_every_departure_alike(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def trained(study: StudyRecord, seed: int, learning_rate: float, folder: Path) -
         data_folder=folder,
     )
     torch.set_num_threads(1)  # as the workers have
-    reports = train(order, torch.device("cpu"), lambda: None)
+    reports = train(order, torch.device("cpu"), lambda _: None)
     return {(r.repeat, r.epoch): r.metrics["val_loss"] for r in reports if isinstance(r, EpochDone)}
 
 

@@ -29,7 +29,7 @@ def trained(study: StudyRecord, run: TrialRecord, seeds: range, folder: Path) ->
         folds=2,
         data_folder=folder,
     )
-    reports = train(order, torch.device("cpu"), lambda: None)
+    reports = train(order, torch.device("cpu"), lambda _: None)
     return {(done.repeat, done.epoch): done.metrics["val_loss"] for done in reports if isinstance(done, EpochDone)}
 
 

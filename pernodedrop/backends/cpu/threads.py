@@ -26,7 +26,7 @@ def product(x: Array, weight: Array, seed: int, factors: Factors | Chain) -> Arr
     units = weight.shape[0]
     y = np.zeros((*x.shape[:2], units + -units % ROWS), x.dtype)
     if not y.size:
-        return y
+        return y[..., :units]
     _, _, unit_tiles, _ = tiling(*weight.shape)
     runs = spans(-(-x.shape[0] // RUN), threads)
     blocks = spans(unit_tiles, threads // len(runs))

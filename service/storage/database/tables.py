@@ -148,9 +148,9 @@ run_counts = sa.Table(
     metadata,
     sa.Column("study_id", sa.BigInteger, nullable=False),
     sa.Column("stage", sa.Text, nullable=False),
-    *(sa.Column(state, sa.Integer, nullable=False, server_default="0") for state in RunState),
+    *(sa.Column(state, sa.Integer, nullable=False) for state in RunState),
     sa.Column("spent_s", sa.Double, nullable=False),  # without the time of present leases
-    sa.Column("booked", sa.BigInteger, nullable=False, server_default="0"),  # epochs, see runs.booked
+    sa.Column("booked", sa.BigInteger, nullable=False),  # epochs, see runs.booked
     sa.Index("run_counts_study", "study_id"),
 )
 

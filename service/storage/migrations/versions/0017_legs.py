@@ -44,8 +44,9 @@ def upgrade() -> None:
     op.create_index(
         "runs_paused", "runs", ["study_id", "id"], schema=SCHEMA, postgresql_where=sa.text("state = 'paused'")
     )
-    op.add_column("run_counts", sa.Column("paused", sa.Integer, nullable=False, server_default="0"), schema=SCHEMA)
-    op.add_column("run_counts", sa.Column("booked", sa.BigInteger, nullable=False, server_default="0"), schema=SCHEMA)
+    for name, kind in (("paused", sa.Integer), ("booked", sa.BigInteger)):
+        op.add_column("run_counts", sa.Column(name, kind, nullable=False, server_default="0"), schema=SCHEMA)
+        op.alter_column("run_counts", name, server_default=None, schema=SCHEMA)  # of the rows that were there
     run = sa.ForeignKey(f"{SCHEMA}.runs.id", ondelete="CASCADE")
     op.create_table(
         "legs",
