@@ -1,7 +1,7 @@
 """The base of every part of a definition, and helpers for the parts that a name tells apart."""
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, TypeVar, Union
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -19,14 +19,28 @@ class Part(BaseModel):
     def _has_whole_numbers(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
-        return {name: int(value) if cls._is_whole(name, value) else value for name, value in data.items()}
+        return {name: cls._whole(name, value) for name, value in data.items()}
 
     @classmethod
-    def _is_whole(cls, name: Any, value: Any) -> bool:
-        if not isinstance(value, float) or not value.is_integer():
-            return False
+    def _whole(cls, name: Any, value: Any) -> Any:
         field = cls.model_fields.get(name)
-        return field is not None and field.annotation in (int, int | None)
+        if field is None or not isinstance(value, float | list):
+            return value
+        if isinstance(value, float):
+            return _as_int(value) if field.annotation in (int, int | None) else value
+        return [_as_int(each) for each in value] if _is_list_of_int(field.annotation) else value
+
+
+def _as_int(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _is_list_of_int(kind: Any) -> bool:
+    """Whether the type is list[int], with bounds or without, or that or None."""
+    if get_origin(kind) is list:
+        (element,) = get_args(kind)
+        return element is int or (get_origin(element) is Annotated and get_args(element)[0] is int)
+    return any(_is_list_of_int(each) for each in get_args(kind))
 
 
 P = TypeVar("P", bound=Part)

@@ -27,6 +27,7 @@ READY_SECONDS = 90.0  # a busy machine takes long to import everything
 LOOK_SECONDS = 2.0  # for one answer: a server that has died never gives one, though its socket takes the question
 WORKER_GRACE = 5.0  # s in which a stopping worker may still end its run
 STOP_SECONDS = 20.0
+NURSERY_SECONDS = 1.0  # for the workers' nursery, which may be importing and does not hear before
 DATABASE_CHECK = 2.0  # s
 
 
@@ -144,11 +145,15 @@ class Stack:
 
         usual = {number: signal.signal(number, hurry) for number in heeded()}
         try:
-            nurseries = [] if self._nursery is None else [self._nursery]  # it ends when the last worker has
-            for group in ([*workers, *nurseries], self._servers):
+            nurseries = [] if self._nursery is None else [self._nursery]  # nobody needs it when the workers have ended
+            for group, patience in (
+                (workers, STOP_SECONDS),
+                (nurseries, NURSERY_SECONDS),
+                (self._servers, STOP_SECONDS),
+            ):
                 for child in group:
                     child.terminate()
-                deadline = time.monotonic() + STOP_SECONDS
+                deadline = time.monotonic() + patience
                 for child in group:
                     child.end_by(deadline)
             if self._postgres is not None:

@@ -24,12 +24,12 @@ class Calls:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        began, status = monotonic(), 0
+        began, status = monotonic(), "-"  # whose client has gone before the answer
 
         async def seen(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status = str(message["status"])
             await send(message)
 
         try:
@@ -37,7 +37,9 @@ class Calls:
         finally:
             caller = known_caller(HTTPConnection(scope))
             host = (scope.get("client") or ("-",))[0]
-            with about(status=status, caller=None if caller is None else caller.name, host=host):
+            name = None if caller is None else caller.name
+            with about(status=None if status == "-" else int(status), caller=name, host=host):
                 took = monotonic() - began
-                log.info("%s %s %d in %.3f s", scope["method"], scope["path"], status, took)
+                said = scope["method"], scope["path"], status, took, name or "nobody", host
+                log.info("%s %s %s in %.3f s by %s from %s", *said)
         return None

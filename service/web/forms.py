@@ -76,8 +76,8 @@ def _in_parts(said: str, body: bytes) -> Form:
     if boundary is None:
         raise NotForm(f"the form's parts cannot be told apart: send {URLENCODED}")
     mark = b"\r\n--" + (boundary[1] or boundary[2]).encode("latin-1", "replace")
-    _, *parts = (b"\r\n" + body).split(mark, MOST_FIELDS + 1)
-    if len(parts) > MOST_FIELDS:
+    _, *parts = (b"\r\n" + body).split(mark, MOST_FIELDS + 2)
+    if len(parts) - any(part.startswith(b"--") for part in parts[-1:]) > MOST_FIELDS:  # the end is none
         raise _too_many()
     several: dict[str, list[str]] = {}
     files: dict[str, bytes] = {}

@@ -20,7 +20,8 @@ PATIENCE_S = 60.0  # for an answer of a busy machine
 # What is right in shape may still break a rule between its parts, which no JSON Schema can say; a word of an own loop
 # names a lease, and a filter a variant, which no schema knows.
 _OWN_LOOP = [f"POST /v1/runs/{{run}}/{word}" for word in ("report", "renew", "tell")]
-_HAVE_RULES = ("POST /v1/studies", "POST /v1/studies/{name}/trials", "GET /v1/studies/{name}/trials", *_OWN_LOOP)
+_DEFINITIONS = [f"POST /v1/studies{rest}" for rest in ("", "/check", "/{name}/trials")]
+_HAVE_RULES = (*_DEFINITIONS, "GET /v1/studies/{name}/trials", *_OWN_LOOP)
 _MAY_BE_A_NAME = ("POST /v1/studies/check",)  # GET of this address is of the study that is called `check`
 
 

@@ -170,9 +170,13 @@ def test_only_the_component_lets_the_controller_out_to_webhooks_and_never_to_the
         (ip_network(one["ipBlock"]["cidr"]), [ip_network(each) for each in one["ipBlock"]["except"]])
         for one in rule["to"]
     ]
+    # Kubernetes reads ::ffff:0:0/96 as an IPv4 network, and refuses it beneath ::/0; no packet has such an address.
+    assert not any(each.version == 6 and each.network_address.ipv4_mapped for _, but in blocks for each in but)
     for text in (*INSIDE, "93.184.215.14", "2606:2800:21f:cb07::1"):
         goes_out, address = text not in INSIDE, ip_address(text)
         assert NOTHING.admits(text, address) is goes_out, text
+        if address.version == 6 and address.ipv4_mapped:
+            continue
         out = any(address in network and not any(address in each for each in but) for network, but in blocks)
         assert out is goes_out, text
 

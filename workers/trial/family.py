@@ -9,6 +9,8 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
+from pernodedrop import late
+
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 _PATIENCE_S = 10.0  # for processes that the kernel does not end at once, for example in the middle of a disk's answer
 _SECRET = ("DATABASE_URL", "PERNODEDROP_API_KEY")
@@ -22,7 +24,7 @@ def environment_of_trials(environment: Mapping[str, str]) -> dict[str, str]:
     Libraries begin on one thread: a pool of threads does not survive a fork. For the same reason, to ask whether there
     is a GPU must not open it.
     """
-    kept = {name: value for name, value in environment.items() if not is_secret(name)}
+    kept = {name: value for name, value in environment.items() if not is_secret(name) and name != late.VARIABLE}
     kept |= dict.fromkeys(_ONE_THREAD, "1")
     # Huge pages for torch's allocations: an epoch of rcv1, whose first layer has 48 million weights, took a third.
     kept.setdefault("THP_MEM_ALLOC_ENABLE", "1")

@@ -21,6 +21,11 @@ from service.web.forms import Form
 
 ANY = "*"
 LINK_DAYS = 7
+FIRST = (
+    "From now on dashboard and controller ask for a key: log in with this one, and set it as PERNODEDROP_API_KEY for "
+    "commands, also for `pernodedrop run` where one follows a study. If it is lost, start the servers with a "
+    "PERNODEDROP_API_KEY of your own: that one lets you in, too."
+)
 IN_S = "servers refuse it within 5 s, in open pages too"
 
 
@@ -35,7 +40,7 @@ def _create_key(database: Database, about: Mapping[str, str], form: Form) -> Mad
         rule = "must be admin for the first key, since servers ask for a key once there is one"
         raise InvalidDefinition([Problem.at("role", f"{rule}, got {shown(wanted.role)}")])
     _, secret = keys.create(database, wanted.name, role, by=about["by"], lasts=lasts, task_modules=wanted.task_modules)
-    first = " From now on the dashboard and the controller ask for a key: log in with this one." if is_first else ""
+    first = f" {FIRST}" if is_first else ""
     return Made(f"The key {wanted.name} has the role {role}.{first}", secret)
 
 
@@ -112,7 +117,7 @@ ROTATE_KEY = Order[AccessKey](
     "rotate",
     "Rotate",
     "The key gets another secret, which is shown once; its name, role and end stay.",
-    lambda key: key.revoked_at is None,
+    lambda key: not key.has_ended,
     _rotate,
     role=Role.ADMIN,
     deed="rotate key",
@@ -121,7 +126,8 @@ ROTATE_KEY = Order[AccessKey](
 REVOKE_KEY = Order[AccessKey](
     "revoke",
     "Revoke",
-    f"The key ends now: {IN_S}. Its name stays in the audit and cannot be used again.",
+    f"The key ends now: {IN_S}. Its name stays in the audit and cannot be used again. After the last admin key only "
+    "`pernodedrop keys create` with DATABASE_URL, or a server's PERNODEDROP_API_KEY, lets an admin in.",
     lambda key: key.revoked_at is None,
     _revoke_key,
     role=Role.ADMIN,

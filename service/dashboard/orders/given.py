@@ -46,7 +46,7 @@ async def ordered(
         caller = caller_of(request).name
         with ordering(lambda: Ordered(caller, order, _words(request, form))):
             outcome = await call(creations)
-        logger.info("%s: %s by %s", outcome.study or ", ".join(outcome.named.values()), order, caller)
+        logger.info("%s: %s by %s", outcome.study or ", ".join(outcome.named.values()) or "access", order, caller)
         return outcome
 
     if number:

@@ -32,11 +32,13 @@ def page(db: Database, study: str | None, limit: int, offset: int) -> tuple[list
         return [Deed(**row._mapping) for row in connection.execute(wanted)], total
 
 
-# The oldest rows have the lowest ids, but for some seconds, so no index on the time is needed.
+# The oldest rows have the lowest ids, but for some seconds: no index on the time is needed. Only what goes is locked.
 _FORGET = sa.text(
     """
-    DELETE FROM fleet.deeds WHERE at < now() - cast(:age AS interval)
-        AND id IN (SELECT id FROM fleet.deeds ORDER BY id LIMIT :batch FOR UPDATE SKIP LOCKED)
+    DELETE FROM fleet.deeds WHERE id IN (
+        SELECT id FROM fleet.deeds
+        WHERE id IN (SELECT id FROM fleet.deeds ORDER BY id LIMIT :batch) AND at < now() - cast(:age AS interval)
+        FOR UPDATE SKIP LOCKED)
     """
 )
 

@@ -2,7 +2,7 @@
 
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from service.storage.dumps.programs import Say
 from service.storage.dumps.weights import Copied
 from service.storage.errors import DumpFailed
 from service.storage.fleet.ownership import database_id
+from service.storage.places import unusable
 from service.storage.runs.endings import close_finished_studies
 from service.storage.runs.expressions import SPENT_S
 
@@ -73,6 +74,8 @@ def restore(
         StorageError: the database does not answer, or does not suit.
     """
     _check_file(file)
+    if artifacts is not None and (refusal := unusable(artifacts[1])):
+        raise DumpFailed(f"nothing was restored, since no weights can be kept at {artifacts[1]}: {refusal}")
     place, environment = programs.connecting(url)
     with Database.open(url) as db:
         with plainly(), db.engine.connect() as connection:
@@ -96,9 +99,19 @@ def restore(
             if artifacts is not None:
                 with db.engine.connect() as connection:
                     rows = weights.named(connection)
-                source, target = (ArtifactRoot(place, name) for place in artifacts)
-                copied = weights.copy(rows, source, target, say)
+                copied = _copied(rows, artifacts, name, say)
             return Restored(studies, handed_back, name, copied)
+
+
+def _copied(rows: Sequence[weights.Named], artifacts: tuple[str, str], name: str, say: Say) -> Copied:
+    source, target = artifacts
+    try:
+        return weights.copy(rows, ArtifactRoot(source, name), ArtifactRoot(target, name), say)
+    except Exception as error:  # of a store, which may raise any; the database is there, and must not be restored again
+        raise DumpFailed(
+            f"the database is restored, and its weights could not be copied ({type(error).__name__}: {error}): "
+            f"copy what is in {source} to {target} by hand"
+        ) from error
 
 
 @contextmanager

@@ -34,7 +34,8 @@ _SILENCE = sa.text(
         SELECT s.name FROM fleet.studies s
         WHERE s.state = 'running' AND s.finished_at IS NULL AND NOT s.external AND {WHOLE}
             AND (s.closing IS NULL OR s.stage <> 'search')
-            AND (s.to_come > 0 OR EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND state = 'waiting'))
+            AND (s.to_come > 0
+                OR EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND state IN ('waiting', 'paused')))
         ORDER BY s.id LIMIT {MOST_NAMES}) waiting
     WHERE pg_postmaster_start_time() < now() - interval '{SILENT_S} seconds'
         AND NOT EXISTS (SELECT FROM fleet.workers WHERE study_id IS NULL AND stopped_at IS NULL
