@@ -20,10 +20,10 @@ serve: .venv/export ## start the stack and leave it running until Ctrl-C (TASKS=
 # Hundreds of processes start: none compiles our modules anew, even where Python is told to write no bytecode.
 COMPILE = @$(BIN)/python -m compileall -q pernodedrop search_spaces service workers
 
-# Three at once on two cores: many tests wait, for workers, leases and servers.
+# Four at once on two cores: many tests wait, for workers, leases and servers.
 test: .venv/dev .venv/triton ## the suite, on a real Postgres of its own
 	$(COMPILE)
-	$(BIN)/pytest -n 3 --dist loadgroup --durations=10 -m "not wide and not containers and not slurm and not chaos"
+	$(BIN)/pytest -n 4 --dist loadgroup --durations=10 -m "not wide and not containers and not slurm and not chaos"
 
 test-wide: .venv/dev .venv/triton ## what tries everything of its kind: every part of gpu-check, every sampler on every space
 	$(COMPILE)

@@ -74,7 +74,7 @@ def test_normals_are_box_and_muller_s() -> None:
 
 
 @pytest.mark.parametrize("factors", [Factors(5243, 19), Factors(3, 2, normal=True)], ids=str)
-@pytest.mark.parametrize("positions", [1, 3])
+@pytest.mark.parametrize("positions", [pytest.param(1, marks=pytest.mark.wide), 3])
 def test_tiles_change_no_factor(factors: Factors, positions: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor do sums that are cut into parts: only the order of the additions differs."""
     x, weight, g = normal(3, positions, 72), normal(18, 72), normal(3, positions, 18)

@@ -106,7 +106,11 @@ def test_a_promotion_in_sql_is_that_of_the_rule(db: Database, seed: int) -> None
     assert got == (None if wanted is None else (wanted.place, wanted.start, wanted.to))
 
 
-@pytest.mark.parametrize("parts", [{}, {"budget": {"trials": 27, "epochs": 60}}], ids=["trials", "epochs"])
+@pytest.mark.parametrize(
+    "parts",
+    [pytest.param({}, marks=pytest.mark.wide), {"budget": {"trials": 27, "epochs": 60}}],
+    ids=["trials", "epochs"],
+)
 def test_with_a_lag_the_fleet_and_its_mishaps_change_nothing(db: Database, parts: dict[str, Any]) -> None:
     """One worker after another, or four with deaths: the same trials, legs, values and order."""
     studies.create(db, ladder("one", lag=3, **parts))

@@ -10,7 +10,7 @@ from service.storage.studies import curves, studies, trials
 from tests.workers.conftest import StartWorker
 
 
-@pytest.mark.parametrize("metric", ["val_loss", "val_loss_one_mask"])
+@pytest.mark.parametrize("metric", [pytest.param("val_loss", marks=pytest.mark.wide), "val_loss_one_mask"])
 def test_either_figure_is_an_objective_for_every_variant(db: Database, start_worker: StartWorker, metric: str) -> None:
     definition = {
         "name": "judged",

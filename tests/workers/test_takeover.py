@@ -148,7 +148,7 @@ def test_a_signal_to_the_whole_group_still_hands_the_run_back(db: Database, star
     assert only_trial(db, study).state is RunState.WAITING
 
 
-@pytest.mark.parametrize("told", [False, True])
+@pytest.mark.parametrize("told", [pytest.param(False, marks=pytest.mark.wide), True])
 def test_no_optuna_trial_is_left_running(db: Database, start_worker: StartWorker, told: bool) -> None:
     study, lease = _leased_by_a_worker_that_dies(db)
     optuna_study = optuna_trials.load_study(
