@@ -13,7 +13,7 @@ from service.storage.audit import audit, findings
 from service.storage.database.database import Database
 from service.storage.errors import NotExtendable
 from service.storage.records import StudyRecord
-from service.storage.runs import expiry, legs
+from service.storage.runs import expiry, legs, pausing
 from service.storage.states import RunState, StudyState
 from service.storage.studies import cancellation, extension, retrying, studies, trials
 from tests.storage.climbing import Climber, climb, ladder
@@ -199,6 +199,39 @@ def test_a_used_up_budget_of_epochs_is_not_extended(db: Database) -> None:
     with pytest.raises(NotExtendable, match="epochs: 50 of 50 are trained"):
         extension.extend(db, "asha", 3)
     assert audit(db) == []
+
+
+def climbed(db: Database, *, to: int, at: int) -> Climber:
+    """The climber of a trial that is `at` this epoch of a leg that ends at the epoch `to`."""
+    climber = Climber(db)
+    while (climber.until, climber.epoch) != (to, at) or climber.lease is None:
+        assert climber.move()
+    return climber
+
+
+def test_a_rung_is_reached_once_though_the_answer_was_lost(db: Database) -> None:
+    studies.create(db, ladder())
+    climber = climbed(db, to=1, at=1)
+    while True:  # until one goes on at once
+        lease, trial = climber.lease, climber.trial
+        assert lease is not None
+        assert trial is not None
+        written = lease.written.count
+        to = pausing.reached(db, lease, 1, cost=1.0 / (1 + lease.place))
+        if to is not None:
+            break
+        assert pausing.reached(db, lease, 1, cost=1.0 / (1 + lease.place)) is None
+        pausing.pause(db, lease, trial.progress.best_epoch)
+        climber.lease = None
+        while climber.lease is None or climber.epoch < 1:
+            assert climber.move()
+    lease.written.count = written
+    assert pausing.reached(db, lease, 1, cost=1.0 / (1 + lease.place)) == to == 3
+    assert rows(db, "SELECT epochs, cost IS NULL FROM fleet.legs WHERE run_id = :run ORDER BY 1", run=lease.run_id) == [
+        (1, False),
+        (3, True),
+    ]
+    assert rows(db, "SELECT booked FROM fleet.runs WHERE id = :run", run=lease.run_id) == [(3,)]
 
 
 # What each rule of the audit is to find.

@@ -15,6 +15,8 @@ _REACHED = sa.text(
     "UPDATE fleet.legs SET cost = :cost WHERE run_id = :run AND epochs = :epochs RETURNING bracket, place"
 )
 
+_BOOKED = sa.text("SELECT booked FROM fleet.runs WHERE id = :run")
+
 # Whether the study may begin further legs, by its own row.
 _GOES_ON = sa.text(f"SELECT {SERVED.format(now=clock.NOW.format('s'))} FROM fleet.studies s WHERE s.id = :study")
 
@@ -39,8 +41,8 @@ def reached(db: Database, lease: Lease, until: int, cost: float) -> int | None:
     """Note that the trial has reached the end of its leg with this cost, and return where its next leg ends, if that
     begins at once: it is among the best of its rung so far. None: it pauses.
 
-    In a search with a lag all pause: what goes on there must not depend on who was faster. Said again, it is answered
-    anew.
+    In a search with a lag all pause: what goes on there must not depend on who was faster. It is safe to
+    repeat: a leg that an earlier call has begun goes on.
 
     Raises:
         LeaseLost: as for `holding.renew`.
@@ -50,6 +52,9 @@ def reached(db: Database, lease: Lease, until: int, cost: float) -> int | None:
         legs.lock(connection, lease.study_id)
         if not holding.is_held(connection, lease):
             raise LeaseLost(lease.run_id, lease.token)
+        booked: int = connection.execute(_BOOKED, {"run": lease.run_id}).scalar_one()
+        if booked > until:  # an earlier call, whose answer was lost, has begun the next leg
+            return booked
         leg = connection.execute(_REACHED, {"run": lease.run_id, "epochs": until, "cost": cost}).one()
         to = lease.definition.pruner.after(lease.definition.task.epochs)[leg.bracket, until]
         at = {"epochs": until, "cost": cost, "bracket": leg.bracket, "place": leg.place}
