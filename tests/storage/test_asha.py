@@ -234,6 +234,28 @@ def test_a_rung_is_reached_once_though_the_answer_was_lost(db: Database) -> None
     assert rows(db, "SELECT booked FROM fleet.runs WHERE id = :run", run=lease.run_id) == [(3,)]
 
 
+@pytest.mark.parametrize("end", ["failed", "cancelled", "stopped"])
+def test_a_promoted_trial_that_ends_before_its_old_epochs_are_reported_again_has_spent_them(
+    db: Database, end: str
+) -> None:
+    study = studies.create(db, ladder(budget={"trials": 27, "epochs": 100}))
+    climber = climbed(db, to=3, at=0)
+    assert climber.lease is not None
+    run = climber.lease.run_id
+    if end == "failed":
+        climber._finish(Ended(RunState.FAILED, "by chance"))
+    elif end == "cancelled":
+        assert climber.trial is not None
+        cancellation.cancel(db, "asha", climber.trial.number)
+    else:
+        climber.leave()
+        studies.set_state(db, study.name, "stopped")
+    assert rows(db, "SELECT epoch, booked, state FROM fleet.runs WHERE id = :run", run=run) == [
+        (0, 1, "failed" if end == "failed" else "cancelled")
+    ]
+    assert audit(db) == []
+
+
 # What each rule of the audit is to find.
 PLANTED = {
     "a search is claimed by legs if its trials pause or its epochs are budgeted": (
