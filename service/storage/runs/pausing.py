@@ -17,6 +17,8 @@ _REACHED = sa.text(
 
 _BOOKED = sa.text("SELECT booked FROM fleet.runs WHERE id = :run")
 
+_LAST_REACHED = sa.text("SELECT max(epochs) FROM fleet.legs WHERE run_id = :run AND cost IS NOT NULL")
+
 # Whether the study may begin further legs, by its own row.
 _GOES_ON = sa.text(f"SELECT {SERVED.format(now=clock.NOW.format('s'))} FROM fleet.studies s WHERE s.id = :study")
 
@@ -70,6 +72,13 @@ def reached(db: Database, lease: Lease, until: int, cost: float) -> int | None:
         writes = holding.change(connection, lease, booked=to)
     lease.written.count = writes
     return to
+
+
+def last_reached(db: Database, lease: Lease) -> int | None:
+    """The epochs of the run's last leg whose end was reached, by whichever holder; None without one."""
+    with db.engine.connect() as connection:
+        epochs: int | None = connection.execute(_LAST_REACHED, {"run": lease.run_id}).scalar_one()
+    return epochs
 
 
 def pause(db: Database, lease: Lease, best_epoch: int | None, log: Log | None = None) -> None:
