@@ -1,19 +1,23 @@
 """ASHA on the queue: who goes on follows the rule of search_spaces.rungs, once, and exactly within the budget."""
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from search_spaces.known import OUTSIDE
 from search_spaces.pruners.asha import AshaPruner
 from search_spaces.rungs import Standing, promotion
 from service.storage.assignments.assignment import Ended
 from service.storage.audit import audit, findings
 from service.storage.database.database import Database
 from service.storage.errors import NotExtendable
-from service.storage.records import StudyRecord
-from service.storage.runs import expiry, legs, pausing
+from service.storage.fleet import workers
+from service.storage.records import Lease, StudyRecord
+from service.storage.runs import claiming, expiry, legs, pausing
+from service.storage.runs.endings import close_finished_studies
 from service.storage.states import RunState, StudyState
 from service.storage.studies import cancellation, extension, retrying, studies, trials
 from tests.storage.climbing import Climber, climb, ladder
@@ -254,6 +258,92 @@ def test_a_promoted_trial_that_ends_before_its_old_epochs_are_reported_again_has
         (0, 1, "failed" if end == "failed" else "cancelled")
     ]
     assert audit(db) == []
+
+
+def claimed_meanwhile(db: Database, blocker: sa.Connection, change: str) -> Lease | None:
+    """What a claim gets that waits for the blocker, which changes something before it commits."""
+    worker = workers.register(db, "host", 1, "cpu")
+    with ThreadPoolExecutor(1) as pool:
+        claim = pool.submit(claiming.claim, db, worker, 60)
+        while not rows(db, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+            assert not claim.done()
+        blocker.execute(sa.text(change))
+        blocker.commit()
+        return claim.result()
+
+
+def test_no_leg_begins_after_the_study_was_stopped(db: Database) -> None:
+    study = studies.create(db, ladder())
+    with db.engine.connect() as blocker:
+        legs.lock(blocker, study.id)
+        assert claimed_meanwhile(db, blocker, "UPDATE fleet.studies SET state = 'stopped'") is None
+    assert rows(db, "SELECT count(*) FROM fleet.legs") == [(0,)]
+
+
+def test_the_leg_of_a_run_that_was_cancelled_meanwhile_has_not_begun(db: Database) -> None:
+    study = studies.create(db, ladder())
+    climber = Climber(db)
+    while (leg := next_leg(db, study)) is None or leg.start == 0:
+        assert climber.move()
+    before = rows(db, "SELECT count(*) FROM fleet.legs")
+    with db.engine.connect() as blocker:
+        blocker.execute(sa.text("SELECT 1 FROM fleet.runs WHERE id = :run FOR UPDATE"), {"run": leg.run_id})
+        change = f"UPDATE fleet.runs SET state = 'cancelled', finished_at = now() WHERE id = {leg.run_id}"
+        assert claimed_meanwhile(db, blocker, change) is None
+    assert rows(db, "SELECT count(*) FROM fleet.legs") == before
+
+
+def next_leg(db: Database, study: StudyRecord) -> legs.Leg | None:
+    with db.engine.connect() as connection:
+        choice = legs.choose(connection, study.id)
+    return choice if isinstance(choice, legs.Leg) else None
+
+
+def one_epoch_left(db: Database, study: StudyRecord) -> None:
+    """Bring the study to where a promotion is due, the budget has one epoch left, and nothing is in training."""
+    climber = Climber(db)
+    while (leg := next_leg(db, study)) is None or leg.start == 0 or climber.lease is not None:
+        assert climber.move()
+    execute(
+        db,
+        "UPDATE fleet.studies SET definition = jsonb_set(definition, '{budget,epochs}',"
+        " to_jsonb(1 + (SELECT sum(booked) FROM fleet.runs)))",
+    )
+
+
+def test_a_new_trial_that_somebody_has_locked_does_not_end_the_search(db: Database) -> None:
+    study = studies.create(db, ladder(budget={"trials": 27, "epochs": 100}))
+    one_epoch_left(db, study)
+    with db.engine.begin() as other:
+        other.execute(sa.text("SELECT 1 FROM fleet.runs WHERE state = 'waiting' FOR UPDATE"))
+        close_finished_studies(db)
+    assert studies.get(db, "asha").closing is None
+    leg = next_leg(db, study)
+    assert leg is not None
+    assert (leg.start, leg.until) == (0, 1)
+
+
+def test_trials_to_come_do_not_end_the_search(db: Database) -> None:
+    study = studies.create(db, ladder(budget={"trials": 27, "epochs": 100}))
+    one_epoch_left(db, study)
+    [(waiting,)] = rows(db, "SELECT count(*) FROM fleet.runs WHERE state = 'waiting'")
+    execute(db, "DELETE FROM fleet.runs WHERE state = 'waiting'")
+    execute(db, f"UPDATE fleet.studies SET to_come = {waiting}")
+    close_finished_studies(db)
+    assert studies.get(db, "asha").closing is None
+    assert Climber(db).move()
+
+
+def test_a_trial_that_is_too_dear_lets_cheaper_ones_by(db: Database) -> None:
+    study = studies.create(db, ladder(budget={"trials": 27, "epochs": 100}))
+    one_epoch_left(db, study)
+    [(head,)] = rows(db, "SELECT min(id) FROM fleet.runs WHERE state = 'waiting'")
+    execute(db, f"UPDATE fleet.runs SET given = jsonb_build_object('{OUTSIDE}', true) WHERE id = {head}")
+    close_finished_studies(db)
+    assert studies.get(db, "asha").closing is None
+    lease = claiming.claim(db, workers.register(db, "host", 1, "cpu"), 60)
+    assert lease is not None
+    assert (lease.run_id, lease.until) == (head + 1, 1)
 
 
 # What each rule of the audit is to find.

@@ -152,7 +152,7 @@ def _close(db: Database, study_id: int, until: float) -> int:
     return cancelled
 
 
-def _outlook(connection: sa.Connection, study_id: int) -> legs.Never | legs.Choice | None:
+def _outlook(connection: sa.Connection, study_id: int) -> legs.Choice | None:
     """Whether a run of the study's search may still begin; None for a study of which only its runs can tell.
 
     The study's legs are locked from here on.

@@ -5,8 +5,8 @@ import sqlalchemy as sa
 from service.storage.database.database import Database
 from service.storage.errors import LeaseLost
 from service.storage.records import Lease, Log
-from service.storage.runs import clock, holding, legs, logs
-from service.storage.runs.claiming import SERVED
+from service.storage.runs import holding, legs, logs
+from service.storage.runs.claiming import goes_on
 from service.storage.runs.endings import close_finished_studies
 from service.storage.runs.expressions import SPENT_S
 from service.storage.states import RunState
@@ -18,9 +18,6 @@ _REACHED = sa.text(
 _BOOKED = sa.text("SELECT booked FROM fleet.runs WHERE id = :run")
 
 _LAST_REACHED = sa.text("SELECT max(epochs) FROM fleet.legs WHERE run_id = :run AND cost IS NOT NULL")
-
-# Whether the study may begin further legs, by its own row.
-_GOES_ON = sa.text(f"SELECT {SERVED.format(now=clock.NOW.format('s'))} FROM fleet.studies s WHERE s.id = :study")
 
 # The number of those that have reached the rung, and of the better ones among them.
 _RANK = sa.text(
@@ -49,7 +46,6 @@ def reached(db: Database, lease: Lease, until: int, cost: float) -> int | None:
     Raises:
         LeaseLost: as for `holding.renew`.
     """
-    study = {"study": lease.study_id}
     with db.engine.begin() as connection:
         legs.lock(connection, lease.study_id)
         if not holding.is_held(connection, lease):
@@ -60,11 +56,11 @@ def reached(db: Database, lease: Lease, until: int, cost: float) -> int | None:
         leg = connection.execute(_REACHED, {"run": lease.run_id, "epochs": until, "cost": cost}).one()
         to = lease.definition.pruner.after(lease.definition.task.epochs)[leg.bracket, until]
         at = {"epochs": until, "cost": cost, "bracket": leg.bracket, "place": leg.place}
-        rank = connection.execute(_RANK, {**study, **at}).one()
+        rank = connection.execute(_RANK, {"study": lease.study_id, **at}).one()
         if (
             lease.definition.sampler.lag is not None
             or rank.better >= rank.reached // lease.definition.pruner.one_in
-            or not connection.execute(_GOES_ON, study).scalar_one()
+            or not goes_on(connection, lease.study_id)
             or not legs.pays_for(connection, lease.study_id, lease.definition, to - until)
         ):
             return None
