@@ -1,8 +1,9 @@
 """ASHA on the queue: who goes on follows the rule of search_spaces.rungs, once, and exactly within the budget."""
 
 import random
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import sqlalchemy as sa
@@ -16,12 +17,14 @@ from service.storage.database.database import Database
 from service.storage.errors import NotExtendable
 from service.storage.fleet import workers
 from service.storage.records import Lease, StudyRecord
-from service.storage.runs import claiming, expiry, legs, pausing
-from service.storage.runs.endings import close_finished_studies
+from service.storage.runs import claiming, endings, expiry, legs, pausing
 from service.storage.states import RunState, StudyState
 from service.storage.studies import cancellation, extension, retrying, studies, trials
 from tests.storage.climbing import Climber, climb, ladder
 from tests.storage.queueing import execute
+
+
+T = TypeVar("T")
 
 
 def rows(db: Database, statement: str, **values: Any) -> list[tuple[Any, ...]]:
@@ -260,16 +263,20 @@ def test_a_promoted_trial_that_ends_before_its_old_epochs_are_reported_again_has
     assert audit(db) == []
 
 
-def claimed_meanwhile(db: Database, blocker: sa.Connection, change: str) -> Lease | None:
-    """What a claim gets that waits for the blocker, which changes something before it commits."""
-    worker = workers.register(db, "host", 1, "cpu")
+def meanwhile(db: Database, call: Callable[[], T], blocker: sa.Connection, change: str) -> T:
+    """What a call returns that waits for the blocker, which changes something before it commits."""
     with ThreadPoolExecutor(1) as pool:
-        claim = pool.submit(claiming.claim, db, worker, 60)
+        called = pool.submit(call)
         while not rows(db, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
-            assert not claim.done()
+            assert not called.done()
         blocker.execute(sa.text(change))
         blocker.commit()
-        return claim.result()
+        return called.result()
+
+
+def claimed_meanwhile(db: Database, blocker: sa.Connection, change: str) -> Lease | None:
+    worker = workers.register(db, "host", 1, "cpu")
+    return meanwhile(db, lambda: claiming.claim(db, worker, 60), blocker, change)
 
 
 def test_no_leg_begins_after_the_study_was_stopped(db: Database) -> None:
@@ -291,6 +298,17 @@ def test_the_leg_of_a_run_that_was_cancelled_meanwhile_has_not_begun(db: Databas
         change = f"UPDATE fleet.runs SET state = 'cancelled', finished_at = now() WHERE id = {leg.run_id}"
         assert claimed_meanwhile(db, blocker, change) is None
     assert rows(db, "SELECT count(*) FROM fleet.legs") == before
+
+
+def test_what_is_paused_outlives_the_end_of_a_search_that_is_extended_meanwhile(db: Database) -> None:
+    study, climbers = paused_study(db)
+    climbers[1].leave()
+    execute(db, "UPDATE fleet.studies SET closing = 'wall time used up'")
+    with db.engine.connect() as blocker:
+        blocker.execute(sa.text("SELECT 1 FROM fleet.studies FOR UPDATE"))
+        change = "UPDATE fleet.studies SET closing = NULL"
+        meanwhile(db, lambda: endings._end_paused(db, study.id, float("inf")), blocker, change)
+    assert studies.get(db, "asha").counts["paused"] == 2
 
 
 def next_leg(db: Database, study: StudyRecord) -> legs.Leg | None:
@@ -316,7 +334,7 @@ def test_a_new_trial_that_somebody_has_locked_does_not_end_the_search(db: Databa
     one_epoch_left(db, study)
     with db.engine.begin() as other:
         other.execute(sa.text("SELECT 1 FROM fleet.runs WHERE state = 'waiting' FOR UPDATE"))
-        close_finished_studies(db)
+        endings.close_finished_studies(db)
     assert studies.get(db, "asha").closing is None
     leg = next_leg(db, study)
     assert leg is not None
@@ -329,7 +347,7 @@ def test_trials_to_come_do_not_end_the_search(db: Database) -> None:
     [(waiting,)] = rows(db, "SELECT count(*) FROM fleet.runs WHERE state = 'waiting'")
     execute(db, "DELETE FROM fleet.runs WHERE state = 'waiting'")
     execute(db, f"UPDATE fleet.studies SET to_come = {waiting}")
-    close_finished_studies(db)
+    endings.close_finished_studies(db)
     assert studies.get(db, "asha").closing is None
     assert Climber(db).move()
 
@@ -339,7 +357,7 @@ def test_a_trial_that_is_too_dear_lets_cheaper_ones_by(db: Database) -> None:
     one_epoch_left(db, study)
     [(head,)] = rows(db, "SELECT min(id) FROM fleet.runs WHERE state = 'waiting'")
     execute(db, f"UPDATE fleet.runs SET given = jsonb_build_object('{OUTSIDE}', true) WHERE id = {head}")
-    close_finished_studies(db)
+    endings.close_finished_studies(db)
     assert studies.get(db, "asha").closing is None
     lease = claiming.claim(db, workers.register(db, "host", 1, "cpu"), 60)
     assert lease is not None

@@ -174,10 +174,15 @@ def _finish(connection: sa.Connection, study_id: int) -> None:
 
 
 def _end_paused(db: Database, study_id: int, until: float) -> None:
-    """End the study's paused runs in short transactions, if no leg of it may begin any more."""
+    """End the study's paused runs in short transactions, if no leg of it may begin any more.
+
+    The study is locked before each statement that asks whether: who extends it meanwhile keeps what is paused.
+    """
     values = {"study": study_id, "batch": BATCH}
     while True:
         with db.engine.begin() as connection:
+            if connection.execute(_LOCK, {"study": study_id}).one_or_none() is None:
+                return
             ended = connection.execute(_END_PAUSED, {**values, "now": datetime.now()}).scalar_one()  # as Optuna's
         if ended < BATCH or time.monotonic() > until:
             return
