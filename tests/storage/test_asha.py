@@ -9,9 +9,12 @@ import pytest
 import sqlalchemy as sa
 
 from search_spaces.known import OUTSIDE
+from search_spaces.optuna.laddered import Ladder
 from search_spaces.pruners.asha import AshaPruner
 from search_spaces.rungs import Standing, promotion
+from service.storage.assignments import search_trial
 from service.storage.assignments.assignment import Ended
+from service.storage.assignments.ladder import ladder_of
 from service.storage.audit import audit, findings
 from service.storage.database.database import Database
 from service.storage.errors import NotExtendable
@@ -309,6 +312,27 @@ def test_what_is_paused_outlives_the_end_of_a_search_that_is_extended_meanwhile(
         change = "UPDATE fleet.studies SET closing = NULL"
         meanwhile(db, lambda: endings._end_paused(db, study.id, float("inf")), blocker, change)
     assert studies.get(db, "asha").counts["paused"] == 2
+
+
+def test_a_promoted_trial_is_claimed_without_a_look_at_all_legs(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studies.create(db, ladder())
+    climber = climbed(db, to=1, at=0)
+    read: list[int] = []
+
+    def noted(database: Database, lease: Lease) -> Ladder:
+        read.append(lease.run_id)
+        return ladder_of(database, lease)
+
+    monkeypatch.setattr(search_trial, "ladder_of", noted)
+    while (climber.until, climber.epoch) != (3, 0) or climber.lease is None:
+        read.clear()
+        assert climber.move()
+    assert read == []
+    assert climber.params
+    while not read:  # TPE, which looks at trials after its first four, has asked for one
+        assert climber.move()
 
 
 def next_leg(db: Database, study: StudyRecord) -> legs.Leg | None:
