@@ -39,7 +39,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-
 class Execution:
     """Trains a run and records its progress under the lease's token, and handles process, clock, drain, curves and log.
 
@@ -263,7 +262,7 @@ class Execution:
         """Stop the trial process at the end of its epoch, with a checkpoint if its run may go on."""
         may_keep = self._checkpoints is not None and not self._renewal.lost.is_set()
         keep = may_keep and isinstance(outcome, HandedBack | Paused)
-        self.healthy = stopped(process, self._lease, self._renewal.is_over, self._leave_by, keep=keep)
+        self.healthy = stopped(process, self._lease.run_id, self._renewal.is_over, self._leave_by, keep=keep)
         return outcome
 
     def _end(self, outcome: Outcome) -> None:

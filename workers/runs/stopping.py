@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 
 from pernodedrop.scrubbing import scrubbed
-from service.storage.records import Lease
 from workers.trial.messages import Failed, Finished, Stopped
 from workers.trial.process import TrialProcess
 
@@ -17,7 +16,7 @@ KEEP_S = 600.0  # s in which it may also write its checkpoint, where its worker 
 
 
 def stopped(
-    process: TrialProcess, lease: Lease, is_over: Callable[[], bool], leave_by: Callable[[], float], *, keep: bool
+    process: TrialProcess, run_id: int, is_over: Callable[[], bool], leave_by: Callable[[], float], *, keep: bool
 ) -> bool:
     """Stop the trial at the end of its epoch, with a checkpoint if `keep`, and return whether its process may serve
     again.
@@ -34,12 +33,12 @@ def stopped(
         match process.listen(LISTEN_S):
             case Failed(reason, traceback, out_of_memory):
                 doing = "could not keep its checkpoint" if keep else "failed when it was to stop"
-                log.warning("run %d %s: %s\n%s", lease.run_id, doing, scrubbed(reason), traceback.rstrip())
+                log.warning("run %d %s: %s\n%s", run_id, doing, scrubbed(reason), traceback.rstrip())
                 return not out_of_memory
             case Finished() | Stopped():
                 return True
         if keep and is_over():
             return False
     if keep:
-        log.warning("run %d: its checkpoint took too long, and is not kept", lease.run_id)
+        log.warning("run %d: its checkpoint took too long, and is not kept", run_id)
     return False

@@ -15,7 +15,7 @@ from service.storage.states import RunState, storable
 CANCEL_S = 2.0  # s for which a caller cancels runs: enough for all that wait in any study but those of old databases
 BATCH = 100  # runs that one transaction cancels: some 10 ms
 
-# The epochs in the books of a run that ends: those that were trained. A promoted trial's new holder begins to count at 0,
+# The epochs in the books of a run that ends: those that were trained. A promoted trial's new holder counts from 0,
 # and those of legs whose end was reached were trained all the same.
 _TRAINED = """least(booked, greatest(epoch, (SELECT max(epochs) FROM fleet.legs
         WHERE run_id = runs.id AND cost IS NOT NULL)))"""

@@ -86,7 +86,7 @@ _NEW = f"""
     WHERE study_id = :study AND stage = 'search' AND state = 'waiting' AND booked = 0
         AND id >= coalesce(cast(:least AS bigint), id) ORDER BY id LIMIT :most
 """
-# A claim passes over a row that somebody is about to cancel or to give parameters: who asks what may still begin sees it.
+# A claim passes over a row that somebody is about to cancel or to give parameters. Who asks what may begin sees it.
 _BEGUN_TEXTS, _NEW_TEXTS = (
     {holds: sa.text(query + (" FOR UPDATE SKIP LOCKED" if holds else "")) for holds in (False, True)}
     for query in (_BEGUN, _NEW)
