@@ -1,7 +1,7 @@
 """Builds Optuna's sampler and pruner from those that a definition names."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from optuna.exceptions import ExperimentalWarning
@@ -20,12 +20,15 @@ from search_spaces.shape import StudyShape
 
 
 def build_sampler(
-    definition: StudyShape, seed: int, history: Sequence[FrozenTrial] = (), ladder: Ladder | None = None
+    definition: StudyShape,
+    seed: int,
+    history: Sequence[FrozenTrial] = (),
+    ladder: Callable[[], Ladder] | None = None,
 ) -> BaseSampler:
     """The sampler of one process; `seed` must differ between the processes of a study.
 
-    `history` are the trials of an earlier study that it knows (see `history_of`), `ladder` the legs of a search whose
-    trials pause.
+    `history` are the trials of an earlier study that it knows (see `history_of`), `ladder` reads the legs of a search
+    whose trials pause.
     """
     part = definition.sampler.shared_by(len(contenders(definition))) if definition.is_race else definition.sampler
     with experimental_parts_accepted():

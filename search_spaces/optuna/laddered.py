@@ -1,7 +1,8 @@
 """A search whose trials pause at rungs: samplers see such a trial as pruned at the last one that it has reached."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from optuna import Study
 from optuna.samplers import BaseSampler
@@ -31,13 +32,18 @@ class Ladder:
 class LadderedSampler(SeeingSampler):
     """Draws from the trials as they stood at their last rungs.
 
-    With a lag that is as the legs below number - lag have left them, and of later ones the parameters.
+    With a lag that is as the legs below number - lag have left them, and of later ones the parameters. The ladder is
+    read when the base first looks at trials: one that draws by chance, or has drawn already, needs none.
     """
 
-    def __init__(self, base: BaseSampler, ladder: Ladder, lag: int | None) -> None:
+    def __init__(self, base: BaseSampler, ladder: Callable[[], Ladder], lag: int | None) -> None:
         super().__init__(base)
-        self._ladder, self._lag = ladder, lag
+        self._read, self._lag = ladder, lag
         self._last: tuple[int, Study] | None = None
+
+    @cached_property
+    def _ladder(self) -> Ladder:
+        return self._read()
 
     def view(self, study: Study, trial: FrozenTrial) -> tuple[Study, FrozenTrial]:
         if self._lag is None:

@@ -60,7 +60,8 @@ RULES: Mapping[str, str] = {
             WHEN l.run_id IS NULL THEN r.booked = 0
             WHEN r.state IN ('waiting', 'running') THEN r.booked = l.epochs AND r.epoch <= l.epochs
             WHEN r.state = 'complete' THEN r.booked = l.epochs AND r.epoch = r.booked
-            ELSE r.booked = r.epoch AND r.epoch <= coalesce(l.epochs, 0) END) IS NOT TRUE
+            ELSE r.booked = greatest(r.epoch, (SELECT max(epochs) FROM fleet.legs WHERE run_id = r.id
+                    AND cost IS NOT NULL)) AND r.epoch <= coalesce(l.epochs, 0) END) IS NOT TRUE
         UNION ALL
         SELECT s.name, r.id, format('booked %s epochs in a study without legs', r.booked)
         FROM fleet.runs r JOIN fleet.studies s ON s.id = r.study_id

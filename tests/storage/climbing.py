@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import sqlalchemy as sa
+
 from search_spaces import StudyDefinition, parse_definition
 from service.storage.assignments.assignment import Ended
 from service.storage.assignments.epochs import taken_in
@@ -12,9 +14,10 @@ from service.storage.assignments.progress import EpochDone
 from service.storage.assignments.search_trial import SearchTrial
 from service.storage.database.database import Database
 from service.storage.fleet import workers
-from service.storage.records import Lease
+from service.storage.records import Lease, StudyRecord
 from service.storage.runs import claiming, holding, pausing
 from service.storage.states import RunState
+from service.storage.studies import studies
 from tests.storage.queueing import execute
 
 Curve = Callable[[Mapping[str, Any], int], float]
@@ -140,3 +143,19 @@ def climb(
         idle = 0 if climber.move() else idle + 1
         if any(each.lease is not None for each in climbers):
             idle = 0
+
+
+def paused_study(db: Database, **parts: Any) -> tuple[StudyRecord, list[Climber]]:
+    """A study of which two trials are paused, and one is in training."""
+    study = studies.create(db, ladder(**parts))
+    climbers = [Climber(db), Climber(db)]
+    while studies.get(db, study.name).counts["paused"] < 2:
+        climbers[0].move()
+    climbers[1].move()
+    climbers[1].move()
+    return study, climbers
+
+
+def rows(db: Database, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+    with db.engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(sa.text(statement), values)]

@@ -12,17 +12,11 @@ from service.storage.assignments.assignment import Ended
 from service.storage.audit import audit, findings
 from service.storage.database.database import Database
 from service.storage.errors import NotExtendable
-from service.storage.records import StudyRecord
 from service.storage.runs import expiry, legs
 from service.storage.states import RunState, StudyState
 from service.storage.studies import cancellation, extension, retrying, studies, trials
-from tests.storage.climbing import Climber, climb, ladder
+from tests.storage.climbing import Climber, climb, ladder, paused_study, rows
 from tests.storage.queueing import execute
-
-
-def rows(db: Database, statement: str, **values: Any) -> list[tuple[Any, ...]]:
-    with db.engine.connect() as connection:
-        return [tuple(row) for row in connection.execute(sa.text(statement), values)]
 
 
 def found(db: Database, name: str) -> list[tuple[Any, ...]]:
@@ -143,17 +137,6 @@ def test_no_more_epochs_are_trained_than_the_budget_has(db: Database, pruner: st
     said = f"epochs: {trained} of 100 are trained, and the rest pays for no leg"
     assert record.closing == (None if pruner == "none" else said)  # 11 whole trials are all that there could be
     assert audit(db) == []
-
-
-def paused_study(db: Database, **parts: Any) -> tuple[StudyRecord, list[Climber]]:
-    """A study of which two trials are paused, and one is in training."""
-    study = studies.create(db, ladder(**parts))
-    climbers = [Climber(db), Climber(db)]
-    while studies.get(db, study.name).counts["paused"] < 2:
-        climbers[0].move()
-    climbers[1].move()
-    climbers[1].move()
-    return study, climbers
 
 
 def test_orders_reach_paused_trials(db: Database) -> None:

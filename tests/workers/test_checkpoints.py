@@ -3,6 +3,7 @@
 import itertools
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from tests.workers.conftest import StartWorker, finished, only_trial, own_study,
 from workers.tasks import load_task
 from workers.trial.checkpoints import CheckpointRoot, CheckpointStore, Fingerprint, unsealed
 from workers.trial.fingerprint import fingerprint_of
-from workers.trial.messages import Finished, Order, Report, Started, Stop, Stopped
+from workers.trial.messages import Finished, GoOn, Order, Report, Started, Stop, Stopped
 from workers.trial.orders import train
 
 EPOCHS, REPEATS = 2, 2
@@ -93,6 +94,16 @@ def test_a_killed_trial_is_carried_on_from_its_last_checkpoint(tmp_path: Path) -
     assert isinstance(resumed[0], Started)
     assert resumed[0].facts["resumed_after_epoch"] == 2
     assert figures(resumed) == figures(whole)
+
+
+def test_a_trial_resumed_at_a_rung_may_owe_a_checkpoint_there(tmp_path: Path) -> None:
+    config = TrialConfig()
+    list(train(replace(order(config, tmp_path), rungs=(1,)), torch.device("cpu"), lambda _: Stop(keep=True)))
+    resumed = replace(order(config, tmp_path, token=2, every=0.0), rungs=(1,))
+    found = list(train(resumed, torch.device("cpu"), lambda _: GoOn(1)))
+    assert isinstance(found[0], Started)
+    assert found[0].facts["resumed_after_epoch"] == 1
+    assert isinstance(found[-1], Finished)
 
 
 def store_of(of: Order) -> CheckpointStore:

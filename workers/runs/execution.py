@@ -28,6 +28,7 @@ from workers.runs.expected import Expected, ExpectedWeights
 from workers.runs.lease import Renewal
 from workers.runs.leg import Leg
 from workers.runs.run_log import RunLog
+from workers.runs.stopping import LISTEN_S, stopped
 from workers.trial.checkpoints import CheckpointRoot
 from workers.trial.collection import discard
 from workers.trial.messages import Examined, Examining, Failed, Finished, Kept, Order, Started
@@ -36,9 +37,6 @@ from workers.trial.process import TrialProcess, TrialProcessDied
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-LISTEN_S = 0.2  # s between two checks of clock, lease and drain while no report comes
-LEAVE_S = 5.0  # s in which a stopped trial may end its epoch before its process is killed
 
 
 class Execution:
@@ -261,15 +259,10 @@ class Execution:
         return None
 
     def _leave(self, process: TrialProcess, outcome: Outcome) -> Outcome:
-        """Stop the trial process at the end of its epoch; it is not healthy if that takes too long."""
+        """Stop the trial process at the end of its epoch, with a checkpoint if its run may go on."""
         may_keep = self._checkpoints is not None and not self._renewal.lost.is_set()
-        process.stop(keep=(keep := may_keep and isinstance(outcome, HandedBack | Paused)))
-        started = time.monotonic()
-        while time.monotonic() < (self._leave_by() if keep else started + LEAVE_S):
-            report = process.listen(LISTEN_S)
-            if report is not None and not isinstance(report, Started | EpochDone | Examining | Examined | Kept):
-                return outcome
-        self.healthy = False
+        keep = may_keep and isinstance(outcome, HandedBack | Paused)
+        self.healthy = stopped(process, self._lease.run_id, self._renewal.is_over, self._leave_by, keep=keep)
         return outcome
 
     def _end(self, outcome: Outcome) -> None:

@@ -24,7 +24,6 @@ class Leg:
     def __init__(self, db: Database, lease: Lease, insist: Insisting) -> None:
         self._db, self._lease, self._insist = db, lease, insist
         self._until = lease.until
-        self._passed = max((rung for rung in self._every if rung < (lease.until or 0)), default=0)
 
     @property
     def _every(self) -> tuple[int, ...]:
@@ -39,15 +38,18 @@ class Leg:
         return tuple(rung for rung in self._every if (self._until or 0) <= rung < self._lease.definition.task.epochs)
 
     def repetition(self, facts: Mapping[str, str | int | float]) -> Mapping[str, int]:
-        """The fact that a trial which had paused is trained again from its beginning, said once in the log."""
-        if self._passed == 0 or "resumed_after_epoch" in facts:
+        """The fact that a trial which had reached a rung is trained again from its beginning, said once in the log."""
+        if self._lease.until is None or self._lease.token == 1 or "resumed_after_epoch" in facts:
+            return {}
+        passed = self._insist(lambda: pausing.last_reached(self._db, self._lease))
+        if passed is None:
             return {}
         log.warning(
-            "run %d had paused after epoch %d, and its checkpoint is not here: it is trained again from the beginning; "
-            "let all workers share one --checkpoints folder",
-            *(self._lease.run_id, self._passed),
+            "run %d had been trained for %d epochs, up to a rung, and its checkpoint is not here: it is trained again "
+            "from the beginning; let all workers share one --checkpoints folder",
+            *(self._lease.run_id, passed),
         )
-        return {"trained_again": self._passed}
+        return {"trained_again": passed}
 
     def ended_by(self, done: EpochDone, progress: Progress, process: TrialProcess) -> Paused | None:
         """Let the trial go on or pause, if this epoch is the last of its leg.

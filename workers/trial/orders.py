@@ -52,6 +52,7 @@ def train(order: Order, device: "torch.device", hear: MessageBox) -> Iterator[Re
 
     begun = resumed(store, order, training_of) or Begun(0, [], [], training_of(0))
     first, history, training = begun.repeat, begun.history, begun.training
+    repeat = first  # which `stopped` may note before the first epoch
     tests = _testing(order, history)
     exams = None if order.evaluation is None else Examinations(order, order.evaluation, training, begun.examined)
     if exams is not None:

@@ -1,7 +1,7 @@
 """A search run, which is a trial of Optuna."""
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,7 @@ class SearchTrial:
     def _study(self) -> optuna.Study:
         db, lease, definition = self._db, self._lease, self._definition
         history = history_of(definition, known.history_of(db, lease))
-        ladder = ladder_of(db, lease) if definition.pruner.pauses else None
+        ladder = partial(ladder_of, db, lease) if definition.pruner.pauses else None
         sampler = build_sampler(definition, _sampler_seed(definition, lease.place), history, ladder)
         return optuna_trials.load_study(db, lease.optuna_study_id, sampler, build_pruner(definition))
 
@@ -94,8 +94,9 @@ class SearchTrial:
 
     def prepare(self) -> Mapping[str, Value]:
         trial = self._trial
-        if is_outside(frozen := optuna_trials.as_begun(trial)):
-            params = trained_with(frozen)
+        params = trained_with(frozen := optuna_trials.as_begun(trial))
+        # What an earlier holder has noted whole is not drawn again: a draw looks at all trials and legs.
+        if is_outside(frozen) or (self._lease.trial_id is not None and params == self._lease.params):
             holding.attach(self._db, self._lease, self._trial_id, trial.number, params)
             return recorded_params(self._definition, params)
         try:

@@ -85,13 +85,15 @@ _TAKE = f"""
     leased AS ({_LEASED.format(booked="booked")})
     SELECT leased.*, next.by_legs, next.study_id AS next_study FROM next LEFT JOIN leased ON leased.run_id = next.id
 """
-_TAKE_LEG = f"""
+_TAKE_THE_LEG = sa.text(
+    f"""
     WITH next AS (
         SELECT r.id, s.started_at IS NULL AS first FROM fleet.runs r JOIN fleet.studies s ON s.id = r.study_id
         WHERE r.id = :run AND r.state IN ('waiting', 'paused') FOR UPDATE OF r)
     {_LEASED.format(booked="coalesce(:until, booked)")}
-"""
-_TAKE_THE_LEG = sa.text(_TAKE_LEG)
+    """
+)
+_GOES_ON = sa.text(f"SELECT {SERVED.format(now=clock.NOW.format('s'))} FROM fleet.studies s WHERE s.id = :study")
 
 _BY_THE_FLEET, _BY_AN_ASKER = (
     (
@@ -142,6 +144,11 @@ def claim(db: Database, worker_id: str, seconds: float, study_id: int | None = N
     return lease
 
 
+def goes_on(connection: sa.Connection, study_id: int) -> bool:
+    """Whether runs of the study may begin now, by its own row: it runs, and no limit has closed it."""
+    return connection.execute(_GOES_ON, {"study": study_id}).scalar_one_or_none() is True
+
+
 def held_up(db: Database, study_id: int | None = None) -> str | None:
     """The first study that has a run which waits for others: with a lag, for those before it, and by legs for a rung
     to grow or for epochs that others have booked. It may begin at any moment.
@@ -182,7 +189,7 @@ def _claimed(db: Database, values: Mapping[str, object]) -> dict[str, Any] | Non
                 row = _leg_of(connection, row.next_study, values)
                 if row is None:
                     continue
-            if row is None:
+            if row is None or row.run_id is None:  # of a database whose tables are not complete yet, no run is taken
                 return None
             lease = {name: value for name, value in row._mapping.items() if name not in ("by_legs", "next_study")}
             if lease.pop("first"):
@@ -191,12 +198,16 @@ def _claimed(db: Database, values: Mapping[str, object]) -> dict[str, Any] | Non
 
 
 def _leg_of(connection: sa.Connection, study_id: int, values: Mapping[str, object]) -> sa.Row[Any] | None:
-    """The run of the study's next leg, leased; None where none may begin now."""
+    """The run of the study's next leg, leased; None where none may begin now.
+
+    The study may have been stopped or closed while this waited for the lock, and the run cancelled since the choice.
+    """
     legs.lock(connection, study_id)
-    choice = legs.choose(connection, study_id)
+    choice = legs.choose(connection, study_id, holds=True) if goes_on(connection, study_id) else legs.Later()
     if isinstance(choice, legs.Later | legs.Never):
         return None
     until = choice.until if isinstance(choice, legs.Leg) else None
-    if isinstance(choice, legs.Leg):
+    taken = connection.execute(_TAKE_THE_LEG, {**values, "run": choice.run_id, "until": until}).one_or_none()
+    if taken is not None and isinstance(choice, legs.Leg):
         legs.begin(connection, study_id, choice)
-    return connection.execute(_TAKE_THE_LEG, {**values, "run": choice.run_id, "until": until}).one_or_none()
+    return taken

@@ -15,11 +15,16 @@ from service.storage.states import RunState, storable
 CANCEL_S = 2.0  # s for which a caller cancels runs: enough for all that wait in any study but those of old databases
 BATCH = 100  # runs that one transaction cancels: some 10 ms
 
+# The epochs in the books of a run that ends: those that were trained. A promoted trial's new holder counts from 0,
+# and those of legs whose end was reached were trained all the same.
+_TRAINED = """least(booked, greatest(epoch, (SELECT max(epochs) FROM fleet.legs
+        WHERE run_id = runs.id AND cost IS NOT NULL)))"""
+
 # The values are always those that Optuna was told; a run without a trial has its own.
 _END = sa.text(
     f"""
     UPDATE fleet.runs SET state = :state, reason = :reason, best_epoch = :best_epoch, finished_at = now(),
-        spent_s = {SPENT_S}, leased_at = NULL, lease_until = NULL, booked = least(booked, epoch),
+        spent_s = {SPENT_S}, leased_at = NULL, lease_until = NULL, booked = {_TRAINED},
         values = coalesce(cast(:values AS float8[]), {VALUES.format("runs")})
     WHERE id = :run
     """
@@ -53,8 +58,8 @@ _END_PAUSED = sa.text(
 # A run that is being claimed at this moment is not waited for: it ends as one in training does. The study is not
 # locked, and may have been extended or be confirmed by now: the runs that this added are not cancelled.
 _CANCEL_WAITING = sa.text(
-    """
-    UPDATE fleet.runs SET state = 'cancelled', finished_at = now(), reason = :reason, booked = least(booked, epoch)
+    f"""
+    UPDATE fleet.runs SET state = 'cancelled', finished_at = now(), reason = :reason, booked = {_TRAINED}
     WHERE id = ANY (ARRAY(SELECT id FROM fleet.runs WHERE study_id = :study AND (state = 'waiting'
             OR state = 'paused' AND EXISTS (SELECT FROM fleet.studies WHERE id = :study AND state = 'stopped'))
         ORDER BY id LIMIT :batch FOR UPDATE SKIP LOCKED))
@@ -147,7 +152,7 @@ def _close(db: Database, study_id: int, until: float) -> int:
     return cancelled
 
 
-def _outlook(connection: sa.Connection, study_id: int) -> legs.Never | legs.Choice | None:
+def _outlook(connection: sa.Connection, study_id: int) -> legs.Choice | None:
     """Whether a run of the study's search may still begin; None for a study of which only its runs can tell.
 
     The study's legs are locked from here on.
@@ -169,10 +174,15 @@ def _finish(connection: sa.Connection, study_id: int) -> None:
 
 
 def _end_paused(db: Database, study_id: int, until: float) -> None:
-    """End the study's paused runs in short transactions, if no leg of it may begin any more."""
+    """End the study's paused runs in short transactions, if no leg of it may begin any more.
+
+    The study is locked before each statement that asks whether: who extends it meanwhile keeps what is paused.
+    """
     values = {"study": study_id, "batch": BATCH}
     while True:
         with db.engine.begin() as connection:
+            if connection.execute(_LOCK, {"study": study_id}).one_or_none() is None:
+                return
             ended = connection.execute(_END_PAUSED, {**values, "now": datetime.now()}).scalar_one()  # as Optuna's
         if ended < BATCH or time.monotonic() > until:
             return

@@ -28,12 +28,9 @@ _STUDY = sa.text(
 )
 
 # A leg that was begun and lost its holder in peace: it is paid for.
-_BEGUN = sa.text(
-    """
-    SELECT id FROM fleet.runs WHERE study_id = :study AND state = 'waiting' AND booked > 0
-    ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
-    """
-)
+_BEGUN = """
+    SELECT id FROM fleet.runs WHERE study_id = :study AND state = 'waiting' AND booked > 0 ORDER BY id LIMIT 1
+"""
 _ARE_OPEN = sa.text(
     """
     SELECT EXISTS (SELECT FROM fleet.runs WHERE study_id = :study AND stage = 'search'
@@ -84,12 +81,15 @@ _PROMOTED = sa.text(
     ORDER BY g.epochs DESC, g.bracket
     """
 )
-_NEW = sa.text(
-    f"""
+_NEW = f"""
     SELECT id, {PLACE} AS place, coalesce(given ? :outside, false) AS is_outside FROM fleet.runs
     WHERE study_id = :study AND stage = 'search' AND state = 'waiting' AND booked = 0
-    ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
-    """
+        AND id >= coalesce(cast(:least AS bigint), id) ORDER BY id LIMIT :most
+"""
+# A claim passes over a row that somebody is about to cancel or to give parameters. Who asks what may begin sees it.
+_BEGUN_TEXTS, _NEW_TEXTS = (
+    {holds: sa.text(query + (" FOR UPDATE SKIP LOCKED" if holds else "")) for holds in (False, True)}
+    for query in (_BEGUN, _NEW)
 )
 _HAS_EPOCHS = sa.text(
     """
@@ -147,43 +147,47 @@ def lock(connection: sa.Connection, study_id: int) -> None:
     connection.execute(_LOCK, {"study": study_id})
 
 
-def choose(connection: sa.Connection, study_id: int) -> Choice:
+def choose(connection: sa.Connection, study_id: int, *, holds: bool = False) -> Choice:
     """Choose what a claim gets of the study's search, which may begin runs; nothing is written.
+
+    `holds` is for a claim: the row of a waiting run that is chosen is locked, and one that another has locked is passed
+    over.
 
     First a leg that waits for another holder, then the promotion at the highest rung, then a new trial. With a lag, the
     k-th leg is chosen from the results of those below k - lag; where they allow none, from those of one more at a time.
     """
-    begun: int | None = connection.execute(_BEGUN, {"study": study_id}).scalar_one_or_none()
+    begun: int | None = connection.execute(_BEGUN_TEXTS[holds], {"study": study_id}).scalar_one_or_none()
     if begun is not None:
         return Begun(begun)
     row = connection.execute(_STUDY, {"study": study_id}).one_or_none()
     if row is None:
         return Later()
     definition = parsed_definition(row.definition)
-    chosen, are_too_dear = _chosen(connection, study_id, definition, row)
+    chosen, dear = _chosen(connection, study_id, definition, row, holds=holds)
     if chosen is not None:
         return chosen
-    if connection.execute(_ARE_OPEN, {"study": study_id}).scalar_one() or (row.to_come and not are_too_dear):
+    are_to_come = row.to_come and not any(leg.start == 0 for leg in dear)  # else a row to come would be as dear
+    if connection.execute(_ARE_OPEN, {"study": study_id}).scalar_one() or are_to_come:
         return Later()
     spent = f"epochs: {row.booked} of {definition.budget.epochs} are trained, and the rest pays for no leg"
-    return Never(spent if are_too_dear else None)
+    return Never(spent if dear else None)
 
 
 def _chosen(
-    connection: sa.Connection, study_id: int, definition: StudyShape, row: sa.Row[Any]
-) -> tuple[Leg | Later | None, bool]:
-    """The choice among legs that have not begun, if there is one, and whether some cost more than is left."""
-    are_too_dear = False
+    connection: sa.Connection, study_id: int, definition: StudyShape, row: sa.Row[Any], *, holds: bool
+) -> tuple[Leg | Later | None, list[Leg]]:
+    """The choice among legs that have not begun, if there is one, and those before it that cost more than is left."""
+    dear: list[Leg] = []
     for seen in _known(definition, row.number):
         if seen < ALL and connection.execute(_OPEN_BEFORE, {"study": study_id, "seen": seen}).scalar_one():
-            return Later(), are_too_dear
+            return Later(), dear
         left = _left(connection, study_id, definition, row.booked, seen)
-        for leg in _candidates(connection, study_id, definition, seen):
+        for leg in _candidates(connection, study_id, definition, seen, holds=holds):
             if left is None or leg.until - leg.start <= left:
                 waits = leg.start == 0 and _waits_for_its_turn(connection, study_id, definition)
-                return (Later() if waits else leg), are_too_dear
-            are_too_dear = True
-    return None, are_too_dear
+                return (Later() if waits else leg), dear
+            dear.append(leg)
+    return None, dear
 
 
 def used_up(connection: sa.Connection, study_id: int) -> str | None:
@@ -239,16 +243,41 @@ def _waits_for_its_turn(connection: sa.Connection, study_id: int, definition: St
     return waits
 
 
-def _candidates(connection: sa.Connection, study_id: int, definition: StudyShape, seen: int) -> Iterator[Leg]:
+def _candidates(
+    connection: sa.Connection, study_id: int, definition: StudyShape, seen: int, *, holds: bool
+) -> Iterator[Leg]:
     """The legs that might begin, the first choice first."""
     yield from promotions(connection, study_id, definition, seen)
-    new = connection.execute(_NEW, {"study": study_id, "outside": OUTSIDE}).one_or_none()
-    if new is not None:
-        pruner, epochs = definition.pruner, definition.task.epochs
+    first = _new(connection, study_id, definition, holds=holds)
+    yield from first
+    if not first or not definition.pruner.pauses:  # all trials cost the same
+        return
+    least = first[0].until
+    for leg in _new(connection, study_id, definition, first[0].run_id, most=None):
+        if leg.until < least:
+            least = leg.until
+            yield from _new(connection, study_id, definition, leg.run_id, holds=True) if holds else [leg]
+
+
+def _new(
+    connection: sa.Connection,
+    study_id: int,
+    definition: StudyShape,
+    least: int | None = None,
+    *,
+    most: int | None = 1,
+    holds: bool = False,
+) -> list[Leg]:
+    """The first legs of the trials that wait, from this run on, in the order of the queue."""
+    pruner, epochs = definition.pruner, definition.task.epochs
+    values = {"study": study_id, "outside": OUTSIDE, "least": least, "most": most}
+    found = []
+    for row in connection.execute(_NEW_TEXTS[holds], values).all():
         until = definition.epochs
-        if pruner.pauses and not new.is_outside:  # what is outside of the search space is trained to be compared
-            until = pruner.rungs(new.place, epochs)[0]
-        yield Leg(new.id, 0, until, new.place, pruner.bracket(new.place, epochs))
+        if pruner.pauses and not row.is_outside:  # what is outside of the search space is trained to be compared
+            until = pruner.rungs(row.place, epochs)[0]
+        found.append(Leg(row.id, 0, until, row.place, pruner.bracket(row.place, epochs)))
+    return found
 
 
 def promotions(connection: sa.Connection, study_id: int, definition: StudyShape, seen: int = ALL) -> Iterator[Leg]:
