@@ -155,7 +155,7 @@ def definitions() -> dict[str, dict[str, Any]]:
 def small(data: dict[str, Any], name: str) -> dict[str, Any]:
     """The definition with two epochs and as few trials and seeds as it may have."""
     definition = parse_definition(data | {"name": name})
-    trials = max(2, len(definition.start_with or ()))
+    trials = max(2, len(definition.start_with or ()), 3 if definition.pruner.name == "asha" else 0)
     scale = Scale(epochs=2, train_size=200, repeats=2, trials=trials)
     return scaled(definition, scale).model_dump(mode="json")
 
