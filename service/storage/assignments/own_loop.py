@@ -78,7 +78,12 @@ def report(db: Database, key: Key, done: EpochDone, log: Log | None = None) -> W
     lease = held.lease
     _write(db, lease, log)
     _check_metrics(lease, done.metrics)
-    if _is_again(db, held, done):
+    try:
+        is_again = _is_again(db, held, done)
+    except OutOfOrder:
+        _held(db, key)  # what does not fit may be another holder's by now
+        raise
+    if is_again:
         return _renewed(db, held)
     assignment = assignment_of(db, lease)
     if lease.stage is Stage.SEARCH and lease.definition.pruner.name != "none":
