@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pernodedrop.backends import base
+from pernodedrop.backends.cpu import caching
 from pernodedrop.backends.cpu.caching import compiled
 
 SOURCE = "def doubled(x):\n    return x + x\n"
@@ -67,3 +68,15 @@ def test_a_damaged_cache_is_written_anew(tmp_path: Path, damage: Callable[[Path]
     assert kernel_of(tmp_path)(1) == 2
     again = kernel_of(tmp_path)
     assert (again(1), sum(again.stats.cache_hits.values())) == (2, 1)
+
+
+def test_a_kernel_is_compiled_anew_when_another_file_of_its_folder_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has the other file's code within it, which may lay out memory in another way by now."""
+    assert kernel_of(tmp_path)(2) == 4
+    again = kernel_of(tmp_path)
+    assert (again(3), sum(again.stats.cache_hits.values())) == (6, 1)
+    monkeypatch.setattr(caching, "_folder_stamp", lambda: (("tiles.py", 0.0, 1),))
+    changed = kernel_of(tmp_path)
+    assert (changed(4), sum(changed.stats.cache_hits.values())) == (8, 0)
