@@ -28,6 +28,11 @@ def address(database_url: str) -> Iterator[str]:
         yield address
 
 
-@pytest.mark.parametrize("route", ROUTES)
+SLOW = "POST /v1/studies/check"  # half a minute, and like POST /v1/studies
+
+
+@pytest.mark.parametrize(
+    "route", [pytest.param(route, marks=pytest.mark.wide) if route == SLOW else route for route in ROUTES]
+)
 def test_the_controller_does_what_its_description_says(route: str, address: str) -> None:
     check(route, 12, lambda _case, _answer: None, base_url=address, headers=HEADERS)

@@ -77,7 +77,7 @@ def test_the_addresses_that_the_operator_names_are_shown(database_url: str) -> N
         assert "curl https://host/tools/api/v1/studies" in httpx.get(f"{address}/docs").text
 
 
-@pytest.mark.parametrize("key", [None, KEY])
+@pytest.mark.parametrize("key", [pytest.param(None, marks=pytest.mark.wide), KEY])
 def test_no_page_of_the_dashboard_leads_out(database_url: str, database: Database, key: str | None) -> None:
     studies.create(database, parse_definition(definition_data(trials=2)))
     work(database, studies.get(database, "digits-1"))

@@ -14,7 +14,7 @@ from service.storage.database.database import Database
 from service.storage.studies import studies, trials
 from tests.installation.environments import Environment, linked
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.wide]
 
 COMMAND = ("-c", "import sys; from pernodedrop.command import main; sys.exit(main())")
 # Optuna's Gaussian process is built on torch: only who asks for a suggestion, a worker, imports it.

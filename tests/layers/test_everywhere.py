@@ -6,6 +6,7 @@ from tests.layers.everywhere import BEGIN, CASES, END, PAGE, outcome, table
 from tests.layers.subjects import LAYERS
 
 pytestmark = [
+    pytest.mark.wide,
     pytest.mark.xdist_group("everywhere"),  # one process, which then has every outcome for the table
     pytest.mark.filterwarnings(
         "ignore:.*torch.jit.script. is deprecated:DeprecationWarning",  # torch.func.jvp calls it

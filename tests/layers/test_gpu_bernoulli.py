@@ -77,7 +77,7 @@ def test_decisions_are_those_that_the_law_s_words_make(factors: Factors) -> None
     np.testing.assert_array_equal(masks(factors, *SIZES).cpu().numpy(), expected(factors, *SIZES))
 
 
-@pytest.mark.parametrize("factors", [FACTORS[0], FACTORS[4]], ids=str)
+@pytest.mark.parametrize("factors", [pytest.param(FACTORS[0], marks=pytest.mark.wide), FACTORS[4]], ids=str)
 @pytest.mark.parametrize("programs", [1, pytest.param(64, marks=pytest.mark.wide)])
 def test_both_passes_have_one_mask_in_every_tile_and_cut(
     factors: Factors, programs: int, monkeypatch: pytest.MonkeyPatch

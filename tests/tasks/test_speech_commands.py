@@ -139,6 +139,7 @@ def _inode(folder: Path, found: "multiprocessing.Queue[int]") -> None:
     found.put(file.stat().st_ino)
 
 
+@pytest.mark.wide
 def test_two_processes_compute_once(few: Path) -> None:
     context = multiprocessing.get_context("spawn")
     found: multiprocessing.Queue[int] = context.Queue()

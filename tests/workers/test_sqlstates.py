@@ -112,6 +112,7 @@ def undisturbed(url: str, worker: subprocess.Popen[bytes]) -> Figures:
         return figures(db, only_trial(db, study).run_id)
 
 
+@pytest.mark.wide
 @pytest.mark.usefixtures("sound")
 def test_every_error_raised_once_costs_no_trial(db: Database, undisturbed: Figures) -> None:
     study = studies.create(db, fragile("codes", len(CODES)))
