@@ -24,12 +24,12 @@ class Calls:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        began, status = monotonic(), "-"  # whose client has gone before the answer
+        began, status = monotonic(), None  # of a client that has gone before the answer
 
         async def seen(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = str(message["status"])
+                status = message["status"]
             await send(message)
 
         try:
@@ -38,8 +38,8 @@ class Calls:
             caller = known_caller(HTTPConnection(scope))
             host = (scope.get("client") or ("-",))[0]
             name = None if caller is None else caller.name
-            with about(status=None if status == "-" else int(status), caller=name, host=host):
+            with about(status=status, caller=name, host=host):
                 took = monotonic() - began
-                said = scope["method"], scope["path"], status, took, name or "nobody", host
+                said = scope["method"], scope["path"], status or "-", took, name or "nobody", host
                 log.info("%s %s %s in %.3f s by %s from %s", *said)
         return None

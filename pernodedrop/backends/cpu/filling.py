@@ -16,7 +16,7 @@ from pernodedrop.backends.cpu.chains import draw_next
 from pernodedrop.backends.cpu.tiles import DRAWS, change_few, draw_bits, draw_normals
 from pernodedrop.backends.factors import Chain
 
-RUN = 16  # samples: seeding the generators costs as much as drawing one tile
+RUN = 16  # samples, so that seeding the generators costs little beside drawing
 
 
 def sequence_of(drawn: Any, positions: int) -> tuple[int, int]:

@@ -60,9 +60,8 @@ def add_product(x: Any, weight: Any, y: Any, source: Any, spans: Any) -> None:
     """y_btj += sum_i x_bti m_bji W_ji for the `spans` of samples and of blocks of units.
 
     x (B, T, I), weight (J, I) and y (B, T, J) are contiguous, I a multiple of STEP, and y has units up to a multiple of
-    ROWS. `source` is GROUP tiles as scratch,
-    whose type says whether factors are normal (see `filling.fill`), the key and how they are drawn. A span of samples
-    starts with a run.
+    ROWS. `source` is GROUP tiles as scratch, whose type says whether factors are normal (see `filling.fill`), the key
+    and how they are drawn. A span of samples starts with a run.
     """
     tiles, key, drawn = source
     samples, blocks = spans
@@ -111,7 +110,7 @@ def add_gradients(operands: Any, grad_x: Any, grad_weight: Any, source: Any, spa
     """Adds the product's gradients for the `spans` of samples, of blocks of units and of parts of the connections.
 
     Of the operands grad (B, T, J), x (B, T, I) and weight (J, I) of T(x, W, g): grad_x (B, T, I) +=
-    sum_j g_btj m_bji W_ji and grad_weight (J, I) += sum_bt g_btj m_bji x_bti. A span of samples starts with a run.
+    sum_j g_btj m_bji W_ji, and grad_weight (J, I) = sum_bt g_btj m_bji x_bti. A span of samples starts with a run.
     """
     grad, x, weight = operands
     tiles, key, drawn = source
@@ -190,7 +189,7 @@ def gather(weight: Any, packed: Any, unit: int, connection: int, width: int) -> 
 
 @compiled
 def scatter(packed: Any, weight: Any, unit: int, connection: int, width: int) -> None:
-    """Adds the piece to the weight's: only one thread at a time sums this piece."""
+    """Copies the piece back: only one thread sums this piece of this copy."""
     for row in range(min(DRAWS // width, weight.shape[0] - unit)):
         for column in range(min(width, weight.shape[1] - connection)):
             weight[unit + row, connection + column] = packed[packed_at(row, column, width)]

@@ -1,6 +1,6 @@
 """Numbers that are read where a bit of theirs is set, and are 0 elsewhere: the mask of a product costs no operation.
 
-The bit is the sign of a word. AVX reads by signs as they are, in the same operation as it loads; LLVM knows no name
+The bit is the sign of a word. AVX2 reads by signs as they are, in the same operation as it loads; LLVM knows no name
 for it that holds where AVX-512 is, which takes another two. Elsewhere LLVM chooses.
 """
 

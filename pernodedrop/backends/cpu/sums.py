@@ -25,6 +25,7 @@ from pernodedrop.backends.cpu.lanes import (
 from pernodedrop.backends.cpu.signs import read_from, read_where_set, shifted
 
 GROUP = 4  # samples that share one reading of the weights
+assert ROWS == LANES, "`totals` makes one vector of as many"
 
 _INDEX = types.int64
 
@@ -70,35 +71,21 @@ def totals(_context: Any, sums: Any) -> Any:
 
     def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
         vectors = [_part(builder, args[0], unit) for unit in range(ROWS)]
-        count = LANES
-        while count > ROWS:
-            vectors = [_halves(builder, [each], count // 2) for each in vectors]
-            count //= 2
-        parts = 1  # how many sums a vector has
+        half = LANES // 2
         while len(vectors) > 1:
-            vectors = [
-                _halves(builder, list(pair), count // parts // 2)
-                for pair in zip(vectors[::2], vectors[1::2], strict=True)
-            ]
-            parts *= 2
+            vectors = [_halves(builder, *pair, half) for pair in zip(vectors[::2], vectors[1::2], strict=True)]
+            half //= 2
         return vectors[0]
 
     return Lanes(sums.dtype.element, ROWS)(sums), lower
 
 
-def _halves(builder: Any, vectors: list[Any], half: int) -> Any:
+def _halves(builder: Any, one: Any, other: Any, half: int) -> Any:
     """Of each run of 2 * half lanes, the first half plus the second half; two vectors one after the other."""
-    count = vectors[0].type.count
-    other = vectors[1] if len(vectors) > 1 else vectors[0]
-    firsts = [
-        vector * count + run + lane
-        for vector in range(len(vectors))
-        for run in range(0, count, 2 * half)
-        for lane in range(half)
-    ]
+    firsts = [run + lane for run in range(0, 2 * one.type.count, 2 * half) for lane in range(half)]
     index = ir.VectorType(ir.IntType(32), len(firsts))
-    first = builder.shuffle_vector(vectors[0], other, ir.Constant(index, firsts))
-    second = builder.shuffle_vector(vectors[0], other, ir.Constant(index, [lane + half for lane in firsts]))
+    first = builder.shuffle_vector(one, other, ir.Constant(index, firsts))
+    second = builder.shuffle_vector(one, other, ir.Constant(index, [lane + half for lane in firsts]))
     return builder.fadd(first, second)
 
 

@@ -15,6 +15,7 @@ from service.storage.access import deeds, keys, shares
 from service.storage.access.deeds import Deed
 from service.storage.access.keys import AccessKey
 from service.storage.database.database import Database
+from service.storage.records import StudyRecord
 from service.storage.studies import studies
 from service.web.access import Caller, Role, caller_of, require
 
@@ -48,13 +49,7 @@ def audit(request: Request) -> Response:
     database: Database = request.app.state.database
     record = studies.get(database, request.path_params["name"])
     found = _deeds(database, "Who ordered what", record.name, request, f"studies/{record.name}/audit")
-    return page(
-        request,
-        f"Audit of {record.name}",
-        heading(request, record, "Audit"),
-        element("main", found),
-        styles=["access.css"],
-    )
+    return _of_study(request, record, "Audit", f"Audit of {record.name}", found)
 
 
 def links(request: Request) -> Response:
@@ -80,13 +75,11 @@ def links(request: Request) -> Response:
         table(LINK_WORDS, rows, words=len(LINK_WORDS)) if rows else element("p", "There is no link yet."),
         class_="card",
     )
-    return page(
-        request,
-        f"Links to {record.name}",
-        heading(request, record, "Links"),
-        element("main", section),
-        styles=["access.css"],
-    )
+    return _of_study(request, record, "Links", f"Links to {record.name}", section)
+
+
+def _of_study(request: Request, record: StudyRecord, tab: str, title: str, section: Html) -> Response:
+    return page(request, title, heading(request, record, tab), element("main", section), styles=["access.css"])
 
 
 def _caller(caller: Caller) -> Html:
