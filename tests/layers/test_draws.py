@@ -11,7 +11,9 @@ from scipy import stats
 from pernodedrop.backends.cpu.caching import compiled
 from pernodedrop.backends.cpu.draws import Draws, of_tiles
 from pernodedrop.backends.cpu.filling import RUN, fill
-from pernodedrop.backends.cpu.tiles import DRAWS, STATE, WORDS, seed_generators
+from pernodedrop.backends.cpu.generators import seed_generators
+from pernodedrop.backends.cpu.tiles import DRAWS
+from pernodedrop.backends.cpu.workspace import Workspace, workspace
 from pernodedrop.backends.factors import quantized
 
 TILES = 1000
@@ -19,12 +21,13 @@ STANDARD_ERRORS = 5.0
 
 
 @compiled
-def _drawn(tiles: np.ndarray, draws: Draws, key: np.uint64) -> None:
-    scratch = np.empty(WORDS, np.uint64), np.empty(STATE, np.uint64)
+def _drawn(tiles: np.ndarray, draws: Draws, key: np.uint64, space: Workspace) -> None:
     for tile in range(tiles.shape[0]):
         if tile % RUN == 0:
-            seed_generators(scratch, key + np.uint64(tile))
-        fill(tiles, tile, tile % RUN == 0, scratch, draws)
+            seed_generators(space.state, key + np.uint64(tile))
+        fill(space, 0, tile % RUN == 0, draws)
+        for word in range(tiles.shape[1]):
+            tiles[tile, word] = space.tiles[0, word]
 
 
 def bits_at(rate: float, key: int) -> np.ndarray:
@@ -32,7 +35,7 @@ def bits_at(rate: float, key: int) -> np.ndarray:
     tiles = np.empty((TILES, DRAWS // 32), np.uint32)
     draws = of_tiles(quantized(1.0 - rate))
     assert isinstance(draws, Draws)
-    _drawn(tiles, draws, np.uint64(key))
+    _drawn(tiles, draws, np.uint64(key), workspace(np.float32, normal=False))
     return np.unpackbits(tiles.view(np.uint8), axis=1, bitorder="little")
 
 

@@ -58,6 +58,6 @@ def compiled(function: Function) -> Function:
     Raises:
         RuntimeError: there is no folder at all that numba may write its cache to.
     """
-    kernel: Any = njit(nogil=True, error_model="numpy", fastmath={"contract"})(function)
+    kernel: Any = njit(nogil=True, error_model="numpy", fastmath={"contract"}, _nrt=False)(function)
     kernel._cache = ForgivingCache(function)  # what `cache=True` does, which has no way to say whose cache
     return kernel  # type: ignore[no-any-return]

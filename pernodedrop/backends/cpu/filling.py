@@ -13,7 +13,8 @@ from numba.extending import overload
 
 from pernodedrop.backends.cpu.caching import compiled
 from pernodedrop.backends.cpu.chains import draw_next
-from pernodedrop.backends.cpu.tiles import DRAWS, change_few, draw_bits, draw_normals
+from pernodedrop.backends.cpu.tiles import DRAWS, WORDS, change_few, draw_bits, draw_normals
+from pernodedrop.backends.cpu.workspace import Workspace
 from pernodedrop.backends.factors import Chain
 
 RUN = 16  # samples, so that seeding the generators costs little beside drawing
@@ -41,38 +42,32 @@ def _run(drawn: Any, positions: int) -> tuple[int, int]:
     return RUN * positions, positions
 
 
-def fill(tiles: Any, k: int, begins: bool, scratch: Any, drawn: Any) -> None:
-    """Fills tiles[k] with the next factors of a key: r where it holds words, r n where it holds floats.
+def fill(space: Any, k: int, begins: bool, drawn: Any) -> None:
+    """Fills tile k of a workspace with the next factors of a key: r where it holds words, r n where it holds floats.
 
     `drawn` is a `draws.Draws` or, where factors change over time, a `Chain`; `begins` says that the tile is the key's
-    first, else tiles[k - 1] is the one before. Scratch holds 64 words and the generators' state.
+    first, else tile k - 1 is the one before.
     """
     raise NotImplementedError("compiled code calls the overload below")
 
 
 @overload(fill)
-def _fill(tiles: Any, k: int, begins: bool, scratch: Any, drawn: Any) -> Any:
-    if isinstance(tiles.dtype, types.Float):
+def _fill(space: Any, k: int, begins: bool, drawn: Any) -> Any:
+    if isinstance(space.types[Workspace._fields.index("tiles")].dtype, types.Float):
         return _fill_normals
     return _fill_chained if _is_chain(drawn) else _fill_bits
 
 
-def _fill_bits(tiles: Any, k: int, begins: bool, scratch: Any, drawn: Any) -> None:
-    words = tiles[k].view(np.uint64)
-    draw_bits(scratch[1], words, drawn.keep, drawn.bits)
-    if drawn.hits.shape[0]:
-        change_few(scratch[1], words, drawn.hits, drawn.clears)
+def _fill_bits(space: Any, k: int, begins: bool, drawn: Any) -> None:
+    _draw(space.state, space.words, k * WORDS, drawn)
 
 
-def _fill_normals(tiles: Any, k: int, begins: bool, scratch: Any, drawn: Any) -> None:
-    words, state = scratch
-    tile = tiles[k]
-    draw_normals(state, words, tile)
+def _fill_normals(space: Any, k: int, begins: bool, drawn: Any) -> None:
+    tile, words = space.tiles[k], space.drawn
+    draw_normals(space.state, words, tile, space.grads)
     if drawn.bits == 0 and drawn.hits.shape[0] == 0:
         return
-    draw_bits(state, words, drawn.keep, drawn.bits)
-    if drawn.hits.shape[0]:
-        change_few(state, words, drawn.hits, drawn.clears)
+    _draw(space.state, words, 0, drawn)
     halves = words.view(np.uint32)
     for word in range(DRAWS // 32):
         for place in range(32):
@@ -80,17 +75,22 @@ def _fill_normals(tiles: Any, k: int, begins: bool, scratch: Any, drawn: Any) ->
             tile[word * 32 + place] *= np.float32(bit)
 
 
-def _fill_chained(tiles: Any, k: int, begins: bool, scratch: Any, drawn: Any) -> None:
-    words = tiles[k].view(np.uint64)
+def _fill_chained(space: Any, k: int, begins: bool, drawn: Any) -> None:
     if begins:
-        draw_bits(scratch[1], words, drawn.keep, drawn.bits)
+        draw_bits(space.state, space.words, k * WORDS, drawn.keep, drawn.bits)
     else:
-        words[:] = tiles[k - 1].view(np.uint64)
-        draw_next(scratch[1], words, drawn)
+        draw_next(space, k * WORDS, drawn)
 
 
 @compiled
-def fill_group(tiles: Any, begins: bool, number: int, scratch: Any, drawn: Any) -> None:
+def _draw(state: Any, words: Any, start: int, drawn: Any) -> None:
+    draw_bits(state, words, start, drawn.keep, drawn.bits)
+    if drawn.hits.shape[0]:
+        change_few(state, words, start, drawn.hits, drawn.clears)
+
+
+@compiled
+def fill_tiles(space: Any, begins: bool, number: int, drawn: Any) -> None:
     """Fills as many tiles as there are, `number` at most, one after another: see `fill`."""
-    for k in range(min(tiles.shape[0], number)):
-        fill(tiles, k, begins and k == 0, scratch, drawn)
+    for k in range(min(space.tiles.shape[0], number)):
+        fill(space, k, begins and k == 0, drawn)

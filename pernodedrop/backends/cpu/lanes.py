@@ -11,10 +11,12 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.extending import intrinsic, models, register_model
 
+from pernodedrop.backends.cpu.processor import has_avx512
+
 LANES = 8  # connections side by side
 STEP = 32  # connections are padded to a multiple of it
 ROWS = 8  # units whose sums grow together: more would not fit into the registers, fewer would wait for each other
-GENERATORS = 8  # of random words of 64 bits
+WORD_LANES = 8 if has_avx512() else 4  # of 64 bits, those of a register
 CONTRACT = ("contract",)  # lets LLVM fuse a product and a sum, nothing else
 
 operation: Callable[[Callable[..., Any]], Any] = intrinsic(prefer_literal=True)
@@ -70,26 +72,27 @@ def splat(_context: Any, value: types.Type, count: Any) -> Any:
 
 
 @operation
-def rotated_left(_context: Any, a: Lanes, places: types.Type) -> Any:
-    """Unsigned integers rotated to the left."""
+def shifted_right(_context: Any, a: Lanes, places: Any) -> Any:
+    """Unsigned integers without their last `places` bits."""
 
     def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        element = args[0].type.element
-        right = builder.sub(ir.Constant(element, element.width), args[1])
-        left = builder.shl(args[0], spread(builder, args[1], a.count))
-        return builder.or_(left, builder.lshr(args[0], spread(builder, right, a.count)))
+        return builder.lshr(args[0], constant(args[0].type, places.literal_value))
 
-    return a(a, a.element), lower
+    return a(a, places), lower
 
 
 @operation
-def shifted_left(_context: Any, a: Lanes, places: types.Type) -> Any:
-    """Integers shifted to the left."""
+def turned(_context: Any, a: Lanes, places: Any) -> Any:
+    """Each four lanes of 64 bits as one word of 256, rotated to the left by `places` times 32 bits."""
 
     def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return builder.shl(args[0], spread(builder, args[1], a.count))
+        halves = ir.VectorType(ir.IntType(32), 2 * a.count)
+        words = builder.bitcast(args[0], halves)
+        sources = [half // 8 * 8 + (half - places.literal_value) % 8 for half in range(2 * a.count)]
+        index = ir.Constant(ir.VectorType(ir.IntType(32), 2 * a.count), sources)
+        return builder.bitcast(builder.shuffle_vector(words, words, index), args[0].type)
 
-    return a(a, a.element), lower
+    return a(a, places), lower
 
 
 def _of_two(instruction: str) -> Any:

@@ -11,6 +11,11 @@ def has_avx2() -> bool:
     return _has("avx2")
 
 
+def has_avx512() -> bool:
+    """Whether there are registers of eight words of 64 bits."""
+    return _has("avx512vl")
+
+
 def instructions() -> str:
     """The vector instructions that the kernels are compiled to."""
     names = {"avx512vl": "AVX-512", "avx2": "AVX2", "neon": "NEON"}

@@ -14,13 +14,16 @@ from numba import types, uint64
 from numba.extending import overload
 
 from pernodedrop.backends.cpu.caching import compiled
-from pernodedrop.backends.cpu.filling import fill_group, sequence_of
+from pernodedrop.backends.cpu.filling import fill_tiles, sequence_of
+from pernodedrop.backends.cpu.generators import seed_generators
 from pernodedrop.backends.cpu.lanes import LANES, ROWS, STEP, add_floats, load, splat, store
-from pernodedrop.backends.cpu.sums import GROUP, add_group, add_rows, load_group, no_sums, store_group, totals
-from pernodedrop.backends.cpu.tiles import DRAWS, STATE, WORDS, seed_generators
+from pernodedrop.backends.cpu.sums import GROUP, add_group, add_rows, factors_of_group, load_group, no_group, no_sums, store_group, totals
+from pernodedrop.backends.cpu.tiles import DRAWS
+from pernodedrop.backends.cpu.workspace import CHUNK
 
 WIDTH = 128  # connections whose words lie side by side
 WIDEST = DRAWS // ROWS  # connections of a tile
+BITS = 32  # of a word
 
 
 @compiled
@@ -47,7 +50,7 @@ def _place(tiles: Any, unit: int, connection: int, rows: int, width: int) -> Any
 
 
 def _place_of_floats(tiles: Any, unit: int, connection: int, rows: int, width: int) -> tuple[int, int, int]:
-    return unit * width + connection * ROWS, ROWS, 0
+    return unit * LANES + connection * rows, rows, 0
 
 
 def _place_of_bits(tiles: Any, unit: int, connection: int, rows: int, width: int) -> tuple[int, int, int]:
@@ -60,142 +63,189 @@ def add_product(x: Any, weight: Any, y: Any, source: Any, spans: Any) -> None:
     """y_btj += sum_i x_bti m_bji W_ji for the `spans` of samples and of blocks of units.
 
     x (B, T, I), weight (J, I) and y (B, T, J) are contiguous, I a multiple of STEP, and y has units up to a multiple of
-    ROWS. `source` is GROUP tiles as scratch, whose type says whether factors are normal (see `filling.fill`), the key
-    and how they are drawn. A span of samples starts with a run.
+    ROWS. `source` is the key, how factors are drawn, and a workspace, whose type says whether they are normal. A span of
+    samples starts with a run.
     """
-    tiles, key, drawn = source
+    key, drawn, space = source
     samples, blocks = spans
     positions, connections = x.shape[1], x.shape[2]
-    units = weight.shape[0]
+    units, at_once = weight.shape[0], space.tiles.shape[0]
     rows, width, unit_tiles, parts = tiling(units, connections)
     length, lasting = sequence_of(drawn, positions)
-    flat_x, flat_y, flat_tiles = x.reshape(-1), y.reshape(-1), tiles.reshape(-1)
-    scratch = np.empty(WORDS, np.uint64), np.empty(STATE, np.uint64)
-    packed = np.empty(DRAWS, x.dtype)
-    for block in range(blocks[0], blocks[1]):
-        present_rows = min(rows, units - block * rows)
-        for part in range(parts):
-            first = part * width
-            present = min(width, connections - first)
-            gather(weight, packed, block * rows, first, width)
+    flat_x, flat_y = x.reshape(-1), y.reshape(-1)
+    for part in range(parts):
+        first = part * width
+        present = min(width, connections - first)
+        for chunk in range(blocks[0], blocks[1], CHUNK):
+            until = min(chunk + CHUNK, blocks[1])
+            for block in range(chunk, until):
+                gather(weight, space.weights, (block - chunk) * DRAWS, block * rows, first, width)
             for start in range(samples[0] * positions, samples[1] * positions, length):
-                seed_generators(scratch, key + uint64((start // length * unit_tiles + block) * parts + part))
                 stop = min(start + length, samples[1] * positions)
-                for at in range(start, stop, GROUP * lasting):
-                    fill_group(tiles, at == start, -(-(stop - at) // lasting), scratch, drawn)
-                    for vector in range(at, min(at + GROUP * lasting, stop)):
-                        tile = (vector - at) // lasting * tiles.shape[1]
-                        at_x = vector * connections + first
-                        for unit in range(0, present_rows, ROWS):
-                            grown = no_sums(x)
-                            for begin in range(0, present, WIDTH):
-                                at_tile, next_one, bit = place(tiles, unit, begin, rows, width)
-                                for step in range(0, min(WIDTH, present - begin), LANES):
-                                    grown = add_rows(
-                                        grown,
-                                        flat_tiles,
-                                        tile + at_tile + next_one * step,
-                                        bit,
-                                        flat_x,
-                                        at_x + begin + step,
-                                        packed,
-                                        unit * width + (begin + step) * ROWS,
-                                    )
-                            at_y = vector * y.shape[2] + block * rows + unit
-                            store(flat_y, at_y, add_floats(load(flat_y, at_y, ROWS), totals(grown)))
+                for block in range(chunk, until):
+                    seed_generators(space.state, key + uint64((start // length * unit_tiles + block) * parts + part))
+                    for at in range(start, stop, at_once * lasting):
+                        fill_tiles(space, at == start, -(-(stop - at) // lasting), drawn)
+                        add_vectors(
+                            flat_x,
+                            flat_y,
+                            space,
+                            (at, min(at + at_once * lasting, stop), lasting),
+                            (at * connections + first, connections, present),
+                            (at * y.shape[2] + block * rows, y.shape[2], min(rows, units - block * rows)),
+                            ((block - chunk) * DRAWS, rows, width),
+                        )
+
+
+@compiled
+def add_vectors(x: Any, y: Any, space: Any, vectors: Any, of_x: Any, of_y: Any, of_weights: Any) -> None:
+    """Adds the product of the vectors first to stop - 1, `lasting` of them a tile.
+
+    `of_x` and `of_y` say where the first vector's piece begins, how far the next one's is, and how long it is;
+    `of_weights` where the block's weights begin, and its rows and columns.
+    """
+    first, stop, lasting = vectors
+    at_weights, rows, width = of_weights
+    tiles = space.tiles.reshape(-1)
+    for unit in range(0, of_y[2], ROWS):
+        for begin in range(0, stop - first, lasting):
+            tile = begin // lasting * space.tiles.shape[1]
+            for vector in range(begin, min(begin + lasting, stop - first)):
+                at_x, at_y = of_x[0] + vector * of_x[1], of_y[0] + vector * of_y[1] + unit
+                sums = no_sums(x)
+                for side in range(0, of_x[2], WIDTH):
+                    at_tile, next_one, bit = place(space.tiles, unit, side, rows, width)
+                    for step in range(0, min(WIDTH, of_x[2] - side), LANES):
+                        sums = add_rows(
+                            sums,
+                            tiles,
+                            tile + at_tile + next_one * step,
+                            bit,
+                            x,
+                            at_x + side + step,
+                            space.weights,
+                            at_weights + (side + step) * rows + unit * LANES,
+                        )
+                store(y, at_y, add_floats(load(y, at_y, ROWS), totals(sums)))
 
 
 @compiled
 def add_gradients(operands: Any, grad_x: Any, grad_weight: Any, source: Any, spans: Any) -> None:
-    """Adds the product's gradients for the `spans` of samples, of blocks of units and of parts of the connections.
+    """The product's gradients for the `spans` of samples, of blocks of units and of parts of the connections.
 
-    Of the operands grad (B, T, J), x (B, T, I) and weight (J, I) of T(x, W, g): grad_x (B, T, I) +=
+    Of the operands grad (B, T, J), x (B, T, I) and weight (J, I) of T(x, W, g): grad_x (B, T, I) =
     sum_j g_btj m_bji W_ji, and grad_weight (J, I) = sum_bt g_btj m_bji x_bti. A span of samples starts with a run.
     """
     grad, x, weight = operands
-    tiles, key, drawn = source
+    key, drawn, space = source
     samples, blocks, spanned = spans
     positions, connections = x.shape[1], x.shape[2]
-    units = weight.shape[0]
+    units, at_once = weight.shape[0], space.tiles.shape[0]
     rows, width, unit_tiles, parts = tiling(units, connections)
     length, lasting = sequence_of(drawn, positions)
-    flat_grad, flat_x, flat_tiles = grad.reshape(-1), x.reshape(-1), tiles.reshape(-1)
-    flat_grad_x = grad_x.reshape(-1)
-    scratch = np.empty(WORDS, np.uint64), np.empty(STATE, np.uint64)
-    packed, grown = np.empty(DRAWS, x.dtype), np.empty(DRAWS, x.dtype)
-    grads = np.empty(rows * GROUP * LANES, x.dtype)
-    at_x, at_tiles = np.empty(GROUP, np.int64), np.empty(GROUP, np.int64)
+    flat_grad, flat_x, flat_grad_x = grad.reshape(-1), x.reshape(-1), grad_x.reshape(-1)
     for part in range(spanned[0], spanned[1]):
         first = part * width
         present = min(width, connections - first)
-        for block in range(blocks[0], blocks[1]):
-            present_rows = min(rows, units - block * rows)
-            gather(weight, packed, block * rows, first, width)
-            grown[:] = 0
+        for chunk in range(blocks[0], blocks[1], CHUNK):
+            until = min(chunk + CHUNK, blocks[1])
+            for block in range(chunk, until):
+                gather(weight, space.weights, (block - chunk) * DRAWS, block * rows, first, width)
+            space.gradients[: (until - chunk) * DRAWS] = 0
             for start in range(samples[0] * positions, samples[1] * positions, length):
-                seed_generators(scratch, key + uint64((start // length * unit_tiles + block) * parts + part))
                 stop = min(start + length, samples[1] * positions)
-                for at in range(start, stop, GROUP * lasting):
-                    fill_group(tiles, at == start, -(-(stop - at) // lasting), scratch, drawn)
-                    end = min(at + GROUP * lasting, stop)
-                    for vector in range(at, end, GROUP):
-                        for k in range(GROUP):  # those that a group lacks are its last one again, with gradients 0
-                            one = min(vector + k, end - 1)
-                            at_x[k] = one * connections + first
-                            at_tiles[k] = (one - at) // lasting * tiles.shape[1]
-                            present_grads = present_rows if one == vector + k else 0
-                            take(grads, k, flat_grad, one * units + block * rows, present_grads)
-                        for connection in range(0, present, LANES):
-                            a = load_group(flat_x, at_x, connection)
-                            sums = load_group(flat_grad_x, at_x, connection)
-                            for unit in range(0, present_rows, ROWS):
-                                at_tile, _, bit = place(tiles, unit, connection, rows, width)
-                                sums = add_group(
-                                    sums,
-                                    flat_tiles,
-                                    at_tiles,
-                                    at_tile,
-                                    bit,
-                                    grads,
-                                    unit * GROUP * LANES,
-                                    packed,
-                                    unit * width + connection * ROWS,
-                                    a,
-                                    grown,
-                                )
-                            store_group(flat_grad_x, at_x, connection, sums)
-            scatter(grown, grad_weight, block * rows, first, width)
+                for block in range(chunk, until):
+                    seed_generators(space.state, key + uint64((start // length * unit_tiles + block) * parts + part))
+                    for at in range(start, stop, at_once * lasting):
+                        fill_tiles(space, at == start, -(-(stop - at) // lasting), drawn)
+                        end = min(at + at_once * lasting, stop)
+                        for vector in range(at, end, GROUP):
+                            add_gradients_of_vectors(
+                                (flat_grad, flat_x, flat_grad_x),
+                                space,
+                                (vector, min(vector + GROUP, end), vector - at, lasting, block == blocks[0]),
+                                (first, connections, present),
+                                (block * rows, units, min(rows, units - block * rows)),
+                                ((block - chunk) * DRAWS, rows, width),
+                            )
+            for block in range(chunk, until):
+                scatter(space.gradients, (block - chunk) * DRAWS, grad_weight, block * rows, first, width)
 
 
 @compiled
-def take(grads: Any, k: int, grad: Any, start: int, present: int) -> None:
-    """Spreads a sample's gradients of a tile's units over LANES; those that a tile has beyond `present` are 0."""
-    for row in range(grads.shape[0] // (GROUP * LANES)):
-        value = grad[start + row] if row < present else grad.dtype.type(0)
-        store(grads, (row * GROUP + k) * LANES, splat(value, LANES))
+def add_gradients_of_vectors(
+    arrays: Any, space: Any, vectors: Any, of_x: Any, of_grad: Any, of_weights: Any
+) -> None:
+    """Adds the gradients of the vectors first to stop - 1, GROUP at most.
+
+    `vectors` also says how many come before them in the tiles, how many share one, and whether grad_x has nothing yet;
+    see `add_vectors`.
+    """
+    grad, x, grad_x = arrays
+    first, stop, before, lasting, begins = vectors
+    at_weights, rows, width = of_weights
+    tiles, at_x, at_tiles = space.tiles.reshape(-1), space.at_x, space.at_tiles
+    for k in range(GROUP):  # those that are lacking are the last one again, with gradients 0
+        one = min(first + k, stop - 1)
+        at_x[k] = one * of_x[1] + of_x[0]
+        at_tiles[k] = (one - first + before) // lasting * space.tiles.shape[1]
+        present = of_grad[2] if one == first + k else 0
+        take(space.grads, k, rows, grad, one * of_grad[1] + of_grad[0], present)
+    for connection in range(0, of_x[2], LANES):
+        values = load_group(x, at_x, connection)
+        sums = no_group(x) if begins else load_group(grad_x, at_x, connection)
+        for begin in range(0, of_grad[2], BITS):
+            at_tile, _, bit = place(space.tiles, begin, connection, rows, width)
+            factors = factors_of_group(tiles, at_tiles, at_tile, bit)
+            for unit in range(begin, min(begin + BITS, of_grad[2]), ROWS):
+                sums, factors = add_group(
+                    sums,
+                    factors,
+                    tiles,
+                    space.grads,
+                    unit * GROUP * LANES,
+                    space.weights,
+                    at_weights + connection * rows + unit * LANES,
+                    values,
+                    space.gradients,
+                )
+        store_group(grad_x, at_x, connection, sums)
 
 
 @compiled
-def gather(weight: Any, packed: Any, unit: int, connection: int, width: int) -> None:
-    """Copies a piece of the weight into blocks of ROWS units and LANES connections, those of a unit one after another.
+def take(grads: Any, k: int, rows: int, grad: Any, start: int, present: int) -> None:
+    """Spreads a vector's gradients of a tile's units over LANES; those that a tile has beyond `present` are 0."""
+    for row in range(present):
+        store(grads, (row * GROUP + k) * LANES, splat(grad[start + row], LANES))
+    for row in range(present, rows):
+        store(grads, (row * GROUP + k) * LANES, splat(grad.dtype.type(0), LANES))
+
+
+@compiled
+def gather(weight: Any, packed: Any, start: int, unit: int, connection: int, width: int) -> None:
+    """Copies a piece of the weight to packed[start : start + DRAWS], LANES connections of every unit side by side.
 
     Units and connections that a tile has beyond the layer's have weights 0.
     """
-    packed[:] = 0
+    packed[start : start + DRAWS] = 0
+    flat_weight = weight.reshape(-1)
     for row in range(min(DRAWS // width, weight.shape[0] - unit)):
-        for column in range(min(width, weight.shape[1] - connection)):
-            packed[packed_at(row, column, width)] = weight[unit + row, connection + column]
+        at = (unit + row) * weight.shape[1] + connection
+        for column in range(0, min(width, weight.shape[1] - connection), LANES):
+            store(packed, start + packed_at(row, column, width), load(flat_weight, at + column, LANES))
 
 
 @compiled
-def scatter(packed: Any, weight: Any, unit: int, connection: int, width: int) -> None:
+def scatter(packed: Any, start: int, weight: Any, unit: int, connection: int, width: int) -> None:
     """Copies the piece back: only one thread sums this piece of this copy."""
+    flat_weight = weight.reshape(-1)
     for row in range(min(DRAWS // width, weight.shape[0] - unit)):
-        for column in range(min(width, weight.shape[1] - connection)):
-            weight[unit + row, connection + column] = packed[packed_at(row, column, width)]
+        at = (unit + row) * weight.shape[1] + connection
+        for column in range(0, min(width, weight.shape[1] - connection), LANES):
+            store(flat_weight, at + column, load(packed, start + packed_at(row, column, width), LANES))
 
 
 @compiled
 def packed_at(row: int, column: int, width: int) -> int:
-    """Where `gather` has put a weight."""
-    return row // ROWS * ROWS * width + column // LANES * ROWS * LANES + row % ROWS * LANES + column % LANES
+    """Where a piece has the LANES weights from `column` on, a multiple of LANES."""
+    return column * (DRAWS // width) + row * LANES

@@ -33,12 +33,22 @@ _INDEX = types.int64
 @operation
 def no_sums(_context: Any, array: Any) -> Any:
     """ROWS times LANES zeros of the array's type, for `add_rows`."""
-    sums = types.UniTuple(Lanes(array.dtype, LANES), ROWS)  # type: ignore[no-untyped-call]
+    return _zeros(array, ROWS)
+
+
+@operation
+def no_group(_context: Any, array: Any) -> Any:
+    """GROUP times LANES zeros of the array's type, for `add_group`."""
+    return _zeros(array, GROUP)
+
+
+def _zeros(array: Any, count: int) -> Any:
+    zeros = types.UniTuple(Lanes(array.dtype, LANES), count)  # type: ignore[no-untyped-call]
 
     def lower(context: Any, _builder: Any, _signature: Any, _args: Any) -> Any:
-        return ir.Constant(context.get_value_type(sums), None)
+        return ir.Constant(context.get_value_type(zeros), None)
 
-    return sums(array), lower
+    return zeros(array), lower
 
 
 @operation
@@ -53,7 +63,10 @@ def add_rows(
     def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kinds = signature.args
         a = read(context, builder, kinds[4], args[4], args[5], LANES)
-        factors = _Factors(context, builder, (kinds[1], args[1]), args[2], args[3])
+        tile = kinds[1], args[1]
+        is_bits = not isinstance(kinds[1].dtype, types.Float)
+        first = _words(context, builder, tile, args[2], args[3]) if is_bits else args[2]
+        factors = _Factors(context, builder, tile, first)
         block = element_at(context, builder, kinds[6], args[6], args[7])
         result = args[0]
         for unit in range(ROWS):
@@ -73,7 +86,8 @@ def totals(_context: Any, sums: Any) -> Any:
         vectors = [_part(builder, args[0], unit) for unit in range(ROWS)]
         half = LANES // 2
         while len(vectors) > 1:
-            vectors = [_halves(builder, *pair, half) for pair in zip(vectors[::2], vectors[1::2], strict=True)]
+            pairs = zip(vectors[: len(vectors) // 2], vectors[len(vectors) // 2 :], strict=True)
+            vectors = [_halves(builder, *pair, half) for pair in pairs]
             half //= 2
         return vectors[0]
 
@@ -81,11 +95,16 @@ def totals(_context: Any, sums: Any) -> Any:
 
 
 def _halves(builder: Any, one: Any, other: Any, half: int) -> Any:
-    """Of each run of 2 * half lanes, the first half plus the second half; two vectors one after the other."""
-    firsts = [run + lane for run in range(0, 2 * one.type.count, 2 * half) for lane in range(half)]
-    index = ir.VectorType(ir.IntType(32), len(firsts))
-    first = builder.shuffle_vector(one, other, ir.Constant(index, firsts))
-    second = builder.shuffle_vector(one, other, ir.Constant(index, [lane + half for lane in firsts]))
+    """Of each run of 2 * half lanes, the sum of one's halves, then that of the other's.
+
+    One of the two operands takes every lane from where it is, which costs less than another shuffle.
+    """
+    count = one.type.count
+    in_place = [lane + count * (lane // half % 2) for lane in range(count)]
+    crossed = [(place + half) % count if place < count else count + place - count - half for place in in_place]
+    index = ir.VectorType(ir.IntType(32), count)
+    first = builder.shuffle_vector(one, other, ir.Constant(index, in_place))
+    second = builder.shuffle_vector(one, other, ir.Constant(index, crossed))
     return builder.fadd(first, second)
 
 
@@ -118,13 +137,30 @@ def store_group(_context: Any, array: Any, ats: Any, step: Any, values: Any) -> 
 
 
 @operation
+def factors_of_group(_context: Any, tile: Any, ats: Any, step: Any, row: Any) -> Any:
+    """The factors of GROUP samples at `ats[k] + step` of their tiles, for `add_group`: words whose highest bit is bit
+    31 - row, or where numbers lie."""
+    is_bits = not isinstance(tile.dtype, types.Float)
+    factors = types.UniTuple(Lanes(tile.dtype, LANES) if is_bits else _INDEX, GROUP)  # type: ignore[no-untyped-call]
+
+    def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        result = ir.Constant(context.get_value_type(factors), None)
+        for k in range(GROUP):
+            pointer = element_at(context, builder, signature.args[1], args[1], ir.Constant(ir.IntType(64), k))
+            at = builder.add(builder.load(pointer), args[2])
+            first = _words(context, builder, (signature.args[0], args[0]), at, args[3]) if is_bits else at
+            result = builder.insert_value(result, first, k)
+        return result
+
+    return factors(tile, ats, _INDEX, _INDEX), lower
+
+
+@operation
 def add_group(
     _context: Any,
     sums: Any,
+    factors: Any,
     tile: Any,
-    ats: Any,
-    step: Any,
-    row: Any,
     grads: Any,
     at_grads: Any,
     weight: Any,
@@ -132,61 +168,66 @@ def add_group(
     x: Any,
     grown: Any,
 ) -> Any:
-    """sums[k] + sum of m * grad * weight over the ROWS units of a block, and grown += sum of m * grad * x[k] over the
-    GROUP samples k.
+    """sums[k] + sum of m * grad * weight over the next ROWS units, and grown += sum of m * grad * x[k] over the GROUP
+    samples k; then the factors of the units that follow.
 
-    The factors m of a sample are at `ats[k] + step`: see `add_rows`. The gradients are spread over LANES, those of
-    GROUP samples side by side, and the units one after another. `grown` lies as `weight` does.
+    The gradients are spread over LANES, those of GROUP samples side by side, and the units one after another. `grown`
+    lies as `weight` does.
     """
+    both = types.Tuple((sums, factors))  # type: ignore[no-untyped-call]
 
     def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kinds = signature.args
-        vector = context.get_value_type(Lanes(kinds[5].dtype, LANES))
-        factors = [
-            _Factors(context, builder, (kinds[1], args[1]), at, args[4])
-            for at in _places(context, builder, kinds[2], args[2], args[3])
-        ]
-        block = element_at(context, builder, kinds[5], args[5], args[6])
+        vector = context.get_value_type(Lanes(kinds[3].dtype, LANES))
+        each = [_Factors(context, builder, (kinds[2], args[2]), _part(builder, args[1], k)) for k in range(GROUP)]
+        block = element_at(context, builder, kinds[3], args[3], args[4])
         result = args[0]
         for unit in range(ROWS):
-            at = builder.add(args[8], ir.Constant(args[8].type, unit * LANES))
-            w = read(context, builder, kinds[7], args[7], at, LANES)
-            growing = read(context, builder, kinds[10], args[10], at, LANES)
-            for k, factor in enumerate(factors):
+            at = builder.add(args[6], ir.Constant(args[6].type, unit * LANES))
+            w = read(context, builder, kinds[5], args[5], at, LANES)
+            growing = read(context, builder, kinds[8], args[8], at, LANES)
+            for k, factor in enumerate(each):
                 m = factor.times(block, (unit * GROUP + k) * LANES, vector)
                 factor.next()
                 result = builder.insert_value(result, multiply_add(builder, m, w, _part(builder, result, k)), k)
-                growing = multiply_add(builder, m, _part(builder, args[9], k), growing)
-            pointer = address(context, builder, kinds[10], args[10], at, LANES)
-            builder.store(growing, pointer, align=bytes_of(kinds[10]))
-        return result
+                growing = multiply_add(builder, m, _part(builder, args[7], k), growing)
+            pointer = address(context, builder, kinds[8], args[8], at, LANES)
+            builder.store(growing, pointer, align=bytes_of(kinds[8]))
+        left = args[1]
+        for k, factor in enumerate(each):
+            left = builder.insert_value(left, factor.current, k)
+        return context.make_tuple(builder, both, [result, left])
 
-    return sums(sums, tile, ats, _INDEX, _INDEX, grads, _INDEX, weight, _INDEX, x, grown), lower
+    return both(sums, factors, tile, grads, _INDEX, weight, _INDEX, x, grown), lower
 
 
 class _Factors:
-    """The factors of a block's units, one after another."""
+    """The factors of one unit after another: bits of words, or numbers of a tile at a place."""
 
-    def __init__(self, context: Any, builder: Any, tile: tuple[Any, Any], at: Any, row: Any) -> None:
-        self._context, self._builder, self._tile, self._at, self._unit = context, builder, tile, at, 0
-        self._bits = None
-        if not isinstance(tile[0].dtype, types.Float):
-            bits = read(context, builder, *tile, at, LANES)
-            self._bits = builder.shl(bits, spread(builder, builder.trunc(row, ir.IntType(32)), LANES))
+    def __init__(self, context: Any, builder: Any, tile: tuple[Any, Any], current: Any) -> None:
+        self.current = current
+        self._context, self._builder, self._tile = context, builder, tile
+        self._is_bits = not isinstance(tile[0].dtype, types.Float)
 
     def times(self, block: Any, offset: int, vector: Any) -> Any:
         """The unit's factors, times the LANES numbers that lie `offset` elements after the pointer `block`."""
-        if self._bits is not None:
-            return read_where_set(self._builder, block, offset, vector, self._bits)
-        at = self._builder.add(self._at, ir.Constant(self._at.type, self._unit * LANES))
-        factors = read(self._context, self._builder, *self._tile, at, LANES)
+        if self._is_bits:
+            return read_where_set(self._builder, block, offset, vector, self.current)
+        factors = read(self._context, self._builder, *self._tile, self.current, LANES)
         return self._builder.fmul(factors, read_from(self._builder, block, offset, vector), flags=CONTRACT)
 
     def next(self) -> None:
         """Go on to the next unit."""
-        self._unit += 1
-        if self._bits is not None:
-            self._bits = shifted(self._builder, self._bits)
+        if self._is_bits:
+            self.current = shifted(self._builder, self.current)
+        else:
+            self.current = self._builder.add(self.current, ir.Constant(self.current.type, LANES))
+
+
+def _words(context: Any, builder: Any, tile: tuple[Any, Any], at: Any, row: Any) -> Any:
+    """The words at a place, with bit 31 - row as their highest."""
+    words = read(context, builder, *tile, at, LANES)
+    return builder.shl(words, spread(builder, builder.trunc(row, ir.IntType(32)), LANES))
 
 
 def _part(builder: Any, values: Any, at: int) -> Any:

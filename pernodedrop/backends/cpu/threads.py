@@ -10,9 +10,8 @@ from pernodedrop.backends.cpu.draws import Draws, of_tiles
 from pernodedrop.backends.cpu.filling import RUN
 from pernodedrop.backends.cpu.lanes import ROWS
 from pernodedrop.backends.cpu.products import add_gradients, add_product, tiling
-from pernodedrop.backends.cpu.sums import GROUP
 from pernodedrop.backends.cpu.team import each
-from pernodedrop.backends.cpu.tiles import DRAWS
+from pernodedrop.backends.cpu.workspace import borrowed
 from pernodedrop.backends.factors import Chain, Factors
 
 Array = NDArray[Any]
@@ -24,17 +23,19 @@ def product(x: Array, weight: Array, seed: int, factors: Factors | Chain) -> Arr
     """sum_i x_bti m_bji W_ji for x (B, T, I), weight (J, I), I a multiple of STEP."""
     threads = torch.get_num_threads()
     units = weight.shape[0]
-    y = np.zeros((*x.shape[:2], units + -units % ROWS), x.dtype)
+    y = torch.zeros((*x.shape[:2], units + -units % ROWS), dtype=torch.from_numpy(x).dtype).numpy()
     if not y.size:
         return y[..., :units]
     _, _, unit_tiles, _ = tiling(*weight.shape)
     runs = spans(-(-x.shape[0] // RUN), threads)
     blocks = spans(unit_tiles, threads // len(runs))
+    key, drawn, normal = _drawn(seed, factors)
 
     def work(part: tuple[Span, Span]) -> None:
         (first, stop), units = part
         samples = first * RUN, min(stop * RUN, x.shape[0])
-        add_product(x, weight, y, _source(x, seed, factors), (samples, units))
+        with borrowed(x.dtype, normal) as space:
+            add_product(x, weight, y, (key, drawn, space), (samples, units))
 
     each(work, [(r, b) for r in runs for b in blocks])
     return np.ascontiguousarray(y[..., :units])
@@ -54,14 +55,17 @@ def gradients(grad: Array, x: Array, weight: Array, seed: int, factors: Factors 
     parts = spans(tiles, threads)
     blocks = spans(unit_tiles, min(threads // len(parts), COPIES))
     runs = spans(-(-x.shape[0] // RUN), min(threads // (len(parts) * len(blocks)), COPIES))
-    grad_x = np.zeros((len(blocks), *x.shape), x.dtype)
-    grad_weight = np.zeros((len(runs), *weight.shape), x.dtype)
+    dtype = torch.from_numpy(x).dtype  # torch's memory begins with a line of the cache, numpy's need not
+    grad_x = torch.empty((len(blocks), *x.shape), dtype=dtype).numpy()
+    grad_weight = torch.empty((len(runs), *weight.shape), dtype=dtype).numpy()
+    key, drawn, normal = _drawn(seed, factors)
 
     def work(piece: tuple[int, int, Span]) -> None:
         block, run, connections = piece
         samples = runs[run][0] * RUN, min(runs[run][1] * RUN, x.shape[0])
         spans = samples, blocks[block], connections
-        add_gradients((grad, x, weight), grad_x[block], grad_weight[run], _source(x, seed, factors), spans)
+        with borrowed(x.dtype, normal) as space:
+            add_gradients((grad, x, weight), grad_x[block], grad_weight[run], (key, drawn, space), spans)
 
     each(work, [(block, run, part) for block in range(len(blocks)) for run in range(len(runs)) for part in parts])
     return _summed(grad_x), _summed(grad_weight)
@@ -78,7 +82,6 @@ def spans(count: int, parts: int) -> list[Span]:
     return [(count * part // parts, count * (part + 1) // parts) for part in range(parts)]
 
 
-def _source(x: Array, seed: int, factors: Factors | Chain) -> tuple[Array, np.uint64, Draws | Chain]:
-    normal = isinstance(factors, Factors) and factors.normal
-    tiles = np.empty((GROUP, DRAWS), x.dtype) if normal else np.empty((GROUP, DRAWS // 32), np.uint32)
-    return tiles, np.uint64(seed), of_tiles(factors)
+def _drawn(seed: int, factors: Factors | Chain) -> tuple[np.uint64, Draws | Chain, bool]:
+    """The key, how the factors are drawn, and whether they are normal."""
+    return np.uint64(seed), of_tiles(factors), isinstance(factors, Factors) and factors.normal
