@@ -4,15 +4,15 @@ p(x, W)_btj = sum_i x_bti m_bji W_ji is linear in x and in W, and so are its gra
 every derivative of any order is one of the two operators again, at the same factors m.
 """
 
-import inspect
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
-from pernodedrop.backends.factors import chained, from_tensor, quantized
+from pernodedrop.backends.factors import Factors, chained, from_tensor, quantized
 
 OPERATOR = "pernodedrop::stirred_product"
 
@@ -38,7 +38,7 @@ def drawn(probability: float, *, normal: bool = False) -> tuple[Tensor, float | 
         factors = _quantized(probability * torch.ones((), dtype=torch.float64, device="cpu"), normal)
         return factors, factors[0] / 2.0 ** factors[1].double()
     numbers = quantized(probability, normal=normal)
-    return numbers.as_tensor(), numbers.probability
+    return _as_tensor(numbers), numbers.probability
 
 
 def drawn_over_time(probability: float, correlation: float, rows: int) -> tuple[Tensor, float | Tensor]:
@@ -48,6 +48,11 @@ def drawn_over_time(probability: float, correlation: float, rows: int) -> tuple[
         return factors, factors[0] / 2.0 ** factors[1].double()
     chain = chained(probability, correlation, rows)
     return chain.as_tensor(), chain.probability
+
+
+@lru_cache(maxsize=256)
+def _as_tensor(factors: Factors) -> Tensor:
+    return factors.as_tensor()
 
 
 @torch.library.custom_op("pernodedrop::chained", mutates_args=(), device_types="cpu")
@@ -212,13 +217,17 @@ class _Gradients(torch.autograd.Function):
         return _mapped(partial(_apply, _Gradients), info.batch_size, in_dims, inputs), (0, 0)
 
 
-# `apply` binds its arguments to the signature, and finding that out anew would cost as much as a small product.
-_Product.forward.__signature__ = inspect.signature(_Product.forward)  # type: ignore[attr-defined]
-_Gradients.forward.__signature__ = inspect.signature(_Gradients.forward)  # type: ignore[attr-defined]
-
-
 def _apply(function: type[torch.autograd.Function], *inputs: Tensor) -> Any:
-    return function.apply(*inputs)  # type: ignore[no-untyped-call]
+    """The function of its inputs, by the shortest way: torch's own takes as long as a small layer.
+
+    Outside transforms of torch.func, `apply` only binds the arguments to their names; and nothing but the values is
+    wanted where no derivative is recorded.
+    """
+    if torch._C._are_functorch_transforms_active():
+        return function.apply(*inputs)  # type: ignore[no-untyped-call]
+    if torch.is_grad_enabled() or forward_ad._current_level >= 0:
+        return super(torch.autograd.Function, function).apply(*inputs)  # type: ignore[misc]
+    return function.forward(*inputs)
 
 
 def _is_plain(*tensors: Tensor) -> bool:

@@ -53,11 +53,12 @@ def _folder_stamp() -> tuple[tuple[str, float, int], ...]:
 
 
 def compiled(function: Function) -> Function:
-    """The function as a kernel, compiled at its first use.
+    """The function as a kernel, compiled at its first use. It makes no arrays: see `workspace`.
 
     Raises:
         RuntimeError: there is no folder at all that numba may write its cache to.
     """
-    kernel: Any = njit(nogil=True, error_model="numpy", fastmath={"contract"}, _nrt=False)(function)
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}, "_nrt": False}
+    kernel: Any = njit(**options)(function)
     kernel._cache = ForgivingCache(function)  # what `cache=True` does, which has no way to say whose cache
     return kernel  # type: ignore[no-any-return]

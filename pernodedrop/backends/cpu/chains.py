@@ -10,8 +10,8 @@ from pernodedrop.backends.cpu.tiles import WORDS, draw_bits
 
 @compiled
 def draw_next(space: Any, start: int, chain: Any) -> None:
-    """space.words[start : start + 64] = (c and the 64 words before it) or (not c and u), or with the complement of those
-    words, for fresh c and u."""
+    """space.words[start : start + 64] = (c and the 64 words before it) or (not c and u), or with the complement of
+    those words, for fresh c and u."""
     words, drawn = space.words, space.drawn
     draw_bits(space.state, drawn, 0, chain.copies, chain.copy_bits)
     draw_bits(space.state, drawn, WORDS, chain.fresh, chain.fresh_bits)

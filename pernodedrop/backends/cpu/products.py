@@ -9,7 +9,6 @@ Backward takes GROUP samples at once: so a weight is read, and its gradient writ
 
 from typing import Any
 
-import numpy as np
 from numba import types, uint64
 from numba.extending import overload
 
@@ -17,7 +16,17 @@ from pernodedrop.backends.cpu.caching import compiled
 from pernodedrop.backends.cpu.filling import fill_tiles, sequence_of
 from pernodedrop.backends.cpu.generators import seed_generators
 from pernodedrop.backends.cpu.lanes import LANES, ROWS, STEP, add_floats, load, splat, store
-from pernodedrop.backends.cpu.sums import GROUP, add_group, add_rows, factors_of_group, load_group, no_group, no_sums, store_group, totals
+from pernodedrop.backends.cpu.sums import (
+    GROUP,
+    add_group,
+    add_rows,
+    factors_of_group,
+    load_group,
+    no_group,
+    no_sums,
+    store_group,
+    totals,
+)
 from pernodedrop.backends.cpu.tiles import DRAWS
 from pernodedrop.backends.cpu.workspace import CHUNK
 
@@ -63,8 +72,8 @@ def add_product(x: Any, weight: Any, y: Any, source: Any, spans: Any) -> None:
     """y_btj += sum_i x_bti m_bji W_ji for the `spans` of samples and of blocks of units.
 
     x (B, T, I), weight (J, I) and y (B, T, J) are contiguous, I a multiple of STEP, and y has units up to a multiple of
-    ROWS. `source` is the key, how factors are drawn, and a workspace, whose type says whether they are normal. A span of
-    samples starts with a run.
+    ROWS. `source` is the key, how factors are drawn, and a workspace, whose type says whether they are normal. A span
+    of samples starts with a run.
     """
     key, drawn, space = source
     samples, blocks = spans
@@ -108,25 +117,27 @@ def add_vectors(x: Any, y: Any, space: Any, vectors: Any, of_x: Any, of_y: Any, 
     at_weights, rows, width = of_weights
     tiles = space.tiles.reshape(-1)
     for unit in range(0, of_y[2], ROWS):
-        for begin in range(0, stop - first, lasting):
-            tile = begin // lasting * space.tiles.shape[1]
-            for vector in range(begin, min(begin + lasting, stop - first)):
-                at_x, at_y = of_x[0] + vector * of_x[1], of_y[0] + vector * of_y[1] + unit
-                sums = no_sums(x)
-                for side in range(0, of_x[2], WIDTH):
-                    at_tile, next_one, bit = place(space.tiles, unit, side, rows, width)
-                    for step in range(0, min(WIDTH, of_x[2] - side), LANES):
-                        sums = add_rows(
-                            sums,
-                            tiles,
-                            tile + at_tile + next_one * step,
-                            bit,
-                            x,
-                            at_x + side + step,
-                            space.weights,
-                            at_weights + (side + step) * rows + unit * LANES,
-                        )
-                store(y, at_y, add_floats(load(y, at_y, ROWS), totals(sums)))
+        tile, left = 0, lasting
+        for vector in range(stop - first):
+            at_x, at_y = of_x[0] + vector * of_x[1], of_y[0] + vector * of_y[1] + unit
+            sums = no_sums(x)
+            for begin in range(0, of_x[2], WIDTH):
+                at_tile, next_one, bit = place(space.tiles, unit, begin, rows, width)
+                for step in range(0, min(WIDTH, of_x[2] - begin), LANES):
+                    sums = add_rows(
+                        sums,
+                        tiles,
+                        tile + at_tile + next_one * step,
+                        bit,
+                        x,
+                        at_x + begin + step,
+                        space.weights,
+                        at_weights + (begin + step) * rows + unit * LANES,
+                    )
+            store(y, at_y, add_floats(load(y, at_y, ROWS), totals(sums)))
+            left -= 1
+            if left == 0:
+                tile, left = tile + space.tiles.shape[1], lasting
 
 
 @compiled
@@ -173,9 +184,7 @@ def add_gradients(operands: Any, grad_x: Any, grad_weight: Any, source: Any, spa
 
 
 @compiled
-def add_gradients_of_vectors(
-    arrays: Any, space: Any, vectors: Any, of_x: Any, of_grad: Any, of_weights: Any
-) -> None:
+def add_gradients_of_vectors(arrays: Any, space: Any, vectors: Any, of_x: Any, of_grad: Any, of_weights: Any) -> None:
     """Adds the gradients of the vectors first to stop - 1, GROUP at most.
 
     `vectors` also says how many come before them in the tiles, how many share one, and whether grad_x has nothing yet;
