@@ -11,10 +11,14 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from tests.nursery import SharedNursery
+
 os.environ["TZ"] = "UTC"
 if not Path("/proc/driver/nvidia").exists():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # read when triton is first imported, by torch's compiler perhaps
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+ENVIRONMENT = dict(os.environ)  # what no test has changed
 
 IN_MEMORY = 4 * 2**30  # bytes free, for a server of each test process
 
@@ -106,6 +110,14 @@ def _execute(url: str, statement: str) -> None:
     with engine.connect() as connection:
         connection.execute(sa.text(statement))
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[SharedNursery]:
+    """Starts workers that need not load torch, and whose trials see nothing that a test has set in the environment."""
+    shared = SharedNursery(ENVIRONMENT)
+    yield shared
+    shared.close()
 
 
 @pytest.fixture
