@@ -20,6 +20,8 @@ from tests.nursery import SharedNursery
 from tests.storage.queueing import execute
 from tests.workers.conftest import finished, only_trial, own_study, until
 
+pytestmark = pytest.mark.xdist_group("sqlstates")  # one process starts the worker that the module shares
+
 Figures = Mapping[tuple[int, int], Mapping[str, float]]  # metrics by repeat and epoch
 
 CODES = (
