@@ -19,6 +19,8 @@ serve: .venv/export ## start the stack and leave it running until Ctrl-C (TASKS=
 
 # Hundreds of processes start: none compiles our modules anew, even where Python is told to write no bytecode.
 COMPILE = @$(BIN)/python -m compileall -q pernodedrop search_spaces service workers
+# Nor does each process of pytest rewrite every test's assertions: what one has written serves the others, and test-wide.
+test test-wide: export PYTHONDONTWRITEBYTECODE =
 
 # Four at once on two cores: many tests wait, for workers, leases and servers.
 test: .venv/dev .venv/triton ## the suite, on a real Postgres of its own

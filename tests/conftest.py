@@ -11,10 +11,14 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from tests.nursery import SharedNursery
+
 os.environ["TZ"] = "UTC"
 if not Path("/proc/driver/nvidia").exists():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # read when triton is first imported, by torch's compiler perhaps
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+ENVIRONMENT = dict(os.environ)  # what no test has changed
 
 IN_MEMORY = 4 * 2**30  # bytes free, for a server of each test process
 
@@ -45,8 +49,8 @@ def postgres_urls(postgres_folder: Path) -> Iterator[tuple[str, str]]:
     try:
         # These databases need not survive the machine: to drop one costs a third as much, to commit nothing.
         for setting in ("fsync", "full_page_writes"):
-            _execute(server.owner_url(), f"ALTER SYSTEM SET {setting} = off")
-        _execute(server.owner_url(), "SELECT pg_reload_conf()")
+            execute(server.owner_url(), f"ALTER SYSTEM SET {setting} = off")
+        execute(server.owner_url(), "SELECT pg_reload_conf()")
         yield server.owner_url(), ours
     finally:
         server.release()
@@ -64,10 +68,10 @@ def template_database(postgres_urls: tuple[str, str]) -> str:
     from service.storage.database.database import initialise
 
     postgres_url, ours = postgres_urls
-    _execute(postgres_url, "CREATE DATABASE template_pernodedrop OWNER pernodedrop")
-    initialise(_named(ours, "template_pernodedrop"))
+    execute(postgres_url, "CREATE DATABASE template_pernodedrop OWNER pernodedrop")
+    initialise(named(ours, "template_pernodedrop"))
     # Nobody's run is taken over in a server's first seconds; tests that wait for it start after them.
-    _execute(postgres_url, "SELECT pg_sleep(5.1 - extract(epoch FROM now() - pg_postmaster_start_time()))")
+    execute(postgres_url, "SELECT pg_sleep(5.1 - extract(epoch FROM now() - pg_postmaster_start_time()))")
     return "template_pernodedrop"
 
 
@@ -76,15 +80,15 @@ def database_url(postgres_urls: tuple[str, str], template_database: str) -> Iter
     """The URL of a fresh initialised database, for the role that the service has."""
     postgres_url, ours = postgres_urls
     name = f"test_{uuid.uuid4().hex}"
-    _execute(postgres_url, f"CREATE DATABASE {name} OWNER pernodedrop TEMPLATE {template_database}")
-    yield _named(ours, name)
-    _execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+    execute(postgres_url, f"CREATE DATABASE {name} OWNER pernodedrop TEMPLATE {template_database}")
+    yield named(ours, name)
+    execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
 def superuser_url(postgres_url: str, database_url: str) -> str:
     """The URL of the same database for a superuser, who may do what the service may not."""
-    return _named(postgres_url, str(sa.make_url(database_url).database))
+    return named(postgres_url, str(sa.make_url(database_url).database))
 
 
 @pytest.fixture
@@ -92,20 +96,30 @@ def empty_database_url(postgres_urls: tuple[str, str]) -> Iterator[str]:
     """The URL of a fresh database without any table."""
     postgres_url, ours = postgres_urls
     name = f"test_{uuid.uuid4().hex}"
-    _execute(postgres_url, f"CREATE DATABASE {name} OWNER pernodedrop")
-    yield _named(ours, name)
-    _execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+    execute(postgres_url, f"CREATE DATABASE {name} OWNER pernodedrop")
+    yield named(ours, name)
+    execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def _named(url: str, database: str) -> str:
+def named(url: str, database: str) -> str:
+    """The URL of another database of the same server."""
     return sa.make_url(url).set(database=database).render_as_string(hide_password=False)
 
 
-def _execute(url: str, statement: str) -> None:
+def execute(url: str, statement: str) -> None:
+    """Execute a statement outside of any transaction."""
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(sa.text(statement))
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[SharedNursery]:
+    """Starts workers that need not load torch, and whose trials see nothing that a test has set in the environment."""
+    shared = SharedNursery(ENVIRONMENT)
+    yield shared
+    shared.close()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.nursery import SharedNursery
 from tests.workers.conftest import StartWorker, db, workers_of
 
 __all__ = ["db"]  # a fixture
@@ -45,7 +46,7 @@ def run(home: Path) -> Run:
 
 
 @pytest.fixture
-def start_worker(tmp_path: Path) -> Iterator[StartWorker]:
+def start_worker(nursery: SharedNursery, tmp_path: Path) -> Iterator[StartWorker]:
     """Starts a worker on the database of a URL; what still runs at the end is killed."""
-    with workers_of(tmp_path) as start:
+    with workers_of(tmp_path, nursery) as start:
         yield start

@@ -83,21 +83,21 @@ def test_a_dump_of_an_earlier_release_is_restored_and_upgraded(
     empty_database_url: str, postgres_urls: tuple[str, str], run: Run, tmp_path: Path, schema: str
 ) -> None:
     """Made by pg_dump, as operators did before there was a command for it."""
-    from tests.conftest import _execute, _named
+    from tests.conftest import execute, named
     from tests.dumps import dumped
 
     superuser, ours = postgres_urls
     fill(schema, empty_database_url)
     file = dumped(empty_database_url, tmp_path / "dump")
     name = f"moved_{schema}"
-    _execute(superuser, f"CREATE DATABASE {name} OWNER pernodedrop")
+    execute(superuser, f"CREATE DATABASE {name} OWNER pernodedrop")
     try:
-        done = run("db", "restore", str(file), url=_named(ours, name))
+        done = run("db", "restore", str(file), url=named(ours, name))
         assert done.returncode == 0, done.stderr
         assert "in training wait" in done.stdout
-        with Database.open(_named(ours, name)) as moved:
+        with Database.open(named(ours, name)) as moved:
             moved.check()
             assert studies.get(moved, "killed").counts["running"] == 0
             assert audit(moved) == []
     finally:
-        _execute(superuser, f"DROP DATABASE {name} WITH (FORCE)")
+        execute(superuser, f"DROP DATABASE {name} WITH (FORCE)")

@@ -32,6 +32,7 @@ def serves(home: Path) -> bool:
     return (home / "postgres/data/postmaster.pid").exists()
 
 
+@pytest.mark.wide
 def test_an_interrupted_run_is_continued_to_its_answer(home: Path, start: Start) -> None:
     first = start("run", *SMALL)
     read_until(first, "submitted quickstart: 3 runs")

@@ -12,8 +12,8 @@ import pytest
 from search_spaces import StudyDefinition, parse_definition
 from service.storage.database.database import Database
 from service.storage.studies import studies, trials
+from tests.nursery import SharedNursery
 
-ROOT = Path(__file__).parents[2]
 TASKS = ("Words", "Optimized", "Augmented", "OnDisk")
 
 Start = Callable[[], "subprocess.Popen[bytes]"]
@@ -38,14 +38,14 @@ def study(name: str, task: str, *, epochs: int = 3, readers: int = 1) -> StudyDe
 
 
 @pytest.fixture
-def worker(database_url: str, tmp_path: Path) -> Iterator[Start]:
+def worker(nursery: SharedNursery, database_url: str, tmp_path: Path) -> Iterator[Start]:
     """Start a worker that leaves when the queue is empty."""
     started: list[subprocess.Popen[bytes]] = []
 
     def start() -> "subprocess.Popen[bytes]":
         environment = {**os.environ, "DATABASE_URL": database_url, "PERNODEDROP_HOME": str(tmp_path)}
         command = [sys.executable, "-m", "workers", "--device", "cpu", "--exit-when-idle"]
-        started.append(subprocess.Popen(command, cwd=ROOT, env=environment))
+        started.append(nursery.start(command, environment))
         return started[-1]
 
     yield start

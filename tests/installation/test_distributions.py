@@ -7,7 +7,7 @@ import pytest
 from tests.installation.distributions import OF_THE_ROOT, Distributions, copied, files_of, ours, wheel_of
 from tests.installation.environments import SECONDS
 
-pytestmark = [pytest.mark.wide, pytest.mark.timeout(2 * SECONDS)]
+pytestmark = [pytest.mark.wide, pytest.mark.timeout(2 * SECONDS), pytest.mark.xdist_group("distributions")]
 
 METADATA = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "top_level.txt", "licenses/LICENSE"}
 

@@ -15,7 +15,7 @@ from tests.installation.environments import ROOT, SECONDS
 
 pytest.importorskip("pernodedrop.client")
 
-pytestmark = [pytest.mark.wide, pytest.mark.timeout(2 * SECONDS)]
+pytestmark = [pytest.mark.wide, pytest.mark.timeout(2 * SECONDS), pytest.mark.xdist_group("distributions")]
 
 PREDICTED = re.compile(r"(\[[\d, ]+\]) where it is (\[[\d, ]+\])")
 

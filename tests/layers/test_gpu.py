@@ -73,7 +73,9 @@ def test_normals_are_box_and_muller_s() -> None:
     np.testing.assert_allclose(mine, order, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("factors", [Factors(5243, 19), Factors(3, 2, normal=True)], ids=str)
+@pytest.mark.parametrize(
+    "factors", [pytest.param(Factors(5243, 19), marks=pytest.mark.wide), Factors(3, 2, normal=True)], ids=str
+)
 @pytest.mark.parametrize("positions", [pytest.param(1, marks=pytest.mark.wide), 3])
 def test_tiles_change_no_factor(factors: Factors, positions: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor do sums that are cut into parts: only the order of the additions differs."""

@@ -77,8 +77,9 @@ def test_decisions_are_those_that_the_law_s_words_make(factors: Factors) -> None
     np.testing.assert_array_equal(masks(factors, *SIZES).cpu().numpy(), expected(factors, *SIZES))
 
 
-@pytest.mark.parametrize("factors", [pytest.param(FACTORS[0], marks=pytest.mark.wide), FACTORS[4]], ids=str)
-@pytest.mark.parametrize("programs", [1, pytest.param(64, marks=pytest.mark.wide)])
+@pytest.mark.wide
+@pytest.mark.parametrize("factors", [FACTORS[0], FACTORS[4]], ids=str)
+@pytest.mark.parametrize("programs", [1, 64])
 def test_both_passes_have_one_mask_in_every_tile_and_cut(
     factors: Factors, programs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,7 +97,9 @@ def test_both_passes_have_one_mask_in_every_tile_and_cut(
         torch.testing.assert_close(grad_weight, torch.einsum("btj,bji,bti->ji", g, m, x), **close)
 
 
-@pytest.mark.parametrize("factors", [Factors(1, 1), Factors(11469, 14), Factors(5243, 19)], ids=str)
+@pytest.mark.parametrize(
+    "factors", [Factors(1, 1), Factors(11469, 14), pytest.param(Factors(5243, 19), marks=pytest.mark.wide)], ids=str
+)
 def test_rates_are_met_and_neighbours_are_independent(factors: Factors) -> None:
     """Of samples, units and connections that share a call, a word or neither."""
     m = masks(factors, 4, 256, 64).double().cpu()

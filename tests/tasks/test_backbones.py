@@ -16,7 +16,9 @@ from workers.tasks import InvalidOptions, Task, load_task
 from workers.tasks.backbones import BACKBONES, Frames, Patches, Rows, Tokens, build_backbone
 
 backbones = pytest.mark.parametrize("backbone", BACKBONES)
-precisions = pytest.mark.parametrize("precision", get_args(Precision))
+precisions = pytest.mark.parametrize(
+    "precision", [pytest.param(one, marks=pytest.mark.wide) if one != "float32" else one for one in get_args(Precision)]
+)
 variants = pytest.mark.parametrize("config", VARIANTS, ids=lambda config: config.variant)
 
 

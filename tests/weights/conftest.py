@@ -1,7 +1,6 @@
 """A real database, and a worker of its own that keeps weights beside it."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 
 from search_spaces import StudyDefinition, parse_definition
 from service.storage.database.database import Database
+from tests.nursery import SharedNursery
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,13 +23,14 @@ def db(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def trained(database_url: str, tmp_path: Path) -> Train:
+def trained(nursery: SharedNursery, database_url: str, tmp_path: Path) -> Train:
     """Run a worker until the queue is empty."""
 
     def train(*options: str) -> None:
         environment = {**os.environ, "DATABASE_URL": database_url, "PERNODEDROP_HOME": str(tmp_path)}
         command = [sys.executable, "-m", "workers", "--device", "cpu", "--exit-when-idle", *options]
-        subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=120)
+        with nursery.start(command, environment) as worker:
+            assert worker.wait(120) == 0
 
     return train
 

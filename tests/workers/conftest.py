@@ -15,6 +15,7 @@ from search_spaces import StudyDefinition, parse_definition
 from service.storage.database.database import Database
 from service.storage.records import StudyRecord, TrialRecord
 from service.storage.studies import studies, trials
+from tests.nursery import SharedNursery
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,21 +29,31 @@ def db(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def start_worker(database_url: str, tmp_path: Path) -> Iterator[StartWorker]:
+def start_worker(nursery: SharedNursery, database_url: str, tmp_path: Path) -> Iterator[StartWorker]:
     """Start `python -m workers` with the given options; what still runs at the end is killed."""
+    with workers_of(tmp_path, nursery) as start:
+        yield partial(start, database_url)
+
+
+@pytest.fixture
+def start_lone_worker(database_url: str, tmp_path: Path) -> Iterator[StartWorker]:
+    """The same for a worker below which all its processes are."""
     with workers_of(tmp_path) as start:
         yield partial(start, database_url)
 
 
 @contextmanager
-def workers_of(home: Path) -> Iterator[StartWorker]:
+def workers_of(home: Path, nursery: SharedNursery | None = None) -> Iterator[StartWorker]:
     """Start a worker on the database of a URL, with further options; what still runs at the end is killed."""
     started: list[subprocess.Popen[bytes]] = []
 
     def start(url: str, *options: str) -> subprocess.Popen[bytes]:
         environment = {**os.environ, "DATABASE_URL": url, "PERNODEDROP_HOME": str(home)}
         command = [sys.executable, "-m", "workers", "--device", "cpu", "--poll", "0.1", *options]
-        started.append(subprocess.Popen(command, cwd=ROOT, env=environment))
+        if nursery is None:
+            started.append(subprocess.Popen(command, cwd=ROOT, env=environment))
+        else:
+            started.append(nursery.start(command, environment))
         return started[-1]
 
     try:

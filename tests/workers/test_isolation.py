@@ -16,6 +16,8 @@ from workers.trial.messages import Failed, Finished, Order, Report, Started, Sto
 from workers.trial.nursery import Nursery
 from workers.trial.process import TrialProcess, TrialProcessDied, accuse
 
+pytestmark = pytest.mark.xdist_group("isolation")  # what the module shares takes seconds: one process makes it
+
 Curve = list[dict[str, float]]
 PATIENCE_S = 60
 SECRETS = {

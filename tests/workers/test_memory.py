@@ -12,8 +12,8 @@ from tests.workers.conftest import StartWorker, until
 from workers.device.memory import resident
 
 
-def test_a_worker_says_what_it_and_its_device_hold(db: Database, start_worker: StartWorker) -> None:
-    start_worker()
+def test_a_worker_says_what_it_and_its_device_hold(db: Database, start_lone_worker: StartWorker) -> None:
+    start_lone_worker()
     until(lambda: any(one.memory is not None for one in workers.alive(db)), 120)
     [worker] = workers.alive(db)
     assert worker.memory is not None

@@ -29,11 +29,11 @@ def poison(number: int) -> StudyDefinition:
 
 
 @pytest.mark.wide
-def test_a_poisonous_configuration_is_quarantined(db: Database, start_worker: StartWorker) -> None:
+def test_a_poisonous_configuration_is_quarantined(db: Database, start_lone_worker: StartWorker) -> None:
     study = studies.create(db, poison(signal.SIGKILL))
-    fleet = [start_worker("--lease", "1") for _ in range(RETRIES + 1)]
+    fleet = [start_lone_worker("--lease", "1") for _ in range(RETRIES + 1)]
     until(lambda: all(worker.poll() == -signal.SIGKILL for worker in fleet))
-    start_worker("--lease", "1")
+    start_lone_worker("--lease", "1")
     until(finished(db, "poison"))
     ended = {record.params["dose"]: record for record in trials.page(db, study)}
     poisonous = ended.pop(3)
@@ -50,10 +50,10 @@ def test_a_poisonous_configuration_is_quarantined(db: Database, start_worker: St
 
 
 def test_a_trial_that_asks_its_worker_to_leave_fails_and_the_worker_stays(
-    db: Database, start_worker: StartWorker
+    db: Database, start_lone_worker: StartWorker
 ) -> None:
     study = studies.create(db, poison(signal.SIGTERM))
-    worker = start_worker("--supervised")
+    worker = start_lone_worker("--supervised")
     until(finished(db, "poison"))
     ended = {record.params["dose"]: record for record in trials.page(db, study)}
     poisonous = ended.pop(3)

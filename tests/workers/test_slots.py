@@ -177,9 +177,9 @@ def small_group() -> Iterator[Path]:
 
 @pytest.mark.wide
 def test_a_trial_that_the_kernel_ends_for_memory_is_repacked_too(
-    db: Database, start_worker: StartWorker, small_group: Path
+    db: Database, start_lone_worker: StartWorker, small_group: Path
 ) -> None:
-    small_group.write_text(str(start_worker("--slots", "2").pid))
+    small_group.write_text(str(start_lone_worker("--slots", "2").pid))
     until(lambda: len(workers.alive(db)) == 2, PATIENCE_S)
     study = studies.create(db, sized("ended", [0, 8], task="own_tasks:Large", options={"seconds": 0.2}))
     until(finished(db, "ended"), PATIENCE_S)
@@ -191,11 +191,11 @@ def test_a_trial_that_the_kernel_ends_for_memory_is_repacked_too(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits address spaces")
-def test_a_real_limit_of_memory_fails_a_trial_and_no_worker(db: Database, start_worker: StartWorker) -> None:
+def test_a_real_limit_of_memory_fails_a_trial_and_no_worker(db: Database, start_lone_worker: StartWorker) -> None:
     usual = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (16 * GIB, usual[1]))
     try:
-        start_worker("--slots", "2")  # inherits the limit
+        start_lone_worker("--slots", "2")  # inherits the limit
     finally:
         resource.setrlimit(resource.RLIMIT_AS, usual)
     until(lambda: len(workers.alive(db)) == 2, PATIENCE_S)

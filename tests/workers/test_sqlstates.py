@@ -16,8 +16,11 @@ from service.storage.records import StudyRecord
 from service.storage.runs import history
 from service.storage.states import RunState
 from service.storage.studies import curves, studies, trials
+from tests.nursery import SharedNursery
 from tests.storage.queueing import execute
-from tests.workers.conftest import ROOT, finished, only_trial, own_study, until
+from tests.workers.conftest import finished, only_trial, own_study, until
+
+pytestmark = pytest.mark.xdist_group("sqlstates")  # one process starts the worker that the module shares
 
 Figures = Mapping[tuple[int, int], Mapping[str, float]]  # metrics by repeat and epoch
 
@@ -65,9 +68,9 @@ def url(postgres_url: str, template_database: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def worker(url: str) -> Iterator[subprocess.Popen[bytes]]:
+def worker(nursery: SharedNursery, url: str) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "workers", "--device", "cpu", "--lease", "3", "--poll", "0.1", "--checkpoints"]
-    process = subprocess.Popen([*command, "none"], cwd=ROOT, env={**os.environ, "DATABASE_URL": url})
+    process = nursery.start([*command, "none"], {**os.environ, "DATABASE_URL": url})
     yield process
     process.kill()
     process.wait()

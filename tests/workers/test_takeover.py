@@ -27,9 +27,11 @@ def long_study(db: Database, epochs: int = 30) -> StudyRecord:
     return studies.create(db, own_study("long", epochs=epochs, options={"seconds": 0.1}))
 
 
-def test_a_killed_workers_run_goes_on_as_the_same_trial(db: Database, start_worker: StartWorker) -> None:
+def test_a_killed_workers_run_goes_on_as_the_same_trial(
+    db: Database, start_lone_worker: StartWorker, start_worker: StartWorker
+) -> None:
     study = long_study(db)
-    victim = start_worker("--lease", "2")
+    victim = start_lone_worker("--lease", "2")
     until(lambda: only_trial(db, study).epoch >= 2)
     children = psutil.Process(victim.pid).children(recursive=True)
     victim.send_signal(signal.SIGKILL)
@@ -44,9 +46,11 @@ def test_a_killed_workers_run_goes_on_as_the_same_trial(db: Database, start_work
 
 
 @pytest.mark.wide
-def test_a_frozen_worker_that_wakes_up_writes_nothing(db: Database, start_worker: StartWorker) -> None:
+def test_a_frozen_worker_that_wakes_up_writes_nothing(
+    db: Database, start_lone_worker: StartWorker, start_worker: StartWorker
+) -> None:
     study = long_study(db)
-    frozen = start_worker("--lease", "1")
+    frozen = start_lone_worker("--lease", "1")
     until(lambda: only_trial(db, study).epoch >= 2)
     family = [frozen.pid, *(child.pid for child in psutil.Process(frozen.pid).children(recursive=True))]
     for pid in family:
@@ -138,9 +142,9 @@ def test_runs_of_a_paused_study_that_lost_their_worker_still_end(db: Database, s
     assert trials.page(db, study)[0].state is RunState.COMPLETE
 
 
-def test_a_signal_to_the_whole_group_still_hands_the_run_back(db: Database, start_worker: StartWorker) -> None:
+def test_a_signal_to_the_whole_group_still_hands_the_run_back(db: Database, start_lone_worker: StartWorker) -> None:
     study = long_study(db, epochs=1000)
-    worker = start_worker("--grace", "10")
+    worker = start_lone_worker("--grace", "10")
     until(lambda: only_trial(db, study).epoch >= 2)
     for process in [*psutil.Process(worker.pid).children(recursive=True), psutil.Process(worker.pid)]:
         process.send_signal(signal.SIGTERM)  # as systemd and Slurm do
@@ -170,9 +174,9 @@ def test_no_optuna_trial_is_left_running(db: Database, start_worker: StartWorker
     )
 
 
-def test_a_killed_trial_process_is_a_lost_attempt(db: Database, start_worker: StartWorker) -> None:
+def test_a_killed_trial_process_is_a_lost_attempt(db: Database, start_lone_worker: StartWorker) -> None:
     study = long_study(db)
-    worker = start_worker("--checkpoint-every", "0.01")
+    worker = start_lone_worker("--checkpoint-every", "0.01")
     until(lambda: only_trial(db, study).epoch >= 2)
     os.kill(max(descendants(worker.pid)), signal.SIGKILL)  # the youngest
     until(finished(db, "long"))
