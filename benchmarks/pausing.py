@@ -2,7 +2,7 @@
 
     python -m benchmarks.pausing                                  # all curves, 50 replications of every setting
     python -m benchmarks.pausing --curves digits --samplers tpe --replications 10
-    python -m benchmarks.pausing --curves digits.json             # what `benchmarks.searching --record` wrote
+    python -m benchmarks.pausing --curves mine.json.gz            # what `benchmarks.recording` wrote, or a capsule
     python -m benchmarks.pausing --into found.json --picture      # keep what is found, and draw what the file has
 
 A fleet of `--workers` trains on an event clock, where one epoch is one unit of time (see `benchmarks.fleet`); a search
@@ -14,8 +14,10 @@ Named is the best complete trial, or, before there is one, the best of those tha
 import argparse
 import json
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import optuna
@@ -23,7 +25,8 @@ import optuna
 from benchmarks import crossing
 from benchmarks.fleet import Pausing, Search, Stopping, played
 from benchmarks.pausing_picture import draw
-from benchmarks.truths import Curves, Recorded, key_of, recorded, space
+from benchmarks.recording import read
+from benchmarks.truths import Curves, Recorded, key_of, space
 from search_spaces import StudyDefinition, parse_definition
 from search_spaces.rungs import ladders_of
 from service.statistics.interval import mean_interval
@@ -32,8 +35,9 @@ RECORDED = Path(__file__).parent / "recorded"
 REDUCTION = 3
 BRACKETS = {"asha": 1, "asha, 3 brackets": 3}
 WAYS = ("none", "median", "hyperband", "successive_halving", *BRACKETS)
-SHOWN = (2, 4, 6, 10, 20)  # whole trainings' worth of epochs
-Found = dict[str, list[dict[str, Any]]]  # replications of each setting, "curves | sampler | way"
+SHOWN = (4, 10, 20)  # whole trainings' worth of epochs
+Replications = list[dict[str, Any]]
+Found = dict[str, Replications]  # by setting, "curves | sampler | way"
 
 
 def definition(parts: Mapping[str, Any], sampler: str, way: str, cells: int, seed: int) -> StudyDefinition:
@@ -66,7 +70,7 @@ def search_of(study: StudyDefinition, way: str, truth: Recorded, seed: int) -> S
 def replication(
     among: tuple[Mapping[str, Any], Curves], sampler: str, way: str, seed: int, *, workers: int, trainings: int
 ) -> dict[str, Any]:
-    """One study: its regret after every half a training's worth of epochs, and whether it has named the best by then.
+    """One study: its regret after every half a training's worth of epochs, and whether it names the best at the end.
 
     It also has the number of trials that began, and of those that were trained to the end.
     """
@@ -77,12 +81,10 @@ def replication(
     epochs = search.definition.epochs
     marks = [step * epochs // 2 for step in range(1, 2 * trainings + 1)]
     regrets: list[float] = []
-    named: list[bool] = []
     regret, is_best = 0.0, False
     for moment in played(search, workers, trainings * epochs):
         while len(regrets) < len(marks) and moment.spent > marks[len(regrets)]:
             regrets.append(regret)
-            named.append(is_best)
         config = moment.named.config
         regret = truth.reached(config) - least
         is_best = key_of(config.variant, config.drop_rate, config.units) == best
@@ -91,7 +93,7 @@ def replication(
     return {
         "epochs": epochs,
         "regrets": [*regrets, *[regret] * left],
-        "named": [*named, *[is_best] * left],
+        "is_best": is_best,
         "begun": len(search.trials),
         "complete": complete,
     }
@@ -105,31 +107,36 @@ def truths(name: str) -> Iterator[tuple[Mapping[str, Any], Curves]]:
             yield space(epochs=crossing.LONG), crossing.curves(name, seed)
             seed += 1
     file = RECORDED / f"{name}.json.gz"
-    parts, curves = recorded(file if file.exists() else Path(name))
+    parts, curves = read(file if file.exists() else Path(name))
     while True:
         yield parts, curves
 
 
-def table(found: Found, name: str, sampler: str) -> str:
-    """Mean regret with its 95 % interval, and how often the best configuration is named."""
-    rows = {way: found[key] for way in WAYS if (key := f"{name} | {sampler} | {way}") in found}
-    epochs = next(iter(rows.values()))[0]["epochs"]
-    most = len(next(iter(rows.values()))[0]["regrets"]) // 2
-    shown = [each for each in SHOWN if each <= most]
-    header = " | ".join(f"{each * epochs} epochs" for each in shown)
-    lines = [f"| {name}, {sampler} | {header} | best named | begun | complete |", "| --- " * (len(shown) + 4) + "|"]
-    for way, each in rows.items():
-        cells = " | ".join(_interval([one["regrets"][2 * trainings - 1] for one in each]) for trainings in shown)
-        share = sum(one["named"][-1] for one in each) / len(each)
-        begun, complete = (sum(one[part] for one in each) / len(each) for part in ("begun", "complete"))
-        lines.append(f"| {way} | {cells} | {share:.2f} | {begun:.0f} | {complete:.1f} |")
-    return "\n".join(lines)
+def tables(found: Found, settings: Sequence[str]) -> Iterator[str]:
+    """A row for every way, a column for every setting "curves | sampler": regrets at the marks, then what was named."""
+    most = min(len(each[0]["regrets"]) // 2 for each in found.values())
+    for mark in (each for each in SHOWN if each <= most):
+        yield _table(f"Regret after {mark} trainings' worth of epochs", found, settings, partial(_regret, mark))
+    yield _table("How often the best is named at the end (trials begun, complete)", found, settings, _outcome)
 
 
-def _interval(values: Sequence[float]) -> str:
-    interval = mean_interval(values)
-    mean = sum(values) / len(values)
-    return f"{mean:.4f} ({interval.low:.4f} to {interval.high:.4f})"
+def _table(title: str, found: Found, settings: Sequence[str], cell: Callable[[Replications], str]) -> str:
+    lines = [["pruner", *(setting.replace(" | ", ", ") for setting in settings)], ["---"] * (len(settings) + 1)]
+    for way in WAYS:
+        cells = [cell(each) if (each := found.get(f"{setting} | {way}")) else "" for setting in settings]
+        lines += [[way, *cells]] if any(cells) else []
+    return "\n".join([title, "", *(f"| {' | '.join(line)} |" for line in lines)])
+
+
+def _regret(mark: int, each: Replications) -> str:
+    regrets = [one["regrets"][2 * mark - 1] for one in each]
+    interval = mean_interval(regrets)
+    return f"{fmean(regrets):.4f} ({interval.low:.4f} to {interval.high:.4f})"
+
+
+def _outcome(each: Replications) -> str:
+    share, begun, complete = (fmean(one[part] for one in each) for part in ("is_best", "begun", "complete"))
+    return f"{share:.2f} ({begun:.0f}, {complete:.1f})"
 
 
 def main() -> None:
@@ -162,7 +169,8 @@ def main() -> None:
                         had.append(replication(among, sampler, way, seed, **fleet))
                 if options.into is not None:
                     options.into.write_text(json.dumps(found))
-            print(table(found, name, sampler), end="\n\n", flush=True)
+    settings = [f"{name} | {sampler}" for name in options.curves for sampler in options.samplers]
+    print("\n\n".join(tables(found, settings)))
     if options.picture:
         draw(found)
 
