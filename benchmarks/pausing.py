@@ -3,7 +3,7 @@
     python -m benchmarks.pausing                                  # all curves, 50 replications of every setting
     python -m benchmarks.pausing --curves digits --samplers tpe --replications 10
     python -m benchmarks.pausing --curves mine.json.gz            # what `benchmarks.recording` wrote, or a capsule
-    python -m benchmarks.pausing --into found.json --picture      # keep what is found, and draw what the file has
+    python -m benchmarks.pausing --into found.json --docs         # keep what is found, write docs/searching.md of it
 
 A fleet of `--workers` trains on an event clock, where one epoch is one unit of time (see `benchmarks.fleet`); a search
 ends when its budget of so many epochs pays for nothing more. A configuration's value is the least validation loss of
@@ -14,10 +14,8 @@ Named is the best complete trial, or, before there is one, the best of those tha
 import argparse
 import json
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import optuna
@@ -25,19 +23,16 @@ import optuna
 from benchmarks import crossing
 from benchmarks.fleet import Pausing, Search, Stopping, played
 from benchmarks.pausing_picture import draw
+from benchmarks.pausing_tables import Found, tables, write
 from benchmarks.recording import read
 from benchmarks.truths import Curves, Recorded, key_of, space
 from search_spaces import StudyDefinition, parse_definition
 from search_spaces.rungs import ladders_of
-from service.statistics.interval import mean_interval
 
 RECORDED = Path(__file__).parent / "recorded"
 REDUCTION = 3
 BRACKETS = {"asha": 1, "asha, 3 brackets": 3}
 WAYS = ("none", "median", "hyperband", "successive_halving", *BRACKETS)
-SHOWN = (4, 10, 20)  # whole trainings' worth of epochs
-Replications = list[dict[str, Any]]
-Found = dict[str, Replications]  # by setting, "curves | sampler | way"
 
 
 def definition(parts: Mapping[str, Any], sampler: str, way: str, cells: int, seed: int) -> StudyDefinition:
@@ -112,33 +107,6 @@ def truths(name: str) -> Iterator[tuple[Mapping[str, Any], Curves]]:
         yield parts, curves
 
 
-def tables(found: Found, settings: Sequence[str]) -> Iterator[str]:
-    """A row for every way, a column for every setting "curves | sampler": regrets at the marks, then what was named."""
-    most = min(len(each[0]["regrets"]) // 2 for each in found.values())
-    for mark in (each for each in SHOWN if each <= most):
-        yield _table(f"Regret after {mark} trainings' worth of epochs", found, settings, partial(_regret, mark))
-    yield _table("How often the best is named at the end (trials begun, complete)", found, settings, _outcome)
-
-
-def _table(title: str, found: Found, settings: Sequence[str], cell: Callable[[Replications], str]) -> str:
-    lines = [["pruner", *(setting.replace(" | ", ", ") for setting in settings)], ["---"] * (len(settings) + 1)]
-    for way in WAYS:
-        cells = [cell(each) if (each := found.get(f"{setting} | {way}")) else "" for setting in settings]
-        lines += [[way, *cells]] if any(cells) else []
-    return "\n".join([title, "", *(f"| {' | '.join(line)} |" for line in lines)])
-
-
-def _regret(mark: int, each: Replications) -> str:
-    regrets = [one["regrets"][2 * mark - 1] for one in each]
-    interval = mean_interval(regrets)
-    return f"{fmean(regrets):.4f} ({interval.low:.4f} to {interval.high:.4f})"
-
-
-def _outcome(each: Replications) -> str:
-    share, begun, complete = (fmean(one[part] for one in each) for part in ("is_best", "begun", "complete"))
-    return f"{share:.2f} ({begun:.0f}, {complete:.1f})"
-
-
 def main() -> None:
     names = [file.name.removesuffix(".json.gz") for file in sorted(RECORDED.glob("*.json.gz"))]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -151,7 +119,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--trainings", type=int, default=10, help="the budget, in whole trainings' worth of epochs")
     parser.add_argument("--into", type=Path, metavar="FILE", help="what was found, added to what the file has")
-    parser.add_argument("--picture", action="store_true", help="draw docs/images/pausing.svg of what the file has")
+    parser.add_argument("--docs", action="store_true", help="write what the file has into docs/searching.md")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -169,10 +137,11 @@ def main() -> None:
                         had.append(replication(among, sampler, way, seed, **fleet))
                 if options.into is not None:
                     options.into.write_text(json.dumps(found))
-    settings = [f"{name} | {sampler}" for name in options.curves for sampler in options.samplers]
-    print("\n\n".join(tables(found, settings)))
-    if options.picture:
-        draw(found)
+    for sampler in options.samplers:
+        print("\n\n".join(tables(found, options.curves, sampler)), end="\n\n")
+    if options.docs:
+        write(found, {"recorded": names, "drawn": list(crossing.KINDS)}, ("random", "tpe"))
+        draw(found, names)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,6 @@ from search_spaces.yaml_text import read_yaml
 from service.settings import Settings
 from service.storage.capsule import read_capsule, unpacked
 from service.storage.capsule.content import curves_of
-from service.storage.provenance import Provenance
 from service.storage.states import RunState, Stage
 from workers.tasks import load_task
 from workers.training import Training

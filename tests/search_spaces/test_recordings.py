@@ -97,7 +97,9 @@ def test_the_same_command_goes_on_where_it_was_cut_off(tmp_path: Path) -> None:
     assert len(lines) == 4
     changed = json.loads(lines[0])
     changed[2][0] = 5.0
-    part.write_text("\n".join([about, json.dumps(changed), *lines[1:3]]) + "\n" + lines[3][:9])  # in the midst of a line
+    part.write_text(
+        "\n".join([about, json.dumps(changed), *lines[1:3]]) + "\n" + lines[3][:9]
+    )  # in the midst of a line
     again = record(tmp_path, SMALL)
     curves, known = content_of(again)["curves"], json.loads(gzip.decompress(whole))["curves"]
     assert curves["dropout|0.2|8"][0][0] == 5.0  # taken from what was done, not trained again
