@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from benchmarks.pausing import RECORDED, WAYS, replication
+from benchmarks.pausing_tables import BEGIN, END, PAGE
 from benchmarks.recording import CannotRecord, keyed, main, read, replayed
 from search_spaces import TaskSpec, parse_definition
 from search_spaces.yaml_text import read_yaml
@@ -59,6 +60,19 @@ def test_a_recording_says_where_it_comes_from(file: Path) -> None:
 
 
 @pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_the_page_has_a_column_for_every_recording_and_a_row_for_every_pruner(sampler: str) -> None:
+    begin, end = (mark.format(f"recorded, {sampler}") for mark in (BEGIN, END))
+    written = PAGE.read_text().partition(begin)[2].partition(end)[0].strip()
+    names = [file.name.removesuffix(".json.gz") for file in FILES]
+    head, rule = f"| pruner | {' | '.join(names)} |", f"|{' --- |' * (len(names) + 1)}"
+    for table in written.split("\n\n")[1::2]:
+        first, second, *rows = table.splitlines()
+        assert (first, second) == (head, rule)
+        assert [row.split(" | ")[0] for row in rows] == [f"| {way}" for way in WAYS]
+    assert written.count(head) == 3, "run `python -m benchmarks.pausing --docs`"
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_searches_are_played_on_it(file: Path, sampler: str) -> None:
     among = read(file)
@@ -97,9 +111,8 @@ def test_the_same_command_goes_on_where_it_was_cut_off(tmp_path: Path) -> None:
     assert len(lines) == 4
     changed = json.loads(lines[0])
     changed[2][0] = 5.0
-    part.write_text(
-        "\n".join([about, json.dumps(changed), *lines[1:3]]) + "\n" + lines[3][:9]
-    )  # in the midst of a line
+    cut_off = lines[3][:9]  # in the midst of a line
+    part.write_text("\n".join([about, json.dumps(changed), *lines[1:3], cut_off]))
     again = record(tmp_path, SMALL)
     curves, known = content_of(again)["curves"], json.loads(gzip.decompress(whole))["curves"]
     assert curves["dropout|0.2|8"][0][0] == 5.0  # taken from what was done, not trained again
