@@ -13,7 +13,8 @@ The recording says which data, network, subset, seeds, epochs and versions its c
 import argparse
 import gzip
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,13 @@ import torch
 from rich.progress import track
 
 from benchmarks.truths import Curves, key_of
-from search_spaces import StudyDefinition, StudyShape, TrialConfig, parse_definition
+from search_spaces import InvalidDefinition, StudyDefinition, StudyShape, TrialConfig, parse_definition
 from search_spaces.yaml_text import read_yaml
 from service.settings import Settings
-from service.storage.capsule import read_capsule, unpacked
+from service.storage.capsule import BadCapsule, read_capsule, unpacked
 from service.storage.capsule.content import curves_of
 from service.storage.states import RunState, Stage
-from workers.tasks import load_task
+from workers.tasks import DataUnavailable, load_task
 from workers.training import Training
 from workers.training.seeds import repeat_seed
 from workers.trial.provenance import provenance_of
@@ -41,17 +42,19 @@ class CannotRecord(ValueError):
     """The study's curves cannot be replayed."""
 
 
-def keyed(study: StudyShape, points: Iterable[Mapping[str, Any]]) -> dict[str, TrialConfig]:
-    """The configurations of these parameters, by their keys, in order.
+def configurations(study: StudyShape) -> dict[str, TrialConfig]:
+    """Those of the study's grid, by their keys, in order.
 
     Raises:
-        CannotRecord: the study does not minimize, or two configurations differ in more than their keys say.
+        CannotRecord: the study has no grid or does not minimize, or two configurations have one key.
     """
+    if not study.sampler.visits_grid:
+        raise CannotRecord(f"{study.name}: the sampler must be grid, got {study.sampler.name}")
     objective = study.objectives[0]
     if objective.direction != "minimize":
         raise CannotRecord(f"{study.name}: the first objective must be minimized, {objective.metric} is maximized")
     found: dict[str, TrialConfig] = {}
-    for point in points:
+    for point in study.grid:
         config = TrialConfig.from_params({**study.fixed, **point})
         key = key_of(config.variant, config.drop_rate, config.units)
         if key in found:
@@ -64,12 +67,10 @@ def trained(study: StudyDefinition, data: Path, part: Path, seeds: int) -> Itera
     """Train the study's grid under so many of its seeds; what is recorded after each of them.
 
     Raises:
-        CannotRecord: the study has no grid or is none that `keyed` takes, or `part` is of other trainings.
+        CannotRecord: see `configurations`; a loss is not finite; or `part` is of other trainings.
         Whatever the task raises.
     """
-    if not study.sampler.visits_grid:
-        raise CannotRecord(f"{study.name}: the sampler must be grid, got {study.sampler.name}")
-    configs = keyed(study, study.grid)
+    configs, metric = configurations(study), study.objectives[0].metric
     task = load_task(study.task, data)
     facts = Training(task, next(iter(configs.values())), epochs=1, seed=0, device=CPU).facts
     provenance = provenance_of(task, dict(facts), CPU)
@@ -80,7 +81,8 @@ def trained(study: StudyDefinition, data: Path, part: Path, seeds: int) -> Itera
             curve = known.get((key, repeat))
             if curve is None:
                 seed = repeat_seed(study.seed, repeat)
-                curve = _losses(study, Training(task, config, epochs=study.task.epochs, seed=seed, device=CPU))
+                training = Training(task, config, epochs=study.task.epochs, seed=seed, device=CPU)
+                curve = _losses(key, [epoch.metrics[metric] for epoch in training.epochs()])
                 _append(part, [key, repeat, curve])
             curves[key].append(curve)
         yield {"study": replayed(study), "provenance": [provenance], "curves": curves}
@@ -91,20 +93,25 @@ def of_capsule(file: Path) -> Recording:
 
     Raises:
         BadCapsule: it is no capsule.
-        CannotRecord: see `keyed`.
+        CannotRecord: see `configurations`; or some of them have no complete run or no loss of an epoch.
     """
     capsule = read_capsule(*unpacked(file))
     study, metric = capsule.definition, capsule.definition.objectives[0].metric
     runs = [run for run in capsule.runs if run.stage is Stage.SEARCH and run.state is RunState.COMPLETE]
-    configs = keyed(study, [run.params for run in runs])
-    figures = curves_of(capsule, [run.run for run in runs])
-    curves = {
-        key: [
-            [_shortened(figures[run.run][seed, epoch, metric]) for epoch in range(1, study.task.epochs + 1)]
-            for seed in range(run.seeds)
+    run_of = {config: run for run in runs if (config := TrialConfig.from_params(run.params))}
+    configs, figures = configurations(study), curves_of(capsule, [run.run for run in runs])
+    lacking = [key for key, config in configs.items() if config not in run_of]
+    if lacking:
+        raise CannotRecord(
+            f"{study.name} has no complete run of {lacking[0]} ({len(lacking)} lack one): finish it first"
+        )
+    epochs, curves = range(1, study.task.epochs + 1), {}
+    for key, config in configs.items():
+        told = figures.get(run_of[config].run, {})
+        curves[key] = [
+            _losses(key, [told.get((seed, epoch, metric), math.nan) for epoch in epochs])
+            for seed in range(run_of[config].seeds)
         ]
-        for key, run in zip(configs, runs, strict=True)
-    }
     return {"study": replayed(study), "provenance": list(capsule.provenances.values()), "curves": curves}
 
 
@@ -119,7 +126,7 @@ def read(file: Path) -> tuple[dict[str, Any], Curves]:
     """The definition's parts and the curves of a recording, or of a study's capsule (.zip).
 
     Raises:
-        CannotRecord: it is neither, or see `keyed`.
+        CannotRecord: it is neither, or see `of_capsule`.
         BadCapsule: the capsule cannot be read.
     """
     if file.suffix == ".zip":
@@ -154,13 +161,12 @@ def _append(part: Path, told: Any) -> None:
         file.write(json.dumps(told) + "\n")
 
 
-def _losses(study: StudyShape, training: Training) -> list[float]:
-    metric = study.objectives[0].metric
-    return [_shortened(epoch.metrics[metric]) for epoch in training.epochs()]
-
-
-def _shortened(loss: float) -> float:
-    return float(f"{loss:.6g}")
+def _losses(key: str, losses: Sequence[float]) -> list[float]:
+    """The losses to six digits."""
+    for epoch, loss in enumerate(losses, start=1):
+        if not math.isfinite(loss):
+            raise CannotRecord(f"{key} has the loss {loss} after epoch {epoch}: leave it out of the grid")
+    return [float(f"{loss:.6g}") for loss in losses]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -170,10 +176,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, help="the folder of the data sets; else PERNODEDROP_DATA")
     parser.add_argument("--seeds", type=int, help="the first so many of the study's; else all of its repeats")
     options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    try:
+        _record(options)
+    except (CannotRecord, BadCapsule, InvalidDefinition, DataUnavailable) as error:
+        raise SystemExit(str(error)) from error
+
+
+def _record(options: argparse.Namespace) -> None:
     if options.study.suffix == ".zip":
         write(options.into, of_capsule(options.study))
         return
-    torch.set_num_threads(1)
     study = parse_definition(read_yaml(options.study.read_text()))
     data = options.data or Settings.from_environment().data_folder
     part = options.into.with_name(f"{options.into.name}.part")

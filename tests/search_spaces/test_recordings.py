@@ -11,7 +11,7 @@ import torch
 
 from benchmarks.pausing import RECORDED, WAYS, replication
 from benchmarks.pausing_tables import BEGIN, END, PAGE
-from benchmarks.recording import CannotRecord, keyed, main, read, replayed
+from benchmarks.recording import CannotRecord, configurations, main, read, replayed
 from search_spaces import TaskSpec, parse_definition
 from search_spaces.yaml_text import read_yaml
 from workers.tasks import load_task
@@ -44,7 +44,7 @@ def test_a_recording_has_every_configuration_of_the_definition_beside_it(file: P
     study = parse_definition(read_yaml(file.with_name(file.name.replace(".json.gz", ".yaml")).read_text()))
     parts, curves = read(file)
     assert parts == replayed(study)
-    assert curves.keys() == keyed(study, study.grid).keys()
+    assert curves.keys() == configurations(study).keys()
     assert {each.shape for each in curves.values()} == {(study.repeats, study.task.epochs)}
     assert all(np.isfinite(each).all() and (each > 0).all() for each in curves.values())
     assert len({each.tobytes() for each in curves.values()}) == len(curves)
@@ -90,7 +90,7 @@ def test_a_recording_is_what_the_trainings_bring(tmp_path: Path) -> None:
     study = parse_definition(SMALL)
     assert parts == replayed(study)
     assert list(curves) == ["dropout|0.2|8", "dropout|0.2|16", "dropout|0.4|8", "dropout|0.4|16"]
-    task, configs = load_task(TaskSpec(**SMALL["task"]), tmp_path), keyed(study, study.grid)
+    task, configs = load_task(TaskSpec(**SMALL["task"]), tmp_path), configurations(study)
     for key, of_seeds in curves.items():
         for repeat, curve in enumerate(of_seeds):
             seed = repeat_seed(7, repeat)
@@ -123,7 +123,7 @@ def test_the_same_command_goes_on_where_it_was_cut_off(tmp_path: Path) -> None:
 
 def test_what_was_done_of_another_study_is_refused(tmp_path: Path) -> None:
     record(tmp_path, SMALL, "--seeds", "1")
-    with pytest.raises(CannotRecord, match=r"small\.json\.gz\.part has curves of another study, .*: remove it$"):
+    with pytest.raises(SystemExit, match=r"small\.json\.gz\.part has curves of another study, .*: remove it$"):
         record(tmp_path, {**SMALL, "seed": 8})
 
 
@@ -145,7 +145,7 @@ def test_what_was_done_of_another_study_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_a_study_that_cannot_be_replayed_is_refused(tmp_path: Path, change: dict[str, Any], message: str) -> None:
-    with pytest.raises(CannotRecord) as refused:
+    with pytest.raises(SystemExit) as refused:
         record(tmp_path, {**SMALL, **change})
     assert str(refused.value) == message
     assert sorted(path.name for path in tmp_path.iterdir()) == ["small.yaml"]
