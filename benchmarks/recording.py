@@ -98,13 +98,11 @@ def of_capsule(file: Path) -> Recording:
     capsule = read_capsule(*unpacked(file))
     study, metric = capsule.definition, capsule.definition.objectives[0].metric
     runs = [run for run in capsule.runs if run.stage is Stage.SEARCH and run.state is RunState.COMPLETE]
-    run_of = {config: run for run in runs if (config := TrialConfig.from_params(run.params))}
+    run_of = {TrialConfig.from_params({**study.fixed, **run.params}): run for run in runs}
     configs, figures = configurations(study), curves_of(capsule, [run.run for run in runs])
     lacking = [key for key, config in configs.items() if config not in run_of]
     if lacking:
-        raise CannotRecord(
-            f"{study.name} has no complete run of {lacking[0]} ({len(lacking)} lack one): finish it first"
-        )
+        raise CannotRecord(f"{study.name}: {len(lacking)} have no complete run, {lacking[0]} is one: finish the study")
     epochs, curves = range(1, study.task.epochs + 1), {}
     for key, config in configs.items():
         told = figures.get(run_of[config].run, {})

@@ -1,6 +1,7 @@
 """A recording of a study's capsule has the curves that the study's workers have trained."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from service.reports.capsule import capsule_of
 from service.storage.database.database import Database
 from service.storage.studies import studies
 from service.web.report import results_of
+from tests.capsule.repacking import changed, with_json
 from tests.search_spaces.test_recordings import SMALL, content_of, record
 from workers.runs.agent import Options
 from workers.slots import Slots
@@ -30,3 +32,16 @@ def test_a_capsule_and_its_definition_give_the_same_recording(db: Database, tmp_
     assert packed["study"]["search_space"] == trained["study"]["search_space"]
     assert [each["data"] for each in packed["provenance"]] == [each["data"] for each in trained["provenance"]]
     assert read(capsule)[1].keys() == read(into)[1].keys()
+
+    def failed(told: Any) -> None:
+        told["runs"][0]["state"] = "failed"
+
+    with pytest.raises(
+        SystemExit, match=r"small: 1 have no complete run, dropout\|0\.\d\|\d+ is one: finish the study$"
+    ):
+        main([str(changed(capsule, with_json("runs.json", failed))), "--into", str(into)])
+
+
+def test_a_study_without_a_grid_is_refused(capsule: Path, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"packed: the sampler must be grid, got random$"):
+        main([str(capsule), "--into", str(tmp_path / "none.json")])
