@@ -2,8 +2,8 @@
 
     python -m benchmarks.pausing                                  # all curves, 50 replications of every setting
     python -m benchmarks.pausing --curves digits --samplers tpe --replications 10
-    python -m benchmarks.pausing --curves digits.json             # what `benchmarks.searching --record` wrote
-    python -m benchmarks.pausing --into found.json --picture      # keep what is found, and draw what the file has
+    python -m benchmarks.pausing --curves mine.json.gz            # what `benchmarks.recording` wrote, or a capsule
+    python -m benchmarks.pausing --into found.json --docs         # keep what is found, write docs/searching.md of it
 
 A fleet of `--workers` trains on an event clock, where one epoch is one unit of time (see `benchmarks.fleet`); a search
 ends when its budget of so many epochs pays for nothing more. A configuration's value is the least validation loss of
@@ -14,7 +14,7 @@ Named is the best complete trial, or, before there is one, the best of those tha
 import argparse
 import json
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +23,16 @@ import optuna
 from benchmarks import crossing
 from benchmarks.fleet import Pausing, Search, Stopping, played
 from benchmarks.pausing_picture import draw
-from benchmarks.truths import Curves, Recorded, key_of, recorded, space
+from benchmarks.pausing_tables import Found, tables, write
+from benchmarks.recording import read
+from benchmarks.truths import Curves, Recorded, key_of, space
 from search_spaces import StudyDefinition, parse_definition
 from search_spaces.rungs import ladders_of
-from service.statistics.interval import mean_interval
 
 RECORDED = Path(__file__).parent / "recorded"
 REDUCTION = 3
 BRACKETS = {"asha": 1, "asha, 3 brackets": 3}
 WAYS = ("none", "median", "hyperband", "successive_halving", *BRACKETS)
-SHOWN = (2, 4, 6, 10, 20)  # whole trainings' worth of epochs
-Found = dict[str, list[dict[str, Any]]]  # replications of each setting, "curves | sampler | way"
 
 
 def definition(parts: Mapping[str, Any], sampler: str, way: str, cells: int, seed: int) -> StudyDefinition:
@@ -66,7 +65,7 @@ def search_of(study: StudyDefinition, way: str, truth: Recorded, seed: int) -> S
 def replication(
     among: tuple[Mapping[str, Any], Curves], sampler: str, way: str, seed: int, *, workers: int, trainings: int
 ) -> dict[str, Any]:
-    """One study: its regret after every half a training's worth of epochs, and whether it has named the best by then.
+    """One study: its regret after every half a training's worth of epochs, and whether it names the best at the end.
 
     It also has the number of trials that began, and of those that were trained to the end.
     """
@@ -77,12 +76,10 @@ def replication(
     epochs = search.definition.epochs
     marks = [step * epochs // 2 for step in range(1, 2 * trainings + 1)]
     regrets: list[float] = []
-    named: list[bool] = []
     regret, is_best = 0.0, False
     for moment in played(search, workers, trainings * epochs):
         while len(regrets) < len(marks) and moment.spent > marks[len(regrets)]:
             regrets.append(regret)
-            named.append(is_best)
         config = moment.named.config
         regret = truth.reached(config) - least
         is_best = key_of(config.variant, config.drop_rate, config.units) == best
@@ -91,7 +88,7 @@ def replication(
     return {
         "epochs": epochs,
         "regrets": [*regrets, *[regret] * left],
-        "named": [*named, *[is_best] * left],
+        "is_best": is_best,
         "begun": len(search.trials),
         "complete": complete,
     }
@@ -105,31 +102,9 @@ def truths(name: str) -> Iterator[tuple[Mapping[str, Any], Curves]]:
             yield space(epochs=crossing.LONG), crossing.curves(name, seed)
             seed += 1
     file = RECORDED / f"{name}.json.gz"
-    parts, curves = recorded(file if file.exists() else Path(name))
+    parts, curves = read(file if file.exists() else Path(name))
     while True:
         yield parts, curves
-
-
-def table(found: Found, name: str, sampler: str) -> str:
-    """Mean regret with its 95 % interval, and how often the best configuration is named."""
-    rows = {way: found[key] for way in WAYS if (key := f"{name} | {sampler} | {way}") in found}
-    epochs = next(iter(rows.values()))[0]["epochs"]
-    most = len(next(iter(rows.values()))[0]["regrets"]) // 2
-    shown = [each for each in SHOWN if each <= most]
-    header = " | ".join(f"{each * epochs} epochs" for each in shown)
-    lines = [f"| {name}, {sampler} | {header} | best named | begun | complete |", "| --- " * (len(shown) + 4) + "|"]
-    for way, each in rows.items():
-        cells = " | ".join(_interval([one["regrets"][2 * trainings - 1] for one in each]) for trainings in shown)
-        share = sum(one["named"][-1] for one in each) / len(each)
-        begun, complete = (sum(one[part] for one in each) / len(each) for part in ("begun", "complete"))
-        lines.append(f"| {way} | {cells} | {share:.2f} | {begun:.0f} | {complete:.1f} |")
-    return "\n".join(lines)
-
-
-def _interval(values: Sequence[float]) -> str:
-    interval = mean_interval(values)
-    mean = sum(values) / len(values)
-    return f"{mean:.4f} ({interval.low:.4f} to {interval.high:.4f})"
 
 
 def main() -> None:
@@ -144,7 +119,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--trainings", type=int, default=10, help="the budget, in whole trainings' worth of epochs")
     parser.add_argument("--into", type=Path, metavar="FILE", help="what was found, added to what the file has")
-    parser.add_argument("--picture", action="store_true", help="draw docs/images/pausing.svg of what the file has")
+    parser.add_argument("--docs", action="store_true", help="write what the file has into docs/searching.md")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -162,9 +137,11 @@ def main() -> None:
                         had.append(replication(among, sampler, way, seed, **fleet))
                 if options.into is not None:
                     options.into.write_text(json.dumps(found))
-            print(table(found, name, sampler), end="\n\n", flush=True)
-    if options.picture:
-        draw(found)
+    for sampler in options.samplers:
+        print("\n\n".join(tables(found, options.curves, sampler)), end="\n\n")
+    if options.docs:
+        write(found, {"recorded": names, "drawn": list(crossing.KINDS)}, ("random", "tpe"))
+        draw(found, names)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The picture of what `benchmarks.pausing` has found: mean regret against epochs spent, with 95 % intervals."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from benchmarks.linear_networks import LOOK
+from benchmarks.pausing_tables import Found
 from service.reports.drawing.style import PIXELS_PER_INCH
 from service.statistics.interval import mean_interval
 
@@ -22,12 +23,13 @@ COLOURS = {  # legible on white and on near-black
     "asha, 3 brackets": "#3a9d5d",
 }
 FIRST = 2  # half trainings: before that a fleet has hardly begun
-COLUMNS = 3
+COLUMNS = 4
 
 
-def draw(found: dict[str, list[dict[str, Any]]]) -> None:
-    """A panel for each of the curves and samplers, into docs/images/pausing.svg."""
-    panels = list(dict.fromkeys(tuple(setting.split(" | ")[:2]) for setting in found))
+def draw(found: Found, names: Sequence[str]) -> None:
+    """A row of panels for each sampler, a panel for all curves of these names, into docs/images/pausing.svg."""
+    panels = sorted(dict.fromkeys(tuple(setting.split(" | ")[:2]) for setting in found), key=lambda panel: panel[1])
+    panels = [panel for panel in panels if panel[0] in names]
     rows = -(-len(panels) // COLUMNS)
     with mpl.rc_context(LOOK):
         figure = Figure(figsize=(940 / PIXELS_PER_INCH, (40 + 240 * rows) / PIXELS_PER_INCH))

@@ -2,7 +2,7 @@
 
     python -m benchmarks.searching                     # 60 studies a setting, half an hour on a quiet core
     python -m benchmarks.searching --studies 10
-    python -m benchmarks.searching --record digits.json && python -m benchmarks.searching --recorded digits.json
+    python -m benchmarks.searching --recorded digits.json.gz              # what `benchmarks.recording` wrote
     python -m benchmarks.searching --recorded study.zip --trials 15 25    # a capsule of a grid with repeats
 
 Every variant has an optimum of its own (a rate, a width) and a speed; a trial's loss falls from a common start to what
@@ -25,20 +25,9 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState
 
-from benchmarks.truths import (
-    CONFIRMED,
-    EPOCHS,
-    RATES,
-    UNITS,
-    Recorded,
-    Truth,
-    nature,
-    of_study,
-    record,
-    recorded,
-    space,
-)
-from search_spaces import StudyDefinition, TaskSpec, TrialConfig, parse_definition
+from benchmarks.recording import read
+from benchmarks.truths import Recorded, Truth, nature, space
+from search_spaces import StudyDefinition, TrialConfig, parse_definition
 from search_spaces.optuna import build_pruner, build_sampler, given_params, suggest
 
 WAYS = {
@@ -111,32 +100,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--studies", type=int, default=60, help="simulated studies of every setting")
     parser.add_argument("--trials", type=int, nargs="+", default=[40, 80])
-    parser.add_argument("--record", type=Path, metavar="FILE", help="train every configuration, and write the curves")
-    parser.add_argument("--task", default="digits", help="what --record trains")
-    parser.add_argument("--train-size", type=int, help="its training samples")
-    parser.add_argument("--epochs", type=int, default=EPOCHS, help="those of each training")
-    parser.add_argument("--rates", type=float, nargs="+", default=RATES, help="drop rates, at equal distances")
-    parser.add_argument("--units", type=int, nargs="+", default=UNITS, help="widths")
-    parser.add_argument("--seeds", type=int, default=CONFIRMED + 1, help="those of each configuration")
     parser.add_argument(
         "--recorded",
         type=Path,
         metavar="FILE",
-        help="search among the trainings of --record, or of a study, by its capsule",
+        help="search among the trainings of a recording, or of a study, by its capsule",
     )
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    if options.record is not None:
-        spec = TaskSpec(name=options.task, train_size=options.train_size, epochs=options.epochs)
-        record(options.record, spec, options.seeds, options.rates, options.units)
-        return
     print("| variants differ by | best one is slow | trials | search | best named | regret | complete | epochs |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     if options.recorded is not None:
-        is_study = options.recorded.suffix == ".zip"
-        parts, curves = of_study(options.recorded) if is_study else recorded(options.recorded)
+        parts, curves = read(options.recorded)
         seeds = len(next(iter(curves.values())))
+        if seeds == 1:
+            parser.error(f"{options.recorded} has one seed: at least one more must confirm")
         compare(parts, (options.recorded.stem, "-"), lambda seed: Recorded(curves, seed % seeds), options)
         return
     for spread in (0.01, 0.03):

@@ -1,24 +1,14 @@
 """What simulated searches find: drawn at random, or recorded trainings of every configuration."""
 
-import gzip
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import torch
-from rich.progress import track
 
-from search_spaces import TaskSpec, TrialConfig, variant_of
-from service.storage.capsule import read_capsule, unpacked
-from service.storage.capsule.content import curves_of
-from service.storage.states import RunState, Stage
-from workers.tasks import load_task
-from workers.training import Training
+from search_spaces import TrialConfig, variant_of
 
 VARIANTS, EPOCHS, CONFIRMED = 8, 20, 3
 SEED_NOISE = 0.01  # sd, of a configuration's value under one seed
@@ -36,13 +26,10 @@ _OF_VARIANTS: list[dict[str, str]] = [
 NUMBERS = {variant_of(params): number for number, params in enumerate(_OF_VARIANTS)}
 
 
-def space(
-    task: str = "digits", epochs: int = EPOCHS, rates: Sequence[float] = RATES, units: Sequence[int] = UNITS
-) -> dict[str, Any]:
+def space(epochs: int = EPOCHS) -> dict[str, Any]:
     """The parts of a definition with eight variants, of which masks of PerNodeDrop are six."""
-    chosen = list(units)
     return {
-        "task": {"name": task, "epochs": epochs},
+        "task": {"name": "digits", "epochs": epochs},
         "search_space": {
             "regularizer": {"type": "categorical", "choices": ["dropout", "gaussian_dropout", "pernodedrop"]},
             "stir_type": {
@@ -55,8 +42,8 @@ def space(
                 "choices": ["dynamic", "fixed"],
                 "when": {"regularizer": "pernodedrop"},
             },
-            "drop_rate": {"type": "float", "low": rates[0], "high": rates[-1], "step": round(rates[1] - rates[0], 9)},
-            "units": {"type": "categorical", "choices": chosen},
+            "drop_rate": {"type": "float", "low": RATES[0], "high": RATES[-1], "step": 0.1},
+            "units": {"type": "categorical", "choices": UNITS},
         },
         "fixed": {"noisy_fraction": 0.5},
     }
@@ -167,57 +154,4 @@ def key_of(variant: str, rate: float, units: int) -> str:
     return f"{variant}|{rate:.1f}|{units}"
 
 
-def record(file: Path, spec: TaskSpec, seeds: int, rates: Sequence[float], units: Sequence[int]) -> None:
-    """Train every configuration of the space under so many seeds; a file that ends in .gz is compressed."""
-    task, device, curves = load_task(spec, Path("data")), torch.device("cpu"), {}
-    torch.set_num_threads(1)
-    fixed = space()["fixed"]
-    params = [
-        {**of_variant, "drop_rate": rate, "units": width, **fixed}
-        for of_variant in _OF_VARIANTS
-        for rate in rates
-        for width in units
-    ]
-    for each in track(params, description=f"recording {spec.name}"):
-        config = TrialConfig.from_params(each)
-        curves[key_of(config.variant, config.drop_rate, config.units)] = [
-            [
-                float(f"{epoch.metrics['val_loss']:.6g}")
-                for epoch in Training(task, config, epochs=spec.epochs, seed=seed, device=device).epochs()
-            ]
-            for seed in range(seeds)
-        ]
-    text = json.dumps(curves, separators=(",", ":")).encode()
-    file.write_bytes(gzip.compress(text, mtime=0) if file.suffix == ".gz" else text)
-
-
 Curves = dict[str, np.ndarray[Any, Any]]  # by configuration, (S, E)
-
-
-def recorded(file: Path) -> tuple[dict[str, Any], Curves]:
-    """The space of what `record` wrote, and its curves."""
-    content = file.read_bytes()
-    text = gzip.decompress(content) if file.suffix == ".gz" else content
-    curves = {key: np.array(curves) for key, curves in json.loads(text).items()}
-    keys = [key.split("|") for key in curves]
-    (epochs,) = {each.shape[1] for each in curves.values()}
-    return space(
-        epochs=epochs,
-        rates=sorted({float(rate) for _, rate, _ in keys}),
-        units=sorted({int(width) for *_, width in keys}),
-    ), curves
-
-
-def of_study(file: Path) -> tuple[dict[str, Any], Curves]:
-    """A study's definition, and the curves of its objective in every seed of every configuration, from its capsule."""
-    capsule = read_capsule(*unpacked(file))
-    metric = capsule.definition.objectives[0].metric
-    runs = [run for run in capsule.runs if run.stage is Stage.SEARCH and run.state is RunState.COMPLETE]
-    figures, curves = curves_of(capsule, [run.run for run in runs]), Curves()
-    epochs = range(1, capsule.definition.epochs + 1)
-    for run in runs:
-        config = TrialConfig.from_params(run.params)
-        curves[key_of(config.variant, config.drop_rate, config.units)] = np.array(
-            [[figures[run.run][seed, epoch, metric] for epoch in epochs] for seed in range(run.seeds)]
-        )
-    return capsule.definition.model_dump(mode="json"), curves
