@@ -64,6 +64,11 @@ _ROUTES: Mapping[Stage, str] = {Stage.SEARCH: "trials", Stage.CONFIRMATION: "con
 class Client(Connected):
     """Calls one controller. Every method raises `Unreachable` or `Refused`."""
 
+    @property
+    def last_changed(self) -> bool:
+        """Whether the last order changed anything; False: it was so already."""
+        return self._connection.last_changed
+
     def submit(self, definition: Mapping[str, Any]) -> Submitted:
         """Create the study; status 422 refuses a definition that breaks rules, and 409 a name that is taken."""
         return self._read(Submitted, "POST", "studies", body=definition)

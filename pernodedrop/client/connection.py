@@ -11,6 +11,7 @@ import httpx
 
 from pernodedrop.client.errors import Refused, Unreachable
 from pernodedrop.client.wire import (
+    CHANGED,
     Malformed,
     Pause,
     Request,
@@ -78,6 +79,7 @@ class Connection:
 
     def __init__(self, controller: Controller) -> None:
         self.controller = controller
+        self.last_changed = True  # whether the last order changed anything, where one thread alone orders
         self._http = httpx.Client(**controller.options())
 
     @property
@@ -119,6 +121,7 @@ class Connection:
         try:
             with self._http.stream(request.method, request.path, **request.options()) as response:
                 has_begun = True
+                self.last_changed = response.headers.get(CHANGED) != "no"
                 if not response.is_success:
                     raise refusal(url, response.status_code, b"".join(_bounded(url, request, response.iter_bytes())))
                 yield _bounded(url, request, response.iter_bytes())

@@ -23,7 +23,7 @@ def whoami(address: str, key: str) -> tuple[int, str]:
 
 
 def test_a_key_is_stored_as_its_digest_alone(database: Database) -> None:
-    made, secret = keys.create(database, "alice", Role.SUBMIT, by="tests")
+    made, secret = keys.create(database, "alice", Role.SUBMIT, by="tests", has_admin=True)
     assert len(secret) == 47
     assert secret not in repr(made)
     with database.engine.connect() as connection:
@@ -31,14 +31,14 @@ def test_a_key_is_stored_as_its_digest_alone(database: Database) -> None:
     assert secret not in row.row
     assert bytes(row.hash) == digest_of(secret.encode())
     assert secret[:4] == "pnd_"
-    assert secret != keys.create(database, "bob", Role.SUBMIT, by="tests")[1]
+    assert secret != keys.create(database, "bob", Role.SUBMIT, by="tests", has_admin=True)[1]
 
 
 def test_a_name_is_used_once_and_a_misspelt_one_is_told(database: Database) -> None:
-    keys.create(database, "alice", Role.READ, by="tests")
+    keys.create(database, "alice", Role.READ, by="tests", has_admin=True)
     keys.revoke(database, "alice")
     with pytest.raises(keys.KeyExists, match="exists already or was revoked"):
-        keys.create(database, "alice", Role.ADMIN, by="tests")
+        keys.create(database, "alice", Role.ADMIN, by="tests", has_admin=True)
     with pytest.raises(keys.KeyRevoked):
         keys.rotate(database, "alice")
     with pytest.raises(keys.UnknownKey, match="did you mean alice"):
@@ -75,7 +75,7 @@ def test_a_key_ends_by_revocation_rotation_and_time(
     with served(create_app(settings_for(database_url))) as address:
         keys.revoke(database, "reader")
         assert whoami(address, third) == (401, "wrong_key")
-    _, brief = keys.create(database, "brief", Role.READ, by="tests", lasts=timedelta(hours=1))
+    _, brief = keys.create(database, "brief", Role.READ, by="tests", has_admin=True, lasts=timedelta(hours=1))
     with served(create_app(settings_for(database_url))) as address:
         assert whoami(address, brief) == (200, "read")
         with database.engine.begin() as connection:
@@ -141,7 +141,7 @@ def test_the_first_key_closes_a_server_without_one(database_url: str, database: 
 def test_beyond_loopback_a_key_of_the_database_is_enough(database_url: str, database: Database) -> None:
     with pytest.raises(ValueError, match="the database has no key, or does not answer"):
         create_app(settings_for(database_url, host="0.0.0.0"))
-    keys.create(database, "alice", Role.READ, by="tests")
+    keys.create(database, "alice", Role.READ, by="tests", has_admin=True)
     with served(create_app(settings_for(database_url, host="0.0.0.0"))) as address:
         assert httpx.get(f"{address}/v1/presets", headers={"Host": "example.org"}).status_code == 401
 

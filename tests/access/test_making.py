@@ -138,7 +138,7 @@ def test_the_first_key_is_an_admins_and_its_page_says_what_follows(database_url:
     with served(create_app(settings_for(database_url))) as address, httpx.Client(base_url=address) as client:
         refused = post(client, "/access/orders/create", name="reader", role="read")
         assert refused.status_code == 422
-        assert "must be admin for the first key" in refused.text
+        assert "role must be admin where no open key is" in refused.text
         assert not keys.are_there(database)
         page = post(client, "/access/orders/create", name="root", role="admin")
         secret = secret_of(page)

@@ -98,7 +98,8 @@ def page(db: Database, limit: int = 100, offset: int = 0) -> list[StudyRecord]:
 
 def set_state(db: Database, name: str, state: Intention) -> StudyRecord:
     """Pause, resume or stop the study. Stopping is for good, and cancels what waits: its record says so at once, and
-    what is not cancelled within seconds is cancelled afterwards. The time in a pause does not count as wall time.
+    what is not cancelled within seconds is cancelled afterwards. The time in a pause does not count as wall time. Where
+    the study is so already, nothing changes.
 
     Raises:
         UnknownStudy: there is none of this name.
@@ -109,7 +110,7 @@ def set_state(db: Database, name: str, state: Intention) -> StudyRecord:
         row = connection.execute(studies.select().where(studies.c.name == name).with_for_update()).one_or_none()
         if row is None:
             raise UnknownStudy(name)
-        if not row.state == state == "stopped":
+        if row.state != state or (row.finished_at is not None and state != "stopped"):
             if row.state == "stopped":
                 raise IllegalTransition(name, row.state, state)
             if row.finished_at is not None:
@@ -120,7 +121,7 @@ def set_state(db: Database, name: str, state: Intention) -> StudyRecord:
             connection.execute(_SET_STATE, {"study": row.id, "state": state})
             if state == "stopped":
                 close(connection, row.id, STUDY_STOPPED)
-        ordered.note(connection, name)
+            ordered.note(connection, name)
     if state == "stopped":
         close_finished_studies(db, row.id)  # cancels what waits
         fail_left_behind(db, row.optuna_study_id)
@@ -150,16 +151,20 @@ def _check_that_something_begins(connection: sa.Connection, row: sa.Row[Any]) ->
 
 def amend(db: Database, name: str, **columns: int | str | list[str]) -> StudyRecord:
     """Change what may be changed of a study at any time: its priority, from the next claim on, its tags (sorted) and
-    its note.
+    its note. Where all of it is so already, nothing changes.
 
     Raises:
         UnknownStudy: there is none of this name.
     """
     with db.engine.begin() as connection:
-        changed = connection.execute(studies.update().where(studies.c.name == name).values(**columns))
-        if changed.rowcount == 0:
+        locked = studies.select().where(studies.c.name == name).with_for_update(key_share=True)
+        row = connection.execute(locked).one_or_none()
+        if row is None:
             raise UnknownStudy(name)
-        ordered.note(connection, name)
+        changes = {column: value for column, value in columns.items() if row._mapping[column] != value}
+        if changes:
+            connection.execute(studies.update().where(studies.c.id == row.id).values(**changes))
+            ordered.note(connection, name)
     return get(db, name)
 
 
