@@ -98,8 +98,7 @@ def page(db: Database, limit: int = 100, offset: int = 0) -> list[StudyRecord]:
 
 def set_state(db: Database, name: str, state: Intention) -> StudyRecord:
     """Pause, resume or stop the study. Stopping is for good, and cancels what waits: its record says so at once, and
-    what is not cancelled within seconds is cancelled afterwards. The time in a pause does not count as wall time. Where
-    the study is so already, nothing changes.
+    what is not cancelled within seconds is cancelled afterwards. The time in a pause does not count as wall time.
 
     Raises:
         UnknownStudy: there is none of this name.
@@ -107,9 +106,7 @@ def set_state(db: Database, name: str, state: Intention) -> StudyRecord:
         NotResumable: it is paused and has reached a limit, so that nothing would begin.
     """
     with db.engine.begin() as connection:
-        row = connection.execute(studies.select().where(studies.c.name == name).with_for_update()).one_or_none()
-        if row is None:
-            raise UnknownStudy(name)
+        row = _locked(connection, name)
         if row.state != state or (row.finished_at is not None and state != "stopped"):
             if row.state == "stopped":
                 raise IllegalTransition(name, row.state, state)
@@ -126,6 +123,13 @@ def set_state(db: Database, name: str, state: Intention) -> StudyRecord:
         close_finished_studies(db, row.id)  # cancels what waits
         fail_left_behind(db, row.optuna_study_id)
     return get(db, name)
+
+
+def _locked(connection: sa.Connection, name: str) -> sa.Row[Any]:
+    row = connection.execute(studies.select().where(studies.c.name == name).with_for_update()).one_or_none()
+    if row is None:
+        raise UnknownStudy(name)
+    return row
 
 
 _GOES_ON, _NOW = clock.GOES_ON.format("studies"), clock.NOW.format("studies")
@@ -157,10 +161,7 @@ def amend(db: Database, name: str, **columns: int | str | list[str]) -> StudyRec
         UnknownStudy: there is none of this name.
     """
     with db.engine.begin() as connection:
-        locked = studies.select().where(studies.c.name == name).with_for_update(key_share=True)
-        row = connection.execute(locked).one_or_none()
-        if row is None:
-            raise UnknownStudy(name)
+        row = _locked(connection, name)
         changes = {column: value for column, value in columns.items() if row._mapping[column] != value}
         if changes:
             connection.execute(studies.update().where(studies.c.id == row.id).values(**changes))
