@@ -127,6 +127,28 @@ def test_a_client_beside_a_server_makes_no_admin_of_its_own_key(
         assert whoami(address, foreign) == (200, "admin")
 
 
+def test_the_first_key_is_an_admins_whoever_makes_it(database_url: str, database: Database) -> None:
+    with served(create_app(settings_for(database_url))) as address, httpx.Client(base_url=address) as client:
+        refused = client.post("/v1/keys", json={"name": "first", "role": "read"})
+        assert refused.status_code == 422
+        assert refused.json()["message"].startswith("role must be admin where no open key is an admin's")
+        assert client.get("/v1/studies").status_code == 200  # no key was made
+    keys.create(database, "root", Role.ADMIN, by="tests")
+    keys.create(database, "reader", Role.READ, by="tests")
+    keys.revoke(database, "root")
+    with pytest.raises(keys.AdminFirst, match="got submit: make an admin's key first"):
+        keys.create(database, "ci", Role.SUBMIT, by="tests")
+
+
+def test_no_key_is_called_as_the_audit_calls_who_has_none(address: str, database: Database) -> None:
+    with calling(address, OPERATOR) as client:
+        for name in ("PERNODEDROP_API_KEY", "DATABASE_URL"):
+            refused = client.post("/v1/keys", json={"name": name, "role": "admin"})
+            assert (refused.status_code, "choose another name" in refused.json()["message"]) == (422, True)
+        assert client.post("/v1/keys", json={"name": "reader", "role": "read"}).status_code == 201
+    assert [one.name for one in keys.listing(database)] == ["reader"]
+
+
 def test_the_first_key_closes_a_server_without_one(database_url: str, database: Database) -> None:
     with served(create_app(settings_for(database_url))) as address, httpx.Client(base_url=address) as client:
         assert client.get("/v1/whoami").json() == {"name": "this machine", "role": "admin", "task_modules": None}
