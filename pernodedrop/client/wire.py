@@ -16,7 +16,6 @@ T = TypeVar("T")
 PATIENT = 300.0  # s: the results of a large study take long
 MOST_BYTES = 64 << 20  # of an answer; a page of records has a thousandth of it
 MOST_FILE_BYTES = 2 << 30  # of a file of results
-CHANGED = "X-Changed"  # the header of an answer to an order: "no" where it was so already
 _LONGEST_SHOWN = 60
 
 

@@ -7,10 +7,7 @@ from workers.reproduction.__main__ import main as reproduce
 from workers.winner.__main__ import main as export
 
 WORKER = {
-    (
-        "--log-level",
-        "inof",
-    ): "--log-level must be one of debug, info, warning, error, got 'inof': did you mean \"info\"? see",
+    ("--log-level", "inof"): "--log-level must be one of debug, info, warning, error, got 'inof': did you mean",
     ("--divice", "cpu"): "there is no option --divice: did you mean --device? see",
     ("--divice=cpu",): "there is no option --divice: did you mean --device? see",
     ("--slots", "0"): "--slots must be auto or from 1 to 64, got 0: see",
