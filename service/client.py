@@ -51,7 +51,7 @@ from service.api.models.access import (
     ShareOut,
     Shares,
 )
-from service.storage.states import Stage
+from service.storage.states import CHANGED, Stage
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -63,6 +63,11 @@ _ROUTES: Mapping[Stage, str] = {Stage.SEARCH: "trials", Stage.CONFIRMATION: "con
 
 class Client(Connected):
     """Calls one controller. Every method raises `Unreachable` or `Refused`."""
+
+    @property
+    def last_changed(self) -> bool:
+        """Whether the last order changed anything; False: it was so already."""
+        return self._connection.last_headers.get(CHANGED) != "no"
 
     def submit(self, definition: Mapping[str, Any]) -> Submitted:
         """Create the study; status 422 refuses a definition that breaks rules, and 409 a name that is taken."""

@@ -4,7 +4,9 @@ import argparse
 import os
 import re
 
+from pernodedrop.near import hint
 from search_spaces.task_folders import HELP, OPTION
+from workers.usage import Options, one_of
 
 DESCRIPTION = """\
 Lease runs from the database in DATABASE_URL, train them, and record the results.
@@ -14,6 +16,7 @@ the worker takes no further run. It hands the current one back with a checkpoint
 another worker resumes it. A second signal hands it back at once.
 """
 
+DEVICES = ("auto", "cpu", "cuda:0")  # that may be meant
 MOST_SLOTS = 64
 MOST_THREADS = 1024
 
@@ -31,14 +34,9 @@ exit codes: 0 stopped normally, 1 the device cannot be used, 2 wrong usage, 3 th
 """
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Options:
     """A parser of the command line, whose refusals name the bounds."""
-    options = argparse.ArgumentParser(
-        "pernodedrop worker",
-        description=DESCRIPTION,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    options = Options("pernodedrop worker", DESCRIPTION, EXAMPLES)
     options.add_argument(
         "--device",
         type=_device,
@@ -97,7 +95,9 @@ def parser() -> argparse.ArgumentParser:
         "--metrics-host", default="127.0.0.1", help="the address to serve them on, without a key (default: 127.0.0.1)"
     )
     options.add_argument("--exit-when-idle", action="store_true", help="exit when no run waits")
-    options.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
+    levels = ("debug", "info", "warning", "error")
+    said = f"{', '.join(levels)} (default: info)"
+    options.add_argument("--log-level", default="info", type=one_of(*levels), metavar="LEVEL", help=said)
     return options
 
 
@@ -133,5 +133,5 @@ def _seconds(text: str) -> float:
 
 def _device(text: str) -> str:
     if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", text):
-        raise argparse.ArgumentTypeError(f"must be auto, cpu or cuda:N, got {text[:40]}")
+        raise argparse.ArgumentTypeError(f"must be auto, cpu or cuda:N, got {text[:40]}{hint(text, DEVICES)}")
     return text

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Self, TypeVar
 
@@ -78,6 +78,7 @@ class Connection:
 
     def __init__(self, controller: Controller) -> None:
         self.controller = controller
+        self.last_headers: Mapping[str, str] = {}  # of the answer before, where one thread alone calls
         self._http = httpx.Client(**controller.options())
 
     @property
@@ -119,6 +120,7 @@ class Connection:
         try:
             with self._http.stream(request.method, request.path, **request.options()) as response:
                 has_begun = True
+                self.last_headers = response.headers
                 if not response.is_success:
                     raise refusal(url, response.status_code, b"".join(_bounded(url, request, response.iter_bytes())))
                 yield _bounded(url, request, response.iter_bytes())

@@ -12,7 +12,7 @@ from service.api.models.access import KeyIn, KeyMade, KeyOut, Keys, RotateIn, Wh
 from service.storage.access import keys
 from service.storage.access.bounds import NAME_PATTERN
 from service.storage.access.roles import Role
-from service.web.access import caller_of
+from service.web.access import KEY_HOLDER, caller_of
 from service.web.bodies import Body, BodyRoute
 
 router = APIRouter(tags=["access"], route_class=BodyRoute)
@@ -40,7 +40,7 @@ def listing(database: DatabaseOf) -> Keys:
 def create(wanted: Body[KeyIn], database: DatabaseOf, request: Request) -> KeyMade:
     """Make a key. The answer is the only one that has its secret, of which the database keeps a digest.
 
-    Once the database has a key, its servers ask every caller for one.
+    Once the database has a key, its servers ask every caller for one: the first is an admin's.
     """
     made, secret = keys.create(
         database,
@@ -49,6 +49,7 @@ def create(wanted: Body[KeyIn], database: DatabaseOf, request: Request) -> KeyMa
         by=caller_of(request).name,
         lasts=None if wanted.lasts_s is None else timedelta(seconds=wanted.lasts_s),
         task_modules=wanted.task_modules,
+        has_admin=caller_of(request) == KEY_HOLDER,
     )
     request.app.state.keyring.forget()
     return KeyMade(**asdict(made), key=secret)

@@ -1,13 +1,19 @@
-"""Says who orders what, so that the storage notes it with what it does: who, of which study, with which words."""
+"""Says who orders what, so that the storage notes it with what it does: who, of which study, with which words.
+
+Where nothing changed by an order, its answer says so in the header `CHANGED`.
+"""
 
 import json
+from http import HTTPStatus
 from typing import Any
 
+from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.roles import taken_by
 from service.storage.database.ordered import Ordered, ordering
+from service.storage.states import CHANGED
 from service.web.access import caller_of
 
 MOST_BODY = 4096  # bytes of a request that are looked at; a definition is longer, and lies with its study
@@ -31,8 +37,14 @@ class Noting:
                 body.extend(message.get("body", b"")[: MOST_BODY + 1])
             return message
 
-        with ordering(lambda: _ordered(scope, bytes(body))):
-            await self.app(scope, heard, send)
+        async def saying_send(message: Message) -> None:
+            is_done = message["type"] == "http.response.start" and message["status"] < HTTPStatus.BAD_REQUEST
+            if is_done and "route" in scope and taken_by(scope).deed is not None and not given.changes:
+                MutableHeaders(scope=message)[CHANGED] = "no"
+            await send(message)
+
+        with ordering(lambda: _ordered(scope, bytes(body))) as given:
+            await self.app(scope, heard, saying_send)
 
 
 def _ordered(scope: Scope, body: bytes) -> Ordered | None:

@@ -1,18 +1,21 @@
 """Runs a command line; errors become lines on stderr and an exit code."""
 
+import re
 import sys
 from collections.abc import Sequence
 
 import typer
 
 from pernodedrop.door import discard
-from pernodedrop.near import nearest
+from pernodedrop.near import hint, nearest
 from pernodedrop.visible import visible_lines
 from service.cli.application import application
 from service.cli.exit_codes import KINDS, ExitCode, UsageError, code_of
 from service.cli.output import width_of, wrapped
 from service.cli.session import of_stdout
 from service.stack import ChildDied
+
+_CHOICE = re.compile(r": '(?P<given>.*)' is not one of '(?P<known>.*)'$")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,6 +78,8 @@ def _usage(error: Exception) -> str:
     command = context.command_path if context else "pernodedrop"
     message = str(getattr(error, "format_message", lambda: error)()).rstrip(".") or "name a command"
     message = message.replace(": Value error, ", ": ")  # the class of what a choice of words raises
+    if (choice := _CHOICE.search(message)) is not None:  # whatever an option or an argument chooses from
+        message += hint(choice["given"], choice["known"].split("', '"))
     option, known = getattr(error, "option_name", None), [] if context is None else context.command.params
     if option is not None and message.startswith("No such option"):
         names = [name for one in known for name in one.opts if name.startswith("-")]

@@ -1,7 +1,7 @@
 """`keys create|list|revoke|rotate`: in the database of DATABASE_URL, or as an admin over REST."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated, Any, Protocol
@@ -15,9 +15,10 @@ from service.cli.exit_codes import ExitCode, Failure
 from service.cli.lasting import lasting_s
 from service.cli.meant import NearGroup
 from service.cli.output import AsJson, print_json, show_table
-from service.cli.session import client_here, console_here, say, settings_here
-from service.storage.access.bounds import LONGEST_GRACE
+from service.cli.session import client_here, console_here, say, settings_here, told_unchanged
+from service.storage.access.bounds import BY_DATABASE, LONGEST_GRACE
 from service.storage.access.roles import Role
+from service.storage.access.secret import KEY
 
 HELP = """
 Make and end the keys of callers, each with a name and a role.
@@ -25,7 +26,6 @@ Make and end the keys of callers, each with a name and a role.
 Where DATABASE_URL is set, they are made there, which takes no key: so is the first one. Elsewhere the controller at
 PERNODEDROP_URL makes them, for an admin's key in PERNODEDROP_API_KEY. Once there is a key, servers ask for one.
 """
-BY_DATABASE = "DATABASE_URL"  # who orders without a key
 ANY, NONE = "*", "-"
 
 commands = typer.Typer(cls=NearGroup, help=HELP, no_args_is_help=True, rich_markup_mode="rich")
@@ -36,6 +36,8 @@ KeyName = Annotated[str, typer.Argument(help="The key's name, such as alice or c
 class Makes(Protocol):
     """What makes and ends keys."""
 
+    @property
+    def last_changed(self) -> bool: ...
     def create_key(self, wanted: KeyIn) -> KeyMade: ...
     def keys(self) -> list[KeyOut]: ...
     def revoke_key(self, name: str) -> KeyOut: ...
@@ -93,7 +95,9 @@ def revoke(name: KeyName) -> None:
     """End a key for good: servers refuse it within 5 seconds, in open pages too."""
     with _maker() as maker:
         maker.revoke_key(name)
-    say(f"{name} is revoked: servers refuse it within 5 s")
+        changed = maker.last_changed
+    line = f"{name} is revoked: servers refuse it within 5 s"
+    say(line if changed else told_unchanged(line))
 
 
 @commands.command()
@@ -112,11 +116,13 @@ def rotate(
 class _InDatabase:
     """Makes keys in the database, and notes it there."""
 
-    def __init__(self, database: Any) -> None:
+    last_changed = True
+
+    def __init__(self, database: Any, *, has_admin: bool) -> None:
         from service.storage.access import keys
         from service.storage.database import ordered
 
-        self._database, self._keys, self._ordered = database, keys, ordered
+        self._database, self._keys, self._ordered, self._has_admin = database, keys, ordered, has_admin
 
     def create_key(self, wanted: KeyIn) -> KeyMade:
         lasts = None if wanted.lasts_s is None else timedelta(seconds=wanted.lasts_s)
@@ -128,6 +134,7 @@ class _InDatabase:
                 by=BY_DATABASE,
                 lasts=lasts,
                 task_modules=wanted.task_modules,
+                has_admin=self._has_admin,
             )
         return KeyMade(**asdict(made), key=secret)
 
@@ -145,9 +152,12 @@ class _InDatabase:
             made, secret = self._keys.rotate(self._database, name, timedelta(seconds=grace_s))
         return KeyMade(**asdict(made), key=secret)
 
-    def _noted(self, deed: str, **detail: Any) -> AbstractContextManager[None]:
+    @contextmanager
+    def _noted(self, deed: str, **detail: Any) -> Iterator[None]:
         said = self._ordered.Ordered(BY_DATABASE, deed, detail)
-        return self._ordered.ordering(lambda: said)
+        with self._ordered.ordering(lambda: said) as given:
+            yield
+        self.last_changed = given.changes
 
 
 @contextmanager
@@ -157,14 +167,17 @@ def _maker() -> Iterator[Makes]:
         with client_here() as client:
             yield client
         return
+    from service.storage.access.keys import AdminFirst, NameReserved
     from service.storage.database.database import Database
     from service.storage.database.plainly import plainly
 
     try:
         with plainly(), Database.open(settings.database_url) as database:
             database.check()
-            yield _InDatabase(database)
-    except ValueError as error:
+            # Whatever is set here and no key of the database is the servers' own key.
+            own = settings.api_key is not None and not settings.api_key.startswith(KEY)
+            yield _InDatabase(database, has_admin=own)
+    except (ValueError, AdminFirst, NameReserved) as error:
         raise Failure(str(error), ExitCode.WRONG) from error
 
 

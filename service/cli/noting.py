@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from pernodedrop.near import did_you_mean
 from service.api.models import StudyOut
 from service.cli.exit_codes import ExitCode, Failure
 from service.cli.output import AsJson
@@ -33,12 +34,13 @@ def tag(
         has = study.tags
         missing = [one for one in remove or () if one not in has]
         if missing:
-            raise Failure(f"{name} has no tag {missing[0]!r}: it has {', '.join(has) or 'none'}", ExitCode.WRONG)
+            remedy = did_you_mean(missing[0], has, f"it has {', '.join(has) or 'none'}")
+            raise Failure(f"{name} has no tag {missing[0]!r}: {remedy}", ExitCode.WRONG)
         wanted = sorted({*has, *(tags or ())} - {*(remove or ())})
         if wanted != has:
             study = client.amend(name, tags=wanted)
     line = f"{name} has the tags {', '.join(study.tags)}" if study.tags else f"{name} has no tags"
-    answer(as_json, study, line)
+    answer(as_json, study, line, changed=wanted != has or not (tags or remove))
 
 
 @commands.command()
@@ -57,4 +59,5 @@ def note(
     """
     with client_here() as client:
         study: StudyOut = client.study(name) if text is None else client.amend(name, note=text)
-    answer(as_json, study, f"{name}: {study.note}" if study.note else f"{name} has no note")
+    line = f"{name}: {study.note}" if study.note else f"{name} has no note"
+    answer(as_json, study, line, changed=text is None or client.last_changed)

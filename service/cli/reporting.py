@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pernodedrop.near import hint
 from service.cli.files import save
 from service.cli.session import client_here
 from service.cli.studies import StudyName
@@ -42,7 +43,7 @@ EXAMINED = ("examinations", "detection")  # tables of a study with `evaluation`,
 
 def _format(text: str) -> Format:
     if text not in tuple(Format):
-        raise typer.BadParameter(f"must be one of {', '.join(Format)}, got {text[:40]!r}")
+        raise typer.BadParameter(f"must be one of {', '.join(Format)}, got {text[:40]!r}{hint(text, Format)}")
     return Format(text)
 
 

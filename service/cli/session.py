@@ -16,6 +16,7 @@ from service.cli.output import print_json, stdout_width, wrapped
 from service.client import Client
 from service.ports import LOOPBACK
 from service.settings import Settings
+from service.storage.states import UNCHANGED
 
 LOG_WIDTH = 120  # columns of tables in files and logs
 
@@ -68,13 +69,18 @@ def say(text: str) -> None:
         raise of_stdout(error) from None
 
 
-def answer(as_json: bool, document: BaseModel | Mapping[str, Any], *lines: str) -> None:
-    """Print what an order was answered: as JSON, or in lines."""
+def answer(as_json: bool, document: BaseModel | Mapping[str, Any], *lines: str, changed: bool = True) -> None:
+    """Print what an order was answered: as JSON, or in lines, the first with whether it `changed` anything."""
     if as_json:
         print_json(document)
         return
-    for line in lines:
-        say(line)
+    for number, line in enumerate(lines):
+        say(line if number or changed else told_unchanged(line))
+
+
+def told_unchanged(line: str) -> str:
+    """The line of an order that has changed nothing."""
+    return f"{line}; {UNCHANGED}"
 
 
 def of_stdout(error: OSError) -> OSError:

@@ -9,7 +9,7 @@ from service.api.models.access import Shares
 from service.cli.exit_codes import ExitCode, Failure
 from service.cli.lasting import lasting_s
 from service.cli.output import AsJson, print_json, show_table
-from service.cli.session import client_here, console_here, say
+from service.cli.session import answer, client_here, console_here, say
 from service.cli.studies import StudyName
 
 commands = typer.Typer()
@@ -36,7 +36,8 @@ def share(
     with client_here() as client:
         if revoke is not None:
             ended = client.revoke_share(name, revoke)
-            print_json(ended) if as_json else say(f"link {revoke} of {name} is revoked: it ends within 5 s")
+            line = f"link {revoke} of {name} is revoked: it ends within 5 s"
+            answer(as_json, ended, line, changed=client.last_changed)
         elif listed:
             _list(Shares(shares=client.shares(name)), name, as_json)
         else:

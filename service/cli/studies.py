@@ -84,7 +84,7 @@ def prioritize(
     """Let workers serve the study before those of a lower priority; trials in training continue."""
     with client_here() as client:
         study = client.amend(name, priority=priority)
-    answer(as_json, study, f"{name} has priority {study.priority}")
+    answer(as_json, study, f"{name} has priority {study.priority}", changed=client.last_changed)
 
 
 @commands.command()
@@ -204,8 +204,9 @@ def delete(
 def _order(name: str, action: Literal["pause", "resume", "stop"], *, as_json: bool) -> None:
     with client_here() as client:
         study = client.change(name, action)
+        changed = client.last_changed
         is_alone = action == "resume" and study.counts.waiting and not client.workers()
-    answer(as_json, study, f"{name} is {study.state}", *([NO_WORKER] if is_alone else []))
+    answer(as_json, study, f"{name} is {study.state}", *([NO_WORKER] if is_alone else []), changed=changed)
 
 
 def _page(found: list[StudyOut]) -> StudyPage:

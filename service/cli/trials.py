@@ -47,7 +47,7 @@ def cancel(name: StudyName, number: Number, confirmation: Confirming = False, as
     """End one trial that waits or is in training, for good; its study continues."""
     with client_here() as client:
         ended = client.cancel(name, number, _stage(confirmation))
-    answer(as_json, ended, f"{named(ended)} of {name} is {ended.state}")
+    answer(as_json, ended, f"{named(ended)} of {name} is {ended.state}", changed=client.last_changed)
 
 
 def _stage(confirmation: bool) -> Stage:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from pernodedrop.near import did_you_mean
 from service.api.models import Workers
 from service.cli.exit_codes import Failure
 from service.cli.output import AsJson, print_json, show_table
@@ -45,9 +46,13 @@ def drain(
     `serve` does not replace it; a container that always restarts comes back.
     """
     with client_here() as client:
-        meant = [one.id for one in client.workers() if f"{one.host}:{one.pid}" == worker]
+        there = [(f"{one.host}:{one.pid}", one.id) for one in client.workers()]
+        meant = [identity for name, identity in there if name == worker]
         if not meant:
-            raise Failure(f"no worker {worker!r} was seen lately: `pernodedrop workers` lists them")
+            remedy = did_you_mean(worker, [name for name, _ in there], "`pernodedrop workers` lists them")
+            raise Failure(f"no worker {worker!r} was seen lately: {remedy}")
+        changed = []
         for one in meant:  # one for each of its slots
             client.drain(one)
-    answer(as_json, {"drained": meant}, f"{worker} was asked to leave")
+            changed.append(client.last_changed)
+    answer(as_json, {"drained": meant}, f"{worker} was asked to leave", changed=any(changed))

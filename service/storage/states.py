@@ -65,6 +65,8 @@ class AttemptState(StrEnum):
     CANCELLED = "cancelled"
 
 
+UNCHANGED = "nothing was changed: it was so already"  # what is answered to an order that changes nothing
+CHANGED = "X-Changed"  # the header of that answer, which says "no"
 STUDY_STOPPED = "study stopped"  # why a run was cancelled
 LONGEST_REASON = 1000  # characters
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from starlette.requests import HTTPConnection
 
 from search_spaces.task_modules import ALL_MODULES, TaskModules
+from service.storage.access.bounds import BY_SETTING
 from service.storage.access.roles import Role
 
 _STATE = "caller"
@@ -43,7 +44,7 @@ class Caller:
 
 
 LOCAL = Caller("this machine", Role.ADMIN)  # on a server without a key, which only this machine reaches
-KEY_HOLDER = Caller("PERNODEDROP_API_KEY", Role.ADMIN)
+KEY_HOLDER = Caller(BY_SETTING, Role.ADMIN)
 
 
 class NotAllowed(Exception):

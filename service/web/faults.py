@@ -12,7 +12,7 @@ from pernodedrop.near import did_you_mean
 from search_spaces import UnknownPreset
 from search_spaces.yaml_text import NotYaml
 from service.reports.exports import NotConfirmed
-from service.storage.access.keys import KeyExists, KeyRevoked, UnknownKey
+from service.storage.access.keys import AdminFirst, KeyExists, KeyRevoked, NameReserved, UnknownKey
 from service.storage.access.shares import UnknownShare
 from service.storage.database.connections import is_full
 from service.storage.database.database import Database
@@ -126,6 +126,8 @@ _SPOKEN: Mapping[type[Exception], tuple[int, str, Mapping[str, str]]] = {
     EpochsMissing: (409, "epochs_missing", {}),
     NotWithdrawable: (409, "not_withdrawable", {}),
     NotSelectable: (422, "invalid_request", {}),
+    AdminFirst: (422, "invalid_request", {}),
+    NameReserved: (422, "invalid_request", {}),
     WebhookRefused: (422, "invalid_request", {}),
     AddressRefused: (422, "address_refused", {}),
     BodyTooLarge: (413, "body_too_large", {"Connection": "close"}),

@@ -162,11 +162,48 @@ def test_every_order_that_is_to_be_noted_is_noted_once(database_url: str, databa
         give("POST", "keys/alice/revoke")
         hook = give("POST", "webhooks", {"url": "http://127.0.0.1:9/"})["id"]
         give("POST", f"webhooks/{hook}/test")
+        with database.engine.begin() as connection:
+            connection.execute(sa.text("UPDATE fleet.webhook_deliveries SET state = 'dead'"))
         give("POST", f"webhooks/{hook}/retry")
         give("DELETE", f"webhooks/{hook}")
     noted = words(database)
     assert sorted(noted) == sorted(set(noted))
     assert set(noted) == NOTED
+
+
+def test_an_order_that_changes_nothing_says_so_and_is_not_noted(database_url: str, database: Database) -> None:
+    worker = workers.register(database, "host", 1, "cpu")
+    settings = settings_for(database_url, api_key=OPERATOR, webhook_allow=Allowed.parse("127.0.0.1"))
+    with served(create_app(settings)) as address, calling(address, OPERATOR) as operator:
+
+        def changes(method: str, path: str, body: Mapping[str, Any] | None = None) -> bool:
+            response = operator.request(method, f"/v1/{path}", json=body)
+            assert response.is_success, response.text
+            return response.headers.get("X-Changed") != "no"
+
+        one = "studies/digits-1"
+        assert changes("POST", "studies", definition_data())
+        number = begun(database)
+        share = operator.post(f"/v1/{one}/shares", json={"lasts_s": 60}).json()["id"]
+        assert changes("POST", "keys", {"name": "alice", "role": "read"})
+        for method, path, body in (
+            ("PATCH", one, {"priority": 3, "tags": ["paper"], "note": "x"}),
+            ("POST", f"{one}/pause", None),
+            ("POST", f"{one}/resume", None),
+            ("POST", f"{one}/trials/{number}/cancel", None),
+            ("POST", f"{one}/shares/{share}/revoke", None),
+            ("POST", f"workers/{worker}/drain", None),
+            ("POST", "keys/alice/revoke", None),
+            ("POST", f"{one}/stop", None),
+        ):
+            before = len(words(database))
+            assert [changes(method, path, body) for _ in range(2)] == [True, False], path
+            assert len(words(database)) == before + 1, path
+        hook = operator.post("/v1/webhooks", json={"url": "http://127.0.0.1:9/"}).json()["id"]
+        before = words(database)
+        assert not changes("POST", f"webhooks/{hook}/retry")
+        assert changes("POST", "studies/check", definition_data(name="digits-2"))
+    assert words(database) == before
 
 
 def test_what_cannot_be_noted_is_not_done(address: str, database: Database, study: str, superuser_url: str) -> None:

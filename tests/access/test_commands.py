@@ -36,6 +36,10 @@ def test_the_first_key_is_made_in_the_database_without_any_key(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", database_url)
+    assert main(["keys", "create", "alice", "--role", "submit"]) == 2
+    assert "role must be admin where no open key is an admin's" in capsys.readouterr().err
+    assert main(["keys", "create", "DATABASE_URL", "--role", "admin"]) == 2
+    assert "choose another name" in capsys.readouterr().err
     key = said(capsys, "keys", "create", "root", "--role", "admin").strip()
     with calling(address, key) as client:
         assert client.get("/v1/whoami").json()["role"] == "admin"
@@ -57,6 +61,10 @@ def test_the_first_key_is_made_in_the_database_without_any_key(
     } == {200}
     assert "within 5 s" in said(capsys, "keys", "revoke", "ci")
     assert [one.has_ended for one in keys.listing(database)] == [True, False]
+    assert "nothing was changed: it was so already" in said(capsys, "keys", "revoke", "ci")
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    assert "nothing was changed: it was so already" in said(capsys, "keys", "revoke", "ci")
+    monkeypatch.delenv("DATABASE_URL")
     assert main(["keys", "revoke", "cii"]) == 1
     assert "did you mean ci" in capsys.readouterr().err
     assert main(["keys", "create", "a b", "--role", "read"]) == 2
@@ -99,3 +107,5 @@ def test_a_role_that_there_is_not_is_one_line(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().err.startswith(
         "error: Invalid value for '--role': 'wrong' is not one of 'read', 'submit', 'admin': see"
     )
+    assert main(["keys", "create", "x", "--role", "amdin"]) != 0
+    assert "'read', 'submit', 'admin': did you mean \"admin\"? see" in capsys.readouterr().err

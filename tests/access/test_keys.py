@@ -23,7 +23,7 @@ def whoami(address: str, key: str) -> tuple[int, str]:
 
 
 def test_a_key_is_stored_as_its_digest_alone(database: Database) -> None:
-    made, secret = keys.create(database, "alice", Role.SUBMIT, by="tests")
+    made, secret = keys.create(database, "alice", Role.SUBMIT, by="tests", has_admin=True)
     assert len(secret) == 47
     assert secret not in repr(made)
     with database.engine.connect() as connection:
@@ -31,14 +31,14 @@ def test_a_key_is_stored_as_its_digest_alone(database: Database) -> None:
     assert secret not in row.row
     assert bytes(row.hash) == digest_of(secret.encode())
     assert secret[:4] == "pnd_"
-    assert secret != keys.create(database, "bob", Role.SUBMIT, by="tests")[1]
+    assert secret != keys.create(database, "bob", Role.SUBMIT, by="tests", has_admin=True)[1]
 
 
 def test_a_name_is_used_once_and_a_misspelt_one_is_told(database: Database) -> None:
-    keys.create(database, "alice", Role.READ, by="tests")
+    keys.create(database, "alice", Role.READ, by="tests", has_admin=True)
     keys.revoke(database, "alice")
     with pytest.raises(keys.KeyExists, match="exists already or was revoked"):
-        keys.create(database, "alice", Role.ADMIN, by="tests")
+        keys.create(database, "alice", Role.ADMIN, by="tests", has_admin=True)
     with pytest.raises(keys.KeyRevoked):
         keys.rotate(database, "alice")
     with pytest.raises(keys.UnknownKey, match="did you mean alice"):
@@ -75,7 +75,7 @@ def test_a_key_ends_by_revocation_rotation_and_time(
     with served(create_app(settings_for(database_url))) as address:
         keys.revoke(database, "reader")
         assert whoami(address, third) == (401, "wrong_key")
-    _, brief = keys.create(database, "brief", Role.READ, by="tests", lasts=timedelta(hours=1))
+    _, brief = keys.create(database, "brief", Role.READ, by="tests", has_admin=True, lasts=timedelta(hours=1))
     with served(create_app(settings_for(database_url))) as address:
         assert whoami(address, brief) == (200, "read")
         with database.engine.begin() as connection:
@@ -127,6 +127,28 @@ def test_a_client_beside_a_server_makes_no_admin_of_its_own_key(
         assert whoami(address, foreign) == (200, "admin")
 
 
+def test_the_first_key_is_an_admins_whoever_makes_it(database_url: str, database: Database) -> None:
+    with served(create_app(settings_for(database_url))) as address, httpx.Client(base_url=address) as client:
+        refused = client.post("/v1/keys", json={"name": "first", "role": "read"})
+        assert refused.status_code == 422
+        assert refused.json()["message"].startswith("role must be admin where no open key is an admin's")
+        assert client.get("/v1/studies").status_code == 200  # no key was made
+    keys.create(database, "root", Role.ADMIN, by="tests")
+    keys.create(database, "reader", Role.READ, by="tests")
+    keys.revoke(database, "root")
+    with pytest.raises(keys.AdminFirst, match="got submit: make an admin's key first"):
+        keys.create(database, "ci", Role.SUBMIT, by="tests")
+
+
+def test_no_key_is_called_as_the_audit_calls_who_has_none(address: str, database: Database) -> None:
+    with calling(address, OPERATOR) as client:
+        for name in ("PERNODEDROP_API_KEY", "DATABASE_URL"):
+            refused = client.post("/v1/keys", json={"name": name, "role": "admin"})
+            assert (refused.status_code, "choose another name" in refused.json()["message"]) == (422, True)
+        assert client.post("/v1/keys", json={"name": "reader", "role": "read"}).status_code == 201
+    assert [one.name for one in keys.listing(database)] == ["reader"]
+
+
 def test_the_first_key_closes_a_server_without_one(database_url: str, database: Database) -> None:
     with served(create_app(settings_for(database_url))) as address, httpx.Client(base_url=address) as client:
         assert client.get("/v1/whoami").json() == {"name": "this machine", "role": "admin", "task_modules": None}
@@ -141,7 +163,7 @@ def test_the_first_key_closes_a_server_without_one(database_url: str, database: 
 def test_beyond_loopback_a_key_of_the_database_is_enough(database_url: str, database: Database) -> None:
     with pytest.raises(ValueError, match="the database has no key, or does not answer"):
         create_app(settings_for(database_url, host="0.0.0.0"))
-    keys.create(database, "alice", Role.READ, by="tests")
+    keys.create(database, "alice", Role.READ, by="tests", has_admin=True)
     with served(create_app(settings_for(database_url, host="0.0.0.0"))) as address:
         assert httpx.get(f"{address}/v1/presets", headers={"Host": "example.org"}).status_code == 401
 

@@ -138,7 +138,7 @@ def test_the_first_key_is_an_admins_and_its_page_says_what_follows(database_url:
     with served(create_app(settings_for(database_url))) as address, httpx.Client(base_url=address) as client:
         refused = post(client, "/access/orders/create", name="reader", role="read")
         assert refused.status_code == 422
-        assert "must be admin for the first key" in refused.text
+        assert "role must be admin where no open key is" in refused.text
         assert not keys.are_there(database)
         page = post(client, "/access/orders/create", name="root", role="admin")
         secret = secret_of(page)
@@ -147,3 +147,21 @@ def test_the_first_key_is_an_admins_and_its_page_says_what_follows(database_url:
         with visiting(address, secret) as root:
             assert "root · admin" in root.get("/studies").text
     assert studies.count(database) == 0
+
+
+def test_a_form_that_changes_nothing_says_so_and_is_not_noted(
+    pages: str, secrets: dict[Role, str], study: str, database: Database
+) -> None:
+    with visiting(pages, secrets[Role.ADMIN]) as admin:
+        for order, fields in {
+            "pause": {},
+            "prioritize": {"priority": "3"},
+            "note": {"tags": "paper", "note": "x"},
+            "stop": {},
+        }.items():
+            page = f"/studies/{study}/orders/{order}"
+            first, again = (post(admin, page, **fields) for _ in range(2))
+            assert "Nothing was changed" not in admin.get(first.headers["Location"]).text, order
+            assert "Nothing was changed: it was so already." in admin.get(again.headers["Location"]).text, order
+    noted, _ = deeds.page(database, study, 10, 0)
+    assert [one.deed for one in noted] == ["stop", "note", "prioritize", "pause"]

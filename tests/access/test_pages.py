@@ -54,7 +54,7 @@ def test_a_page_of_another_site_orders_nothing_with_a_session(pages: str, secret
 def test_a_dashboard_without_a_key_asks_for_one_as_soon_as_there_is_one(database_url: str, database: Database) -> None:
     with served(create_dashboard(settings_for(database_url))) as address, httpx.Client(base_url=address) as visitor:
         assert "this machine · admin" in visitor.get("/access").text
-    keys.create(database, "alice", Role.READ, by="tests")
+    keys.create(database, "alice", Role.READ, by="tests", has_admin=True)
     with served(create_dashboard(settings_for(database_url))) as address, httpx.Client(base_url=address) as visitor:
         assert visitor.get("/access", headers=HTML).status_code == 303
 

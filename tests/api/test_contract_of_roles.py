@@ -35,7 +35,11 @@ def caller(request: pytest.FixtureRequest, postgres_urls: tuple[str, str], templ
     url = sa.make_url(postgres_urls[1]).set(database=name).render_as_string(hide_password=False)
     with Database.open(url) as database:
         work(database, studies.create(database, parse_definition(definition_data())))
-        secret = None if role is None else keys.create(database, "me", role, by="tests", task_modules=["mylab"])[1]
+        secret = (
+            None
+            if role is None
+            else keys.create(database, "me", role, by="tests", has_admin=True, task_modules=["mylab"])[1]
+        )
     with served(create_app(settings_for(url, api_key=KEY))) as address:
         yield address, {} if secret is None else {"X-API-Key": secret}, role
     with engine.connect() as connection:

@@ -37,7 +37,7 @@ SHOWN: dict[tuple[str, ...], set[str]] = {
     ("workers",): {"workers"},
     ("share", "mine"): {"id", "link", "ends_at"},
     ("audit-log", "mine"): {"deeds", "total"},
-    ("keys", "create", "alice", "--role", "read"): {"name", "role", "key"},
+    ("keys", "create", "alice", "--role", "admin"): {"name", "role", "key"},
     ("keys", "list"): {"keys"},
     ("keys", "rotate", "alice"): {"name", "role", "key"},
     ("examinations", "mine"): {"examinations", "total"},

@@ -33,6 +33,7 @@ from workers.reproduction.choosing import Wish, chosen
 from workers.reproduction.comparison import TOLERANCE
 from workers.reproduction.own_code import check_task, other_code
 from workers.reproduction.verdict import flaw_of, verdict
+from workers.usage import Options
 
 EQUAL, DIFFERENT, WRONG, INTERRUPTED = 0, 1, 2, 130
 
@@ -117,13 +118,8 @@ def _refused(text: str) -> int:
     return WRONG
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "pernodedrop reproduce",
-        description=DESCRIPTION,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _parser() -> Options:
+    parser = Options("pernodedrop reproduce", DESCRIPTION, EXAMPLES)
     parser.add_argument("capsule", type=Path, help="the file that `pernodedrop capsule` has written")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--trial", type=_number, metavar="N", help="one trial, by its number in the study")

@@ -1,10 +1,10 @@
 """Writes the model of a folder of weights as .pt2 or ONNX: `pernodedrop weights --format` calls it."""
 
-import argparse
 import sys
 from pathlib import Path
 
 from pernodedrop.visible import escape_the_rest, visible_lines
+from workers.usage import Options, one_of
 from workers.winner.exporting import FORMATS
 from workers.winner.loading import Winner, load_winner
 from workers.winner.reading import BadWinner
@@ -40,10 +40,11 @@ def _models(folder: Path) -> list[tuple[str, Winner]]:
     return [(f"seed-{seed}", load_winner(folder, seed=seed)) for seed in first.seeds]
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m workers.winner", description=__doc__)
+def _parser() -> Options:
+    parser = Options("python -m workers.winner", __doc__)
     parser.add_argument("folder", type=Path, help="as `pernodedrop weights` has written it")
-    parser.add_argument("--format", choices=sorted(FORMATS), required=True)
+    formats = sorted(FORMATS)
+    parser.add_argument("--format", type=one_of(*formats), required=True, metavar="FORMAT", help=", ".join(formats))
     return parser
 
 

@@ -14,7 +14,7 @@ from service.storage.access.roles import Role
 from service.storage.access.shares import Share
 from service.storage.database.database import Database
 from service.storage.records import StudyRecord
-from service.web.access import LOCAL
+from service.web.access import KEY_HOLDER, LOCAL
 from service.web.access_orders import KeyIn
 from service.web.broken import checked
 from service.web.forms import Form
@@ -35,12 +35,17 @@ def _create_key(database: Database, about: Mapping[str, str], form: Form) -> Mad
     said = {"name": form["name"].strip(), "role": form["role"], "task_modules": None if typed == [ANY] else typed}
     wanted = checked(KeyIn, said)
     role = Role(wanted.role)
-    is_first = about["by"] == LOCAL.name
-    if is_first and role is not Role.ADMIN:
-        rule = "must be admin for the first key, since servers ask for a key once there is one"
-        raise InvalidDefinition([Problem.at("role", f"{rule}, got {shown(wanted.role)}")])
-    _, secret = keys.create(database, wanted.name, role, by=about["by"], lasts=lasts, task_modules=wanted.task_modules)
-    first = f" {FIRST}" if is_first else ""
+    by = about["by"]
+    _, secret = keys.create(
+        database,
+        wanted.name,
+        role,
+        by=by,
+        lasts=lasts,
+        task_modules=wanted.task_modules,
+        has_admin=by == KEY_HOLDER.name,
+    )
+    first = f" {FIRST}" if by == LOCAL.name else ""
     return Made(f"The key {wanted.name} has the role {role}.{first}", secret)
 
 

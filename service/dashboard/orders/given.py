@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -11,6 +12,7 @@ from service.dashboard.orders.outcomes import AGAIN, DONE, NUMBER, Outcome, Outc
 from service.dashboard.orders.secret_page import secret_page
 from service.dashboard.orders.tokens import FIELD, check_token, token_of
 from service.storage.database.ordered import Ordered, ordering
+from service.storage.states import UNCHANGED
 from service.web.access import Role, caller_of, require
 from service.web.creations import Creations
 from service.web.forms import Form
@@ -44,8 +46,10 @@ async def ordered(
 
     async def do() -> Outcome:
         caller = caller_of(request).name
-        with ordering(lambda: Ordered(caller, order, _words(request, form))):
+        with ordering(lambda: Ordered(caller, order, _words(request, form))) as given:
             outcome = await call(creations)
+        if not given.changes:
+            return replace(outcome, said=f"{UNCHANGED.capitalize()}.")
         logger.info("%s: %s by %s", outcome.study or ", ".join(outcome.named.values()) or "access", order, caller)
         return outcome
 

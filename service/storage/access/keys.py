@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from pernodedrop.near import did_you_mean
+from service.storage.access.bounds import RESERVED
 from service.storage.access.roles import Role
 from service.storage.access.secret import KEY, digest_of, made
 from service.storage.database import ordered
@@ -22,6 +23,23 @@ class KeyExists(StorageError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"key {name!r} exists already or was revoked: choose another name, or rotate it")
+
+
+class NameReserved(StorageError):
+    """The audit means somebody without a key by this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"key {name!r} would be taken for who orders without a key: choose another name")
+
+
+class AdminFirst(StorageError):
+    """The key would leave servers that ask for keys, and nobody who can make or end them."""
+
+    def __init__(self, role: Role) -> None:
+        super().__init__(
+            "role must be admin where no open key is an admin's, since servers ask for a key once there is one, got "
+            f"{role}: make an admin's key first"
+        )
 
 
 class UnknownKey(StorageError):
@@ -58,6 +76,7 @@ _ENDED = sa.func.coalesce(
     (access_keys.c.revoked_at.is_not(None)) | (access_keys.c.ends_at <= sa.func.now()), sa.false()
 ).label("has_ended")
 _SHOWN = [one for one in access_keys.c if not one.name.endswith("hash")]
+_HAS_ADMIN = sa.select(sa.exists().where(access_keys.c.role == Role.ADMIN, sa.not_(_ENDED.element)))
 
 
 def create(
@@ -68,6 +87,7 @@ def create(
     by: str,
     lasts: timedelta | None = None,
     task_modules: Sequence[str] | None = None,
+    has_admin: bool = False,
 ) -> tuple[AccessKey, str]:
     """Make a key and return it with its secret, which nobody can read again.
 
@@ -78,10 +98,15 @@ def create(
         by: Who makes it.
         lasts: The key ends so long from now; None: never.
         task_modules: Modules that its own tasks may be in; None: whatever the servers allow.
+        has_admin: Whether somebody is an admin without a key of the database, by the servers' PERNODEDROP_API_KEY.
 
     Raises:
+        NameReserved: the audit means somebody without a key by the name.
+        AdminFirst: the role is no admin's, and nobody is an admin yet.
         KeyExists: the name is taken, perhaps by a revoked key.
     """
+    if name in RESERVED:
+        raise NameReserved(name)
     secret = made(KEY)
     new = insert(access_keys).values(
         name=name,
@@ -92,6 +117,8 @@ def create(
         task_modules=None if task_modules is None else list(task_modules),
     )
     with db.engine.begin() as connection:
+        if not (role is Role.ADMIN or has_admin or connection.execute(_HAS_ADMIN).scalar_one()):
+            raise AdminFirst(role)
         row = connection.execute(new.on_conflict_do_nothing(index_elements=["name"]).returning(*_SHOWN, _ENDED)).first()
         if row is None:
             raise KeyExists(name)
@@ -112,13 +139,16 @@ def revoke(db: Database, name: str) -> AccessKey:
     Raises:
         UnknownKey: there is none of this name.
     """
-    revoked_at = sa.func.coalesce(access_keys.c.revoked_at, sa.func.now())
     with db.engine.begin() as connection:
-        change = access_keys.update().where(access_keys.c.name == name).values(revoked_at=revoked_at, former_until=None)
+        change = access_keys.update().where(access_keys.c.name == name, access_keys.c.revoked_at.is_(None))
+        change = change.values(revoked_at=sa.func.now(), former_until=None)
         row = connection.execute(change.returning(*_SHOWN, _ENDED)).first()
+        if row is not None:
+            ordered.note(connection, None)
+        else:
+            row = connection.execute(sa.select(*_SHOWN, _ENDED).where(access_keys.c.name == name)).first()
         if row is None:
             raise _unknown(connection, name)
-        ordered.note(connection, None)
     return _key(row)
 
 

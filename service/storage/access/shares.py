@@ -80,14 +80,16 @@ def revoke(db: Database, study: str, share: int) -> Share:
         UnknownStudy: there is no such study.
         UnknownShare: it has no such link.
     """
-    revoked_at = sa.func.coalesce(shares.c.revoked_at, sa.func.now())
     with db.engine.begin() as connection:
         chosen = (shares.c.id == share) & (shares.c.study_id == _id_of(connection, study))
-        change = shares.update().where(chosen).values(revoked_at=revoked_at).returning(*_SHOWN, _ENDED)
-        row = connection.execute(change).first()
+        change = shares.update().where(chosen, shares.c.revoked_at.is_(None)).values(revoked_at=sa.func.now())
+        row = connection.execute(change.returning(*_SHOWN, _ENDED)).first()
+        if row is not None:
+            ordered.note(connection, study)
+        else:
+            row = connection.execute(sa.select(*_SHOWN, _ENDED).where(chosen)).first()
         if row is None:
             raise UnknownShare(study, share)
-        ordered.note(connection, study)
     return _share(row)
 
 

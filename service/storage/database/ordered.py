@@ -1,7 +1,8 @@
 """Who has ordered what is being done: noted in the transaction that does it, so neither is there without the other.
 
 Servers and commands say it once, around the call that does it (`ordering`); the storage notes it where it does it
-(`note`). What nobody has ordered, as a worker's or our own upkeep, leaves no note.
+(`note`), and does not where nothing changes by it, so that who has ordered it can be told. What nobody has ordered, as
+a worker's or our own upkeep, leaves no note.
 """
 
 import json
@@ -29,26 +30,41 @@ class Ordered:
 
 
 Asks = Callable[[], Ordered | None]  # what is being ordered: None where it is nothing that is noted
-_ASKED: ContextVar[Asks | None] = ContextVar("who has ordered what is being done", default=None)
+
+
+@dataclass
+class Given:
+    """An order while it is done."""
+
+    asks: Asks
+    changes: bool = False  # whether anything changes by it
+
+
+_GIVEN: ContextVar[Given | None] = ContextVar("the order that is being done", default=None)
 
 
 @contextmanager
-def ordering(asks: Asks) -> Iterator[None]:
+def ordering(asks: Asks) -> Iterator[Given]:
     """Let what is done within the block, in other threads for it too, be noted as what `asks` returns by then."""
-    before = _ASKED.set(asks)
+    given = Given(asks)
+    before = _GIVEN.set(given)
     try:
-        yield
+        yield given
     finally:
-        _ASKED.reset(before)
+        _GIVEN.reset(before)
 
 
 def note(connection: sa.Connection, study: str | None) -> None:
     """Note, in the transaction of what is being done to the study of this name, who has ordered it, if anybody has.
 
-    Whatever is long is cut, and every letter but ASCII is escaped: any database can store it.
+    This is called where something changes, and only there. Whatever is long is cut, and every letter but ASCII is
+    escaped: any database can store it.
     """
-    asks = _ASKED.get()
-    ordered = None if asks is None else asks()
+    given = _GIVEN.get()
+    if given is None:
+        return
+    given.changes = True
+    ordered = given.asks()
     if ordered is None:
         return
     said = json.dumps(ordered.detail, ensure_ascii=True, default=str) if ordered.detail else ""

@@ -99,16 +99,17 @@ def _stays(drains: sa.CursorResult[Any], worker_id: str) -> bool:
 
 
 def drain(db: Database, worker_id: str) -> None:
-    """Ask the worker to leave: it hands its run back, with a checkpoint, and takes no other.
+    """Ask the worker to leave: it hands its run back, with a checkpoint, and takes no other. Asking again changes
+    nothing.
 
     Raises:
         UnknownWorker: there is none of this id, or it has left.
     """
-    asked = workers.update().where(workers.c.id == worker_id, workers.c.stopped_at.is_(None)).values(drain=True)
+    there = sa.select(workers.c.drain).where(workers.c.id == worker_id, workers.c.stopped_at.is_(None))
     with db.engine.begin() as connection:
-        if connection.execute(asked).rowcount == 0:
-            raise UnknownWorker(worker_id)
-        ordered.note(connection, None)
+        if _stays(connection.execute(there.with_for_update()), worker_id):
+            connection.execute(workers.update().where(workers.c.id == worker_id).values(drain=True))
+            ordered.note(connection, None)
 
 
 def leave(db: Database, worker_id: str) -> None:

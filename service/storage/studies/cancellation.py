@@ -36,9 +36,9 @@ def cancel(db: Database, name: str, number: int, stage: Stage = Stage.SEARCH) ->
             raise UnknownTrial(name, stage.called(number))
         if run.state in OPEN_STATES:
             end_run(connection, run.id, RunState.CANCELLED, REASON)
+            ordered.note(connection, name)
         elif run.state != RunState.CANCELLED:
             raise TrialEnded(name, stage.called(number), run.state)
-        ordered.note(connection, name)
     if run.trial_id is not None:
         optuna_trials.fail(db, run.trial_id, REASON)
     close_finished_studies(db, study.id)

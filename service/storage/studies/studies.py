@@ -106,10 +106,8 @@ def set_state(db: Database, name: str, state: Intention) -> StudyRecord:
         NotResumable: it is paused and has reached a limit, so that nothing would begin.
     """
     with db.engine.begin() as connection:
-        row = connection.execute(studies.select().where(studies.c.name == name).with_for_update()).one_or_none()
-        if row is None:
-            raise UnknownStudy(name)
-        if not row.state == state == "stopped":
+        row = _locked(connection, name)
+        if row.state != state or (row.finished_at is not None and state != "stopped"):
             if row.state == "stopped":
                 raise IllegalTransition(name, row.state, state)
             if row.finished_at is not None:
@@ -120,11 +118,18 @@ def set_state(db: Database, name: str, state: Intention) -> StudyRecord:
             connection.execute(_SET_STATE, {"study": row.id, "state": state})
             if state == "stopped":
                 close(connection, row.id, STUDY_STOPPED)
-        ordered.note(connection, name)
+            ordered.note(connection, name)
     if state == "stopped":
         close_finished_studies(db, row.id)  # cancels what waits
         fail_left_behind(db, row.optuna_study_id)
     return get(db, name)
+
+
+def _locked(connection: sa.Connection, name: str) -> sa.Row[Any]:
+    row = connection.execute(studies.select().where(studies.c.name == name).with_for_update()).one_or_none()
+    if row is None:
+        raise UnknownStudy(name)
+    return row
 
 
 _GOES_ON, _NOW = clock.GOES_ON.format("studies"), clock.NOW.format("studies")
@@ -150,16 +155,17 @@ def _check_that_something_begins(connection: sa.Connection, row: sa.Row[Any]) ->
 
 def amend(db: Database, name: str, **columns: int | str | list[str]) -> StudyRecord:
     """Change what may be changed of a study at any time: its priority, from the next claim on, its tags (sorted) and
-    its note.
+    its note. Where all of it is so already, nothing changes.
 
     Raises:
         UnknownStudy: there is none of this name.
     """
     with db.engine.begin() as connection:
-        changed = connection.execute(studies.update().where(studies.c.name == name).values(**columns))
-        if changed.rowcount == 0:
-            raise UnknownStudy(name)
-        ordered.note(connection, name)
+        row = _locked(connection, name)
+        changes = {column: value for column, value in columns.items() if row._mapping[column] != value}
+        if changes:
+            connection.execute(studies.update().where(studies.c.id == row.id).values(**changes))
+            ordered.note(connection, name)
     return get(db, name)
 
 

@@ -128,8 +128,10 @@ def retry(db: Database, webhook: int) -> int:
     with db.engine.begin() as connection:
         if connection.execute(sa.select(webhooks.c.id).where(webhooks.c.id == webhook)).one_or_none() is None:
             raise UnknownWebhook(webhook)
-        ordered.note(connection, None)
-        return connection.execute(_RETRY, {"webhook": webhook}).rowcount
+        waiting = connection.execute(_RETRY, {"webhook": webhook}).rowcount
+        if waiting:
+            ordered.note(connection, None)
+        return waiting
 
 
 def _delivery(row: sa.Row[tuple[object, ...]]) -> Delivery:
