@@ -19,7 +19,7 @@ from service.storage.database.sqlstates import DATABASE_ERRORS, told, trouble_of
 from service.storage.errors import LeaseLost, UnknownWorker
 from service.storage.fleet import ownership
 from service.storage.records import Lease
-from service.storage.runs import claiming, holding
+from service.storage.runs import claiming, held_up, holding
 from service.storage.states import RunState
 from workers import metrics
 from workers.device.seat import Seat
@@ -61,6 +61,7 @@ class Agent:
         self._db, self._options, self._seat = db, options, seat
         self._leave_by = float("inf")
         self._retires = False
+        self._mark: str | None = None  # of what runs that are held up wait for, before the last claim
         self._is_unwanted = False  # a REST request asks this worker to leave
 
     def drain(self) -> None:
@@ -115,9 +116,9 @@ class Agent:
                 continue
             try:
                 lease = self._next(rounds)
-                if lease is None and claiming.held_up(self._db) is not None:
+                if lease is None and held_up.held_up(self._db) is not None:
                     self._seat.idle()
-                    self._rest(min(self._options.poll, NAP_S) + CROWDED_S * self._db.is_crowded())
+                    self._wait_for_others()
                     continue
                 if lease is None and self._options.exit_when_idle:
                     rounds.sweep()
@@ -153,6 +154,18 @@ class Agent:
         until = time.monotonic() + seconds * random.uniform(0.75, 1.25)
         while not (self.is_draining() or self._retires) and (left := until - time.monotonic()) > 0:
             time.sleep(min(left, NAP_S))
+
+    def _wait_for_others(self) -> None:
+        """Wait until something has changed that may let a held up run begin, but no longer than between two checks of
+        an empty queue.
+
+        What changed between the last claim and the first look is found by a second claim.
+        """
+        before, self._mark = self._mark, held_up.mark(self._db)
+        until = time.monotonic() + self._options.poll + CROWDED_S * self._db.is_crowded()
+        while self._mark == before and time.monotonic() < until and not (self.is_draining() or self._retires):
+            self._rest(min(self._options.poll, NAP_S) + CROWDED_S * self._db.is_crowded())
+            self._mark = held_up.mark(self._db)
 
     def _next(self, rounds: Rounds) -> Lease | None:
         rounds.look()

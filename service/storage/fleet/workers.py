@@ -15,7 +15,7 @@ from service.storage.database.database import Database
 from service.storage.database.tables import runs, studies, workers
 from service.storage.errors import UnknownWorker
 from service.storage.records import DeviceMemory, WorkerRecord
-from service.storage.runs import claiming, clock
+from service.storage.runs import clock, held_up
 from service.storage.runs.clock import SILENT_S
 
 OWN_LOOP = "own loop"  # stands where a worker names its device
@@ -123,7 +123,7 @@ def alive(db: Database) -> list[WorkerRecord]:
 
     A worker without a run is held up while a search with a lag has runs that wait for those before them.
     """
-    free = "idle" if claiming.held_up(db) is None else "held up"
+    free = "idle" if held_up.held_up(db) is None else "held up"
     serves = sa.select(studies.c.name).where(studies.c.id == workers.c.study_id).scalar_subquery()
     busy_with = (
         sa.select(runs.c.worker_id, studies.c.name, runs.c.trial_number)

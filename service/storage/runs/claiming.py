@@ -103,17 +103,6 @@ _BY_THE_FLEET, _BY_AN_ASKER = (
     for whose, now in (("NOT s.external", clock.FLEET_NOW), ("s.id = :study", clock.NOW.format("s")))
 )
 
-_HELD_UP = sa.text(
-    """
-    SELECT name FROM fleet.studies s WHERE state = 'running' AND finished_at IS NULL AND stage = 'search'
-        AND closing IS NULL AND CASE WHEN external THEN id END IS NOT DISTINCT FROM cast(:study AS bigint)
-        AND (by_legs OR definition->'sampler'->>'lag' IS NOT NULL)
-        AND EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND state IN ('waiting', 'paused'))
-        AND EXISTS (SELECT FROM fleet.runs WHERE study_id = s.id AND state = 'running')
-    ORDER BY priority DESC, id LIMIT 1
-    """
-)
-
 # Never waits: stopping or deleting a study locks the study first and then its runs, and this goes the other way.
 _BEGIN = sa.text(
     """
@@ -147,17 +136,6 @@ def claim(db: Database, worker_id: str, seconds: float, study_id: int | None = N
 def goes_on(connection: sa.Connection, study_id: int) -> bool:
     """Whether runs of the study may begin now, by its own row: it runs, and no limit has closed it."""
     return connection.execute(_GOES_ON, {"study": study_id}).scalar_one_or_none() is True
-
-
-def held_up(db: Database, study_id: int | None = None) -> str | None:
-    """The first study that has a run which waits for others: with a lag, for those before it, and by legs for a rung
-    to grow or for epochs that others have booked. It may begin at any moment.
-
-    It is among those that the fleet serves, or the own loop's of this id.
-    """
-    with db.engine.connect() as connection:
-        name: str | None = connection.execute(_HELD_UP, {"study": study_id}).scalar_one_or_none()
-    return name
 
 
 def _claim(db: Database, values: Mapping[str, object]) -> Lease | None:
