@@ -181,7 +181,8 @@ def runs_of(home: Path) -> list[Run]:
 
 def show(console: Console, seen: Seen, runs: list[Run], every: float | None) -> None:
     """Print the phases and what each process spent in them, then how long workers had nothing to train."""
-    ends = [max(run.ended for run in runs if run.stage == stage) for stage in ("search", "confirmation")]
+    searched = max(run.ended for run in runs if run.stage == "search")
+    ends = [searched, max(run.ended for run in runs)]  # without a confirmation, both are the same
     bounds = [seen.began, min(run.begun for run in runs), *ends, seen.said("service "), seen.ended]
     if every is None:
         spans = [(name, *span) for name, span in zip(PHASES, zip(bounds, bounds[1:], strict=False), strict=True)]

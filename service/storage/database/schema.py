@@ -1,52 +1,38 @@
 """Our tables' version, and how they and Optuna's are made and brought up to date: all of it, or nothing."""
 
 import re
-from functools import cache
-
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from service.storage.database import suitability
 from service.storage.database.tables import SCHEMA
 from service.storage.errors import DatabaseUnsuitable, StorageError
 from service.storage.optuna import tables as optunas
 
-if TYPE_CHECKING:  # alembic takes a while to import, and only whoever makes tables needs it
-    from alembic.config import Config
-
 LOCK = 0x9E20DE  # any constant: one program initialises at a time
-_MIGRATIONS = Path(__file__).parents[1] / "migrations" / "versions"
 _OURS = re.compile(r"\d{4}")  # a revision of our migrations, of whatever release
 
 
-def alembic() -> "Config":
-    from alembic.config import Config
-
+def alembic() -> Config:
     config = Config()
     config.set_main_option("script_location", "service.storage:migrations")
     config.set_main_option("path_separator", "os")
     return config
 
 
-@cache
-def revisions() -> tuple[str, ...]:
-    """The versions that this program knows, the first one first: each is a file of the migrations, which it begins."""
-    return tuple(sorted(file.name[:4] for file in _MIGRATIONS.glob("[0-9]*.py")))
-
-
-def head() -> str:
+def head() -> str | None:
     """The version that this program needs."""
-    return revisions()[-1]
+    return ScriptDirectory.from_config(alembic()).get_current_head()
 
 
 def revision(connection: sa.Connection) -> str | None:
     """The version of the tables that are there; None where there are none."""
-    has_any = connection.execute(sa.text(f"SELECT to_regclass('{SCHEMA}.alembic_version') IS NOT NULL")).scalar_one()
-    if not has_any:
-        return None
-    return connection.execute(sa.text(f"SELECT version_num FROM {SCHEMA}.alembic_version")).scalar_one_or_none()
+    context = MigrationContext.configure(connection, opts={"version_table_schema": SCHEMA})
+    return context.get_current_revision()
 
 
 def initialise(connection: sa.Connection) -> None:
@@ -71,8 +57,6 @@ def initialise(connection: sa.Connection) -> None:
     suitability.check_making(connection, makes_optunas=not is_complete)
     if not _has_schema(connection):  # to look first: with IF NOT EXISTS too, the statement needs the right to create
         connection.execute(sa.text(f"CREATE SCHEMA {SCHEMA}"))
-    from alembic import command
-
     config = alembic()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
@@ -87,7 +71,8 @@ def _has_schema(connection: sa.Connection) -> bool:
 
 def _check_ours(connection: sa.Connection) -> None:
     current = revision(connection)
-    if current in revisions():
+    known = {script.revision for script in ScriptDirectory.from_config(alembic()).walk_revisions()}
+    if current in known:
         return
     if current is not None:
         if _OURS.fullmatch(current):
