@@ -174,7 +174,7 @@ class Stack:
             self._begin()
         else:
             with undisturbed():  # a server that is starting could be left behind
-                self._database_url = self._postgres.start(meanwhile=self._begin_and_import)
+                self._database_url = self._postgres.start(meanwhile=self._importing_besides())
         from service.storage.database.database import initialise  # not for `--help`: it takes half a second
         from service.storage.database.patience import until_usable
 
@@ -183,10 +183,23 @@ class Stack:
             child.tell({"DATABASE_URL": self._database_url})
         self._wait_until_ready()
 
-    def _begin_and_import(self) -> None:
-        """Start everything but the database; while its server starts, import what makes our tables."""
-        self._begin()
-        threading.Thread(target=import_module, args=["service.storage.database.database"], daemon=True).start()
+    def _importing_besides(self) -> Callable[[], None]:
+        """Return `_begin`, and import what makes our tables in what is left of the cores before or after it.
+
+        A new folder takes half a second of one core before it; a server that has its data has none to spare.
+        """
+        importing = threading.Thread(target=import_module, args=["service.storage.database.database"], daemon=True)
+        if not (self.settings.home / "postgres").exists():
+            importing.start()
+
+        def begin() -> None:
+            if importing.ident is not None:
+                importing.join()  # a process is forked best where no other thread runs
+            self._begin()
+            if importing.ident is None:
+                importing.start()
+
+        return begin
 
     @property
     def _children(self) -> list[Child]:
