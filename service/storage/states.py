@@ -1,4 +1,4 @@
-"""The states of runs, studies and attempts, the stages of a study, the reasons for their ends, and what webhooks are told.
+"""The states of runs, studies and attempts, a study's stages, the reasons for their ends, and what webhooks are told.
 
 The database and the API use these values. This file imports nothing of the program.
 """

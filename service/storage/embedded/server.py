@@ -65,8 +65,7 @@ class EmbeddedPostgres:
     def start(self, meanwhile: Callable[[], None] = lambda: None) -> str:
         """Make sure the server runs, become one of its owners, return the URL of its database.
 
-        `meanwhile` is called when the folder is this owner's, before the server starts and, where it is new, before
-        all of it is on the disk: that takes seconds.
+        `meanwhile` is called when the folder is this owner's, before a new one is on the disk and the server starts.
 
         It takes libpq's variables out of this process's environment, which are meant for another server.
 
@@ -186,10 +185,7 @@ class EmbeddedPostgres:
         processes.end(self._cluster, self._places)
 
     def _create_data(self, meanwhile: Callable[[], None]) -> None:
-        """Run initdb beside the final folder, so that the data folder is whole or absent.
-
-        Its work comes first and alone, half a second; the wait for the disk `meanwhile`.
-        """
+        """Run initdb beside the final folder, so that the data folder is whole or absent; then wait for the disk."""
         unfinished = self._folder / UNFINISHED
         with contextlib.suppress(FileNotFoundError):
             unfinished.unlink() if unfinished.is_file() else shutil.rmtree(unfinished)
