@@ -19,6 +19,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -185,7 +186,7 @@ def show(console: Console, seen: Seen, runs: list[Run], every: float | None) -> 
     ends = [searched, max(run.ended for run in runs)]  # without a confirmation, both are the same
     bounds = [seen.began, min(run.begun for run in runs), *ends, seen.said("service "), seen.ended]
     if every is None:
-        spans = [(name, *span) for name, span in zip(PHASES, zip(bounds, bounds[1:], strict=False), strict=True)]
+        spans = [(name, *span) for name, span in zip(PHASES, pairwise(bounds), strict=True)]
     else:
         count = int((seen.ended - seen.began) / every) + 1
         starts = [seen.began + every * number for number in range(count)]
@@ -216,7 +217,7 @@ def show(console: Console, seen: Seen, runs: list[Run], every: float | None) -> 
 def show_waits(console: Console, seen: Seen, runs: list[Run]) -> None:
     for number, worker in enumerate(dict.fromkeys(run.worker for run in runs), 1):
         own = [run for run in runs if run.worker == worker]
-        gaps = [after.begun - before.ended for before, after in zip(own, own[1:], strict=False)]
+        gaps = [after.begun - before.ended for before, after in pairwise(own)]
         console.print(
             f"worker {number}: {len(own)} runs from {own[0].begun - seen.began:.2f} s to "
             f"{own[-1].ended - seen.began:.2f} s; between two of them {sum(gaps):.2f} s in all, "

@@ -66,7 +66,6 @@ class EmbeddedPostgres:
         """Make sure the server runs, become one of its owners, return the URL of its database.
 
         `meanwhile` is called when the folder is this owner's, before a new one is on the disk and the server starts.
-
         It takes libpq's variables out of this process's environment, which are meant for another server.
 
         Called again by an owner, it starts a server that has died; where that fails, or is interrupted, the owner

@@ -16,6 +16,6 @@ def describe(study: Study, metrics: Sequence[str]) -> None:
         warnings.simplefilter("ignore", ExperimentalWarning)
         study.set_metric_names(list(metrics))
     # As `optuna_dashboard.save_note` writes it, whose import takes most of a second: it brings a web server.
-    note = {"dashboard:note_ver": 1, "dashboard:note_str:0": f"[Report of this study](/studies/{study.study_name})"}
-    for key, value in note.items():
-        study._storage.set_study_system_attr(study._study_id, key, value)
+    body = f"[Report of this study](/studies/{study.study_name})"
+    study._storage.set_study_system_attr(study._study_id, "dashboard:note_ver", 1)
+    study._storage.set_study_system_attr(study._study_id, "dashboard:note_str:0", body)
