@@ -1,6 +1,7 @@
 """The command `pernodedrop`. It is part of the layers, so that it can name the extra that a service or worker needs."""
 
 # ruff: noqa: E402
+import gc
 import os
 import sys
 from typing import NoReturn
@@ -27,7 +28,9 @@ def main() -> int:
             _become("workers.reproduction", arguments[1:])
         from service.cli.entry import main as run
 
-        return door.through(lambda: run(arguments))
+        code = door.through(lambda: run(arguments))
+        gc.freeze()  # or Python looks for garbage at its end, which takes longer than some commands
+        return code
     except MissingPackage as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

@@ -10,6 +10,7 @@ if __name__ == "__main__":  # threads that libraries start while they are import
     hide_secrets()
 
 import argparse
+import gc
 import logging
 import os
 import signal
@@ -172,4 +173,6 @@ def _complain(what: object) -> None:
 
 if __name__ == "__main__":
     escape_the_rest()
-    sys.exit(main())
+    code = main()
+    gc.freeze()  # or Python looks for garbage at its end, for which whoever stops the service waits
+    sys.exit(code)

@@ -3,9 +3,11 @@
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import Self
@@ -136,7 +138,7 @@ class Stack:
         self._lacks_room = False
 
     def stop(self) -> None:
-        """Stop workers, then servers, then Postgres. A second Ctrl-C hands running trials back at once."""
+        """Stop workers and servers, then Postgres. A second Ctrl-C hands running trials back at once."""
         workers = [worker.child for worker in self._workers]
 
         def hurry(_number: int, _frame: FrameType | None) -> None:
@@ -145,14 +147,14 @@ class Stack:
 
         usual = {number: signal.signal(number, hurry) for number in heeded()}
         try:
-            nurseries = [] if self._nursery is None else [self._nursery]  # nobody needs it when the workers have ended
+            nurseries = [] if self._nursery is None else [self._nursery]
+            for child in (*workers, *nurseries, *self._servers):  # a nursery lets it pass, and ends with its workers
+                child.terminate()
             for group, patience in (
                 (workers, STOP_SECONDS),
                 (nurseries, NURSERY_SECONDS),
                 (self._servers, STOP_SECONDS),
             ):
-                for child in group:
-                    child.terminate()
                 deadline = time.monotonic() + patience
                 for child in group:
                     child.end_by(deadline)
@@ -166,21 +168,38 @@ class Stack:
                 signal.signal(number, handler)
 
     def _start(self) -> None:
-        # They take a second to import, which `--help` should not wait for.
-        from service.storage.database.database import initialise
-        from service.storage.database.patience import until_usable
-
         for line in hidden():
             self._say(f"note: {line}")
         if self._postgres is None:
             self._begin()
         else:
             with undisturbed():  # a server that is starting could be left behind
-                self._database_url = self._postgres.start(meanwhile=self._begin)
+                self._database_url = self._postgres.start(meanwhile=self._importing_besides())
+        from service.storage.database.database import initialise  # not for `--help`: it takes half a second
+        from service.storage.database.patience import until_usable
+
         until_usable(lambda: initialise(self._database_url), self._say)
         for child in self._children:
             child.tell({"DATABASE_URL": self._database_url})
         self._wait_until_ready()
+
+    def _importing_besides(self) -> Callable[[], None]:
+        """Return `_begin`, and import what makes our tables in what is left of the cores before or after it.
+
+        A new folder takes half a second of one core before it; a server that has its data has none to spare.
+        """
+        importing = threading.Thread(target=import_module, args=["service.storage.database.database"], daemon=True)
+        if not (self.settings.home / "postgres").exists():
+            importing.start()
+
+        def begin() -> None:
+            if importing.ident is not None:
+                importing.join()  # a process is forked best where no other thread runs
+            self._begin()
+            if importing.ident is None:
+                importing.start()
+
+        return begin
 
     @property
     def _children(self) -> list[Child]:

@@ -6,9 +6,10 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special, stats
+from scipy import special
 
 from service.statistics.interval import Interval, Method, mean_interval
+from service.statistics.laws import root, student_quantile
 from service.statistics.paired import PairedDifference, described
 
 ALPHA = 0.05
@@ -63,7 +64,7 @@ class AllPairs:
 
     @cached_property
     def _quantile(self) -> float:
-        return float(stats.t.ppf(1 - self._share / 2, self.freedom))
+        return student_quantile(1 - self._share / 2, self.freedom)
 
     @cached_property
     def _variances(self) -> NDArray[np.float64]:
@@ -99,5 +100,5 @@ def _fitted(variances: NDArray[np.float64], freedom: int) -> tuple[float, float]
     excess = float(logs.var(ddof=1) - special.polygamma(1, freedom / 2))
     if excess <= special.polygamma(1, math.exp(20)):
         return math.inf, math.exp(logs.mean())
-    half = math.exp(optimize.brentq(lambda x: special.polygamma(1, math.exp(x)) - excess, -20, 20))
+    half = math.exp(root(lambda x: float(special.polygamma(1, math.exp(x))) - excess, -20, 20))
     return 2 * half, math.exp(logs.mean() + special.digamma(half) - math.log(half))

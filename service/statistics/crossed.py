@@ -6,9 +6,10 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
+from scipy import special
 
 from service.statistics.interval import CONFIDENCE
+from service.statistics.laws import normal_quantile, student_quantile
 
 RESAMPLES = 200  # of the inputs: they estimate a variance, not a quantile (Efron and Tibshirani 1993, section 6.4)
 
@@ -71,7 +72,7 @@ def over_seeds_and_inputs(drawn: ArrayLike, confidence: float = CONFIDENCE) -> E
     figures, seeds = table[0], table.shape[1]
     mean = float(figures.mean())
     if seeds == 1:
-        reach = float(stats.norm.ppf((1 + confidence) / 2) * table[1:, 0].std(ddof=1))
+        reach = normal_quantile((1 + confidence) / 2) * float(table[1:, 0].std(ddof=1))
         return Estimate(mean, mean - reach, mean + reach, seeds)
     covariance = np.cov(table[1:], rowvar=False)
     shared = max(0.0, float((covariance.sum() - np.trace(covariance)) / (seeds * (seeds - 1))))
@@ -79,6 +80,5 @@ def over_seeds_and_inputs(drawn: ArrayLike, confidence: float = CONFIDENCE) -> E
     if shared + own == 0.0:
         return Estimate(mean, mean, mean, seeds)
     freedom = math.inf if own == 0.0 else (seeds - 1) * ((shared + own) / own) ** 2
-    law = stats.norm() if math.isinf(freedom) else stats.t(freedom)
-    reach = float(law.ppf((1 + confidence) / 2)) * math.sqrt(shared + own)
+    reach = student_quantile((1 + confidence) / 2, freedom) * math.sqrt(shared + own)
     return Estimate(mean, mean - reach, mean + reach, seeds)

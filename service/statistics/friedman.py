@@ -7,7 +7,9 @@ from itertools import permutations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+
+from service.statistics.laws import chi2_tail
+from service.statistics.laws import ranks as ranked
 
 MOST_ARRANGEMENTS = 20_000  # enumerated; if there are more, as many are drawn
 ROUNDING = 1e-9
@@ -45,7 +47,7 @@ def friedman(costs: ArrayLike) -> Friedman:
     if not np.isfinite(table).all():
         raise ValueError("Friedman's test needs finite costs; leave out blocks that lack one")
     n, k = table.shape
-    ranks = stats.rankdata(table, axis=1)
+    ranks = ranked(table)
     chi2 = _chi2(ranks)
     sorted_ranks: Ranks = tuple(sorted(tuple(sorted(row)) for row in ranks.tolist()))
     null, exact = _null(sorted_ranks)
@@ -56,7 +58,7 @@ def friedman(costs: ArrayLike) -> Friedman:
         chi2=chi2,
         kendall_w=chi2 / (n * (k - 1)),
         p_value=as_far / len(null) if exact else (as_far + 1) / (len(null) + 1),
-        p_chi2=float(stats.chi2.sf(chi2, k - 1)),
+        p_chi2=chi2_tail(chi2, k - 1),
         exact=exact,
     )
 

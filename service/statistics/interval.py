@@ -6,7 +6,8 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+
+from service.statistics.laws import student_quantile
 
 CONFIDENCE = 0.95
 BOOTSTRAP_FROM = 10  # values
@@ -61,7 +62,7 @@ def mean_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Interval
     tail = (1 - confidence) / 2
     drawn = _studentized(given) if count >= BOOTSTRAP_FROM and tail >= THINNEST_TAIL else None
     if drawn is None:
-        reach = float(stats.t.ppf(1 - tail, count - 1)) * error
+        reach = student_quantile(1 - tail, count - 1) * error
         return Interval(mean - reach, mean + reach, Method.STUDENT)
     low, high = np.quantile(drawn, [tail, 1 - tail])
     return Interval(float(mean - high * error), float(mean - low * error), Method.BOOTSTRAP)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+
+from service.statistics.laws import range_quantile, range_tail
 
 
 def critical_difference(blocks: int, variants: int, alpha: float = 0.05) -> float:
@@ -13,7 +14,7 @@ def critical_difference(blocks: int, variants: int, alpha: float = 0.05) -> floa
 
     q is the upper alpha point of the studentized range of k values with infinitely many degrees of freedom.
     """
-    q = float(stats.studentized_range.ppf(1 - alpha, variants, np.inf))
+    q = range_quantile(alpha, variants)
     return q / math.sqrt(2) * _unit(blocks, variants)
 
 
@@ -21,7 +22,7 @@ def pairwise_p(mean_ranks: Sequence[float], blocks: int) -> NDArray[np.float64]:
     """The (k, k) p-values of all pairs, corrected for their number; 1 on the diagonal."""
     ranks = np.asarray(mean_ranks, dtype=np.float64)
     ranges = np.abs(ranks[:, None] - ranks[None, :]) * math.sqrt(2) / _unit(blocks, len(ranks))
-    return np.asarray(stats.studentized_range.sf(ranges, len(ranks), np.inf), dtype=np.float64)
+    return np.array([[range_tail(float(one), len(ranks)) for one in row] for row in ranges])
 
 
 def indistinct_groups(mean_ranks: Sequence[float], difference: float) -> list[tuple[int, ...]]:

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from service.statistics.friedman import Friedman, friedman
+from service.statistics.laws import ranks
 
 RECORDS = 5  # of each variant
 
@@ -33,6 +33,6 @@ def paper_protocol(costs: Mapping[str, Sequence[float]], records: int = RECORDS)
         missing = f"too few of {', '.join(few)}" if few else f"{len(costs)} variants"
         raise ValueError(f"the paper's protocol needs {records} records of each of at least 2 variants, got {missing}")
     best = np.asarray([sorted(losses)[:records] for losses in costs.values()])  # (variants, records)
-    joint = stats.rankdata(best).reshape(best.shape).mean(axis=1)
+    joint = ranks(best.ravel()).reshape(best.shape).mean(axis=1)
     mean_ranks = dict(sorted(zip(costs, joint.tolist(), strict=True), key=lambda item: item[1]))
     return PaperRanking(mean_ranks=mean_ranks, test=friedman(best.T))

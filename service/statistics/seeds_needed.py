@@ -2,9 +2,8 @@
 
 import math
 
-from scipy import stats
-
 from service.statistics.all_pairs import ALPHA
+from service.statistics.laws import noncentral_student_tail, student_quantile
 
 POWER = 0.8  # of the studies that have so many seeds, the share that would show the difference
 MOST = 1_000  # seeds; beyond it the difference hardly matters
@@ -40,5 +39,5 @@ def seeds_needed(difference: float, deviation: float, configurations: int, most:
 def _power(effect: float, seeds: int, configurations: int) -> float:
     """The chance that the interval lies wholly on the difference's side of 0."""
     tail = ALPHA / math.comb(configurations, 2) / 2
-    reach = float(stats.t.isf(tail, seeds - 1))
-    return float(stats.nct.sf(reach, seeds - 1, effect * math.sqrt(seeds)))
+    reach = -student_quantile(tail, seeds - 1)
+    return noncentral_student_tail(reach, seeds - 1, effect * math.sqrt(seeds))

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from service.storage.webhooks.events import Event
+from service.storage.states import Event
 
 
 class DeliveryOut(BaseModel):

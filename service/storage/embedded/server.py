@@ -65,8 +65,7 @@ class EmbeddedPostgres:
     def start(self, meanwhile: Callable[[], None] = lambda: None) -> str:
         """Make sure the server runs, become one of its owners, return the URL of its database.
 
-        `meanwhile` is called when the folder is this owner's, before the server starts: that takes seconds.
-
+        `meanwhile` is called when the folder is this owner's, before a new one is on the disk and the server starts.
         It takes libpq's variables out of this process's environment, which are meant for another server.
 
         Called again by an owner, it starts a server that has died; where that fails, or is interrupted, the owner
@@ -110,8 +109,7 @@ class EmbeddedPostgres:
             if is_new:
                 install = reachable(install_for(self._data), account, self._folder.parent)
                 self._programs = install / "bin"
-            meanwhile()
-            return self._served(is_new=is_new, has_data=has_data)
+            return self._served(is_new=is_new, has_data=has_data, meanwhile=meanwhile)
         except BaseException:
             if is_new:
                 if self._give_up() and not self._data.exists():
@@ -119,7 +117,7 @@ class EmbeddedPostgres:
                 self._account = None
             raise
 
-    def _served(self, *, is_new: bool, has_data: bool) -> str:
+    def _served(self, *, is_new: bool, has_data: bool, meanwhile: Callable[[], None]) -> str:
         """The URL of the server, which runs now."""
         self._places.add(processes.place(self._folder))
         if not has_data and not is_new:
@@ -135,8 +133,10 @@ class EmbeddedPostgres:
                 f"{self._passwords.file} is lost while its server runs: end every service of this home and start again"
             )
         self._passwords.renew(self._owner)
-        if not has_data:
-            self._create_data()
+        if has_data:
+            meanwhile()
+        else:
+            self._create_data(meanwhile)
         self._places.add(processes.place(self._data))
         self._port = self._serve(has_new_passwords=has_data and bool(lost))
         return _url(NAME, self._passwords.ours, self._port, NAME)
@@ -183,17 +183,19 @@ class EmbeddedPostgres:
                     return
         processes.end(self._cluster, self._places)
 
-    def _create_data(self) -> None:
-        """Run initdb beside the final folder, so that the data folder is whole or absent."""
+    def _create_data(self, meanwhile: Callable[[], None]) -> None:
+        """Run initdb beside the final folder, so that the data folder is whole or absent; then wait for the disk."""
         unfinished = self._folder / UNFINISHED
         with contextlib.suppress(FileNotFoundError):
             unfinished.unlink() if unfinished.is_file() else shutil.rmtree(unfinished)
         failure = self._run(
             *("initdb", "-D", UNFINISHED, "-U", OWNER, "-E", "UTF8", "--no-locale", "--no-instructions"),
-            *("--auth=scram-sha-256", f"--pwfile={self._passwords.owner_file.name}"),
+            *("--auth=scram-sha-256", f"--pwfile={self._passwords.owner_file.name}", "--no-sync"),
         )
         if failure is not None:
             raise self._broken(f"initdb failed in {self._folder}", failure)
+        meanwhile()
+        data.write_through(unfinished)
         unfinished.rename(self._data)
 
     def _serve(self, *, has_new_passwords: bool) -> int:

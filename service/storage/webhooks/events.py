@@ -1,7 +1,5 @@
 """What webhooks are told of. A trigger notes what happens to studies; what happens to nobody is noted here."""
 
-from enum import StrEnum
-
 import sqlalchemy as sa
 
 from service.storage.database.database import Database
@@ -10,19 +8,6 @@ from service.storage.runs.expressions import WHOLE
 
 MOST_NAMES = 1000  # waiting studies that are looked at
 
-
-class Event(StrEnum):
-    """What has happened; `TEST` is asked for by hand, and no webhook subscribes to it."""
-
-    COMPLETE = "complete"  # a study has ended, and a trial is complete
-    DECIDED = "decided"  # a confirmation has come to its verdict
-    FAILED = "failed"  # a study has ended without a complete trial
-    PAUSED = "paused"  # a study has paused itself, because its first trials fail alike
-    NO_WORKER = "no-worker"  # runs wait, and no worker is alive
-    TEST = "test"
-
-
-SUBSCRIBED = tuple(event for event in Event if event is not Event.TEST)
 
 # A server that has just started has not heard of its workers yet.
 _SILENCE = sa.text(
