@@ -20,12 +20,8 @@ pytestmark = pytest.mark.xdist_group("isolation")  # what the module shares take
 
 Curve = list[dict[str, float]]
 PATIENCE_S = 60
-SECRETS = {
-    "DATABASE_URL": "postgresql://me:secret-1@here/db",
-    "PERNODEDROP_API_KEY": "secret-2",
-    "PGPASSWORD": "secret-3",
-    "POSTGRES_PASSWORD": "secret-4",
-}
+_NAMES = ("PERNODEDROP_API_KEY", "PGPASSWORD", "POSTGRES_PASSWORD")
+SECRETS = {"DATABASE_URL": "postgresql://me:secret-1@here/db"} | {name: f"secret-{name}" for name in _NAMES}
 CHANGING = """
 from pathlib import Path
 from tests.workers.hostile import Plain

@@ -13,7 +13,7 @@ from service.storage.assignments.search_trial import SearchTrial
 from service.storage.database.database import Database
 from service.storage.fleet import workers
 from service.storage.records import Lease
-from service.storage.runs import claiming, holding
+from service.storage.runs import claiming, held_up, holding
 from service.storage.states import RunState, Stage
 from service.storage.studies import extension, studies, trials
 from tests.search_spaces.studies import categorical, raw, real
@@ -141,7 +141,7 @@ def test_a_worker_that_waits_for_the_lag_is_seen_as_such(db: Database) -> None:
         assert lease is not None
         SearchTrial(db, lease).prepare()
     assert claiming.claim(db, waiting, 60) is None
-    assert claiming.held_up(db) == "held"
+    assert held_up.held_up(db) == "held"
     assert {one.id: one.state for one in workers.alive(db)} == {waiting: "held up"} | dict.fromkeys(busy, "busy")
     studies.set_state(db, "held", "stopped")
     assert {one.id: one.state for one in workers.alive(db)}[waiting] == "idle"

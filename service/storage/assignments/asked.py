@@ -19,7 +19,7 @@ from service.storage.database.sqlstates import trouble_of
 from service.storage.errors import LeaseLost, UnknownStudy
 from service.storage.fleet import workers
 from service.storage.records import Lease, parsed_definition
-from service.storage.runs import claiming
+from service.storage.runs import claiming, held_up
 from service.storage.runs.expiry import expire
 from service.storage.states import RunState, Stage, StudyState
 from service.storage.studies import studies
@@ -103,7 +103,7 @@ def _nothing(db: Database, name: str, asker: str) -> Wait | Over:
         return Over(studies.get(db, name).state)
     if study.state == StudyState.PAUSED:
         return Wait(LONG_S, "paused")
-    return Wait(SHORT_S, "busy" if claiming.held_up(db, study.id) is None else "lag")
+    return Wait(SHORT_S, "busy" if held_up.held_up(db, study.id) is None else "lag")
 
 
 def _prepared(db: Database, lease: Lease) -> Train | None:

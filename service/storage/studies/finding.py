@@ -9,7 +9,7 @@ from service.storage.database.database import Database
 from service.storage.records import StudyRecord
 from service.storage.runs.expressions import SIGN
 from service.storage.states import StudyState
-from service.storage.studies import studies
+from service.storage.studies import reading
 
 LONGEST_TEXT = 200  # characters
 
@@ -67,7 +67,7 @@ def page(db: Database, sought: Sought, limit: int, offset: int) -> list[StudyRec
     """Return a page of them, the newest first, in two statements whatever its length."""
     clause, values = _which(sought)
     which = f"{clause} ORDER BY id DESC LIMIT :limit OFFSET :offset"
-    return studies.records(db, which, **values, limit=limit, offset=offset)
+    return reading.records(db, which, **values, limit=limit, offset=offset)
 
 
 def tags(db: Database, limit: int = 50) -> list[str]:
