@@ -8,12 +8,13 @@ number of positions.
 from typing import Any
 
 import numpy as np
-from numba import types, uint32
+from numba import types
 from numba.extending import overload
 
 from pernodedrop.backends.cpu.caching import compiled
 from pernodedrop.backends.cpu.chains import draw_next
-from pernodedrop.backends.cpu.tiles import DRAWS, change_few, draw_bits, draw_normals
+from pernodedrop.backends.cpu.normals import draw_normals, keep_chosen
+from pernodedrop.backends.cpu.tiles import DRAWS, change_few, draw_bits
 from pernodedrop.backends.factors import Chain
 
 RUN = 16  # samples, so that seeding the generators costs little beside drawing
@@ -66,18 +67,13 @@ def _fill_bits(tiles: Any, k: int, begins: bool, scratch: Any, drawn: Any) -> No
 
 def _fill_normals(tiles: Any, k: int, begins: bool, scratch: Any, drawn: Any) -> None:
     words, state = scratch
-    tile = tiles[k]
-    draw_normals(state, words, tile)
+    draw_normals(state, words, tiles, k * DRAWS)
     if drawn.bits == 0 and drawn.hits.shape[0] == 0:
         return
     draw_bits(state, words, drawn.keep, drawn.bits)
     if drawn.hits.shape[0]:
         change_few(state, words, drawn.hits, drawn.clears)
-    halves = words.view(np.uint32)
-    for word in range(DRAWS // 32):
-        for place in range(32):
-            bit = (halves[word] >> uint32(place)) & uint32(1)
-            tile[word * 32 + place] *= np.float32(bit)
+    keep_chosen(words, tiles, k * DRAWS)
 
 
 def _fill_chained(tiles: Any, k: int, begins: bool, scratch: Any, drawn: Any) -> None:

@@ -139,3 +139,89 @@ def multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
     name = f"llvm.fmuladd.v{c.type.count}f{32 if c.type.element == ir.FloatType() else 64}"
     fused = cgutils.get_or_insert_function(builder.module, kind, name)  # type: ignore[no-untyped-call]
     return builder.call(fused, [a, b, c])
+
+
+@operation
+def seen_as(_context: Any, a: Lanes, element: Any) -> Any:
+    """The same bits as lanes of another element type."""
+    other = Lanes(element.dtype, a.count * a.element.bitwidth // element.dtype.bitwidth)
+
+    def lower(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], context.get_value_type(other))
+
+    return other(a, element), lower
+
+
+@operation
+def to_floats(_context: Any, a: Lanes) -> Any:
+    """Words of 32 bits, taken as signed integers, as floats."""
+    floats = Lanes(types.float32, a.count)
+
+    def lower(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.sitofp(args[0], context.get_value_type(floats))
+
+    return floats(a), lower
+
+
+@operation
+def as_elements_of(_context: Any, array: Any, a: Lanes) -> Any:
+    """Floats in the array's precision, the same or double."""
+    lanes = Lanes(array.dtype, a.count)
+
+    def lower(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return args[1] if lanes == a else builder.fpext(args[1], context.get_value_type(lanes))
+
+    return lanes(array, a), lower
+
+
+@operation
+def square_root(_context: Any, a: Lanes) -> Any:
+    """Correctly rounded."""
+
+    def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        kind = ir.FunctionType(args[0].type, [args[0].type])
+        name = f"llvm.sqrt.v{a.count}f{a.element.bitwidth}"
+        root = cgutils.get_or_insert_function(builder.module, kind, name)  # type: ignore[no-untyped-call]
+        return builder.call(root, args)
+
+    return a(a), lower
+
+
+@operation
+def polynomial(_context: Any, a: Lanes, coefficients: Any) -> Any:
+    """c[0] + c[1] a + c[2] a^2 + ... by Horner's rule."""
+
+    def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        constants = [
+            spread(builder, builder.extract_value(args[1], place), a.count) for place in range(coefficients.count)
+        ]
+        result = constants.pop()
+        while constants:
+            result = multiply_add(builder, result, args[0], constants.pop())
+        return result
+
+    return a(a, coefficients), lower
+
+
+@operation
+def product_plus(_context: Any, a: Lanes, b: Lanes, c: Lanes) -> Any:
+    """a b + c, fused where the processor can."""
+
+    def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return multiply_add(builder, *args)
+
+    return a(a, b, c), lower
+
+
+@operation
+def where_negative(_context: Any, words: Lanes, a: Lanes) -> Any:
+    """Floats whose word, taken as a signed integer, is negative; 0 in place of the others."""
+
+    def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        is_negative = builder.icmp_signed("<", args[0], constant(args[0].type, 0))
+        return builder.select(is_negative, args[1], ir.Constant(args[1].type, None))
+
+    return a(words, a), lower
+
+
+subtract, multiply_floats = (_of_two(name) for name in ("sub", "fmul"))
