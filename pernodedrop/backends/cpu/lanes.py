@@ -10,6 +10,7 @@ from typing import Any
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.extending import intrinsic, models, register_model
+from numba.np.numpy_support import from_dtype
 
 LANES = 8  # connections side by side
 STEP = 32  # connections are padded to a multiple of it
@@ -187,20 +188,49 @@ def square_root(_context: Any, a: Lanes) -> Any:
     return a(a), lower
 
 
-@operation
-def polynomial(_context: Any, a: Lanes, coefficients: Any) -> Any:
-    """c[0] + c[1] a + c[2] a^2 + ... by Horner's rule."""
+def everywhere(value: Any, count: int) -> Any:
+    """The operation without operands that gives a constant, a scalar of numpy, in every lane.
 
-    def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        constants = [
-            spread(builder, builder.extract_value(args[1], place), a.count) for place in range(coefficients.count)
-        ]
-        result = constants.pop()
-        while constants:
-            result = multiply_add(builder, result, args[0], constants.pop())
-        return result
+    It is read from memory at each use: LLVM would read many constants before a loop, and keep those for which there is
+    no register on a stack whose places cross lines of the cache.
+    """
 
-    return a(a, coefficients), lower
+    def constants(_context: Any) -> Any:
+        lanes = Lanes(from_dtype(value.dtype), count)
+
+        def lower(context: Any, builder: Any, _signature: Any, _args: Any) -> Any:
+            return _constants(builder, context.get_value_type(lanes), [value.item()])[0]
+
+        return lanes(), lower
+
+    return operation(constants)
+
+
+def polynomial(*coefficients: float) -> Any:
+    """The operation c[0] + c[1] a + c[2] a^2 + ... of lanes a, by Horner's rule; its constants as in `everywhere`."""
+
+    def value(_context: Any, a: Lanes) -> Any:
+        def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+            constants = _constants(builder, args[0].type, coefficients)
+            result = constants.pop()
+            while constants:
+                result = multiply_add(builder, result, args[0], constants.pop())
+            return result
+
+        return a(a), lower
+
+    return operation(value)
+
+
+def _constants(builder: Any, vector: Any, values: Any) -> list[Any]:
+    """Vectors of one value each, from a place in memory that LLVM is kept from looking into."""
+    kind = ir.ArrayType(vector.element, len(values))
+    table = cgutils.global_constant(builder, "constants", ir.Constant(kind, values))  # type: ignore[no-untyped-call]
+    pointer = ir.FunctionType(table.type, [table.type])
+    hidden = builder.call(ir.InlineAsm(pointer, "", "=r,0"), [table])
+    index = ir.IntType(32)
+    places = [builder.gep(hidden, [index(0), index(place)]) for place in range(len(values))]
+    return [spread(builder, builder.load(place), vector.count) for place in places]
 
 
 @operation

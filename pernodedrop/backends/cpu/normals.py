@@ -1,12 +1,12 @@
 """N(0, 1) factors by the tile, two of two random words (Box and Muller 1958), made in registers.
 
-The first word's sign, and its other bits as a number u in (0, 1), give a signed distance sqrt(-2 ln u); the second word is
-an angle within half a turn. Of u the last bit is set, so that it is at least 2^-31: numbers reach as far as +-6.55,
-beyond which there is one of 2 * 10^10. All 32 bits of an angle count near 0, else as many as a float holds.
+The sign of the first word, and its other bits as a number u in (0, 1), give the distance sqrt(-2 ln u) of a point from
+the origin and a side; the second word is an angle within half a turn. The last bit of u is set, so that u is at least 2^-31:
+numbers reach as far as 6.55, beyond which lies one of 2 * 10^10. Nothing else of the two words is lost but what a float
+cannot hold.
 
-The polynomials have the least largest error that their degree allows, found by linear programming: 1.4e-7 of -2 ln u,
-6e-8 for the cosine, 3e-8 of the sine. With the rounding of floats, a distance is met within TODO of itself, and a normal
-number within TODO of its pair's distance.
+The polynomials have nearly the least error that their degree allows: 1.7e-7 of -ln u, 9e-8 for the cosine, 1.2e-7 of
+the sine. With the rounding of floats, a number is off by at most 5e-7 of its pair's distance.
 """
 
 from typing import Any
@@ -21,38 +21,36 @@ from pernodedrop.backends.cpu.lanes import (
     bit_and,
     bit_or,
     bit_xor,
+    everywhere,
     load,
     multiply_floats,
     polynomial,
     product_plus,
     seen_as,
-    splat,
     square_root,
     store,
     subtract,
     to_floats,
     where_negative,
 )
+from pernodedrop.backends.cpu.processor import instructions
 from pernodedrop.backends.cpu.tiles import DRAWS, WORDS, draw_bits
 
-PAIRS = 16  # side by side
+PAIRS = 16 if instructions() == "AVX-512" else 32  # side by side: what keeps the units busy
 _WORDS = PAIRS // 2  # of 64 bits, that hold a word for each of them
 
 
-def _floats(*values: float) -> tuple[np.float32, ...]:
-    return tuple(map(np.float32, values))
+# -2^23 log2(1 + f) / f for f from sqrt(1/2) - 1 to sqrt(2) - 1; sqrt(2^-22 ln 2) times cos(pi t / 2) and sin(pi t / 2) / t,
+# both in t^2 up to 1. So a distance has the unit sqrt(2^-22 ln 2), which spares a product.
+_logarithm = polynomial(-12102202, 6051134.5, -4034460.75, 3022266.25, -2404013.25, 2081143, -1990609.12, 1271117.5)
+_cosine = polynomial(0.00040652079, -0.000501523784, 0.00010311295, -8.45749219e-06, 3.47508546e-07)
+_sine = polynomial(0.00063856144, -0.000262597809, 3.23954009e-05, -1.89919285e-06, 6.09962498e-08)
 
-
-# -2 ln(1 + f) / f for f from sqrt(1/2) - 1 to sqrt(2) - 1, cos(pi t / 2) and sin(pi t / 2) / t, both in t^2 up to 1
-_LOGARITHM = _floats(-1.9999998, 1.0000054, -0.6667316, 0.49945718, -0.39728522, 0.34392795, -0.3289664, 0.21006382)
-_COSINE = _floats(0.99999994, -1.2336977, 0.25364742, -0.020804573, 0.00085483585)
-_SINE = _floats(1.5707964, -0.645964, 0.079689406, -0.004671822, 0.0001500446)
-
-_LAST, _SIGN, _REST = uint32(1), uint32(0x80000000), uint32(0x7FFFFFFF)
-_EXPONENT = uint32(0xFF800000)
-_LEAST = uint32(0x4EB504F3)  # sqrt(1/2) 2^31 as a float's bits: mantissas are taken from it up to twice it
-_UNIT, _MINUS_ONE = np.float32(2.0**-31), np.float32(-1.0)
-_PER_EXPONENT = np.float32(-2.0 * np.log(2.0) * 2.0**-23)
+_last, _sign, _rest, _exponent = (
+    everywhere(np.uint32(bits), PAIRS) for bits in (1, 0x80000000, 0x7FFFFFFF, 0xFF800000)
+)
+_greatest = everywhere(np.uint32(0x4F3504F3), PAIRS)  # sqrt(2) 2^31 as a float: mantissas are taken from half of it to it
+_unit, _minus_one = everywhere(np.float32(2.0**-31), PAIRS), everywhere(np.float32(-1.0), PAIRS)
 
 
 @compiled
@@ -64,31 +62,29 @@ def draw_normals(state: Any, words: Any, tiles: Any, start: int) -> None:
             sure = seen_as(load(words, pair // 2, _WORDS), uint32)
             turn = seen_as(load(words, (WORDS + pair) // 2, _WORDS), uint32)
             distance = distances(sure)
-            x, y = on_circle(turn, bit_and(sure, splat(_SIGN, PAIRS)))
+            x, y = on_circle(turn, bit_and(sure, _sign()))
             store(tiles, first + pair, as_elements_of(tiles, multiply_floats(distance, x)))
             store(tiles, first + WORDS + pair, as_elements_of(tiles, multiply_floats(distance, y)))
 
 
 @compiled
 def distances(words: Any) -> Any:
-    """sqrt(-2 ln u) of 31 bits of each word."""
-    u = to_floats(bit_or(words, splat(_LAST, PAIRS)))  # 2^31 times as large, with any sign
-    bits = bit_and(seen_as(u, uint32), splat(_REST, PAIRS))
-    # u = 2^e (1 + f), of which e is less than 0 or, up to f = 0, 0: so no digits cancel near u = 1
-    exponent = bit_and(subtract(bits, splat(_LEAST, PAIRS)), splat(_EXPONENT, PAIRS))
-    mantissa = seen_as(subtract(bits, exponent), float32)
-    f = product_plus(mantissa, splat(_UNIT, PAIRS), splat(_MINUS_ONE, PAIRS))
-    whole = multiply_floats(to_floats(exponent), splat(_PER_EXPONENT, PAIRS))
-    return square_root(product_plus(f, polynomial(f, _LOGARITHM), whole))
+    """sqrt(-2 ln u) of 31 bits of each word, in the unit sqrt(2^-22 ln 2)."""
+    u = to_floats(bit_or(words, _last()))  # 2^31 times as large, with any sign
+    bits = bit_and(seen_as(u, uint32), _rest())
+    # u = (1 + f) / 2^e, of which e is more than 0 or, up to f = 0, 0: so no digits cancel near u = 1
+    exponent = bit_and(subtract(_greatest(), bits), _exponent())  # 2^23 e
+    f = product_plus(seen_as(add(bits, exponent), float32), _unit(), _minus_one())
+    return square_root(product_plus(f, _logarithm(f), to_floats(exponent)))
 
 
 @compiled
 def on_circle(words: Any, signs: Any) -> Any:
-    """The points of the unit circle at angles from minus to plus a quarter turn, the first coordinate with the signs."""
-    t = multiply_floats(to_floats(words), splat(_UNIT, PAIRS))
+    """The points of a circle of radius sqrt(2^-22 ln 2) at angles from minus to plus a quarter turn, the first coordinate with the signs."""
+    t = multiply_floats(to_floats(words), _unit())
     square = multiply_floats(t, t)
-    cosine = bit_xor(seen_as(polynomial(square, _COSINE), uint32), signs)
-    return seen_as(cosine, float32), multiply_floats(t, polynomial(square, _SINE))
+    cosine = bit_xor(seen_as(_cosine(square), uint32), signs)
+    return seen_as(cosine, float32), multiply_floats(t, _sine(square))
 
 
 @compiled
