@@ -248,8 +248,12 @@ def where_negative(_context: Any, words: Lanes, a: Lanes) -> Any:
     """Floats whose word, taken as a signed integer, is negative; 0 in place of the others."""
 
     def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        is_negative = builder.icmp_signed("<", args[0], constant(args[0].type, 0))
-        return builder.select(is_negative, args[1], ir.Constant(args[1].type, None))
+        # not by a selection, of which LLVM makes stores under a mask, which are slow
+        whole = ir.VectorType(ir.IntType(a.element.bitwidth), a.count)
+        signs = builder.ashr(args[0], constant(args[0].type, words.element.bitwidth - 1))
+        if signs.type != whole:
+            signs = builder.sext(signs, whole)
+        return builder.bitcast(builder.and_(signs, builder.bitcast(args[1], whole)), args[1].type)
 
     return a(words, a), lower
 
