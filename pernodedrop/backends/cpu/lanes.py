@@ -244,18 +244,13 @@ def product_plus(_context: Any, a: Lanes, b: Lanes, c: Lanes) -> Any:
 
 
 @operation
-def where_negative(_context: Any, words: Lanes, a: Lanes) -> Any:
-    """Floats whose word, taken as a signed integer, is negative; 0 in place of the others."""
+def highest_bit(_context: Any, a: Lanes) -> Any:
+    """1 where the highest bit of a word is set, else 0."""
 
     def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        # not by a selection, of which LLVM makes stores under a mask, which are slow
-        whole = ir.VectorType(ir.IntType(a.element.bitwidth), a.count)
-        signs = builder.ashr(args[0], constant(args[0].type, words.element.bitwidth - 1))
-        if signs.type != whole:
-            signs = builder.sext(signs, whole)
-        return builder.bitcast(builder.and_(signs, builder.bitcast(args[1], whole)), args[1].type)
+        return builder.lshr(args[0], constant(args[0].type, a.element.bitwidth - 1))
 
-    return a(words, a), lower
+    return a(a), lower
 
 
 subtract, multiply_floats = (_of_two(name) for name in ("sub", "fmul"))

@@ -23,6 +23,7 @@ from pernodedrop.backends.cpu.lanes import (
     bit_or,
     bit_xor,
     everywhere,
+    highest_bit,
     load,
     multiply_floats,
     polynomial,
@@ -32,7 +33,6 @@ from pernodedrop.backends.cpu.lanes import (
     store,
     subtract,
     to_floats,
-    where_negative,
 )
 from pernodedrop.backends.cpu.processor import instructions
 from pernodedrop.backends.cpu.tiles import DRAWS, WORDS, draw_bits
@@ -95,5 +95,7 @@ def keep_chosen(words: Any, tiles: Any, start: int) -> None:
     for first in range(0, WORDS, _KEPT):
         bits = seen_as(load(words, first, _KEPT), uint32)
         for at in range(start + first * 64, start + (first + _KEPT) * 64, LANES):
-            store(tiles, at, where_negative(bits, load(tiles, at, LANES)))
+            # a product: of a selection LLVM would make stores under a mask, which are slow
+            factors = as_elements_of(tiles, to_floats(highest_bit(bits)))
+            store(tiles, at, multiply_floats(factors, load(tiles, at, LANES)))
             bits = add(bits, bits)
