@@ -8,34 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pernodedrop.backends.cpu.caching import compiled
 from pernodedrop.backends.cpu.draws import Draws, of_tiles
-from pernodedrop.backends.cpu.filling import RUN, fill
-from pernodedrop.backends.cpu.generators import seed_generators
 from pernodedrop.backends.cpu.tiles import DRAWS
-from pernodedrop.backends.cpu.workspace import Workspace, workspace
 from pernodedrop.backends.factors import quantized
+from tests.layers.tiles import tiles_of
 
 TILES = 1000
 STANDARD_ERRORS = 5.0
 
 
-@compiled
-def _drawn(tiles: np.ndarray, draws: Draws, key: np.uint64, space: Workspace) -> None:
-    for tile in range(tiles.shape[0]):
-        if tile % RUN == 0:
-            seed_generators(space.state, key + np.uint64(tile))
-        fill(space, 0, tile % RUN == 0, draws)
-        for word in range(tiles.shape[1]):
-            tiles[tile, word] = space.tiles[0, word]
-
-
 def bits_at(rate: float, key: int) -> np.ndarray:
     """(TILES, DRAWS) bits that are kept with probability 1 - rate."""
-    tiles = np.empty((TILES, DRAWS // 32), np.uint32)
     draws = of_tiles(quantized(1.0 - rate))
     assert isinstance(draws, Draws)
-    _drawn(tiles, draws, np.uint64(key), workspace(np.float32, normal=False))
+    tiles = tiles_of(draws, key, TILES, normal=False)
     return np.unpackbits(tiles.view(np.uint8), axis=1, bitorder="little")
 
 

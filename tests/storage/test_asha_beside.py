@@ -72,23 +72,23 @@ def test_a_study_starts_from_what_another_has_promoted_and_not_promoted(db: Data
 
 def test_a_used_up_device_time_ends_what_is_paused(db: Database) -> None:
     """It counts what is in training, and holders of legs before; what is in training comes to its end."""
-    study, climbers = paused_study(db, budget={"trials": 27, "device_time": 100})
+    study, climbers = paused_study(db, budget={"trials": 27, "device_time": 50})
     before = studies.get(db, "asha").device_time_s
-    pass_time(db, 99.9)
+    pass_time(db, 49.9)  # a lease's minute counts whole
     while climbers[1].lease is not None:  # its trial reaches the rung, and pauses there
         climbers[1].move()
     record = studies.get(db, "asha")
-    assert record.device_time_s > before + 99
+    assert record.device_time_s > before + 49
     while record.finished_at is None:  # a moment is left, or none
         climb(climbers, 0, until=lambda: False)
         pass_time(db, 1)
         record = studies.get(db, "asha")
-    assert record.closing == "device_time: 100 s used up"
+    assert record.closing == "device_time: 50 s used up"
     found = every(db, study)
     ended = [trial for trial in found if trial.state is RunState.PRUNED]
     assert len(ended) >= 3
     assert {trial.reason for trial in ended} == {"paused at the rung of 1 epochs, and not promoted"}
-    assert reasons(db) >= {"device_time: 100 s used up"}
+    assert reasons(db) >= {"device_time: 50 s used up"}
     assert record.counts["paused"] == 0
     assert audit(db) == []
 
@@ -110,23 +110,30 @@ def test_paused_trials_do_not_use_up_patience(db: Database) -> None:
 
 
 def test_the_mark_differs_when_a_held_up_run_may_begin_and_at_rest_does_not(db: Database) -> None:
-    """Nine epochs are left for the one in training; what waits begins when that pauses and another is promoted."""
-    studies.create(db, ladder(trials=2))
-    first, second = Climber(db), Climber(db)
-    for climber in (first, second):
-        climber.move()
-    idle = Climber(db)
-    assert claiming.claim(db, idle.worker, 60) is None
-    assert held_up.held_up(db) is None  # nothing waits
-    studies.create(db, ladder("held", lag=0, sampler={"name": "random", "lag": 0}, pruner={"name": "none"}))
-    idle.move()  # the study's first trial
-    other = Climber(db)
+    """With a lag of 0 the second trial waits until the first has ended."""
+    studies.create(db, ladder("held", sampler={"name": "random", "lag": 0}, pruner={"name": "none"}))
+    first, other = Climber(db), Climber(db)
+    first.move()
     assert claiming.claim(db, other.worker, 60) is None
     assert held_up.held_up(db) == "held"
     mark = held_up.mark(db)
-    idle.move()  # an epoch lets nothing begin
+    first.move()  # an epoch lets nothing begin
     assert held_up.mark(db) == mark
-    while idle.lease is not None:
-        idle.move()
+    while first.lease is not None:
+        first.move()
     assert held_up.mark(db) != mark
     assert claiming.claim(db, other.worker, 60) is not None
+
+
+def test_the_mark_differs_when_a_rung_grows(db: Database) -> None:
+    """The epochs that are left are booked: what waits begins when one that is in training pauses."""
+    studies.create(db, ladder(budget={"trials": 27, "epochs": 9}))
+    first, other = Climber(db), Climber(db)
+    first.move()
+    while claiming.claim(db, other.worker, 60) is not None:
+        other = Climber(db)
+    assert held_up.held_up(db) == "asha"
+    mark = held_up.mark(db)
+    while first.lease is not None:
+        first.move()
+    assert held_up.mark(db) != mark

@@ -7,13 +7,13 @@ number of positions.
 
 from typing import Any
 
-import numpy as np
-from numba import types, uint32
+from numba import types
 from numba.extending import overload
 
 from pernodedrop.backends.cpu.caching import compiled
 from pernodedrop.backends.cpu.chains import draw_next
-from pernodedrop.backends.cpu.tiles import DRAWS, WORDS, change_few, draw_bits, draw_normals
+from pernodedrop.backends.cpu.normals import draw_normals, keep_chosen
+from pernodedrop.backends.cpu.tiles import DRAWS, WORDS, change_few, draw_bits
 from pernodedrop.backends.cpu.workspace import Workspace
 from pernodedrop.backends.factors import Chain
 
@@ -63,16 +63,12 @@ def _fill_bits(space: Any, k: int, begins: bool, drawn: Any) -> None:
 
 
 def _fill_normals(space: Any, k: int, begins: bool, drawn: Any) -> None:
-    tile, words = space.tiles[k], space.drawn
-    draw_normals(space.state, words, tile, space.grads)
+    tiles = space.tiles.reshape(-1)
+    draw_normals(space.state, space.drawn, tiles, k * DRAWS)
     if drawn.bits == 0 and drawn.hits.shape[0] == 0:
         return
-    _draw(space.state, words, 0, drawn)
-    halves = words.view(np.uint32)
-    for word in range(DRAWS // 32):
-        for place in range(32):
-            bit = (halves[word] >> uint32(place)) & uint32(1)
-            tile[word * 32 + place] *= np.float32(bit)
+    _draw(space.state, space.drawn, 0, drawn)
+    keep_chosen(space.drawn, tiles, k * DRAWS)
 
 
 def _fill_chained(space: Any, k: int, begins: bool, drawn: Any) -> None:

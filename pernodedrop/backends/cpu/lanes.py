@@ -10,6 +10,7 @@ from typing import Any
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.extending import intrinsic, models, register_model
+from numba.np.numpy_support import from_dtype
 
 from pernodedrop.backends.cpu.processor import has_avx512
 
@@ -142,3 +143,117 @@ def multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
     name = f"llvm.fmuladd.v{c.type.count}f{32 if c.type.element == ir.FloatType() else 64}"
     fused = cgutils.get_or_insert_function(builder.module, kind, name)  # type: ignore[no-untyped-call]
     return builder.call(fused, [a, b, c])
+
+
+@operation
+def seen_as(_context: Any, a: Lanes, element: Any) -> Any:
+    """The same bits as lanes of another element type."""
+    other = Lanes(element.dtype, a.count * a.element.bitwidth // element.dtype.bitwidth)
+
+    def lower(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], context.get_value_type(other))
+
+    return other(a, element), lower
+
+
+@operation
+def to_floats(_context: Any, a: Lanes) -> Any:
+    """Words of 32 bits, taken as signed integers, as floats."""
+    floats = Lanes(types.float32, a.count)
+
+    def lower(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.sitofp(args[0], context.get_value_type(floats))
+
+    return floats(a), lower
+
+
+@operation
+def as_elements_of(_context: Any, array: Any, a: Lanes) -> Any:
+    """Floats in the array's precision, the same or double."""
+    lanes = Lanes(array.dtype, a.count)
+
+    def lower(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return args[1] if lanes == a else builder.fpext(args[1], context.get_value_type(lanes))
+
+    return lanes(array, a), lower
+
+
+@operation
+def square_root(_context: Any, a: Lanes) -> Any:
+    """Correctly rounded."""
+
+    def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        kind = ir.FunctionType(args[0].type, [args[0].type])
+        name = f"llvm.sqrt.v{a.count}f{a.element.bitwidth}"
+        root = cgutils.get_or_insert_function(builder.module, kind, name)  # type: ignore[no-untyped-call]
+        return builder.call(root, args)
+
+    return a(a), lower
+
+
+def everywhere(value: Any, count: int) -> Any:
+    """The operation without operands that gives a constant, a scalar of numpy, in every lane.
+
+    It is read from memory at each use: LLVM would read many constants before a loop, and keep those for which there is
+    no register on a stack whose places cross lines of the cache.
+    """
+
+    def constants(_context: Any) -> Any:
+        lanes = Lanes(from_dtype(value.dtype), count)
+
+        def lower(context: Any, builder: Any, _signature: Any, _args: Any) -> Any:
+            return _constants(builder, context.get_value_type(lanes), [value.item()])[0]
+
+        return lanes(), lower
+
+    return operation(constants)
+
+
+def polynomial(*coefficients: float) -> Any:
+    """The operation c[0] + c[1] a + c[2] a^2 + ... of lanes a, by Horner's rule; its constants as in `everywhere`."""
+
+    def value(_context: Any, a: Lanes) -> Any:
+        def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+            constants = _constants(builder, args[0].type, coefficients)
+            result = constants.pop()
+            while constants:
+                result = multiply_add(builder, result, args[0], constants.pop())
+            return result
+
+        return a(a), lower
+
+    return operation(value)
+
+
+def _constants(builder: Any, vector: Any, values: Any) -> list[Any]:
+    """Vectors of one value each, from a place in memory that LLVM is kept from looking into."""
+    kind = ir.ArrayType(vector.element, len(values))
+    table = cgutils.global_constant(builder, "constants", ir.Constant(kind, values))  # type: ignore[no-untyped-call]
+    pointer = ir.FunctionType(table.type, [table.type])
+    hidden = builder.call(ir.InlineAsm(pointer, "", "=r,0"), [table])
+    index = ir.IntType(32)
+    places = [builder.gep(hidden, [index(0), index(place)]) for place in range(len(values))]
+    return [spread(builder, builder.load(place), vector.count) for place in places]
+
+
+@operation
+def product_plus(_context: Any, a: Lanes, b: Lanes, c: Lanes) -> Any:
+    """a b + c, fused where the processor can."""
+
+    def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return multiply_add(builder, *args)
+
+    return a(a, b, c), lower
+
+
+@operation
+def highest_bit(_context: Any, a: Lanes) -> Any:
+    """1 where the highest bit of a word is set, else 0."""
+
+    def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.lshr(args[0], constant(args[0].type, a.element.bitwidth - 1))
+
+    return a(a), lower
+
+
+subtract, multiply_floats = (_of_two(name) for name in ("sub", "fmul"))

@@ -7,8 +7,7 @@ see `draws`.
 
 from typing import Any
 
-import numpy as np
-from numba import uint32, uint64
+from numba import uint64
 
 from pernodedrop.backends.cpu.caching import compiled
 from pernodedrop.backends.cpu.generators import (
@@ -23,9 +22,6 @@ from pernodedrop.backends.cpu.lanes import WORD_LANES, bit_and, bit_or, splat, s
 
 WORDS = 64  # of 64 bits
 DRAWS = WORDS * 64
-
-_MANTISSA = uint32(0x007FFFFF)
-_ONE = uint32(0x3F800000)
 
 
 @compiled
@@ -75,41 +71,3 @@ def change_few(state: Any, words: Any, start: int, hits: Any, clears: Any) -> No
                 words[word] |= bit
             places >>= uint64(12)
         number -= 5
-
-
-@compiled
-def draw_normals(state: Any, words: Any, tile: Any, bits32: Any) -> None:
-    """Fills tile (4096,) with N(0, 1) by Box and Muller (1958), accurate to single precision."""
-    halves = words.view(np.uint32)
-    bits = bits32.view(np.uint32)
-    mantissas = bits.view(np.float32)
-    for step in range(DRAWS // (2 * WORDS)):
-        draw_bits(state, words, 0, uint64(1), 1)
-        for pair in range(WORDS):
-            # u in (0, 1): its exponent by the float's own bits, its logarithm by atanh's series
-            u = (np.float32(halves[pair]) + np.float32(0.5)) * np.float32(2.0**-32)
-            mantissas[pair] = u
-        for pair in range(WORDS):
-            exponent = np.float32(np.int32(bits[pair] >> uint32(23)) - np.int32(127))
-            bits[pair] = (bits[pair] & _MANTISSA) | _ONE
-            m = mantissas[pair] * np.float32(0.70710678)
-            s = (m - np.float32(1.0)) / (m + np.float32(1.0))
-            q = s * s
-            series = np.float32(1 / 7) + q * np.float32(1 / 9)
-            series = np.float32(1 / 3) + q * (np.float32(1 / 5) + q * series)
-            log = (exponent + np.float32(0.5)) * np.float32(0.69314718) + np.float32(2.0) * (s + s * q * series)
-            radius = np.sqrt(max(np.float32(-2.0) * log, np.float32(0.0)))
-            # an angle within an eighth of a turn, then one of four quarter turns
-            turn = halves[WORDS + pair]
-            angle = np.float32(np.int32(turn)) * np.float32(0.78539816 * 2.0**-31)
-            q = angle * angle
-            cos = np.float32(1 / 24) - q * (np.float32(1 / 720) - q * np.float32(1 / 40320))
-            cos = np.float32(1.0) - q * (np.float32(0.5) - q * cos)
-            sin = np.float32(1 / 120) - q * np.float32(1 / 5040)
-            sin = angle * (np.float32(1.0) - q * (np.float32(1 / 6) - q * sin))
-            if turn & uint32(1):
-                cos, sin = -sin, cos
-            if turn & uint32(2):
-                radius = -radius
-            tile[(2 * step) * WORDS + pair] = radius * cos
-            tile[(2 * step + 1) * WORDS + pair] = radius * sin
