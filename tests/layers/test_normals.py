@@ -10,6 +10,7 @@ from pernodedrop.backends.cpu.caching import compiled
 from pernodedrop.backends.cpu.draws import Draws, of_tiles
 from pernodedrop.backends.cpu.lanes import bit_and, load, splat, store
 from pernodedrop.backends.cpu.normals import PAIRS, distances, on_circle
+from pernodedrop.backends.cpu.tiles import WORDS
 from pernodedrop.backends.factors import quantized
 from tests.layers.tiles import tiles_of
 
