@@ -24,7 +24,7 @@ from rich.progress import track
 
 from benchmarks.truths import Curves, key_of
 from search_spaces import InvalidDefinition, StudyDefinition, StudyShape, TrialConfig, parse_definition
-from search_spaces.yaml_text import read_yaml
+from search_spaces.yaml_text import NotYaml, read_yaml
 from service.settings import Settings
 from service.storage.capsule import BadCapsule, read_capsule, unpacked
 from service.storage.capsule.content import curves_of
@@ -172,13 +172,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("study", type=Path, help="a definition, to be trained, or a capsule")
     parser.add_argument("--into", type=Path, metavar="FILE", required=True)
     parser.add_argument("--data", type=Path, help="the folder of the data sets; else PERNODEDROP_DATA")
-    parser.add_argument("--seeds", type=int, help="the first so many of the study's; else all of its repeats")
+    parser.add_argument("--seeds", type=_positive, help="the first so many of the study's; else all of its repeats")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     try:
         _record(options)
-    except (CannotRecord, BadCapsule, InvalidDefinition, DataUnavailable) as error:
+    except (CannotRecord, BadCapsule, InvalidDefinition, DataUnavailable, NotYaml, OSError) as error:
         raise SystemExit(str(error)) from error
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
+    return int(text)
 
 
 def _record(options: argparse.Namespace) -> None:

@@ -105,7 +105,9 @@ def _slots(text: str) -> int | None:
     if text == "auto":
         return None
     if not (text.isdecimal() and len(text) <= 4 and 1 <= int(text) <= MOST_SLOTS):
-        raise argparse.ArgumentTypeError(f"must be auto or from 1 to {MOST_SLOTS}, got {text[:40]}")
+        raise argparse.ArgumentTypeError(
+            f"must be auto or from 1 to {MOST_SLOTS}, got {text[:40]}{hint(text, ('auto',))}"
+        )
     return int(text)
 
 

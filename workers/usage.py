@@ -34,7 +34,7 @@ class Options(argparse.ArgumentParser):
             if option.startswith("--") and not any(each.startswith(option) for each in there):
                 self.error(f"there is no option {option[:MOST_SHOWN]}: {did_you_mean(option, there, 'leave it out')}")
         options, others = self.parse_known_args(given, namespace)
-        if others:
+        if others := [word for word in others if word != "--"]:
             self.error(f"there is nothing that {others[0][:MOST_SHOWN]!r} could mean: leave it out")
         return options
 

@@ -5,10 +5,8 @@ import os
 import signal
 import socket
 import sys
-import threading
 import time
 from collections.abc import Callable
-from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -26,8 +24,6 @@ if TYPE_CHECKING:
     import uvicorn
 
 BURST = 20_000  # objects between collections: the longest page of a list needs some ten thousand, and drops them
-
-REPORTS_AFTER_S = 15.0  # s after the start, which has enough to import
 
 commands = typer.Typer()
 
@@ -49,10 +45,6 @@ def controller(host: Host = LOOPBACK, port: Port = CONTROLLER_PORT, inherited: I
     """Serve the REST API on the database of DATABASE_URL; its documentation is at /docs."""
     from service.api.app import create_app
 
-    # The first report with a ranking of parameters needs it: a second, for which nobody should wait.
-    later = threading.Timer(REPORTS_AFTER_S, import_module, ["optuna.importance"])
-    later.daemon = True
-    later.start()
     _serve(create_app, host, port, inherited)
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from pernodedrop.door import heed_in_background
+from pernodedrop.near import hint
 from search_spaces import InvalidDefinition, parse_definition
 from search_spaces.task import EXTERNAL
 from service.calling import pass_on
@@ -38,7 +39,7 @@ MOST_SLOTS = 64  # as `pernodedrop worker --slots` has it
 
 def _slots(text: str) -> str:
     if text != "auto" and not (text.isdecimal() and len(text) <= 4 and 1 <= int(text) <= MOST_SLOTS):
-        raise typer.BadParameter(f"must be auto or from 1 to {MOST_SLOTS}, got {text[:40]}")
+        raise typer.BadParameter(f"must be auto or from 1 to {MOST_SLOTS}, got {text[:40]}{hint(text, ('auto',))}")
     return text
 
 

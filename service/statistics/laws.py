@@ -34,7 +34,12 @@ def chi2_tail(point: float, freedom: float) -> float:
 
 def noncentral_student_tail(point: float, freedom: float, shift: float) -> float:
     """The probability that noncentral t is above the point; `shift` is its noncentrality."""
-    return float(1 - special.nctdtr(freedom, shift, point))
+    tail = float(1 - special.nctdtr(freedom, shift, point))
+    if 0.0 <= tail <= 1.0:
+        return tail
+    from scipy import stats  # that function has holes: it is not a number at some ordinary points
+
+    return float(stats.nct.sf(point, freedom, shift))
 
 
 def range_tail(point: float, values: int) -> float:

@@ -1,5 +1,6 @@
 """A home after a loss of power: what can be mended is mended, what cannot is named with its remedy."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -144,3 +145,28 @@ def test_an_empty_data_folder_is_a_first_start(home: Path) -> None:
     (home / "postgres/turn.lock").touch()
     with EmbeddedPostgres(home / "postgres") as server:
         assert answers(server.owner_url())
+
+
+def test_new_data_are_on_the_disk_before_they_have_their_name(
+    home: Path, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: dict[bool, set[int]] = {False: set(), True: set()}  # by whether the folder has its name
+    fsync, data = os.fsync, home / "postgres/data"
+    written: set[int] = set()
+
+    def noted(number: int) -> None:
+        synced[data.exists()].add(os.fstat(number).st_ino)
+        fsync(number)
+
+    def renamed(place: Path, target: Path) -> Path:
+        if target == data:
+            written.update(each.stat().st_ino for each in (place, *place.rglob("*")))
+        return rename(place, target)
+
+    rename = Path.rename
+    monkeypatch.setattr(os, "fsync", noted)
+    monkeypatch.setattr(Path, "rename", renamed)
+    assert answers(owner().start())
+    assert len(written) > 500
+    assert written <= synced[False]
+    assert data.parent.stat().st_ino in synced[True]

@@ -38,7 +38,7 @@ class AdminFirst(StorageError):
     def __init__(self, role: Role) -> None:
         super().__init__(
             "role must be admin where no open key is an admin's, since servers ask for a key once there is one, got "
-            f"{role}: make an admin's key first"
+            f"{role}: make an admin's key first, or set PERNODEDROP_API_KEY as your servers have it"
         )
 
 

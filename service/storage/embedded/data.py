@@ -88,22 +88,26 @@ def mend(data: Path, account: Account) -> None:
 
 
 def write_through(folder: Path) -> None:
-    """Return when all of the folder is on the disk, as initdb does: it asks for one file after another.
+    """Return when all that is in the folder is on the disk, as initdb does: it asks for one file after another.
 
     There are a thousand, and between two of them a busy machine lets others work; so many are asked for at once.
 
     Raises:
-        OSError: the disk does not take one of them.
+        OSError: the disk does not take one of them, or this process may not ask for it.
     """
     folders = [place for place in (folder, *folder.rglob("*")) if place.is_dir()]
     files = [place for place in folder.rglob("*") if place.is_file()]
     with ThreadPoolExecutor(SYNCS) as threads:
         for places in (files, folders):  # a folder's entries after what they name
-            list(threads.map(_synced, places))
-    _synced(folder.parent)
+            list(threads.map(sync, places))
 
 
-def _synced(place: Path) -> None:
+def sync(place: Path) -> None:
+    """Return when a file's content, or a folder's names, are on the disk.
+
+    Raises:
+        OSError: as for `write_through`.
+    """
     number = os.open(place, os.O_RDONLY)
     try:
         os.fsync(number)

@@ -195,8 +195,18 @@ class EmbeddedPostgres:
         if failure is not None:
             raise self._broken(f"initdb failed in {self._folder}", failure)
         meanwhile()
-        data.write_through(unfinished)
+        try:
+            data.write_through(unfinished)
+        except OSError as error:
+            # Some shared file systems sync no folder, and some let root read no file of another account.
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EBADF, errno.EINVAL):
+                raise self._broken(f"the new data folder in {self._folder} is not on the disk", str(error)) from error
+            failure = self._run("initdb", "-D", UNFINISHED, "--sync-only")
+            if failure is not None:
+                raise self._broken(f"initdb failed in {self._folder}", failure) from error
         unfinished.rename(self._data)
+        with contextlib.suppress(OSError):  # of such a file system
+            data.sync(self._folder)
 
     def _serve(self, *, has_new_passwords: bool) -> int:
         """Return the port of a server that answers and has our database."""
