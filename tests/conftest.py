@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings
 
 from tests.nursery import SharedNursery
 
@@ -17,6 +18,9 @@ os.environ["TZ"] = "UTC"
 if not Path("/proc/driver/nvidia").exists():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # read when triton is first imported, by torch's compiler perhaps
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+settings.register_profile("whatever the time", deadline=None)
+settings.load_profile("whatever the time")
 
 ENVIRONMENT = dict(os.environ)  # what no test has changed
 

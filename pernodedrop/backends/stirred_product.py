@@ -5,14 +5,14 @@ every derivative of any order is one of the two operators again, at the same fac
 """
 
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from pernodedrop.backends.factors import Factors, chained, from_tensor, quantized
+from pernodedrop.backends.factors import chained, from_tensor, quantized
 
 OPERATOR = "pernodedrop::stirred_product"
 
@@ -38,7 +38,7 @@ def drawn(probability: float, *, normal: bool = False) -> tuple[Tensor, float | 
         factors = _quantized(probability * torch.ones((), dtype=torch.float64, device="cpu"), normal)
         return factors, factors[0] / 2.0 ** factors[1].double()
     numbers = quantized(probability, normal=normal)
-    return _as_tensor(numbers), numbers.probability
+    return numbers.as_tensor(), numbers.probability
 
 
 def drawn_over_time(probability: float, correlation: float, rows: int) -> tuple[Tensor, float | Tensor]:
@@ -48,11 +48,6 @@ def drawn_over_time(probability: float, correlation: float, rows: int) -> tuple[
         return factors, factors[0] / 2.0 ** factors[1].double()
     chain = chained(probability, correlation, rows)
     return chain.as_tensor(), chain.probability
-
-
-@lru_cache(maxsize=256)
-def _as_tensor(factors: Factors) -> Tensor:
-    return factors.as_tensor()
 
 
 @torch.library.custom_op("pernodedrop::chained", mutates_args=(), device_types="cpu")
@@ -220,8 +215,8 @@ class _Gradients(torch.autograd.Function):
 def _apply(function: type[torch.autograd.Function], *inputs: Tensor) -> Any:
     """The function of its inputs, by the shortest way: torch's own takes as long as a small layer.
 
-    Outside transforms of torch.func, `apply` only binds the arguments to their names; and nothing but the values is
-    wanted where no derivative is recorded.
+    Outside transforms of torch.func, `apply` binds the arguments to their names and unwraps those of transforms that
+    have ended, which count as plain tensors here too. Nothing but the values is wanted where no derivative is recorded.
     """
     if torch._C._are_functorch_transforms_active():
         return function.apply(*inputs)  # type: ignore[no-untyped-call]

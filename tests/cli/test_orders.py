@@ -115,4 +115,4 @@ def test_a_worker_is_drained_by_the_name_that_is_shown(command: Command, study: 
     assert [worker.state for worker in client.workers()] == ["leaving"]
     code, _, told = command("drain", "node-9:1")
     assert code == FAILED
-    assert told == "error: no worker 'node-9:1' was seen lately: `pernodedrop workers` lists them\n"
+    assert told == "error: no worker 'node-9:1' was seen lately: did you mean node-1:4711?\n"

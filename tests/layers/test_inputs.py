@@ -170,3 +170,20 @@ def test_a_compiler_that_cannot_be_imported_is_warned_of(monkeypatch: pytest.Mon
     finally:
         kernel._tried.cache_clear()
     assert layer.backend_used == "mask"
+
+
+def test_a_layer_trains_after_it_has_predicted_without_gradients() -> None:
+    layer, x = PerNodeDropLinear(8, 4, drop_rate=0.37, backend="kernel"), torch.randn(3, 8)
+    with torch.inference_mode():
+        layer(x)
+    layer(x).sum().backward()
+    assert layer.weight.grad is not None
+
+
+def test_a_kernel_s_memory_is_the_cpu_s_whatever_the_default_device() -> None:
+    layer, x = PerNodeDropLinear(8, 4, drop_rate=0.37, backend="kernel"), torch.randn(3, 8, requires_grad=True)
+    with torch.device("meta"):
+        layer(x).sum().backward()
+    assert layer.backend_used == "kernel"
+    assert x.grad is not None
+    assert x.grad.device.type == "cpu"

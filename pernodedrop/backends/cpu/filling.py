@@ -46,7 +46,7 @@ def fill(space: Any, k: int, begins: bool, drawn: Any) -> None:
     """Fills tile k of a workspace with the next factors of a key: r where it holds words, r n where it holds floats.
 
     `drawn` is a `draws.Draws` or, where factors change over time, a `Chain`; `begins` says that the tile is the key's
-    first, else tile k - 1 is the one before.
+    first, else tile k - 1 is the one before, which for the first tile is the last one, of the call before.
     """
     raise NotImplementedError("compiled code calls the overload below")
 

@@ -2,9 +2,10 @@
 
 They are Shishua (Thaddée Tyl, 2020: https://espadrine.github.io/blog/posts/shishua-the-fastest-prng-in-the-world.html),
 four states of 256 bits that sums, shifts and turns mix. A step gives four words of every lane for nineteen operations;
-xoroshiro128+ takes forty-four. Its author tried it with PractRand up to 32 TiB, which found nothing. The states are a
-hash of the key (the finalizer of splitmix64, Steele et al. 2014). One more generator, xoroshiro128+ (Blackman and Vigna
-2018), counts and places what is rare.
+xoroshiro128+ takes forty-four. Its author tried one long stream with PractRand, up to 32 TiB, which found nothing. Here
+a stream is short, and begins anew with every key: states and counters are a hash of it (the finalizer of splitmix64,
+Steele et al. 2014), in place of the author's rounds of warming up. One more generator, xoroshiro128+ (Blackman and
+Vigna 2018), counts and places what is rare.
 """
 
 from typing import Any

@@ -6,7 +6,7 @@ the origin and a side; the second word is an angle within half a turn. The last 
 
 Both words are rounded to floats, as any number is; near u = 1 that moves a distance r by up to 3e-8 / r, 2.4e-4 at the
 least r. From there on, polynomials of nearly the least error of their degree meet the distance within 2e-7 of itself,
-sine and cosine within 2.1e-7: a number is off by less than 5e-7 of its pair's distance.
+sine and cosine within 2.3e-7: a number is off by less than 5e-7 of its pair's distance.
 """
 
 from typing import Any

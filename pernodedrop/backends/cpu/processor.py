@@ -26,6 +26,6 @@ def instructions() -> str:
 def _has(feature: str) -> bool:
     """NUMBA_CPU_NAME and NUMBA_CPU_FEATURES may say otherwise than the processor."""
     name, features = (getattr(config, variable) for variable in ("CPU_NAME", "CPU_FEATURES"))
-    if name is None and features is None:
+    if features is None and name != "generic":  # numba leaves the host's features to any other name
         return bool(llvm.get_host_cpu_features().get(feature))
     return f"+{feature}" in (features or "").split(",")

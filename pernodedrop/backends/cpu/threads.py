@@ -23,7 +23,7 @@ def product(x: Array, weight: Array, seed: int, factors: Factors | Chain) -> Arr
     """sum_i x_bti m_bji W_ji for x (B, T, I), weight (J, I), I a multiple of STEP."""
     threads = torch.get_num_threads()
     units = weight.shape[0]
-    y = torch.zeros((*x.shape[:2], units + -units % ROWS), dtype=torch.from_numpy(x).dtype).numpy()
+    y = torch.zeros((*x.shape[:2], units + -units % ROWS), dtype=torch.from_numpy(x).dtype, device="cpu").numpy()
     if not y.size:
         return y[..., :units]
     _, _, unit_tiles, _ = tiling(*weight.shape)
@@ -56,8 +56,8 @@ def gradients(grad: Array, x: Array, weight: Array, seed: int, factors: Factors 
     blocks = spans(unit_tiles, min(threads // len(parts), COPIES))
     runs = spans(-(-x.shape[0] // RUN), min(threads // (len(parts) * len(blocks)), COPIES))
     dtype = torch.from_numpy(x).dtype  # torch's memory begins with a line of the cache, numpy's need not
-    grad_x = torch.empty((len(blocks), *x.shape), dtype=dtype).numpy()
-    grad_weight = torch.empty((len(runs), *weight.shape), dtype=dtype).numpy()
+    grad_x = torch.empty((len(blocks), *x.shape), dtype=dtype, device="cpu").numpy()
+    grad_weight = torch.empty((len(runs), *weight.shape), dtype=dtype, device="cpu").numpy()
     key, drawn, normal = _drawn(seed, factors)
 
     def work(piece: tuple[int, int, Span]) -> None:
