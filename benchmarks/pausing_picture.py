@@ -23,7 +23,8 @@ COLOURS = {  # legible on white and on near-black
     "asha, 3 brackets": "#3a9d5d",
 }
 FIRST = 2  # half trainings: before that a fleet has hardly begun
-COLUMNS = 4
+COLUMNS = 3
+LEAST = 0.001  # regret that is shown: a search that names the best has none
 
 
 def draw(found: Found, names: Sequence[str]) -> None:
@@ -47,6 +48,7 @@ def draw(found: Found, names: Sequence[str]) -> None:
                 low, high = ([getattr(one, side) for one in intervals] for side in ("low", "high"))
                 panel.fill_between(spent, low, high, color=colour, alpha=0.14, linewidth=0)
             panel.set_yscale("log")
+            panel.set_ylim(bottom=max(panel.get_ylim()[0], LEAST))
             panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             panel.yaxis.set_minor_locator(NullLocator())
             panel.yaxis.set_major_formatter(lambda value, _: f"{value:g}")

@@ -59,7 +59,7 @@ def test_a_recording_says_where_it_comes_from(file: Path) -> None:
     assert sum(each.stat().st_size for each in FILES) < 300_000
 
 
-@pytest.mark.parametrize("sampler", ["random"])
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
 def test_the_page_has_a_column_for_every_recording_and_a_row_for_every_pruner(sampler: str) -> None:
     begin, end = (mark.format(f"recorded, {sampler}") for mark in (BEGIN, END))
     written = PAGE.read_text().partition(begin)[2].partition(end)[0].strip()
