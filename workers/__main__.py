@@ -84,6 +84,8 @@ class Signals:
         self.drain()
 
     def _leave(self) -> None:
+        if self.drain == self._leave:
+            NURSERY.abandon()
         os._exit(self.exit_code)
 
 
@@ -113,6 +115,7 @@ def main(arguments: list[str] | None = None, make_slots: Callable[..., Slots] = 
         url = normalise_url(settings.require_database())
         checkpoints, artifacts = _places(options, settings)
     except ValueError as error:
+        NURSERY.abandon()
         _complain(error)
         return 2
     try:

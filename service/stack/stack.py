@@ -147,14 +147,16 @@ class Stack:
 
         usual = {number: signal.signal(number, hurry) for number in heeded()}
         try:
-            nurseries = [] if self._nursery is None else [self._nursery]
-            for child in (*workers, *nurseries, *self._servers):  # a nursery lets it pass, and ends with its workers
+            nurseries = [] if self._nursery is None else [self._nursery]  # nobody needs it when the workers have ended
+            for child in (*workers, *self._servers):
                 child.terminate()
             for group, patience in (
                 (workers, STOP_SECONDS),
                 (nurseries, NURSERY_SECONDS),
                 (self._servers, STOP_SECONDS),
             ):
+                for child in group if group is nurseries else ():
+                    child.terminate()
                 deadline = time.monotonic() + patience
                 for child in group:
                     child.end_by(deadline)

@@ -74,7 +74,7 @@ def test_a_command_that_a_signal_ends_early_says_nothing_of_python_and_leaves_no
             os.killpg(process.pid, number)
             time.sleep(0.05)
     code, said, told = ends(process)
-    assert code in codes, told
+    assert code in codes, said + told
     assert "Traceback" not in said + told
     assert left_behind(home) == []
 

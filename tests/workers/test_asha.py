@@ -44,9 +44,9 @@ def all_trials(db: Database, study: StudyRecord) -> list[TrialRecord]:
 def test_trials_pause_are_promoted_and_go_on_where_they_stopped(db: Database, start_worker: StartWorker) -> None:
     # The best come first. The first two at a rung pause, so one of these does, and is promoted afterwards. Where the
     # order at the rungs is left to the machine, all who are promoted may be so as they arrive.
-    best = [{"learning_rate": rate} for rate in (0.1, 0.2)]
-    poor = {"learning_rate": {"type": "float", "low": 0.001, "high": 0.2, "log": True}}
-    worse = [{"learning_rate": round(0.001 + place / 10000, 4)} for place in range(7)]
+    best = [{"learning_rate": rate} for rate in (0.003, 0.005)]
+    poor = {"learning_rate": {"type": "float", "low": 1e-7, "high": 0.005, "log": True}}
+    worse = [{"learning_rate": (place + 1) * 1e-7} for place in range(7)]  # which learn nothing
     study = studies.create(db, ladder(search_space=poor, start_with=best + worse))
     for _ in range(2):
         start_worker("--checkpoint-every", "1000")

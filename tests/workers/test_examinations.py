@@ -57,16 +57,16 @@ def recorded(db: Database, study: StudyRecord, repeat: int) -> list[str]:
 
 @pytest.mark.wide
 def test_examinations_survive_the_death_of_the_trial_and_of_the_worker(
-    db: Database, start_worker: StartWorker, tmp_path: Path
+    db: Database, start_lone_worker: StartWorker, tmp_path: Path
 ) -> None:
     study = studies.create(db, examined_study("survives", seconds=0.5))
-    first = start_worker("--lease", "2", "--checkpoint-every", "0.01")
+    first = start_lone_worker("--lease", "2", "--checkpoint-every", "0.01")
     until(lambda: len(recorded(db, study, 0)) >= 3)  # the last set of the first repeat takes its time
     _trial_of(first.pid).kill()
     until(lambda: len(recorded(db, study, 1)) >= 1)
     first.send_signal(signal.SIGKILL)
     first.wait(60)
-    start_worker("--lease", "2", "--exit-when-idle")
+    start_lone_worker("--lease", "2", "--exit-when-idle")
     until(finished(db, "survives"))
     [run] = trials.page(db, study, stage=Stage.CONFIRMATION)
     assert (run.state, run.attempts) == (RunState.COMPLETE, 3)

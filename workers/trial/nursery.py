@@ -71,6 +71,13 @@ class Nursery:
             self._process.wait()
             self._process = None
 
+    def abandon(self) -> None:
+        """End the process at once, which has been asked for nothing yet: it hears of our end only when it is of use."""
+        with self._lock:  # another thread may be starting it
+            if self._process is not None:
+                self._process.kill()
+                self._process.wait()
+
     def _ask(self, setup: Setup, theirs: socket.socket) -> None:
         assert self._control is not None
         self._control.send(setup)
