@@ -14,7 +14,7 @@ from tests.workers.conftest import StartWorker, finished, only_trial, own_study,
 
 @pytest.mark.wide
 def test_a_worker_in_training_hands_its_run_back_and_leaves(db: Database, start_worker: StartWorker) -> None:
-    study = studies.create(db, own_study("drained", epochs=60, options={"seconds": 0.1}))
+    study = studies.create(db, own_study("drained", epochs=120, options={"seconds": 0.1}))
     first = start_worker("--lease", "6")
     until(lambda: only_trial(db, study).epoch >= 2)
     [record] = workers.alive(db)
@@ -26,7 +26,7 @@ def test_a_worker_in_training_hands_its_run_back_and_leaves(db: Database, start_
     start_worker()
     until(finished(db, "drained"))
     trial = only_trial(db, study)
-    assert (trial.state, trial.attempts, trial.epoch) == (RunState.COMPLETE, 1, 60)
+    assert (trial.state, trial.attempts, trial.epoch) == (RunState.COMPLETE, 1, 120)
     assert trial.facts["resumed_after_epoch"] >= reached.epoch  # no epoch was trained twice
 
 
