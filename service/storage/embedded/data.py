@@ -1,9 +1,10 @@
 """The data folder as a loss of power may leave it: what is mended before a start, and what is named."""
 
 import contextlib
+import errno
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -85,6 +86,24 @@ def mend(data: Path, account: Account) -> None:
         if not (data / name).exists():
             (data / name).mkdir(mode=0o700)
             account.own(data / name)
+
+
+def settle(unfinished: Path, data: Path, by_initdb: Callable[[], str | None]) -> str | None:
+    """Give a new folder its name when all of it is on the disk; returns why it is not.
+
+    Some shared file systems sync no folder, and some let root read no file of another account: there initdb is asked.
+    """
+    try:
+        write_through(unfinished)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EBADF, errno.EINVAL):
+            return str(error)
+        if (failure := by_initdb()) is not None:
+            return failure
+    unfinished.rename(data)
+    with contextlib.suppress(OSError):  # of such a file system
+        sync(data.parent)
+    return None
 
 
 def write_through(folder: Path) -> None:

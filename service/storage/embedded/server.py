@@ -8,6 +8,7 @@ import shlex
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -31,14 +32,8 @@ LAUNCHES = 3
 ROOM = 2**25  # bytes that a start needs: two segments of the write-ahead log
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _STARTS = (
-    "starting up",
-    "shutting down",
-    "recovery",
-    "refused",
-    "closed the connection",
-    "timeout",
-    "too many",
-    "reset",
+    *("starting up", "shutting down", "recovery", "refused", "closed the connection"),
+    *("timeout", "too many", "reset"),
 )
 _WRONG_PASSWORD = "password authentication failed"  # noqa: S105 (an error)
 
@@ -192,21 +187,11 @@ class EmbeddedPostgres:
             *("initdb", "-D", UNFINISHED, "-U", OWNER, "-E", "UTF8", "--no-locale", "--no-instructions"),
             *("--auth=scram-sha-256", f"--pwfile={self._passwords.owner_file.name}", "--no-sync"),
         )
+        if failure is None:
+            meanwhile()
+            failure = data.settle(unfinished, self._data, partial(self._run, "initdb", "-D", UNFINISHED, "--sync-only"))
         if failure is not None:
             raise self._broken(f"initdb failed in {self._folder}", failure)
-        meanwhile()
-        try:
-            data.write_through(unfinished)
-        except OSError as error:
-            # Some shared file systems sync no folder, and some let root read no file of another account.
-            if error.errno not in (errno.EACCES, errno.EPERM, errno.EBADF, errno.EINVAL):
-                raise self._broken(f"the new data folder in {self._folder} is not on the disk", str(error)) from error
-            failure = self._run("initdb", "-D", UNFINISHED, "--sync-only")
-            if failure is not None:
-                raise self._broken(f"initdb failed in {self._folder}", failure) from error
-        unfinished.rename(self._data)
-        with contextlib.suppress(OSError):  # of such a file system
-            data.sync(self._folder)
 
     def _serve(self, *, has_new_passwords: bool) -> int:
         """Return the port of a server that answers and has our database."""
