@@ -51,7 +51,8 @@ from service.api.models.access import (
     ShareOut,
     Shares,
 )
-from service.storage.states import CHANGED, Stage
+from service.storage.states import Stage
+from service.storage.unchanged import CHANGED
 
 Model = TypeVar("Model", bound=BaseModel)
 

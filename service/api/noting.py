@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.roles import taken_by
 from service.storage.database.ordered import Ordered, ordering
-from service.storage.states import CHANGED
+from service.storage.unchanged import CHANGED
 from service.web.access import caller_of
 
 MOST_BODY = 4096  # bytes of a request that are looked at; a definition is longer, and lies with its study

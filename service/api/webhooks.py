@@ -9,8 +9,8 @@ from search_spaces.part import Part
 from service.api.dependencies import MAX_RUN, DatabaseOf, SettingsOf
 from service.api.errors import documented
 from service.api.models import DeliveryOut, RetriedDeliveries, WebhookCreated, WebhookOut, Webhooks
-from service.storage.states import SUBSCRIBED, Event
 from service.storage.webhooks import webhooks
+from service.storage.webhooks.kinds import SUBSCRIBED, Event
 from service.storage.webhooks.records import Delivery, Webhook
 from service.storage.webhooks.webhooks import EVERY_STUDY, PATTERN
 from service.web.bodies import Body, BodyRoute

@@ -16,7 +16,7 @@ from service.cli.output import print_json, stdout_width, wrapped
 from service.client import Client
 from service.ports import LOOPBACK
 from service.settings import Settings
-from service.storage.states import UNCHANGED
+from service.storage.unchanged import UNCHANGED
 
 LOG_WIDTH = 120  # columns of tables in files and logs
 

@@ -13,7 +13,7 @@ from service.cli.meant import NearGroup
 from service.cli.output import AsJson, print_json, show_table
 from service.cli.session import client_here, console_here, say
 from service.client import Client
-from service.storage.states import SUBSCRIBED
+from service.storage.webhooks.kinds import SUBSCRIBED
 
 TEST_S = 40.0  # s for which `test` waits for its delivery
 _LOOK_S = 0.3

@@ -1,4 +1,4 @@
-"""The states of runs, studies and attempts, a study's stages, the reasons for their ends, and what webhooks are told.
+"""The states of runs, studies and attempts, the stages of a study, and the reasons for their ends.
 
 The database and the API use these values. This file imports nothing of the program.
 """
@@ -65,8 +65,6 @@ class AttemptState(StrEnum):
     CANCELLED = "cancelled"
 
 
-UNCHANGED = "nothing was changed: it was so already"  # what is answered to an order that changes nothing
-CHANGED = "X-Changed"  # the header of that answer, which says "no"
 STUDY_STOPPED = "study stopped"  # why a run was cancelled
 LONGEST_REASON = 1000  # characters
 
@@ -78,17 +76,3 @@ def storable(reason: str) -> str:
     """
     text = reason.replace("\0", "\\0").encode(errors="backslashreplace").decode()
     return " ".join(text.split())[:LONGEST_REASON]
-
-
-class Event(StrEnum):
-    """What webhooks are told of; `TEST` is asked for by hand, and no webhook subscribes to it."""
-
-    COMPLETE = "complete"  # a study has ended, and a trial is complete
-    DECIDED = "decided"  # a confirmation has come to its verdict
-    FAILED = "failed"  # a study has ended without a complete trial
-    PAUSED = "paused"  # a study has paused itself, because its first trials fail alike
-    NO_WORKER = "no-worker"  # runs wait, and no worker is alive
-    TEST = "test"
-
-
-SUBSCRIBED = tuple(event for event in Event if event is not Event.TEST)

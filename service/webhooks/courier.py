@@ -13,8 +13,8 @@ from service.settings import Settings
 from service.storage.database.database import Database
 from service.storage.database.sqlstates import told, trouble_of
 from service.storage.errors import StorageError
-from service.storage.states import Event
 from service.storage.webhooks import events, outbox
+from service.storage.webhooks.kinds import Event
 from service.storage.webhooks.records import Message
 from service.webhooks import messages, sending
 from service.webhooks.sending import Outcome

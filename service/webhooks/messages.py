@@ -13,7 +13,7 @@ from typing import Any
 
 from pernodedrop.installation import installed_version
 from service.settings import Settings
-from service.storage.states import Event
+from service.storage.webhooks.kinds import Event
 from service.storage.webhooks.records import Message
 
 

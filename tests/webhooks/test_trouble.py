@@ -15,9 +15,9 @@ from service.api.app import create_app
 from service.settings import Settings
 from service.storage.database.database import Database
 from service.storage.fleet import workers
-from service.storage.states import Event
 from service.storage.studies import studies
 from service.storage.webhooks import events, outbox, webhooks
+from service.storage.webhooks.kinds import Event
 from service.webhooks import courier, sending
 from service.webhooks.courier import WAITS, Courier, wait_after
 from tests.api.fleet import definition_data, work

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from service.storage.states import Event
+from service.storage.webhooks.kinds import Event
 
 
 class DeliveryOut(BaseModel):

@@ -12,7 +12,7 @@ from service.dashboard.orders.outcomes import AGAIN, DONE, NUMBER, Outcome, Outc
 from service.dashboard.orders.secret_page import secret_page
 from service.dashboard.orders.tokens import FIELD, check_token, token_of
 from service.storage.database.ordered import Ordered, ordering
-from service.storage.states import UNCHANGED
+from service.storage.unchanged import UNCHANGED
 from service.web.access import Role, caller_of, require
 from service.web.creations import Creations
 from service.web.forms import Form

@@ -14,14 +14,6 @@ from service.storage.states import RunState, Stage, StudyState
 from service.storage.studies import trials
 from service.storage.studies.failure import COMMONEST, failure, paused
 
-
-def _state(row: sa.Row[Any], complete: int) -> StudyState:
-    """The state of a study with so many complete trials."""
-    if row.finished_at is not None and row.state != "stopped":
-        return StudyState.COMPLETE if complete else StudyState.FAILED
-    return StudyState(row.state)
-
-
 # The best run of the search of the study `page`: the lowest cost comes first, then the earlier run.
 _BEST = """
     CASE page.sign WHEN 1 THEN (SELECT id FROM fleet.runs WHERE {which} AND values[1] IS NOT NULL
@@ -57,8 +49,6 @@ _WITH_RUNS = f"""
         SELECT {counting.BY_STAGE} FROM fleet.run_counts WHERE study_id = page.id) counted
     ORDER BY id DESC
 """
-
-
 _STATES = [state.value for state in RunState]
 
 
@@ -120,3 +110,10 @@ def _record(row: sa.Row[Any], definition: StudyShape, runs: Mapping[int, TrialRe
         failure=failure(row, search) if state is StudyState.FAILED else None,
         pause=paused(row),
     )
+
+
+def _state(row: sa.Row[Any], complete: int) -> StudyState:
+    """The state of a study with so many complete trials."""
+    if row.finished_at is not None and row.state != "stopped":
+        return StudyState.COMPLETE if complete else StudyState.FAILED
+    return StudyState(row.state)

@@ -11,7 +11,7 @@ from service.storage.database import ordered
 from service.storage.database.database import Database
 from service.storage.database.webhook_tables import webhooks
 from service.storage.errors import UnknownWebhook, WebhookRefused
-from service.storage.states import Event
+from service.storage.webhooks.kinds import Event
 from service.storage.webhooks.records import Delivery, Webhook
 
 MOST = 100  # webhooks
