@@ -12,9 +12,10 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
+from typing import Any
 
 from pernodedrop.log_context import facts
 
@@ -98,9 +99,7 @@ def log_to_stderr(level: int | str = logging.INFO, form: str = "text") -> None:
     optuna.propagate = True
     if form == "json":
         logging.captureWarnings(True)
-        sys.excepthook = _record
-        threading.excepthook = lambda caught: _record(caught.exc_type, caught.exc_value, caught.exc_traceback)
-        sys.unraisablehook = lambda caught: _record(caught.exc_type, caught.exc_value, caught.exc_traceback)
+        _uncaught_goes_to(_record)
 
 
 def _record(kind: type[BaseException], error: BaseException | None, where: TracebackType | None) -> None:
@@ -110,12 +109,25 @@ def _record(kind: type[BaseException], error: BaseException | None, where: Trace
 
 def escape_the_rest() -> None:
     """Escape what Python writes to standard error by itself: exceptions that nobody caught, warnings, stray records."""
-    sys.excepthook = _tell
-    threading.excepthook = lambda caught: _tell(caught.exc_type, caught.exc_value, caught.exc_traceback)
-    sys.unraisablehook = lambda caught: _tell(caught.exc_type, caught.exc_value, caught.exc_traceback)
+    _uncaught_goes_to(_tell)
     warnings.formatwarning = _warning
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(LogFormatter())
+
+
+def _uncaught_goes_to(tell: Callable[[type[BaseException], BaseException | None, TracebackType | None], None]) -> None:
+    """Let `tell` have what nobody caught; Ctrl-C in a destructor stays with the hook that is there, the door's."""
+    before = sys.unraisablehook
+
+    def unraisable(caught: Any) -> None:
+        if issubclass(caught.exc_type, KeyboardInterrupt):
+            before(caught)
+        else:
+            tell(caught.exc_type, caught.exc_value, caught.exc_traceback)
+
+    sys.excepthook = tell
+    threading.excepthook = lambda caught: tell(caught.exc_type, caught.exc_value, caught.exc_traceback)
+    sys.unraisablehook = unraisable
 
 
 _plain_warning = warnings.formatwarning

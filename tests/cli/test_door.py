@@ -71,8 +71,11 @@ def ready(process: subprocess.Popen[str], word: str = "ready\n") -> None:
          "door.through(lambda: 3)", 3),  # while Python takes our handlers away
         ("def call():\n with door.undisturbed(): print('ready', flush=True); time.sleep(1)\n sys.exit('disturbed')\n"
          "sys.exit(door.through(call))", 130),
-        ("class Last:\n def __del__(self): print('ready', flush=True); time.sleep(60)\n"
-         "def call(): Last(); time.sleep(60)\nsys.exit(door.through(call))", 130),  # raised where nobody can catch it
+        *((f"from pernodedrop import visible\n{hooks}\n"
+           "class Last:\n def __del__(self): print('ready', flush=True); time.sleep(60)\n"
+           "def call(): Last(); time.sleep(60)\nsys.exit(door.through(call))", 130)  # raised where nobody can catch it
+          for hooks in ("", "visible.escape_the_rest()", "visible.log_to_stderr(form='json')",
+                        "visible.escape_the_rest(); visible.log_to_stderr(form='json')")),
     ],
 )  # fmt: skip
 def test_a_signal_ends_a_process_quietly_whenever_it_comes(program: str, code: int) -> None:
