@@ -1,6 +1,6 @@
 """What an epoch costs: every variant beside Dropout, and our loop beside a plain PyTorch DataLoader loop.
 
-    python -m benchmarks.trial [--task cifar10] [--backbone paper] [--epochs 9] [--train-size 1000]
+    python -m benchmarks.trial [--task cifar10] [--backbone paper] [--epochs 9] [--train-size 1000] [--without-avx512]
 
 All train the same backbone in one process and take turns epoch by epoch, so that a noisy neighbour meets every
 one of them; a first epoch of each is left out. Figures are medians: seconds of the steps alone and of the whole
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1].resolve()
 sys.path[:] = [str(ROOT), *(path for path in sys.path if Path(path) != Path(__file__).parent.resolve())]
 
 import argparse
-import platform
+import os
 import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,6 +28,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.gpu.machine import processor
+from benchmarks.layers import WITHOUT_AVX512
 from benchmarks.plain_loop import plain_epochs
 from search_spaces import TaskSpec, TrialConfig
 from service.reports.paper import published_epoch_seconds
@@ -53,6 +55,8 @@ class Contestant:
 
 def main() -> None:
     options = parser().parse_args()
+    if options.without_avx512:
+        os.environ.update(WITHOUT_AVX512)
     if options.threads:
         torch.set_num_threads(options.threads)
     device = torch.device(options.device)
@@ -87,6 +91,7 @@ def parser(description: str | None = __doc__, *, task: str = "cifar10", val_size
         ("--data", Path, Settings.from_environment().data_folder, "data folder"),
     ):
         parsed.add_argument(name, type=kind, default=default, help=f"{text} (default: {default})")
+    parsed.add_argument("--without-avx512", action="store_true", help="as on a processor that has AVX2")
     return parsed
 
 
@@ -107,9 +112,12 @@ def ours(name: str, task: Task, config: TrialConfig, epochs: int, device: torch.
 
 
 def report(contestants: list[Contestant], rounds: list[list[tuple[float, float]]], options: argparse.Namespace) -> None:
+    from pernodedrop.backends.cpu.processor import instructions  # numba reads its settings when it is imported
+
     baseline = [contestant.name for contestant in contestants].index(BASELINE)
     published = published_epoch_seconds(options.task) if options.backbone == "paper" else {}
-    where = f"{options.device}, {torch.get_num_threads()} threads, {platform.machine()}, torch {torch.__version__}"
+    on = processor() if options.device == "cpu" else torch.cuda.get_device_name(options.device)
+    where = f"{on}, {instructions()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
     title = f"{options.task}, {options.backbone}, {options.train_size} + {options.val_size} samples, {options.units} "
     title += f"units, rate {options.drop_rate}, batches of {options.batch_size}; {len(rounds)} epochs; {where}"
     table = Table(title=title)
