@@ -1,5 +1,6 @@
 """The CPU kernel: any shape, any number of threads, the same factors."""
 
+import math
 import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from pernodedrop.backends.cpu import threads
 from pernodedrop.backends.factors import Factors
+from pernodedrop.backends.stirred_product import stirred_product
 from pernodedrop.functional import pernode_linear  # registers the operators
 
 
@@ -93,3 +95,21 @@ def test_kernel_in_a_forked_child() -> None:
         os._exit(0 if same else 1)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
+
+
+@pytest.mark.parametrize("samples", [1, 3, 5])
+@pytest.mark.parametrize("connections, units", [(8, 8), (40, 33)])
+@pytest.mark.parametrize("normal", [False, True])
+def test_an_infinite_number_stays_where_it_belongs(samples: int, connections: int, units: int, normal: bool) -> None:
+    """Padding, and the samples that a group lacks, are no factor of it: 0 times infinite would be nan."""
+    factors = Factors(1, 0, normal).as_tensor()
+    for sample in range(samples):
+        for target in ("x", "weight"):
+            x, weight = torch.randn(samples, 1, connections), torch.randn(units, connections)
+            (x[sample, 0] if target == "x" else weight[-1])[3] = math.inf
+            inputs = x.requires_grad_(), weight.requires_grad_()
+            y = stirred_product(x, weight, torch.tensor(5), factors)
+            grads = torch.autograd.grad(y, inputs, torch.ones_like(y))
+            assert torch.isinf(y).any()
+            assert not any(torch.isnan(each).any() for each in (y, *grads))
+            assert torch.isinf(grads[1 if target == "x" else 0]).any()

@@ -24,6 +24,7 @@ from pernodedrop.backends.cpu.sums import (
     load_group,
     no_group,
     no_sums,
+    only_first,
     store_group,
     totals,
 )
@@ -201,7 +202,7 @@ def add_gradients_of_vectors(arrays: Any, space: Any, vectors: Any, of_x: Any, o
         present = of_grad[2] if one == first + k else 0
         take(space.grads, k, rows, grad, one * of_grad[1] + of_grad[0], present)
     for connection in range(0, of_x[2], LANES):
-        values = load_group(x, at_x, connection)
+        values = only_first(load_group(x, at_x, connection), stop - first)  # 0 times an infinite one would be nan
         sums = no_group(x) if begins else load_group(grad_x, at_x, connection)
         for begin in range(0, of_grad[2], BITS):
             at_tile, _, bit = place(space.tiles, begin, connection, rows, width)

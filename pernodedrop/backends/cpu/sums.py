@@ -123,6 +123,21 @@ def load_group(_context: Any, array: Any, ats: Any, step: Any) -> Any:
 
 
 @operation
+def only_first(_context: Any, values: Any, count: Any) -> Any:
+    """The values of the first `count` of GROUP samples, and 0 in place of the others."""
+
+    def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        result = args[0]
+        for k in range(1, GROUP):
+            given = _part(builder, args[0], k)
+            is_there = builder.icmp_signed("<", ir.Constant(args[1].type, k), args[1])
+            result = builder.insert_value(result, builder.select(is_there, given, ir.Constant(given.type, None)), k)
+        return result
+
+    return values(values, _INDEX), lower
+
+
+@operation
 def store_group(_context: Any, array: Any, ats: Any, step: Any, values: Any) -> Any:
     """Puts them back. Places that are named twice keep the value of the first."""
 
