@@ -15,7 +15,7 @@ from service.cli.exit_codes import ExitCode, Failure
 from service.cli.lasting import lasting_s
 from service.cli.meant import NearGroup
 from service.cli.output import AsJson, print_json, show_table
-from service.cli.session import client_here, console_here, say, settings_here, told_unchanged
+from service.cli.session import answer, client_here, console_here, say, settings_here
 from service.storage.access.bounds import BY_DATABASE, LONGEST_GRACE
 from service.storage.access.roles import Role
 from service.storage.access.secret import KEY
@@ -91,13 +91,11 @@ def listing(as_json: AsJson = False) -> None:
 
 
 @commands.command()
-def revoke(name: KeyName) -> None:
+def revoke(name: KeyName, as_json: AsJson = False) -> None:
     """End a key for good: servers refuse it within 5 seconds, in open pages too."""
     with _maker() as maker:
-        maker.revoke_key(name)
-        changed = maker.last_changed
-    line = f"{name} is revoked: servers refuse it within 5 s"
-    say(line if changed else told_unchanged(line))
+        ended = maker.revoke_key(name)
+    answer(as_json, ended, f"{name} is revoked: servers refuse it within 5 s", changed=maker.last_changed)
 
 
 @commands.command()

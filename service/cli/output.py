@@ -24,10 +24,11 @@ WIDEST = 10_000  # columns, for tables that are measured before they are squeeze
 _PIECES = re.compile(r"`[^`]*`\S*|\S+")
 
 
-def print_json(answer: BaseModel | Mapping[str, Any]) -> None:
-    """Print the answer as JSON that a terminal shows and a program reads: every other letter is escaped."""
+def print_json(answer: BaseModel | Mapping[str, Any], **further: Any) -> None:
+    """Print the answer with `further` fields as JSON that a terminal shows and a program reads: every other letter is
+    escaped."""
     content = answer.model_dump(mode="json") if isinstance(answer, BaseModel) else dict(answer)
-    typer.echo(json.dumps(content, indent=2, allow_nan=False))
+    typer.echo(json.dumps({**content, **further}, indent=2, allow_nan=False))
 
 
 def wrapped(text: str, width: int | None) -> str:

@@ -62,8 +62,11 @@ def test_the_first_key_is_made_in_the_database_without_any_key(
     assert "within 5 s" in said(capsys, "keys", "revoke", "ci")
     assert [one.has_ended for one in keys.listing(database)] == [True, False]
     assert "nothing was changed: it was so already" in said(capsys, "keys", "revoke", "ci")
+    assert json.loads(said(capsys, "keys", "revoke", "ci", "--json"))["changed"] is False
     monkeypatch.setenv("DATABASE_URL", database_url)
     assert "nothing was changed: it was so already" in said(capsys, "keys", "revoke", "ci")
+    again = json.loads(said(capsys, "keys", "revoke", "ci", "--json"))
+    assert (again["name"], again["changed"]) == ("ci", False)
     monkeypatch.delenv("DATABASE_URL")
     assert main(["keys", "revoke", "cii"]) == 1
     assert "did you mean ci" in capsys.readouterr().err
