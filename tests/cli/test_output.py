@@ -176,6 +176,19 @@ def test_text_is_wrapped_at_words_and_commands_stay_whole(width: int) -> None:
     assert all(len(line) <= width for line in shown.splitlines())
 
 
+@pytest.mark.parametrize("width", range(40, 201, 8))
+def test_a_table_is_squeezed_without_cutting_a_word(width: int) -> None:
+    table = Table("key", "own tasks in", "state", box=None, pad_edge=False)
+    name = "somebody@a-long-name.of.a.laboratory.example.org"
+    table.add_row(name, "one.module, another.module", "until 2026-11-28 20:11 UTC")
+    console = Console(file=io.StringIO(), width=width, force_terminal=False)
+    show_table(console, table)
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert all(word in shown for word in ("another.module", "2026-11-28", *([name] if width > len(name) + 5 else [])))
+    assert "\N{HORIZONTAL ELLIPSIS}" not in shown
+    assert all(len(line) <= width for line in shown.splitlines() if name not in line)
+
+
 def test_printed_commands_are_called_as_their_reader_calls_the_program(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
