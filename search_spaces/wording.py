@@ -119,9 +119,9 @@ def other_way(error: ErrorDetails) -> str:
 
 def as_part(error: ErrorDetails) -> str:
     """The remedy where a part of the definition is not written as one: often its name stands there alone."""
-    name, value = str(error["loc"][0]), error["input"]
-    if len(error["loc"]) > 1:
+    if len(error["loc"]) != 1:
         return ""
+    name, value = str(error["loc"][0]), error["input"]
     if name in UNIONS:
         known = UNIONS[name][1]
         meant = nearest(value, known)

@@ -42,7 +42,10 @@ SHAPES: list[tuple[dict[Any, Any], str]] = [
     ),
     (raw(objectives=[]), "objectives must hold at least 1 entries, got none"),
     (raw(objectives=[{"metric": "val_loss"}] * 4), "objectives must hold at most 3 entries, got more"),
-    (raw(objectives={"metric": "val_loss"}), "objectives must be a list, got an object"),
+    (
+        raw(objectives={"metric": "val_loss"}),
+        "objectives must be a list, got an object: its entries have metric, direction",
+    ),
     (
         raw(objectives=[{"metric": "test_loss"}]),
         'objectives[0].metric must be "val_" or "train_" and the metric '
