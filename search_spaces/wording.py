@@ -7,7 +7,7 @@ from math import inf
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from pernodedrop.near import did_you_mean, hint
+from pernodedrop.near import did_you_mean, hint, nearest
 from search_spaces.budget import Budget
 from search_spaces.confirmation import Confirmation
 from search_spaces.dimensions import CategoricalDimension, FloatDimension, IntDimension
@@ -100,7 +100,9 @@ def reworded(error: ErrorDetails) -> Problem:
 
 
 def other_way(error: ErrorDetails) -> str:
-    """The remedy where the field would take the number that stands in quotes, or a word that is near."""
+    """The remedy where the field would take the number that stands in quotes, a word that is near, or an object."""
+    if error["type"] in ("model_type", "model_attributes_type", "tuple_type"):
+        return as_part(error)
     if error["type"] == "literal_error":
         return hint(error["input"], re.findall("'([^']*)'", error.get("ctx", {})["expected"]))
     if error["type"] not in ("float_type", "int_type"):
@@ -113,6 +115,23 @@ def other_way(error: ErrorDetails) -> str:
         return text_hint(error["input"], WholeWithin(least, most))
     within = Within(above=bounds.get("gt", -inf), least=least, below=bounds.get("lt", inf), most=most)
     return text_hint(error["input"], within)
+
+
+def as_part(error: ErrorDetails) -> str:
+    """The remedy where a part of the definition is not written as one: often its name stands there alone."""
+    if len(error["loc"]) != 1:
+        return ""
+    name, value = str(error["loc"][0]), error["input"]
+    if name in UNIONS:
+        known = UNIONS[name][1]
+        meant = nearest(value, known)
+        return f": write {{name: {meant}}}" if meant else f": write {{name: ...}} with {listed(known)}"
+    if name == "task" and isinstance(value, str) and re.fullmatch(TASK_PATTERN, value):
+        return f": write {{name: {value}}}"
+    if name not in PARTS:
+        return ""
+    fields = ", ".join(PARTS[name].model_fields)
+    return f": its entries have {fields}" if error["type"] == "tuple_type" else f": its fields are {fields}"
 
 
 def rule_of(error: ErrorDetails) -> str:

@@ -65,10 +65,7 @@ _ROUTES: Mapping[Stage, str] = {Stage.SEARCH: "trials", Stage.CONFIRMATION: "con
 class Client(Connected):
     """Calls one controller. Every method raises `Unreachable` or `Refused`."""
 
-    @property
-    def last_changed(self) -> bool:
-        """Whether the last order changed anything; False: it was so already."""
-        return self._connection.last_headers.get(CHANGED) != "no"
+    last_changed = True  # whether the last order changed anything; False: it was so already
 
     def submit(self, definition: Mapping[str, Any]) -> Submitted:
         """Create the study; status 422 refuses a definition that breaks rules, and 409 a name that is taken."""
@@ -278,7 +275,10 @@ class Client(Connected):
         return self._send("GET", path, params=params, timeout=PATIENT, most_bytes=MOST_FILE_BYTES)
 
     def _send(self, method: str, path: str, **options: Any) -> bytes:
-        return self._connection.send(Request(method, path, **options))
+        content = self._connection.send(Request(method, path, **options))
+        if method != "GET":
+            self.last_changed = self._connection.last_headers.get(CHANGED) != "no"
+        return content
 
 
 def _path(name: str, *parts: str) -> str:

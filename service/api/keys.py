@@ -55,10 +55,13 @@ def create(wanted: Body[KeyIn], database: DatabaseOf, request: Request) -> KeyMa
     return KeyMade(**asdict(made), key=secret)
 
 
-@router.post("/keys/{key}/revoke", responses=documented(404))
+@router.post("/keys/{key}/revoke", responses=documented(404, 409))
 def revoke(key: KeyName, database: DatabaseOf, request: Request) -> KeyOut:
-    """End the key for good. This server refuses it at once, others within 5 s, in open pages too."""
-    revoked = keys.revoke(database, key)
+    """End the key for good. This server refuses it at once, others within 5 s, in open pages too.
+
+    The last open key of an admin is not ended so, unless by the servers' own key.
+    """
+    revoked = keys.revoke(database, key, keeps_admin=caller_of(request) != KEY_HOLDER)
     request.app.state.keyring.forget()
     return KeyOut(**asdict(revoked))
 

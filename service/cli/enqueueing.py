@@ -61,7 +61,7 @@ def withdraw(
     """Take back a configuration that still waits in the queue; its run stays in the budget, and the sampler chooses."""
     with client_here() as client:
         waiting = client.withdraw(name, run)
-    answer(as_json, waiting, f"run {run} of {name} is the sampler's again")
+    answer(as_json, waiting, f"run {run} of {name} is the sampler's again", changed=client.last_changed)
 
 
 def _read(texts: Sequence[str]) -> dict[str, Any]:

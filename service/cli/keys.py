@@ -15,8 +15,8 @@ from service.cli.exit_codes import ExitCode, Failure
 from service.cli.lasting import lasting_s
 from service.cli.meant import NearGroup
 from service.cli.output import AsJson, print_json, show_table
-from service.cli.session import client_here, console_here, say, settings_here, told_unchanged
-from service.storage.access.bounds import BY_DATABASE, LONGEST_GRACE
+from service.cli.session import answer, client_here, console_here, say, settings_here
+from service.storage.access.bounds import BY_DATABASE, LONGEST_GRACE, LONGEST_KEY
 from service.storage.access.roles import Role
 from service.storage.access.secret import KEY
 
@@ -66,7 +66,7 @@ def create(
 
       pernodedrop keys create alice --role submit --until 90d
     """
-    wanted = _wanted(name, role, None if until is None else lasting_s("--until", until), task_modules)
+    wanted = _wanted(name, role, None if until is None else lasting_s("--until", until, LONGEST_KEY), task_modules)
     with _maker() as maker:
         _tell(maker.create_key(wanted), as_json)
 
@@ -91,13 +91,11 @@ def listing(as_json: AsJson = False) -> None:
 
 
 @commands.command()
-def revoke(name: KeyName) -> None:
+def revoke(name: KeyName, as_json: AsJson = False) -> None:
     """End a key for good: servers refuse it within 5 seconds, in open pages too."""
     with _maker() as maker:
-        maker.revoke_key(name)
-        changed = maker.last_changed
-    line = f"{name} is revoked: servers refuse it within 5 s"
-    say(line if changed else told_unchanged(line))
+        ended = maker.revoke_key(name)
+    answer(as_json, ended, f"{name} is revoked: servers refuse it within 5 s", changed=maker.last_changed)
 
 
 @commands.command()
@@ -110,7 +108,7 @@ def rotate(
 ) -> None:
     """Give a key another secret and print it; name, role and end stay."""
     with _maker() as maker:
-        _tell(maker.rotate_key(name, 0.0 if grace is None else lasting_s("--grace", grace)), as_json)
+        _tell(maker.rotate_key(name, 0.0 if grace is None else lasting_s("--grace", grace, LONGEST_GRACE)), as_json)
 
 
 class _InDatabase:
@@ -146,8 +144,6 @@ class _InDatabase:
             return KeyOut(**asdict(self._keys.revoke(self._database, name)))
 
     def rotate_key(self, name: str, grace_s: float) -> KeyMade:
-        if grace_s > LONGEST_GRACE.total_seconds():
-            raise Failure(f"--grace must be at most {LONGEST_GRACE.days}d", ExitCode.WRONG)
         with self._noted("rotate key", key=name, grace_s=grace_s):
             made, secret = self._keys.rotate(self._database, name, timedelta(seconds=grace_s))
         return KeyMade(**asdict(made), key=secret)

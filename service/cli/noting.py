@@ -40,7 +40,7 @@ def tag(
         if wanted != has:
             study = client.amend(name, tags=wanted)
     line = f"{name} has the tags {', '.join(study.tags)}" if study.tags else f"{name} has no tags"
-    answer(as_json, study, line, changed=wanted != has or not (tags or remove))
+    answer(as_json, study, line, changed=wanted != has if tags or remove else None)
 
 
 @commands.command()
@@ -60,4 +60,4 @@ def note(
     with client_here() as client:
         study: StudyOut = client.study(name) if text is None else client.amend(name, note=text)
     line = f"{name}: {study.note}" if study.note else f"{name} has no note"
-    answer(as_json, study, line, changed=text is None or client.last_changed)
+    answer(as_json, study, line, changed=None if text is None else client.last_changed)

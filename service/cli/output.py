@@ -24,10 +24,11 @@ WIDEST = 10_000  # columns, for tables that are measured before they are squeeze
 _PIECES = re.compile(r"`[^`]*`\S*|\S+")
 
 
-def print_json(answer: BaseModel | Mapping[str, Any]) -> None:
-    """Print the answer as JSON that a terminal shows and a program reads: every other letter is escaped."""
+def print_json(answer: BaseModel | Mapping[str, Any], **further: Any) -> None:
+    """Print the answer with `further` fields as JSON that a terminal shows and a program reads: every other letter is
+    escaped."""
     content = answer.model_dump(mode="json") if isinstance(answer, BaseModel) else dict(answer)
-    typer.echo(json.dumps(content, indent=2, allow_nan=False))
+    typer.echo(json.dumps({**content, **further}, indent=2, allow_nan=False))
 
 
 def wrapped(text: str, width: int | None) -> str:
@@ -54,7 +55,9 @@ def tell(console: Console, text: str, style: str = "") -> None:
 def show_table(console: Console, table: Table) -> None:
     """Print the table, or where the console is too narrow for its words, a paragraph for each of its rows."""
     unbounded = console.options.update(max_width=WIDEST)
-    if Measurement.get(console, unbounded, table).minimum <= console.width:
+    whole = Measurement.get(console, unbounded, table)
+    if whole.minimum <= console.width:
+        _squeeze(console, table, whole.maximum - console.width)
         console.print(table)
         return
     if table.title is not None:
@@ -67,6 +70,25 @@ def show_table(console: Console, table: Table) -> None:
             text = " ".join((cell.plain if isinstance(cell, Text) else str(cell)).split("\n"))
             if text.strip():
                 tell(console, f"{heading + ': ' if heading else ''}{text}")
+
+
+def _squeeze(console: Console, table: Table, excess: int) -> None:
+    """Take so many columns of the terminal off the table, of its widest columns first: no word is cut."""
+    if excess <= 0:
+        return
+    unbounded = console.options.update(max_width=WIDEST)
+    least, widths = [], []
+    for column in table.columns:
+        sizes = [Measurement.get(console, unbounded, cell) for cell in (column.header, *column.cells)]
+        least.append(max(one.maximum if column.no_wrap else one.minimum for one in sizes))
+        widths.append(max(one.maximum for one in sizes))
+    for _ in range(excess):
+        spare = [place for place, width in enumerate(widths) if width > least[place]]
+        if not spare:
+            return
+        widths[max(spare, key=widths.__getitem__)] -= 1
+    for column, width in zip(table.columns, widths, strict=True):
+        column.width = width
 
 
 def stdout_width() -> int | None:

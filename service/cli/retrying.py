@@ -38,4 +38,5 @@ def retry(
         study = client.retry(name, trial or None)
         is_alone = study.state == "running" and not client.workers()
     runs = "1 failed run waits" if study.retried == 1 else f"{study.retried} failed runs wait"
-    answer(as_json, study, f"{runs} again, and {name} is {study.state}", *([NO_WORKER] if is_alone else []))
+    also = [NO_WORKER] if is_alone else []
+    answer(as_json, study, f"{runs} again, and {name} is {study.state}", *also, changed=client.last_changed)

@@ -69,18 +69,14 @@ def say(text: str) -> None:
         raise of_stdout(error) from None
 
 
-def answer(as_json: bool, document: BaseModel | Mapping[str, Any], *lines: str, changed: bool = True) -> None:
-    """Print what an order was answered: as JSON, or in lines, the first with whether it `changed` anything."""
+def answer(as_json: bool, document: BaseModel | Mapping[str, Any], *lines: str, changed: bool | None) -> None:
+    """Print what an order was answered, with whether it `changed` anything: as JSON with this field, or in lines, of
+    which the first says where it has not. None is no order: the command only shows what is there."""
     if as_json:
-        print_json(document)
+        print_json(document, **({} if changed is None else {"changed": changed}))
         return
     for number, line in enumerate(lines):
-        say(line if number or changed else told_unchanged(line))
-
-
-def told_unchanged(line: str) -> str:
-    """The line of an order that has changed nothing."""
-    return f"{line}; {UNCHANGED}"
+        say(f"{line}; {UNCHANGED}" if number == 0 and changed is False else line)
 
 
 def of_stdout(error: OSError) -> OSError:

@@ -11,6 +11,7 @@ from service.cli.lasting import lasting_s
 from service.cli.output import AsJson, print_json, show_table
 from service.cli.session import answer, client_here, console_here, say
 from service.cli.studies import StudyName
+from service.storage.access.bounds import LONGEST_LINK
 
 commands = typer.Typer()
 
@@ -41,7 +42,7 @@ def share(
         elif listed:
             _list(Shares(shares=client.shares(name)), name, as_json)
         else:
-            made = client.share(name, lasting_s("--for", lasts))
+            made = client.share(name, lasting_s("--for", lasts, LONGEST_LINK))
             if as_json:
                 print_json(made)
                 return

@@ -96,7 +96,8 @@ def extend(
     """Add trials to a study, whether it is running or complete."""
     with client_here() as client:
         study = client.extend(name, trials)
-    answer(as_json, study, f"{name} is {study.state} with {study.budget.trials} trials")
+    line = f"{name} is {study.state} with {study.budget.trials} trials"
+    answer(as_json, study, line, changed=client.last_changed)
 
 
 @commands.command()
@@ -161,7 +162,7 @@ def confirm(  # noqa: PLR0917 (options, given by name)
         before = _confirming(client.study(name))
         study = client.confirm(name, **wanted, indifference=indifference, prefer=prefer)
         added = list(client.confirming(name, before)) if _confirming(study) > before else []
-    answer(as_json, study, _added(name, study, added))
+    answer(as_json, study, _added(name, study, added), changed=client.last_changed)
 
 
 def _confirming(study: StudyOut) -> int:
@@ -198,15 +199,15 @@ def delete(
             question = f"delete {visible(name)} with its {study.budget.finished} finished trials?"
             typer.confirm(question, abort=True, err=as_json)
         client.delete(name)
-    answer(as_json, {"deleted": study.name}, f"deleted {name}")
+    answer(as_json, {"deleted": study.name}, f"deleted {name}", changed=client.last_changed)
 
 
 def _order(name: str, action: Literal["pause", "resume", "stop"], *, as_json: bool) -> None:
     with client_here() as client:
         study = client.change(name, action)
-        changed = client.last_changed
         is_alone = action == "resume" and study.counts.waiting and not client.workers()
-    answer(as_json, study, f"{name} is {study.state}", *([NO_WORKER] if is_alone else []), changed=changed)
+    also = [NO_WORKER] if is_alone else []
+    answer(as_json, study, f"{name} is {study.state}", *also, changed=client.last_changed)
 
 
 def _page(found: list[StudyOut]) -> StudyPage:

@@ -11,7 +11,7 @@ from service.api.models import DeliveryOut, WebhookOut, Webhooks
 from service.cli.exit_codes import ExitCode, Failure
 from service.cli.meant import NearGroup
 from service.cli.output import AsJson, print_json, show_table
-from service.cli.session import client_here, console_here, say
+from service.cli.session import answer, client_here, console_here, say
 from service.client import Client
 from service.storage.webhooks.kinds import SUBSCRIBED
 
@@ -83,15 +83,15 @@ def listed(as_json: AsJson = False) -> None:
 
 
 @commands.command()
-def remove(webhook: Number) -> None:
+def remove(webhook: Number, as_json: AsJson = False) -> None:
     """Remove a webhook with what it was still to be told."""
     with client_here() as client:
         client.remove_webhook(webhook)
-    say(f"webhook {webhook} is removed")
+    answer(as_json, {"removed": webhook}, f"webhook {webhook} is removed", changed=client.last_changed)
 
 
 @commands.command()
-def test(webhook: Number) -> None:
+def test(webhook: Number, as_json: AsJson = False) -> None:
     """Send a webhook a message of the type test, and say what became of it."""
     with client_here() as client:
         sent = client.test_webhook(webhook)
@@ -100,15 +100,17 @@ def test(webhook: Number) -> None:
         raise Failure(f"it was not sent within {TEST_S:g} s: is a controller running?")
     if told.state == "dead":
         raise Failure(f"webhook {webhook} was not told: {told.error}")
-    say(f"webhook {webhook} was told, and answered with status {told.status}")
+    line = f"webhook {webhook} was told, and answered with status {told.status}"
+    answer(as_json, told, line, changed=client.last_changed)
 
 
 @commands.command()
-def retry(webhook: Number) -> None:
+def retry(webhook: Number, as_json: AsJson = False) -> None:
     """Let what a webhook was not told, and was given up, be tried anew."""
     with client_here() as client:
         again = client.retry_webhook(webhook)
-    say(f"{again} {'delivery waits' if again == 1 else 'deliveries wait'} again")
+    line = f"{again or 'no'} {'delivery waits' if again == 1 else 'deliveries wait'} again"
+    answer(as_json, {"retried": again}, line, changed=client.last_changed)
 
 
 def _awaited(client: Client, webhook: int, sent: DeliveryOut) -> DeliveryOut:

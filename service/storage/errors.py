@@ -48,8 +48,10 @@ class WebhookRefused(StorageError):
 class IllegalTransition(StorageError):
     """The study cannot go from its state to the one that was asked for."""
 
-    def __init__(self, name: str, state: str, wanted: str) -> None:
-        super().__init__(f"study {name!r} is {state} and cannot become {wanted}")
+    def __init__(self, name: str, state: str, wanted: str, *, can_grow: bool) -> None:
+        again = f"`pernodedrop clone {name} NEWNAME` submits it again"
+        remedy = f"`pernodedrop extend {name} --trials N` adds trials to it" if can_grow else again
+        super().__init__(f"study {name!r} is {state} and cannot become {wanted}: {remedy}")
 
 
 class NotResumable(StorageError):

@@ -12,7 +12,7 @@ from pernodedrop.near import did_you_mean
 from search_spaces import UnknownPreset
 from search_spaces.yaml_text import NotYaml
 from service.reports.exports import NotConfirmed
-from service.storage.access.keys import AdminFirst, KeyExists, KeyRevoked, NameReserved, UnknownKey
+from service.storage.access.keys import AdminFirst, KeyExists, KeyRevoked, LastAdmin, NameReserved, UnknownKey
 from service.storage.access.shares import UnknownShare
 from service.storage.database.connections import is_full
 from service.storage.database.database import Database
@@ -112,6 +112,7 @@ _SPOKEN: Mapping[type[Exception], tuple[int, str, Mapping[str, str]]] = {
     NoWeights: (404, "no_weights", {}),
     KeyExists: (409, "key_exists", {}),
     KeyRevoked: (409, "key_revoked", {}),
+    LastAdmin: (409, "last_admin", {}),
     StudyExists: (409, "study_exists", {}),
     IllegalTransition: (409, "illegal_transition", {}),
     NotExtendable: (409, "not_extendable", {}),

@@ -35,7 +35,7 @@ bearer = HTTPBearer(
 
 
 class WrongKey(Exception):
-    """The key is missing, wrong or revoked: set PERNODEDROP_API_KEY, or send X-API-Key or Authorization: Bearer."""
+    """The key is missing, wrong or has ended: set PERNODEDROP_API_KEY, or send X-API-Key or Authorization: Bearer."""
 
     def __str__(self) -> str:
         return str(self.__doc__)

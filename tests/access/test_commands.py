@@ -10,6 +10,7 @@ from service.cli import main
 from service.cli.exit_codes import Failure
 from service.cli.lasting import lasting_s
 from service.storage.access import deeds, keys
+from service.storage.access.bounds import LONGEST_KEY
 from service.storage.access.roles import Role
 from service.storage.database.database import Database
 from tests.access.conftest import OPERATOR, calling
@@ -59,11 +60,17 @@ def test_the_first_key_is_made_in_the_database_without_any_key(
     assert {
         httpx.get(f"{address}/v1/whoami", headers={"X-API-Key": one}).status_code for one in (rotated, made["key"])
     } == {200}
+    for arguments in (("rotate", "ci", "--grace", "31d"), ("create", "x", "--role", "read", "--until", "3661d")):
+        assert main(["keys", *arguments]) == 2
+        assert f"must be at most {arguments[-1][:-2]}0d, got '{arguments[-1]}'" in capsys.readouterr().err
     assert "within 5 s" in said(capsys, "keys", "revoke", "ci")
     assert [one.has_ended for one in keys.listing(database)] == [True, False]
     assert "nothing was changed: it was so already" in said(capsys, "keys", "revoke", "ci")
+    assert json.loads(said(capsys, "keys", "revoke", "ci", "--json"))["changed"] is False
     monkeypatch.setenv("DATABASE_URL", database_url)
     assert "nothing was changed: it was so already" in said(capsys, "keys", "revoke", "ci")
+    again = json.loads(said(capsys, "keys", "revoke", "ci", "--json"))
+    assert (again["name"], again["changed"]) == ("ci", False)
     monkeypatch.delenv("DATABASE_URL")
     assert main(["keys", "revoke", "cii"]) == 1
     assert "did you mean ci" in capsys.readouterr().err
@@ -94,12 +101,12 @@ def test_a_study_is_shared_and_its_audit_read(
 
 
 def test_how_long_something_lasts() -> None:
-    assert [lasting_s("--for", text) for text in ("7d", "1h30m", "45s")] == [604800, 5400, 45]
+    assert [lasting_s("--for", text, LONGEST_KEY) for text in ("7d", "1h30m", "45s")] == [604800, 5400, 45]
     in_a_day = (datetime.now(UTC) + timedelta(days=1)).isoformat()
-    assert 86000 < lasting_s("--until", in_a_day) <= 86400
+    assert 86000 < lasting_s("--until", in_a_day, LONGEST_KEY) <= 86400
     for text in ("", "7", "7 d", "0d", "2020-01-31", "tomorrow"):
         with pytest.raises(Failure, match="--for must"):
-            lasting_s("--for", text)
+            lasting_s("--for", text, LONGEST_KEY)
 
 
 def test_a_role_that_there_is_not_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

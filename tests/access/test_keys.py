@@ -140,6 +140,23 @@ def test_the_first_key_is_an_admins_whoever_makes_it(database_url: str, database
         keys.create(database, "ci", Role.SUBMIT, by="tests")
 
 
+def test_the_last_admin_is_not_locked_out(address: str, database: Database) -> None:
+    _, root = keys.create(database, "root", Role.ADMIN, by="tests")
+    _, other = keys.create(database, "other", Role.ADMIN, by="tests")
+    keys.create(database, "reader", Role.READ, by="tests")
+    with calling(address, root) as admin:
+        for name in ("other", "reader"):
+            assert admin.post(f"/v1/keys/{name}/revoke").status_code == 200
+        refused = admin.post("/v1/keys/root/revoke")
+        assert (refused.status_code, refused.json()["error"]) == (409, "last_admin")
+        assert "rotate it, make another admin's key first" in refused.json()["message"]
+        assert admin.post("/v1/keys/other/revoke").headers["X-Changed"] == "no"
+        assert admin.get("/v1/whoami").json()["name"] == "root"
+    with calling(address, OPERATOR) as operator:  # who can make another one
+        assert operator.post("/v1/keys/root/revoke").json()["has_ended"] is True
+    assert whoami(address, other)[0] == 401
+
+
 def test_no_key_is_called_as_the_audit_calls_who_has_none(address: str, database: Database) -> None:
     with calling(address, OPERATOR) as client:
         for name in ("PERNODEDROP_API_KEY", "DATABASE_URL"):

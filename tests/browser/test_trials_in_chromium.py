@@ -166,3 +166,25 @@ def test_a_run_in_training_goes_on_in_the_page(browser: Chrome, unguarded: str, 
     wait_for(browser, lambda: "out of memory" in text_of(browser))
     wait_for(browser, lambda: not browser.find_elements(By.CSS_SELECTOR, "main[data-live]"))
     assert complaints(browser) == []
+
+
+def test_paper_has_every_row_that_has_come_and_no_more_than_its_width(
+    browser: Chrome, unguarded: str, many: StudyRecord
+) -> None:
+    browser.get(f"{unguarded}/studies/many/trials")
+    wait_for(browser, lambda: len(shown(browser)) > 20)
+    browser.execute_script(
+        "addEventListener('beforeprint', () => { window.printed = ["
+        "document.querySelectorAll('.rows tbody tr a').length, document.querySelector('.listing .total').textContent,"
+        "] })"
+    )
+    browser.execute_cdp_cmd("Page.printToPDF", {})
+    assert browser.execute_script("return window.printed") == [200, "200 of 10,000 runs: the CSV file has all"]
+    counted = browser.find_element(By.CSS_SELECTOR, COUNT)
+    wait_for(browser, lambda: counted.text == "10,000 runs" and len(shown(browser)) < 200)
+    size = {"width": 1017, "height": 700, "deviceScaleFactor": 1, "mobile": False}  # A4, landscape, less its margins
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    wide = "const rows = document.querySelector('.rows'); return [rows.scrollWidth - rows.clientWidth, innerWidth]"
+    assert browser.execute_script(wide) == [0, 1017]
+    assert complaints(browser) == []

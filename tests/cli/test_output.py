@@ -64,10 +64,15 @@ ORDERS: dict[tuple[str, ...], set[str]] = {
 }
 GROUPS = ("db", "keys", "webhooks")
 # These take trials, a database, a training or a receiver.
-ELSEWHERE = {"trial", "db audit", "check", "webhooks add", "webhooks list"}
+ELSEWHERE = {"trial", "db audit", "check", "keys revoke"} | {
+    f"webhooks {name}" for name in ("add", "list", "remove", "test", "retry")
+}
+# These only show; and what may be ordered once more when it is so already.
+SHOWING = {("tag", "mine"), ("note", "mine"), ("logs", "mine", "0")}
+AGAIN = {"pause", "resume", "prioritize", "tag", "note", "cancel", "drain", "stop"}
 WITHOUT = {  # these write files, or run for long
     *("run", "serve", "controller", "dashboard", "worker", "reproduce", "report", "capsule", "weights"),
-    *("db init", "db dump", "db restore", "keys revoke", "webhooks remove", "webhooks test", "webhooks retry"),
+    *("db init", "db dump", "db restore"),
 }
 
 
@@ -110,9 +115,15 @@ def test_an_order_answers_with_one_document(command: Command, database: Database
             lease = claimed(database)
             SearchTrial(database, lease).prepare()
             holding.finish(database, lease, RunState.FAILED, reason="no data", tell=nothing)
-        code, said, told = command(*(str(run) if part == "RUN" else part for part in arguments), "--json")
-        assert (code, told) == (0, ""), arguments
-        assert fields <= json.loads(said).keys(), arguments
+        order = [str(run) if part == "RUN" else part for part in arguments]
+        changes = [] if arguments in SHOWING else [True, False] if arguments[0] in AGAIN else [True]
+        for changed in changes or [None]:
+            code, said, told = command(*order, "--json")
+            assert (code, told) == (0, ""), arguments
+            assert fields <= json.loads(said).keys(), arguments
+            assert json.loads(said).get("changed") is changed, arguments
+        if changes == [True, False]:
+            assert command(*order)[1].splitlines()[0].endswith("; nothing was changed: it was so already"), arguments
     assert command("logs", "mine", "0", "--follow", "--json")[2] == (
         "error: give either --follow or --json: a document has an end\n"
     )
@@ -163,6 +174,19 @@ def test_text_is_wrapped_at_words_and_commands_stay_whole(width: int) -> None:
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     assert all(word in shown for word in ("a-long-name-of-a-study", "pernodedrop-gaussian-dynamic", "2026-11-28"))
     assert all(len(line) <= width for line in shown.splitlines())
+
+
+@pytest.mark.parametrize("width", range(40, 201, 8))
+def test_a_table_is_squeezed_without_cutting_a_word(width: int) -> None:
+    table = Table("key", "own tasks in", "state", box=None, pad_edge=False)
+    name = "somebody@a-long-name.of.a.laboratory.example.org"
+    table.add_row(name, "one.module, another.module", "until 2026-11-28 20:11 UTC")
+    console = Console(file=io.StringIO(), width=width, force_terminal=False)
+    show_table(console, table)
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert all(word in shown for word in ("another.module", "2026-11-28", *([name] if width > len(name) + 5 else [])))
+    assert "\N{HORIZONTAL ELLIPSIS}" not in shown
+    assert all(len(line) <= width for line in shown.splitlines() if name not in line)
 
 
 def test_printed_commands_are_called_as_their_reader_calls_the_program(

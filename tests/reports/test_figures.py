@@ -162,6 +162,9 @@ def test_losses_of_several_magnitudes_have_a_logarithmic_axis() -> None:
     assert scaled("loss", [0.01, 1.0]) == ("loss (log scale)", {"type": "log", "dtick": "D2"})
     for values in ([0.1, 1.0], [0.0, 1.0], [-1.0, 100.0], [], [math.nan]):
         assert scaled("loss", values) == ("loss", {})
+    assert scaled("loss", [0.001, 1.0], [0.02, 0.04])[1] == {"type": "log", "nticks": 6}, (
+        "a tick may be anywhere within a decade"
+    )
     trials = [trial_of(n, [10.0**n]) for n in range(4)]
     drawn = history_figure(Results(study_of(trials), trials, {}))
     assert drawn["layout"]["yaxis"]["type"] == "log"

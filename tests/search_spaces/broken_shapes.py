@@ -22,7 +22,14 @@ SHAPES: list[tuple[dict[Any, Any], str]] = [
     ),
     (raw() | {3: 4}, "definition must have text for its keys, got 3"),
     (raw(schema_version=2), "schema_version must be 1, got 2"),
-    (raw(task="digits"), 'task must be an object, got "digits"'),
+    (raw(task="digits"), 'task must be an object, got "digits": write {name: digits}'),
+    (raw(pruner="ahsa"), 'pruner must be an object, got "ahsa": write {name: asha}'),
+    (
+        raw(pruner=3),
+        'pruner must be an object, got 3: write {name: ...} with "none", "median", "hyperband", "successive_halving", '
+        '"asha", "wilcoxon" or "paired"',
+    ),
+    (raw(objectives="val_loss"), 'objectives must be a list, got "val_loss": its entries have metric, direction'),
     (raw(task={"name": "digits", "epoch": 3}), "task.epoch is no known field: did you mean epochs?"),
     (raw(task={"name": "digits", "epochs": 0}), "task.epochs must be at least 1, got 0"),
     (raw(task={"name": "digits", "epochs": True}), "task.epochs must be a whole number, got true"),
@@ -35,7 +42,10 @@ SHAPES: list[tuple[dict[Any, Any], str]] = [
     ),
     (raw(objectives=[]), "objectives must hold at least 1 entries, got none"),
     (raw(objectives=[{"metric": "val_loss"}] * 4), "objectives must hold at most 3 entries, got more"),
-    (raw(objectives={"metric": "val_loss"}), "objectives must be a list, got an object"),
+    (
+        raw(objectives={"metric": "val_loss"}),
+        "objectives must be a list, got an object: its entries have metric, direction",
+    ),
     (
         raw(objectives=[{"metric": "test_loss"}]),
         'objectives[0].metric must be "val_" or "train_" and the metric '

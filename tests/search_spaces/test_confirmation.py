@@ -26,7 +26,11 @@ def test_the_usual_confirmation() -> None:
         ({"repeats": 1}, "confirmation.repeats must be at least 2, got 1"),
         ({"repeats": 101}, "confirmation.repeats must be at most 100, got 101"),
         ({"tops": 1}, "confirmation.tops is no known field: did you mean top?"),
-        (True, "confirmation must be an object, got true"),
+        (
+            True,
+            "confirmation must be an object, got true: its fields are top, repeats, until, most_repeats, indifference, "
+            "prefer",
+        ),
     ],
 )
 def test_a_wrong_one_is_refused_in_one_line(confirmation: object, message: str) -> None:

@@ -48,7 +48,10 @@ def test_a_built_in_task_offers_sets_by_name() -> None:
         (with_evaluation(passes=1001), "evaluation.passes must be at most 1000, got 1001"),
         (with_evaluation(inputs=99), "evaluation.inputs must be at least 100, got 99"),
         (with_evaluation(pases=3), "evaluation.pases is no known field: did you mean passes?"),
-        (raw(confirmation={}, evaluation=True), "evaluation must be an object, got true"),
+        (
+            raw(confirmation={}, evaluation=True),
+            "evaluation must be an object, got true: its fields are passes, out_of_distribution, inputs",
+        ),
         (
             with_evaluation(out_of_distribution=["../x"]),
             "evaluation.out_of_distribution[0] must be a name of at most 64 letters, digits and _ that starts with "

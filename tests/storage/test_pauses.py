@@ -111,7 +111,9 @@ def test_a_limit_that_was_reached_before_the_pause_is_said(db: Database) -> None
         extension.extend(db, "s", 5)
     tidy(db, 1.0)
     holding.finish(db, lease, RunState.COMPLETE, values=[0.5], tell=nothing)
-    with pytest.raises(IllegalTransition, match=r"at its end \(wall time used up\) and cannot become running"):
+    with pytest.raises(
+        IllegalTransition, match=r"at its end \(wall time used up\) and cannot become running: `pernodedrop clone"
+    ):
         studies.set_state(db, "s", "running")
 
 

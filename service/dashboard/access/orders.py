@@ -57,7 +57,7 @@ def _rotate(database: Database, about: Mapping[str, str], form: Form) -> Made:
 
 
 def _revoke_key(database: Database, about: Mapping[str, str], _: Form) -> str:
-    keys.revoke(database, about["key"])
+    keys.revoke(database, about["key"], keeps_admin=about["by"] != KEY_HOLDER.name)
     return f"The key {about['key']} is revoked: {IN_S}."
 
 

@@ -183,7 +183,7 @@ window.liveParts = (root) => {
   function showConfirmation() {
     hide("confirmation", state.confirmed.length === 0);
     if (state.confirmed.length === 0) return;
-    const { looks, outcome } = state.study;
+    const { looks, outcome, decides } = state.study;
     const left = state.confirmed.filter((one) => one.left).length;
     const most = Math.max(...state.confirmed.map((one) => one.seeds + one.training + one.waiting));
     const rows = state.confirmed.map((one) =>
@@ -194,12 +194,12 @@ window.liveParts = (root) => {
         h("td", {}, h("progress", { max: Math.max(1, most), value: one.seeds, "aria-label": `seeds of ${one.variant}` }), ` ${one.seeds} of ${most}`),
         h("td", { class: "number" }, one.training || "–"),
         h("td", { class: "number" }, figure(one.mean)),
-        h("td", {}, one.left ? "in it" : "out"),
+        decides ? h("td", {}, one.left ? "in it" : "out") : null,
       ),
     );
-    const head = ["Configuration", "Seeds", "In training", `Mean ${state.confirmed[0].metric}`, ""];
+    const head = ["Configuration", "Seeds", "In training", `Mean ${state.confirmed[0].metric}`, ...(decides ? [""] : [])];
     const all = state.confirmed.length;
-    const looked = looks.length && `${left} of ${all} left after ${plural(looks[looks.length - 1], "seed")}.`;
+    const looked = decides && looks.length && `${left} of ${all} left after ${plural(looks[looks.length - 1], "seed")}.`;
     const said = outcome ? `Its outcome: ${outcome}.` : looked || `${plural(all, "configuration")} under fresh seeds.`;
     part("confirmation").replaceChildren(
       h("p", {}, said),

@@ -106,9 +106,10 @@
     return row;
   }
 
-  function show() {
-    const first = Math.max(0, Math.floor(region.scrollTop / height) - BEYOND);
-    const last = Math.min(total, Math.ceil((region.scrollTop + region.clientHeight) / height) + BEYOND);
+  function show(isPrinted) {
+    const all = isPrinted === true;
+    const first = all ? 0 : Math.max(0, Math.floor(region.scrollTop / height) - BEYOND);
+    const last = all ? total : Math.min(total, Math.ceil((region.scrollTop + region.clientHeight) / height) + BEYOND);
     for (const [place, row] of drawn) {
       if ((place < first || place >= last) && !row.contains(document.activeElement)) {
         row.remove();
@@ -118,7 +119,10 @@
     let next = above;
     for (let place = first; place < last; place++) {
       const number = Math.floor(place / PIECE);
-      if (!pieces.has(number)) get(number);
+      if (!pieces.has(number)) {
+        if (all) continue;
+        get(number);
+      }
       let row = drawn.get(place);
       if (!row) {
         row = made(place);
@@ -176,6 +180,17 @@
     put(url, text);
     link.href = url;
   }
+
+  // Nobody scrolls on paper: it has every row that has come.
+  addEventListener("beforeprint", () => {
+    show(true);
+    const number = drawn.size;
+    if (number < total) said.textContent = `${number.toLocaleString("en")} of ${total.toLocaleString("en")} runs: the CSV file has all`;
+  });
+  addEventListener("afterprint", () => {
+    count(total);
+    show();
+  });
 
   // Up and down from a run's link go to the next run's.
   region.addEventListener("keydown", (event) => {

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.axis import Axis as Drawn
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
 
 from service.reports.drawing.style import INK, LINE
 from service.reports.drawing.traces import words
@@ -32,6 +33,9 @@ def dress(axes: Axes, x: Axis, y: Axis, rows: Mapping[str, int] | None) -> None:
     elif "ticktext" in y:
         _name_rows(axes, y["tickvals"], [words(name) for name in y["ticktext"]])
     axes.set_xlim(*_limits(axes.get_xlim(), x))
+    for given, one in ((x, axes.xaxis), (y, axes.yaxis)):
+        if given.get("type") == "log" and "dtick" not in given:
+            _tick_within_a_decade(one)
     if "tickvals" in x:
         axes.set_xticks(x["tickvals"], [str(value) for value in x["tickvals"]])
     if x.get("tickformat") == ".0%":
@@ -40,6 +44,12 @@ def dress(axes: Axes, x: Axis, y: Axis, rows: Mapping[str, int] | None) -> None:
         axes.axvline(0.0, color=LINE, linewidth=1.4, zorder=0.9)
     if y.get("showticklabels") is False:
         axes.tick_params(labelleft=False)
+
+
+def _tick_within_a_decade(one: Drawn) -> None:
+    """Ticks at steps that are as large, since no power of ten need lie there."""
+    one.set_major_locator(MaxNLocator(TICKS, steps=STEPS))
+    one.set_minor_locator(NullLocator())
 
 
 def _name_rows(axes: Axes, heights: Sequence[float], names: Sequence[str]) -> None:

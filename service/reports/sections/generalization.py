@@ -49,12 +49,12 @@ def generalization_figure(results: Results) -> Figure:
             traces.append(points(variant, xs, ys, notes))
             losses += xs
             validations += ys
+    ends = [min(losses), max(losses)] if traces else []
     if traces:
-        traces.insert(0, _diagonal(min(losses), max(losses)))
-    axes = [
-        scaled(title, losses + validations) for title in ("training loss at the end of the epoch", "validation loss")
-    ]
-    (x, across), (y, upward) = axes  # both scales are the same, so that the diagonal is one
+        traces.insert(0, _diagonal(*ends))
+    both = losses + validations  # both scales are the same, so that the diagonal is one
+    x, across = scaled("training loss at the end of the epoch", both, losses)
+    y, upward = scaled("validation loss", both, validations + ends)
     return figure(traces, x=x, y=y, xaxis=across, yaxis=upward)
 
 

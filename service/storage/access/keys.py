@@ -42,6 +42,16 @@ class AdminFirst(StorageError):
         )
 
 
+class LastAdmin(StorageError):
+    """Nobody could make or end keys any more."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"key {name!r} is the last open one of an admin and cannot be revoked: rotate it, make another admin's key "
+            "first, or revoke it where DATABASE_URL is set"
+        )
+
+
 class UnknownKey(StorageError):
     """No key has this name."""
 
@@ -133,23 +143,36 @@ def listing(db: Database) -> list[AccessKey]:
     return [_key(row) for row in rows]
 
 
-def revoke(db: Database, name: str) -> AccessKey:
+def revoke(db: Database, name: str, *, keeps_admin: bool = False) -> AccessKey:
     """End the key for good, now; one that was revoked before stays as it is.
+
+    `keeps_admin` asks that an admin's key be open afterwards, where one is: who calls could not make another.
 
     Raises:
         UnknownKey: there is none of this name.
+        LastAdmin: no admin's key would be open.
     """
     with db.engine.begin() as connection:
+        had_admin = keeps_admin and _lock_admins(connection)
         change = access_keys.update().where(access_keys.c.name == name, access_keys.c.revoked_at.is_(None))
         change = change.values(revoked_at=sa.func.now(), former_until=None)
         row = connection.execute(change.returning(*_SHOWN, _ENDED)).first()
         if row is not None:
+            if had_admin and not connection.execute(_HAS_ADMIN).scalar_one():
+                raise LastAdmin(name)
             ordered.note(connection, None)
         else:
             row = connection.execute(sa.select(*_SHOWN, _ENDED).where(access_keys.c.name == name)).first()
         if row is None:
             raise _unknown(connection, name)
     return _key(row)
+
+
+def _lock_admins(connection: sa.Connection) -> bool:
+    """Whether an admin's key is open; until the transaction's end nobody else ends one: two might end each other's."""
+    admins = sa.select(access_keys.c.name).where(access_keys.c.role == Role.ADMIN).order_by(access_keys.c.name)
+    connection.execute(admins.with_for_update())
+    return bool(connection.execute(_HAS_ADMIN).scalar_one())
 
 
 def rotate(db: Database, name: str, grace: timedelta = timedelta(0)) -> tuple[AccessKey, str]:

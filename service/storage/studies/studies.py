@@ -106,10 +106,10 @@ def set_state(db: Database, name: str, state: Intention) -> StudyRecord:
         row = _locked(connection, name)
         if row.state != state or (row.finished_at is not None and state != "stopped"):
             if row.state == "stopped":
-                raise IllegalTransition(name, row.state, state)
+                raise IllegalTransition(name, row.state, state, can_grow=False)
             if row.finished_at is not None:
                 because = "" if row.closing is None else f" ({row.closing})"
-                raise IllegalTransition(name, f"at its end{because}", state)
+                raise IllegalTransition(name, f"at its end{because}", state, can_grow=row.closing is None)
             if row.state == "paused" and state == "running":
                 _check_that_something_begins(connection, row)
             connection.execute(_SET_STATE, {"study": row.id, "state": state})

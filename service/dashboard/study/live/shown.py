@@ -33,6 +33,7 @@ def study(record: StudyRecord, pulse: Pulse) -> dict[str, Any]:
         "alive": pulse.alive,
         "own": record.definition.task.is_external,
         "looks": [seeds for seeds, _ in record.looks],
+        "decides": record.definition.confirmation is not None and record.definition.confirmation.is_decided,
         "outcome": None if record.decision is None else record.decision["outcome"],
     }
 
