@@ -33,10 +33,13 @@ def seen(study: Study, selection: Selection, *, is_past: bool = False, prefix: s
 REPLACES = "replaces"  # the attribute of a trial with the ids of those in whose place it was begun
 
 
-def learnt_from(whole: BaseStorage) -> BaseStorage:
+def learnt_from(whole: BaseStorage, study_id: int | None = None) -> BaseStorage:
     """The same storage without the trials that others have replaced, and those outside of their study's space: no
-    sampler or pruner learns from them."""
-    return _Learnt(whole)
+    sampler or pruner learns from them.
+
+    With an id it is for that study alone, which is not looked up by its name.
+    """
+    return _Learnt(whole, study_id)
 
 
 class SeeingSampler(BaseSampler):
@@ -91,8 +94,14 @@ _Whole = type("_Whole", (BaseStorage,), {name: _passed_on(name) for name in Base
 
 
 class _Learnt(_Whole):  # type: ignore[valid-type, misc]
-    def __init__(self, whole: BaseStorage) -> None:
-        self.whole = whole
+    def __init__(self, whole: BaseStorage, study_id: int | None) -> None:
+        self.whole, self._study_id = whole, study_id
+
+    def get_study_id_from_name(self, study_name: str) -> int:
+        if self._study_id is not None:
+            return self._study_id
+        found: int = self.whole.get_study_id_from_name(study_name)
+        return found
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None

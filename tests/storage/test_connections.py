@@ -3,10 +3,13 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.exceptions import StorageInternalError
+from optuna.storages import RDBStorage
 
 from search_spaces import StudyDefinition
 from service.storage.database import connections
@@ -189,3 +192,93 @@ def test_tables_of_another_optuna_are_refused(db: Database) -> None:
         connection.execute(sa.text("UPDATE public.alembic_version SET version_num = 'v0.0.0'"))
     with pytest.raises(SchemaOutdated, match=r"v0\.0\.0.*pernodedrop db init"):
         db.optuna.get_all_studies()
+
+
+@pytest.mark.parametrize("sure_s", [connections.SURE_S, -1.0])
+def test_a_connection_that_the_server_has_closed_is_replaced(
+    db: Database, database_url: str, monkeypatch: pytest.MonkeyPatch, sure_s: float
+) -> None:
+    monkeypatch.setattr(connections, "SURE_S", sure_s)
+    with db.engine.connect() as connection:
+        first = connection.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
+    with Database.open(database_url) as other, other.single() as connection:
+        connection.execute(sa.text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": first})
+    with db.engine.connect() as connection:
+        assert connection.execute(sa.text("SELECT pg_backend_pid()")).scalar_one() != first
+
+
+@pytest.mark.parametrize(("sure_s", "last"), [(connections.SURE_S, "mine"), (-1.0, "select 1")])
+def test_a_connection_in_use_is_not_asked_whether_it_works(
+    db: Database, database_url: str, monkeypatch: pytest.MonkeyPatch, sure_s: float, last: str
+) -> None:
+    monkeypatch.setattr(connections, "SURE_S", sure_s)
+    with db.single() as connection:
+        process = connection.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
+        connection.execute(sa.text("SELECT 'mine'"))
+    with db.single(), Database.open(database_url) as other, other.single() as connection:
+        said = sa.text("SELECT query FROM pg_stat_activity WHERE pid = :pid")
+        assert last in connection.execute(said, {"pid": process}).scalar_one().lower()
+
+
+def test_a_single_statement_is_a_transaction_of_its_own(db: Database) -> None:
+    now = sa.text("SELECT pg_current_xact_id()::text")
+    with db.single() as connection:
+        assert connection.execute(now).scalar_one() != connection.execute(now).scalar_one()
+    with db.engine.connect() as connection:  # the same one of the pool
+        assert connection.execute(now).scalar_one() == connection.execute(now).scalar_one()
+
+
+def test_a_connection_that_was_left_without_transactions_has_them_again(db: Database) -> None:
+    with db.engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        driver.autocommit = True  # as an interrupt leaves it
+    with db.engine.connect() as connection:
+        assert connection.connection.driver_connection is driver
+        assert not driver.autocommit
+
+
+DISTRIBUTIONS = {
+    "rate": FloatDistribution(0.0, 1.0),
+    "log": FloatDistribution(1e-5, 1.0, log=True),
+    "step": FloatDistribution(0.0, 0.9, step=0.1),
+    "units": IntDistribution(8, 64, step=8),
+    "log units": IntDistribution(1, 1024, log=True),
+    "kind": CategoricalDistribution(["dropout", "none", None, 1, 2.5, True]),
+}
+VALUES = {"rate": 0.25, "log": 1e-3, "step": 0.30000000000000004, "units": 24, "log units": 7, "kind": 2}
+
+
+def test_parameters_are_written_as_optuna_writes_them(db: Database, definition: StudyDefinition) -> None:
+    study_id = studies.create(db, definition).optuna_study_id
+    plain = RDBStorage(db.url)
+    ours, theirs = (storage.create_new_trial(study_id) for storage in (db.optuna, plain))
+    for name, distribution in DISTRIBUTIONS.items():
+        plain.set_trial_param(theirs, name, VALUES[name], distribution)
+    with db.transaction():
+        for name, distribution in DISTRIBUTIONS.items():
+            db.optuna.set_trial_param(ours, name, VALUES[name], distribution)
+        assert db.optuna.get_trial(ours).params == plain.get_trial(theirs).params, "read before they are committed"
+        assert plain.get_trial(ours).params == {}
+    columns = "param_name, param_value, distribution_json"
+    rows = f"SELECT {columns} FROM trial_params WHERE trial_id = :trial ORDER BY param_id"
+    with db.single() as connection:
+        mine, others = (connection.execute(sa.text(rows), {"trial": trial}).all() for trial in (ours, theirs))
+    assert mine == others
+    assert len(mine) == len(DISTRIBUTIONS)
+    with pytest.raises(ValueError, match="different distribution kind"), db.transaction():
+        db.optuna.set_trial_param(db.optuna.create_new_trial(study_id), "rate", 1, IntDistribution(0, 3))
+    assert plain.get_n_trials(study_id) == 2
+
+
+def test_a_parameter_that_cannot_be_written_ends_the_transaction(db: Database, definition: StudyDefinition) -> None:
+    study_id = studies.create(db, definition).optuna_study_id
+    trial = db.optuna.create_new_trial(study_id)
+    with pytest.raises(DATABASE_ERRORS, match="unique"), db.transaction() as connection:
+        connection.execute(sa.text("UPDATE fleet.studies SET priority = 7"))
+        for _ in range(2):
+            db.optuna.set_trial_param(trial, "rate", 0.5, DISTRIBUTIONS["rate"])
+    assert db.optuna.get_trial(trial).params == {}
+    assert studies.get(db, definition.name).priority != 7
+    with db.transaction():  # nothing is left of it
+        db.optuna.set_trial_param(trial, "rate", 0.5, DISTRIBUTIONS["rate"])
+    assert db.optuna.get_trial(trial).params == {"rate": 0.5}

@@ -14,16 +14,17 @@ def memory(root: Path = _ROOT) -> tuple[int, int] | None:
     It is the tightest limit of the machine's memory and of the control groups that hold this process. The page cache
     counts as free.
     """
-    try:
-        lines = (root / "proc/meminfo").read_text().splitlines()
-    except OSError:
+    lines = _text(root / "proc/meminfo").splitlines()
+    if not lines:
         return None
     kilobytes = {name: int(value.split()[0]) for name, value in (line.split(":") for line in lines)}
     total, free = kilobytes["MemTotal"] * 1024, kilobytes["MemAvailable"] * 1024
     for group in _groups("memory", root):
         limit = _number(group / "memory.max") or _number(group / "memory.limit_in_bytes")
+        if limit is None or limit >= _UNLIMITED:
+            continue
         used = _number(group / "memory.current") or _number(group / "memory.usage_in_bytes")
-        if limit is not None and used is not None and limit < _UNLIMITED:
+        if used is not None:
             total, free = min(total, limit), min(free, limit - used + _cached(group))
     return total, max(0, free)
 
@@ -80,6 +81,7 @@ def _number(path: Path) -> int | None:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text()
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 (a trial reads many such files every second)
+            return file.read().decode(errors="replace")
     except OSError:
         return ""

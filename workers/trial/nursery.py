@@ -161,6 +161,7 @@ def _warm_up() -> None:
     import torch
 
     torch.set_num_threads(1)
+    import workers.trial.orders  # noqa: F401 (each trial's process would import it)
     from search_spaces import TrialConfig
     from workers.trial.provenance import know_this_process
     from workers.trial.warming import warm

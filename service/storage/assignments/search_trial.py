@@ -100,12 +100,10 @@ class SearchTrial:
             holding.attach(self._db, self._lease, self._trial_id, trial.number, params)
             return recorded_params(self._definition, params)
         try:
-            chosen = asking.suggested(self._db, self._lease, trial, self._suggest)
+            return asking.suggested(self._db, self._lease, trial, self._suggest)
         except Exception:  # of a sampler: show in which trial it failed
             holding.attach(self._db, self._lease, self._trial_id, trial.number)
             raise
-        holding.attach(self._db, self._lease, self._trial_id, trial.number, trial.params)
-        return chosen
 
     def _suggest(self, trial: Trial) -> Mapping[str, Value]:
         return suggested(trial, self._definition)

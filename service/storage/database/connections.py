@@ -6,19 +6,25 @@ connections, at no cost to a small fleet. A connection that a full server refuse
 """
 
 import random
+import select
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg2
 import sqlalchemy as sa
 from psycopg2.errorcodes import TOO_MANY_CONNECTIONS
+from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from service.storage import libpq
 from service.storage.database import refusals
 
 FULL_S = 20.0  # s for which a full server is tried again; then `patiently` takes over
 _FIRST_S, _LONGEST_S = 0.2, 3.0  # not more often: a refusal costs the server a process
+SURE_S = 10.0  # s without use until a connection is asked whether it works, as long as the kernel waits to ask
 IDLE_S = 0.1  # s without use after which a connection is idle: asking for a trial uses it many times in a row
 # Seconds that a worker keeps its connections, by the share of the server's that are in use.
 LONGEST_S = 60.0
@@ -49,9 +55,61 @@ def engine_options(url: str, pool_size: int) -> dict[str, Any]:
         "pool_size": pool_size,
         "max_overflow": 2,
         "pool_timeout": 10,  # s
-        "pool_pre_ping": True,
         "pool_recycle": 1800,  # s
     }
+
+
+def check_before_use(engine: sa.Engine) -> None:
+    """Have the engine replace connections that the server has closed, at no cost while they are in use.
+
+    A server that ends says so, or its kernel does, and the connection can be read from. One that has been silent for
+    longer than `SURE_S` is asked: a network may have dropped it without a word.
+    """
+
+    def note(connection: Any, record: ConnectionPoolEntry) -> None:
+        record.info["used_at"] = time.monotonic()
+        if connection is not None and not connection.closed and connection.autocommit:  # `single` was interrupted
+            connection.autocommit = False
+
+    def check(connection: Any, record: ConnectionPoolEntry, _: object) -> None:
+        used_at = record.info.get("used_at")  # none for a new one
+        if used_at is None or (time.monotonic() < used_at + SURE_S and not _says_something(connection)):
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except psycopg2.Error as error:
+            if engine.dialect.is_disconnect(error, connection, None):
+                raise InvalidatePoolError from error
+            raise
+
+    sa.event.listen(engine, "checkin", note)
+    sa.event.listen(engine, "checkout", check)
+
+
+@contextmanager
+def single(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection for one statement, or several that are transactions of their own.
+
+    Nothing is sent to begin a transaction and to end it, which would take as long as a short statement twice. The
+    driver is told directly: SQLAlchemy's AUTOCOMMIT sends a statement when it is left.
+    """
+    with engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        try:
+            driver.autocommit = True
+            yield connection
+        finally:
+            if not driver.closed:
+                driver.autocommit = False
+
+
+def _says_something(connection: Any) -> bool:
+    """Whether the server has said what nobody has asked for: that it ends, or nothing, as it is gone."""
+    if connection.closed or connection.fileno() < 0:
+        return True
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def is_full(error: Exception) -> bool:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Self
 
 import optuna
@@ -11,7 +11,7 @@ from optuna.storages import BaseStorage
 
 from service.storage.database import schema, suitability
 from service.storage.database.address import normalise_url
-from service.storage.database.connections import IdleConnections, engine_options
+from service.storage.database.connections import IdleConnections, check_before_use, engine_options, single
 from service.storage.database.incarnation import INCARNATION
 from service.storage.database.patience import patiently
 from service.storage.database.plainly import plainly
@@ -28,6 +28,7 @@ class Database:
         self.url = normalise_url(url)
         self._options = engine_options(self.url, pool_size)
         self.engine = sa.create_engine(self.url, **self._options)
+        check_before_use(self.engine)
         self._idle_connections = None if lasting else IdleConnections(self.engine)
         self._storages: tuple[BaseStorage, SharedStorage] | None = None  # Optuna's cache around ours, and ours
         self._storage_lock = threading.Lock()
@@ -47,6 +48,10 @@ class Database:
         """Optuna's storage on the same database, with its cache of finished trials; connects at first use."""
         return self._opened()[0]
 
+    def single(self) -> AbstractContextManager[sa.Connection]:
+        """A connection for one statement, see `connections.single`."""
+        return single(self.engine)
+
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
         """Open one transaction for our statements and for what this thread does with `optuna` meanwhile.
@@ -60,7 +65,7 @@ class Database:
     def _opened(self) -> tuple[BaseStorage, SharedStorage]:
         with self._storage_lock:
             if self._storages is None:
-                storage = SharedStorage(self.engine, self._options)
+                storage = SharedStorage(self.engine, self._options, self.single)
                 self._storages = optuna.storages.get_storage(storage), storage
             return self._storages
 

@@ -14,7 +14,6 @@ from typing import Any
 import sqlalchemy as sa
 from optuna.distributions import BaseDistribution, json_to_distribution
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import orm
 
 _GATHERED = """
     SELECT t.*, p.*, v.*, u.*, s.*, i.* FROM ({trials}) t
@@ -51,16 +50,16 @@ _MANY = sa.text(
 )
 
 
-def read_trial(session: orm.Session, trial_id: int) -> FrozenTrial | None:
+def read_trial(connection: sa.Connection, trial_id: int) -> FrozenTrial | None:
     """Return the trial, or None if there is none of this id."""
-    row = session.execute(_ONE, {"trial": trial_id}).one_or_none()
+    row = connection.execute(_ONE, {"trial": trial_id}).one_or_none()
     return None if row is None else _trial(row)
 
 
-def read_trials(session: orm.Session, study_id: int, after: int, among: Collection[int]) -> list[FrozenTrial]:
+def read_trials(connection: sa.Connection, study_id: int, after: int, among: Collection[int]) -> list[FrozenTrial]:
     """Return the study's trials with an id above `after`, and the earlier ones whose ids are in `among`."""
     wanted = {"study": study_id, "after": after, "among": list(among)}
-    return [_trial(row) for row in session.execute(_MANY, wanted)]
+    return [_trial(row) for row in connection.execute(_MANY, wanted)]
 
 
 def _trial(row: sa.Row[Any]) -> FrozenTrial:

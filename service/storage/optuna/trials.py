@@ -31,7 +31,7 @@ def load_study(db: Opened, optuna_study_id: int, sampler: BaseSampler, pruner: B
     They do not see trials outside of the study's space.
     """
     name = db.optuna.get_study_name_from_id(optuna_study_id)
-    return optuna.Study(name, learnt_from(db.optuna), sampler=sampler, pruner=pruner)
+    return optuna.Study(name, learnt_from(db.optuna, optuna_study_id), sampler=sampler, pruner=pruner)
 
 
 def id_of(study: optuna.Study) -> int:

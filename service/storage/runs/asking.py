@@ -9,9 +9,10 @@ from optuna.trial import Trial
 
 from search_spaces.optuna import given_to, trained_with
 from service.storage.database.database import Database
+from service.storage.errors import LeaseLost
 from service.storage.optuna import statements, trials
 from service.storage.records import Lease
-from service.storage.runs.holding import under_lease
+from service.storage.runs.holding import is_held, note_trial, under_lease
 
 T = TypeVar("T")
 
@@ -63,7 +64,8 @@ def _given_before(db: Database, lease: Lease, before: Sequence[int]) -> Mapping[
 
 
 def suggested(db: Database, lease: Lease, trial: Trial, suggest: Callable[[Trial], T]) -> T:
-    """Return `suggest(trial)`; its parameters are written in one transaction, under the lease.
+    """Return `suggest(trial)`; its parameters are written in one transaction, under the lease, in which the run is
+    attached to the trial (see `holding.attach`).
 
     The sampler makes its joint draw before that: it may take seconds, in which nothing should be locked.
 
@@ -71,4 +73,10 @@ def suggested(db: Database, lease: Lease, trial: Trial, suggest: Callable[[Trial
         LeaseLost: the run has another holder by now.
     """
     _ = trial.relative_params
-    return under_lease(db, lease, lambda: suggest(trial))
+    with db.transaction() as connection:
+        if not is_held(connection, lease):
+            raise LeaseLost(lease.run_id, lease.token)
+        chosen = suggest(trial)
+        writes = note_trial(connection, lease, trial._trial_id, trial.number, trial.params)
+    lease.written.count = writes
+    return chosen

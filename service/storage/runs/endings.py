@@ -122,12 +122,9 @@ def close_finished_studies(db: Database, study_id: int | None = None, seconds: f
     run: the last of two that end at once sees both.
     """
     until = time.monotonic() + seconds
-    with db.engine.connect() as connection:
-        due = [
-            row.id
-            for row in connection.execute(_DUE, {"study": study_id}).all()
-            if not row.is_to_be_asked or isinstance(_outlook(connection, row.id), legs.Never)
-        ]
+    with db.single() as connection:
+        found = connection.execute(_DUE, {"study": study_id}).all()
+    due = [row.id for row in found if not row.is_to_be_asked or _is_over(db, row.id)]
     return sum(_close(db, study, until) for study in due)
 
 
@@ -150,6 +147,12 @@ def _close(db: Database, study_id: int, until: float) -> int:
         if connection.execute(_LOCK, study).one_or_none() is not None:
             _finish(connection, study_id)
     return cancelled
+
+
+def _is_over(db: Database, study_id: int) -> bool:
+    """Whether no further run of the study's search may begin, as far as it can be told now."""
+    with db.engine.connect() as connection:
+        return isinstance(_outlook(connection, study_id), legs.Never)
 
 
 def _outlook(connection: sa.Connection, study_id: int) -> legs.Choice | None:

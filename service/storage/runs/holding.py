@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from service.storage import scores
 from service.storage.database.database import Database
-from service.storage.database.tables import curves, examinations, provenances, runs
+from service.storage.database.tables import examinations, provenances, runs
 from service.storage.errors import LeaseLost
 from service.storage.optuna.statements import REPORT
 from service.storage.provenance import Provenance, digest_of
@@ -25,6 +25,7 @@ from service.storage.runs.keeping import note_weights
 from service.storage.states import RunState, StudyState, storable
 
 T = TypeVar("T")
+Params = Mapping[str, Any]
 
 IS_HELD = f"{HELD.format('runs')} AND runs.state = 'running' AND {WHOLE}"
 
@@ -46,6 +47,10 @@ _EPOCH = sa.text(
 )
 
 _EARLIER = sa.text("SELECT provenance FROM fleet.runs WHERE id = :run")
+
+_ANEW = sa.text(
+    "WITH c AS (DELETE FROM fleet.curves WHERE run_id = :run) DELETE FROM fleet.examinations WHERE run_id = :run"
+)
 
 _RENEW = sa.text(
     f"""
@@ -70,7 +75,7 @@ def renew(db: Database, lease: Lease, seconds: float) -> StudyState:
     Raises:
         LeaseLost: another worker holds the run, it was cancelled, or its study is gone.
     """
-    with db.engine.begin() as connection:
+    with db.single() as connection:
         row = connection.execute(_RENEW, {"seconds": seconds, **key(lease)}).one_or_none()
     if row is None:
         raise LeaseLost(lease.run_id, lease.token)
@@ -92,7 +97,7 @@ def under_lease(db: Database, lease: Lease, call: Callable[[], T]) -> T:
 
 
 def attach(
-    db: Database, lease: Lease, trial_id: int | None, trial_number: int | None, params: Mapping[str, Any] | None = None
+    db: Database, lease: Lease, trial_id: int | None, trial_number: int | None, params: Params | None = None
 ) -> None:
     """Note which Optuna trial the run has become, if any, and drop what earlier holders recorded: training starts anew.
 
@@ -101,14 +106,22 @@ def attach(
     Raises:
         LeaseLost: as for `renew`.
     """
-    suggested = {} if params is None else {"params": dict(params)}
     with db.engine.begin() as connection:
-        number = sa.func.coalesce(runs.c.trial_number, trial_number)  # a trial that is retried keeps its own
-        note = {"trial_id": trial_id, "trial_number": number, "epoch": 0, "facts": {}, **suggested}
-        writes = change(connection, lease, **note)
-        for table in (curves, examinations):
-            connection.execute(table.delete().where(table.c.run_id == lease.run_id))
+        writes = note_trial(connection, lease, trial_id, trial_number, params)
     lease.written.count = writes
+
+
+def note_trial(
+    connection: sa.Connection, lease: Lease, trial_id: int | None, trial_number: int | None, params: Params | None
+) -> int:
+    """Do what `attach` does in the caller's transaction, and return the number of this write."""
+    number = sa.func.coalesce(runs.c.trial_number, trial_number)  # a trial that is retried keeps its own
+    suggested = {} if params is None else {"params": dict(params)}
+    writes = change(
+        connection, lease, trial_id=trial_id, trial_number=number, epoch=0, facts=dict[str, object](), **suggested
+    )
+    connection.execute(_ANEW, {"run": lease.run_id})
+    return writes
 
 
 def note_facts(db: Database, lease: Lease, facts: Mapping[str, Any], provenance: Provenance | None = None) -> None:
@@ -126,9 +139,10 @@ def note_facts(db: Database, lease: Lease, facts: Mapping[str, Any], provenance:
             noted["provenance"] = digest = digest_of(provenance)
             row = {"hash": digest, "content": dict(provenance)}
             connection.execute(insert(provenances).values(row).on_conflict_do_nothing())
-            earlier = connection.execute(_EARLIER, {"run": lease.run_id}).scalar_one_or_none()
-            if "resumed_after_epoch" in facts and earlier not in (None, digest):
-                noted["facts"]["begun_under"] = earlier
+            if "resumed_after_epoch" in facts:
+                earlier = connection.execute(_EARLIER, {"run": lease.run_id}).scalar_one_or_none()
+                if earlier not in (None, digest):
+                    noted["facts"]["begun_under"] = earlier
         writes = change(connection, lease, **noted)
     lease.written.count = writes
 
@@ -146,17 +160,11 @@ def record_epoch(
         LeaseLost: as for `renew`.
     """
     step, reported = report or (None, None)
-    columns = {
-        "repeats": [p.repeat for p in points],
-        "epochs": [p.epoch for p in points],
-        "splits": [p.split for p in points],
-        "metrics": [p.metric for p in points],
-        "values": [p.value for p in points],
-        "step": step,
-        "reported": reported,
-    }
-    with db.engine.begin() as connection:
-        writes = connection.execute(_EPOCH, {**key(lease), "epoch": epoch, **columns}).scalar_one_or_none()
+    fields = ("repeat", "epoch", "split", "metric", "value")
+    columns = {f"{field}s": [getattr(point, field) for point in points] for field in fields}
+    values = {**key(lease), "epoch": epoch, **columns, "step": step, "reported": reported}
+    with db.single() as connection:
+        writes = connection.execute(_EPOCH, values).scalar_one_or_none()
     if writes is None:
         raise LeaseLost(lease.run_id, lease.token)
     lease.written.count = writes

@@ -28,7 +28,7 @@ _GIVE = sa.text(
 def given_until(db: Database, lease: Lease) -> dict[int, Given]:
     """Return the chosen parameters of the study's runs up to this one, by their places in the search."""
     values = {"study": lease.study_id, "ordinal": lease.ordinal}
-    with db.engine.connect() as connection:
+    with db.single() as connection:
         return {row.place: row.given for row in connection.execute(_GIVEN, values)}
 
 
@@ -36,7 +36,7 @@ def history_of(db: Database, lease: Lease) -> Sequence[Mapping[str, Any]]:
     """Return the trials of an earlier study that the study's sampler knows: see `search_spaces.optuna.history_of`."""
     if lease.definition.start_from is None:
         return ()
-    with db.engine.connect() as connection:
+    with db.single() as connection:
         trials: list[dict[str, Any]] = connection.execute(_HISTORY, {"study": lease.study_id}).scalar_one()
     return trials
 
