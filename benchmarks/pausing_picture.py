@@ -23,14 +23,16 @@ COLOURS = {  # legible on white and on near-black
     "asha, 3 brackets": "#3a9d5d",
 }
 FIRST = 2  # half trainings: before that a fleet has hardly begun
-COLUMNS = 3
+COLUMNS = 4
 LEAST = 0.001  # regret that is shown: a search that names the best has none
 
 
 def draw(found: Found, names: Sequence[str]) -> None:
     """A row of panels for each sampler, a panel for all curves of these names, into docs/images/pausing.svg."""
-    panels = sorted(dict.fromkeys(tuple(setting.split(" | ")[:2]) for setting in found), key=lambda panel: panel[1])
-    panels = [panel for panel in panels if panel[0] in names]
+    panels = [
+        (name, sampler) for name, sampler in {tuple(setting.split(" | ")[:2]) for setting in found} if name in names
+    ]
+    panels.sort(key=lambda panel: panel[::-1])
     rows = -(-len(panels) // COLUMNS)
     with mpl.rc_context(LOOK):
         figure = Figure(figsize=(940 / PIXELS_PER_INCH, (40 + 240 * rows) / PIXELS_PER_INCH))
@@ -52,7 +54,8 @@ def draw(found: Found, names: Sequence[str]) -> None:
             panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             panel.yaxis.set_minor_locator(NullLocator())
             panel.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-            panel.set_ylabel("regret")
+            if panel in axes[::COLUMNS]:
+                panel.set_ylabel("regret")
             panel.set_xlabel("epochs spent")
         for panel in axes[len(panels) :]:
             panel.set_visible(False)
