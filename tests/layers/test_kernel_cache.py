@@ -2,6 +2,7 @@
 
 import importlib.util
 import resource
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,7 @@ def kernel_of(folder: Path) -> Any:
     spec = importlib.util.spec_from_file_location("small", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # numba imports it where it has forgotten the first kernel
     spec.loader.exec_module(module)
     return compiled(module.doubled)
 
@@ -40,6 +42,7 @@ def empty(folder: Path, suffix: str) -> None:
 @pytest.fixture(autouse=True)
 def nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base, "_WARNED", set())
+    monkeypatch.setitem(sys.modules, "small", None)  # it goes again at the end
 
 
 def test_a_cache_that_fills_after_the_first_kernel_costs_no_result(tmp_path: Path) -> None:
