@@ -24,7 +24,8 @@ import platform
 import subprocess
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Event, Semaphore
 
@@ -45,8 +46,20 @@ START_S = 300.0  # for all processes to come up, on a busy machine
 
 def ours(db: Database, options: argparse.Namespace) -> float:
     """Seconds from the first claim to the end of the last trial."""
+    with fleet_of(db, options, db.url) as ended:
+        studies.create(db, definition(options))
+        wait(lambda: studies.get(db, "sleep").finished_at is not None, ended)
+        study = studies.get(db, "sleep")
+        assert study.counts["complete"] == options.trials, study.counts
+        assert study.started_at is not None and study.finished_at is not None
+        return (study.finished_at - study.started_at).total_seconds()
+
+
+@contextmanager
+def fleet_of(db: Database, options: argparse.Namespace, url: str) -> Iterator[Callable[[], list[int]]]:
+    """Workers that are alive and reach the database by `url`; gives the exit codes of those that have ended."""
     command = [sys.executable, "-m", "workers", "--device", "cpu", "--poll", "0.1", "--log-level", "warning"]
-    environment = {**os.environ, "DATABASE_URL": db.url, "PERNODEDROP_CHECKPOINTS": "none"}
+    environment = {**os.environ, "DATABASE_URL": url, "PERNODEDROP_CHECKPOINTS": "none"}
     fleet = [subprocess.Popen(command, cwd=ROOT, env=environment) for _ in range(options.workers)]
 
     def ended() -> list[int]:
@@ -54,12 +67,7 @@ def ours(db: Database, options: argparse.Namespace) -> float:
 
     try:
         wait(lambda: len(workers.alive(db)) >= options.workers, ended, START_S)
-        studies.create(db, definition(options))
-        wait(lambda: studies.get(db, "sleep").finished_at is not None, ended)
-        study = studies.get(db, "sleep")
-        assert study.counts["complete"] == options.trials, study.counts
-        assert study.started_at is not None and study.finished_at is not None
-        return (study.finished_at - study.started_at).total_seconds()
+        yield ended
     finally:
         for worker in fleet:
             worker.terminate()
@@ -142,13 +150,18 @@ def _optimize(url: str, options: argparse.Namespace, up: Semaphore, start: Event
     ends.put(time.perf_counter())  # one clock for all processes of a machine
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trials", type=int, default=200)
-    parser.add_argument("--workers", type=int, default=8)
-    parser.add_argument("--seconds", type=float, default=1.0)
+def parsed(description: str | None, *, trials: int, workers: int, seconds: float) -> argparse.Namespace:
+    """The options of the command line, with these defaults."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=trials)
+    parser.add_argument("--workers", type=int, default=workers)
+    parser.add_argument("--seconds", type=float, default=seconds)
     parser.add_argument("--steps", type=int, default=5)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = parsed(__doc__, trials=200, workers=8, seconds=1.0)
     warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with database() as db:
