@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
+from service.storage.database import access_tables, webhook_tables  # tables that `metadata` has once they are imported
 from service.storage.database.address import normalise_url
 from service.storage.database.database import Database, initialise
 from service.storage.database.tables import SCHEMA, metadata
@@ -75,6 +76,7 @@ def test_the_migrations_make_the_tables_that_the_code_knows(database_url: str) -
                 "compare_server_default": True,
             },
         )
+        assert {access_tables.access_keys, webhook_tables.webhooks} <= {*metadata.tables.values()}
         assert compare_metadata(context, metadata) == []
 
 

@@ -60,7 +60,8 @@ def engine_options(url: str, pool_size: int) -> dict[str, Any]:
 
 
 def check_before_use(engine: sa.Engine) -> None:
-    """Have the engine replace connections that the server has closed, at no cost while they are in use.
+    """Have the engine replace connections that the server has closed, at no cost while they are in use, and give
+    transactions again to those that `single` has had.
 
     A server that ends says so, or its kernel does, and the connection can be read from. One that has been silent for
     longer than `SURE_S` is asked: a network may have dropped it without a word.
@@ -68,7 +69,7 @@ def check_before_use(engine: sa.Engine) -> None:
 
     def note(connection: Any, record: ConnectionPoolEntry) -> None:
         record.info["used_at"] = time.monotonic()
-        if connection is not None and not connection.closed and connection.autocommit:  # `single` was interrupted
+        if connection is not None and not connection.closed and connection.autocommit:  # `single` had it
             connection.autocommit = False
 
     def check(connection: Any, record: ConnectionPoolEntry, _: object) -> None:
@@ -91,16 +92,12 @@ def single(engine: sa.Engine) -> Iterator[sa.Connection]:
     """A connection for one statement, or several that are transactions of their own.
 
     Nothing is sent to begin a transaction and to end it, which would take as long as a short statement twice. The
-    driver is told directly: SQLAlchemy's AUTOCOMMIT sends a statement when it is left.
+    driver is told directly: SQLAlchemy's AUTOCOMMIT sends a statement when it is left. `check_before_use` undoes it.
     """
     with engine.connect() as connection:
         driver: Any = connection.connection.driver_connection
-        try:
-            driver.autocommit = True
-            yield connection
-        finally:
-            if not driver.closed:
-                driver.autocommit = False
+        driver.autocommit = True
+        yield connection
 
 
 def _says_something(connection: Any) -> bool:
