@@ -98,8 +98,9 @@ def stirred_linear(
         raise ValueError(f"x must end in {weight.shape[1]} features, got shape {tuple(x.shape)}")
     if stir.is_dense:
         return nn.functional.linear(x, weight, bias), None
-    x, weight = autocast.cast(x), autocast.cast(weight)
-    bias = None if bias is None else autocast.cast(bias)
+    if autocast.is_on(x):
+        x, weight = autocast.cast(x), autocast.cast(weight)
+        bias = None if bias is None else autocast.cast(bias)
     check_numbers(x, weight, weight if bias is None else bias)
     if not isinstance(share_time, bool) and x.dim() > 2 and x.shape[1:-1].numel() > 1:
         y, name = _over_time(
@@ -108,8 +109,7 @@ def stirred_linear(
         return (y if bias is None else y + bias), name
     rows, back = by_mask(x, share_time=bool(share_time), groups=mask_groups)
     ran = chosen_backend(backend, rows, weight, stir)
-    y = back(ran.linear(rows, weight, stir, generator))
-    return (y if bias is None else y + bias), ran.name
+    return back(ran.layer(rows, weight, bias, stir, generator)), ran.name
 
 
 def _over_time(

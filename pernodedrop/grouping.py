@@ -20,10 +20,13 @@ def by_mask(x: Tensor, *, share_time: bool, groups: int | None) -> tuple[Tensor,
     """The inputs x (B, ..., I) as rows (M, P, I) of M masks, and the way back of what is computed from each row.
 
     The batch is cut into contiguous groups, whose sizes differ by at most one; None, or at least B: each sample is a
-    group. The positions of a group's samples have one mask; without `share_time` those at one position.
+    group. The positions of a group's samples have one mask; without `share_time` those at one position. Samples without
+    positions, each with a mask of its own, are rows as they are: (B, I).
     """
     leading, features = x.shape[:-1], x.shape[-1]
     if groups is None or not leading or groups >= leading[0]:
+        if len(leading) == 1:
+            return x, lambda y: y
         samples, positions = (leading[0], leading[1:].numel()) if share_time and leading else (leading.numel(), 1)
         return x.reshape(samples, positions, features), lambda y: y.reshape(*leading, y.shape[-1])
     parts, places = _cut(x, groups)  # G, S, ..., I

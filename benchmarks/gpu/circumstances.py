@@ -17,7 +17,7 @@ from benchmarks.gpu.findings import NotHere
 from benchmarks.gpu.recording import record
 from benchmarks.gpu.setting import Setting
 from pernodedrop import PerNodeDropConv2d, PerNodeDropLinear
-from pernodedrop.backends.stirred_product import drawn, stirred_product
+from pernodedrop.backends.stirred_product import Drawn, drawn, stirred_product
 from pernodedrop.functional import pernode_linear
 
 ROOT = Path(__file__).parents[2]
@@ -59,7 +59,7 @@ def one_mask(setting: Setting, sizes: tuple[int, int, int, int]) -> None:
             torch.testing.assert_close(mine, expected, rtol=1e-3, atol=1e-3)
 
 
-def _mask(setting: Setting, seed: Tensor, factors: Tensor, sizes: tuple[int, int, int, int]) -> Tensor:
+def _mask(setting: Setting, seed: Tensor, factors: Drawn, sizes: tuple[int, int, int, int]) -> Tensor:
     """The factors (samples, units, connections), read off unit inputs.
 
     Single positions may be drawn in another way: theirs are read off the weight's gradients of one sample each.

@@ -33,6 +33,15 @@ class Backend(abc.ABC):
     def linear(self, x: Tensor, weight: Tensor, law: Law, generator: torch.Generator | None) -> Tensor:
         """x (B, T, I) and weight (J, I) give (B, T, J), with one mask a sample b, shared by its T positions."""
 
+    def layer(
+        self, x: Tensor, weight: Tensor, bias: Tensor | None, law: Law, generator: torch.Generator | None
+    ) -> Tensor:
+        """`linear` with a bias (J,), and of x (B, I) too, which gives (B, J): its samples have one position each."""
+        rows = x if x.dim() == 3 else x.unsqueeze(1)
+        y = self.linear(rows, weight, law, generator)
+        y = y if x.dim() == 3 else y.squeeze(1)
+        return y if bias is None else y + bias
+
     @abc.abstractmethod
     def refusal(self, law: Law) -> str | None:
         """The reason why the backend can never compute this law, with the remedy; None where it can."""
@@ -61,6 +70,11 @@ class Backend(abc.ABC):
     def suits(self, x: Tensor, weight: Tensor, law: Law) -> bool:
         """Return whether "auto" may choose it here: it is exact, and faster than those behind it in the list."""
         return False
+
+
+def positions(x: Tensor) -> int:
+    """The positions T of each sample of x (B, T, I), or (B, I), which has one."""
+    return 1 if x.dim() == 2 else x.shape[1]
 
 
 def warn_once(message: str) -> None:

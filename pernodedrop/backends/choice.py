@@ -6,7 +6,7 @@ To add a backend, write a class in a new file and a line in BACKENDS.
 import torch
 from torch import Tensor
 
-from pernodedrop.backends.base import Backend, warn_once
+from pernodedrop.backends.base import Backend, positions, warn_once
 from pernodedrop.backends.flipout import Flipout
 from pernodedrop.backends.kernel import Kernel
 from pernodedrop.backends.mask import Mask
@@ -43,7 +43,7 @@ def check_backend(backend: str, law: Law, *, over_time: bool = False) -> None:
 
 
 def chosen_backend(backend: str, x: Tensor, weight: Tensor, law: Law) -> Backend:
-    """The backend that runs for x (B, T, I) and weight (J, I); warns once where it is not the requested one.
+    """The backend that runs for x (B, T, I) or (B, I) and weight (J, I); warns once where it is not the requested one.
 
     Raises:
         ValueError: as `check_backend`.
@@ -52,7 +52,7 @@ def chosen_backend(backend: str, x: Tensor, weight: Tensor, law: Law) -> Backend
     if backend == AUTO:
         return _fastest_exact(x, weight, law)
     asked = BACKENDS[backend]
-    if not asked.shares_masks and x.shape[1] > 1:
+    if not asked.shares_masks and positions(x) > 1:
         # positions of one sample or group share their mask, and these backends would draw it independently
         exact = _fastest_exact(x, weight, law)
         warn_once(f"backend {backend!r} is wrong for masks shared over time or in groups: {exact.name!r} runs instead")

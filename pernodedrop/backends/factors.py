@@ -1,6 +1,7 @@
 """What the kernels draw for a connection, its probability as a few random bits can realize it."""
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -91,6 +92,7 @@ def chained(probability: float, correlation: float, rows: int) -> Chain:
     return Chain(*first[:2], *copies[:2], *fresh[:2], correlation < 0.0, rows)
 
 
+@lru_cache(maxsize=256)
 def quantized(probability: float, *, normal: bool = False) -> Factors:
     """Factors of the nearest probability in (0, 1] that at most 32 random bits realize, in as few bits as it takes."""
     if probability >= 1.0:

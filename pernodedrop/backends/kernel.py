@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pernodedrop import draws
-from pernodedrop.backends.base import Backend, OverTime, warn_once
+from pernodedrop.backends.base import Backend, OverTime, positions, warn_once
 from pernodedrop.backends.factors import Factors
 from pernodedrop.backends.stirred_product import drawn, drawn_over_time, stirred_product
 from pernodedrop.compiling import constant
@@ -64,15 +64,20 @@ class Kernel(Backend):
     gradient_noise = "full"
 
     def linear(self, x: Tensor, weight: Tensor, law: Law, generator: torch.Generator | None) -> Tensor:
+        return self.layer(x, weight, None, law, generator)
+
+    def layer(
+        self, x: Tensor, weight: Tensor, bias: Tensor | None, law: Law, generator: torch.Generator | None
+    ) -> Tensor:
         lowering = law.lowering()
         assert lowering is not None  # refused otherwise
         seed = draws.seed(generator, device=x.device)
         probability = 1.0 if lowering.probability is None else lowering.probability
         factors, met = drawn(probability, normal=lowering.is_gaussian)
-        product = stirred_product(x, weight, seed, factors)
         if lowering.variance is None:
-            return product / met
-        return nn.functional.linear(x, weight) + math.sqrt(lowering.variance) * product
+            return stirred_product(x, weight, seed, factors, divisor=met, bias=bias)
+        product = stirred_product(x, weight, seed, factors)
+        return nn.functional.linear(x, weight, bias) + math.sqrt(lowering.variance) * product
 
     def linear_over_time(
         self, x: Tensor, weight: Tensor, law: Law, over_time: OverTime, generator: torch.Generator | None
@@ -81,7 +86,7 @@ class Kernel(Backend):
         assert lowering is not None and lowering.probability is not None  # refused otherwise
         seed = draws.seed(generator, device=x.device)
         factors, met = drawn_over_time(lowering.probability, over_time.correlation, over_time.rows)
-        return stirred_product(x, weight, seed, factors) / met
+        return stirred_product(x, weight, seed, factors, divisor=met)
 
     def refusal_over_time(self, law: Law) -> str | None:
         lowering = law.lowering()
@@ -115,7 +120,7 @@ class Kernel(Backend):
         lowering = law.lowering()
         if lowering is None or x.is_complex() or x.is_meta:
             return False
-        if lowering.is_gaussian and x.shape[1] >= min(weight.shape):
+        if lowering.is_gaussian and positions(x) >= min(weight.shape):
             # The mask is no larger than x or the output, and keeping normals costs less than drawing them twice.
             return False
         return self.is_available(x)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pernodedrop import autocast, draws
 from pernodedrop.backends import kernel
-from pernodedrop.backends.base import Backend, OverTime, warn_once
+from pernodedrop.backends.base import Backend, OverTime, positions, warn_once
 from pernodedrop.backends.cholesky import correlated_noise, pays
 from pernodedrop.backends.stirred_product import drawn, stirred_product
 from pernodedrop.laws import Law
@@ -73,7 +73,7 @@ class Reparameterized(Backend):
         return are_squares_of_reals(x, self.name)
 
     def suits(self, x: Tensor, weight: Tensor, law: Law) -> bool:
-        return x.shape[1] == 1 and not x.is_complex() and self.refusal(law) is None
+        return positions(x) == 1 and not x.is_complex() and self.refusal(law) is None
 
 
 def are_squares_of_reals(x: Tensor, backend: str) -> bool:

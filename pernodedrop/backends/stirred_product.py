@@ -5,49 +5,60 @@ every derivative of any order is one of the two operators again, at the same fac
 """
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any
+from functools import partial, reduce
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from pernodedrop.backends.factors import chained, from_tensor, quantized
+from pernodedrop.backends.factors import Chain, Factors, chained, from_tensor, quantized
 
 OPERATOR = "pernodedrop::stirred_product"
+Drawn = Factors | Chain | Tensor  # the last in a compiled model, as the operators take it
 
 
-def stirred_product(x: Tensor, weight: Tensor, seed: Tensor, factors: Tensor) -> Tensor:
-    """sum_i x_bti m_bji W_ji with the factors m that `drawn` gives, or m_btji with those of `drawn_over_time`.
+class Divided(NamedTuple):
+    """Factors, each divided by one number."""
 
-    x (B, T, I) and weight (J, I) give (B, T, J); equal seeds (one int64) and shapes give equal factors.
+    factors: Factors | Chain
+    divisor: float = 1.0
+
+
+def stirred_product(
+    x: Tensor, weight: Tensor, seed: Tensor, drawn: Drawn, *, divisor: float | Tensor = 1.0, bias: Tensor | None = None
+) -> Tensor:
+    """sum_i x_bti m_bji W_ji / divisor + bias_j, with the factors m that `drawn` gives, or m_btji with those of
+    `drawn_over_time`.
+
+    x (B, T, I), or (B, I) where T is 1, and weight (J, I) give (B, T, J) or (B, J); bias is (J,). Equal seeds (one
+    int64) and shapes give equal factors.
     """
-    if torch.compiler.is_compiling():
-        product: Tensor = _product(x, weight, seed, factors)
-    else:
-        product = _apply(_Product, x, weight, seed, factors)
+    if isinstance(drawn, Tensor):
+        return _in_parts(x, weight, seed, drawn, divisor=divisor, bias=bias)
+    product: Tensor = _apply(_Product, x, weight, bias, seed, Divided(drawn, float(divisor)))
     return product
 
 
-def drawn(probability: float, *, normal: bool = False) -> tuple[Tensor, float | Tensor]:
-    """`quantized` factors as the operators take them, and the probability that they meet.
+def drawn(probability: float, *, normal: bool = False) -> tuple[Drawn, float | Tensor]:
+    """`quantized` factors, and the probability that they meet.
 
-    In a compiled model both are computed in the graph, so that another drop rate needs no other graph.
+    In a compiled model both are tensors that the graph computes, so that another drop rate needs no other graph.
     """
     if torch.compiler.is_compiling():
         factors = _quantized(probability * torch.ones((), dtype=torch.float64, device="cpu"), normal)
         return factors, factors[0] / 2.0 ** factors[1].double()
     numbers = quantized(probability, normal=normal)
-    return numbers.as_tensor(), numbers.probability
+    return numbers, numbers.probability
 
 
-def drawn_over_time(probability: float, correlation: float, rows: int) -> tuple[Tensor, float | Tensor]:
+def drawn_over_time(probability: float, correlation: float, rows: int) -> tuple[Drawn, float | Tensor]:
     """The same for factors that change over time, `rows` rows of a sample at each position: see `factors.chained`."""
     if torch.compiler.is_compiling():
         factors = _chained(probability * torch.ones((), dtype=torch.float64, device="cpu"), correlation, rows)
         return factors, factors[0] / 2.0 ** factors[1].double()
     chain = chained(probability, correlation, rows)
-    return chain.as_tensor(), chain.probability
+    return chain, chain.probability
 
 
 @torch.library.custom_op("pernodedrop::chained", mutates_args=(), device_types="cpu")
@@ -72,24 +83,26 @@ def _quantized_shape(probability: Tensor, normal: bool) -> Tensor:
 
 @torch.library.custom_op(OPERATOR, mutates_args=(), device_types="cpu")
 def _product(x: Tensor, weight: Tensor, seed: Tensor, law: Tensor) -> Tensor:
-    return _on_cpu(x, weight, seed, law)
+    return _on_cpu(x, weight, None, seed, Divided(from_tensor(law)))
 
 
-def _on_cpu(x: Tensor, weight: Tensor, seed: Tensor, law: Tensor) -> Tensor:
+def _on_cpu(x: Tensor, weight: Tensor, bias: Tensor | None, seed: Tensor, noise: Divided) -> Tensor:
     from pernodedrop.backends import cpu  # numba is imported when a kernel runs
 
-    return cpu.product(x, weight, seed, from_tensor(law))
+    return cpu.product(x, weight, seed, noise.factors, noise.divisor, bias)
 
 
 @torch.library.custom_op(f"{OPERATOR}_gradients", mutates_args=(), device_types="cpu")
 def _gradients(grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, law: Tensor) -> tuple[Tensor, Tensor]:
-    return _gradients_on_cpu(grad, x, weight, seed, law)
+    return _gradients_on_cpu(grad, x, weight, seed, Divided(from_tensor(law)))
 
 
-def _gradients_on_cpu(grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, law: Tensor) -> tuple[Tensor, Tensor]:
+def _gradients_on_cpu(
+    grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, noise: Divided, *, of_x: bool = True
+) -> tuple[Any, Tensor]:
     from pernodedrop.backends import cpu
 
-    return cpu.gradients(grad, x, weight, seed, from_tensor(law))
+    return cpu.gradients(grad, x, weight, seed, noise.factors, noise.divisor, of_x=of_x)
 
 
 @_product.register_kernel("cuda")
@@ -143,56 +156,72 @@ _gradients.register_autograd(_differentiate_gradients, setup_context=_save_gradi
 
 
 class _Product(torch.autograd.Function):
-    """`_product` outside compiled models: with a forward-mode derivative, and mapped by `torch.func.vmap`."""
+    """The product outside compiled models: with a forward-mode derivative, and mapped by `torch.func.vmap`.
+
+    The divisor and the bias are within it: each operation of torch's by itself takes as long as a small layer.
+    """
 
     @staticmethod
-    def forward(x: Tensor, weight: Tensor, seed: Tensor, law: Tensor) -> Tensor:
-        product: Tensor = _on_cpu(x, weight, seed, law) if _is_plain(x, weight) else _product(x, weight, seed, law)
-        return product
+    def forward(x: Tensor, weight: Tensor, bias: Tensor | None, seed: Tensor, noise: Divided) -> Tensor:
+        if _is_plain(x, weight, weight if bias is None else bias):
+            return _on_cpu(x, weight, bias, seed, noise)
+        return _in_parts(x, weight, seed, noise.factors.as_tensor(), divisor=noise.divisor, bias=bias)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        ctx.save_for_backward(*inputs)
-        ctx.save_for_forward(*inputs)
+        x, weight, _, seed, ctx.noise = inputs
+        ctx.save_for_backward(x, weight, seed)
+        ctx.save_for_forward(x, weight, seed)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, seed, law = ctx.saved_tensors
-        grad_x, grad_weight = _apply(_Gradients, grad, x, weight, seed, law)
-        return grad_x, grad_weight, None, None
+        x, weight, seed = ctx.saved_tensors
+        if ctx.needs_input_grad[0] or torch.is_grad_enabled() or not _is_plain(grad, x, weight):
+            grad_x, grad_weight = _apply(_Gradients, grad, x, weight, seed, ctx.noise)
+        else:  # a model's first layer
+            grad_x, grad_weight = _gradients_on_cpu(grad, x, weight, seed, ctx.noise, of_x=False)
+        grad_bias = grad.sum(tuple(range(grad.dim() - 1))) if ctx.needs_input_grad[2] else None
+        return grad_x, grad_weight, grad_bias, None, None
 
     @staticmethod
-    def jvp(ctx: Any, of_x: Tensor | None, of_weight: Tensor | None, *_: None) -> Tensor:
-        x, weight, seed, law = ctx.saved_tensors
-        along_x = None if of_x is None else _apply(_Product, of_x, weight, seed, law)
-        along_weight = None if of_weight is None else _apply(_Product, x, of_weight, seed, law)
-        return _sum(along_x, along_weight)
+    def jvp(ctx: Any, of_x: Tensor | None, of_weight: Tensor | None, of_bias: Tensor | None, *_: None) -> Tensor:
+        x, weight, seed = ctx.saved_tensors
+        along_x = None if of_x is None else _apply(_Product, of_x, weight, None, seed, ctx.noise)
+        along_weight = None if of_weight is None else _apply(_Product, x, of_weight, None, seed, ctx.noise)
+        if of_bias is not None:
+            of_bias = of_bias.expand(*x.shape[:-1], of_bias.shape[0])
+        return _sum(along_x, along_weight, of_bias)
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Tensor) -> tuple[Tensor, int]:
+    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Tensor, int]:
         (stacked,) = _mapped(lambda *each: (_apply(_Product, *each),), info.batch_size, in_dims, inputs)
         return stacked, 0
 
 
 class _Gradients(torch.autograd.Function):
-    """`_gradients` in the same way."""
+    """The gradients of the product in x and weight in the same way."""
 
     @staticmethod
-    def forward(grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, law: Tensor) -> tuple[Tensor, Tensor]:
-        run = _gradients_on_cpu if _is_plain(grad, x, weight) else _gradients
-        gradients: tuple[Tensor, Tensor] = run(grad, x, weight, seed, law)
-        return gradients
+    def forward(grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, noise: Divided) -> tuple[Tensor, Tensor]:
+        if _is_plain(grad, x, weight):
+            return _gradients_on_cpu(grad, x, weight, seed, noise)
+        grad = grad if noise.divisor == 1.0 else grad / noise.divisor
+        rows = (grad, x) if x.dim() == 3 else (grad.unsqueeze(1), x.unsqueeze(1))
+        grad_x, grad_weight = _gradients(*rows, weight, seed, noise.factors.as_tensor())
+        return (grad_x if x.dim() == 3 else grad_x.squeeze(1)), grad_weight
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-        ctx.save_for_backward(*inputs)
-        ctx.save_for_forward(*inputs)
+        *tensors, ctx.noise = inputs
+        ctx.save_for_backward(*tensors)
+        ctx.save_for_forward(*tensors)
 
     @staticmethod
     def backward(ctx: Any, u: Tensor, v: Tensor) -> tuple[Tensor | None, ...]:
-        grad, x, weight, seed, law = ctx.saved_tensors
-        of_grad = _apply(_Product, u, weight, seed, law) + _apply(_Product, x, v, seed, law)
-        of_x, of_weight = _apply(_Gradients, grad, u, v, seed, law)
+        grad, x, weight, seed = ctx.saved_tensors
+        drawn = seed, ctx.noise
+        of_grad = _apply(_Product, u, weight, None, *drawn) + _apply(_Product, x, v, None, *drawn)
+        of_x, of_weight = _apply(_Gradients, grad, u, v, *drawn)
         return of_grad, of_x, of_weight, None, None
 
     @staticmethod
@@ -200,19 +229,30 @@ class _Gradients(torch.autograd.Function):
         ctx: Any, of_grad: Tensor | None, of_x: Tensor | None, of_weight: Tensor | None, *_: None
     ) -> tuple[Tensor, Tensor]:
         """grad_x is linear in grad and the weight, grad_weight in grad and x."""
-        grad, x, weight, seed, law = ctx.saved_tensors
-        along = [] if of_grad is None else [_apply(_Gradients, of_grad, x, weight, seed, law)]
+        grad, x, weight, seed = ctx.saved_tensors
+        along = [] if of_grad is None else [_apply(_Gradients, of_grad, x, weight, seed, ctx.noise)]
         of_x = torch.zeros_like(x) if of_x is None else of_x
         of_weight = torch.zeros_like(weight) if of_weight is None else of_weight
-        along.append(_apply(_Gradients, grad, of_x, of_weight, seed, law))
+        along.append(_apply(_Gradients, grad, of_x, of_weight, seed, ctx.noise))
         return _sum(*(each[0] for each in along)), _sum(*(each[1] for each in along))
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Tensor) -> tuple[tuple[Tensor, ...], tuple[int, int]]:
+    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[tuple[Tensor, ...], tuple[int, int]]:
         return _mapped(partial(_apply, _Gradients), info.batch_size, in_dims, inputs), (0, 0)
 
 
-def _apply(function: type[torch.autograd.Function], *inputs: Tensor) -> Any:
+def _in_parts(
+    x: Tensor, weight: Tensor, seed: Tensor, law: Tensor, *, divisor: float | Tensor, bias: Tensor | None
+) -> Tensor:
+    """`stirred_product` by the operator, whose x has positions."""
+    product: Tensor = _product(x if x.dim() == 3 else x.unsqueeze(1), weight, seed, law)
+    product = product if x.dim() == 3 else product.squeeze(1)
+    if isinstance(divisor, Tensor) or divisor != 1.0:
+        product = product / divisor
+    return product if bias is None else product + bias
+
+
+def _apply(function: type[torch.autograd.Function], *inputs: Any) -> Any:
     """The function of its inputs, by the shortest way: torch's own takes as long as a small layer.
 
     Outside transforms of torch.func, `apply` binds the arguments to their names and unwraps those of transforms that
@@ -233,16 +273,20 @@ def _is_plain(*tensors: Tensor) -> bool:
 
 
 def _sum(*terms: Tensor | None) -> Tensor:
-    given = [term for term in terms if term is not None]
-    return given[0] if len(given) == 1 else given[0] + given[1]
+    return reduce(torch.add, (term for term in terms if term is not None))
 
 
 def _mapped(
-    call: Callable[..., tuple[Tensor, ...]], size: int, in_dims: tuple[int | None, ...], inputs: tuple[Tensor, ...]
+    call: Callable[..., tuple[Tensor, ...]], size: int, in_dims: tuple[Any, ...], inputs: tuple[Any, ...]
 ) -> tuple[Tensor, ...]:
     """The call for one entry of the mapped axis after the other, each by its own seed; stacked along axis 0."""
-    chosen = [
-        call(*(each if dim is None else each.select(dim, at) for each, dim in zip(inputs, in_dims, strict=True)))
-        for at in range(max(size, 1))
-    ]
+
+    def entry(at: int) -> list[Any]:
+        is_mapped = [isinstance(each, Tensor) and dim is not None for each, dim in zip(inputs, in_dims, strict=True)]
+        return [
+            each.select(dim, at) if mapped else each
+            for each, dim, mapped in zip(inputs, in_dims, is_mapped, strict=True)
+        ]
+
+    chosen = [call(*entry(at)) for at in range(max(size, 1))]
     return tuple(torch.stack(outputs)[:size] for outputs in zip(*chosen, strict=True))

@@ -10,9 +10,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 
 from pernodedrop.backends.cpu import threads
-from pernodedrop.backends.factors import Factors
+from pernodedrop.backends.factors import Chain, Factors, chained, quantized
 from pernodedrop.backends.stirred_product import stirred_product
 from pernodedrop.functional import pernode_linear  # registers the operators
 
@@ -53,6 +54,63 @@ def test_threads_do_not_change_the_factors(samples: int, connections: int, units
     for other in results[1:]:
         for mine, theirs in zip(results[0], other, strict=True):
             np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("factors", [quantized(0.3), quantized(0.7, normal=True), chained(0.6, 0.4, 1)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("samples, positions", [(1, None), (7, None), (5, 3)])
+def test_a_first_layer_has_the_weight_s_gradient_alone(
+    samples: int, positions: int | None, dtype: torch.dtype, factors: Factors | Chain
+) -> None:
+    """Whether anybody wants the input's gradient changes no bit of the others."""
+    shape = (samples, 70) if positions is None else (samples, positions, 70)
+    x, weight, bias = torch.randn(shape, dtype=dtype), torch.randn(33, 70, dtype=dtype), torch.randn(33, dtype=dtype)
+    found = []
+    for is_first in (True, False):
+        leaves = [each.clone().requires_grad_() for each in (weight, bias)]
+        inputs = x.clone().requires_grad_(not is_first)
+        y = stirred_product(inputs, leaves[0], torch.tensor(3), factors, divisor=0.7, bias=leaves[1])
+        torch.autograd.backward(y, torch.ones_like(y))
+        found.append((y.detach(), *(each.grad for each in leaves)))
+        assert (inputs.grad is None) == is_first
+    for first, other in zip(*found, strict=True):
+        assert torch.equal(first, other)
+
+
+@pytest.mark.parametrize("normal", [False, True])
+def test_samples_without_positions_are_samples_of_one(normal: bool) -> None:
+    x, weight, bias = (torch.randn(shape, dtype=torch.float64) for shape in ((6, 40), (9, 40), (9,)))
+    found = []
+    for rows in (x, x.unsqueeze(1)):
+        leaves = [each.clone().requires_grad_() for each in (rows, weight, bias)]
+        y = stirred_product(leaves[0], leaves[1], torch.tensor(3), quantized(0.3, normal=normal), bias=leaves[2])
+        grads = torch.autograd.grad((y**2).sum(), leaves, create_graph=True)
+        second = torch.autograd.grad(sum((each**2).sum() for each in grads), leaves)
+        found.append([y, *grads, *second])
+    for plain, with_one in zip(*found, strict=True):
+        torch.testing.assert_close(plain, with_one.reshape(plain.shape))
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script. is deprecated:DeprecationWarning")  # torch.func.jvp calls it
+@pytest.mark.parametrize("in_dims", [(0, None, None), (None, 0, None), (None, None, 0), (0, 1, 1)])
+def test_vmap_and_forward_mode_know_every_operand(in_dims: tuple[int | None, ...]) -> None:
+    """The product divided and with its bias is that of each entry; its tangent is linear in each operand's."""
+    x, weight, bias = (torch.randn(shape, dtype=torch.float64) for shape in ((4, 40), (9, 40), (9,)))
+    operands = [
+        each if dim is None else torch.stack([each, 2 * each, -each], dim)
+        for each, dim in zip((x, weight, bias), in_dims, strict=True)
+    ]
+
+    def call(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return stirred_product(x, weight, torch.tensor(3), quantized(0.3), divisor=0.3, bias=bias)
+
+    mapped = torch.func.vmap(call, in_dims)(*operands)
+    for at in range(3):
+        entry = [each if dim is None else each.select(dim, at) for each, dim in zip(operands, in_dims, strict=True)]
+        torch.testing.assert_close(mapped[at], call(*entry))
+        value, tangent = torch.func.jvp(call, tuple(entry), (torch.zeros_like(x), weight, bias))
+        torch.testing.assert_close(value, call(*entry))
+        torch.testing.assert_close(tangent, call(entry[0], weight, bias))
 
 
 @pytest.mark.parametrize("operator", ["stirred_product", "stirred_product_gradients"])
@@ -102,7 +160,7 @@ def test_kernel_in_a_forked_child() -> None:
 @pytest.mark.parametrize("normal", [False, True])
 def test_an_infinite_number_stays_where_it_belongs(samples: int, connections: int, units: int, normal: bool) -> None:
     """Padding, and the samples that a group lacks, are no factor of it: 0 times infinite would be nan."""
-    factors = Factors(1, 0, normal).as_tensor()
+    factors = Factors(1, 0, normal)
     for sample in range(samples):
         for target in ("x", "weight"):
             x, weight = torch.randn(samples, 1, connections), torch.randn(units, connections)

@@ -11,8 +11,8 @@ TRAINING = """
 import torch
 from pernodedrop import PerNodeDropLinear
 for law in ("bernoulli", "gaussian", "partial_gaussian"):
-    layer = PerNodeDropLinear(32, 8, drop_rate=0.3, stir_type=law)
-    torch.autograd.backward(layer(torch.ones(6, 32)).sum())
+    layers = [PerNodeDropLinear(32, 32, drop_rate=0.3, stir_type=law) for _ in range(2)]
+    torch.autograd.backward(torch.nn.Sequential(*layers)(torch.ones(6, 32)).sum())
 """
 
 

@@ -145,8 +145,9 @@ def add_vectors(x: Any, y: Any, space: Any, vectors: Any, of_x: Any, of_y: Any, 
 def add_gradients(operands: Any, grad_x: Any, grad_weight: Any, source: Any, spans: Any) -> None:
     """The product's gradients for the `spans` of samples, of blocks of units and of parts of the connections.
 
-    Of the operands grad (B, T, J), x (B, T, I) and weight (J, I) of T(x, W, g): grad_x (B, T, I) =
-    sum_j g_btj m_bji W_ji, and grad_weight (J, I) = sum_bt g_btj m_bji x_bti. A span of samples starts with a run.
+    Of the operands grad (B, T, J), x (B, T, I) and weight (J, I) of T(x, W, g): grad_x (B T I,) =
+    sum_j g_btj m_bji W_ji, or None where it is not wanted, and grad_weight (J, I) = sum_bt g_btj m_bji x_bti. A span of
+    samples starts with a run.
     """
     grad, x, weight = operands
     key, drawn, space = source
@@ -155,7 +156,7 @@ def add_gradients(operands: Any, grad_x: Any, grad_weight: Any, source: Any, spa
     units, at_once = weight.shape[0], space.tiles.shape[0]
     rows, width, unit_tiles, parts = tiling(units, connections)
     length, lasting = sequence_of(drawn, positions)
-    flat_grad, flat_x, flat_grad_x = grad.reshape(-1), x.reshape(-1), grad_x.reshape(-1)
+    flat_grad, flat_x = grad.reshape(-1), x.reshape(-1)
     for part in range(spanned[0], spanned[1]):
         first = part * width
         present = min(width, connections - first)
@@ -173,7 +174,7 @@ def add_gradients(operands: Any, grad_x: Any, grad_weight: Any, source: Any, spa
                         end = min(at + at_once * lasting, stop)
                         for vector in range(at, end, GROUP):
                             add_gradients_of_vectors(
-                                (flat_grad, flat_x, flat_grad_x),
+                                (flat_grad, flat_x, grad_x),
                                 space,
                                 (vector, min(vector + GROUP, end), vector - at, lasting, block == blocks[0]),
                                 (first, connections, present),
@@ -203,7 +204,7 @@ def add_gradients_of_vectors(arrays: Any, space: Any, vectors: Any, of_x: Any, o
         take(space.grads, k, rows, grad, one * of_grad[1] + of_grad[0], present)
     for connection in range(0, of_x[2], LANES):
         values = only_first(load_group(x, at_x, connection), stop - first)  # 0 times an infinite one would be nan
-        sums = no_group(x) if begins else load_group(grad_x, at_x, connection)
+        sums = no_group(grad_x) if begins else load_group(grad_x, at_x, connection)
         for begin in range(0, of_grad[2], BITS):
             at_tile, _, bit = place(space.tiles, begin, connection, rows, width)
             factors = factors_of_group(tiles, at_tiles, at_tile, bit)

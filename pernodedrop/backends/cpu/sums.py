@@ -1,6 +1,7 @@
 """The sums of the stirred product: masked or multiplied by a tile's factors, for ROWS units and LANES connections.
 
 A unit's factors are a bit of each connection's word, counted from the highest, or numbers that lie as weights do.
+None in place of an array of sums stands for sums that nobody wants: nothing is computed of them.
 Weights lie in blocks of ROWS x LANES, so that a block is read from one place on.
 """
 
@@ -43,6 +44,8 @@ def no_group(_context: Any, array: Any) -> Any:
 
 
 def _zeros(array: Any, count: int) -> Any:
+    if array == types.none:
+        return types.none(array), _nothing
     zeros = types.UniTuple(Lanes(array.dtype, LANES), count)  # type: ignore[no-untyped-call]
 
     def lower(context: Any, _builder: Any, _signature: Any, _args: Any) -> Any:
@@ -111,6 +114,8 @@ def _halves(builder: Any, one: Any, other: Any, half: int) -> Any:
 @operation
 def load_group(_context: Any, array: Any, ats: Any, step: Any) -> Any:
     """LANES values of each of GROUP samples, from `ats[k] + step` of a flat array on."""
+    if array == types.none:
+        return types.none(array, ats, _INDEX), _nothing
     values = types.UniTuple(Lanes(array.dtype, LANES), GROUP)  # type: ignore[no-untyped-call]
 
     def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -140,6 +145,8 @@ def only_first(_context: Any, values: Any, count: Any) -> Any:
 @operation
 def store_group(_context: Any, array: Any, ats: Any, step: Any, values: Any) -> Any:
     """Puts them back. Places that are named twice keep the value of the first."""
+    if array == types.none:
+        return types.void(array, ats, _INDEX, values), _nothing
 
     def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kind = signature.args[0]
@@ -204,7 +211,8 @@ def add_group(
             for k, factor in enumerate(each):
                 m = factor.times(block, (unit * GROUP + k) * LANES, vector)
                 factor.next()
-                result = builder.insert_value(result, multiply_add(builder, m, w, _part(builder, result, k)), k)
+                if sums != types.none:
+                    result = builder.insert_value(result, multiply_add(builder, m, w, _part(builder, result, k)), k)
                 growing = multiply_add(builder, m, _part(builder, args[7], k), growing)
             pointer = address(context, builder, kinds[8], args[8], at, LANES)
             builder.store(growing, pointer, align=bytes_of(kinds[8]))
@@ -243,6 +251,10 @@ def _words(context: Any, builder: Any, tile: tuple[Any, Any], at: Any, row: Any)
     """The words at a place, with bit 31 - row as their highest."""
     words = read(context, builder, *tile, at, LANES)
     return builder.shl(words, spread(builder, builder.trunc(row, ir.IntType(32)), LANES))
+
+
+def _nothing(context: Any, _builder: Any, _signature: Any, _args: Any) -> Any:
+    return context.get_dummy_value()
 
 
 def _part(builder: Any, values: Any, at: int) -> Any:

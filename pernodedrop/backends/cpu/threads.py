@@ -16,6 +16,7 @@ from pernodedrop.backends.factors import Chain, Factors
 
 Array = NDArray[Any]
 Span = tuple[int, int]
+TYPES = {np.dtype(np.float32): torch.float32, np.dtype(np.float64): torch.float64}
 COPIES = 4  # of the input, and of the weight, that backward may sum in at once
 
 
@@ -23,7 +24,7 @@ def product(x: Array, weight: Array, seed: int, factors: Factors | Chain) -> Arr
     """sum_i x_bti m_bji W_ji for x (B, T, I), weight (J, I), I a multiple of STEP."""
     threads = torch.get_num_threads()
     units = weight.shape[0]
-    y = torch.zeros((*x.shape[:2], units + -units % ROWS), dtype=torch.from_numpy(x).dtype, device="cpu").numpy()
+    y = torch.zeros((*x.shape[:2], units + -units % ROWS), dtype=TYPES[x.dtype], device="cpu").numpy()
     if not y.size:
         return y[..., :units]
     _, _, unit_tiles, _ = tiling(*weight.shape)
@@ -38,16 +39,18 @@ def product(x: Array, weight: Array, seed: int, factors: Factors | Chain) -> Arr
             add_product(x, weight, y, (key, drawn, space), (samples, units))
 
     each(work, [(r, b) for r in runs for b in blocks])
-    return np.ascontiguousarray(y[..., :units])
+    return y if y.shape[-1] == units else np.ascontiguousarray(y[..., :units])
 
 
-def gradients(grad: Array, x: Array, weight: Array, seed: int, factors: Factors | Chain) -> tuple[Array, Array]:
-    """The gradients of `product` in x and weight, given grad (B, T, J).
+def gradients(
+    grad: Array, x: Array, weight: Array, seed: int, factors: Factors | Chain, *, of_x: bool = True
+) -> tuple[Array | None, Array]:
+    """The gradients of `product` in x, or None where not `of_x`, and in weight, given grad (B, T, J).
 
     The sums take the memory of at most COPIES inputs and COPIES weights, whatever the number of threads.
     """
     if not grad.size or not x.size:
-        return np.zeros_like(x), np.zeros_like(weight)
+        return np.zeros_like(x) if of_x else None, np.zeros_like(weight)
     threads = torch.get_num_threads()
     _, _, unit_tiles, tiles = tiling(*weight.shape)
     # Threads that share connections differ in units, and sum the input's gradient each for itself, or differ in
@@ -55,8 +58,8 @@ def gradients(grad: Array, x: Array, weight: Array, seed: int, factors: Factors 
     parts = spans(tiles, threads)
     blocks = spans(unit_tiles, min(threads // len(parts), COPIES))
     runs = spans(-(-x.shape[0] // RUN), min(threads // (len(parts) * len(blocks)), COPIES))
-    dtype = torch.from_numpy(x).dtype  # torch's memory begins with a line of the cache, numpy's need not
-    grad_x = torch.empty((len(blocks), *x.shape), dtype=dtype, device="cpu").numpy()
+    dtype = TYPES[x.dtype]  # torch's memory begins with a line of the cache, numpy's need not
+    grad_x = torch.empty((len(blocks), *x.shape), dtype=dtype, device="cpu").numpy() if of_x else None
     grad_weight = torch.empty((len(runs), *weight.shape), dtype=dtype, device="cpu").numpy()
     key, drawn, normal = _drawn(seed, factors)
 
@@ -65,10 +68,11 @@ def gradients(grad: Array, x: Array, weight: Array, seed: int, factors: Factors 
         samples = runs[run][0] * RUN, min(runs[run][1] * RUN, x.shape[0])
         spans = samples, blocks[block], connections
         with borrowed(x.dtype, normal) as space:
-            add_gradients((grad, x, weight), grad_x[block], grad_weight[run], (key, drawn, space), spans)
+            sums_of_x = None if grad_x is None else grad_x[block].reshape(-1)
+            add_gradients((grad, x, weight), sums_of_x, grad_weight[run], (key, drawn, space), spans)
 
     each(work, [(block, run, part) for block in range(len(blocks)) for run in range(len(runs)) for part in parts])
-    return _summed(grad_x), _summed(grad_weight)
+    return None if grad_x is None else _summed(grad_x), _summed(grad_weight)
 
 
 def _summed(copies: Array) -> Array:
