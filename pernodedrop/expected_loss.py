@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from pernodedrop import draws
-from pernodedrop.backends.reparameterized import squarable
+from pernodedrop.backends.gaussian_product import squarable
 from pernodedrop.names import REGULARIZERS
 from pernodedrop.regularizers import Regularizer
 from pernodedrop.takeover import computes_its_own

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from pernodedrop import autocast, draws
-from pernodedrop.backends import reparameterized
 from pernodedrop.backends.base import OverTime
 from pernodedrop.backends.choice import backend_over_time, chosen_backend
+from pernodedrop.backends.gaussian_product import squared_product, with_deviation
 from pernodedrop.grouping import by_mask, by_process, check_groups
 from pernodedrop.laws import CustomStir, Law, Stir, check_drop_rate, noise_variance
 from pernodedrop.processes import checked_share
@@ -187,11 +187,11 @@ def dropconnect_average(
     if samples < 1:
         raise ValueError(f"samples must be at least 1, got {samples}")
     mean = nn.functional.linear(x, weight, bias)
-    square = reparameterized.squared_product(autocast.cast(x), autocast.cast(weight))
+    square = squared_product(autocast.cast(x), autocast.cast(weight))
     is_half = mean.dtype in (torch.float16, torch.bfloat16)
     total = torch.zeros_like(mean, dtype=torch.float32 if is_half else mean.dtype)
     for _ in range(samples):
-        drawn = reparameterized.with_deviation(mean, square, noise_variance(drop_rate), generator)
+        drawn = with_deviation(mean, square, noise_variance(drop_rate), generator)
         total = total + activation(drawn)
     return (total / samples).to(mean.dtype)
 

@@ -17,7 +17,8 @@ from benchmarks.gpu.findings import NotHere
 from benchmarks.gpu.recording import record
 from benchmarks.gpu.setting import Setting
 from pernodedrop import PerNodeDropConv2d, PerNodeDropLinear
-from pernodedrop.backends.stirred_product import Drawn, drawn, stirred_product
+from pernodedrop.backends.drawn import Drawn, drawn
+from pernodedrop.backends.stirred_product import stirred_product
 from pernodedrop.functional import pernode_linear
 
 ROOT = Path(__file__).parents[2]

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from pernodedrop import draws
 from pernodedrop.backends.base import Backend, OverTime, positions, warn_once
+from pernodedrop.backends.drawn import drawn, drawn_over_time
 from pernodedrop.backends.factors import Factors
-from pernodedrop.backends.stirred_product import drawn, drawn_over_time, stirred_product
+from pernodedrop.backends.stirred_product import stirred_product
 from pernodedrop.compiling import constant
 from pernodedrop.laws import Law
 from pernodedrop.processes import TWO_STATES

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from pernodedrop.backends.base import Backend
-from pernodedrop.backends.reparameterized import are_squares_of_reals, squared_product, with_deviation
+from pernodedrop.backends.gaussian_product import squared_product, with_deviation
+from pernodedrop.backends.reparameterized import are_squares_of_reals
 from pernodedrop.laws import Law
 
 

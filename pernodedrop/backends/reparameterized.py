@@ -5,17 +5,16 @@ Gaussian, and no two pre-activations share a connection, so the joint law of the
 gradient is the conditional mean of the mask's gradient given the output: the same mean, a smaller variance.
 """
 
-from contextlib import AbstractContextManager, nullcontext
-
 import torch
 from torch import Tensor, nn
 
-from pernodedrop import autocast, draws
+from pernodedrop import draws
 from pernodedrop.backends import kernel
 from pernodedrop.backends.base import Backend, OverTime, positions, warn_once
 from pernodedrop.backends.cholesky import correlated_noise, pays
-from pernodedrop.backends.stirred_product import drawn, stirred_product
-from pernodedrop.laws import Law
+from pernodedrop.backends.drawn import drawn
+from pernodedrop.backends.gaussian_product import Noise, gaussian_product, squarable, uncast, with_deviation
+from pernodedrop.laws import Law, Lowering
 from pernodedrop.processes import Autoregressive
 
 
@@ -31,14 +30,24 @@ class Reparameterized(Backend):
     gradient_noise = "less"
 
     def linear(self, x: Tensor, weight: Tensor, law: Law, generator: torch.Generator | None) -> Tensor:
+        return self.layer(x, weight, None, law, generator)
+
+    def layer(
+        self, x: Tensor, weight: Tensor, bias: Tensor | None, law: Law, generator: torch.Generator | None
+    ) -> Tensor:
         lowering = law.lowering()
         assert lowering is not None and lowering.variance is not None  # refused otherwise
-        mean = nn.functional.linear(x, weight)
-        if lowering.probability is None:
-            square = squared_product(x, weight)
+        rows = x if x.dim() == 2 else x.flatten(0, 1)
+        if lowering.probability is None or kernel.is_available(x):
+            chosen = None
+            if lowering.probability is not None:
+                chosen = draws.seed(generator, device=x.device), drawn(lowering.probability)[0]
+            eps = draws.normal((rows.shape[0], weight.shape[0]), generator, dtype=x.dtype, device=x.device)
+            y = gaussian_product(rows, weight, bias, Noise(lowering.variance, eps, chosen))
         else:
-            square = _noisy_square(squarable(x), squarable(weight), lowering.probability, generator)
-        return with_deviation(mean, square, lowering.variance, generator)
+            y = _without_kernel(rows, weight, lowering, generator)
+            y = y if bias is None else y + bias
+        return y if x.dim() == 2 else y.view(*x.shape[:2], weight.shape[0])
 
     def linear_over_time(
         self, x: Tensor, weight: Tensor, law: Law, over_time: OverTime, generator: torch.Generator | None
@@ -51,7 +60,7 @@ class Reparameterized(Backend):
         if lowering.probability is not None:
             shape = (x.shape[0], *weight.shape)
             squares = squares * (draws.uniform(shape, generator, device=x.device) < lowering.probability)
-        with _uncast(x):
+        with uncast(x):
             return mean + correlated_noise(x, squares, lowering.variance, over_time, generator).to(mean.dtype)
 
     def refusal_over_time(self, law: Law) -> str | None:
@@ -83,43 +92,16 @@ def are_squares_of_reals(x: Tensor, backend: str) -> bool:
     return not x.is_complex()
 
 
-def squarable(tensor: Tensor) -> Tensor:
-    """The tensor in single precision where it is in half: there the square of 300 is infinite and that of 1e-4 is 0."""
-    return tensor.float() if tensor.dtype == torch.float16 else tensor
-
-
 def _summable(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
 
 
-def squared_product(x: Tensor, weight: Tensor) -> Tensor:
-    """(x * x)(W * W)^T for x (..., I) and weight (J, I), in a type that holds squares."""
+def _without_kernel(x: Tensor, weight: Tensor, lowering: Lowering, generator: torch.Generator | None) -> Tensor:
+    """Partly Gaussian noise on x (B, I), the choices in memory."""
+    assert lowering.probability is not None and lowering.variance is not None
+    mean = nn.functional.linear(x, weight)
     x, weight = squarable(x), squarable(weight)
-    with _uncast(x):
-        return nn.functional.linear(x * x, weight * weight)
-
-
-def _uncast(x: Tensor) -> AbstractContextManager[object]:
-    """In it autocast leaves x alone; it would cast single precision, which `squarable` has chosen, to half."""
-    if x.dtype != torch.float32 or not autocast.is_on(x):
-        return nullcontext()
-    return torch.autocast(x.device.type, enabled=False)
-
-
-def with_deviation(mean: Tensor, square: Tensor, variance: float, generator: torch.Generator | None) -> Tensor:
-    """mean + sqrt(variance * square) eps; the gradient is 0 where square is 0 (zero rows), not infinite."""
-    noise = draws.normal(mean.shape, generator, dtype=mean.dtype, device=mean.device)
-    positive = square > 0
-    deviation = torch.sqrt(variance * torch.where(positive, square, 1.0))
-    return mean + noise * torch.where(positive, deviation, 0.0).to(mean.dtype)
-
-
-def _noisy_square(x: Tensor, weight: Tensor, probability: float, generator: torch.Generator | None) -> Tensor:
-    if kernel.is_available(x):
-        seed = draws.seed(generator, device=x.device)
-        factors, _ = drawn(probability)
-        return stirred_product(x * x, weight * weight, seed, factors)
-    shape = (x.shape[0], *weight.shape)
-    noisy = draws.uniform(shape, generator, device=x.device) < probability
-    with _uncast(x):
-        return torch.bmm(x * x, (noisy * (weight * weight)).transpose(1, 2))
+    noisy = draws.uniform((x.shape[0], *weight.shape), generator, device=x.device) < lowering.probability
+    with uncast(x):
+        square = torch.bmm((x * x).unsqueeze(1), (noisy * (weight * weight)).transpose(1, 2)).squeeze(1)
+    return with_deviation(mean, square, lowering.variance, generator)

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from pernodedrop.backends.factors import Chain, Factors, chained, from_tensor, quantized
+from pernodedrop.backends.drawn import Drawn
+from pernodedrop.backends.factors import Chain, Factors, from_tensor
 
 OPERATOR = "pernodedrop::stirred_product"
-Drawn = Factors | Chain | Tensor  # the last in a compiled model, as the operators take it
 
 
 class Divided(NamedTuple):
@@ -40,45 +40,12 @@ def stirred_product(
     return product
 
 
-def drawn(probability: float, *, normal: bool = False) -> tuple[Drawn, float | Tensor]:
-    """`quantized` factors, and the probability that they meet.
-
-    In a compiled model both are tensors that the graph computes, so that another drop rate needs no other graph.
-    """
-    if torch.compiler.is_compiling():
-        factors = _quantized(probability * torch.ones((), dtype=torch.float64, device="cpu"), normal)
-        return factors, factors[0] / 2.0 ** factors[1].double()
-    numbers = quantized(probability, normal=normal)
-    return numbers, numbers.probability
-
-
-def drawn_over_time(probability: float, correlation: float, rows: int) -> tuple[Drawn, float | Tensor]:
-    """The same for factors that change over time, `rows` rows of a sample at each position: see `factors.chained`."""
-    if torch.compiler.is_compiling():
-        factors = _chained(probability * torch.ones((), dtype=torch.float64, device="cpu"), correlation, rows)
-        return factors, factors[0] / 2.0 ** factors[1].double()
-    chain = chained(probability, correlation, rows)
-    return chain, chain.probability
-
-
-@torch.library.custom_op("pernodedrop::chained", mutates_args=(), device_types="cpu")
-def _chained(probability: Tensor, correlation: float, rows: int) -> Tensor:
-    return chained(float(probability), correlation, rows).as_tensor()
-
-
-@_chained.register_fake
-def _chained_shape(probability: Tensor, correlation: float, rows: int) -> Tensor:
-    return probability.new_empty(8, dtype=torch.int64)
-
-
-@torch.library.custom_op("pernodedrop::quantized", mutates_args=(), device_types="cpu")
-def _quantized(probability: Tensor, normal: bool) -> Tensor:
-    return quantized(float(probability), normal=normal).as_tensor()
-
-
-@_quantized.register_fake
-def _quantized_shape(probability: Tensor, normal: bool) -> Tensor:
-    return probability.new_empty(3, dtype=torch.int64)
+def gradients_of(
+    grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, drawn: Drawn, *, of_x: bool
+) -> tuple[Tensor | None, Tensor]:
+    """The gradients of `stirred_product` in x, which may be None where not `of_x`, and in the weight."""
+    assert not isinstance(drawn, Tensor)  # a compiled model's graph has its own
+    return _gradients_of(grad, x, weight, seed, Divided(drawn), of_x=of_x)
 
 
 @torch.library.custom_op(OPERATOR, mutates_args=(), device_types="cpu")
@@ -155,6 +122,15 @@ _product.register_autograd(_differentiate_product, setup_context=_save_product)
 _gradients.register_autograd(_differentiate_gradients, setup_context=_save_gradients)
 
 
+def _gradients_of(
+    grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, noise: Divided, *, of_x: bool
+) -> tuple[Tensor | None, Tensor]:
+    if not of_x and not torch.is_grad_enabled() and _is_plain(grad, x, weight):  # a model's first layer
+        return _gradients_on_cpu(grad, x, weight, seed, noise, of_x=False)
+    both: tuple[Tensor, Tensor] = _apply(_Gradients, grad, x, weight, seed, noise)
+    return both
+
+
 class _Product(torch.autograd.Function):
     """The product outside compiled models: with a forward-mode derivative, and mapped by `torch.func.vmap`.
 
@@ -176,10 +152,7 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, seed = ctx.saved_tensors
-        if ctx.needs_input_grad[0] or torch.is_grad_enabled() or not _is_plain(grad, x, weight):
-            grad_x, grad_weight = _apply(_Gradients, grad, x, weight, seed, ctx.noise)
-        else:  # a model's first layer
-            grad_x, grad_weight = _gradients_on_cpu(grad, x, weight, seed, ctx.noise, of_x=False)
+        grad_x, grad_weight = _gradients_of(grad, x, weight, seed, ctx.noise, of_x=ctx.needs_input_grad[0])
         grad_bias = grad.sum(tuple(range(grad.dim() - 1))) if ctx.needs_input_grad[2] else None
         return grad_x, grad_weight, grad_bias, None, None
 
@@ -265,11 +238,16 @@ def _apply(function: type[torch.autograd.Function], *inputs: Any) -> Any:
     return function.forward(*inputs)
 
 
-def _is_plain(*tensors: Tensor) -> bool:
-    """Return whether the CPU's kernel may run at once: the operators' dispatch costs as much as a small layer."""
+def is_plain(*tensors: Tensor) -> bool:
+    """Return whether all are torch's own tensors, and nobody wants to see the operations on them."""
     if torch._C._len_torch_dispatch_stack():
         return False
-    return all(type(each) in (Tensor, torch.nn.Parameter) and each.device.type == "cpu" for each in tensors)
+    return all(type(each) in (Tensor, torch.nn.Parameter) for each in tensors)
+
+
+def _is_plain(*tensors: Tensor) -> bool:
+    """Return whether the CPU's kernel may run at once: the operators' dispatch costs as much as a small layer."""
+    return is_plain(*tensors) and all(each.device.type == "cpu" for each in tensors)
 
 
 def _sum(*terms: Tensor | None) -> Tensor:

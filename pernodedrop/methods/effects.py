@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from pernodedrop import draws
-from pernodedrop.backends.reparameterized import squared_product
+from pernodedrop.backends.gaussian_product import squared_product
 from pernodedrop.functional import stirred_linear
 from pernodedrop.laws import Stir
 from pernodedrop.methods import curvature

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from pernodedrop import draws
-from pernodedrop.backends.reparameterized import squared_product, with_deviation
+from pernodedrop.backends.gaussian_product import squared_product, with_deviation
 from pernodedrop.methods.noisy_linear import RatelessLinear, at_least_single
 from pernodedrop.objectives import Objective, Step
 

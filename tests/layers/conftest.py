@@ -17,3 +17,11 @@ def _seeded() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def every_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every thread takes part in the CPU's kernels, however little there is to do."""
+    from pernodedrop.backends.cpu import threads
+
+    monkeypatch.setattr(threads, "GRAIN", {False: 1, True: 1})

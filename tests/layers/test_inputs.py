@@ -131,6 +131,7 @@ def test_scripting_is_refused_in_one_line() -> None:
             torch.jit.script(nn.Sequential(layer))
 
 
+@pytest.mark.usefixtures("every_thread")
 def test_backward_sums_in_few_copies_of_the_input(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[tuple[int, ...]] = []
     empty = torch.empty

@@ -39,6 +39,7 @@ def test_gradients_agree_with_the_output_at_any_shape(
     torch.testing.assert_close((weight.grad * weight).sum(), (g * y).sum())
 
 
+@pytest.mark.usefixtures("every_thread")
 @pytest.mark.parametrize("samples, connections, units", [(7, 2000, 10), (1, 100, 900), (3, 513, 3)])
 @pytest.mark.parametrize("normal", [False, True])
 def test_threads_do_not_change_the_factors(samples: int, connections: int, units: int, normal: bool) -> None:
@@ -130,6 +131,19 @@ def test_spans_cover_the_range_once(count: int, parts: int) -> None:
     assert [i for start, stop in cut for i in range(start, stop)] == list(range(count))
 
 
+@pytest.mark.parametrize("connections, shared", [(64, 1), (4096, 2)])
+def test_a_small_product_starts_no_thread(monkeypatch: pytest.MonkeyPatch, connections: int, shared: int) -> None:
+    """A thread's start takes longer than a small layer."""
+    parts: list[int] = []
+    monkeypatch.setattr(threads, "each", lambda work, pieces: parts.append(len(pieces)) or [work(p) for p in pieces])
+    torch.set_num_threads(2)
+    x, weight, grad = (torch.randn(shape).numpy() for shape in ((64, 1, connections), (64, connections), (64, 1, 64)))
+    threads.product(x, weight, 1, Factors(1, 1))
+    threads.gradients(grad, x, weight, 1, Factors(1, 1))
+    assert parts == [shared, shared]
+
+
+@pytest.mark.usefixtures("every_thread")
 def test_calls_from_several_threads_at_once() -> None:
     torch.set_num_threads(2)
     x, weight = torch.randn(16, 1, 256).numpy(), torch.randn(32, 256).numpy()
@@ -140,6 +154,7 @@ def test_calls_from_several_threads_at_once() -> None:
         np.testing.assert_array_equal(call.result(), expected)
 
 
+@pytest.mark.usefixtures("every_thread")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system forks no processes")
 def test_kernel_in_a_forked_child() -> None:
     torch.set_num_threads(2)

@@ -198,6 +198,7 @@ def test_zero_rows_and_half_precision(backend: str, stir_type: str) -> None:
         assert bool(weight.grad.isfinite().all())
 
 
+@pytest.mark.usefixtures("every_thread")
 def test_a_factor_of_the_kernel_depends_on_its_place_alone() -> None:
     """Nor on how many positions, samples, units or threads there are."""
     ones = torch.ones(5, 1, dtype=DOUBLE)

@@ -7,8 +7,9 @@ import torch
 from scipy import stats as scipy_stats
 
 from pernodedrop import Stir
+from pernodedrop.backends.drawn import drawn
 from pernodedrop.backends.factors import Factors, quantized
-from pernodedrop.backends.stirred_product import drawn, stirred_product
+from pernodedrop.backends.stirred_product import stirred_product
 from pernodedrop.functional import sample_mask
 from pernodedrop.laws import check_mean
 from tests.layers.evidence import assert_mean

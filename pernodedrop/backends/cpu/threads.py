@@ -16,14 +16,18 @@ from pernodedrop.backends.factors import Chain, Factors
 
 Array = NDArray[Any]
 Span = tuple[int, int]
+GRAIN = {
+    False: 1 << 19,
+    True: 1 << 18,
+}  # factors, bits or normal, of which a thread must have as many to be worth a start
 TYPES = {np.dtype(np.float32): torch.float32, np.dtype(np.float64): torch.float64}
 COPIES = 4  # of the input, and of the weight, that backward may sum in at once
 
 
 def product(x: Array, weight: Array, seed: int, factors: Factors | Chain) -> Array:
     """sum_i x_bti m_bji W_ji for x (B, T, I), weight (J, I), I a multiple of STEP."""
-    threads = torch.get_num_threads()
     units = weight.shape[0]
+    threads = _threads(x, units, factors)
     y = torch.zeros((*x.shape[:2], units + -units % ROWS), dtype=TYPES[x.dtype], device="cpu").numpy()
     if not y.size:
         return y[..., :units]
@@ -51,7 +55,7 @@ def gradients(
     """
     if not grad.size or not x.size:
         return np.zeros_like(x) if of_x else None, np.zeros_like(weight)
-    threads = torch.get_num_threads()
+    threads = _threads(x, weight.shape[0], factors)
     _, _, unit_tiles, tiles = tiling(*weight.shape)
     # Threads that share connections differ in units, and sum the input's gradient each for itself, or differ in
     # samples, and sum the weight's.
@@ -84,6 +88,12 @@ def spans(count: int, parts: int) -> list[Span]:
     """range(count) cut into at most `parts` (at least one) contiguous spans of nearly equal length."""
     parts = max(1, min(parts, count))
     return [(count * part // parts, count * (part + 1) // parts) for part in range(parts)]
+
+
+def _threads(x: Array, units: int, factors: Factors | Chain) -> int:
+    """Of torch's threads as many as have work enough: starting one takes up to 100 us where it does not spin."""
+    is_normal = isinstance(factors, Factors) and factors.normal
+    return max(1, min(torch.get_num_threads(), x.size * units // GRAIN[is_normal]))
 
 
 def _drawn(seed: int, factors: Factors | Chain) -> tuple[np.uint64, Draws | Chain, bool]:

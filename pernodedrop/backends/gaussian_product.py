@@ -1,0 +1,130 @@
+"""Gaussian noise on a product's outputs, in the law that Gaussian noise on its connections has.
+
+A training has it as one function for autograd. Operation by operation, each square of an input or a weight has three
+passes over memory in backward, and the sum with the mean's gradient a fourth; the function writes a gradient once and
+adds to it once, and a model's first layer computes none of its input.
+"""
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+
+from pernodedrop import autocast, draws
+from pernodedrop.backends.drawn import Drawn
+from pernodedrop.backends.stirred_product import gradients_of, is_plain, stirred_product
+
+
+class Noise(NamedTuple):
+    """The variance s^2 of a connection's noise, normal numbers eps (B, J), and which connections are noisy."""
+
+    variance: float
+    eps: Tensor
+    chosen: tuple[Tensor, Drawn] | None = None  # the seed and the factors of `stirred_product`; None: all
+
+
+def gaussian_product(x: Tensor, weight: Tensor, bias: Tensor | None, noise: Noise) -> Tensor:
+    """x W^T + b + sqrt(s^2 v) eps with v_bj = sum_i z_bji x_bi^2 W_ji^2, for x (B, I), weight (J, I) and bias (J,).
+
+    The gradient is 0 where v is 0 (zero rows), not infinite.
+    """
+    if _is_fused(x, weight, noise.eps):
+        fused: Tensor = _Fused.apply(x, weight, bias, noise)  # type: ignore[no-untyped-call]
+        return fused
+    return _by_operations(x, weight, bias, noise)
+
+
+def with_deviation(mean: Tensor, square: Tensor, variance: float, generator: torch.Generator | None) -> Tensor:
+    """mean + sqrt(variance * square) eps; the gradient is 0 where square is 0 (zero rows), not infinite."""
+    eps = draws.normal(mean.shape, generator, dtype=mean.dtype, device=mean.device)
+    return _deviated(mean, square, variance, eps)
+
+
+def squarable(tensor: Tensor) -> Tensor:
+    """The tensor in single precision where it is in half: there the square of 300 is infinite and that of 1e-4 is 0."""
+    return tensor.float() if tensor.dtype == torch.float16 else tensor
+
+
+def squared_product(x: Tensor, weight: Tensor) -> Tensor:
+    """(x * x)(W * W)^T for x (..., I) and weight (J, I), in a type that holds squares."""
+    x, weight = squarable(x), squarable(weight)
+    with uncast(x):
+        return nn.functional.linear(x * x, weight * weight)
+
+
+def uncast(x: Tensor) -> AbstractContextManager[object]:
+    """In it autocast leaves x alone; it would cast single precision, which `squarable` has chosen, to half."""
+    if x.dtype != torch.float32 or not autocast.is_on(x):
+        return nullcontext()
+    return torch.autocast(x.device.type, enabled=False)
+
+
+def _deviated(mean: Tensor, square: Tensor, variance: float, eps: Tensor) -> Tensor:
+    positive = square > 0
+    deviation = torch.sqrt(variance * torch.where(positive, square, 1.0))
+    return torch.addcmul(mean, eps, torch.where(positive, deviation, 0.0).to(mean.dtype))
+
+
+def _by_operations(x: Tensor, weight: Tensor, bias: Tensor | None, noise: Noise) -> Tensor:
+    if noise.chosen is None:
+        square = squared_product(x, weight)
+    else:
+        a, b = squarable(x), squarable(weight)
+        square = stirred_product(a * a, b * b, *noise.chosen)
+    return _deviated(nn.functional.linear(x, weight, bias), square, noise.variance, noise.eps)
+
+
+def _is_fused(x: Tensor, weight: Tensor, eps: Tensor) -> bool:
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+        return False
+    if not torch.is_grad_enabled() or forward_ad._current_level >= 0 or autocast.is_on(x):
+        return False
+    return x.dtype in (torch.float32, torch.float64) and is_plain(x, weight, eps)
+
+
+class _Fused(torch.autograd.Function):
+    """`_by_operations`, whose first derivatives take less; the others are those of the operations.
+
+    The squares are made again in backward, which takes less than a tenth of it: they are as large as their factors.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, noise: Noise) -> Tensor:
+        squares = x * x, weight * weight
+        square = nn.functional.linear(*squares) if noise.chosen is None else stirred_product(*squares, *noise.chosen)
+        deviation = torch.where(square > 0, torch.sqrt(noise.variance * square), 0.0)
+        ctx.save_for_backward(x, weight, bias, noise.eps, deviation)
+        ctx.variance, ctx.chosen = noise.variance, noise.chosen
+        return nn.functional.linear(x, weight, bias).addcmul_(noise.eps, deviation)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, bias, eps, deviation = ctx.saved_tensors
+        if torch.is_grad_enabled():  # it is differentiated again
+            noise = Noise(ctx.variance, eps, ctx.chosen)
+            return *_differentiable(grad, (x, weight, bias), noise, ctx.needs_input_grad), None
+        of_square = (grad * eps).mul_(ctx.variance).div_(deviation).masked_fill_(deviation == 0.0, 0.0)  # twice it
+        of_x, of_weight, of_bias = ctx.needs_input_grad[:3]
+        grad_x: Tensor | None = None
+        grad_weight: Tensor | None = None
+        if ctx.chosen is not None:
+            grad_x, grad_weight = gradients_of(of_square, x * x, weight * weight, *ctx.chosen, of_x=of_x)
+        if of_x:
+            grad_x = of_square @ (weight * weight) if grad_x is None else grad_x
+            grad_x.mul_(x).addmm_(grad, weight)
+        if of_weight:
+            grad_weight = of_square.t() @ (x * x) if grad_weight is None else grad_weight
+            grad_weight.mul_(weight).addmm_(grad.t(), x)
+        return grad_x if of_x else None, grad_weight if of_weight else None, grad.sum(0) if of_bias else None, None
+
+
+def _differentiable(
+    grad: Tensor, inputs: tuple[Tensor, Tensor, Tensor | None], noise: Noise, needed: tuple[bool, ...]
+) -> list[Tensor | None]:
+    """The gradients in the inputs as operations, whose derivatives torch knows."""
+    y = _by_operations(*inputs, noise)
+    wanted = [each if is_needed else None for each, is_needed in zip(inputs, needed, strict=False)]
+    found = iter(torch.autograd.grad(y, [each for each in wanted if each is not None], grad, create_graph=True))
+    return [None if each is None else next(found) for each in wanted]
