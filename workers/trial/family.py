@@ -5,14 +5,18 @@ import ctypes
 import os
 import signal
 import sys
+import threading
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 from pernodedrop import late
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 _PATIENCE_S = 10.0  # for processes that the kernel does not end at once, for example in the middle of a disk's answer
+# Linux whose kernel has CONFIG_PROC_CHILDREN, as distributions build it: proc(5). Else all processes are read,
+# which costs each end of a trial milliseconds.
+_KNOWS_CHILDREN = Path(f"/proc/self/task/{threading.get_native_id()}/children").exists()
 _SECRET = ("DATABASE_URL", "PERNODEDROP_API_KEY")
 _SECRET_PREFIXES = ("PG", "POSTGRES_")  # libpq's variables, and those that containers give to a database
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -76,21 +80,56 @@ def ancestors(pid: int) -> Iterator[int]:
 def descendants(pid: int, but_below: Collection[int] = ()) -> set[int]:
     """The processes below this one that live, and its children that it has not reaped; those of `but_below` with all
     below them are left out."""
-    children: dict[int, list[int]] = {}
-    for child, parent, lives in _processes():  # read once: a process that is forked between two looks has no place
-        if lives or parent == pid:
-            children.setdefault(parent, []).append(child)
+    if not _KNOWS_CHILDREN:
+        return _found(pid, but_below, _children_among_all(pid))
+
+    def look() -> set[int]:
+        return _found(pid, but_below, lambda parent: _children(parent, even_ended=parent == pid))
+
+    # An orphan moves up while a look goes down, to where that has been: the next look finds it there.
+    return look() | look()
+
+
+def _found(pid: int, but_below: Collection[int], children: Callable[[int], Collection[int]]) -> set[int]:
     found: set[int] = set()
     level = [pid]
     while level:
         level = [
-            child
-            for parent in level
-            for child in children.get(parent, [])
-            if child not in found and child not in but_below
+            child for parent in level for child in children(parent) if child not in found and child not in but_below
         ]
         found.update(level)
     return found
+
+
+def _children(pid: int, *, even_ended: bool) -> list[int]:
+    """The children of a process, by what the kernel says of each of its threads; none of one that is gone."""
+    said: list[bytes] = []
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208
+            with contextlib.suppress(OSError):
+                said += _content(f"/proc/{pid}/task/{thread}/children").split()
+    children = [int(child) for child in said]
+    return children if even_ended else [child for child in children if _lives(child)]
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return _content(f"/proc/{pid}/stat").rpartition(b")")[2].split()[0] not in b"ZX"
+    except OSError:
+        return False
+
+
+def _content(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 (every trial reads some)
+        return file.readall()
+
+
+def _children_among_all(pid: int) -> Callable[[int], Collection[int]]:
+    children: dict[int, list[int]] = {}
+    for child, parent, lives in _processes():  # read once: a process that is forked between two looks has no place
+        if lives or parent == pid:
+            children.setdefault(parent, []).append(child)
+    return lambda parent: children.get(parent, [])
 
 
 def end_descendants(kept: Collection[int] = (), *, with_theirs: bool = False) -> None:
@@ -113,7 +152,6 @@ def end_descendants(kept: Collection[int] = (), *, with_theirs: bool = False) ->
 
 def _processes() -> Iterator[tuple[int, int, bool]]:
     """Every process, its parent, and whether it lives; none where there is no /proc."""
-    # Without objects for paths: every end of a trial reads all processes.
     for name in os.listdir("/proc") if sys.platform == "linux" else ():  # noqa: PTH208
         if name.isdigit():
             with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb", buffering=0) as stat:  # noqa: PTH123

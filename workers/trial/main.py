@@ -3,6 +3,7 @@
 All of them run below a keeper (`workers.trial.keeper`), which passes orders on and notices how they end.
 """
 
+import contextlib
 import gc
 import json
 import os
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 FILES = 3  # that come with an order: for its reports, its standard output and its standard error
 READ_S = 1.0  # s, the least time between two readings of the device
 _DEEP = sys.getrecursionlimit()
-_exit, _limit_recursion = os._exit, sys.setrecursionlimit  # as they are before a task's code runs
+# As they are before a task's code runs.
+_exit, _limit_recursion, _open_file, _dup2 = os._exit, sys.setrecursionlimit, os.open, os.dup2
 
 
 @dataclass(frozen=True)
@@ -196,7 +198,13 @@ def _trial(reporter: Reporter, setup: Setup) -> NoReturn:
 
 
 def _leave() -> NoReturn:
+    """End this process, which is one trial's. The worker waits for the end of its streams, and the kernel closes them
+    only after it has freed the memory."""
     flush()
+    with contextlib.suppress(OSError):
+        nowhere = _open_file(os.devnull, os.O_WRONLY)
+        for number in (1, 2):  # without a moment in which another file could have the number
+            _dup2(nowhere, number)
     _exit(0)
 
 

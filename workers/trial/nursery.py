@@ -162,9 +162,12 @@ def _warm_up() -> None:
 
     torch.set_num_threads(1)
     import workers.trial.orders  # noqa: F401 (each trial's process would import it)
+    from pernodedrop.backends.choice import BACKENDS
+    from pernodedrop.names import LAWS, REGULARIZERS
     from search_spaces import TrialConfig
     from workers.trial.provenance import know_this_process
     from workers.trial.warming import warm
 
     know_this_process()
+    _ = REGULARIZERS.outside, LAWS.outside, BACKENDS.outside  # those of other distributions, which are looked for once
     warm(TrialConfig(regularizer="none"))
