@@ -10,6 +10,7 @@ from typing import Any, Final
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString as Quoted
 
 from search_spaces.json_text import Malformed, read_json
 from search_spaces.yaml_text import FAILURES, read_yaml, written
@@ -90,7 +91,7 @@ def _spliced(text: str, path: Path, value: Any) -> str | None:
 def _written(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_written, value))}]"
-    if isinstance(value, str) and re.search(r"[\[\]{},:#]", value):
+    if isinstance(value, str) and re.search(r"[\[\]{},:#]|^\?", value):
         return json.dumps(value, ensure_ascii=False)
     return written(value)
 
@@ -136,6 +137,8 @@ def _on_a_line() -> CommentedMap:
 
 
 def _sequence(values: list[Any]) -> CommentedSeq:
-    made = CommentedSeq(values)
+    # ruamel writes `?x` bare, and reads it as a key within brackets.
+    plain = [Quoted(one) if isinstance(one, str) and one.startswith("?") else one for one in values]
+    made = CommentedSeq(plain)
     made.fa.set_flow_style()
     return made

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from pernodedrop.client.answers import Details
-from pernodedrop.client.showing import done, html, line
+from pernodedrop.client.showing import html, line
 from pernodedrop.visible import visible
 
 Show = Callable[[Details], None]
@@ -72,7 +72,7 @@ def _bars() -> Iterator[Show]:
             progress.update(
                 search,
                 total=study.budget.trials,
-                completed=done(study),
+                completed=study.counts.ended,
                 description=visible(f"{study.name} {study.state}"),
             )
             further = study.confirmation

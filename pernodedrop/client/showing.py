@@ -16,13 +16,8 @@ def line(study: Details) -> str:
     shown = [f"{n} {state}" for state, n in named.items() if n or state in ("complete", "running")]
     confirming = study.confirmation.total
     further = f", {study.confirmation.ended} of {confirming} confirming" if confirming else ""
-    runs = f"{done(study)}/{study.budget.trials} runs{further} ({', '.join(shown)})"
+    runs = f"{counts.ended}/{study.budget.trials} runs{further} ({', '.join(shown)})"
     return f"{study.name}: {runs}, {best(study)}, {study.state}"
-
-
-def done(study: Details) -> int:
-    """How many runs of the search have ended."""
-    return study.budget.trials - study.counts.waiting - study.counts.running
 
 
 def best(study: Details) -> str:
@@ -35,7 +30,10 @@ def best(study: Details) -> str:
 
 def html(study: Details, ranking: Sequence[RankingRow], pictures: Sequence[str]) -> str:
     """The study with its progress, its answer, the ranked variants and the confirmation."""
-    parts = [f"<h3>{text(study.name)}</h3>", f"<p>{text(study.state)}, {bar(done(study), study.budget.trials)}</p>"]
+    parts = [
+        f"<h3>{text(study.name)}</h3>",
+        f"<p>{text(study.state)}, {bar(study.counts.ended, study.budget.trials)}</p>",
+    ]
     if study.confirmation.total:
         parts.append(f"<p>confirming, {bar(study.confirmation.ended, study.confirmation.total)}</p>")
     said = [study.failure, study.pause, best(study), study.confirmation_so_far, study.advice]

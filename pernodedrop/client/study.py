@@ -114,7 +114,7 @@ class Study:
         return self._run(operations.change(self.name, "resume"))
 
     def stop(self) -> Overview:
-        """End the study for good: waiting runs are cancelled, and those in training end at their next epoch."""
+        """End the study for good: what waits or is paused is cancelled, what is in training ends at its next epoch."""
         return self._run(operations.change(self.name, "stop"))
 
     def extend(self, trials: int) -> Overview:

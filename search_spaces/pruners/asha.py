@@ -40,10 +40,10 @@ class AshaPruner(HalvingPart):
 
         return NopPruner()  # claims choose who goes on
 
-    def problems(self, *, epochs: int) -> Iterator[Problem]:
-        yield from super().problems(epochs=epochs)
+    def problems(self, *, epochs: int, repeats: int) -> Iterator[Problem]:
+        yield from super().problems(epochs=epochs, repeats=repeats)
         most = most_brackets(self.min_epochs, self.reduction_factor, epochs)
-        if self.min_epochs <= epochs and self.brackets > most:
+        if self.min_epochs < epochs and self.brackets > most:
             rule = f"must be at most {most} with rungs from {self.min_epochs} to {epochs} epochs, got {self.brackets}"
             yield Problem.at("pruner.brackets", f"{rule}: lower it, or min_epochs")
 

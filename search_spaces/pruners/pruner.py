@@ -65,6 +65,6 @@ class PrunerPart(Part):
         """The fewest epochs, over all repeats, that a trial may be trained for; `epochs` are those of a repeat."""
         return epochs if self.pairs_repeats else 1
 
-    def problems(self, *, epochs: int) -> Iterator[Problem]:
-        """Problems of the options together, and with the epochs of a training."""
+    def problems(self, *, epochs: int, repeats: int) -> Iterator[Problem]:
+        """Problems of the options together, and with the size of a trial: its repeats, and the epochs of each."""
         return iter(())

@@ -63,14 +63,14 @@ def patience_needs_one_objective(definition: StudyShape) -> Iterator[Problem]:
 def options_suit(definition: StudyShape) -> Iterator[Problem]:
     """The sampler and the pruner check their own options."""
     yield from definition.sampler.problems()
-    yield from definition.pruner.problems(epochs=definition.task.epochs)
+    yield from definition.pruner.problems(epochs=definition.task.epochs, repeats=definition.repeats)
 
 
 def pruner_has_repeats_to_compare(definition: StudyShape) -> Iterator[Problem]:
     pruner = definition.pruner
     if definition.repeats < pruner.fewest_repeats:
         rule = f"must be at least {pruner.fewest_repeats} with the {pruner.name} pruner, got {definition.repeats}"
-        yield Problem.at("repeats", rule)
+        yield Problem.at("repeats", f"{rule}: raise it, or leave the pruner out")
 
 
 def paused_trials_can_go_on(definition: StudyShape) -> Iterator[Problem]:

@@ -165,5 +165,5 @@ def resume(name: StudyName, database: DatabaseOf, settings: SettingsOf) -> Study
 
 @router.post("/{name}/stop", responses=documented(404, 409))
 def stop(name: StudyName, database: DatabaseOf, settings: SettingsOf) -> StudyOut:
-    """End the study for good: waiting runs are cancelled, and runs in training end at their next epoch."""
+    """End the study for good: waiting and paused runs are cancelled, and runs in training end at their next epoch."""
     return study_out(studies.set_state(database, name, "stopped"), settings)

@@ -40,14 +40,12 @@ class Snapshot:
 
     @property
     def ended_runs(self) -> int:
-        return self.total - self.study.counts.waiting - self.study.counts.running
+        return self.study.counts.ended
 
     @property
     def confirming(self) -> tuple[int, int]:
         """The number of the confirmation's ended runs, and of all its runs."""
-        counts = self.study.confirmation
-        total = sum(counts.model_dump().values())
-        return total - counts.waiting - counts.running, total
+        return self.study.confirmation.ended, self.study.confirmation.total
 
     @property
     def goal(self) -> str:

@@ -205,7 +205,7 @@ def delete(
 def _order(name: str, action: Literal["pause", "resume", "stop"], *, as_json: bool) -> None:
     with client_here() as client:
         study = client.change(name, action)
-        is_alone = action == "resume" and study.counts.waiting and not client.workers()
+        is_alone = action == "resume" and (study.counts.waiting or study.counts.paused) and not client.workers()
     also = [NO_WORKER] if is_alone else []
     answer(as_json, study, f"{name} is {study.state}", *also, changed=client.last_changed)
 
@@ -247,9 +247,8 @@ def _list(console: Console, client: Client, sought: Mapping[str, str | None]) ->
 
 
 def _row(study: StudyOut) -> list[str]:
-    ended = study.budget.trials - study.counts.waiting - study.counts.running
     value = study.best.values[0] if study.best and study.best.values else None
     best = "-" if value is None else f"{study.objectives[0].metric} {measured(value)}"
     variant = study.best.variant if study.best else "-"
     created = f"{study.created_at:%Y-%m-%d %H:%M} UTC"
-    return [study.name, study.state, study.task, f"{ended}/{study.budget.trials}", best, variant, created]
+    return [study.name, study.state, study.task, f"{study.counts.ended}/{study.budget.trials}", best, variant, created]

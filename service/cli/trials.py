@@ -98,7 +98,7 @@ def history_table(history: Sequence[AttemptOut]) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in ("attempt", "from", "to", "worker", "state", "reason"):
         table.add_column(heading)
-    for one in history:
+    for place, one in enumerate(history, 1):  # by which `logs --attempt` and the pages name it
         times = [f"{at:%Y-%m-%d %H:%M:%S}" if at else "-" for at in (one.started_at, one.ended_at)]
-        table.add_row(str(one.number), *times, one.worker or "-", one.state, visible(one.reason or "-"))
+        table.add_row(str(place), *times, one.worker or "-", one.state, visible(one.reason or "-"))
     return table

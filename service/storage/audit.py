@@ -102,7 +102,8 @@ _RULES = {
             OR has_paused AND (SELECT count(*) FROM fleet.run_history h JOIN fleet.runs r ON r.id = h.run_id
                 WHERE r.study_id = s.id AND h.state = 'failed') < 3
     """,
-    # What came before the history was kept is one row, with a negative id.
+    # What came before the history was kept is one row, with a negative id. A pause once gave the attempt back, and the
+    # promotion took it again.
     "a run goes a legal path": """
         SELECT s.name, h.run_id, format('%s, token %s, attempts %s -> %s, token %s, attempts %s',
             h.was, h.token_before, h.attempts_before, h.state, h.token, h.attempts)
@@ -113,12 +114,14 @@ _RULES = {
         JOIN fleet.runs r ON r.id = h.run_id JOIN fleet.studies s ON s.id = r.study_id
         WHERE h.id > 0 AND CASE h.state
             WHEN 'running' THEN h.was IN ('waiting', 'running', 'paused') AND h.token = h.token_before + 1
-                AND h.attempts = h.attempts_before
-                    + CASE WHEN h.was = 'running' AND h.worker_id = h.holder THEN 0 ELSE 1 END
+                AND CASE WHEN h.was = 'paused' THEN h.attempts - h.attempts_before IN (0, 1) AND h.attempts > 0
+                    ELSE h.attempts = h.attempts_before
+                        + CASE WHEN h.was = 'running' AND h.worker_id = h.holder THEN 0 ELSE 1 END END
             WHEN 'waiting' THEN h.token = h.token_before AND CASE h.was
                 WHEN 'running' THEN h.attempts IN (h.attempts_before - 1, h.attempts_before)
                 WHEN 'failed' THEN h.attempts = 0 ELSE false END
-            WHEN 'paused' THEN h.was = 'running' AND (h.token, h.attempts) = (h.token_before, h.attempts_before - 1)
+            WHEN 'paused' THEN h.was = 'running' AND h.token = h.token_before
+                AND h.attempts - h.attempts_before IN (-1, 0)
             WHEN 'cancelled' THEN h.was IN ('waiting', 'running', 'paused')
                 AND (h.token, h.attempts) = (h.token_before, h.attempts_before)
             ELSE (h.was = 'running' OR h.was = 'paused' AND h.state = 'pruned')

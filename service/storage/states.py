@@ -47,7 +47,7 @@ class StudyState(StrEnum):
 
     RUNNING = "running"
     PAUSED = "paused"  # no run is leased, but running ones continue
-    STOPPED = "stopped"  # for good: waiting runs are cancelled, running ones end at their next epoch
+    STOPPED = "stopped"  # for good: waiting and paused runs are cancelled, running ones end at their next epoch
     COMPLETE = "complete"  # every run has ended, and a trial is complete
     FAILED = "failed"  # every run has ended, and no trial is complete
 

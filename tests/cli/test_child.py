@@ -23,7 +23,7 @@ def wait_for(text: str, log: Path) -> None:
 
 
 def test_the_end_of_a_childs_log_is_told(tmp_path: Path) -> None:
-    one = child(tmp_path, "import sys; print(*range(100), sep='\\n'); sys.exit('no disk')")
+    one = child(tmp_path, "import sys; print(*range(100), sep='\\n', flush=True); sys.exit('no disk')")
     one.start()
     one.end_by(time.monotonic() + 60)
     assert one.status == 1

@@ -28,6 +28,8 @@ def said(
     """The exit code of a command that is started in `folder`, and what it says."""
     unset = {"DATABASE_URL", *EVERYTHING}
     environment = {name: value for name, value in os.environ.items() if name not in unset} | variables
+    apart = [one for one in os.environ["PATH"].split(os.pathsep) if Path(one) != Path(CONSOLE).parent]
+    environment["PATH"] = os.pathsep.join(apart)  # else a command is called by its short name, as in an active .venv
     environment["PYTHONPATH"] = os.pathsep.join(str(one) for one in (path, ROOT) if one is not None)
     done = subprocess.run(
         [program, *arguments], env=environment, cwd=folder, capture_output=True, text=True, check=False

@@ -101,6 +101,13 @@ def test_a_line_tells_everything() -> None:
     )
 
 
+def test_a_run_at_a_rung_has_not_ended() -> None:
+    counts = CountsOut(waiting=16, running=1, paused=9, complete=1, pruned=3)
+    found = Snapshot(study(counts, None), [])
+    assert line(found).startswith("digits-1: 4/30 runs (1 complete, 3 pruned, 1 running, 9 paused), ")
+    assert "4/30" in rendered(bars(found))
+
+
 def test_bars_show_the_study_and_each_running_trial() -> None:
     text = rendered(bars(BUSY))
     for part in (

@@ -47,8 +47,9 @@ STRATEGIES: list[tuple[dict[str, Any], str]] = [
         "or give them fewer values or a condition (when)",
     ),
     (
-        raw(pruner={"name": "asha", "min_epochs": 9}),
-        "pruner.min_epochs must be at most task.epochs (8), got 9",
+        raw(pruner={"name": "asha", "min_epochs": 8}),
+        "pruner.min_epochs must be below task.epochs (8), else the pruner saves nothing, got 8: lower it, or leave the "
+        "pruner out",
     ),
     (
         raw(pruner={"name": "asha", "min_epochs": 1, "reduction_factor": 2, "brackets": 9}),
@@ -72,12 +73,37 @@ STRATEGIES: list[tuple[dict[str, Any], str]] = [
         raw(budget={"epochs": 7}),
         "budget.epochs must be at least 8, which train one trial to its end, got 7: raise it",
     ),
-    (raw(pruner={"name": "hyperband", "min_epochs": 9}), "pruner.min_epochs must be at most task.epochs (8), got 9"),
-    (
-        raw(pruner={"name": "successive_halving", "min_epochs": 9}),
-        "pruner.min_epochs must be at most task.epochs (8), got 9",
+    *(
+        (
+            raw(pruner={"name": name, "min_epochs": epochs}),
+            f"pruner.min_epochs must be below task.epochs (8), else the pruner saves nothing, got {epochs}: lower it, "
+            "or leave the pruner out",
+        )
+        for name in ("hyperband", "successive_halving")
+        for epochs in (8, 9)
     ),
-    (raw(pruner={"name": "wilcoxon"}), "repeats must be at least 2 with the wilcoxon pruner, got 1"),
+    (
+        raw(pruner={"name": "hyperband", "min_epochs": 9}, repeats=2),
+        "pruner.min_epochs must be at most task.epochs (8), else the pruner saves nothing, got 9: lower it, or leave "
+        "the pruner out",
+    ),
+    (
+        raw(pruner={"name": "successive_halving", "min_epochs": 2, "min_early_stopping_rate": 1}),
+        "pruner.min_early_stopping_rate puts the first rung after 8 epochs, which must be below task.epochs (8), else "
+        "the pruner saves nothing, got 1: lower it, or leave the pruner out",
+    ),
+    (
+        raw(pruner={"name": "wilcoxon"}, repeats=2),
+        "repeats must be at least 3 with the wilcoxon pruner, got 2: raise it, or leave the pruner out",
+    ),
+    (
+        raw(pruner={"name": "wilcoxon", "n_startup_repeats": 5}, repeats=5),
+        "repeats must be at least 6 with the wilcoxon pruner, got 5: raise it, or leave the pruner out",
+    ),
+    (
+        raw(pruner={"name": "wilcoxon", "p_threshold": 0}, repeats=5),
+        "pruner.p_threshold must be above 0, else the pruner stops no trial, got 0: raise it, or leave the pruner out",
+    ),
     (
         raw(sampler={"name": "tpe", "multivariate": False}),
         "sampler.group must be false where multivariate is false, got true",

@@ -108,9 +108,9 @@ PRUNERS: list[tuple[dict[str, Any], type[pruners.BasePruner], dict[str, Any]]] =
         {"_min_resource": 2, "_max_resource": 8, "_reduction_factor": 4},
     ),
     (
-        {"name": "successive_halving", "min_epochs": 3, "min_early_stopping_rate": 1, "bootstrap_count": 2},
+        {"name": "successive_halving", "min_epochs": 2, "min_early_stopping_rate": 1, "bootstrap_count": 2},
         pruners.SuccessiveHalvingPruner,
-        {"_min_resource": 3, "_reduction_factor": 4, "_min_early_stopping_rate": 1, "_bootstrap_count": 2},
+        {"_min_resource": 2, "_reduction_factor": 4, "_min_early_stopping_rate": 1, "_bootstrap_count": 2},
     ),
     (
         {"name": "wilcoxon", "p_threshold": 0.2, "n_startup_repeats": 3},
@@ -122,7 +122,7 @@ PRUNERS: list[tuple[dict[str, Any], type[pruners.BasePruner], dict[str, Any]]] =
 
 @pytest.mark.parametrize(("options", "kind", "settings"), PRUNERS)
 def test_a_pruner_is_built_by_name(options: dict[str, Any], kind: type, settings: dict[str, Any]) -> None:
-    pruner = build_pruner(study(pruner=options, repeats=2))
+    pruner = build_pruner(study(pruner=options, repeats=4))
     assert type(pruner) is kind
     assert {name: getattr(pruner, name) for name in settings} == settings
 
@@ -146,7 +146,7 @@ def test_a_pruner_stops_what_falls_behind(name: str) -> None:
 def test_only_experimental_warnings_are_accepted_and_only_while_building() -> None:
     before = list(warnings.filters)
     build_sampler(study(), seed=1)
-    build_pruner(study(pruner={"name": "wilcoxon"}, repeats=2))
+    build_pruner(study(pruner={"name": "wilcoxon"}, repeats=3))
     assert warnings.filters == before
 
 

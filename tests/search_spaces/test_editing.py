@@ -3,7 +3,7 @@
 import difflib
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from search_spaces.editing import LEFT_OUT, NotEditable, edited
@@ -46,6 +46,7 @@ def test_what_cannot_be_changed_is_refused(text: str) -> None:
         edited(text, {("b", "c"): 2, ("a", "c"): 3})
 
 
+@example("?0")
 @given(st.text(min_size=1, max_size=20).filter(lambda text: text.isprintable()))
 def test_any_text_is_written_so_that_it_is_read_again(value: str) -> None:
     for text in ("a: {b: x}  # c\n", "a:\n  b: x\n", "a: {b: [x]}\n"):

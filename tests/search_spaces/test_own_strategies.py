@@ -79,7 +79,10 @@ TWO = [{"metric": "val_loss"}, {"metric": "train_loss"}]
     ("wrong", "message"),
     [
         (raw(**OWN | {"sampler": {"name": "darts", "darts": 181}}), "sampler.darts must be at most 180, got 181"),
-        (raw(**OWN | {"repeats": 1}), "repeats must be at least 2 with the ceiling pruner, got 1"),
+        (
+            raw(**OWN | {"repeats": 1}),
+            "repeats must be at least 2 with the ceiling pruner, got 1: raise it, or leave the pruner out",
+        ),
         (
             raw(sampler={"name": "darts"}, objectives=TWO),
             'sampler.name must be "tpe", "random", "grid", "qmc" or "nsgaii" with several objectives, got "darts"',

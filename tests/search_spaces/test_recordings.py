@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ def test_a_recording_is_what_the_trainings_bring(tmp_path: Path) -> None:
             losses = [epoch.metrics["val_loss"] for epoch in training.epochs()]
             assert list(curve) == pytest.approx(losses, rel=1e-4)  # threads may add up in another order
     [provenance] = content_of(into)["provenance"]
-    assert provenance["packages"]["torch"] == torch.__version__
+    assert provenance["packages"]["torch"] == version("torch")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["small.json.gz", "small.yaml"]
 
 

@@ -256,7 +256,10 @@ VALID = [
     raw(objectives=[{"metric": "val_loss"}, {"metric": "val_accuracy", "direction": "maximize"}]),
     raw(objectives=[{"metric": "train_hessian_top"}], fixed={"regularizer": "dropout", "curvature_every": 1}),
     raw(objectives=[{"metric": "train_mask_noise"}], fixed={"regularizer": "dropout", "mask_noise_pairs": 4}),
-    raw(pruner={"name": "wilcoxon"}, repeats=2),
+    raw(pruner={"name": "wilcoxon"}, repeats=3),
+    raw(pruner={"name": "asha", "min_epochs": 7, "reduction_factor": 2}),
+    raw(pruner={"name": "hyperband", "min_epochs": 8}, repeats=2),  # the first repeat decides on the second
+    raw(pruner={"name": "successive_halving", "min_epochs": 2, "min_early_stopping_rate": 1}, repeats=2),
     grid_of(x=whole(1, 1000), y=whole(1, 1000)),
     raw(search_space={}, sampler={"name": "grid"}, budget=None),
 ]

@@ -168,7 +168,7 @@ def test_several_numbers_on_a_logarithmic_scale_are_refused() -> None:
 
 
 def test_rules_hold_for_what_is_left() -> None:
-    with pytest.raises(InvalidDefinition, match=re.escape("pruner.min_epochs must be at most task.epochs (2), got 3")):
+    with pytest.raises(InvalidDefinition, match=re.escape("pruner.min_epochs must be below task.epochs (2), else")):
         scaled(preset("cifar10-pernodedrop"), Scale(epochs=2))
 
 

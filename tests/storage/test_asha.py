@@ -12,8 +12,9 @@ from service.storage.assignments.assignment import Ended
 from service.storage.audit import audit, findings
 from service.storage.database.database import Database
 from service.storage.errors import NotExtendable
-from service.storage.runs import expiry, legs
-from service.storage.states import RunState, StudyState
+from service.storage.runs import expiry, history, legs
+from service.storage.runs.endings import close_finished_studies
+from service.storage.states import AttemptState, RunState, StudyState
 from service.storage.studies import cancellation, extension, retrying, studies, trials
 from tests.storage.climbing import Climber, climb, ladder, paused_study, rows
 from tests.storage.queueing import execute
@@ -41,6 +42,7 @@ def test_one_worker_follows_the_rule_to_the_end(db: Database) -> None:
     assert by_rung[3] >= 9
     assert by_rung[9] >= 3
     assert {trial.state for trial in every if trial.epoch < 9} == {RunState.PRUNED}
+    assert {trial.attempts for trial in every} == {1}  # a pause is none that counts, nor does it take one back
     best = min(trial.values[0] for trial in every if trial.state is RunState.COMPLETE)
     assert record.best.values == [best]
     assert audit(db) == []
@@ -214,3 +216,25 @@ def test_the_audit_finds_what_is_planted_among_legs(db: Database) -> None:
             connection.execute(sa.text(statement))
             assert rule in {finding.rule for finding in findings(connection)}, rule
             connection.rollback()
+
+
+def test_a_paused_run_has_the_attempts_that_it_has_had(db: Database) -> None:
+    study, _ = paused_study(db)
+    paused = [run for run in trials.page(db, study) if run.state is RunState.PAUSED]
+    assert [run.attempts for run in paused] == [1, 1]
+    [attempt] = history.of_run(db, paused[0].run_id)
+    assert (attempt.number, attempt.state) == (1, AttemptState.PAUSED)
+    studies.set_state(db, study.name, "stopped")
+    close_finished_studies(db)
+    cancelled = [run for run in trials.page(db, study) if run.run_id == paused[0].run_id]
+    assert [(run.state, run.attempts) for run in cancelled] == [(RunState.CANCELLED, 1)]
+
+
+def test_what_paused_before_a_pause_kept_the_attempt_goes_on_and_is_audited(db: Database) -> None:
+    study, climbers = paused_study(db)
+    execute(db, "UPDATE fleet.run_history SET attempts = 0 WHERE state = 'paused'")
+    execute(db, "UPDATE fleet.runs SET attempts = 0 WHERE state = 'paused'")
+    assert audit(db) == []
+    climb(climbers, 0)
+    assert {run.attempts for run in trials.page(db, study) if run.state is RunState.COMPLETE} == {1}
+    assert audit(db) == []

@@ -22,10 +22,12 @@ DOCUMENTS = {"name": "rcv1", "epochs": 3}  # a task with a metric of two words
 LOSSES = [[0.5, 0.25, 0.75], [0.5, 0.75, 0.125]]  # by repeat, then by epoch: the first repeat says which is the best
 
 
-def told(db: Database, values: list[float] | None, memory: str | None = None, **parts: object) -> TrialRecord:
+def told(
+    db: Database, values: list[float] | None, memory: str | None = None, *, repeats: int = 2, **parts: object
+) -> TrialRecord:
     """The only run of a study, trained by one worker that died when it had told Optuna, and expired."""
     metric = str(parts.pop("metric", "val_loss"))
-    definition = make_definition("told", trials=1, retries=0, repeats=2, **parts)
+    definition = make_definition("told", trials=1, retries=0, repeats=repeats, **parts)
     study = studies.create(db, definition)
     lease = claimed(db)
     sampler, pruner = build_sampler(definition, 1), build_pruner(definition)
@@ -81,5 +83,5 @@ def test_a_trial_that_fitted_into_no_memory_has_failed(db: Database) -> None:
 
 
 def test_a_pruned_trial_stays_pruned(db: Database) -> None:
-    run = told(db, None, pruner={"name": "wilcoxon"})
+    run = told(db, None, repeats=3, pruner={"name": "wilcoxon"})
     assert (run.state, run.reason) == (RunState.PRUNED, None)

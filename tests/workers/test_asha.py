@@ -15,6 +15,7 @@ from service.storage.runs import history
 from service.storage.states import AttemptState, RunState, StudyState
 from service.storage.studies import studies, trials
 from tests.chaos.uninterrupted import stored, trained
+from tests.storage.climbing import rows
 from tests.workers.conftest import StartWorker, finished, until
 from workers.trial.checkpoints import CheckpointRoot
 from workers.trial.collection import collect
@@ -116,4 +117,46 @@ def test_without_a_shared_folder_a_promoted_trial_is_trained_again_and_says_so(
     every = all_trials(db, study)
     assert {trial.facts.get("trained_again") for trial in every if trial.epoch > 1} >= {1}
     assert not any("resumed_after_epoch" in trial.facts for trial in every)
+    assert audit(db) == []
+
+
+_FOUND = """
+    SELECT l.number, l.place, l.epochs, l.cost, r.params::text, r.state, r.epoch, r.values, r.best_epoch, w.digest
+    FROM fleet.legs l JOIN fleet.runs r ON r.id = l.run_id JOIN fleet.studies s ON s.id = l.study_id
+        LEFT JOIN fleet.weights w ON w.run_id = r.id
+    WHERE s.name = :name ORDER BY l.number
+"""
+
+
+@pytest.mark.wide
+@pytest.mark.timeout(900)
+def test_with_folds_a_lag_and_kept_weights_a_killed_fleet_finds_what_an_unbroken_one_finds(
+    db: Database, start_worker: StartWorker
+) -> None:
+    parts: dict[str, Any] = {
+        "folds": 3,
+        "sampler": {"name": "tpe", "seed": 3, "n_startup_trials": 4, "lag": 2},
+        "budget": {"trials": 20, "epochs": 40},
+        "keep": "every",
+    }
+    options = ("--checkpoint-every", "0.2", "--lease", "2")
+    killed = studies.create(db, ladder("killed", **parts))
+    for paused in (1, 3, 5):
+        worker = start_worker(*options)
+        until(lambda least=paused: sum(run.epoch > 0 for run in all_trials(db, killed)) > least, 300)
+        worker.send_signal(signal.SIGKILL)
+    start_worker(*options)
+    until(finished(db, "killed"), 300)
+    alone = studies.create(db, ladder("alone", **parts))
+    until(finished(db, "alone"), 300)
+    found = rows(db, _FOUND, name="killed")
+    assert found == rows(db, _FOUND, name="alone")
+    assert any(row[-1] is not None for row in found)  # weights were kept
+    for one, other in zip(all_trials(db, killed), all_trials(db, alone), strict=True):
+        assert stored(db, one) == stored(db, other)
+    trained_epochs = sum(run.epoch for run in all_trials(db, killed))
+    assert trained_epochs <= 40
+    [booked] = rows(db, "SELECT sum(booked) FROM fleet.runs WHERE study_id = :study", study=killed.id)
+    assert booked == (trained_epochs,)
+    assert not any("trained_again" in run.facts for run in all_trials(db, killed))
     assert audit(db) == []

@@ -27,11 +27,12 @@ ACCEPTED: dict[str, Any] = {
     "confirmation": {"top": 1, "repeats": 2},
 }
 # What today's rules do not let pass: an unknown parameter, one that is fixed and searched at once, and one that is
-# outside its domain.
+# outside its domain; a pruner that can stop nothing.
 REFUSED: dict[str, Any] = {
     **ACCEPTED,
     "search_space": {**ACCEPTED["search_space"], "tempo": {"type": "float", "low": 0.1, "high": 0.2}},
     "fixed": {**ACCEPTED["fixed"], "drop_rate": 0.5, "batch_size": 2_000_000},
+    "pruner": {"name": "wilcoxon", "p_threshold": 0.0},
 }
 
 
@@ -51,7 +52,7 @@ def test_rules_refuse_it_and_its_shape_can_be_read(stored: dict[str, Any]) -> No
     with pytest.raises(InvalidDefinition) as refused:
         parse_definition(stored)
     paths = {problem.path for problem in refused.value.problems}
-    assert paths == {"search_space.tempo", "fixed.drop_rate", "fixed.batch_size"}
+    assert paths == {"search_space.tempo", "fixed.drop_rate", "fixed.batch_size", "pruner.p_threshold", "repeats"}
     assert StudyShape.model_validate(stored).model_dump(mode="json") == stored
 
 

@@ -137,7 +137,7 @@ def _searched(sampler: str, pruner: str) -> StudyDefinition:
     startup = {"n_startup_trials": 2} if sampler in {"tpe", "gp"} else {}
     return parse_definition(
         {
-            **own_study(f"by-{sampler}", trials=4, epochs=4, repeats=2).model_dump(mode="json"),
+            **own_study(f"by-{sampler}", trials=4, epochs=4, repeats=3).model_dump(mode="json"),
             "search_space": {
                 "learning_rate": {"type": "float", "low": 0.001, "high": 0.1, "log": True},
                 "batch_size": {"type": "int", "low": 4, "high": 32},

@@ -21,6 +21,14 @@ class CountsOut(BaseModel):
     failed: int = 0
     cancelled: int = 0
 
+    @property
+    def total(self) -> int:
+        return self.waiting + self.running + self.paused + self.ended
+
+    @property
+    def ended(self) -> int:
+        return self.complete + self.pruned + self.failed + self.cancelled
+
 
 class BudgetOut(BaseModel):
     trials: int = Field(description="The search has this many runs in all.", examples=[200])

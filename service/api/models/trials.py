@@ -52,7 +52,11 @@ class TrialOut(BaseModel):
     worker: str | None = Field(
         description="This worker trains the run or was the last to do so.", examples=["node-3:4711"]
     )
-    attempts: int = Field(description="The run was started this many times.", examples=[1])
+    attempts: int = Field(
+        description="So many of its attempts count towards `retries`, with the present or last one. That of a leaving "
+        "worker does not, and those before and after a pause at a rung are one.",
+        examples=[1],
+    )
     reason: str | None = Field(description="The reason says why the run failed or was cancelled.")
     started_at: datetime | None
     finished_at: datetime | None
@@ -73,10 +77,12 @@ class AttemptOut(BaseModel):
     """An attempt is one worker's time with a run."""
 
     number: int = Field(
-        description="Attempts are counted from 1; the one after a preempted attempt has its number again.", examples=[1]
+        description="Attempts are counted from 1; the one after a preempted or paused attempt has its number again.",
+        examples=[1],
     )
     state: AttemptState = Field(
-        description="A preempted attempt was handed back by a leaving worker; the worker of a lost one fell silent."
+        description="A preempted attempt was handed back by a leaving worker; the worker of a lost one fell silent; a "
+        "paused one ended at a rung, and its trial goes on if it is promoted."
     )
     worker: str | None = Field(examples=["node-3:4711"])
     started_at: datetime

@@ -36,8 +36,8 @@ RESUME = Order[StudyRecord](
 STOP = Order[StudyRecord](
     "stop",
     "Stop",
-    "The study ends for good: waiting runs are cancelled, and runs in training end at their next epoch.",
+    "The study ends for good: waiting and paused runs are cancelled, and runs in training end at their next epoch.",
     lambda study: study.state in (StudyState.RUNNING, StudyState.PAUSED) and study.finished_at is None,
-    _set("stopped", "Stopped: waiting runs are cancelled, and runs in training end at their next epoch."),
+    _set("stopped", "Stopped: waiting and paused runs are cancelled, and runs in training end at their next epoch."),
     takes_away=True,
 )

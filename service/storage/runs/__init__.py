@@ -8,7 +8,7 @@
 * A study is created with its whole budget *waiting*. `supply` gives its next runs rows, and notes how many are to come.
   Rows are claimed, not counted, so the budget is exact.
 * `claiming`: a worker first gets a run that lost its holder, then one that waits, by priority and fair share. Every
-  claim raises the token, and the attempts unless the holder is the same.
+  claim raises the token, and the attempts unless the holder is the same or the run was paused.
 * `asking`: a run of the search becomes one Optuna trial, made with its mark; the next holder resumes that trial.
 * `holding`: every write of a holder names its token and its claim, and is refused, in the same transaction, once the
   token has grown or the database was set back.

@@ -21,7 +21,8 @@ from service.storage.states import Stage
 STUDY = "(SELECT {} FROM fleet.studies WHERE id = runs.study_id)"
 _LEASED = f"""
     UPDATE fleet.runs SET state = 'running', token = token + 1, claim = gen_random_uuid(), writes = 0,
-        attempts = attempts + CASE WHEN worker_id = :worker THEN 0 ELSE 1 END,
+        attempts = CASE WHEN state = 'paused' THEN greatest(attempts, 1)
+            WHEN worker_id = :worker THEN attempts ELSE attempts + 1 END,
         worker_id = :worker, lease_until = now() + make_interval(secs => :seconds), reason = NULL,
         spent_s = {SPENT_S}, leased_at = now(), started_at = coalesce(runs.started_at, now()), booked = {{booked}}
     FROM next WHERE runs.id = next.id AND {WHOLE}

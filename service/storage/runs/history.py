@@ -15,7 +15,7 @@ from service.storage.states import AttemptState
 class Attempt:
     """One worker's time with a run."""
 
-    number: int  # from 1; the one after a preempted attempt has its number again
+    number: int  # from 1; the one after a preempted or paused one has its number again
     state: AttemptState
     worker: str | None  # host:pid; None once the worker was deleted
     started_at: datetime

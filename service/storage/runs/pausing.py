@@ -29,7 +29,7 @@ _RANK = sa.text(
 )
 _PAUSE = sa.text(
     f"""
-    UPDATE fleet.runs SET state = 'paused', attempts = attempts - 1, worker_id = NULL, reason = NULL,
+    UPDATE fleet.runs SET state = 'paused', worker_id = NULL, reason = NULL,
         best_epoch = :best_epoch, spent_s = {SPENT_S}, leased_at = NULL, lease_until = NULL
     WHERE {holding.IS_HELD}
     """
