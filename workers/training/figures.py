@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from workers.tasks.base import Task
 from workers.tasks.inputs import Inputs
 from workers.tasks.structure import Structured
+from workers.training.in_place import Watched
 
 
 class UnusableFigure(TypeError):
@@ -21,9 +22,19 @@ def figures_of(task: Task, outputs: Tensor, y: Tensor) -> dict[str, Tensor]:
 
     Raises:
         UnusableFigure: the task returned something else.
+        ChangedInPlace: its metrics changed the outputs or the targets, or its loss the targets.
     """
-    metrics = _scalars(task.metrics(outputs, y), task, "metrics")
-    return {"loss": _scalar(task.loss(outputs, y), f"the loss of task {task.spec.name}"), **metrics}
+    name = task.spec.name
+    scored, truth = outputs[:], y[:]  # views, so that a shape changed in place is nobody else's
+    seen_outputs, seen_targets = Watched(scored), Watched(truth)
+    metrics = _scalars(task.metrics(scored, truth), task, "metrics")
+    seen_outputs.require_unchanged(f"metrics of task {name}", "the outputs")
+    seen_targets.require_unchanged(f"metrics of task {name}", "the targets")
+    truth = y[:]
+    seen_targets = Watched(truth)
+    loss = _scalar(task.loss(outputs, truth), f"the loss of task {name}")
+    seen_targets.require_unchanged(f"the loss of task {name}", "the targets")
+    return {"loss": loss, **metrics}
 
 
 def model_figures_of(task: Task, model: nn.Module, x: Inputs) -> dict[str, Tensor]:
@@ -31,8 +42,13 @@ def model_figures_of(task: Task, model: nn.Module, x: Inputs) -> dict[str, Tenso
 
     Raises:
         UnusableFigure: the task returned something else.
+        ChangedInPlace: it changed the inputs.
     """
-    return _scalars(task.model_metrics(model, x.parts if isinstance(x, Structured) else x), task, "model_metrics")
+    inputs = x.parts if isinstance(x, Structured) else x
+    seen = Watched(inputs)
+    found = _scalars(task.model_metrics(model, inputs), task, "model_metrics")
+    seen.require_unchanged(f"model_metrics of task {task.spec.name}", "the inputs")
+    return found
 
 
 def step_loss(loss: Any, task: Task) -> Tensor:

@@ -16,6 +16,7 @@ from workers.training import schedules
 from workers.training.augmenting import Augmenting
 from workers.training.driving import Driven
 from workers.training.figures import step_loss
+from workers.training.in_place import Watched
 from workers.training.optimizers import clip_gradient, set_in_groups
 from workers.training.precision import computing, widened
 from workers.training.statistics import kept, with_statistics
@@ -63,7 +64,15 @@ class Steps:
         """Take step `number`, from 0, of `steps` in the whole training; returns the batch's loss."""
         self.set_to(number / steps)
         x = self._augmented(x)
-        return self.driven.step(lambda: self._backward(x, y, number, number / steps))
+        if not self.driven.needs_closure:
+            return self.driven.step(lambda: self._backward(x, y, number, number / steps))
+        seen = Watched((x, y))
+
+        def again() -> Tensor:
+            seen.require_unchanged(f"the model or the loss of task {self._task.spec.name}", "a batch")
+            return self._backward(x, y, number, number / steps)
+
+        return self.driven.step(again)
 
     def begin(self, epoch: int) -> None:
         """Begin the steps of the epoch of this number."""
@@ -109,8 +118,10 @@ class Steps:
         if self._objective is None:
             return self._loss_of(self._forward(x), x, y)
         passes = iter([nullcontext()])  # the first, as in a step of one pass
+        seen = Watched((x, y))
 
         def forward() -> Tensor:
+            seen.require_unchanged(f"the model or the loss of task {self._task.spec.name}", "a batch")
             with next(passes, None) or kept(self._with_statistics):
                 return self._forward(x)
 
