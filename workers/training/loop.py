@@ -256,7 +256,7 @@ class Training:
     def _evaluation(self, split: str, x: Inputs, y: Tensor, when: str) -> dict[str, float]:
         figures = evaluate(self.task, self.model, x, y, self._passes, of=f"the {split} inputs")
         if not math.isfinite(figures["loss"]):
-            raise NonFiniteLoss(f"{split}_loss", figures["loss"], when, self._config.learning_rate)
+            raise NonFiniteLoss(f"{split}_loss", figures["loss"], when, self._config.learning_rate, split, self._splits)
         if self._snapshots is not None:
             figures |= self._snapshots.figures(x, y, self._passes)
         return {f"{split}_{name}": value for name, value in figures.items()}
@@ -280,7 +280,7 @@ class Training:
                 self._snapshots.after(step)
             sizes.append(len(y))
         self._steps.end()
-        step_loss = mean_step_loss(losses, sizes, number, self._config.learning_rate)
+        step_loss = mean_step_loss(losses, sizes, number, self._config.learning_rate, data)
         return {"train_step_loss": step_loss, "train_gradient_norm": _gradient_norm(self.model).item()}
 
 
