@@ -61,5 +61,5 @@ def test_a_loss_that_becomes_nan_by_the_data_says_so(split: str, loss: str) -> N
 
 
 def test_a_training_that_diverges_on_finite_data_is_told_to_slow_down() -> None:
-    with pytest.raises(NonFiniteLoss, match="lower the learning rate$"):
+    with pytest.raises(NonFiniteLoss, match=r"lower the learning rate$"):
         curves(training(Circles(), TrialConfig(units=12, learning_rate=1e38, optimizer="sgd")))

@@ -59,7 +59,9 @@ def refused(task: Circles, config: TrialConfig = CONFIG) -> str:
     ids=["mul_", "-=", "masked_fill_", "relu"],
 )
 def test_a_model_that_changes_its_inputs(change: Callable[[Tensor], Tensor]) -> None:
-    assert refused(with_model(change)) == f"the model of task {NAME} must not change the train inputs in place, {REMEDY}"
+    assert (
+        refused(with_model(change)) == f"the model of task {NAME} must not change the train inputs in place, {REMEDY}"
+    )
 
 
 def test_a_model_that_changes_a_part_of_its_inputs() -> None:

@@ -18,7 +18,7 @@ def require_targets(x: Inputs, y: Any, xs: str, ys: str, *, of: str) -> None:
     """
     if not isinstance(y, Tensor):
         raise InvalidInputs(f"{ys} of {of} must be a tensor, got {_kind(y)}: {_remedy(y)}")
-    if isinstance(x, Tensor) and x.dim() == 0 or y.dim() == 0:
+    if (isinstance(x, Tensor) and x.dim() == 0) or y.dim() == 0:
         which = ys if y.dim() == 0 else xs
         raise InvalidInputs(f"{which} of {of} must have a row for each sample, got a single number")
     if len(y) != len(x):

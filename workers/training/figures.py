@@ -11,6 +11,7 @@ from workers.tasks.base import Task
 from workers.tasks.inputs import Inputs
 from workers.tasks.structure import Structured
 from workers.training.in_place import Watched
+from workers.training.pairing import require_pairs
 
 
 class UnusableFigure(TypeError):
@@ -22,12 +23,14 @@ def figures_of(task: Task, outputs: Tensor, y: Tensor) -> dict[str, Tensor]:
 
     Raises:
         UnusableFigure: the task returned something else.
+        PairsAll: its loss compares every output with every target.
         ChangedInPlace: its metrics changed the outputs or the targets, or its loss the targets.
     """
     name = task.spec.name
+    require_pairs(task, outputs, y)
     scored, truth = outputs[:], y[:]  # views, so that a shape changed in place is nobody else's
     seen_outputs, seen_targets = Watched(scored), Watched(truth)
-    metrics = _scalars(task.metrics(scored, truth), task, "metrics")
+    metrics = _scalars(_metrics(task, scored, truth), task, "metrics")
     seen_outputs.require_unchanged(f"metrics of task {name}", "the outputs")
     seen_targets.require_unchanged(f"metrics of task {name}", "the targets")
     truth = y[:]
@@ -77,6 +80,20 @@ def check_names(names: Iterable[str], first: Iterable[str], repeat: int, epoch: 
             f"epoch {epoch} of repeat {repeat + 1} came {' and '.join(changes)}, unlike the first epoch: "
             "metrics must return the same names each time"
         )
+
+
+def _metrics(task: Task, outputs: Tensor, y: Tensor) -> Any:
+    """What the task's metrics return; the default ones say what they need."""
+    try:
+        return task.metrics(outputs, y)
+    except Exception as error:
+        fits = outputs.dim() == 2 and y.dim() == 1 and not y.is_floating_point()
+        if type(task).metrics is not Task.metrics or fits:
+            raise
+        raise UnusableFigure(
+            f"the default metrics need logits (N, classes) and a whole number (N,) for each, got {_described(outputs)} "
+            f"and {_described(y)}: define metrics of task {task.spec.name}, which may return {{}}"
+        ) from error
 
 
 def _scalars(metrics: Any, task: Task, method: str) -> dict[str, Tensor]:
