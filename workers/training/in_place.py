@@ -15,8 +15,8 @@ class ChangedInPlace(RuntimeError):
 class Watched:
     """Tensors as they are; `changed` says whether their numbers were written to since.
 
-    Views share their base's count. One operation that gives a tensor another shape, such as `unsqueeze_`, counts too, and
-    changes no number. Tensors that were made in inference mode have no count: they are not watched.
+    Views share their base's count. One operation that gives a tensor another shape, such as `unsqueeze_`, counts too,
+    and changes no number. Tensors that were made in inference mode have no count: they are not watched.
     """
 
     def __init__(self, parts: Any) -> None:

@@ -256,7 +256,9 @@ class Training:
     def _evaluation(self, split: str, x: Inputs, y: Tensor, when: str) -> dict[str, float]:
         figures = evaluate(self.task, self.model, x, y, self._passes, of=f"the {split} inputs")
         if not math.isfinite(figures["loss"]):
-            raise NonFiniteLoss(f"{split}_loss", figures["loss"], when, self._config.learning_rate, split, self._splits)
+            raise NonFiniteLoss(
+                f"{split}_loss", figures["loss"], when, self._config.learning_rate, split=split, data=self._splits
+            )
         if self._snapshots is not None:
             figures |= self._snapshots.figures(x, y, self._passes)
         return {f"{split}_{name}": value for name, value in figures.items()}

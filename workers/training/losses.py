@@ -11,9 +11,9 @@ from workers.tasks.finite import not_finite
 
 
 class NonFiniteLoss(RuntimeError):
-    """A loss is nan or infinite: the training has diverged, or the data hold such numbers; more epochs would be noise."""
+    """A loss is nan or infinite: the training has diverged, or the data hold such numbers."""
 
-    def __init__(self, name: str, value: float, when: str, learning_rate: float, split: str, data: Splits) -> None:
+    def __init__(self, name: str, value: float, when: str, learning_rate: float, *, split: str, data: Splits) -> None:
         """`split` of `data` is what the loss is of."""
         found = list(not_finite(data, (split,)))
         remedy = (
@@ -35,5 +35,7 @@ def mean_step_loss(
     values = torch.stack(list(losses)).tolist()
     for step, value in enumerate(values, start=1):
         if not math.isfinite(value):
-            raise NonFiniteLoss("training loss", value, f"epoch {epoch}, step {step}", learning_rate, "train", data)
+            raise NonFiniteLoss(
+                "training loss", value, f"epoch {epoch}, step {step}", learning_rate, split="train", data=data
+            )
     return math.fsum(value * size for value, size in zip(values, sizes, strict=True)) / sum(sizes)
