@@ -42,8 +42,8 @@ FAILING = {
     "checked_tasks:Doubled": "every variant would fail: ChangedInPlace: the model of task checked_tasks:Doubled must "
     "not change the train inputs in place, because they are read again: compute new ones, as x = x * 2 does",
     "checked_tasks:Regression": "every variant would fail: UnusableFigure: the default metrics need logits (N, "
-    "classes) and a whole number (N,) for each, got a tensor of float32 and shape (200, 1) and a tensor of float32 and shape "
-    "(200, 1): define metrics of task checked_tasks:Regression, which may return {{}}",
+    "classes) and a whole number (N,) for each, got a tensor of float32 and shape (200, 1) and a tensor of float32 and "
+    "shape (200, 1): define metrics of task checked_tasks:Regression, which may return {{}}",
     "checked_tasks:EveryPair": "every variant would fail: PairsAll: the loss of task checked_tasks:EveryPair compares "
     "every output with every target, since outputs (128, 1) and targets (128,) broadcast: give the targets the shape ",
     "checked_tasks:Wroks": "task module 'checked_tasks' has no class 'Wroks': did you mean Works?",
