@@ -3,6 +3,7 @@
 import os
 import time
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -42,6 +43,82 @@ class NeedsAll(Works):
 class WithoutData(Works):
     def load(self, device: torch.device) -> Splits:
         raise FileNotFoundError("points.csv is missing: make it by prepare.py")
+
+
+class Misaligned(Works):
+    def load(self, device: torch.device) -> Splits:
+        data = super().load(device)
+        return Splits(data.train_x[10:], data.train_y, data.val_x, data.val_y)
+
+
+class WithoutValidation(Works):
+    def load(self, device: torch.device) -> Splits:
+        data = super().load(device)
+        return Splits(data.train_x, data.train_y, data.val_x[:0], data.val_y[:0])
+
+
+class Named(Works):
+    def load(self, device: torch.device) -> Splits:
+        data = super().load(device)
+        return Splits(data.train_x, np.where(data.train_y == 1, "yes", "no"), data.val_x, data.val_y)  # type: ignore[arg-type]
+
+
+class Doubled(Works):
+    def build(self, config: TrialConfig) -> nn.Module:
+        return _Doubled(super().build(config))
+
+
+class _Doubled(nn.Module):
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = self.inner(x.mul_(2))
+        return found
+
+
+class Holed(Works):
+    """One number of the last sample is missing."""
+
+    def load(self, device: torch.device) -> Splits:
+        data = super().load(device)
+        assert isinstance(data.val_x, torch.Tensor)
+        data.val_x[-1, 3] = torch.nan
+        return data
+
+    def build(self, config: TrialConfig) -> nn.Module:
+        return _Filled(super().build(config))
+
+
+class _Filled(_Doubled):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = self.inner(x.nan_to_num())
+        return found
+
+
+class Regression(Works):
+    """A number of each sample, and no metrics."""
+
+    def load(self, device: torch.device) -> Splits:
+        data = super().load(device)
+        assert isinstance(data.train_x, torch.Tensor)
+        assert isinstance(data.val_x, torch.Tensor)
+        return Splits(data.train_x, data.train_x[:, :1] * 2, data.val_x, data.val_x[:, :1] * 2)
+
+    def build(self, config: TrialConfig) -> nn.Module:
+        model = nn.Sequential()
+        model.add_module("slot", nn.Linear(8, config.units))
+        return model.append(nn.ReLU()).append(nn.Linear(config.units, 1))
+
+    def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return (outputs - targets).square().mean()
+
+
+class EveryPair(Regression):
+    def load(self, device: torch.device) -> Splits:
+        data = super().load(device)
+        return Splits(data.train_x, data.train_y[:, 0], data.val_x, data.val_y[:, 0])
 
 
 class Raises(Works):

@@ -33,6 +33,19 @@ FAILING = {
     "checked_tasks:WithoutSlot": "variant dropout would train a plain model: no plain nn.Linear in the model of task ",
     "checked_tasks:WithoutData": "the data: FileNotFoundError: points.csv is missing: make it by prepare.py (checked_t",
     "checked_tasks:Raises": "every variant would fail: KeyError: 'depth' (checked_tasks.py, line ",
+    "checked_tasks:Misaligned": "the data: InvalidInputs: train_y of Splits must have the 190 samples of train_x, "
+    "got 200: give one target for each sample, in the same order (checked_tasks.py, line ",
+    "checked_tasks:WithoutValidation": "the data: InvalidInputs: val_x of Splits must have at least one sample, "
+    "got none: give it some (checked_tasks.py, line ",
+    "checked_tasks:Named": "the data: InvalidInputs: train_y of Splits must be a tensor, got an array of <U3: "
+    "give numbers, of classes those from 0 (checked_tasks.py, line ",
+    "checked_tasks:Doubled": "every variant would fail: ChangedInPlace: the model of task checked_tasks:Doubled must "
+    "not change the train inputs in place, because they are read again: compute new ones, as x = x * 2 does",
+    "checked_tasks:Regression": "every variant would fail: UnusableFigure: the default metrics need logits (N, "
+    "classes) and a whole number (N,) for each, got a tensor of float32 and shape (200, 1) and a tensor of float32 and "
+    "shape (200, 1): define metrics of task checked_tasks:Regression, which may return {{}}",
+    "checked_tasks:EveryPair": "every variant would fail: PairsAll: the loss of task checked_tasks:EveryPair compares "
+    "every output with every target, since outputs (128, 1) and targets (128,) broadcast: give the targets the shape ",
     "checked_tasks:Wroks": "task module 'checked_tasks' has no class 'Wroks': did you mean Works?",
     "checked_taks:Works": "task module 'checked_taks' cannot be imported (No module named 'checked_taks'): did you "
     "mean checked_tasks? Else install it where the worker runs, or ",
@@ -170,6 +183,13 @@ def test_what_needs_no_import_is_said_without_one(
         "task.name: module 'checked_tasks' is not allowed here (allowed: mylab): add it to PERNODEDROP_TASK_MODULES or "
         "use another task"
     ]
+
+
+def test_numbers_that_are_missing_are_noted(looked_at: Callable[[str, str], Found]) -> None:
+    found = looked_at("checked_tasks:Holed", "val_loss")
+    assert found.problems == []
+    said = "the val inputs hold nan or infinite numbers in 1 sample of 100: mend the data, unless the model and"
+    assert [note for note in found.notes if note.startswith(said)]
 
 
 def test_one_of_each_variant_has_values_of_the_space() -> None:

@@ -115,7 +115,11 @@ def test_augment(change: Callable[[Tensor], Any], got: str) -> None:
             "train_x of Splits[1] must be of the same samples and device as train_x of Splits[0], 4 samples on cpu: "
             "got 3 samples on cpu",
         ),
-        ((X[:3],), "train_y of Splits must have the 3 samples of train_x, got 4"),
+        (
+            (X[:3],),
+            "train_y of Splits must have the 3 samples of train_x, got 4: give one target for each sample, in the same "
+            "order",
+        ),
     ],
 )
 def test_inputs(x: Any, text: str) -> None:

@@ -113,9 +113,11 @@ class Divided(Line):
     def split(self, device: torch.device, division: Division) -> Splits:
         x = torch.linspace(-1, 1, 32, device=device).unsqueeze(1)
         y = 2 * x + torch.sin(40 * x)
-        rest, tested = np.arange(32), np.arange(0)
-        if division.fold is not None:
+        if division.fold is None:
+            rest, test = np.arange(32), ()
+        else:
             rest, tested = division.fold.cut(np.zeros(32, int))
+            test = x[tested], y[tested]
         rest = np.random.default_rng(division.seed).permutation(rest)
         train, val = rest[8:], rest[:8]
-        return Splits(x[train], y[train], x[val], y[val], x[tested], y[tested])
+        return Splits(x[train], y[train], x[val], y[val], *test)

@@ -35,6 +35,7 @@ from workers.tasks import DataUnavailable, Task
 from workers.tasks.code import is_here, read_once, version_of
 from workers.tasks.errors import UnknownTask
 from workers.tasks.fetching import no_fetching
+from workers.tasks.finite import not_finite
 from workers.tasks.registry import module_of
 from workers.trial.dividing import task_of
 from workers.trial.machine import memory
@@ -120,6 +121,8 @@ def _has_data(task: Task, say: Say) -> bool:
     except Exception as error:  # a streamed data set is read for the first time
         say("problem", text=f"the data: {_failure(error)}")
         return False
+    for text in not_finite(data):
+        say("note", text=f"{text}: mend the data, unless the model and the loss mask them")
     return True
 
 

@@ -19,6 +19,7 @@ from workers.trial.messages import Order
 
 STEPS = 2
 EVALUATED = 1000  # samples of a split, at the most
+BROADCASTS = "Using a target size"  # how torch's losses begin to say that targets have another shape than outputs
 CPU = torch.device("cpu")
 
 
@@ -51,7 +52,8 @@ def rehearsed(definition: StudyDefinition, order: Order) -> Rehearsed:
             found = _epoch(definition, order, task)
         finally:
             task._splits[CPU] = whole
-    texts = {" ".join(str(one.message).split()) for one in caught if issubclass(one.category, FutureWarning)}
+    notable = [one for one in caught if issubclass(one.category, FutureWarning) or BROADCASTS in str(one.message)]
+    texts = {" ".join(str(one.message).split()) for one in notable}
     return found if found.problem is not None else replace(found, warned=tuple(sorted(texts)))
 
 

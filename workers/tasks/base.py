@@ -17,6 +17,7 @@ from workers.tasks.errors import InvalidInputs, InvalidOptions
 from workers.tasks.inputs import Inputs, inputs_of
 from workers.tasks.metrics import single_label
 from workers.tasks.out_of_distribution import InputSet
+from workers.tasks.pairs import require_samples, require_targets
 from workers.tasks.seams import Seams
 from workers.tasks.splitting import Division
 from workers.tasks.structure import Batch, described
@@ -31,6 +32,10 @@ class Splits:
 
     Trials are compared on the validation split. The test split is for a final figure on which no choice depends; it is
     None where there is none.
+
+    Raises:
+        InvalidInputs: inputs or targets are of no kind that a training takes, they have different numbers of samples,
+            or a split has none; the message is one line.
     """
 
     train_x: Inputs
@@ -47,8 +52,9 @@ class Splits:
                 continue
             x = inputs_of(given, f"{split}_x of Splits")
             object.__setattr__(self, f"{split}_x", x)
-            if not isinstance(x, Tensor) and y is not None and len(x) != len(y):
-                raise InvalidInputs(f"{split}_y of Splits must have the {len(x)} samples of {split}_x, got {len(y)}")
+            if y is not None or split != "test":
+                require_targets(x, y, f"{split}_x", f"{split}_y", of="Splits")
+            require_samples(x, split, of="Splits")
 
 
 class Task(abc.ABC):

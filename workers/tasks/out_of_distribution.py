@@ -11,6 +11,7 @@ from search_spaces import TaskSpec
 from search_spaces.evaluation import HELD_OUT
 from workers.tasks.errors import DataUnavailable, InvalidOptions
 from workers.tasks.inputs import Inputs, inputs_of
+from workers.tasks.pairs import require_targets
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,10 @@ class InputSet:
     y: Tensor | None  # (N, ...); None where no label of the model's fits: semantic, far
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "x", inputs_of(self.x, f"the inputs {self.name}"))
+        x = inputs_of(self.x, f"the inputs {self.name}")
+        object.__setattr__(self, "x", x)
+        if self.y is not None:
+            require_targets(x, self.y, "x", "y", of=f"the inputs {self.name}")
 
 
 class Levels(Sequence[InputSet]):

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from workers.tasks.base import Task
 from workers.tasks.inputs import Inputs
 from workers.tasks.structure import Structured
+from workers.training.in_place import Watched
+from workers.training.pairing import require_pairs
 
 
 class UnusableFigure(TypeError):
@@ -21,9 +23,21 @@ def figures_of(task: Task, outputs: Tensor, y: Tensor) -> dict[str, Tensor]:
 
     Raises:
         UnusableFigure: the task returned something else.
+        PairsAll: its loss compares every output with every target.
+        ChangedInPlace: its metrics changed the outputs or the targets, or its loss the targets.
     """
-    metrics = _scalars(task.metrics(outputs, y), task, "metrics")
-    return {"loss": _scalar(task.loss(outputs, y), f"the loss of task {task.spec.name}"), **metrics}
+    name = task.spec.name
+    require_pairs(task, outputs, y)
+    scored, truth = outputs[:], y[:]  # views, so that a shape changed in place is nobody else's
+    seen_outputs, seen_targets = Watched(scored), Watched(truth)
+    metrics = _scalars(_metrics(task, scored, truth), task, "metrics")
+    seen_outputs.require_unchanged(f"metrics of task {name}", "the outputs")
+    seen_targets.require_unchanged(f"metrics of task {name}", "the targets")
+    truth = y[:]
+    seen_targets = Watched(truth)
+    loss = _scalar(task.loss(outputs, truth), f"the loss of task {name}")
+    seen_targets.require_unchanged(f"the loss of task {name}", "the targets")
+    return {"loss": loss, **metrics}
 
 
 def model_figures_of(task: Task, model: nn.Module, x: Inputs) -> dict[str, Tensor]:
@@ -31,8 +45,13 @@ def model_figures_of(task: Task, model: nn.Module, x: Inputs) -> dict[str, Tenso
 
     Raises:
         UnusableFigure: the task returned something else.
+        ChangedInPlace: it changed the inputs.
     """
-    return _scalars(task.model_metrics(model, x.parts if isinstance(x, Structured) else x), task, "model_metrics")
+    inputs = x.parts if isinstance(x, Structured) else x
+    seen = Watched(inputs)
+    found = _scalars(task.model_metrics(model, inputs), task, "model_metrics")
+    seen.require_unchanged(f"model_metrics of task {task.spec.name}", "the inputs")
+    return found
 
 
 def step_loss(loss: Any, task: Task) -> Tensor:
@@ -61,6 +80,20 @@ def check_names(names: Iterable[str], first: Iterable[str], repeat: int, epoch: 
             f"epoch {epoch} of repeat {repeat + 1} came {' and '.join(changes)}, unlike the first epoch: "
             "metrics must return the same names each time"
         )
+
+
+def _metrics(task: Task, outputs: Tensor, y: Tensor) -> Any:
+    """What the task's metrics return; the default ones say what they need."""
+    try:
+        return task.metrics(outputs, y)
+    except Exception as error:
+        fits = outputs.dim() == 2 and y.dim() == 1 and not y.is_floating_point()
+        if type(task).metrics is not Task.metrics or fits:
+            raise
+        raise UnusableFigure(
+            f"the default metrics need logits (N, classes) and a whole number (N,) for each, got {_described(outputs)} "
+            f"and {_described(y)}: define metrics of task {task.spec.name}, which may return {{}}"
+        ) from error
 
 
 def _scalars(metrics: Any, task: Task, method: str) -> dict[str, Tensor]:

@@ -74,7 +74,7 @@ class Training:
             self.model, regularized = model_of(task, config)
             self.model.to(device)
             with computing(task.spec, device):
-                self.facts = facts_of(self.model, self._splits.train_x[: config.batch_size])
+                self.facts = facts_of(self.model, _first(self._splits.train_x, config.batch_size))
         if regularized is None and config.regularizer != "none":
             self.facts["regularized_by"] = "the task"
         self.facts |= precision_facts(task.spec, device)
@@ -111,6 +111,7 @@ class Training:
         Raises:
             NonFiniteLoss: a training or validation loss is nan or infinite.
             UnusableFigure: the task returned a loss or a metric that is no number.
+            ChangedInPlace: the model or the task changed what is read again.
         """
         while self._done < self._epochs:
             with self._noise.active():
@@ -253,9 +254,11 @@ class Training:
         return Epoch(number, metrics, perf_counter() - started)
 
     def _evaluation(self, split: str, x: Inputs, y: Tensor, when: str) -> dict[str, float]:
-        figures = evaluate(self.task, self.model, x, y, self._passes)
+        figures = evaluate(self.task, self.model, x, y, self._passes, of=f"the {split} inputs")
         if not math.isfinite(figures["loss"]):
-            raise NonFiniteLoss(f"{split}_loss", figures["loss"], when, self._config.learning_rate)
+            raise NonFiniteLoss(
+                f"{split}_loss", figures["loss"], when, self._config.learning_rate, split=split, data=self._splits
+            )
         if self._snapshots is not None:
             figures |= self._snapshots.figures(x, y, self._passes)
         return {f"{split}_{name}": value for name, value in figures.items()}
@@ -279,8 +282,13 @@ class Training:
                 self._snapshots.after(step)
             sizes.append(len(y))
         self._steps.end()
-        step_loss = mean_step_loss(losses, sizes, number, self._config.learning_rate)
+        step_loss = mean_step_loss(losses, sizes, number, self._config.learning_rate, data)
         return {"train_step_loss": step_loss, "train_gradient_norm": _gradient_norm(self.model).item()}
+
+
+def _first(x: Inputs, size: int) -> Inputs:
+    """A copy of the first samples, as of those of a step: in training a model may change its inputs."""
+    return x[torch.arange(min(size, len(x)), device=x.device)]
 
 
 def _gradient_norm(model: nn.Module) -> Tensor:

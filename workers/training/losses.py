@@ -6,15 +6,27 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from workers.tasks.base import Splits
+from workers.tasks.finite import not_finite
+
 
 class NonFiniteLoss(RuntimeError):
-    """A loss is nan or infinite: the training has diverged and further epochs would be noise."""
+    """A loss is nan or infinite: the training has diverged, or the data hold such numbers."""
 
-    def __init__(self, name: str, value: float, when: str, learning_rate: float) -> None:
-        super().__init__(f"{name} became {value} in {when} (learning_rate {learning_rate}): lower the learning rate")
+    def __init__(self, name: str, value: float, when: str, learning_rate: float, *, split: str, data: Splits) -> None:
+        """`split` of `data` is what the loss is of."""
+        found = list(not_finite(data, (split,)))
+        remedy = (
+            f"most likely because {' and '.join(found)}: mend the data, or mask them in the model and the loss"
+            if found
+            else "lower the learning rate"
+        )
+        super().__init__(f"{name} became {value} in {when} (learning_rate {learning_rate}): {remedy}")
 
 
-def mean_step_loss(losses: Sequence[Tensor], sizes: Sequence[int], epoch: int, learning_rate: float) -> float:
+def mean_step_loss(
+    losses: Sequence[Tensor], sizes: Sequence[int], epoch: int, learning_rate: float, data: Splits
+) -> float:
     """The mean over the epoch's samples of the steps' mean losses; waits for the device.
 
     Raises:
@@ -23,5 +35,7 @@ def mean_step_loss(losses: Sequence[Tensor], sizes: Sequence[int], epoch: int, l
     values = torch.stack(list(losses)).tolist()
     for step, value in enumerate(values, start=1):
         if not math.isfinite(value):
-            raise NonFiniteLoss("training loss", value, f"epoch {epoch}, step {step}", learning_rate)
+            raise NonFiniteLoss(
+                "training loss", value, f"epoch {epoch}, step {step}", learning_rate, split="train", data=data
+            )
     return math.fsum(value * size for value, size in zip(values, sizes, strict=True)) / sum(sizes)

@@ -16,7 +16,9 @@ from workers.training import schedules
 from workers.training.augmenting import Augmenting
 from workers.training.driving import Driven
 from workers.training.figures import step_loss
+from workers.training.in_place import Watched
 from workers.training.optimizers import clip_gradient, set_in_groups
+from workers.training.pairing import require_pairs
 from workers.training.precision import computing, widened
 from workers.training.statistics import kept, with_statistics
 
@@ -53,6 +55,7 @@ class Steps:
                 "give the task a penalty instead, or search another regularizer"
             )
         self._with_statistics = with_statistics(model)
+        self._paired = False  # whether the loss was seen to compare each output with its own target
         self.driven = Driven(task, config, model, device, seed)
         self._gradient_clip, self._label_smoothing = config.gradient_clip, config.label_smoothing
         self._augmented = Augmenting(task, config, device, seed)
@@ -63,7 +66,15 @@ class Steps:
         """Take step `number`, from 0, of `steps` in the whole training; returns the batch's loss."""
         self.set_to(number / steps)
         x = self._augmented(x)
-        return self.driven.step(lambda: self._backward(x, y, number, number / steps))
+        if not self.driven.needs_closure:
+            return self.driven.step(lambda: self._backward(x, y, number, number / steps))
+        seen = Watched((x, y))
+
+        def again() -> Tensor:
+            seen.require_unchanged(f"the model or the loss of task {self._task.spec.name}", "a batch")
+            return self._backward(x, y, number, number / steps)
+
+        return self.driven.step(again)
 
     def begin(self, epoch: int) -> None:
         """Begin the steps of the epoch of this number."""
@@ -109,8 +120,10 @@ class Steps:
         if self._objective is None:
             return self._loss_of(self._forward(x), x, y)
         passes = iter([nullcontext()])  # the first, as in a step of one pass
+        seen = Watched((x, y))
 
         def forward() -> Tensor:
+            seen.require_unchanged(f"the model or the loss of task {self._task.spec.name}", "a batch")
             with next(passes, None) or kept(self._with_statistics):
                 return self._forward(x)
 
@@ -129,6 +142,9 @@ class Steps:
         return widened(outputs)
 
     def _loss_of(self, outputs: Tensor, x: Batch, y: Tensor) -> Tensor:
+        if not self._paired:
+            require_pairs(self._task, outputs, y)
+            self._paired = True
         if self._label_smoothing > 0.0:
             loss = self._task.smoothed_loss(outputs, y, self._label_smoothing)
         else:

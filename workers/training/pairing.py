@@ -1,0 +1,50 @@
+"""Whether a loss compares each output with its own target, or by broadcasting every output with every target."""
+
+import torch
+from torch import Tensor
+
+from workers.tasks.base import Task
+
+FEW = 256  # samples, at the most
+
+
+class PairsAll(ValueError):
+    """A loss of outputs (N, 1) and targets (N,), or the other way round, compares all N x N pairs."""
+
+
+@torch.no_grad()
+def require_pairs(task: Task, outputs: Tensor, y: Tensor) -> None:
+    """Return if the task's loss depends on which target is whose; only shapes that broadcast are tried.
+
+    The loss sees outputs that rise through the targets' range, with the targets in rising and in falling order. A loss
+    of pairs differs; the mean over all pairs is the same, up to rounding.
+
+    Raises:
+        PairsAll: it does not.
+    """
+    if outputs.shape == y.shape or _longer_than_one(outputs) != _longer_than_one(y) or len(y) < 3:
+        return
+    if outputs.is_complex() or y.is_complex() or not outputs.is_floating_point():
+        return
+    rising = y[:FEW].flatten(1).sum(1).argsort() if y.dim() > 1 else y[:FEW].argsort()
+    up, down = y[:FEW][rising], y[:FEW][rising.flip(0)]
+    shape = (len(up), *outputs.shape[1:])
+    share = torch.linspace(0.1, 0.9, len(up), dtype=outputs.dtype, device=outputs.device)
+    least, most = (each.to(outputs) for each in up.aminmax())
+    tried = torch.lerp(least, most, share).reshape(-1, *[1] * (outputs.dim() - 1)).expand(shape).contiguous()
+    with torch.random.fork_rng([y.device] if y.device.type == "cuda" else []):
+        try:
+            one, other, constant = (float(task.loss(tried, each)) for each in (up, down, up[:1].expand_as(up)))
+        except Exception:
+            return  # it takes no such numbers, so nothing is known
+    close = 1e-5 * max(abs(one), abs(other))
+    if abs(one - other) <= close < abs(one - constant):
+        given, wanted = tuple(y.shape), tuple(outputs.shape)
+        raise PairsAll(
+            f"the loss of task {task.spec.name} compares every output with every target, since outputs {wanted} and "
+            f"targets {given} broadcast: give the targets the shape of the outputs, or squeeze the outputs"
+        )
+
+
+def _longer_than_one(tensor: Tensor) -> list[int]:
+    return [side for side in tensor.shape if side != 1]
