@@ -9,20 +9,18 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch._compile import _disable_dynamo
 from torch.fx import Proxy
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
+from pernodedrop.compiling import now, outside_the_graph
 from pernodedrop.layers.regularizing import Regularizing
 from pernodedrop.takeover import has_own_forward
 
-P = ParamSpec("P")
-R = TypeVar("R")
 _READ = (
     "no noise reaches the weights of {names}: in the first training forward {model} read them without calling the "
     "layer, in a way that cannot be regularized. Leave them out by where, or call the layer"
@@ -32,25 +30,6 @@ _IDLE = (
     "model calls a part of its layers on purpose this is right; else leave them out by where, or call them"
 )
 _COMPILED = "a layer that a model reads instead of calling is noticed outside the graph: call it, or run uncompiled"
-
-
-def _outside_the_graph(function: Callable[P, R]) -> Callable[P, R]:
-    """As torch.compiler.disable with this reason, but torch's compiler is imported by the first call.
-
-    That takes over a second. Where a model may not be compiled, `_now` makes that call needless. The public function
-    imports it at once, and a wrapper of our own around it would be compiled itself, which fails.
-    """
-    outside: Callable[P, R] = _disable_dynamo(function)
-    outside._torchdynamo_disable = True  # type: ignore[attr-defined]
-    outside._torchdynamo_disable_msg = _COMPILED  # type: ignore[attr-defined]
-    return outside
-
-
-def _now(outside: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Call what `_outside_the_graph` has made: where torch's compiler was never imported, the function itself."""
-    if torch.compiler.is_compiling() or "torch._dynamo" in sys.modules:
-        return outside(*args, **kwargs)
-    return cast(R, outside.__wrapped__(*args, **kwargs))  # type: ignore[attr-defined]
 
 
 _TRACED = (
@@ -117,9 +96,9 @@ class Watch:
     def _ended(self, _model: nn.Module, _inputs: object, _output: object) -> None:
         trained = [name for name, layer in self._layers.items() if layer.training]
         if trained and not (torch.compiler.is_compiling() and self.ran.issuperset(trained)):
-            _now(Watch._conclude, self, trained)
+            now(Watch._conclude, self, trained)
 
-    @_outside_the_graph
+    @outside_the_graph(_COMPILED)
     def _conclude(self, trained: list[str]) -> None:
         self._end.remove()
         for reader in self._readers:
@@ -138,26 +117,39 @@ class Watch:
 
 
 class _Told:
-    """A layer of a watched model tells that it runs; its copies on other devices do so too."""
+    """A layer of a watched model tells that it runs, whoever else is told; its copies on other devices do so too."""
+
+    _others: "_Told | None" = None
 
     def __init__(self, watch: Watch, name: str, layer: nn.Linear) -> None:
         self._watch, self._name, self._layer = watch, name, layer
         if isinstance(layer, Regularizing):
             self._hooks = _Hooks()
+            self._others = vars(layer).get("watcher")
             layer.watcher = self
         else:
             self._hooks = _Hooks(layer.register_forward_pre_hook(self._met))
 
     def ran(self) -> None:
         self._watch.ran.add(self._name)
-
-    def stop(self) -> None:
-        if vars(self._layer).get("watcher") is self:
-            del self._layer.watcher
-        self._hooks.remove()
+        if self._others is not None:
+            self._others.ran()
 
     def _met(self, _layer: nn.Module, _inputs: object) -> None:
-        self._watch.ran.add(self._name)
+        self.ran()
+
+    def stop(self) -> None:
+        self._hooks.remove()
+        kept = vars(self._layer)
+        told: _Told | None = kept.get("watcher")
+        if told is self:
+            kept["watcher"] = self._others
+        while told is not None and told is not self:
+            if told._others is self:
+                told._others = self._others
+            told = told._others
+        if kept.get("watcher", self) is None:
+            del kept["watcher"]
 
 
 class _Reader:
@@ -188,13 +180,13 @@ class _Reader:
 
     def _enter(self, holder: nn.Module, inputs: object) -> None:
         if not torch.compiler.is_compiling():
-            _now(_Reader._push, self, holder, inputs)
+            now(_Reader._push, self, holder, inputs)
 
     def _leave(self, holder: nn.Module, inputs: object, output: object) -> None:
         if not torch.compiler.is_compiling():
-            _now(_Reader._pop, self, holder, inputs, output)
+            now(_Reader._pop, self, holder, inputs, output)
 
-    @_outside_the_graph
+    @outside_the_graph(_COMPILED)
     def _push(self, holder: nn.Module, inputs: object) -> None:
         layers = self.layers(holder)
         is_wanted = any(layer.is_active for _, layer in layers) and not _are_nested(inputs)
@@ -203,7 +195,7 @@ class _Reader:
         if mode is not None:
             mode.__enter__()  # type: ignore[no-untyped-call]
 
-    @_outside_the_graph
+    @outside_the_graph(_COMPILED)
     def _pop(self, holder: nn.Module, _inputs: object, output: object) -> None:
         mode = _HERE.modes.pop()
         if mode is not None:
@@ -239,14 +231,14 @@ class _Reading(TorchFunctionMode):
         if func is nn.functional.linear:
             input, weight, bias = _linear(*args, **kwargs)  # noqa: A001 - torch's own name
             if id(_met(weight)) in self._layers:
-                return _now(_Reading._product, self, input, weight, bias)
+                return now(_Reading._product, self, input, weight, bias)
         if not self._reader.is_decided:
             for value in (*args, *kwargs.values()):
                 if id(value) in self._layers:
                     self._reader.watch.read.add(self._layers[id(value)][0])
         return func(*args, **kwargs)
 
-    @_outside_the_graph
+    @outside_the_graph(_COMPILED)
     def _product(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: A002
         name, layer = self._layers[id(_met(weight))]
         if (called := _called()) is not self._holder and _has(called, _met(weight)):

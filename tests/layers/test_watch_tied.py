@@ -117,3 +117,14 @@ def test_each_product_has_its_noise_once(regularizer: str, compiled: bool) -> No
         drawn = [torch.cat(found) for found in zip(*(call(x) for _ in range(calls)), strict=True)]
     for found in drawn:
         torch.testing.assert_close(found.var(0).mean(), expected, rtol=0.2, atol=0.0)  # of 1000 draws; twice is twofold
+
+
+def test_every_handle_on_a_layer_is_told_that_it_runs() -> None:
+    """In the order of the handles or not: none warns of layers that ran, and nothing is left of them afterwards."""
+    for undone in ((2, 1), (1, 2), (0,), ()):
+        model, x = nn.Sequential(nn.Linear(8, 8)), torch.randn(3, 8)
+        handles = [regularize(model, name, nn.Linear) for name in ("shakeout", "pernodedrop", "ninr")]
+        for number in undone:
+            handles[number].undo()
+        assert warnings_of(model, x) == []
+        assert "watcher" not in vars(model[0])
