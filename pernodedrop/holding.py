@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pernodedrop.layers.regularizing import Regularizing
 from pernodedrop.monte_carlo import dropout_layers
 
-States = list[tuple[torch.Generator, Tensor]]
+States = list[tuple[torch.Generator | Tensor, Tensor]]
 
 
 @contextmanager
@@ -18,7 +19,8 @@ def held_noise(model: nn.Module) -> Iterator[None]:
 
     A cell that is called once a step then has one mask for the whole sequence (Gal and Ghahramani 2016,
     arXiv:1512.05287), for each sample or each group of them. Equal noise needs inputs of equal shape. Enter it anew for
-    every sequence. Random numbers after a later call are those that would have come without it.
+    every sequence. Random numbers after a later call are those that would have come without it, and so is the memory of
+    a layer that keeps one of its draws, as tabu dropout does.
 
     Raises:
         RuntimeError: within compiled code, which keeps no state of a generator.
@@ -47,14 +49,20 @@ def held_noise(model: nn.Module) -> Iterator[None]:
 
 
 def _states(layer: nn.Module, inputs: tuple[Any, ...]) -> States:
-    """The generators from which the layer may draw, with their states."""
+    """The generators from which the layer may draw, and what it keeps of its draws, with their states."""
     own = getattr(layer, "generator", None)
     used = [torch.default_generator] if own is None else [own]
     if own is None and any(isinstance(each, Tensor) and each.is_cuda for each in inputs):
         used += list(torch.cuda.default_generators)
-    return [(generator, generator.get_state()) for generator in used]
+    names = layer.own if isinstance(layer, Regularizing) else ()
+    kept = [layer._buffers.get(name) for name in names]
+    states: States = [(generator, generator.get_state()) for generator in used]
+    return states + [(buffer, buffer.clone()) for buffer in kept if buffer is not None]
 
 
 def _set(states: States) -> None:
-    for generator, state in states:
-        generator.set_state(state)
+    for of, state in states:
+        if isinstance(of, Tensor):
+            of.copy_(state)
+        else:
+            of.set_state(state)

@@ -66,7 +66,7 @@ def uncertainty_of(outputs: Tensor, kind: Kind) -> Uncertainty:
     S H(pb) - (S - 1) mean_s H(pb without s) - mean_s H(p_s), with pb the mean of the passes' p_s.
 
     Raises:
-        ValueError: another shape or kind, or no pass.
+        ValueError: another shape or kind, complex outputs, or no pass.
     """
     _check(outputs, kind)
     return Uncertainty(*_part_by_part(outputs, lambda part: _uncertainty(part, kind)))
@@ -76,7 +76,7 @@ def variance_of(outputs: Tensor, kind: Kind) -> Variance:
     """The decomposition of the variance instead of the entropy, of logits (S, N, C), as `uncertainty_of` takes them.
 
     Raises:
-        ValueError: another shape or kind, or no pass.
+        ValueError: another shape or kind, complex outputs, or no pass.
     """
     _check(outputs, kind)
     return Variance(*_part_by_part(outputs, lambda part: _variance(part, kind)))
@@ -93,7 +93,7 @@ def joint_nll(
     default torch's. Few passes estimate it too high: compare at one S.
 
     Raises:
-        ValueError: another shape or kind, no pass, or fewer than `size` inputs.
+        ValueError: another shape or kind, complex outputs, no pass, fewer than `size` inputs, or other targets.
     """
     _check(outputs, kind)
     inputs = outputs.shape[1]
@@ -115,7 +115,7 @@ def pass_correlation(outputs: Tensor, kind: Kind) -> Tensor:
     for one pass in particular.
 
     Raises:
-        ValueError: another shape or kind, or no pass.
+        ValueError: another shape or kind, complex outputs, or no pass.
     """
     _check(outputs, kind)
     p = _probabilities(outputs, kind)
@@ -194,6 +194,7 @@ def _log_of_truth(outputs: Tensor, targets: Tensor, kind: Kind) -> Tensor:
     expected = outputs.shape[1:2] if kind == "softmax" else outputs.shape[1:]
     if targets.shape != expected:
         raise ValueError(f"targets must have shape {tuple(expected)} for {kind}, got {tuple(targets.shape)}")
+    _check_targets(targets, outputs.shape[2], kind)
     if kind == "softmax":
         of_passes = (logits.double().log_softmax(-1).gather(-1, targets.long().unsqueeze(-1)) for logits in outputs)
     else:
@@ -201,8 +202,22 @@ def _log_of_truth(outputs: Tensor, targets: Tensor, kind: Kind) -> Tensor:
     return torch.stack([of_pass.sum(-1) for of_pass in of_passes])
 
 
+def _check_targets(targets: Tensor, classes: int, kind: Kind) -> None:
+    if kind == "sigmoid":
+        if not bool(((targets == 0) | (targets == 1)).all()):
+            raise ValueError("targets must be zeros and ones for sigmoid, got others: round them first")
+        return
+    if targets.is_floating_point() or targets.is_complex():
+        raise ValueError(f"targets must be whole numbers for softmax, got {targets.dtype}: call targets.long()")
+    if not bool(((targets >= 0) & (targets < classes)).all()):
+        found = f"{int(targets.min())} to {int(targets.max())}"
+        raise ValueError(f"targets must be classes of 0 to {classes - 1} for softmax, got {found}")
+
+
 def _check(outputs: Tensor, kind: str) -> None:
     if kind not in ("softmax", "sigmoid"):
         raise ValueError(f'kind must be "softmax" or "sigmoid", got {kind!r}')
+    if outputs.is_complex():
+        raise ValueError(f"outputs must be real logits, got {outputs.dtype}: choose outputs.real or outputs.abs()")
     if outputs.dim() != 3 or 0 in (len(outputs), outputs.shape[2]):
         raise ValueError(f"outputs must be logits (passes, inputs, classes), got shape {tuple(outputs.shape)}")

@@ -8,21 +8,19 @@ other layer that did not run is warned about by name.
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, ParamSpec, cast
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch._compile import _disable_dynamo
 from torch.fx import Proxy
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
+from pernodedrop.compiling import now, outside_the_graph
 from pernodedrop.layers.regularizing import Regularizing
 from pernodedrop.takeover import has_own_forward
 
-P = ParamSpec("P")
 _READ = (
     "no noise reaches the weights of {names}: in the first training forward {model} read them without calling the "
     "layer, in a way that cannot be regularized. Leave them out by where, or call the layer"
@@ -34,39 +32,17 @@ _IDLE = (
 _COMPILED = "a layer that a model reads instead of calling is noticed outside the graph: call it, or run uncompiled"
 
 
-def _outside_the_graph(function: Callable[P, None]) -> Callable[P, None]:
-    """As torch.compiler.disable with this reason, but torch's compiler is imported by the first call.
-
-    That takes over a second. Where a model may not be compiled, `_now` makes that call needless. The public function
-    imports it at once, and a wrapper of our own around it would be compiled itself, which fails.
-    """
-    outside: Callable[P, None] = _disable_dynamo(function)
-    outside._torchdynamo_disable = True  # type: ignore[attr-defined]
-    outside._torchdynamo_disable_msg = _COMPILED  # type: ignore[attr-defined]
-    return outside
-
-
-def _now(outside: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
-    """Call what `_outside_the_graph` has made: where torch's compiler was never imported, the function itself."""
-    if torch.compiler.is_compiling() or "torch._dynamo" in sys.modules:
-        outside(*args, **kwargs)
-    else:
-        outside.__wrapped__(*args, **kwargs)  # type: ignore[attr-defined]
-
-
 _TRACED = (
     "torch.fx cannot trace a model that reads the weight of {name} instead of calling it, without freezing its noise: "
     "name the module that holds it a leaf of your tracer"
 )
+_CALL = nn.Module._call_impl.__code__
 _ITSELF = ""  # the name of a layer in the module that it is itself
 
 
 class _Local(threading.local):
-    """What runs in this thread."""
-
     def __init__(self) -> None:
-        self.running: list[object] = []  # layers that compute their own product
-        self.modes: list[TorchFunctionMode | None] = []  # of the modules that hold layers
+        self.modes: list[TorchFunctionMode | None] = []  # in this thread, of the modules that hold layers
 
 
 _HERE = _Local()
@@ -97,7 +73,6 @@ class Watch:
         self.read: set[str] = set()  # whose weights some function met
         self._layers = dict(layers)
         self._model = type(model).__name__
-        self._end = _Hooks(model.register_forward_hook(self._ended))
         self._told = {name: _Told(self, name, layer) for name, layer in layers.items()}
         holders: dict[str, dict[str, str]] = {}
         for name, layer in layers.items():
@@ -109,6 +84,7 @@ class Watch:
             if has_own_forward(layer):
                 holders.setdefault(name, {})[_ITSELF] = name
         self._readers = [_Reader(self, model.get_submodule(name), held) for name, held in holders.items()]
+        self._end = _Hooks(model.register_forward_hook(self._ended))  # the last: the model may read weights itself
 
     def stop(self) -> None:
         """Watch no longer, and no longer regularize what the model computes with the layers' weights."""
@@ -117,24 +93,19 @@ class Watch:
         for each in watching:
             each.stop()
 
-    def ended(self, name: str) -> bool:
-        """Whether the layer of that name needs to tell no more that it runs."""
-        return not any(reader.is_on and name in reader.held.values() for reader in self._readers)
-
     def _ended(self, _model: nn.Module, _inputs: object, _output: object) -> None:
         trained = [name for name, layer in self._layers.items() if layer.training]
         if trained and not (torch.compiler.is_compiling() and self.ran.issuperset(trained)):
-            _now(Watch._conclude, self, trained)
+            now(Watch._conclude, self, trained)
 
-    @_outside_the_graph
+    @outside_the_graph(_COMPILED)
     def _conclude(self, trained: list[str]) -> None:
         self._end.remove()
         for reader in self._readers:
             if not reader.is_decided and set(trained).issuperset(reader.held.values()):
                 reader.stop()
-        for name, told in self._told.items():
-            if self.ended(name):
-                told.stop()
+        for told in self._told.values():
+            told.stop()
         ran = {self._layers[name] for name in self.ran}  # one that has several names has run by all of them
         missing = [name for name in trained if self._layers[name] not in ran]
         read = [name for name in missing if name in self.read]
@@ -146,38 +117,39 @@ class Watch:
 
 
 class _Told:
-    """A layer of a watched model tells that it runs; its copies on other devices do so too."""
+    """A layer of a watched model tells that it runs, whoever else is told; its copies on other devices do so too."""
+
+    _others: "_Told | None" = None
 
     def __init__(self, watch: Watch, name: str, layer: nn.Linear) -> None:
         self._watch, self._name, self._layer = watch, name, layer
         if isinstance(layer, Regularizing):
             self._hooks = _Hooks()
+            self._others = vars(layer).get("watcher")
             layer.watcher = self
         else:
             self._hooks = _Hooks(layer.register_forward_pre_hook(self._met))
 
     def ran(self) -> None:
         self._watch.ran.add(self._name)
-
-    @contextmanager
-    def running(self, layer: nn.Module) -> Iterator[None]:
-        """The context in which the layer computes its own product."""
-        self._watch.ran.add(self._name)
-        if self._watch.ended(self._name):
-            self.stop()
-        _HERE.running.append(layer)
-        try:
-            yield
-        finally:
-            _HERE.running.pop()
-
-    def stop(self) -> None:
-        if vars(self._layer).get("watcher") is self:
-            del self._layer.watcher
-        self._hooks.remove()
+        if self._others is not None:
+            self._others.ran()
 
     def _met(self, _layer: nn.Module, _inputs: object) -> None:
-        self._watch.ran.add(self._name)
+        self.ran()
+
+    def stop(self) -> None:
+        self._hooks.remove()
+        kept = vars(self._layer)
+        told: _Told | None = kept.get("watcher")
+        if told is self:
+            kept["watcher"] = self._others
+        while told is not None and told is not self:
+            if told._others is self:
+                told._others = self._others
+            told = told._others
+        if kept.get("watcher", self) is None:
+            del kept["watcher"]
 
 
 class _Reader:
@@ -208,22 +180,22 @@ class _Reader:
 
     def _enter(self, holder: nn.Module, inputs: object) -> None:
         if not torch.compiler.is_compiling():
-            _now(_Reader._push, self, holder, inputs)
+            now(_Reader._push, self, holder, inputs)
 
     def _leave(self, holder: nn.Module, inputs: object, output: object) -> None:
         if not torch.compiler.is_compiling():
-            _now(_Reader._pop, self, holder, inputs, output)
+            now(_Reader._pop, self, holder, inputs, output)
 
-    @_outside_the_graph
+    @outside_the_graph(_COMPILED)
     def _push(self, holder: nn.Module, inputs: object) -> None:
         layers = self.layers(holder)
         is_wanted = any(layer.is_active for _, layer in layers) and not _are_nested(inputs)
-        mode = _Reading(self, layers) if is_wanted else None
+        mode = _Reading(self, holder, layers) if is_wanted else None
         _HERE.modes.append(mode)
         if mode is not None:
             mode.__enter__()  # type: ignore[no-untyped-call]
 
-    @_outside_the_graph
+    @outside_the_graph(_COMPILED)
     def _pop(self, holder: nn.Module, _inputs: object, output: object) -> None:
         mode = _HERE.modes.pop()
         if mode is not None:
@@ -238,10 +210,13 @@ class _Reader:
 
 
 class _Reading(TorchFunctionMode):
-    """While a module runs, its products with the weights of its layers are regularized."""
+    """While a module runs, its products with the weights of its layers are regularized.
 
-    def __init__(self, reader: _Reader, layers: list[tuple[str, Regularizing]]) -> None:
-        self._reader = reader
+    A module that has the weight too, such as a head that is tied to a layer, computes its own product.
+    """
+
+    def __init__(self, reader: _Reader, holder: nn.Module, layers: list[tuple[str, Regularizing]]) -> None:
+        self._reader, self._holder = reader, holder
         self._weights = [_weight_of(layer) for _, layer in layers]  # held, else a later tensor may have the id of one
         self._layers = {id(weight): layer for weight, layer in zip(self._weights, layers, strict=True)}
 
@@ -255,22 +230,39 @@ class _Reading(TorchFunctionMode):
         kwargs = kwargs or {}
         if func is nn.functional.linear:
             input, weight, bias = _linear(*args, **kwargs)  # noqa: A001 - torch's own name
-            if (known := self._layers.get(id(_met(weight)))) is not None and not _is_running(_met(weight)):
-                if _is_traced(input):
-                    raise RuntimeError(_TRACED.format(name=known[0]))
-                self._reader.has_read = True
-                self._reader.watch.ran.add(known[0])
-                return known[1].product(input, weight, bias)
+            if id(_met(weight)) in self._layers:
+                return now(_Reading._product, self, input, weight, bias)
         if not self._reader.is_decided:
             for value in (*args, *kwargs.values()):
                 if id(value) in self._layers:
                     self._reader.watch.read.add(self._layers[id(value)][0])
         return func(*args, **kwargs)
 
+    @outside_the_graph(_COMPILED)
+    def _product(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: A002
+        name, layer = self._layers[id(_met(weight))]
+        if (called := _called()) is not self._holder and _has(called, _met(weight)):
+            return nn.functional.linear(input, weight, bias)
+        if _is_traced(input):
+            raise RuntimeError(_TRACED.format(name=name))
+        self._reader.has_read = True
+        self._reader.watch.ran.add(name)
+        return layer.product(input, weight.view_as(weight), bias)  # a view, which no reader around takes for its own
 
-def _is_running(weight: object) -> bool:
-    """Whether a layer with this weight computes its own product; layers may be tied by one weight."""
-    return any(_weight_of(cast(Regularizing, layer)) is weight for layer in _HERE.running)
+
+def _called() -> object:
+    """The module whose call runs, the innermost one in this thread; None where no call does."""
+    frame = sys._getframe()
+    while frame is not None and frame.f_code is not _CALL:
+        frame = frame.f_back  # type: ignore[assignment]
+    return None if frame is None else frame.f_locals["self"]
+
+
+def _has(module: object, weight: object) -> bool:
+    """Whether the module itself has the weight, not a module in it."""
+    if not isinstance(module, nn.Module):
+        return False
+    return any(held is weight for held in (*module._parameters.values(), *vars(module).values()))
 
 
 def _is_traced(value: object) -> bool:

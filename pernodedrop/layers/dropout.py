@@ -6,6 +6,8 @@ from torch import Tensor, nn
 from pernodedrop.laws import check_drop_rate
 from pernodedrop.layers.noisy import Unscriptable, leaf
 
+COMPLEX = "choose block_dropout with block_size 1, which is dropout for complex numbers too, or another regularizer"
+
 
 class Dropout(Unscriptable, nn.Dropout):
     """`nn.Dropout`, which it equals to the last bit; compiled, another rate needs no other graph.
@@ -27,6 +29,8 @@ class Dropout(Unscriptable, nn.Dropout):
 
     @leaf
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Dropout's own name
+        if self.training and input.is_complex():
+            raise RuntimeError(f"Dropout takes real numbers, got {input.dtype}: {COMPLEX}")
         if not (self.training and torch.compiler.is_compiling()):
             return super().forward(input)
         keep = 1.0 - self.p * torch.ones((), dtype=torch.float64, device="cpu")

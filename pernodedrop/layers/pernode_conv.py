@@ -81,6 +81,8 @@ class PerNodeDropConv2d(Stirred, nn.Conv2d):
         if x.is_nested or x.dim() != 4:
             kind = "a nested tensor" if x.is_nested else f"shape {tuple(x.shape)}"
             raise ValueError(f"x must be (B, C, H, W) or (C, H, W), got {kind}")
+        if x.shape[1] != self.in_channels:
+            raise ValueError(f"x must have {self.in_channels} channels (B, C, H, W), got shape {tuple(x.shape)}")
         sides = [self.dilation[axis] * (self.kernel_size[axis] - 1) for axis in (0, 1)]  # a kernel reaches so far
         borders = self._borders(sides)
         x = nn.functional.pad(x, borders) if any(borders) else x

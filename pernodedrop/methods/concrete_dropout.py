@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pernodedrop import draws
+from pernodedrop.laws import check_drop_rate
 from pernodedrop.methods.noisy_linear import Made, NoisyLayer, RatelessLinear, at_least_single, check_number
 from pernodedrop.objectives import Objective, Step
 from pernodedrop.regularization import Regularization
@@ -38,7 +39,8 @@ class ConcreteDropoutLinear(RatelessLinear):
         temperature: float = 0.1,
         **made: Unpack[Made],
     ) -> None:
-        if not 0.0 < drop_rate < 1.0:
+        check_drop_rate(drop_rate)
+        if drop_rate == 0.0:
             raise ValueError(f"drop_rate must lie in (0, 1) for concrete_dropout, which starts there, got {drop_rate}")
         check_number("temperature", temperature, above=0.0)
         super().__init__(Size(in_features, out_features, bias), **made)

@@ -4,7 +4,7 @@ import abc
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pernodedrop.laws import check_drop_rate
 from pernodedrop.layers.noisy import Noisy
@@ -40,3 +40,19 @@ class Elsewhere(Regularizer):
             f"{settings.regularizer} acts on a {self.place} of a model, not in a dense layer: "
             "put it into a finished model by regularize"
         )
+
+
+def samples_at(x: Tensor, batch_dim: int) -> int:
+    """The dimension of the samples in x (B, ...), or (T, B, C) where `batch_dim` is 1.
+
+    Raises:
+        ValueError: `batch_dim` is 1 and x has more than three dimensions, such as the maps (B, C, H, W).
+    """
+    if batch_dim == 0 or x.is_nested or x.dim() < 3:
+        return 0
+    if x.dim() > 3:
+        raise ValueError(
+            f"x must be (T, B, C) where batch_dim is 1, got shape {tuple(x.shape)}: "
+            "choose what sees maps by where, with batch_dim=0"
+        )
+    return batch_dim

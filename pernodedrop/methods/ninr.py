@@ -24,6 +24,7 @@ class NinrLinear(RatelessLinear):
 
     why = "ninr has the noise sigma and no drop rate"
     own = ("noise_weight",)
+    takes_complex = True
     shares_positions = True
 
     def __init__(

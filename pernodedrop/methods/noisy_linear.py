@@ -6,6 +6,7 @@ from typing import ClassVar, TypedDict
 import torch
 from torch import Tensor, nn
 
+from pernodedrop.layers.dropout import COMPLEX
 from pernodedrop.layers.input_regularized import SharedNoiseLinear
 from pernodedrop.layers.noisy import Noisy, leaf
 from pernodedrop.layers.regularizing import Regularizing, must_be_called, watched
@@ -23,13 +24,16 @@ class Made(TypedDict, total=False):
 
 
 class NoisyLinear(Noisy, Regularizing, nn.Linear):
-    """`nn.Linear` that computes `noisy` where it draws, and `quiet` elsewhere. Real numbers.
+    """`nn.Linear` that computes `noisy` where it draws, and `quiet` elsewhere.
+
+    Complex numbers are refused where the layer is active, unless the class takes them.
 
     Input (B, ..., I), output (B, ..., J). Positions between the first and the last dimension have noise of their own
     unless they share that of their sample. The samples lie at `batch_dim` of inputs with three or more dimensions.
     A subclass that names something in `own` makes it after this constructor, and fills it in `reset_own`.
     """
 
+    takes_complex: ClassVar[bool] = False
     shares_positions: bool = False
     batch_dim: int = 0
 
@@ -56,6 +60,8 @@ class NoisyLinear(Noisy, Regularizing, nn.Linear):
         return self.product(input, self.weight, self.bias)
 
     def product(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: A002 - nn.Linear's own
+        if not self.takes_complex and weight.is_complex() and self.is_active:
+            raise RuntimeError(f"{type(self).__name__} takes real numbers, got {weight.dtype}: {COMPLEX}")
         if not self.draws:
             return self.quiet(input, weight, bias)
         batch_dim = 0 if input.is_nested else self.batch_dim

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
+from pernodedrop import autocast
 from pernodedrop.laws import check_drop_rate
 from pernodedrop.layers.noisy import Noisy, leaf
 from pernodedrop.methods.elsewhere import Elsewhere
@@ -79,12 +80,14 @@ class Unrolled(Noisy):
         own = cast(nn.LSTM, self)
         if not isinstance(input, Tensor):
             raise ValueError(f"{type(self).__name__} takes padded inputs (B, T, I), got a {type(input).__name__}")
+        if input.dim() not in (2, 3):
+            raise ValueError(f"{type(self).__name__}: Expected input to be 2D or 3D, got {input.dim()}D instead")
         is_batched = input.dim() == 3
         x = input if is_batched else input.unsqueeze(0 if own.batch_first else 1)
         x = x.transpose(0, 1) if own.batch_first else x  # T, B, I
-        given: list[Tensor | None] = [None, None] if hx is None else list(hx) if self.is_lstm else [hx, None]
-        if not is_batched:
-            given = [None if state is None else state.unsqueeze(1) for state in given]
+        given: list[Tensor | None] = [None, None]
+        if hx is not None:
+            given = self._begun(input, list(hx) if self.is_lstm else [hx])
         outputs, hidden, cells = self._layers(x, *given)
         outputs = outputs.transpose(0, 1) if own.batch_first else outputs
         if not is_batched:
@@ -96,6 +99,27 @@ class Unrolled(Noisy):
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, drop_rate={self.drop_rate}"
+
+    def _begun(self, input: Tensor, states: list[Tensor]) -> list[Tensor | None]:  # noqa: A002
+        """The hidden state and the cell, if any, (L D, B, H) at the start; raises where torch refuses those given."""
+        own = cast(nn.LSTM, self)
+        names = ["hx", "cx"] if self.is_lstm else ["hx"]
+        if len(states) != len(names):
+            raise RuntimeError(f"{type(self).__name__} expects {len(names)} initial states, got {len(states)}")
+        kind, dim = ("batched", 3) if input.dim() == 3 else ("unbatched", 2)
+        if any(state.dim() != dim for state in states):
+            got = ", ".join(f"{state.dim()}-D" for state in states)
+            raise RuntimeError(f"For {kind} {dim}-D input, {' and '.join(names)} should also be {dim}-D but got {got}")
+        if dim == 2:
+            input = input.unsqueeze(0 if own.batch_first else 1)  # noqa: A001
+            states = [state.unsqueeze(1) for state in states]
+        expected = own.get_expected_hidden_size(input, None)
+        for state in states:
+            own.check_hidden_size(state, expected)
+        for name, state in zip(names, states, strict=True):
+            if state.dtype != input.dtype and not autocast.is_on(input):
+                raise RuntimeError(f"Input and {name} must have one dtype, got {input.dtype} and {state.dtype}")
+        return [*states, *[None] * (2 - len(states))]
 
     def _layers(self, x: Tensor, hidden: Tensor | None, cells: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Outputs (T, B, D H) and the last states (L D, B, H) of L layers in D directions."""

@@ -20,16 +20,23 @@ class SpatialDropout(Noisy, nn.Identity):
     """x * r / (1 - p) in training, r ~ Bernoulli(1 - p) one for each sample and channel; the identity in evaluation.
 
     `layout` says what an input is: "maps" (B, C, H, W) or with more dimensions of space, "sequence" (B, T, C),
-    "signal" (B, C, L). torch's nn.Dropout2d takes three dimensions for (B, C, L), whatever they are; here they must be
-    said.
+    "signal" (B, C, L). With `batch_dim` 1 a sequence is (T, B, C); elsewhere samples and channels may change places.
+    torch's nn.Dropout2d takes three dimensions for (B, C, L), whatever they are; here they must be said.
 
     Raises:
         ValueError: drop_rate outside [0, 1), an unknown layout, or inputs of another.
         RuntimeError: a nested input.
     """
 
+    batch_dim: int = 0  # of a module that an earlier release has pickled
+
     def __init__(
-        self, drop_rate: float = 0.5, layout: Layout = "maps", *, generator: torch.Generator | None = None
+        self,
+        drop_rate: float = 0.5,
+        layout: Layout = "maps",
+        *,
+        batch_dim: int = 0,
+        generator: torch.Generator | None = None,
     ) -> None:
         check_drop_rate(drop_rate)
         if layout not in get_args(Layout):
@@ -37,6 +44,7 @@ class SpatialDropout(Noisy, nn.Identity):
         super().__init__()
         self.drop_rate = drop_rate
         self.layout = layout
+        self.batch_dim = batch_dim
         self.generator = generator
         self.add_switch()
 
@@ -52,8 +60,8 @@ class SpatialDropout(Noisy, nn.Identity):
         if not self.draws or self.drop_rate == 0.0:
             return x
         shape = [1] * x.dim()
-        channels = -1 if self.layout == "sequence" else 1
-        shape[0], shape[channels] = x.shape[0], x.shape[channels]
+        for at in (self.batch_dim, -1) if self.layout == "sequence" else (0, 1):
+            shape[at] = x.shape[at]
         kept = draws.uniform(shape, self.generator, device=x.device) >= self.drop_rate
         return x * (kept.to(x.dtype) / (1.0 - self.drop_rate))
 
@@ -68,4 +76,5 @@ class SpatialDropoutRegularizer(Elsewhere):
     options: ClassVar[Mapping[str, float | str]] = {"layout": "maps"}
 
     def module(self, at: nn.Module, settings: Regularization, generator: torch.Generator | None) -> Noisy:
-        return SpatialDropout(settings.drop_rate, self.option(settings, "layout"), generator=generator)
+        layout, batch_dim = self.option(settings, "layout"), settings.batch_dim or 0
+        return SpatialDropout(settings.drop_rate, layout, batch_dim=batch_dim, generator=generator)

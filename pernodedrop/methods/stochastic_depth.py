@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from pernodedrop import draws
 from pernodedrop.laws import check_drop_rate
 from pernodedrop.layers.noisy import Noisy, leaf
-from pernodedrop.methods.elsewhere import Elsewhere
+from pernodedrop.methods.elsewhere import Elsewhere, samples_at
 from pernodedrop.regularization import Regularization
 
 Mode = Literal["row", "batch", "original"]
@@ -20,11 +20,15 @@ class StochasticDepth(Noisy, nn.Identity):
 
     mode "row": x * r / keep, one r ~ Bernoulli(keep) for each sample (timm's DropPath); "batch": one for all samples.
     Both are the identity in evaluation. "original", as the authors have it: x * r with one r for all samples, and
-    x * keep in evaluation. Input (B, ...). `share` is l / L for the l-th of L branches, from 1.
+    x * keep in evaluation. Input (B, ...), with `batch_dim` 1 (T, B, C). `share` is l / L for the l-th of L branches,
+    from 1.
 
     Raises:
-        ValueError: drop_rate outside [0, 1) or an unknown mode.
+        ValueError: drop_rate outside [0, 1), an unknown mode, or with `batch_dim` 1 an input of more dimensions, whose
+            samples it cannot know.
     """
+
+    batch_dim: int = 0  # of a module that an earlier release has pickled
 
     def __init__(
         self,
@@ -32,6 +36,7 @@ class StochasticDepth(Noisy, nn.Identity):
         mode: Mode = "row",
         *,
         share: float = 1.0,
+        batch_dim: int = 0,
         generator: torch.Generator | None = None,
     ) -> None:
         check_drop_rate(drop_rate)
@@ -41,6 +46,7 @@ class StochasticDepth(Noisy, nn.Identity):
         self.drop_rate = drop_rate
         self.mode = mode
         self.share = share
+        self.batch_dim = batch_dim
         self.generator = generator
         self.add_switch()
 
@@ -58,7 +64,8 @@ class StochasticDepth(Noisy, nn.Identity):
             return x * keep if self.mode == "original" else x
         shape = [1] * x.dim()
         if self.mode == "row":
-            shape[0] = x.shape[0]
+            at = samples_at(x, self.batch_dim)
+            shape[at] = x.shape[at]
         kept = (draws.uniform(shape, self.generator, device=x.device) < keep).to(x.dtype)
         return x * (kept if self.mode == "original" else kept / keep)
 
@@ -76,7 +83,8 @@ class StochasticDepthRegularizer(Elsewhere):
     options: ClassVar[Mapping[str, float | str]] = {"mode": "row"}
 
     def module(self, at: nn.Module, settings: Regularization, generator: torch.Generator | None) -> Noisy:
-        return StochasticDepth(settings.drop_rate, self.option(settings, "mode"), generator=generator)
+        mode, batch_dim = self.option(settings, "mode"), settings.batch_dim or 0
+        return StochasticDepth(settings.drop_rate, mode, batch_dim=batch_dim, generator=generator)
 
     def unmerged(self, layers: Sequence[nn.Module]) -> str | None:
         scaled = any(isinstance(at, StochasticDepth) and at.mode == "original" and at.keep < 1.0 for at in layers)

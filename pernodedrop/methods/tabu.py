@@ -29,6 +29,7 @@ class TabuLinear(NoisyLinear):
     """
 
     own = ("waits", "chances")
+    takes_complex = True
     waits: Tensor
     chances: Tensor
 

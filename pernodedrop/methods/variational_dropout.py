@@ -7,6 +7,7 @@ from typing import ClassVar, Unpack
 import torch
 from torch import Tensor, nn
 
+from pernodedrop.laws import check_drop_rate
 from pernodedrop.methods.noisy_linear import Made, NoisyLayer, at_least_single
 from pernodedrop.methods.weight_noise import WeightNoiseLinear, with_divergence
 from pernodedrop.objectives import Objective
@@ -40,6 +41,7 @@ class VariationalDropoutLinear(WeightNoiseLinear):
         alpha_per: str = "layer",
         **made: Unpack[Made],
     ) -> None:
+        check_drop_rate(drop_rate)
         if not 0.0 < drop_rate <= 0.5:
             rule = "drop_rate must lie in (0, 0.5], so that alpha = p / (1 - p) lies in (0, 1]"
             raise ValueError(f"{rule} for variational_dropout, got {drop_rate}")

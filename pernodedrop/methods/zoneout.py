@@ -42,8 +42,8 @@ class Zoneout(Unrolled):
 
     def __init__(self, *args: Any, drop_rate: float = 0.05, z_cell: float = 0.5, **settings: Any) -> None:
         super().__init__(*args, drop_rate=drop_rate, **settings)
-        if not 0.0 <= z_cell < 1.0:
-            raise ValueError(f"z_cell must lie in [0, 1), got {z_cell}")
+        if not isinstance(z_cell, int | float) or not 0.0 <= z_cell < 1.0:
+            raise ValueError(f"z_cell must lie in [0, 1), got {z_cell!r}")
         self.z_cell = z_cell
 
     @property

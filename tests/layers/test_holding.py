@@ -6,8 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pernodedrop import DropConnectLinear, GaussianDropout, PerNodeDropLinear, held_noise
+from pernodedrop import DropConnectLinear, GaussianDropout, PerNodeDropLinear, held_noise, regularize
 from pernodedrop.layers.noisy import Noisy
+from pernodedrop.methods.tabu import TabuLinear
+from pernodedrop.names import REGULARIZERS
+from pernodedrop.places import KINDS
 
 LAYERS: dict[str, Callable[[torch.Generator | None], nn.Module]] = {
     "pernodedrop": lambda generator: PerNodeDropLinear(6, 5, generator=generator),
@@ -57,3 +60,47 @@ def test_a_cell_of_one_group_is_one_weight_for_the_whole_sequence() -> None:
     weight = states[1]
     torch.testing.assert_close(states[3], weight @ weight @ weight)
     assert isinstance(cell, Noisy)
+
+
+def _place(place: str) -> nn.Module:
+    made = {"slot": nn.Linear(6, 6), "map": nn.Identity(), "branch": nn.Identity(), "recurrence": nn.LSTM(6, 6)}
+    return made[place]
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("name", [each for each in REGULARIZERS if REGULARIZERS[each].place in KINDS])
+def test_every_regularizer_is_held(name: str, training: bool) -> None:
+    """In evaluation by the switch of Monte Carlo dropout, where a layer has one."""
+    torch.manual_seed(2)
+    place = REGULARIZERS[name].place
+    options = {"drop_block": {"block_size": 2}}.get(name, {})
+    model = nn.Sequential()
+    model.add_module(place, _place(place))
+    regularize(model, name, where=place, drop_rate=0.4, options=options) if name != "none" else None
+    model.train(training)
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.train()
+    x = torch.randn(5, 4, 6, 6) if place in ("map", "branch") else torch.randn(5, 4, 6)
+
+    def output() -> Tensor:
+        y = model(x)
+        return y[0] if isinstance(y, tuple) else y
+
+    with held_noise(model):
+        one, two, three = output(), output(), output()
+    assert torch.equal(one, two)
+    assert torch.equal(one, three)
+
+
+def test_what_a_layer_keeps_of_its_draws_moves_on_once() -> None:
+    layers = [TabuLinear(50, 1, drop_rate=0.5, tenure=2, generator=torch.Generator().manual_seed(5)) for _ in range(2)]
+    held, plain = layers
+    held.load_state_dict(plain.state_dict())
+    plain(torch.ones(1, 50))
+    with held_noise(held):
+        for _ in range(3):
+            held(torch.ones(1, 50))
+    assert torch.equal(held.waits, plain.waits)
+    assert torch.equal(held.chances, plain.chances)
+    assert torch.equal(held(torch.ones(1, 50)), plain(torch.ones(1, 50)))

@@ -230,3 +230,42 @@ def test_targets_and_groups_must_fit() -> None:
 def test_the_example_runs() -> None:
     assert doctest.testmod(pernodedrop.uncertainty).attempted > 5
     assert doctest.testmod(pernodedrop.uncertainty).failed == 0
+
+
+@pytest.mark.parametrize(
+    ("targets", "kind", "message"),
+    [
+        (
+            torch.tensor([0.7, 1.2, 0.0, 1.0]),
+            "softmax",
+            r"whole numbers for softmax, got torch\.float32: call",
+        ),
+        (torch.tensor([0, 1, 2, 0]), "softmax", "classes of 0 to 1 for softmax, got 0 to 2$"),
+        (torch.tensor([0, -1, 1, 0]), "softmax", "classes of 0 to 1 for softmax, got -1 to 1$"),
+        (torch.tensor([[0, 1], [254, 1], [0, 0], [1, 1]]), "sigmoid", "zeros and ones for sigmoid, got others"),
+        (torch.full((4, 2), 0.7), "sigmoid", "zeros and ones for sigmoid, got others"),
+    ],
+)
+def test_targets_that_name_no_label_are_refused(targets: Tensor, kind: Kind, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        joint_nll(torch.randn(3, 4, 2), targets, kind, size=2)
+
+
+def test_labels_of_any_type_of_numbers_are_the_same() -> None:
+    outputs, classes = torch.randn(3, 4, 2), torch.tensor([0, 1, 1, 0])
+    labels = torch.stack([classes, 1 - classes], 1)
+    for kind, whole, others in (
+        ("softmax", classes, (classes.bool(), classes.to(torch.uint8))),
+        ("sigmoid", labels, (labels.bool(), labels.float())),
+    ):
+        expected = joint_nll(outputs, whole, kind, size=4)  # type: ignore[arg-type]
+        for other in others:
+            torch.testing.assert_close(joint_nll(outputs, other, kind, size=4), expected)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ["softmax", "sigmoid"])
+def test_complex_outputs_are_refused(kind: Kind) -> None:
+    outputs = torch.randn(3, 4, 2, dtype=torch.complex64)
+    for figure in (uncertainty_of, variance_of, pass_correlation):
+        with pytest.raises(ValueError, match=r"outputs must be real logits, got torch\.complex64"):
+            figure(outputs, kind)

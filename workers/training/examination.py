@@ -145,7 +145,8 @@ class Examiner:
         outputs = torch.stack(several or [single])
         figures = {} if passes is None else {"pass_correlation": float(pass_correlation(outputs, self._kind))}
         if y is not None and grouped:
-            found = joint_nll(outputs, y, self._kind, size=GROUP, generator=self._generator())
+            truth = y > 0.5 if self._kind == "sigmoid" else y  # a label may be soft
+            found = joint_nll(outputs, truth, self._kind, size=GROUP, generator=self._generator())
             figures["joint_nll"] = float(found)
         return figures
 

@@ -1,0 +1,87 @@
+"""Values that a layer cannot take: one line that names the rule, and not what torch or Python trips over."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from pernodedrop import (
+    DropBlock2d,
+    DropConnectLinear,
+    GaussianDropout,
+    PerNodeDropConv2d,
+    PerNodeDropLinear,
+    regularize,
+)
+from pernodedrop.methods.concrete_dropout import ConcreteDropoutLinear
+from pernodedrop.methods.stochastic_depth import StochasticDepth
+from pernodedrop.methods.tabu import TabuLinear
+from pernodedrop.methods.variational_dropout import VariationalDropoutLinear
+from pernodedrop.methods.zoneout import ZoneoutGRU
+from pernodedrop.names import REGULARIZERS
+
+REAL = ["dropout", "shakeout", "standout", "concrete_dropout", "variational_dropout", "sparse_variational_dropout"]
+AROUND = ["r_drop", "averaged"]  # of dropout, unless another noise is chosen
+LAYERS: dict[str, Callable[[Any], nn.Module]] = {
+    "PerNodeDropLinear": lambda rate: PerNodeDropLinear(4, 4, drop_rate=rate),
+    "PerNodeDropConv2d": lambda rate: PerNodeDropConv2d(1, 1, 1, drop_rate=rate),
+    "DropConnectLinear": lambda rate: DropConnectLinear(4, 4, drop_rate=rate),
+    "GaussianDropout": GaussianDropout,
+    "DropBlock2d": lambda rate: DropBlock2d(rate, 1),
+    "StochasticDepth": StochasticDepth,
+    "TabuLinear": lambda rate: TabuLinear(4, 4, drop_rate=rate),
+    "ConcreteDropoutLinear": lambda rate: ConcreteDropoutLinear(4, 4, drop_rate=rate),
+    "VariationalDropoutLinear": lambda rate: VariationalDropoutLinear(4, 4, drop_rate=rate),
+    "ZoneoutGRU": lambda rate: ZoneoutGRU(4, 4, drop_rate=rate),
+    "regularize": lambda rate: regularize(nn.Sequential(nn.Linear(4, 4)), drop_rate=rate)._model,
+}
+
+
+@pytest.mark.parametrize("rate", ["0.5", None, [0.5], 0.5j, np.array([0.1, 0.2]), torch.tensor([0.1, 0.2])], ids=str)
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_drop_rate_that_is_no_number_is_refused(name: str, rate: Any) -> None:
+    with pytest.raises(ValueError, match=r"^drop_rate must be one number in \[0, 1\), got .*$"):
+        LAYERS[name](rate)
+
+
+def test_numbers_of_other_libraries_are_drop_rates() -> None:
+    for rate in (np.float32(0.5), torch.tensor(0.5), False):
+        for make in (LAYERS["PerNodeDropLinear"], LAYERS["GaussianDropout"]):
+            make(rate)
+    layer = GaussianDropout()
+    with pytest.raises(ValueError, match="one number in"):
+        layer.drop_rate = "0.5"  # type: ignore[assignment]
+    with pytest.raises(ValueError, match=r"noisy_fraction must be one number in \[0, 1\], got '1'"):
+        PerNodeDropLinear(4, 4, stir_type="partial_gaussian", noisy_fraction="1")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"z_cell must lie in \[0, 1\), got '0.5'"):
+        ZoneoutGRU(4, 4, z_cell="0.5")
+
+
+def test_another_number_of_channels_is_refused_by_its_name() -> None:
+    layer = PerNodeDropConv2d(3, 2, 3)
+    for shape in ((2, 5, 8, 8), (5, 8, 8)):
+        with pytest.raises(ValueError, match=r"^x must have 3 channels \(B, C, H, W\), got shape \(\d, 5, 8, 8\)$"):
+            layer(torch.randn(shape))
+
+
+@pytest.mark.parametrize("name", [each for each in REGULARIZERS if REGULARIZERS[each].place == "slot"])
+def test_complex_numbers_are_computed_or_refused_in_one_line(name: str) -> None:
+    model, x = nn.Sequential(nn.Linear(6, 6, dtype=torch.complex64)), torch.randn(5, 6, dtype=torch.complex64)
+    regularize(model, name, drop_rate=0.4)
+    if name not in REAL + AROUND:
+        assert model(x).is_complex()
+        return
+    with pytest.raises(RuntimeError, match=r"^\w+ takes real numbers, got torch.complex64: choose block_dropout .*$"):
+        model(x)
+
+
+def test_the_remedy_is_dropout_of_complex_numbers() -> None:
+    model = nn.Sequential(nn.Linear(1, 1, bias=False, dtype=torch.complex64))
+    nn.init.ones_(model[0].weight)
+    regularize(model, "block_dropout", drop_rate=0.5, options={"block_size": 1})
+    torch.manual_seed(0)
+    drawn = model(torch.full((4000, 1), 1j))
+    assert sorted(drawn.detach().imag.unique().tolist()) == [0.0, 2.0]
