@@ -64,7 +64,7 @@ def uncast(x: Tensor) -> AbstractContextManager[object]:
 def _deviated(mean: Tensor, square: Tensor, variance: float, eps: Tensor) -> Tensor:
     positive = square > 0
     deviation = torch.sqrt(variance * torch.where(positive, square, 1.0))
-    return torch.addcmul(mean, eps, torch.where(positive, deviation, 0.0).to(mean.dtype))
+    return mean + eps * torch.where(positive, deviation, 0.0).to(mean.dtype)
 
 
 def _by_operations(x: Tensor, weight: Tensor, bias: Tensor | None, noise: Noise) -> Tensor:
@@ -97,7 +97,7 @@ class _Fused(torch.autograd.Function):
         deviation = torch.where(square > 0, torch.sqrt(noise.variance * square), 0.0)
         ctx.save_for_backward(x, weight, bias, noise.eps, deviation)
         ctx.variance, ctx.chosen = noise.variance, noise.chosen
-        return nn.functional.linear(x, weight, bias).addcmul_(noise.eps, deviation)
+        return (noise.eps * deviation).add_(nn.functional.linear(x, weight, bias))
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
