@@ -1,5 +1,7 @@
 """torch's autocast, which kernels do not see."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor
 
@@ -16,3 +18,8 @@ def cast(tensor: Tensor) -> Tensor:
     if not tensor.is_floating_point() or tensor.dtype == torch.float64 or not is_on(tensor):
         return tensor
     return tensor.to(torch.get_autocast_dtype(tensor.device.type))
+
+
+def off(tensor: Tensor) -> AbstractContextManager[object]:
+    """The context in which nothing is cast on the tensor's device."""
+    return torch.autocast(tensor.device.type, enabled=False) if is_on(tensor) else nullcontext()

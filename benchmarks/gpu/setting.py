@@ -34,7 +34,7 @@ class Setting:
         functions: tuple[Any, Any] = (gpu.product, gpu.gradients)
         for name, function in zip(names, functions, strict=True):
             torch.library.register_kernel(name, "cpu", lambda *args, of=function: of(*args[:-1], from_tensor(args[-1])))
-        stirred_product._is_plain = lambda *_: False  # which spares the operator where numba's kernel would run
+        stirred_product._runs_at_once = lambda *_: False  # which spares the operator where numba's kernel would run
         kernel.INSTALLED |= {"cpu"}  # with or without numba
         try:
             gpu.product(torch.ones(1, 1, 1), torch.ones(1, 1), torch.tensor([0]), Factors(1, 1))

@@ -23,7 +23,7 @@ class OverTime(NamedTuple):
 
 
 class Backend(abc.ABC):
-    """One way to compute y_btj = sum_i x_bti m_bji W_ji, without a bias."""
+    """One way to compute y_btj = sum_i x_bti m_bji W_ji; `suits` and `is_available` are asked with x (B, I) too."""
 
     name: ClassVar[str]
     shares_masks: ClassVar[bool] = True  # whether the positions of a sample can have one mask

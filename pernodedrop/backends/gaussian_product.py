@@ -56,9 +56,7 @@ def squared_product(x: Tensor, weight: Tensor) -> Tensor:
 
 def uncast(x: Tensor) -> AbstractContextManager[object]:
     """In it autocast leaves x alone; it would cast single precision, which `squarable` has chosen, to half."""
-    if x.dtype != torch.float32 or not autocast.is_on(x):
-        return nullcontext()
-    return torch.autocast(x.device.type, enabled=False)
+    return autocast.off(x) if x.dtype == torch.float32 else nullcontext()
 
 
 def _deviated(mean: Tensor, square: Tensor, variance: float, eps: Tensor) -> Tensor:
@@ -77,7 +75,8 @@ def _by_operations(x: Tensor, weight: Tensor, bias: Tensor | None, noise: Noise)
 
 
 def _is_fused(x: Tensor, weight: Tensor, eps: Tensor) -> bool:
-    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+    is_traced = torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
+    if is_traced or torch._C._are_functorch_transforms_active():
         return False
     if not torch.is_grad_enabled() or forward_ad._current_level >= 0 or autocast.is_on(x):
         return False
@@ -95,36 +94,53 @@ class _Fused(torch.autograd.Function):
         squares = x * x, weight * weight
         square = nn.functional.linear(*squares) if noise.chosen is None else stirred_product(*squares, *noise.chosen)
         deviation = torch.where(square > 0, torch.sqrt(noise.variance * square), 0.0)
-        ctx.save_for_backward(x, weight, bias, noise.eps, deviation)
-        ctx.variance, ctx.chosen = noise.variance, noise.chosen
+        seed, ctx.factors = (None, None) if noise.chosen is None else noise.chosen
+        ctx.save_for_backward(x, weight, noise.eps, deviation, seed)
+        ctx.variance = noise.variance
         return (noise.eps * deviation).add_(nn.functional.linear(x, weight, bias))
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, bias, eps, deviation = ctx.saved_tensors
-        if torch.is_grad_enabled():  # it is differentiated again
-            noise = Noise(ctx.variance, eps, ctx.chosen)
-            return *_differentiable(grad, (x, weight, bias), noise, ctx.needs_input_grad), None
-        of_square = (grad * eps).mul_(ctx.variance).div_(deviation).masked_fill_(deviation == 0.0, 0.0)  # twice it
+        x, weight, eps, deviation, seed = ctx.saved_tensors
+        chosen = None if seed is None else (seed, ctx.factors)
         of_x, of_weight, of_bias = ctx.needs_input_grad[:3]
-        grad_x: Tensor | None = None
-        grad_weight: Tensor | None = None
-        if ctx.chosen is not None:
-            grad_x, grad_weight = gradients_of(of_square, x * x, weight * weight, *ctx.chosen, of_x=of_x)
-        if of_x:
-            grad_x = of_square @ (weight * weight) if grad_x is None else grad_x
-            grad_x.mul_(x).addmm_(grad, weight)
-        if of_weight:
-            grad_weight = of_square.t() @ (x * x) if grad_weight is None else grad_weight
-            grad_weight.mul_(weight).addmm_(grad.t(), x)
-        return grad_x if of_x else None, grad_weight if of_weight else None, grad.sum(0) if of_bias else None, None
+        with autocast.off(x):  # as in forward
+            if torch.is_grad_enabled():  # it is differentiated again
+                found = _differentiable(grad, (x, weight), Noise(ctx.variance, eps, chosen), (of_x, of_weight))
+            else:
+                of_square = (grad * eps).mul_(ctx.variance).div_(deviation).masked_fill_(deviation == 0.0, 0.0)
+                found = _gradients(grad, of_square, (x, weight), chosen, (of_x, of_weight))
+            return *found, grad.sum(0) if of_bias else None, None
+
+
+def _gradients(
+    grad: Tensor,
+    of_square: Tensor,
+    inputs: tuple[Tensor, Tensor],
+    chosen: tuple[Tensor, Drawn] | None,
+    wanted: tuple[bool, bool],
+) -> tuple[Tensor | None, Tensor | None]:
+    """The gradients in x and weight by those of the output and, twice, of the sum of squares."""
+    x, weight = inputs
+    grad_x: Tensor | None = None
+    grad_weight: Tensor | None = None
+    if chosen is not None:
+        grad_x, grad_weight = gradients_of(of_square, x * x, weight * weight, *chosen, of_x=wanted[0])
+    if wanted[0]:
+        grad_x = of_square @ (weight * weight) if grad_x is None else grad_x
+        grad_x.mul_(x).addmm_(grad, weight)
+    if wanted[1]:
+        grad_weight = of_square.t() @ (x * x) if grad_weight is None else grad_weight
+        grad_weight.mul_(weight).addmm_(grad.t(), x)
+    return grad_x if wanted[0] else None, grad_weight if wanted[1] else None
 
 
 def _differentiable(
-    grad: Tensor, inputs: tuple[Tensor, Tensor, Tensor | None], noise: Noise, needed: tuple[bool, ...]
-) -> list[Tensor | None]:
-    """The gradients in the inputs as operations, whose derivatives torch knows."""
-    y = _by_operations(*inputs, noise)
-    wanted = [each if is_needed else None for each, is_needed in zip(inputs, needed, strict=False)]
-    found = iter(torch.autograd.grad(y, [each for each in wanted if each is not None], grad, create_graph=True))
-    return [None if each is None else next(found) for each in wanted]
+    grad: Tensor, inputs: tuple[Tensor, Tensor], noise: Noise, wanted: tuple[bool, bool]
+) -> tuple[Tensor | None, Tensor | None]:
+    """The gradients in x and weight as operations, whose derivatives torch knows."""
+    own = [each.view_as(each) for each in inputs]  # not through what one input depends on another by, and no hook twice
+    y = _by_operations(own[0], own[1], None, noise)
+    asked = [each for each, is_wanted in zip(own, wanted, strict=True) if is_wanted]
+    found = iter(torch.autograd.grad(y, asked, grad, create_graph=True) if asked else ())
+    return next(found) if wanted[0] else None, next(found) if wanted[1] else None

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -38,12 +39,11 @@ def _works(device: str) -> bool:
 @cache
 def _tried(device: str) -> bool:
     """Try the kernel once: an installed compiler may find no folder for its cache, another numpy, no C compiler, ..."""
-    x, seed = torch.ones(1, 1, 1, device=device), torch.zeros(1, dtype=torch.int64, device=device)
-    module = "pernodedrop.backends." + ("gpu" if device == "cuda" else device)
     try:
         with warnings.catch_warnings(action="ignore"):  # of a compiler that is about to fail
             warnings.filterwarnings("always", "numba cannot keep compiled kernels")
-            import_module(module).product(x, x[0], seed, Factors(1, 1))
+            with ThreadPoolExecutor(1) as alone:  # which knows neither transforms nor modes of the calling thread
+                alone.submit(_try, device).result()
     except Exception as error:  # a compiler's failures have no common class
         reason = (str(error).strip().splitlines() or [""])[0]
         warn_once(
@@ -52,6 +52,12 @@ def _tried(device: str) -> bool:
         )
         return False
     return True
+
+
+def _try(device: str) -> None:
+    x, seed = torch.ones(1, 1, 1, device=device), torch.zeros(1, dtype=torch.int64, device=device)
+    module = "pernodedrop.backends." + ("gpu" if device == "cuda" else device)
+    import_module(module).product(x, x[0], seed, Factors(1, 1))
 
 
 class Kernel(Backend):

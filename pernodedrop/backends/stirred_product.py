@@ -125,7 +125,8 @@ _gradients.register_autograd(_differentiate_gradients, setup_context=_save_gradi
 def _gradients_of(
     grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, noise: Divided, *, of_x: bool
 ) -> tuple[Tensor | None, Tensor]:
-    if not of_x and not torch.is_grad_enabled() and _is_plain(grad, x, weight):  # a model's first layer
+    is_last = not torch.is_grad_enabled() and forward_ad._current_level < 0  # nobody differentiates it again
+    if not of_x and is_last and not torch._C._are_functorch_transforms_active() and _runs_at_once(grad, x, weight):
         return _gradients_on_cpu(grad, x, weight, seed, noise, of_x=False)
     both: tuple[Tensor, Tensor] = _apply(_Gradients, grad, x, weight, seed, noise)
     return both
@@ -139,7 +140,7 @@ class _Product(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, weight: Tensor, bias: Tensor | None, seed: Tensor, noise: Divided) -> Tensor:
-        if _is_plain(x, weight, weight if bias is None else bias):
+        if _runs_at_once(x, weight, weight if bias is None else bias):
             return _on_cpu(x, weight, bias, seed, noise)
         return _in_parts(x, weight, seed, noise.factors.as_tensor(), divisor=noise.divisor, bias=bias)
 
@@ -176,7 +177,7 @@ class _Gradients(torch.autograd.Function):
 
     @staticmethod
     def forward(grad: Tensor, x: Tensor, weight: Tensor, seed: Tensor, noise: Divided) -> tuple[Tensor, Tensor]:
-        if _is_plain(grad, x, weight):
+        if _runs_at_once(grad, x, weight):
             return _gradients_on_cpu(grad, x, weight, seed, noise)
         grad = grad if noise.divisor == 1.0 else grad / noise.divisor
         rows = (grad, x) if x.dim() == 3 else (grad.unsqueeze(1), x.unsqueeze(1))
@@ -245,7 +246,7 @@ def is_plain(*tensors: Tensor) -> bool:
     return all(type(each) in (Tensor, torch.nn.Parameter) for each in tensors)
 
 
-def _is_plain(*tensors: Tensor) -> bool:
+def _runs_at_once(*tensors: Tensor) -> bool:
     """Return whether the CPU's kernel may run at once: the operators' dispatch costs as much as a small layer."""
     return is_plain(*tensors) and all(each.device.type == "cpu" for each in tensors)
 

@@ -42,7 +42,11 @@ class Zoneout(Unrolled):
 
     def __init__(self, *args: Any, drop_rate: float = 0.05, z_cell: float = 0.5, **settings: Any) -> None:
         super().__init__(*args, drop_rate=drop_rate, **settings)
-        if not isinstance(z_cell, int | float) or not 0.0 <= z_cell < 1.0:
+        try:
+            inside = bool(0.0 <= z_cell < 1.0)
+        except (TypeError, ValueError, RuntimeError):  # no number
+            inside = False
+        if not inside:
             raise ValueError(f"z_cell must lie in [0, 1), got {z_cell!r}")
         self.z_cell = z_cell
 

@@ -24,4 +24,5 @@ def every_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every thread takes part in the CPU's kernels, however little there is to do."""
     from pernodedrop.backends.cpu import threads
 
-    monkeypatch.setattr(threads, "GRAIN", {False: 1, True: 1})
+    monkeypatch.setattr(threads, "BITS_EACH", 1)
+    monkeypatch.setattr(threads, "NORMALS_EACH", 1)

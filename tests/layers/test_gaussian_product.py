@@ -3,6 +3,8 @@
 import pytest
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
+from torch.utils.checkpoint import checkpoint
 
 from pernodedrop.backends import gaussian_product as module
 from pernodedrop.backends.factors import quantized
@@ -64,6 +66,87 @@ def test_a_square_beyond_the_type_times_nothing_is_nothing() -> None:
     y = gaussian_product(x, weight, None, Noise(0.7, torch.randn(2, 8)))
     assert torch.equal(y, torch.zeros(2, 8))
     assert torch.isfinite(torch.autograd.grad(y.sum(), x)[0]).all()
+
+
+@pytest.mark.parametrize("stir_type", ["gaussian", "partial_gaussian", "bernoulli"])
+def test_a_layer_called_twice_has_its_gradient_once(stir_type: str) -> None:
+    """Also where it is to be differentiated again: its input depends on its weight there."""
+    x, weight, bias = (torch.randn(shape, dtype=torch.float64) for shape in ((6, 40), (40, 40), (40,)))
+    found = []
+    for again in (False, True):
+        leaves = [each.clone().requires_grad_() for each in (weight, bias)]
+        calls: list[Tensor] = []
+        leaves[0].register_hook(lambda grad, calls=calls: calls.append(grad))
+        torch.manual_seed(5)
+        y = pernode_linear(x, *leaves, 0.3, stir_type=stir_type).tanh()
+        y = pernode_linear(y, *leaves, 0.3, stir_type=stir_type)
+        found.append(torch.autograd.grad(y.square().sum(), leaves, create_graph=again))
+        assert len(calls) == 1
+    for once, twice in zip(*found, strict=True):
+        torch.testing.assert_close(once, twice)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script. is deprecated:DeprecationWarning")  # forward mode calls it
+@pytest.mark.parametrize("stir_type", ["gaussian", "partial_gaussian", "bernoulli"])
+def test_forward_over_reverse_through_a_first_layer(stir_type: str) -> None:
+    """A Hessian times a vector, without a gradient of the input."""
+    x, weight, along = (torch.randn(shape, dtype=torch.float64) for shape in ((6, 40), (9, 40), (9, 40)))
+
+    def gradient(weight: Tensor) -> Tensor:
+        torch.manual_seed(5)
+        leaf = weight if weight.requires_grad else weight.requires_grad_()
+        return torch.autograd.grad(pernode_linear(x, leaf, None, 0.3, stir_type=stir_type).tanh().sum(), leaf)[0]
+
+    with forward_ad.dual_level():
+        tangent = forward_ad.unpack_dual(gradient(forward_ad.make_dual(weight.clone(), along))).tangent
+    step = 1e-6 * along
+    expected = (gradient((weight + step).detach()) - gradient((weight - step).detach())) / 2e-6
+    torch.testing.assert_close(tangent, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("stir_type", ["gaussian", "partial_gaussian"])
+def test_a_checkpoint_s_gradient_is_that_of_the_pass_computed_again(stir_type: str) -> None:
+    x, weight, bias = operands(torch.float64)
+
+    def call(x: Tensor) -> Tensor:
+        return pernode_linear(x, weight, bias, 0.4, stir_type=stir_type)
+
+    torch.manual_seed(1)
+    y = checkpoint(call, x, use_reentrant=False, preserve_rng_state=False)
+    torch.manual_seed(2)
+    found = torch.autograd.grad(y.sum(), weight)[0]
+    torch.manual_seed(2)
+    assert torch.equal(found, torch.autograd.grad(call(x).sum(), weight)[0])
+
+
+@pytest.mark.parametrize("chosen", [ALL, SOME])
+def test_backward_under_autocast_is_that_of_forward(chosen: object) -> None:
+    inputs, drawn = operands(torch.float32), noise(chosen, torch.float32)
+    found = []
+    for is_cast in (False, True):
+        y = gaussian_product(*inputs, drawn)
+        with torch.autocast("cpu", enabled=is_cast):
+            found.append(torch.autograd.grad(y.sum(), inputs))
+    for plain, cast in zip(*found, strict=True):
+        assert torch.equal(plain, cast)
+
+
+def test_a_bias_may_be_changed_before_backward() -> None:
+    x, weight, bias = operands(torch.float32)
+    y = gaussian_product(x, weight, bias, noise(ALL, torch.float32))
+    with torch.no_grad():
+        bias.zero_()
+    torch.autograd.backward(y.sum())
+
+
+@pytest.mark.parametrize("stir_type", ["gaussian", "partial_gaussian", "bernoulli"])
+@pytest.mark.parametrize("connections", [32, 40])
+def test_storages_can_be_resized_afterwards(stir_type: str, connections: int) -> None:
+    """As FSDP does with parameters."""
+    x, weight, bias = torch.randn(4, connections), torch.randn(8, connections), torch.randn(8)
+    torch.autograd.backward(pernode_linear(x, weight.requires_grad_(), bias, 0.3, stir_type=stir_type).sum())
+    for each in (x, weight.detach(), bias):
+        each.untyped_storage().resize_(0)
 
 
 @pytest.mark.parametrize("stir_type", ["gaussian", "partial_gaussian"])

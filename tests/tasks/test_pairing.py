@@ -1,7 +1,9 @@
 """A loss whose outputs and targets broadcast to all pairs is refused; one that brings them to one shape is not."""
 
+import random
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -54,6 +56,33 @@ def test_all_pairs(loss: Loss, scale: float, shapes: tuple[tuple[int, ...], tupl
 )
 def test_pairs(loss: Loss, targets: Tensor) -> None:
     require_pairs(with_loss(loss), torch.zeros(60, 1), targets)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda o, t: 1.0 - torch.corrcoef(torch.stack([o.flatten(), t.flatten()]))[0, 1].square(),
+        lambda o, t: (o.flatten().sort().values - t.flatten().sort().values).abs().mean(),
+        lambda o, t: (o.flatten().std() - t.flatten().std()).square(),
+    ],
+    ids=["correlation", "sorted", "moments"],
+)
+def test_a_loss_to_which_order_means_nothing(loss: Loss) -> None:
+    require_pairs(with_loss(loss), torch.randn(60, 1), torch.randn(60))
+
+
+def test_the_trial_of_the_loss_moves_no_global_generator() -> None:
+    def drawing(o: Tensor, t: Tensor) -> Tensor:
+        return functional.mse_loss(o[:, 0], t) + 0.0 * (random.random() + np.random.rand() + torch.rand(()))
+
+    random.seed(1)
+    np.random.seed(1)
+    torch.manual_seed(1)
+    require_pairs(with_loss(drawing), torch.zeros(60, 1), torch.randn(60))
+    drawn = random.random(), np.random.rand()
+    random.seed(1)
+    np.random.seed(1)
+    assert drawn == (random.random(), np.random.rand())
 
 
 def test_the_trial_of_the_loss_draws_no_random_number() -> None:

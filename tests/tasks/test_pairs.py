@@ -61,7 +61,8 @@ def test_an_empty_test_split_is_left_out() -> None:
         (np.arange(5), "an array of int64: use torch.as_tensor(...)"),
         (np.array(list("ababa")), "an array of <U1: give numbers, of classes those from 0"),
         (list("ababa"), "a list: give numbers, of classes those from 0"),
-        (None, "None: give numbers, of classes those from 0"),
+        (None, "None: give a target for each sample"),
+        ([0, 1, 0, 1, 0], "a list: use torch.as_tensor(...)"),
         ({"y": Y}, "a dictionary of ('y': a tensor of int64 and shape (5,) on cpu): give numbers, of classes those f"),
     ],
 )

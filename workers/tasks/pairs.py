@@ -45,5 +45,10 @@ def _kind(y: Any) -> str:
 
 def _remedy(y: Any) -> str:
     """What makes a tensor of it; texts and objects have to be numbered first."""
-    numbers = isinstance(y, np.ndarray) and y.dtype.kind in "biuf"
+    if y is None:
+        return "give a target for each sample"
+    if isinstance(y, list | tuple):
+        numbers = all(isinstance(each, int | float) for each in y)
+    else:
+        numbers = isinstance(y, int | float) or (isinstance(y, np.ndarray) and y.dtype.kind in "biuf")
     return "use torch.as_tensor(...)" if numbers else "give numbers, of classes those from 0"

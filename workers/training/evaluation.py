@@ -31,6 +31,7 @@ def evaluate(
     Raises:
         UnusableFigure: the task returned a loss or a metric that is no number.
         ChangedInPlace: the model changed its inputs, or the task what it was given.
+        PairsAll: the loss compares every output with every target.
     """
     model.eval()
     single, *several = outputs_of(task, model, x, passes, of=of)

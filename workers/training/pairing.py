@@ -1,5 +1,10 @@
 """Whether a loss compares each output with its own target, or by broadcasting every output with every target."""
 
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -32,18 +37,32 @@ def require_pairs(task: Task, outputs: Tensor, y: Tensor) -> None:
     share = torch.linspace(0.1, 0.9, len(up), dtype=outputs.dtype, device=outputs.device)
     least, most = (each.to(outputs) for each in up.aminmax())
     tried = torch.lerp(least, most, share).reshape(-1, *[1] * (outputs.dim() - 1)).expand(shape).contiguous()
-    with torch.random.fork_rng([y.device] if y.device.type == "cuda" else []):
+    tries = [(tried, up), (tried, down), (tried, up[:1].expand_as(up)), (tried.reshape(up.shape), up)]
+    with _generators(y.device):
         try:
-            one, other, constant = (float(task.loss(tried, each)) for each in (up, down, up[:1].expand_as(up)))
+            one, other, constant, paired = (float(task.loss(*each)) for each in tries)
         except Exception:
             return  # it takes no such numbers, so nothing is known
     close = 1e-5 * max(abs(one), abs(other))
-    if abs(one - other) <= close < abs(one - constant):
+    # A loss of pairs of equal shape gives the same where order means nothing to it, as to a distance of distributions.
+    if abs(one - other) <= close < min(abs(one - constant), abs(one - paired)):
         given, wanted = tuple(y.shape), tuple(outputs.shape)
         raise PairsAll(
             f"the loss of task {task.spec.name} compares every output with every target, since outputs {wanted} and "
             f"targets {given} broadcast: give the targets the shape of the outputs, or squeeze the outputs"
         )
+
+
+@contextmanager
+def _generators(device: torch.device) -> Iterator[None]:
+    """Nobody's random numbers move, whatever a loss draws from."""
+    of_python, of_numpy = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            yield
+    finally:
+        random.setstate(of_python)
+        np.random.set_state(of_numpy)
 
 
 def _longer_than_one(tensor: Tensor) -> list[int]:

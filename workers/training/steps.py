@@ -55,7 +55,7 @@ class Steps:
                 "give the task a penalty instead, or search another regularizer"
             )
         self._with_statistics = with_statistics(model)
-        self._paired = False  # whether the loss was seen to compare each output with its own target
+        self._asked = False  # whether the loss compares each output with its own target
         self.driven = Driven(task, config, model, device, seed)
         self._gradient_clip, self._label_smoothing = config.gradient_clip, config.label_smoothing
         self._augmented = Augmenting(task, config, device, seed)
@@ -142,9 +142,9 @@ class Steps:
         return widened(outputs)
 
     def _loss_of(self, outputs: Tensor, x: Batch, y: Tensor) -> Tensor:
-        if not self._paired:
+        if not self._asked:
             require_pairs(self._task, outputs, y)
-            self._paired = True
+            self._asked = True
         if self._label_smoothing > 0.0:
             loss = self._task.smoothed_loss(outputs, y, self._label_smoothing)
         else:

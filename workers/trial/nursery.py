@@ -6,6 +6,7 @@ It begins with a clean environment, has one thread and opens no device, so that 
 and is there at once. The worker's end of it is `keeper`; `main` is the process itself.
 """
 
+import contextlib
 import gc
 import os
 import signal
@@ -169,5 +170,6 @@ def _warm_up() -> None:
     from workers.trial.warming import warm
 
     know_this_process()
-    _ = REGULARIZERS.outside, LAWS.outside, BACKENDS.outside  # those of other distributions, which are looked for once
+    with contextlib.suppress(ValueError):  # two have one name: a trial says which
+        _ = REGULARIZERS.outside, LAWS.outside, BACKENDS.outside  # of other distributions, which are looked for once
     warm(TrialConfig(regularizer="none"))

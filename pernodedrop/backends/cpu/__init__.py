@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -23,9 +24,10 @@ def product(
     y = threads.product(_with_positions(rows), _padded(weight), int(seed), factors)
     if divisor != 1.0:
         y /= divisor
+    product = torch.from_numpy(y.reshape(*x.shape[:-1], weight.shape[0]))
     if bias is not None:
-        y += _array(bias)
-    return torch.from_numpy(y.reshape(*x.shape[:-1], weight.shape[0])).to(x.dtype)
+        product.add_(bias.detach())
+    return product.to(x.dtype)
 
 
 def gradients(
@@ -46,9 +48,24 @@ def gradients(
     return None if grad_x is None else _like(x, grad_x), _like(weight, grad_weight)
 
 
+class _Memory:
+    """A tensor's memory as numpy reads it. `Tensor.numpy` would forbid for good that a storage is resized, as FSDP does
+    with parameters."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor  # which lives as long as arrays of it
+        self.__array_interface__ = {
+            "version": 3,
+            "typestr": "<f8" if tensor.dtype == torch.float64 else "<f4",
+            "shape": tuple(tensor.shape),
+            "data": (tensor.data_ptr(), False),
+        }
+
+
 def _array(tensor: Tensor) -> Any:
     tensor = tensor.detach()
-    return (tensor if tensor.dtype == torch.float64 else tensor.float()).contiguous().numpy()
+    tensor = (tensor if tensor.dtype == torch.float64 else tensor.float()).contiguous()
+    return np.asarray(_Memory(tensor)) if tensor.numel() else tensor.numpy()
 
 
 def _padded(tensor: Tensor) -> Any:

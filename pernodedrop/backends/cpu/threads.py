@@ -16,10 +16,7 @@ from pernodedrop.backends.factors import Chain, Factors
 
 Array = NDArray[Any]
 Span = tuple[int, int]
-GRAIN = {
-    False: 1 << 19,
-    True: 1 << 18,
-}  # factors, bits or normal, of which a thread must have as many to be worth a start
+BITS_EACH, NORMALS_EACH = 1 << 19, 1 << 18  # products of a thread that are worth its start
 TYPES = {np.dtype(np.float32): torch.float32, np.dtype(np.float64): torch.float64}
 COPIES = 4  # of the input, and of the weight, that backward may sum in at once
 
@@ -92,8 +89,8 @@ def spans(count: int, parts: int) -> list[Span]:
 
 def _threads(x: Array, units: int, factors: Factors | Chain) -> int:
     """Of torch's threads as many as have work enough: starting one takes up to 100 us where it does not spin."""
-    is_normal = isinstance(factors, Factors) and factors.normal
-    return max(1, min(torch.get_num_threads(), x.size * units // GRAIN[is_normal]))
+    each = NORMALS_EACH if isinstance(factors, Factors) and factors.normal else BITS_EACH
+    return max(1, min(torch.get_num_threads(), x.size * units // each))
 
 
 def _drawn(seed: int, factors: Factors | Chain) -> tuple[np.uint64, Draws | Chain, bool]:
