@@ -68,8 +68,7 @@ class Registry(Mapping[str, T], Generic[T]):
         Raises:
             ValueError: the name is taken.
         """
-        if name in self._entries:
-            raise ValueError(f"{self.noun} {name!r} is taken: choose another name")
+        self._check_free(name)
         self._entries[name] = thing
 
     def remove(self, name: str) -> None:
@@ -78,8 +77,15 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def _whole(self) -> dict[str, T | str]:
         if not self._is_whole:
-            self._is_whole = True
+            brought: dict[str, T | str] = {}
             for found in entry_points(group=self.group):
-                self.register(found.name, found.value)
-                self._outside.add(found.name)
+                self._check_free(found.name, brought)
+                brought[found.name] = found.value
+            self._entries |= brought
+            self._outside |= brought.keys()
+            self._is_whole = True
         return self._entries
+
+    def _check_free(self, name: str, beside: Mapping[str, T | str] | None = None) -> None:
+        if name in self._entries or name in (beside or {}):
+            raise ValueError(f"{self.noun} {name!r} is taken: choose another name")

@@ -1,8 +1,8 @@
 """Exact masks that are never stored: the product draws every factor, and backward draws it again."""
 
 import math
+import threading
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -42,8 +42,7 @@ def _tried(device: str) -> bool:
     try:
         with warnings.catch_warnings(action="ignore"):  # of a compiler that is about to fail
             warnings.filterwarnings("always", "numba cannot keep compiled kernels")
-            with ThreadPoolExecutor(1) as alone:  # which knows neither transforms nor modes of the calling thread
-                alone.submit(_try, device).result()
+            _try(f"cuda:{torch.cuda.current_device()}" if device == "cuda" else device)
     except Exception as error:  # a compiler's failures have no common class
         reason = (str(error).strip().splitlines() or [""])[0]
         warn_once(
@@ -55,9 +54,22 @@ def _tried(device: str) -> bool:
 
 
 def _try(device: str) -> None:
-    x, seed = torch.ones(1, 1, 1, device=device), torch.zeros(1, dtype=torch.int64, device=device)
-    module = "pernodedrop.backends." + ("gpu" if device == "cuda" else device)
-    import_module(module).product(x, x[0], seed, Factors(1, 1))
+    """In a thread of its own, which knows neither transforms nor modes of the calling one."""
+    failures: list[Exception] = []
+
+    def call() -> None:
+        try:
+            x, seed = torch.ones(1, 1, 1, device=device), torch.zeros(1, dtype=torch.int64, device=device)
+            module = "pernodedrop.backends." + ("gpu" if x.is_cuda else device)
+            import_module(module).product(x, x[0], seed, Factors(1, 1))
+        except Exception as error:  # which a thread would lose
+            failures.append(error)
+
+    alone = threading.Thread(target=call, daemon=True)
+    alone.start()
+    alone.join()
+    if failures:
+        raise failures[0]
 
 
 class Kernel(Backend):

@@ -234,7 +234,8 @@ def _apply(function: type[torch.autograd.Function], *inputs: Any) -> Any:
     """
     if torch._C._are_functorch_transforms_active():
         return function.apply(*inputs)  # type: ignore[no-untyped-call]
-    if torch.is_grad_enabled() or forward_ad._current_level >= 0:
+    is_traced = torch._C._get_tracing_state() is not None  # by torch.jit, which would keep the values of this call
+    if torch.is_grad_enabled() or forward_ad._current_level >= 0 or is_traced:
         return super(torch.autograd.Function, function).apply(*inputs)  # type: ignore[misc]
     return function.forward(*inputs)
 

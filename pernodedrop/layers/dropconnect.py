@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from pernodedrop.functional import dropconnect_average, dropconnect_linear
 from pernodedrop.laws import check_drop_rate
 from pernodedrop.layers.noisy import Noisy, leaf
-from pernodedrop.layers.regularizing import Regularizing, must_be_called, watched
+from pernodedrop.layers.regularizing import Regularizing, must_be_called, own_weight, watched
 
 
 class DropConnectLinear(Noisy, Regularizing, nn.Linear):
@@ -45,7 +45,7 @@ class DropConnectLinear(Noisy, Regularizing, nn.Linear):
     @leaf
     @watched
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Linear's own name
-        return self.product(input, self.weight, self.bias)
+        return self.product(input, own_weight(self), self.bias)
 
     def product(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: A002 - nn.Linear's own
         if not self.draws:

@@ -8,7 +8,7 @@ from pernodedrop.functional import stirred_linear
 from pernodedrop.grouping import check_groups
 from pernodedrop.laws import CustomStir, Stir, check_mean
 from pernodedrop.layers.noisy import leaf
-from pernodedrop.layers.regularizing import Regularizing, must_be_called, watched
+from pernodedrop.layers.regularizing import Regularizing, must_be_called, own_weight, watched
 from pernodedrop.layers.stirred import Stirred
 from pernodedrop.names import MASK_MODES, MaskMode
 from pernodedrop.nested import on_padded
@@ -104,7 +104,7 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
     @leaf
     @watched
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Linear's own name
-        return self.product(input, self.weight, self.bias)
+        return self.product(input, own_weight(self), self.bias)
 
     def product(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: A002 - nn.Linear's own
         if self.mask is not None:

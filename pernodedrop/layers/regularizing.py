@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_module_registration_hook
 from torch.utils.hooks import RemovableHandle
@@ -45,6 +46,13 @@ def watched(forward: Callable[[Any, Tensor], Tensor]) -> Callable[[Any, Tensor],
         return forward(self, input)
 
     return told
+
+
+def own_weight(layer: nn.Linear) -> Tensor:
+    """The layer's weight for its own product: a view where functions are watched, which nobody who regularizes what a
+    model reads takes for the weight."""
+    weight = layer.weight
+    return weight.view_as(weight) if torch._C._len_torch_function_stack() else weight
 
 
 def noise_parameters(model: nn.Module) -> list[nn.Parameter]:

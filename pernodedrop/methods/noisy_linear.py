@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from pernodedrop.layers.dropout import COMPLEX
 from pernodedrop.layers.input_regularized import SharedNoiseLinear
 from pernodedrop.layers.noisy import Noisy, leaf
-from pernodedrop.layers.regularizing import Regularizing, must_be_called, watched
+from pernodedrop.layers.regularizing import Regularizing, must_be_called, own_weight, watched
 from pernodedrop.nested import on_padded
 from pernodedrop.regularization import Regularization
 from pernodedrop.regularizers import Regularizer, Size
@@ -57,7 +57,7 @@ class NoisyLinear(Noisy, Regularizing, nn.Linear):
     @leaf
     @watched
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Linear's own name
-        return self.product(input, self.weight, self.bias)
+        return self.product(input, own_weight(self), self.bias)
 
     def product(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: A002 - nn.Linear's own
         if not self.takes_complex and weight.is_complex() and self.is_active:

@@ -11,7 +11,7 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from pernodedrop.laws import check_drop_rate, noise_variance
 from pernodedrop.layers.noisy import Drawing, leaf
-from pernodedrop.layers.regularizing import Regularizing, must_be_called, watched
+from pernodedrop.layers.regularizing import Regularizing, must_be_called, own_weight, watched
 
 Place = Literal["inputs", "connections", "weights"]  # of the noise of Dropout, of PerNodeDrop, of DropConnect
 
@@ -129,7 +129,7 @@ class ObservedLinear(Observed):
     @leaf
     @watched
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Linear's own name
-        return self.product(input, self.weight, self.bias)
+        return self.product(input, own_weight(self), self.bias)
 
     def product(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: A002 - nn.Linear's own
         y = nn.functional.linear(input, weight, bias)

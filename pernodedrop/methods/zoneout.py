@@ -48,7 +48,7 @@ class Zoneout(Unrolled):
             inside = False
         if not inside:
             raise ValueError(f"z_cell must lie in [0, 1), got {z_cell!r}")
-        self.z_cell = z_cell
+        self.z_cell = float(z_cell)
 
     @property
     def acts(self) -> bool:

@@ -159,3 +159,12 @@ def test_one_seed_gives_the_same_with_and_without_a_gradient(stir_type: str) -> 
         with torch.set_grad_enabled(is_recorded):
             outputs.append(pernode_linear(x, weight, bias, 0.4, stir_type=stir_type))
     assert torch.equal(*outputs)
+
+
+def test_a_negated_view_is_read_with_its_sign() -> None:
+    """torch keeps the sign of a conjugate's imaginary part as a mark of the view."""
+    x, weight = torch.randn(6, 40), torch.randn(9, 40)
+    torch.manual_seed(5)
+    y = pernode_linear(torch._neg_view(x), weight, None, 0.3)
+    torch.manual_seed(5)
+    assert torch.equal(y, pernode_linear(-x, weight, None, 0.3))

@@ -1,5 +1,6 @@
 """Several slots on one device: they share a queue and a drain, and memory that runs out costs no trial."""
 
+import contextlib
 import os
 import resource
 import signal
@@ -170,7 +171,8 @@ def small_group() -> Iterator[Path]:
         pytest.skip(f"no control group with a limit can be made here: {error}")
     yield group / "cgroup.procs"
     for pid in (group / "cgroup.procs").read_text().split():
-        os.kill(int(pid), signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+            os.kill(int(pid), signal.SIGKILL)
     until(lambda: not (group / "cgroup.procs").read_text())
     group.rmdir()
 

@@ -27,7 +27,12 @@ def require_pairs(task: Task, outputs: Tensor, y: Tensor) -> None:
     Raises:
         PairsAll: it does not.
     """
-    if outputs.shape == y.shape or _longer_than_one(outputs) != _longer_than_one(y) or len(y) < 3:
+    if (
+        outputs.shape == y.shape
+        or _longer_than_one(outputs) != _longer_than_one(y)
+        or len(outputs) != len(y)
+        or len(y) < 3
+    ):
         return
     if outputs.is_complex() or y.is_complex() or not outputs.is_floating_point():
         return

@@ -64,7 +64,7 @@ class _Memory:
 
 def _array(tensor: Tensor) -> Any:
     tensor = tensor.detach()
-    tensor = (tensor if tensor.dtype == torch.float64 else tensor.float()).contiguous()
+    tensor = (tensor if tensor.dtype == torch.float64 else tensor.float()).resolve_neg().contiguous()
     return np.asarray(_Memory(tensor)) if tensor.numel() else tensor.numpy()
 
 
