@@ -99,7 +99,7 @@ def test_a_read_only_database_is_read_and_not_ready(database_url: str, postgres_
     ):
         assert client.post("/v1/studies", json=definition_data()).status_code == 201
         server.execute(sa.text(f"ALTER DATABASE {name} SET default_transaction_read_only = on"))
-        end = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        end = f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'"
         server.execute(sa.text(end))
         ready = client.get("/v1/ready")
         assert (ready.status_code, ready.json()["message"]) == (503, "the database is read-only: try again shortly")
