@@ -146,7 +146,8 @@ def test_links_and_our_own_pages_are_answered(lonely_api: httpx.Client) -> None:
 def test_no_answer_repeats_the_host_it_was_asked_under(path: str) -> None:
     for make in (create_app, create_dashboard):
         with served(make(settings_for(NO_DATABASE, api_key=KEY))) as address:
-            response = httpx.get(f"{address}{path}", headers={"Host": "evil.example.org", "Accept": "text/html"})
+            headers = {"Host": "evil.example.org", "Accept": "text/html"}
+            response = httpx.get(f"{address}{path}", headers=headers, timeout=60)
         assert response.status_code in {303, 404, 422}
         assert "evil.example" not in f"{response.text} {response.headers}"
 
