@@ -3,6 +3,7 @@
     python -m benchmarks.kernel_parts [--rate 0.4] [--shape 1024x256] [--without-avx512]
 
 Each figure is the least time of one thread in ms, of 128 samples. The sums alone are those of a layer that keeps all.
+Backward of the weight alone is that of a model's first layer.
 """
 
 import argparse
@@ -44,12 +45,13 @@ def main() -> None:
     x, grad = torch.randn(SAMPLES, connections, requires_grad=True), torch.randn(SAMPLES, units)
     layer = PerNodeDropLinear(connections, units, drop_rate=options.rate, stir_type="bernoulli", backend="kernel")
     weight = torch.randn(units, connections).numpy()
-    arrays = x.detach()[:, None].numpy(), weight
+    arrays, of_output = (x.detach()[:, None].numpy(), weight), (grad[:, None].numpy(),)
     print(f"{options.shape}, rate {options.rate:g}, {instructions()}")
     for name, factors in (("the sums alone", Factors(1, 0)), ("with their bits", quantized(1 - options.rate))):
         forward = least(lambda drawn=factors: threads.product(*arrays, 5, drawn))
-        backward = least(lambda drawn=factors: threads.gradients(grad[:, None].numpy(), *arrays, 5, drawn))
-        print(f"{name}: forward {forward:.1f}, backward {backward:.1f}")
+        backward = least(lambda drawn=factors: threads.gradients(*of_output, *arrays, 5, drawn))
+        weight_alone = least(lambda drawn=factors: threads.gradients(*of_output, *arrays, 5, drawn, of_x=False))
+        print(f"{name}: forward {forward:.1f}, backward {backward:.1f}, of the weight alone {weight_alone:.1f}")
     print(f"the layer, forward and backward: {least(lambda: layer(x).backward(grad)):.1f}")
 
 

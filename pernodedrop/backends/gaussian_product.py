@@ -86,7 +86,7 @@ def _is_fused(x: Tensor, weight: Tensor, eps: Tensor) -> bool:
 class _Fused(torch.autograd.Function):
     """`_by_operations`, whose first derivatives take less; the others are those of the operations.
 
-    The squares are made again in backward, which takes less than a tenth of it: they are as large as their factors.
+    The squares are made again in backward, not kept: they are as large as their factors.
     """
 
     @staticmethod
