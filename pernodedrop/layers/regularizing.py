@@ -6,7 +6,6 @@ import functools
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
-import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_module_registration_hook
 from torch.utils.hooks import RemovableHandle
@@ -49,10 +48,12 @@ def watched(forward: Callable[[Any, Tensor], Tensor]) -> Callable[[Any, Tensor],
 
 
 def own_weight(layer: nn.Linear) -> Tensor:
-    """The layer's weight for its own product: a view where functions are watched, which nobody who regularizes what a
-    model reads takes for the weight."""
+    """The layer's weight for its own product: a view, which nobody who regularizes what a model reads takes for it.
+
+    It is a view in every call, watched or not: another graph would add up the weight's gradient in another order.
+    """
     weight = layer.weight
-    return weight.view_as(weight) if torch._C._len_torch_function_stack() else weight
+    return weight.view_as(weight)
 
 
 def noise_parameters(model: nn.Module) -> list[nn.Parameter]:
