@@ -3,7 +3,6 @@
 import math
 import threading
 import warnings
-from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -21,6 +20,7 @@ from pernodedrop.processes import TWO_STATES
 
 _COMPILERS = {"cpu": "numba", "cuda": "triton"}
 INSTALLED = frozenset(device for device, compiler in _COMPILERS.items() if find_spec(compiler) is not None)
+_TRIED: dict[str, bool] = {}  # whether the kernel runs on a device
 
 
 def is_available(x: Tensor) -> bool:
@@ -33,21 +33,31 @@ def is_available(x: Tensor) -> bool:
 
 @constant
 def _works(device: str) -> bool:
-    return _tried(device)
+    if device not in _TRIED:
+        works = _tried(device)
+        if torch.compiler.is_exporting() and not works:
+            return False  # outside it may
+        _TRIED[device] = works
+    return _TRIED[device]
 
 
-@cache
 def _tried(device: str) -> bool:
-    """Try the kernel once: an installed compiler may find no folder for its cache, another numpy, no C compiler, ..."""
+    """Try the kernel: an installed compiler may find no folder for its cache, another numpy, no C compiler, ...
+
+    torch.export(strict=False) puts functions of its own in the place of Python's, with which numba cannot be imported.
+    """
     try:
         with warnings.catch_warnings(action="ignore"):  # of a compiler that is about to fail
             warnings.filterwarnings("always", "numba cannot keep compiled kernels")
             _try(f"cuda:{torch.cuda.current_device()}" if device == "cuda" else device)
     except Exception as error:  # a compiler's failures have no common class
         reason = (str(error).strip().splitlines() or [""])[0]
+        remedy = f"mend {_COMPILERS[device]} (NUMBA_CACHE_DIR names a folder that numba may write to)"
+        if torch.compiler.is_exporting():
+            remedy = "call the layer once before the export"
         warn_once(
             f"the kernel does not run on {device!r} ({type(error).__name__}: {reason}): backend 'mask' runs instead, "
-            f"which is slow; mend {_COMPILERS[device]} (NUMBA_CACHE_DIR names a folder that numba may write to)"
+            f"which is slow; {remedy}"
         )
         return False
     return True

@@ -163,14 +163,38 @@ def test_a_compiler_that_does_not_work_is_warned_of_once() -> None:
 def test_a_compiler_that_cannot_be_imported_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pernodedrop.backends.cpu", None)
     monkeypatch.setattr(base, "_WARNED", set())
-    kernel._tried.cache_clear()
+    kernel._TRIED.clear()
     layer = PerNodeDropLinear(8, 4)
     try:
         with pytest.warns(RuntimeWarning, match=r"the kernel does not run on 'cpu' \(ModuleNotFoundError"):
             layer(torch.ones(3, 8))
     finally:
-        kernel._tried.cache_clear()
+        kernel._TRIED.clear()
     assert layer.backend_used == "mask"
+
+
+_EXPORTS = """
+import torch
+import warnings
+
+from pernodedrop import PerNodeDropLinear
+
+model, x = torch.nn.Sequential(PerNodeDropLinear(8, 4)), torch.ones(3, 8)
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    torch.export.export(model, (x,), strict=False)
+(warning,) = [str(each.message) for each in caught if each.category is RuntimeWarning]
+assert warning.endswith("which is slow; call the layer once before the export"), warning
+model(x)
+assert model[0].backend_used == "kernel"
+graph = torch.export.export(model, (x,), strict=False).graph
+assert "pernodedrop.stirred_product.default" in [str(node.target) for node in graph.nodes]
+"""
+
+
+def test_a_layer_that_was_exported_first_has_the_kernel_afterwards() -> None:
+    """The first use imports numba, which cannot be while torch.export has functions of its own in Python's place."""
+    subprocess.run([sys.executable, "-c", _EXPORTS], check=True)
 
 
 def test_a_layer_trains_after_it_has_predicted_without_gradients() -> None:

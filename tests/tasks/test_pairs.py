@@ -63,6 +63,8 @@ def test_an_empty_test_split_is_left_out() -> None:
         (list("ababa"), "a list: give numbers, of classes those from 0"),
         (None, "None: give a target for each sample"),
         ([0, 1, 0, 1, 0], "a list: use torch.as_tensor(...)"),
+        ([*np.arange(5)], "a list: use torch.as_tensor(...)"),
+        (1, "the number 1: give a target for each sample"),
         ({"y": Y}, "a dictionary of ('y': a tensor of int64 and shape (5,) on cpu): give numbers, of classes those f"),
     ],
 )

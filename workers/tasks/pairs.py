@@ -1,5 +1,6 @@
 """Inputs and targets belong together: one target for each sample, and at least one sample."""
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -45,10 +46,10 @@ def _kind(y: Any) -> str:
 
 def _remedy(y: Any) -> str:
     """What makes a tensor of it; texts and objects have to be numbered first."""
-    if y is None:
+    if y is None or isinstance(y, Real):
         return "give a target for each sample"
     if isinstance(y, list | tuple):
-        numbers = all(isinstance(each, int | float) for each in y)
+        is_numeric = all(isinstance(each, Real | np.bool_) for each in y)
     else:
-        numbers = isinstance(y, int | float) or (isinstance(y, np.ndarray) and y.dtype.kind in "biuf")
-    return "use torch.as_tensor(...)" if numbers else "give numbers, of classes those from 0"
+        is_numeric = isinstance(y, np.ndarray) and y.dtype.kind in "biuf"
+    return "use torch.as_tensor(...)" if is_numeric else "give numbers, of classes those from 0"

@@ -1,6 +1,7 @@
 """Inputs of several tensors: in a dictionary or a tuple, which may hold others."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import torch
@@ -113,4 +114,6 @@ def described(value: Any) -> str:
             else [described(part) for part in value]
         )
         return f"a {'dictionary' if isinstance(value, Mapping) else 'tuple'} of ({', '.join(inner)})"
+    if isinstance(value, Real):
+        return f"the number {value}"
     return "None" if value is None else f"a {type(value).__name__}"
