@@ -94,7 +94,12 @@ def _value(objective: Objective, epoch: int, metrics: Mapping[str, float]) -> fl
     if value is None:
         raise UnusableObjective(f"objective {objective.metric} is not among the task's metrics {sorted(metrics)}")
     if not math.isfinite(value):
-        raise UnusableObjective(
-            f"objective {objective.metric} became {value} in epoch {epoch}: lower the learning rate"
-        )
+        raise UnusableObjective(f"objective {objective.metric} became {value} in epoch {epoch}: {_remedy(metrics)}")
     return value
+
+
+def _remedy(metrics: Mapping[str, float]) -> str:
+    losses = [value for name, value in metrics.items() if name == "loss" or name.endswith("_loss")]
+    if losses and all(map(math.isfinite, losses)):
+        return "the epoch's losses are finite, so mend how this metric is computed"
+    return "lower the learning rate"
