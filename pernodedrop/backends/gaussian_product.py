@@ -5,6 +5,7 @@ passes over memory in backward, and the sum with the mean's gradient a fourth; t
 adds to it once, and a model's first layer computes none of its input.
 """
 
+import math
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
@@ -93,7 +94,8 @@ class _Fused(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, noise: Noise) -> Tensor:
         squares = x * x, weight * weight
         square = nn.functional.linear(*squares) if noise.chosen is None else stirred_product(*squares, *noise.chosen)
-        deviation = torch.where(square > 0, torch.sqrt(noise.variance * square), 0.0)
+        # In place, since small layers wait for each call. A square beyond the type, times 0, is nan, and counts as 0.
+        deviation = square.mul_(noise.variance).sqrt_().nan_to_num_(0.0, math.inf)
         seed, ctx.factors = (None, None) if noise.chosen is None else noise.chosen
         ctx.save_for_backward(x, weight, noise.eps, deviation, seed)
         ctx.variance = noise.variance

@@ -118,7 +118,7 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
     def _stirred(self, x: Tensor, weight: Tensor, bias: Tensor | None, batch_dim: int) -> Tensor:
         # The samples come first below, where it matters.
         first = batch_dim != 0 and (self.share_time or self.mask_groups is not None) and x.dim() > 2
-        output, self.backend_used = stirred_linear(
+        output, used = stirred_linear(
             x.movedim(batch_dim, 0) if first else x,
             weight,
             bias,
@@ -128,6 +128,7 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
             backend=self.backend,
             generator=self.generator,
         )
+        object.__setattr__(self, "backend_used", used)  # a module's own way takes as long as an operation
         return output.movedim(0, batch_dim) if first else output
 
     def extra_repr(self) -> str:

@@ -48,6 +48,9 @@ def gradients(
     return None if grad_x is None else _like(x, grad_x), _like(weight, grad_weight)
 
 
+_TYPES = {torch.float32: "<f4", torch.float64: "<f8"}  # as numpy calls them
+
+
 class _Memory:
     """A tensor's memory as numpy reads it. `Tensor.numpy` would forbid for good that a storage is resized, as FSDP does
     with parameters."""
@@ -56,16 +59,18 @@ class _Memory:
         self.tensor = tensor  # which lives as long as arrays of it
         self.__array_interface__ = {
             "version": 3,
-            "typestr": "<f8" if tensor.dtype == torch.float64 else "<f4",
+            "typestr": _TYPES[tensor.dtype],
             "shape": tuple(tensor.shape),
             "data": (tensor.data_ptr(), False),
         }
 
 
 def _array(tensor: Tensor) -> Any:
-    tensor = tensor.detach()
-    tensor = (tensor if tensor.dtype == torch.float64 else tensor.float()).resolve_neg().contiguous()
-    return np.asarray(_Memory(tensor)) if tensor.numel() else tensor.numpy()
+    if tensor.dtype not in _TYPES:
+        tensor = tensor.float()
+    if tensor.is_neg() or not tensor.is_contiguous():
+        tensor = tensor.resolve_neg().contiguous()
+    return np.asarray(_Memory(tensor)) if tensor.numel() else tensor.detach().numpy()
 
 
 def _padded(tensor: Tensor) -> Any:
