@@ -9,6 +9,7 @@ from rich.table import Table
 from search_spaces.variants import VARIANT_PARAMETERS
 from service.api.models import ConfirmedOut, StudyDetail
 from service.cli.views import setting
+from service.rounding import fixed
 
 
 def confirmation_table(study: StudyDetail) -> Table:
@@ -53,4 +54,4 @@ def _interval(low: float | None, high: float | None, places: int, sign: str = ""
 
 
 def _figure(value: float | None, places: int, sign: str = "") -> str:
-    return "-" if value is None else f"{value:{sign}.{places}f}"
+    return "-" if value is None else fixed(value, places, sign)

@@ -9,6 +9,7 @@ from service.reports.found.confirmed import Confirmation
 from service.reports.found.results import Results
 from service.reports.words.winner import names
 from service.reports.words.wording import listing, places_for, plural, settings
+from service.rounding import fixed
 from service.statistics import Interval, PairedDifference
 from service.storage.states import StudyState
 
@@ -75,10 +76,10 @@ def text_table(results: Results, to: str | None = None, *, whole: bool = True) -
         told = [one.trial.variant, _chosen(results, row)]
         told += [_around(one.mean(confirmation.metric), one.interval(confirmation.metric), places)]
         told += [_difference(row.difference, places), _won(row, confirmation), _difference(row.alone, places)]
-        told += [f"{values[0]:.{places}f}" if values else ""] if with_search else []
-        each = ", ".join(f"{value:.{places}f}" for value in row.by_seed)
+        told += [fixed(values[0], places) if values else ""] if with_search else []
+        each = ", ".join(fixed(value, places) for value in row.by_seed)
         told += [each, _difference(row.in_search, places)] if by_seed else []
-        told += [f"{one.mean(name):.{places_for([one.mean(name)])}f}" for name in others]
+        told += [fixed(one.mean(name), places_for([one.mean(name)])) for name in others]
         return tuple(told)
 
     return TextTable(title, tuple(header), 2, tuple(map(cells, found.rows)), tuple(_notes(results, found, whole=whole)))
@@ -133,8 +134,8 @@ def _not_yet(results: Results) -> str:
 
 def _around(mean: float, bounds: Interval | PairedDifference, places: int, sign: str = "") -> Cell:
     if not (math.isfinite(bounds.low) and math.isfinite(bounds.high)):
-        return f"{mean:{sign}.{places}f}" if math.isfinite(mean) else ""
-    return f"{mean:{sign}.{places}f} ({bounds.low:{sign}.{places}f} to {bounds.high:{sign}.{places}f})"
+        return fixed(mean, places, sign) if math.isfinite(mean) else ""
+    return f"{fixed(mean, places, sign)} ({fixed(bounds.low, places, sign)} to {fixed(bounds.high, places, sign)})"
 
 
 def _difference(found: PairedDifference | None, places: int) -> Cell:

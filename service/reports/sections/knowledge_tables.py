@@ -11,6 +11,7 @@ from service.reports.markup import Content, Html, element, join, table
 from service.reports.sections.section import tag
 from service.reports.words.knowledge import SCORE_NAMES, names_of
 from service.reports.words.wording import DASH, MINUS, decimal, settings
+from service.rounding import fixed
 from service.statistics import Estimate
 
 PLACES = 3
@@ -174,4 +175,4 @@ def _told(value: float | None) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{round(value, PLACES) + 0.0:+.{PLACES}f}".replace("-", MINUS)
+    return fixed(value, PLACES, "+").replace("-", MINUS)
