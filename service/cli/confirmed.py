@@ -23,7 +23,9 @@ def confirmation_table(study: StudyDetail) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     table.padding, table.show_edge = 0, False
     table.add_column("variant\nconfiguration", overflow="fold")
-    for heading in (f"mean {metric}\n95% interval", "to the first\nsimultaneous"):
+    is_decided = study.winner is not None and study.winner.outcome is not None
+    to = "to the best\nof the others" if is_decided else "to the first\nsimultaneous"
+    for heading in (f"mean {metric}\n95% interval", to):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("seeds\nwon", justify="right", no_wrap=True)
     for row in rows:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from search_spaces.variants import VARIANT_PARAMETERS
-from service.reports.exports.confirmed_rows import Row, Rows, rows_of
+from service.reports.exports.confirmed_rows import BEST_OF_OTHERS, Row, Rows, rows_of
 from service.reports.found.confirmed import Confirmation
 from service.reports.found.results import Results
 from service.reports.words.winner import names
@@ -50,7 +50,7 @@ def text_table(results: Results, to: str | None = None, *, whole: bool = True) -
         header = [
             "Variant\nconfiguration",
             f"{confirmation.metric}\n95%",
-            f"to {reference if to else 'the first'}\nsimultaneous 95%",
+            f"to {_simultaneously(found, reference if to else 'the first')}\nsimultaneous 95%",
             "Seeds\nwon",
         ]
         rows = [_narrow(results, row, confirmation, places) for row in found.rows]
@@ -63,7 +63,7 @@ def text_table(results: Results, to: str | None = None, *, whole: bool = True) -
         "Variant",
         "Configuration",
         f"{confirmation.metric} (95%)",
-        f"to {reference} (simultaneous 95%)",
+        f"to {_simultaneously(found, reference)} (simultaneous 95%)",
         "Seeds won",
     ]
     header += [f"to {reference} (95%, this pair alone)"]
@@ -83,6 +83,11 @@ def text_table(results: Results, to: str | None = None, *, whole: bool = True) -
         return tuple(told)
 
     return TextTable(title, tuple(header), 2, tuple(map(cells, found.rows)), tuple(_notes(results, found, whole=whole)))
+
+
+def _simultaneously(found: Rows, reference: str) -> str:
+    """What the differences are to whose intervals hold for all comparisons: looks compare with the best at each."""
+    return BEST_OF_OTHERS if found.is_decided else reference
 
 
 def _narrow(results: Results, row: Row, confirmation: Confirmation, places: int) -> tuple[Cell, ...]:
@@ -147,4 +152,4 @@ def _won(row: Row, confirmation: Confirmation) -> Cell:
     if difference is None:
         return ""
     won = difference.higher if confirmation.maximize else difference.lower
-    return f"{won} of {len(row.one.figures[confirmation.metric])}"
+    return f"{won} of {difference.seeds}"
