@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from search_spaces import parse_definition
 from service.storage.database.database import Database
@@ -47,6 +48,17 @@ def test_variants_stand_side_by_side(page: httpx.Client, database: Database) -> 
     assert "none complete" in rows[0][2]  # of the second, whose trials have failed
     assert "second and waiting: no complete trial yet." in text
     assert 'aria-label="best val_loss by trials ended"' in text
+    assert 'aria-label="best val_loss by device time of ended trials in s"' in text
+
+
+def test_the_time_that_a_trial_waited_is_no_device_time(page: httpx.Client, database: Database) -> None:
+    """A trial that paused at a rung, or lost its worker, has begun long before it was trained to its end."""
+    for name in ("first", "second"):
+        work(database, studies.create(database, parse_definition(definition_data(name, 4))))
+    with database.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE fleet.runs SET started_at = started_at - interval '2 hours'"))
+    assert studies.get(database, "first").device_time_s < 60
+    text = compared(page, "first", "second")
     assert 'aria-label="best val_loss by device time of ended trials in s"' in text
 
 
