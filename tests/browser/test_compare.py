@@ -1,5 +1,7 @@
 """Several studies side by side, as HTTP shows them: as far as they measure the same, and no further."""
 
+import csv
+import io
 import re
 from collections.abc import Iterator
 
@@ -98,6 +100,10 @@ def test_confirmations_have_means_with_intervals(page: httpx.Client, database: D
     # Student's t interval of 0.2 and 0.4: 0.3 -+ 12.706 * 0.1
     assert '>0.3</a></td><td class="number">−0.9706 to 1.571</td>' in text
     assert 'href="studies/second/confirmation/1"' in text
+    listed = list(csv.DictReader(io.StringIO(page.get("/studies/first/trials.csv").text)))
+    assert [row["test_loss"] for row in listed if row["stage"] == "confirmation"] == ["0.4", "0.30000000000000004"]
+    assert all((row["val_loss"] == "") is (row["stage"] == "confirmation") for row in listed)
+    assert "<small>test </small>0.4" in page.get("/studies/first/trials").text
 
 
 def test_names_are_checked(page: httpx.Client, database: Database) -> None:

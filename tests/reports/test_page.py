@@ -180,3 +180,10 @@ def test_the_definition_on_the_page_can_be_submitted_and_gives_the_same_study(se
     text = re.sub(r"\s+", " ", Page(page).text)
     assert ("Trials dealt by race" in text) == (search == "race")
     assert "tpe, seed 3, lag 4" in text
+
+
+@pytest.mark.parametrize(("repeats", "shown"), [(1, "best epoch 7 of 8"), (3, "best epoch 7 of 8 of the first seed")])
+def test_the_best_epoch_is_one_of_a_training(repeats: int, shown: str) -> None:
+    """A run's epochs are those of all its seeds."""
+    trial = trial_of(0, [0.3], best_epoch=7, epoch=8 * repeats)
+    assert shown in Page(html_report(Results(study_of([trial], repeats=repeats), [trial], {}))).text
