@@ -170,8 +170,8 @@ def _span(low: float, high: float) -> str:
 
 
 def _told(value: float | None) -> str:
-    """The value to PLACES, without a sign if it rounds to 0."""
-    return decimal(None if value is None else round(value, PLACES) + 0.0, PLACES)
+    """The value to PLACES."""
+    return decimal(value, PLACES)
 
 
 def _signed(value: float) -> str:
