@@ -37,7 +37,7 @@ class Trials(list[Trial]):
         """A row a run: its fields, a column an objective, a column a parameter (`params_units`).
 
         A trial of the search has its values by validation (`val_loss`), a run of the confirmation on the test split
-        (`test_loss`). What a training reported of itself is not in it.
+        (`test_loss`) where the task has one. What a training reported of itself is not in it.
 
         Raises:
             MissingPackage: pandas is not installed.
@@ -48,7 +48,7 @@ class Trials(list[Trial]):
         return frame(rows, [*kept, *more])
 
     def _values(self, trial: Trial) -> dict[str, float | None]:
-        is_tested = trial.stage == "confirmation"
+        is_tested = trial.stage == "confirmation" and trial.facts.get("confirmed_on", "test") == "test"
         names = [one.tested if is_tested else one.metric for one in self._objectives]
         return dict(zip(names, trial.values or [None] * len(names), strict=False))
 

@@ -9,6 +9,7 @@ from rich.table import Table
 from search_spaces.variants import VARIANT_PARAMETERS
 from service.api.models import ConfirmedOut, StudyDetail
 from service.cli.views import setting
+from service.rounding import fixed
 
 
 def confirmation_table(study: StudyDetail) -> Table:
@@ -22,7 +23,9 @@ def confirmation_table(study: StudyDetail) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     table.padding, table.show_edge = 0, False
     table.add_column("variant\nconfiguration", overflow="fold")
-    for heading in (f"mean {metric}\n95% interval", "to the first\nsimultaneous"):
+    is_decided = study.winner is not None and study.winner.outcome is not None
+    to = "to the best\nof the others" if is_decided else "to the first\nsimultaneous"
+    for heading in (f"mean {metric}\n95% interval", to):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("seeds\nwon", justify="right", no_wrap=True)
     for row in rows:
@@ -30,7 +33,7 @@ def confirmation_table(study: StudyDetail) -> Table:
     return table
 
 
-def _cells(row: ConfirmedOut, searched: frozenset[str], places: int) -> tuple[str, str, str, str]:
+def _cells(row: ConfirmedOut, searched: frozenset[str], places: int | None) -> tuple[str, str, str, str]:
     varied = {name: value for name, value in row.params.items() if name in searched and name not in VARIANT_PARAMETERS}
     settings = ", ".join(f"{name} {setting(value)}" for name, value in varied.items())
     mean = f"{_figure(row.mean, places)}\n{_interval(row.low, row.high, places)}"
@@ -41,16 +44,20 @@ def _cells(row: ConfirmedOut, searched: frozenset[str], places: int) -> tuple[st
     return f"{row.variant}\n{settings}", mean, f"{_figure(row.difference, places, '+')}\n{difference}", won
 
 
-def _places(means: Iterable[float | None]) -> int:
-    """The decimal places, 1 to 6, at which the largest mean shows four significant digits, or three below 0.1."""
+def _places(means: Iterable[float | None]) -> int | None:
+    """The decimal places, 1 to 6, at which the largest mean shows four significant digits, or three below 0.1; None
+    where six would show fewer."""
     largest = max((abs(mean) for mean in means if mean), default=1.0)
     wanted = 3 - math.floor(math.log10(largest))
-    return max(1, wanted if wanted <= 4 else min(6, wanted - 1))
+    places = max(1, wanted if wanted <= 4 else wanted - 1)
+    return places if places <= 6 else None
 
 
-def _interval(low: float | None, high: float | None, places: int, sign: str = "") -> str:
+def _interval(low: float | None, high: float | None, places: int | None, sign: str = "") -> str:
     return f"{_figure(low, places, sign)} to {_figure(high, places, sign)}"
 
 
-def _figure(value: float | None, places: int, sign: str = "") -> str:
-    return "-" if value is None else f"{value:{sign}.{places}f}"
+def _figure(value: float | None, places: int | None, sign: str = "") -> str:
+    if value is None:
+        return "-"
+    return f"{value:{sign}.3g}" if places is None else fixed(value, places, sign)

@@ -20,6 +20,7 @@ class PairedDifference:
     effect: float  # Hedges' g of the differences: mean / standard deviation, corrected for few pairs
     lower: int  # seeds under which the first variant's value is the lower one
     higher: int
+    seeds: int  # that both have
 
 
 def paired_difference(first: ArrayLike, second: ArrayLike, confidence: float = CONFIDENCE) -> PairedDifference:
@@ -47,6 +48,7 @@ def described(differences: NDArray[np.float64], interval: Interval) -> PairedDif
         effect=_hedges_g(differences),
         lower=int((differences < 0).sum()),
         higher=int((differences > 0).sum()),
+        seeds=len(differences),
     )
 
 

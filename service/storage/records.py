@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from search_spaces import StudyShape
+from search_spaces.objective import TEST
 from service.storage.scores import Scores
 from service.storage.states import Origin, RunState, Stage, StudyState
 
@@ -43,6 +44,12 @@ class TrialRecord:
     seeds: int | None = None  # of a run of the confirmation, one after another; None in the search
     origin: Origin = Origin.SAMPLER  # of its parameters
     provenance: str | None = None  # the digest of its last holder's; None for runs of earlier releases
+    spent_s: float = 0.0  # for which its earlier holders had it, without the time that it waited or was paused
+
+    @property
+    def is_tested(self) -> bool:
+        """Whether its values are of the test split: in a confirmation, unless its worker says that there is none."""
+        return self.stage is Stage.CONFIRMATION and self.facts.get("confirmed_on", TEST) == TEST
 
 
 def seeds_of(definition: StudyShape, run: TrialRecord) -> range:

@@ -2,8 +2,11 @@
 
 import csv
 import io
+from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 import httpx
+import pytest
 
 from search_spaces.yaml_text import read_yaml
 from service.storage.database.database import Database
@@ -18,18 +21,18 @@ from tests.storage.test_confirmation import FOUND, searched
 TESTED = {"dropout": [0.31, 0.30, 0.32], "dropconnect": [0.11, 0.12, 0.10]}
 
 
-def confirm(database: Database) -> None:
+def confirm(database: Database, every: Mapping[str, Sequence[float]] = TESTED) -> None:
     """Complete the confirmation's runs with these test losses."""
     worker = workers.register(database, "node-1", 4711, "cpu")
     while (lease := claiming.claim(database, worker, 60)) is not None:
         assert lease.stage is Stage.CONFIRMATION
         assert lease.params is not None
         holding.attach(database, lease, None, None)
-        tested = TESTED[lease.params["regularizer"]]
+        tested = every[lease.params["regularizer"]]
         for repeat, loss in enumerate(tested):
             points = [CurvePoint(1, repeat, "val", "loss", 0.5), CurvePoint(1, repeat, "test", "loss", loss)]
             holding.record_epoch(database, lease, repeat + 1, points)
-        holding.finish(database, lease, RunState.COMPLETE, values=[sum(tested) / 3], tell=lambda: None)
+        holding.finish(database, lease, RunState.COMPLETE, values=[fmean(tested)], tell=lambda: None)
 
 
 def test_the_winner_is_named_when_the_confirmation_has_ended(api: httpx.Client, database: Database) -> None:
@@ -58,6 +61,21 @@ def test_the_winner_is_named_when_the_confirmation_has_ended(api: httpx.Client, 
     assert (first["variant"], first["mean"], first["difference"]) == ("dropconnect", winner["mean"], None)
     assert (second["variant"], second["seeds_won"], second["seeds"]) == ("dropout", 0, 3)
     assert 0 < second["difference_low"] < second["difference"] < second["difference_high"]
+
+
+def test_of_equal_means_every_answer_names_the_same_configuration(api: httpx.Client, database: Database) -> None:
+    """The same losses in another order: added up one after another, the sums differ in their last bit."""
+    searched(database)
+    close_finished_studies(database)
+    confirm(database, {"dropout": [0.1, 0.2, 0.3], "dropconnect": [0.3, 0.2, 0.1]})
+    stored = studies.get(database, "found").winner
+    assert stored is not None
+    answer = api.get("/v1/studies/found").json()
+    assert {stored.run_id, answer["winner"]["run"], answer["recommended"]["run"], answer["confirmed"][0]["run"]} == {
+        stored.run_id
+    }
+    assert answer["confirmed"][0]["mean"] == answer["confirmed"][1]["mean"] == pytest.approx(0.2)
+    assert answer["recommended"]["why"].startswith("dropout, which is ahead")
 
 
 def test_the_answer_is_exported_for_a_paper(api: httpx.Client, database: Database) -> None:

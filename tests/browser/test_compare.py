@@ -1,10 +1,13 @@
 """Several studies side by side, as HTTP shows them: as far as they measure the same, and no further."""
 
+import csv
+import io
 import re
 from collections.abc import Iterator
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from search_spaces import parse_definition
 from service.storage.database.database import Database
@@ -50,6 +53,17 @@ def test_variants_stand_side_by_side(page: httpx.Client, database: Database) -> 
     assert 'aria-label="best val_loss by device time of ended trials in s"' in text
 
 
+def test_the_time_that_a_trial_waited_is_no_device_time(page: httpx.Client, database: Database) -> None:
+    """A trial that paused at a rung, or lost its worker, has begun long before it was trained to its end."""
+    for name in ("first", "second"):
+        work(database, studies.create(database, parse_definition(definition_data(name, 4))))
+    with database.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE fleet.runs SET started_at = started_at - interval '2 hours'"))
+    assert studies.get(database, "first").device_time_s < 60
+    text = compared(page, "first", "second")
+    assert 'aria-label="best val_loss by device time of ended trials in s"' in text
+
+
 def test_what_measures_something_else_stands_by_itself(page: httpx.Client, database: Database) -> None:
     accuracy = [{"metric": "val_accuracy", "direction": "maximize"}]
     longer = {"name": "digits", "epochs": 9}
@@ -86,6 +100,10 @@ def test_confirmations_have_means_with_intervals(page: httpx.Client, database: D
     # Student's t interval of 0.2 and 0.4: 0.3 -+ 12.706 * 0.1
     assert '>0.3</a></td><td class="number">−0.9706 to 1.571</td>' in text
     assert 'href="studies/second/confirmation/1"' in text
+    listed = list(csv.DictReader(io.StringIO(page.get("/studies/first/trials.csv").text)))
+    assert [row["test_loss"] for row in listed if row["stage"] == "confirmation"] == ["0.4", "0.30000000000000004"]
+    assert all((row["val_loss"] == "") is (row["stage"] == "confirmation") for row in listed)
+    assert "<small>test </small>0.4" in page.get("/studies/first/trials").text
 
 
 def test_names_are_checked(page: httpx.Client, database: Database) -> None:

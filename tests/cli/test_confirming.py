@@ -4,6 +4,7 @@ import io
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from service.api.models import (
@@ -17,10 +18,12 @@ from service.api.models import (
     TrialOut,
     WinnerOut,
 )
+from service.cli.confirmed import confirmation_table
 from service.cli.results import show_results
 from service.cli.snapshot import RunningTrial, Snapshot
 from service.cli.views import bars, line
 from service.client import Client
+from tests.cli.test_views import rendered
 
 WINNER = WinnerOut(
     run=31,
@@ -179,6 +182,34 @@ def test_the_end_shows_the_confirmation_in_80_columns() -> None:
     assert text.endswith(
         "recommended configuration: dropout, the winner of the confirmation.\nfixed:\n  drop_rate: 0.3\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("scale", "mean", "difference"), [(1e-5, "6.68e-07", "+1.2e-08"), (1e-12, "6.68e-14", "+1.2e-15")]
+)
+def test_small_losses_keep_three_digits(scale: float, mean: str, difference: str) -> None:
+    numbers = ("mean", "low", "high", "difference", "difference_low", "difference_high")
+    rows = [
+        one.model_copy(update={name: value * scale for name in numbers if (value := getattr(one, name)) is not None})
+        for one in CONFIGURATIONS
+    ]
+    text = rendered(confirmation_table(study(CountsOut(), "complete", WINNER).model_copy(update={"confirmed": rows})))
+    assert text.split().count(mean) == 2
+    assert difference in text.split()
+
+
+def test_a_lead_that_is_certain_is_not_shown_as_none() -> None:
+    lead = {"difference": 0.00003, "difference_low": 0.00001, "difference_high": 0.00004}
+    rows = [CONFIGURATIONS[0], CONFIGURATIONS[1].model_copy(update=lead)]
+    shown = study(CountsOut(), "complete", WINNER).model_copy(update={"confirmed": rows})
+    assert "+1e-05 to +4e-05" in rendered(confirmation_table(shown))
+
+
+def test_a_decided_confirmation_s_differences_are_to_the_best_of_the_others() -> None:
+    decided = study(CountsOut(), "complete", WINNER.model_copy(update={"outcome": "winner"}))
+    fixed = study(CountsOut(), "complete", WINNER)
+    assert "to the best" in rendered(confirmation_table(decided))
+    assert "to the first" in rendered(confirmation_table(fixed))
 
 
 def test_without_a_confirmation_nothing_is_recommended() -> None:

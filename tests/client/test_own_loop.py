@@ -1,6 +1,8 @@
 """`trials_to_train` against a real controller: trainings, ends, lost leases, outages, and loops that are left."""
 
 import asyncio
+import csv
+import io
 import threading
 import time
 from collections.abc import Iterator
@@ -10,7 +12,7 @@ from typing import Literal
 
 import pytest
 
-from pernodedrop.client import AsyncClient, Client, LeaseLost, Refused
+from pernodedrop.client import AsyncClient, Client, LeaseLost, Refused, operations
 from pernodedrop.client.training import Training
 from service.api.app import create_app
 from service.storage.assignments import own_loop
@@ -74,6 +76,12 @@ def test_a_loop_trains_every_repeat_and_the_confirmation(client: Client) -> None
     mean = sum(one[4] for one in search[:2]) / 2 / 2**32
     assert best.values[0] == pytest.approx(float(best.params["rate"]) + mean + 1 / 3)
     assert (winner.metric, winner.seeds) == ("test_loss", 3)
+    runs = study.to_frame()
+    assert runs[runs.stage == "confirmation"].test_loss.tolist() == [pytest.approx(winner.mean)]
+    assert runs[runs.stage == "search"].val_loss.notna().all()
+    assert runs[runs.stage == "confirmation"].val_loss.isna().all()
+    written = csv.DictReader(io.StringIO(study._run(operations.file(study.name, "trials.csv")).decode()))
+    assert [(row["test_loss"] == "", row["val_loss"] == "") for row in written] == [(True, False)] * 3 + [(False, True)]
     curves = study.curves().to_frame()
     assert len(curves[curves.split == "test"]) == 3 * 3
     assert list(study.trials_to_train()) == []

@@ -121,6 +121,17 @@ def test_a_confirmation_shows_its_configurations(database: Database, dashboard: 
         assert one["mean"] is not None
 
 
+def test_means_of_validation_are_not_called_tested(database: Database, dashboard: str) -> None:
+    definition = parse_definition(definition_data(trials=4, confirmation={"top": 1, "repeats": 2}))
+    work(database, studies.create(database, definition), limit=5)
+    with database.engine.begin() as connection:
+        facts = """'{"confirmed_on": "validation (the task has no test split)"}'"""
+        connection.execute(sa.text(f"UPDATE fleet.runs SET facts = {facts} WHERE stage = 'confirmation'"))
+    with page(dashboard, definition.name) as opened:
+        opened.until(lambda page: bool(page.state.get("confirmed")))
+        assert {one["metric"] for one in opened.state["confirmed"]} == {"val_loss"}
+
+
 def test_a_deleted_study_ends_its_pages(database: Database, dashboard: str, study: StudyRecord) -> None:
     with page(dashboard, study.name) as opened:
         opened.until(lambda page: "state" in page.kinds)

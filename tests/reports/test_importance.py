@@ -1,10 +1,15 @@
 """Which parameters matter."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from service.reports.found.importance import FEWEST_TRIALS, importances
+from service.reports.found.results import Results
+from service.reports.sections.importance import importance
 from service.storage.records import TrialRecord
+from service.storage.states import Origin
 from tests.reports.samples import params_of, study_of, trial_of
 
 DROPOUT = {"regularizer": "dropout"}
@@ -72,3 +77,21 @@ def test_one_parameter_with_several_ranges() -> None:
         rate = float(random.uniform(low, high))
         trials.append(trial_of(number, [rate], params=params_of(variant, drop_rate=rate)))
     assert set(importances(study_of(trials, search_space=space).definition, trials)) == {"regularizer", "drop_rate"}
+
+
+def test_why_nothing_is_weighed_is_said() -> None:
+    """Not that nothing was varied, where all trials are alike."""
+    alike = [replace(trial, values=[0.5]) for trial in trials_where_the_rate_decides(20)]
+    said = str(importance(Results(study_of(alike, search_space=SPACE, fixed=DROPOUT), alike, {})))
+    assert "Fewer than two parameters" not in said
+    assert "Nothing tells the parameters of the best trials" in said
+    same = [trial_of(n, [n / 7], params=params_of("dropout", drop_rate=0.5)) for n in range(20)]
+    study = study_of(same, search_space=SPACE, fixed=DROPOUT)
+    assert "Fewer than two parameters" in str(importance(Results(study, same, {})))
+
+
+def test_trials_outside_of_the_search_space_do_not_count() -> None:
+    trials = trials_where_the_rate_decides(20)
+    given = [replace(trial, origin=Origin.OUTSIDE) if place else trial for place, trial in enumerate(trials)]
+    said = str(importance(Results(study_of(given, search_space=SPACE, fixed=DROPOUT), given, {})))
+    assert "1 complete trial cannot show it: at least 10 are needed" in said

@@ -4,7 +4,9 @@ import base64
 import hashlib
 import html
 import json
+import math
 import re
+from dataclasses import replace
 from typing import Any
 
 import plotly.graph_objects as go
@@ -20,6 +22,7 @@ from tests.reports.samples import curve_of, params_of, searched, study_of, trial
 from tests.reports.test_markup import EVIL
 from tests.search_spaces.studies import categorical, real
 
+STRANGE = (("train", "loss"), ("train", "accuracy"), ("val", "accuracy"), ("val", "rank"))
 TWO = [{"metric": "val_loss"}, {"metric": "val_accuracy", "direction": "maximize"}]
 
 
@@ -53,6 +56,25 @@ STUDIES: dict[str, Results] = {
     "as in the paper": Results(study_of(searched(40)[1], task={"name": "cifar10", "epochs": 8}), *searched(40)[1:]),
     "maximized": of([trial_of(n, [n / 30]) for n in range(12)], objectives=[TWO[1]]),
 }
+
+
+def test_figures_that_are_not_finite_leave_the_others() -> None:
+    """A loop's own losses, and a task's own figures, may have no value of some model."""
+    trials = [
+        trial_of(number, [0.3], params=params_of(("dropout", "dropconnect")[number % 2], drop_rate=number / 10))
+        for number in range(8)
+    ]
+    curves = {trial.run_id: curve_of(0.3, 8) for trial in trials}
+    for trial, value in zip(trials, (math.nan, 0.5, math.inf, -math.inf, 0.25, math.nan, 0.1, 0.2), strict=True):
+        curves[trial.run_id] = [
+            replace(point, value=value if (point.split, point.metric) in STRANGE else point.value)
+            for point in (*curves[trial.run_id], *(CurvePoint(epoch, 0, "val", "rank", 0.0) for epoch in range(1, 9)))
+        ]
+    results = Results(study_of(trials), trials, curves)
+    drawn = {chart.name: chart.figure["data"] for chart in charts_of(results).values()}
+    marks = [y for trace in drawn["own_metric_1"] if trace["mode"] == "markers" for y in trace["y"]]
+    assert sorted(marks) == [0.1, 0.2, 0.25, 0.5]
+    assert "The task" in Page(html_report(results)).text
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -158,3 +180,10 @@ def test_the_definition_on_the_page_can_be_submitted_and_gives_the_same_study(se
     text = re.sub(r"\s+", " ", Page(page).text)
     assert ("Trials dealt by race" in text) == (search == "race")
     assert "tpe, seed 3, lag 4" in text
+
+
+@pytest.mark.parametrize(("repeats", "shown"), [(1, "best epoch 7 of 8"), (3, "best epoch 7 of 8 of the first seed")])
+def test_the_best_epoch_is_one_of_a_training(repeats: int, shown: str) -> None:
+    """A run's epochs are those of all its seeds."""
+    trial = trial_of(0, [0.3], best_epoch=7, epoch=8 * repeats)
+    assert shown in Page(html_report(Results(study_of([trial], repeats=repeats), [trial], {}))).text

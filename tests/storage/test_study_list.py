@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from search_spaces import Confirmation
+from service.reports.found.ranking import in_order
 from service.storage.database.database import Database
 from service.storage.runs import holding
 from service.storage.runs.endings import close_finished_studies
@@ -99,6 +100,21 @@ def test_the_winner_is_the_confirmations_best_run_once_it_has_ended(db: Database
     assert record.winner is not None
     assert record.winner == trials.confirming(db, record)[1]
     assert (record.winner.place, record.winner.values) == (1, [0.4])
+
+
+@pytest.mark.parametrize(("direction", "second"), [("minimize", "maximize"), ("maximize", "minimize")])
+def test_no_run_dominates_the_best_one(db: Database, direction: str, second: str) -> None:
+    """Of runs that are equal by the first objective, as accuracies often are, the best by the second."""
+    objectives = [{"metric": "val_accuracy", "direction": direction}, {"metric": "val_loss", "direction": second}]
+    studies.create(db, make_definition("s", trials=5, objectives=objectives, sampler={"name": "nsgaii"}))
+    for values in ([0.5, 0.1], [0.25, 0.2], [0.25, 0.7], [0.75, 0.7], [0.75, 0.2]):
+        lease = claimed(db)
+        holding.finish(db, lease, RunState.COMPLETE, values=values, tell=nothing)
+    execute(db, "UPDATE fleet.runs SET trial_number = ordinal")
+    study = studies.get(db, "s")
+    assert study.best is not None
+    assert study.best.values == ([0.25, 0.7] if direction == "minimize" else [0.75, 0.2])
+    assert study.best == in_order(study, trials.begun(db, study))[0]
 
 
 @pytest.mark.parametrize(("direction", "best"), [("minimize", 1), ("maximize", 3)])

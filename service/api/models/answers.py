@@ -61,7 +61,9 @@ class ConfirmedOut(BaseModel):
     low: Finite = Field(description="The mean's 95% interval begins here.", examples=[0.1274])
     high: Finite = Field(description="The mean's 95% interval ends here.", examples=[0.1348])
     difference: Finite = Field(
-        description="This is its mean difference to the first row over the seeds; null in the first row."
+        description="This is its mean difference to the first row over the seeds; null in the first row. Of a "
+        "confirmation that went on until it was decided it is the one to the best of the others at the last look that "
+        "compared the configuration, under the seeds of that look."
     )
     difference_low: Finite = Field(
         description="The difference's interval begins here. It holds for all pairs at once, or for all looks."

@@ -43,9 +43,13 @@ class TrialOut(BaseModel):
         examples=["pernodedrop-gaussian-dynamic"],
     )
     values: list[Finite] | None = Field(
-        description="Each objective has one value; in the confirmation it is on the test split.", examples=[[0.1234]]
+        description="Each objective has one value; in the confirmation it is on the test split, unless the fact "
+        "`confirmed_on` says that the task has none.",
+        examples=[[0.1234]],
     )
-    best_epoch: int | None = Field(description="The first objective had its best value at this epoch.", examples=[7])
+    best_epoch: int | None = Field(
+        description="The first objective had its best value at this epoch of the first repeat.", examples=[7]
+    )
     epoch: int | None = Field(description="This is the last finished epoch.", examples=[12])
     epochs: int = Field(description="A full training has this many epochs.", examples=[20])
     duration_s: float | None = Field(description="The run has taken this many seconds since its start.")

@@ -91,8 +91,9 @@ def figure(value: float | None) -> str:
 
 
 def _value(place: int) -> Show:
-    def show(run: TrialRecord) -> str:
-        return figure(run.values[place] if run.values and place < len(run.values) else None)
+    def show(run: TrialRecord) -> Content:
+        shown = figure(run.values[place] if run.values and place < len(run.values) else None)
+        return element("span", element("small", "test "), shown) if run.is_tested and run.values else shown
 
     return show
 

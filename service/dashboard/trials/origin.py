@@ -40,9 +40,8 @@ def _setting(value: Any, *, is_fixed: bool) -> Html:
 
 
 def values(study: StudyRecord, run: TrialRecord) -> Html:
-    tested = run.stage is Stage.CONFIRMATION and run.facts.get("confirmed_on") == "test"
     named: list[tuple[str, Content]] = [
-        (objective.tested if tested else objective.metric, _value(run, place))
+        (objective.tested if run.is_tested else objective.metric, _value(run, place))
         for place, objective in enumerate(study.definition.objectives)
     ]
     seeds = seeds_of(study.definition, run)

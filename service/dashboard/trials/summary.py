@@ -131,7 +131,7 @@ def _steps(results: Results) -> Iterator[tuple[int, float, float]]:
     ended.sort(key=lambda trial: (trial.finished_at, trial.run_id))
     best, seconds, count = None, 0.0, 0
     for count, trial in enumerate(ended, 1):
-        seconds += trial.duration_s or 0.0
+        seconds += trial.spent_s
         value = _finite(trial)
         if value is not None and results.objective.is_better(value, best):
             best = value

@@ -191,10 +191,12 @@ def _written(database: Database, study: StudyRecord, ids: Sequence[int]) -> Iter
 
 
 def _columns_of_file(study: StudyRecord, runs: Sequence[TrialRecord]) -> Table:
-    def value(run: TrialRecord, place: int) -> float | None:
-        return run.values[place] if run.values and place < len(run.values) else None
+    def values(place: int, *, on_test: bool) -> Exported:
+        each = [run.values if run.is_tested is on_test else None for run in runs]
+        return Exported("float", [one[place] if one and place < len(one) else None for one in each])
 
-    objectives = enumerate(study.definition.objectives)
+    objectives = list(enumerate(study.definition.objectives))
+    tested = objectives if study.definition.confirmation is not None else []
     return {
         "run": Exported("int", [run.run_id for run in runs]),
         "trial": Exported("int", [run.number for run in runs]),
@@ -202,7 +204,8 @@ def _columns_of_file(study: StudyRecord, runs: Sequence[TrialRecord]) -> Table:
         "stage": Exported("text", [str(run.stage) for run in runs]),
         "state": Exported("text", [str(run.state) for run in runs]),
         "variant": Exported("text", [run.variant for run in runs]),
-        **{objective.metric: Exported("float", [value(run, place) for run in runs]) for place, objective in objectives},
+        **{objective.metric: values(place, on_test=False) for place, objective in objectives},
+        **{objective.tested: values(place, on_test=True) for place, objective in tested},
         **{f"params_{name}": mixed_column([run.params.get(name) for run in runs]) for name in parameters_of(study)},
         "best_epoch": Exported("int", [run.best_epoch for run in runs]),
         "epochs": Exported("int", [run.epoch for run in runs]),

@@ -12,6 +12,8 @@ from service.reports.found.results import Results
 from service.statistics import AllPairs, PairedDifference, paired_difference
 from service.storage.records import TrialRecord
 
+BEST_OF_OTHERS = "the best of the others"  # at a look that compared the configuration
+
 
 class NotConfirmed(ValueError):
     """No configuration of the variant was confirmed, so nothing can be compared with it."""

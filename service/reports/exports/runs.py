@@ -6,21 +6,19 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from search_spaces.objective import TEST
-from service.reports.exports.confirmed_rows import rows_of
+from service.reports.exports.confirmed_rows import BEST_OF_OTHERS, Row, Rows, rows_of
 from service.reports.exports.table import Column, Table, mixed_column
 from service.reports.found.results import Results, value_of
 from service.reports.found.weights import kept_of
 from service.reports.words.winner import names
 from service.statistics import PairedDifference
 from service.storage.records import TrialRecord, seeds_of
-from service.storage.states import Stage
 
 
 def trial_table(results: Results) -> Table:
     """A row for each trial of the search that has begun, and for each run of the confirmation.
 
-    A value of the confirmation is of the test split where the run's facts say so, and stands in that column.
+    A value of the test split stands in a column of its own.
     """
     trials = [*results.trials, *results.confirmations]
     seeds = [seeds_of(results.study.definition, trial) for trial in trials]
@@ -76,6 +74,7 @@ def confirmation_table(results: Results, to: str | None = None) -> Table:
         f"{metric}_high": Column("float", [each.high for each in around]),
         "interval": Column("text", [str(each.method) for each in around]),
         "compared_with": Column("text", [reference] * len(rows)),
+        "difference_to": Column("text", [_whose(row, found, reference) for row in rows]),
         "difference": Column("float", [each and _finite(each.mean) for each in differences]),
         **_bounds("difference", [row.difference for row in rows]),
         **_bounds("alone", [row.alone for row in rows]),
@@ -89,6 +88,13 @@ def confirmation_table(results: Results, to: str | None = None) -> Table:
         **(_by_seed(searched, [row.by_seed for row in rows]) if results.study.definition.repeats > 1 else {}),
         **_weights(results, trials),
     }
+
+
+def _whose(row: Row, found: Rows, reference: str) -> str | None:
+    """What the row's difference is to: looks compare with the best of the others at each, not with the reference."""
+    if row.difference is None:
+        return None if row.alone is None else reference
+    return BEST_OF_OTHERS if row.difference.low > -math.inf and found.is_decided else reference
 
 
 def _weights(results: Results, trials: Sequence[TrialRecord]) -> dict[str, Column]:
@@ -109,8 +115,8 @@ def _values(results: Results, trials: Sequence[TrialRecord]) -> Table:
     columns: dict[str, list[float | None]] = {}
     for place, objective in enumerate(results.study.definition.objectives):
         for row, trial in enumerate(trials):
-            tested = trial.stage is Stage.CONFIRMATION and trial.facts.get("confirmed_on") == TEST
-            column = columns.setdefault(objective.tested if tested else objective.metric, [None] * len(trials))
+            name = objective.tested if trial.is_tested else objective.metric
+            column = columns.setdefault(name, [None] * len(trials))
             if trial.values is not None and place < len(trial.values):
                 column[row] = _finite(trial.values[place])
     return {name: Column("float", values) for name, values in columns.items()}

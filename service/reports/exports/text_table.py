@@ -4,11 +4,12 @@ import math
 from dataclasses import dataclass
 
 from search_spaces.variants import VARIANT_PARAMETERS
-from service.reports.exports.confirmed_rows import Row, Rows, rows_of
+from service.reports.exports.confirmed_rows import BEST_OF_OTHERS, Row, Rows, rows_of
 from service.reports.found.confirmed import Confirmation
 from service.reports.found.results import Results
 from service.reports.words.winner import names
 from service.reports.words.wording import listing, places_for, plural, settings
+from service.rounding import fixed
 from service.statistics import Interval, PairedDifference
 from service.storage.states import StudyState
 
@@ -49,7 +50,7 @@ def text_table(results: Results, to: str | None = None, *, whole: bool = True) -
         header = [
             "Variant\nconfiguration",
             f"{confirmation.metric}\n95%",
-            f"to {reference if to else 'the first'}\nsimultaneous 95%",
+            f"to {_simultaneously(found, reference if to else 'the first')}\nsimultaneous 95%",
             "Seeds\nwon",
         ]
         rows = [_narrow(results, row, confirmation, places) for row in found.rows]
@@ -62,7 +63,7 @@ def text_table(results: Results, to: str | None = None, *, whole: bool = True) -
         "Variant",
         "Configuration",
         f"{confirmation.metric} (95%)",
-        f"to {reference} (simultaneous 95%)",
+        f"to {_simultaneously(found, reference)} (simultaneous 95%)",
         "Seeds won",
     ]
     header += [f"to {reference} (95%, this pair alone)"]
@@ -75,13 +76,18 @@ def text_table(results: Results, to: str | None = None, *, whole: bool = True) -
         told = [one.trial.variant, _chosen(results, row)]
         told += [_around(one.mean(confirmation.metric), one.interval(confirmation.metric), places)]
         told += [_difference(row.difference, places), _won(row, confirmation), _difference(row.alone, places)]
-        told += [f"{values[0]:.{places}f}" if values else ""] if with_search else []
-        each = ", ".join(f"{value:.{places}f}" for value in row.by_seed)
+        told += [fixed(values[0], places) if values else ""] if with_search else []
+        each = ", ".join(fixed(value, places) for value in row.by_seed)
         told += [each, _difference(row.in_search, places)] if by_seed else []
-        told += [f"{one.mean(name):.{places_for([one.mean(name)])}f}" for name in others]
+        told += [fixed(one.mean(name), places_for([one.mean(name)])) for name in others]
         return tuple(told)
 
     return TextTable(title, tuple(header), 2, tuple(map(cells, found.rows)), tuple(_notes(results, found, whole=whole)))
+
+
+def _simultaneously(found: Rows, reference: str) -> str:
+    """What the differences are to whose intervals hold for all comparisons: looks compare with the best at each."""
+    return BEST_OF_OTHERS if found.is_decided else reference
 
 
 def _narrow(results: Results, row: Row, confirmation: Confirmation, places: int) -> tuple[Cell, ...]:
@@ -133,8 +139,8 @@ def _not_yet(results: Results) -> str:
 
 def _around(mean: float, bounds: Interval | PairedDifference, places: int, sign: str = "") -> Cell:
     if not (math.isfinite(bounds.low) and math.isfinite(bounds.high)):
-        return f"{mean:{sign}.{places}f}" if math.isfinite(mean) else ""
-    return f"{mean:{sign}.{places}f} ({bounds.low:{sign}.{places}f} to {bounds.high:{sign}.{places}f})"
+        return fixed(mean, places, sign) if math.isfinite(mean) else ""
+    return f"{fixed(mean, places, sign)} ({fixed(bounds.low, places, sign)} to {fixed(bounds.high, places, sign)})"
 
 
 def _difference(found: PairedDifference | None, places: int) -> Cell:
@@ -146,4 +152,4 @@ def _won(row: Row, confirmation: Confirmation) -> Cell:
     if difference is None:
         return ""
     won = difference.higher if confirmation.maximize else difference.lower
-    return f"{won} of {len(row.one.figures[confirmation.metric])}"
+    return f"{won} of {difference.seeds}"

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, takewhile
+from statistics import fmean
 
 import numpy as np
 
@@ -43,7 +44,9 @@ class Confirmed:
         return Confirmed(self.trial, {name: values[:seeds] for name, values in self.figures.items()})
 
     def mean(self, metric: str) -> float:
-        return float(np.mean(self.figures[metric]))
+        """The mean over the seeds, rounded once: equal values in another order have the same mean, as in the queue."""
+        values = self.figures[metric]
+        return fmean(values) if all(map(math.isfinite, values)) else float(np.mean(values))
 
     def interval(self, metric: str) -> Interval:
         """The interval of the mean over seeds, of this configuration alone; infinite where it has one seed.

@@ -29,7 +29,7 @@ def importances(definition: StudyShape, complete: Sequence[TrialRecord]) -> dict
     Only parameters with two values or more count; {} if there are none, or if nothing tells the best from the rest.
     Source: Watanabe et al. 2023, PED-ANOVA (arXiv:2304.10255), with Optuna's treatment of conditional parameters.
     """
-    complete = [trial for trial in complete if trial.origin is not Origin.OUTSIDE]
+    complete = weighable(complete)
     spaces = _distributions(definition, complete)
     if not spaces or len(complete) < FEWEST_TRIALS:
         return {}
@@ -46,6 +46,16 @@ def importances(definition: StudyShape, complete: Sequence[TrialRecord]) -> dict
     if total <= 0.0:
         return {}
     return {name: weight / total for name, weight in sorted(weights.items(), key=lambda item: -item[1])}
+
+
+def weighable(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """Those whose parameters are of the search space."""
+    return [trial for trial in trials if trial.origin is not Origin.OUTSIDE]
+
+
+def varied(definition: StudyShape, trials: Sequence[TrialRecord]) -> list[str]:
+    """The searched parameters that have two values or more."""
+    return list(_distributions(definition, trials))
 
 
 def spaced(best_first: Sequence[TrialRecord]) -> Sequence[TrialRecord]:

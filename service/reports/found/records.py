@@ -22,7 +22,7 @@ class Record:
     variant: str
     drop_rate: float | None  # None where the variant has no rate
     epoch: int
-    val_accuracy: float | None
+    val_accuracy: float | None  # None, as the others, where it was not measured or is not finite
     val_loss: float
     train_loss: float | None
     train_accuracy: float | None
@@ -38,13 +38,13 @@ def records_table(
     number = {variant: number for number, variant in enumerate({trial.variant: None for trial in trained})}
     of_trial = np.array([number[trial.variant] for trial in trained] + [-1])  # the last: runs that were not trained
     variant = np.where(np.isfinite(losses), of_trial[place], -1)
-    others = {name: (means.column(name), means.measured(name)) for name in OTHERS}
+    others = {name: means.column(name) for name in OTHERS}
     found: list[Record] = []
     for one in number.values():
         rows = np.flatnonzero(variant == one)
         best = rows[np.lexsort((place[rows], means.epoch[rows], losses[rows]))][:top]
         for row in best.tolist():
-            measured = {name: float(column[row]) if there[row] else None for name, (column, there) in others.items()}
+            measured = {name: float(c[row]) if np.isfinite(c[row]) else None for name, c in others.items()}
             trial = trained[place[row]]
             rate = rate_of(study, trial)
             found.append(Record(trial.variant, rate, int(means.epoch[row]), val_loss=float(losses[row]), **measured))

@@ -46,7 +46,7 @@ def _first(results: Results, confirmed: Confirmation) -> str:
     """What the configuration with the best mean is called."""
     if results.study.state is not StudyState.COMPLETE:
         return "best so far"
-    is_open = undecided(confirmed) if confirmed.decision is None else len(confirmed.left) > 1
+    is_open = undecided(confirmed) if confirmed.decision is None else len(confirmed.left) != 1
     return "best mean" if is_open else "winner"
 
 

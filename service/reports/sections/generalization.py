@@ -1,5 +1,7 @@
 """Validation against training loss at the end of the epoch: which models learn, and which overfit."""
 
+import math
+
 from search_spaces.objective import Objective, best_epoch
 from service.reports.charts.chart import GREY, Chart, Figure, Trace, figure, points, shown, thinned, thinning
 from service.reports.charts.scale import scaled
@@ -39,7 +41,7 @@ def generalization_figure(results: Results) -> Figure:
         marks = []
         for trial in trials:
             epoch = best_epoch(results.mean_epochs(trial), LEAST_LOSS)
-            if epoch is not None and "train_loss" in epoch.metrics:
+            if epoch is not None and math.isfinite(epoch.metrics.get("train_loss", math.nan)):
                 train, validation = epoch.metrics["train_loss"], epoch.metrics["val_loss"]
                 there = f"epoch {epoch.number}: training {number(train)}, validation {number(validation)}"
                 said = f"trial {trial.number}, {there}, {settings(trial.params)}"

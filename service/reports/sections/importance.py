@@ -1,7 +1,7 @@
 """The parameters that decide whether a trial is among the best."""
 
 from service.reports.charts.chart import Chart, Figure, figure, plain, shown
-from service.reports.found.importance import FEWEST_TRIALS, importances, spaced
+from service.reports.found.importance import FEWEST_TRIALS, importances, spaced, varied, weighable
 from service.reports.found.results import Results
 from service.reports.markup import Html, element
 from service.reports.sections.section import section
@@ -16,12 +16,13 @@ def importance(results: Results) -> Html | None:
     drawn = importance_charts(results)
     if drawn:
         return section(TITLE, *shown(drawn))
-    if len(results.best_first) < FEWEST_TRIALS:
-        few = (
-            f"{plural(len(results.best_first), 'complete trial')} cannot show it: at least {FEWEST_TRIALS} are needed."
-        )
+    weighed = weighable(results.best_first)
+    if len(weighed) < FEWEST_TRIALS:
+        few = f"{plural(len(weighed), 'complete trial')} cannot show it: at least {FEWEST_TRIALS} are needed."
         return section(TITLE, element("p", few))
-    return section(TITLE, element("p", "Fewer than two parameters were varied, so there is nothing to weigh."))
+    if len(varied(results.study.definition, weighed)) < 2:
+        return section(TITLE, element("p", "Fewer than two parameters were varied, so there is nothing to weigh."))
+    return section(TITLE, element("p", "Nothing tells the parameters of the best trials from those of the rest."))
 
 
 def importance_charts(results: Results) -> list[Chart]:
@@ -35,7 +36,8 @@ def importance_charts(results: Results) -> list[Chart]:
         "trials (PED-ANOVA, as shares of the sum). This is a hint, not a proof: few trials and a "
         "sampler's preferences blur it."
     )
-    weighed, of = len(spaced(results.best_first)), len(results.best_first)
+    trials = weighable(results.best_first)
+    weighed, of = len(spaced(trials)), len(trials)
     if weighed < of:
         caption += f" Of {of:,} trials {weighed:,} are weighed, evenly spaced in the ranking."
     return [Chart("importance", caption, importance_figure(shares))]

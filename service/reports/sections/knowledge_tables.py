@@ -11,6 +11,7 @@ from service.reports.markup import Content, Html, element, join, table
 from service.reports.sections.section import tag
 from service.reports.words.knowledge import SCORE_NAMES, names_of
 from service.reports.words.wording import DASH, MINUS, decimal, settings
+from service.rounding import fixed
 from service.statistics import Estimate
 
 PLACES = 3
@@ -169,9 +170,9 @@ def _span(low: float, high: float) -> str:
 
 
 def _told(value: float | None) -> str:
-    """The value to PLACES, without a sign if it rounds to 0."""
-    return decimal(None if value is None else round(value, PLACES) + 0.0, PLACES)
+    """The value to PLACES."""
+    return decimal(value, PLACES)
 
 
 def _signed(value: float) -> str:
-    return f"{round(value, PLACES) + 0.0:+.{PLACES}f}".replace("-", MINUS)
+    return fixed(value, PLACES, "+").replace("-", MINUS)

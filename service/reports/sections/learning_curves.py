@@ -1,5 +1,6 @@
 """Validation and training loss by epoch, of the best trial of every variant."""
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -66,7 +67,8 @@ def _lines(results: Results, metric: str, place: dict[str, Any]) -> list[tuple[s
     """The metric by epoch, with its variant; a single epoch is a mark."""
     traces = []
     for variant in results.compared:
-        epochs = [epoch for epoch in results.mean_epochs(results.complete_of(variant)[0]) if metric in epoch.metrics]
+        every = results.mean_epochs(results.complete_of(variant)[0])
+        epochs = [epoch for epoch in every if math.isfinite(epoch.metrics.get(metric, math.nan))]
         if epochs:
             numbers, values = [epoch.number for epoch in epochs], [epoch.metrics[metric] for epoch in epochs]
             alone: dict[str, Any] = {} if len(epochs) > 1 else {"mode": "markers"}
@@ -81,8 +83,8 @@ def _bands(results: Results, metric: str, lines: Sequence[tuple[str, Trace]]) ->
         by_epoch: dict[int, list[float]] = defaultdict(list)
         for epochs in results.epochs.of(results.complete_of(variant)[0].run_id).values():
             for epoch in epochs:
-                if metric in epoch.metrics:
-                    by_epoch[epoch.number].append(epoch.metrics[metric])
+                if math.isfinite(value := epoch.metrics.get(metric, math.nan)):
+                    by_epoch[epoch.number].append(value)
         several = sorted((number, values) for number, values in by_epoch.items() if len(values) > 1)
         if len(several) > 1:
             place = {name: drawn[name] for name in ("xaxis", "yaxis") if name in drawn}

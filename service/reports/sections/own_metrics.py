@@ -1,5 +1,6 @@
 """What a task measures beyond the usual figures, as a function of the drop rate."""
 
+import math
 from collections import defaultdict
 from statistics import fmean
 
@@ -45,9 +46,10 @@ def own_figure(results: Results, name: str, rated: dict[str, list[TrialRecord]])
         by_rate: dict[float, list[float]] = defaultdict(list)
         for trial in trials:
             epochs = results.mean_epochs(trial)
-            if not epochs or name not in epochs[-1].metrics:
+            value = epochs[-1].metrics.get(name, math.nan) if epochs else math.nan
+            if not math.isfinite(value):  # a figure may have no value of some model, such as a correlation
                 continue
-            rate, value = float(trial.params[RATE]), epochs[-1].metrics[name]
+            rate = float(trial.params[RATE])
             marks.append((rate, value, f"trial {trial.number}, {number(value)}, {settings(trial.params)}"))
             by_rate[rate].append(value)
         if marks:

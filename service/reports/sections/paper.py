@@ -7,6 +7,7 @@ from service.reports.found.results import Results
 from service.reports.markup import Html, element, join, table
 from service.reports.paper import published_mean_ranks
 from service.reports.sections.section import note, section, tag, warning
+from service.reports.words.conclusion import p_text
 from service.reports.words.wording import decimal, number
 from service.statistics import RECORDS, PaperRanking, paper_protocol
 
@@ -27,8 +28,8 @@ def paper(results: Results) -> Html | None:
     test = ranked.test
     intro = (
         f"The {RECORDS} best records of each variant, ranked jointly by validation loss. Friedman's test with the i-th "
-        f"best records as blocks: chi-squared {number(test.chi2)}, Kendall's W {test.kendall_w:.2f}, nominally p = "
-        f"{number(test.p_chi2, 2)}."
+        f"best records as blocks: chi-squared {number(test.chi2)}, Kendall's W {test.kendall_w:.2f}, nominally "
+        f"{p_text(test.p_chi2)}."
     )
     return section("The paper's protocol", warning(PROVES_NOTHING), element("p", intro), _mean_ranks(results, ranked))
 

@@ -14,6 +14,7 @@ from service.reports.words.conclusion import conclusion
 from service.reports.words.recommended import fixed_block, recommendation, searchs_best
 from service.reports.words.tuning import want_of_trials
 from service.reports.words.wording import DASH, decimal, places_for, setting, settings
+from service.storage.records import TrialRecord
 from service.storage.states import RunState
 
 
@@ -60,11 +61,19 @@ def searched_best(results: Results) -> Html | None:
     shown = {
         **{name: decimal(value, places_for([value])) for name, value in reached.items()},
         "trial": str(best.number),
-        "best epoch": DASH if best.best_epoch is None else f"{best.best_epoch} of {best.epoch}",
+        "best epoch": _best_epoch(results, best),
         **{name: setting(value) for name, value in best.params.items()},
     }
     title = "The search's best" if len(objectives) == 1 else "The search's best by the first objective"
     return section(title, facts(shown.items()), note(with_commands(searchs_best(results))))
+
+
+def _best_epoch(results: Results, best: TrialRecord) -> str:
+    """ "7 of 10"; every seed has a best epoch of its own, and the trial's is that of the first."""
+    if best.best_epoch is None:
+        return DASH
+    whose = " of the first seed" if results.study.definition.repeats > 1 else ""
+    return f"{best.best_epoch} of {results.study.definition.task.epochs}{whose}"
 
 
 def _table(results: Results) -> Html:

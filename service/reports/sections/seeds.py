@@ -10,7 +10,7 @@ from service.reports.found.comparison import ALPHA, Comparison, Differences, com
 from service.reports.found.results import Results
 from service.reports.markup import Html, element, join, table
 from service.reports.sections.section import note, section, tag
-from service.reports.words.conclusion import p_text
+from service.reports.words.conclusion import p_number, p_text
 from service.reports.words.wording import DASH, decimal, listing, number, places_for, settings
 from service.statistics import FEWEST_SEEDS, pairwise_p
 
@@ -103,7 +103,7 @@ def _table(results: Results, comparison: Comparison, found: Differences) -> Html
             f"{decimal(against.low, places)} to {decimal(against.high, places)}",
             number(against.effect, 2),
             f"{won} of {comparison.seeds}",
-            "< 0.001" if p[order[0], i] < 0.001 else f"{p[order[0], i]:.3f}",
+            "< 0.001" if p[order[0], i] < 0.001 else p_number(float(p[order[0], i])),
         ]
 
     metric = results.objective.metric

@@ -152,7 +152,7 @@ def _tiles(results: Results) -> Html:
 
 def _winner(results: Results) -> Html | None:
     confirmed = confirmation_of(results)
-    if confirmed is None or results.study.state is not StudyState.COMPLETE:
+    if confirmed is None or results.study.state is not StudyState.COMPLETE or not confirmed.left:
         return None
     mean = confirmed.winner.mean(confirmed.metric)
     title = f"mean {confirmed.metric} of {_whose(confirmed)}"

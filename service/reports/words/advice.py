@@ -79,8 +79,11 @@ def _to_be_asked_for(study: StudyRecord) -> str:
 
 def _confirmed_in_vain(study: StudyRecord, top: int) -> str:
     """A confirmation that has ended without a result."""
+    without = "No run of the confirmation has a result"
+    if study.decision is not None:  # looks may have dropped some, before the others failed
+        without = "No configuration is left in the confirmation that has a result under every seed"
     return (
-        "No run of the confirmation has a result: mend what makes them fail, then train further configurations with "
+        f"{without}: mend what makes them fail, then train further configurations with "
         f"`pernodedrop confirm {study.name} --top {top + 1}`."
     )
 

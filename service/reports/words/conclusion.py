@@ -130,4 +130,10 @@ def _choice(comparison: Comparison) -> str:
 
 def p_text(p: float) -> str:
     """ "p = 0.031", "p < 0.001"."""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    return "p < 0.001" if p < 0.001 else f"p = {p_number(p)}"
+
+
+def p_number(p: float) -> str:
+    """The p-value to three decimal places, and to more where rounding would bring it up to ALPHA: 0.0496."""
+    places = next(places for places in range(3, 18) if p >= ALPHA or float(f"{p:.{places}f}") < ALPHA or places == 17)
+    return f"{p:.{places}f}"

@@ -16,7 +16,7 @@ from service.storage.states import StudyState
 def recommendation(confirmation: Confirmation, chosen: Confirmed) -> str:
     """ "dropout, the winner of the confirmation.", or why it is recommended although it has not won."""
     name = names(confirmation)[confirmation.found.index(chosen)]
-    if len(confirmation.found) == 1:
+    if len(confirmation.compared) == 1:
         return f"{name}, the only configuration that was confirmed."
     if chosen is not confirmation.found[0]:
         return f"{name}, which the confirmation cannot tell from the best mean."

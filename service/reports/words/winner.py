@@ -30,7 +30,7 @@ def verdict_of(results: Results, confirmation: Confirmation) -> list[str]:
     if confirmation.decision is not None and len(confirmation.compared) > 1:
         return [
             outcome_of(results.study, confirmation),
-            _figure(confirmation),
+            *_figure(confirmation),
             _promise(results.study, confirmation.decision),
             _measured(results, confirmation),
         ]
@@ -201,10 +201,13 @@ def _further(study: StudyRecord) -> str:
     return f"; `pernodedrop confirm {study.name} --most-repeats {min(2 * asked.most, MOST_SEEDS)}` goes on"
 
 
-def _figure(confirmation: Confirmation) -> str:
+def _figure(confirmation: Confirmation) -> list[str]:
+    """The sentence on the figure of the one that is named; [] where none is left to be."""
+    if not confirmation.left:
+        return []
     metric, mean = confirmation.metric, confirmation.winner.mean(confirmation.metric)
     shown = f"{decimal(mean, places_for([mean]))} {_over_seeds(confirmation)}"
-    return f"The mean {metric} of {names(confirmation)[confirmation.named]} is {shown}."
+    return [f"The mean {metric} of {names(confirmation)[confirmation.named]} is {shown}."]
 
 
 def _over_seeds(confirmation: Confirmation) -> str:

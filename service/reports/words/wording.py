@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from service.rounding import fixed
+
 MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 
 
@@ -18,18 +20,18 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def decimal(value: float | None, places: int) -> str:
-    """The value to a fixed number of decimal places, so that a column of them lines up."""
+    """The value to a fixed number of decimal places, so that a column of them lines up; see `fixed`."""
     if value is None or not math.isfinite(value):
         return DASH
-    return f"{value:.{places}f}".replace("-", MINUS)
+    return fixed(value, places).replace("-", MINUS)
 
 
 def places_for(values: Sequence[float]) -> int:
-    """The decimal places at which the largest value shows about four significant digits; from 1 to 6."""
+    """The decimal places at which the largest value shows about four significant digits; from 1 to 15."""
     largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
     if largest == 0.0:
         return 1
-    return min(6, max(1, 3 - math.floor(math.log10(largest))))
+    return min(15, max(1, 3 - math.floor(math.log10(largest))))
 
 
 def duration(seconds: float | None) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from search_spaces import recorded_params, variant_of
+from search_spaces.objective import TEST
 from search_spaces.variants import telling_in
 from service.storage.records import StudyRecord
 from service.storage.runs.configurations import configuration_key
@@ -14,7 +15,7 @@ from service.storage.states import RunState
 
 _RUNS = sa.text(
     """
-    SELECT id, ordinal, params, state, seeds, values[1] AS value FROM fleet.runs
+    SELECT id, ordinal, params, state, seeds, values[1] AS value, facts->>'confirmed_on' AS confirmed_on FROM fleet.runs
     WHERE study_id = :study AND stage = 'confirmation' ORDER BY ordinal
     """
 )
@@ -30,7 +31,8 @@ class Confirmed:
     seeds: int  # with a result
     training: int  # seeds of its runs in training
     waiting: int  # seeds of its runs that wait
-    mean: float | None  # of the tested metric over the seeds with a result
+    mean: float | None  # over the seeds with a result
+    is_tested: bool  # whether the means are of the test split: the same for all configurations
     is_left: bool  # in the confirmation still: a look may have dropped it, or a run of it was lost
 
 
@@ -41,10 +43,11 @@ def standing(connection: sa.Connection, study: StudyRecord) -> list[Confirmed]:
     several: dict[str, list[sa.Row[Any]]] = {}
     for row in rows:
         several.setdefault(configuration_key(study.definition, row.params), []).append(row)
-    return [_confirmed(study, of_one, look) for of_one in several.values()]
+    is_tested = all(row.confirmed_on in (None, TEST) for row in rows)
+    return [_confirmed(study, of_one, look, is_tested=is_tested) for of_one in several.values()]
 
 
-def _confirmed(study: StudyRecord, runs: list[sa.Row[Any]], look: sa.Row[Any] | None) -> Confirmed:
+def _confirmed(study: StudyRecord, runs: list[sa.Row[Any]], look: sa.Row[Any] | None, *, is_tested: bool) -> Confirmed:
     params = recorded_params(study.definition, runs[0].params)
 
     def seeds(state: RunState) -> int:
@@ -59,6 +62,7 @@ def _confirmed(study: StudyRecord, runs: list[sa.Row[Any]], look: sa.Row[Any] | 
         training=seeds(RunState.RUNNING),
         waiting=seeds(RunState.WAITING),
         mean=sum(run.value * run.seeds for run in complete) / done if done else None,
+        is_tested=is_tested,
         is_left=_is_left(study, runs, look),
     )
 

@@ -16,6 +16,12 @@ HELD_IN_SEARCH_S = f"""(SELECT coalesce(sum({HELD_S}), 0)::float FROM fleet.runs
 METRIC = "({}->'objectives'->0->>'metric')"
 SIGN = "CASE {}->'objectives'->0->>'direction' WHEN 'maximize' THEN -1 ELSE 1 END"
 
+# The cost of a run of several objectives beyond the first, of which there are at most three.
+FURTHER_COSTS = ", ".join(
+    f"values[{place + 1}] * CASE {{0}}->'objectives'->{place}->>'direction' WHEN 'maximize' THEN -1 ELSE 1 END"
+    for place in (1, 2)
+)
+
 # The run is its holder's, and the database has everything that the holder wrote: `claim` is drawn at random for every
 # holder, and `writes` counts what it has written since. A database that was set back to an earlier state has another
 # claim or fewer writes. Takes :run, :token, :claim, :writes.

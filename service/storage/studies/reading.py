@@ -9,17 +9,22 @@ from search_spaces import StudyShape
 from service.storage.database.database import Database
 from service.storage.records import StudyRecord, TrialRecord, parsed_definition
 from service.storage.runs import clock, counting
-from service.storage.runs.expressions import HELD_IN_SEARCH_S, SIGN
+from service.storage.runs.expressions import FURTHER_COSTS, HELD_IN_SEARCH_S, SIGN
 from service.storage.states import RunState, Stage, StudyState
 from service.storage.studies import trials
 from service.storage.studies.failure import COMMONEST, failure, paused
 
-# The best run of the search of the study `page`: the lowest cost comes first, then the earlier run.
-_BEST = """
-    CASE page.sign WHEN 1 THEN (SELECT id FROM fleet.runs WHERE {which} AND values[1] IS NOT NULL
+# The best run of the search of the study `page`: the lowest cost comes first, then that of the further objectives, so
+# that no other run dominates it, then the earlier run.
+_BEST = f"""
+    CASE WHEN jsonb_array_length(page.definition->'objectives') > 1 THEN (SELECT id FROM fleet.runs
+            WHERE {{which}} AND values[1] = CASE page.sign WHEN 1 THEN (SELECT min(values[1]) FROM fleet.runs
+                WHERE {{which}}) ELSE (SELECT max(values[1]) FROM fleet.runs WHERE {{which}}) END
+            ORDER BY {FURTHER_COSTS.format("page.definition")}, trial_number, ordinal LIMIT 1)
+        WHEN page.sign = 1 THEN (SELECT id FROM fleet.runs WHERE {{which}} AND values[1] IS NOT NULL
             ORDER BY values[1], trial_number, ordinal LIMIT 1)
         ELSE (SELECT id FROM fleet.runs
-            WHERE {which} AND values[1] = (SELECT max(values[1]) FROM fleet.runs WHERE {which})
+            WHERE {{which}} AND values[1] = (SELECT max(values[1]) FROM fleet.runs WHERE {{which}})
             ORDER BY trial_number, ordinal LIMIT 1) END
 """
 _OF_SEARCH = "study_id = page.id AND stage = 'search' AND state = 'complete'"

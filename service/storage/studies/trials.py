@@ -198,6 +198,7 @@ def _record(
         seeds=row.seeds,
         origin=_origin(own, row.given),
         provenance=row.provenance,
+        spent_s=row.spent_s,
     )
 
 

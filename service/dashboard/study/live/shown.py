@@ -56,6 +56,7 @@ def training(held: Held, definition: StudyShape) -> dict[str, Any]:
 
 def confirmed(one: Confirmed, record: StudyRecord) -> dict[str, Any]:
     """A configuration of the confirmation."""
+    objective = record.definition.objectives[0]
     return {
         "variant": one.variant,
         "params": settings(one.params, without=BEHIND_VARIANT)[:LONGEST],
@@ -63,7 +64,7 @@ def confirmed(one: Confirmed, record: StudyRecord) -> dict[str, Any]:
         "training": one.training,
         "waiting": one.waiting,
         "mean": one.mean,
-        "metric": record.definition.objectives[0].tested,
+        "metric": objective.tested if one.is_tested else objective.metric,
         "left": one.is_left,
     }
 
