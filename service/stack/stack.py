@@ -123,18 +123,21 @@ class Stack:
 
     def _tend(self, postgres: EmbeddedPostgres) -> None:
         """Start Postgres again if it has died; where its disk is full, say so once, and go on when there is room."""
+        state = "has stopped"
         try:
             with undisturbed():
                 url = postgres.start()
+            state = "can write nothing"
+            postgres.check_room()
         except NoRoom as error:
             if not self._lacks_room:
-                self._say(f"Postgres has stopped: {error}; the service waits and then goes on by itself")
+                self._say(f"Postgres {state}: {error}; the service waits and then goes on by itself")
             self._lacks_room = True
             return
         if url != self._database_url:  # its port was taken, or its folder is gone
             raise EmbeddedPostgresError("Postgres started again at another address: start the service again")
         if self._lacks_room:
-            self._say("Postgres runs again")
+            self._say("Postgres has room again")
         self._lacks_room = False
 
     def stop(self) -> None:

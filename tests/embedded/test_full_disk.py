@@ -80,4 +80,4 @@ def test_a_full_disk_is_waited_for(
     [stopped, goes_on] = said
     assert stopped.startswith("Postgres has stopped: the disk of ")
     assert "\n" not in stopped
-    assert goes_on == "Postgres runs again"
+    assert goes_on == "Postgres has room again"
