@@ -12,8 +12,7 @@ from pernodedrop.near import hint, nearest
 from pernodedrop.visible import visible_lines
 from service.cli.application import application
 from service.cli.exit_codes import KINDS, ExitCode, UsageError, code_of
-from service.cli.output import width_of, wrapped
-from service.cli.session import of_stdout
+from service.cli.output import of_stdout, width_of, wrapped
 from service.stack import ChildDied
 
 _CHOICE = re.compile(r": '(?P<given>.*)' is not one of '(?P<known>.*)'$")

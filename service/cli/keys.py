@@ -14,7 +14,7 @@ from service.api.models.access import KeyIn, KeyMade, KeyOut, Keys
 from service.cli.exit_codes import ExitCode, Failure
 from service.cli.lasting import lasting_s
 from service.cli.meant import NearGroup
-from service.cli.output import AsJson, print_json, show_table
+from service.cli.output import AsJson, echo, print_json, show_table
 from service.cli.session import answer, client_here, console_here, say, settings_here
 from service.storage.access.bounds import BY_DATABASE, LONGEST_GRACE, LONGEST_KEY
 from service.storage.access.roles import Role
@@ -196,7 +196,7 @@ def _tell(made: KeyMade, as_json: bool) -> None:
     if as_json:
         print_json(made)
         return
-    typer.echo(made.key)
+    echo(made.key)
     ends = f" until {made.ends_at:%Y-%m-%d %H:%M} UTC" if made.ends_at else ""
     typer.echo(f"{made.name} has the role {made.role}{ends}; this key is not shown again", err=True)
 

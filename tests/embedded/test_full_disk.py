@@ -57,6 +57,29 @@ def serving(used: Path) -> Iterator[tuple[Stack, EmbeddedPostgres, list[str]]]:
     stack.stop()
 
 
+def test_a_disk_that_fills_up_under_a_running_server_is_named_once(
+    log_disk: Path, serving: tuple[Stack, EmbeddedPostgres, list[str]]
+) -> None:  # fmt: skip
+    stack, server, said = serving
+    stack.check()
+    assert said == []
+    filler = fill(log_disk)
+    for _ in range(2):
+        stack._checked = 0.0
+        stack.check()
+    assert answers(stack._database_url)
+    with pytest.raises(NoRoom, match=r"the disk of .* is full: make room there$"):
+        server.check_room()
+    filler.unlink()
+    for _ in range(2):
+        stack._checked = 0.0
+        stack.check()
+    [full, goes_on] = said
+    assert full.startswith("Postgres can write nothing: the disk of ")
+    assert full.endswith("is full: make room there; the service waits and then goes on by itself")
+    assert goes_on == "Postgres has room again"
+
+
 def test_a_full_disk_is_waited_for(
     log_disk: Path, serving: tuple[Stack, EmbeddedPostgres, list[str]]
 ) -> None:  # fmt: skip
