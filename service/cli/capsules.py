@@ -23,7 +23,14 @@ OfOutput = Annotated[Path | None, typer.Option("--output", "-o", help="The file 
 
 @commands.command()
 def capsule(name: StudyName, output: OfOutput = None) -> None:
-    """Pack a study into one file: definition, results, where they come from, and what `reproduce` needs."""
+    """Pack a study into one file: definition, results, where they come from, and what `reproduce` needs.
+
+    Examples:
+
+      pernodedrop capsule my-study -o my-study.zip
+
+      pernodedrop reproduce my-study.zip
+    """
     with client_here() as client:
         content = client.capsule(name)
     try:

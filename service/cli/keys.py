@@ -92,7 +92,12 @@ def listing(as_json: AsJson = False) -> None:
 
 @commands.command()
 def revoke(name: KeyName, as_json: AsJson = False) -> None:
-    """End a key for good: servers refuse it within 5 seconds, in open pages too."""
+    """End a key for good: servers refuse it within 5 seconds, in open pages too.
+
+    Example:
+
+      pernodedrop keys revoke alice
+    """
     with _maker() as maker:
         ended = maker.revoke_key(name)
     answer(as_json, ended, f"{name} is revoked: servers refuse it within 5 s", changed=maker.last_changed)
@@ -106,7 +111,12 @@ def rotate(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Give a key another secret and print it; name, role and end stay."""
+    """Give a key another secret and print it; name, role and end stay.
+
+    Example:
+
+      pernodedrop keys rotate alice
+    """
     with _maker() as maker:
         _tell(maker.rotate_key(name, 0.0 if grace is None else lasting_s("--grace", grace, LONGEST_GRACE)), as_json)
 

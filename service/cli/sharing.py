@@ -81,7 +81,12 @@ def audit_log(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show who ordered what and when."""
+    """Show who ordered what and when.
+
+    Example:
+
+      pernodedrop audit-log my-study --limit 20
+    """
     with client_here() as client:
         page = client.deeds(name, limit, everywhere=deleted or name is None)
     if as_json:

@@ -42,7 +42,14 @@ def weights(
     ensemble: Ensemble = False,
     to: To = "safetensors",
 ) -> None:
-    """Fetch the weights of the recommended configuration, for `load_winner` of workers.winner."""
+    """Fetch the weights of the recommended configuration, for `load_winner` of workers.winner.
+
+    Examples:
+
+      pernodedrop weights my-study -o winner
+
+      pernodedrop weights my-study --ensemble --format onnx
+    """
     if trial is not None and confirmation is not None:
         raise Failure("--trial and --confirmation name two runs: leave one out", ExitCode.WRONG)
     if ensemble and seed is not None:
