@@ -55,15 +55,8 @@ class Stack:
             f"http://{LOOPBACK}:{listener.getsockname()[1]}" for listener in self._sockets.values()
         )
         self._worker_count = workers
-        self._worker_options = (
-            "--supervised",
-            "--threads",
-            str(threads),
-            "--slots",
-            slots,
-            "--grace",
-            str(WORKER_GRACE),
-        )
+        options = f"--supervised --threads {threads} --slots {slots} --grace {WORKER_GRACE}"
+        self._worker_options = options.split()
         self._say = say
         self._postgres = None if settings.database_url else EmbeddedPostgres(settings.home / "postgres")
         self._database_url = settings.database_url or ""
@@ -180,13 +173,22 @@ class Stack:
         else:
             with undisturbed():  # a server that is starting could be left behind
                 self._database_url = self._postgres.start(meanwhile=self._importing_besides())
-        from service.storage.database.database import initialise  # not for `--help`: it takes half a second
-        from service.storage.database.patience import until_usable
+        from service.storage.database.patience import until_usable  # not for `--help`: it takes half a second
 
-        until_usable(lambda: initialise(self._database_url), self._say)
+        until_usable(self._initialise, self._say)
         for child in self._children:
             child.tell({"DATABASE_URL": self._database_url})
         self._wait_until_ready()
+
+    def _initialise(self) -> None:
+        from service.storage.database.database import initialise
+
+        try:
+            initialise(self._database_url)
+        except Exception as error:
+            if self._postgres is not None:
+                self._postgres.check_room(str(error))  # no start waits for room
+            raise
 
     def _importing_besides(self) -> Callable[[], None]:
         """Return `_begin`, and import what makes our tables in what is left of the cores before or after it.

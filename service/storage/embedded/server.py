@@ -134,13 +134,13 @@ class EmbeddedPostgres:
         self._port = self._serve(has_new_passwords=has_data and bool(lost))
         return _url(NAME, self._passwords.ours, self._port, NAME)
 
-    def check_room(self) -> None:
-        """Return if the running server can write.
+    def check_room(self, reason: str = "") -> None:
+        """Return if the running server can write; `reason` is why it did not just now.
 
         Raises:
             NoRoom: one of its disks is full. It still answers, and takes nothing that is new.
         """
-        if room.lacks(self._disks, room.WORK):
+        if room.is_named_in(reason) or room.lacks(self._disks, room.WORK):
             raise self._no_room()
 
     def owner_url(self) -> str:
