@@ -40,7 +40,10 @@ def server_address(name: str, text: str) -> str:
         valid = False
     if not valid:
         raise ValueError(f"{name} must be an address such as {DEFAULT_CONTROLLER}, got {scrubbed(text)!r}")
-    return text.rstrip("/")
+    address = text.rstrip("/")
+    if parts.path.rstrip("/").endswith("/v1"):
+        raise ValueError(f"{name} must be an address without /v1, which every call adds, got {scrubbed(text)!r}")
+    return address
 
 
 def login_of(url: str) -> tuple[str, tuple[str, str] | None]:

@@ -37,8 +37,11 @@ def _program(environment: Mapping[str, str]) -> str:
     if given or typed.name != NAME:
         return given or NAME
     found = shutil.which(NAME)
-    if found is not None and Path(found).resolve() == typed.resolve():
-        return NAME
-    path = Path(os.path.abspath(typed))  # noqa: PTH100 (a link stays)
-    here = Path.cwd()
+    try:
+        if found is not None and Path(found).resolve() == typed.resolve():
+            return NAME
+        path = Path(os.path.abspath(typed))  # noqa: PTH100 (a link stays)
+        here = Path.cwd()
+    except FileNotFoundError:  # the folder in which this began is gone
+        return str(typed)
     return str(path.relative_to(here) if path.is_relative_to(here) else path)

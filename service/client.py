@@ -272,7 +272,7 @@ class Client(Connected):
             raise stranger(self.url, HTTPStatus.OK) from None
 
     def _file(self, path: str, params: Mapping[str, str] = MappingProxyType({})) -> bytes:
-        return self._send("GET", path, params=params, timeout=PATIENT, most_bytes=MOST_FILE_BYTES)
+        return self._send("GET", path, params=params, timeout=PATIENT, most_bytes=MOST_FILE_BYTES, is_file=True)
 
     def _send(self, method: str, path: str, **options: Any) -> bytes:
         content = self._connection.send(Request(method, path, **options))

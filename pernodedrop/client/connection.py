@@ -16,6 +16,7 @@ from pernodedrop.client.wire import (
     Request,
     Steps,
     broken_off,
+    check_named,
     refusal,
     stranger,
     too_large,
@@ -123,6 +124,7 @@ class Connection:
                 self.last_headers = response.headers
                 if not response.is_success:
                     raise refusal(url, response.status_code, b"".join(_bounded(url, request, response.iter_bytes())))
+                check_named(url, request, response.headers)
                 yield _bounded(url, request, response.iter_bytes())
         except UnicodeEncodeError as error:
             raise unsendable(error) from None
@@ -180,6 +182,7 @@ class AsyncConnection:
                 pieces = _bounded_async(url, request, response.aiter_bytes())
                 if not response.is_success:
                     raise refusal(url, response.status_code, b"".join([piece async for piece in pieces]))
+                check_named(url, request, response.headers)
                 yield pieces
         except UnicodeEncodeError as error:
             raise unsendable(error) from None

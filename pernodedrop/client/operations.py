@@ -126,7 +126,7 @@ def figures(name: str) -> Steps[list[Figure]]:
 
 def file(name: str, *parts: str) -> Steps[bytes]:
     """A file of the study's results."""
-    return (yield Request("GET", path_of(name, *parts), timeout=PATIENT, most_bytes=MOST_FILE_BYTES))
+    return (yield Request("GET", path_of(name, *parts), timeout=PATIENT, most_bytes=MOST_FILE_BYTES, is_file=True))
 
 
 def curves(name: str) -> Steps[list[Point]]:

@@ -35,7 +35,7 @@ class NotWhole(Exception):
 def request(path: str, which: Which) -> Request:
     """What is asked of the controller at the path."""
     params: dict[str, Any] = {name: value for name, value in which.items() if value is not None}
-    return Request("GET", path, params=params, timeout=PATIENT, most_bytes=MOST_WEIGHTS)
+    return Request("GET", path, params=params, timeout=PATIENT, most_bytes=MOST_WEIGHTS, is_file=True)
 
 
 @contextmanager

@@ -30,6 +30,7 @@ class Request:
     text: bytes | None = None  # sent as it is
     timeout: float | None = None  # s; None: the connection's
     most_bytes: int = MOST_BYTES
+    is_file: bool = False  # the answer is a file, which the controller gives a name
 
     def options(self) -> dict[str, Any]:
         """What httpx takes besides method and path."""
@@ -125,6 +126,16 @@ def refusal(url: str, status: int, content: bytes) -> Unreachable | Refused:
     if status == httpx.codes.SERVICE_UNAVAILABLE:
         return Away(message)
     return (LeaseLost if error == "lease_lost" else Refused)(status, error, message)
+
+
+def check_named(url: str, request: Request, headers: Mapping[str, str]) -> None:
+    """Return unless a file was asked for and the answer is none: a login page of a proxy, for example.
+
+    Raises:
+        Refused: it is none of this program's controller.
+    """
+    if request.is_file and "Content-Disposition" not in headers:
+        raise stranger(url, httpx.codes.OK)
 
 
 def stranger(url: str, status: int) -> Refused:

@@ -38,15 +38,19 @@ class Housekeeping:
         self._thread.join()
 
     def _work(self) -> None:
-        is_more_left = False
+        is_more_left, lack = False, ""
         while not self._done.wait(BURST_S if is_more_left else LOOK_S):
             try:
                 _, is_more_left = tidy(self._db, BURST_S)
                 if self._audit:
                     is_more_left |= deeds.forget(self._db, self._audit)
+                if lack:
+                    log.info("the database answers again")
+                lack = ""
             except Exception as error:
                 is_more_left = False
                 if trouble_of(error) is None and not isinstance(error, StorageError):
                     log.exception("tidying up failed, and is tried again")
-                else:
-                    log.debug("nothing was tidied up: %s", told(error))
+                elif told(error) != lack:  # or whoever starts a controller with a wrong address would see nothing
+                    lack = told(error)
+                    log.warning("%s; calls that need it are answered 503 until it works", lack)

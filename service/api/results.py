@@ -36,4 +36,5 @@ def report(name: StudyName, reports: ReportsOf) -> Response:
     A report is made once for each state of its study. While others are being made, the answer may be 503 with
     Retry-After.
     """
-    return HTMLResponse(reports.made(name, "report", page_of))
+    disposition = f'inline; filename="{name}.html"'  # a study's name holds no quote: NAME_PATTERN
+    return HTMLResponse(reports.made(name, "report", page_of), headers={"Content-Disposition": disposition})

@@ -65,6 +65,10 @@ def dump(
     It is DATABASE_URL's, or where that is not set, the embedded Postgres's of PERNODEDROP_HOME. Checkpoints are
     files of their own: docs/backup.md says whether to take them along. So are weights, which --artifacts copies from
     PERNODEDROP_ARTIFACTS.
+
+    Example:
+
+      pernodedrop db dump backup.dump
     """
     from service.storage.dumps import dumping
 
@@ -90,6 +94,10 @@ def restore(
 
     It is DATABASE_URL's, or where that is not set, the embedded Postgres's of PERNODEDROP_HOME. Runs that were in
     training wait again, and no attempt of theirs is lost.
+
+    Example:
+
+      pernodedrop db restore backup.dump
     """
     from service.storage.dumps import restoring
 

@@ -58,7 +58,12 @@ def withdraw(
     run: Annotated[int, typer.Argument(min=1, help="The run's number, as `enqueue` tells it.")],
     as_json: AsJson = False,
 ) -> None:
-    """Take back a configuration that still waits in the queue; its run stays in the budget, and the sampler chooses."""
+    """Take back a configuration that still waits in the queue; its run stays in the budget, and the sampler chooses.
+
+    Example:
+
+      pernodedrop withdraw my-study 12
+    """
     with client_here() as client:
         waiting = client.withdraw(name, run)
     answer(as_json, waiting, f"run {run} of {name} is the sampler's again", changed=client.last_changed)

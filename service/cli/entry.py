@@ -5,14 +5,14 @@ import sys
 from collections.abc import Sequence
 
 import typer
+from pydantic import ValidationError
 
 from pernodedrop.door import discard
 from pernodedrop.near import hint, nearest
 from pernodedrop.visible import visible_lines
 from service.cli.application import application
 from service.cli.exit_codes import KINDS, ExitCode, UsageError, code_of
-from service.cli.output import width_of, wrapped
-from service.cli.session import of_stdout
+from service.cli.output import of_stdout, width_of, wrapped
 from service.stack import ChildDied
 
 _CHOICE = re.compile(r": '(?P<given>.*)' is not one of '(?P<known>.*)'$")
@@ -51,6 +51,13 @@ def _told(error: Exception) -> int:
     return code
 
 
+def _with_value(message: str, cause: ValidationError) -> str:
+    """The message of a number or a date that is none, with what was given; other rules name it themselves."""
+    [found, *_] = cause.errors(include_url=False, include_context=False)
+    before, itself, rule = message.partition("Input should be ")
+    return f"{before}must be {rule.partition(',')[0]}, got {str(found['input'])[:40]!r}" if itself else message
+
+
 def _is_interrupt(error: Exception) -> bool:
     """Whether Ctrl-C came outside of a question: typer makes an Abort of both."""
     return isinstance(error, typer.Abort) and isinstance(error.__cause__, KeyboardInterrupt)
@@ -77,6 +84,8 @@ def _usage(error: Exception) -> str:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "pernodedrop"
     message = str(getattr(error, "format_message", lambda: error)()).rstrip(".") or "name a command"
+    if isinstance(error.__cause__, ValidationError):
+        message = _with_value(message, error.__cause__)
     message = message.replace(": Value error, ", ": ")  # the class of what a choice of words raises
     if (choice := _CHOICE.search(message)) is not None:  # whatever an option or an argument chooses from
         message += hint(choice["given"], choice["known"].split("', '"))

@@ -14,7 +14,7 @@ from service.api.models.access import KeyIn, KeyMade, KeyOut, Keys
 from service.cli.exit_codes import ExitCode, Failure
 from service.cli.lasting import lasting_s
 from service.cli.meant import NearGroup
-from service.cli.output import AsJson, print_json, show_table
+from service.cli.output import AsJson, echo, print_json, show_table
 from service.cli.session import answer, client_here, console_here, say, settings_here
 from service.storage.access.bounds import BY_DATABASE, LONGEST_GRACE, LONGEST_KEY
 from service.storage.access.roles import Role
@@ -92,7 +92,12 @@ def listing(as_json: AsJson = False) -> None:
 
 @commands.command()
 def revoke(name: KeyName, as_json: AsJson = False) -> None:
-    """End a key for good: servers refuse it within 5 seconds, in open pages too."""
+    """End a key for good: servers refuse it within 5 seconds, in open pages too.
+
+    Example:
+
+      pernodedrop keys revoke alice
+    """
     with _maker() as maker:
         ended = maker.revoke_key(name)
     answer(as_json, ended, f"{name} is revoked: servers refuse it within 5 s", changed=maker.last_changed)
@@ -106,7 +111,12 @@ def rotate(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Give a key another secret and print it; name, role and end stay."""
+    """Give a key another secret and print it; name, role and end stay.
+
+    Example:
+
+      pernodedrop keys rotate alice
+    """
     with _maker() as maker:
         _tell(maker.rotate_key(name, 0.0 if grace is None else lasting_s("--grace", grace, LONGEST_GRACE)), as_json)
 
@@ -196,7 +206,7 @@ def _tell(made: KeyMade, as_json: bool) -> None:
     if as_json:
         print_json(made)
         return
-    typer.echo(made.key)
+    echo(made.key)
     ends = f" until {made.ends_at:%Y-%m-%d %H:%M} UTC" if made.ends_at else ""
     typer.echo(f"{made.name} has the role {made.role}{ends}; this key is not shown again", err=True)
 

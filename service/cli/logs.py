@@ -35,6 +35,10 @@ def logs(  # noqa: PLR0917 (options, given by name)
 
     Of each stream the last 200 lines are kept, and at most 64 KiB. What a trial in training writes comes some seconds
     later. What looks like a password, a key or a token is not kept.
+
+    Example:
+
+      pernodedrop logs my-study 12
     """
     stage = Stage.CONFIRMATION if confirmation else Stage.SEARCH
     if follow and as_json:

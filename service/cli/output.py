@@ -24,11 +24,29 @@ WIDEST = 10_000  # columns, for tables that are measured before they are squeeze
 _PIECES = re.compile(r"`[^`]*`\S*|\S+")
 
 
+def echo(text: str) -> None:
+    """Print the text as it is on standard output.
+
+    Raises:
+        OSError: it cannot be written; the error names the file.
+    """
+    try:
+        typer.echo(text)
+    except OSError as error:
+        raise of_stdout(error) from None
+
+
+def of_stdout(error: OSError) -> OSError:
+    """The error with the name of the file that it is about."""
+    error.filename = error.filename or "standard output"
+    return error
+
+
 def print_json(answer: BaseModel | Mapping[str, Any], **further: Any) -> None:
     """Print the answer with `further` fields as JSON that a terminal shows and a program reads: every other letter is
     escaped."""
     content = answer.model_dump(mode="json") if isinstance(answer, BaseModel) else dict(answer)
-    typer.echo(json.dumps({**content, **further}, indent=2, allow_nan=False))
+    echo(json.dumps({**content, **further}, indent=2, allow_nan=False))
 
 
 def wrapped(text: str, width: int | None) -> str:

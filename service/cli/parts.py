@@ -42,7 +42,12 @@ Inherited = Annotated[
 
 @commands.command()
 def controller(host: Host = LOOPBACK, port: Port = CONTROLLER_PORT, inherited: Inherited = None) -> None:
-    """Serve the REST API on the database of DATABASE_URL; its documentation is at /docs."""
+    """Serve the REST API on the database of DATABASE_URL; its documentation is at /docs.
+
+    Example:
+
+      pernodedrop controller --host 0.0.0.0 --port 8000
+    """
     from service.api.app import create_app
 
     _serve(create_app, host, port, inherited)
@@ -50,7 +55,12 @@ def controller(host: Host = LOOPBACK, port: Port = CONTROLLER_PORT, inherited: I
 
 @commands.command()
 def dashboard(host: Host = LOOPBACK, port: Port = DASHBOARD_PORT, inherited: Inherited = None) -> None:
-    """Serve the web pages on the database of DATABASE_URL."""
+    """Serve the web pages on the database of DATABASE_URL.
+
+    Example:
+
+      pernodedrop dashboard --host 0.0.0.0 --port 8080
+    """
     from service.dashboard import create_app
 
     _serve(create_app, host, port, inherited)

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import typer
 from pydantic import BaseModel
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
@@ -12,7 +11,7 @@ from rich.text import Text
 from pernodedrop.proxies import BadVariable
 from pernodedrop.visible import visible_lines
 from service.cli.exit_codes import ExitCode, Failure
-from service.cli.output import print_json, stdout_width, wrapped
+from service.cli.output import echo, of_stdout, print_json, stdout_width, wrapped
 from service.client import Client
 from service.ports import LOOPBACK
 from service.settings import Settings
@@ -49,6 +48,13 @@ def console_here() -> Console:
 class EscapingConsole(Console):
     """A console whose own controls alone reach the terminal: it escapes those of every text that it shows."""
 
+    def print(self, *objects: Any, **options: Any) -> None:
+        """As rich's; an error of its file names the file, as `say` does."""
+        try:
+            super().print(*objects, **options)
+        except OSError as error:
+            raise of_stdout(error) from None
+
     def render_str(self, text: str, **options: Any) -> Text:  # before widths are measured
         return super().render_str(visible_lines(text), **options)
 
@@ -63,10 +69,7 @@ def say(text: str) -> None:
     Raises:
         OSError: it cannot be written, for example because its disk is full.
     """
-    try:
-        typer.echo(visible_lines(wrapped(text, stdout_width())))
-    except OSError as error:
-        raise of_stdout(error) from None
+    echo(visible_lines(wrapped(text, stdout_width())))
 
 
 def answer(as_json: bool, document: BaseModel | Mapping[str, Any], *lines: str, changed: bool | None) -> None:
@@ -77,9 +80,3 @@ def answer(as_json: bool, document: BaseModel | Mapping[str, Any], *lines: str, 
         return
     for number, line in enumerate(lines):
         say(f"{line}; {UNCHANGED}" if number == 0 and changed is False else line)
-
-
-def of_stdout(error: OSError) -> OSError:
-    """The error with the name of the file that it is about."""
-    error.filename = error.filename or "standard output"
-    return error

@@ -8,7 +8,7 @@ from rich.table import Table
 from service.api.models.access import Shares
 from service.cli.exit_codes import ExitCode, Failure
 from service.cli.lasting import lasting_s
-from service.cli.output import AsJson, print_json, show_table
+from service.cli.output import AsJson, echo, print_json, show_table
 from service.cli.session import answer, client_here, console_here, say
 from service.cli.studies import StudyName
 from service.storage.access.bounds import LONGEST_LINK
@@ -46,7 +46,7 @@ def share(
             if as_json:
                 print_json(made)
                 return
-            typer.echo(made.link)
+            echo(made.link)
             typer.echo(
                 f"whoever has this link reads {name} until {made.ends_at:%Y-%m-%d %H:%M} UTC; it is not shown again, "
                 f"and its id is {made.id}",
@@ -81,7 +81,12 @@ def audit_log(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show who ordered what and when."""
+    """Show who ordered what and when.
+
+    Example:
+
+      pernodedrop audit-log my-study --limit 20
+    """
     with client_here() as client:
         page = client.deeds(name, limit, everywhere=deleted or name is None)
     if as_json:

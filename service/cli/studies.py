@@ -38,7 +38,14 @@ def studies(
     state: Annotated[StudyState | None, typer.Option(help="Only studies in this state.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the studies, the newest first, or show one."""
+    """List the studies, the newest first, or show one.
+
+    Examples:
+
+      pernodedrop studies --state running
+
+      pernodedrop studies my-study
+    """
     console = console_here()
     sought = {"text": text, "tag": tag, "state": state}
     if name is not None and any(value is not None for value in sought.values()):
@@ -69,7 +76,12 @@ def resume(name: StudyName, as_json: AsJson = False) -> None:
 
 @commands.command()
 def stop(name: StudyName, as_json: AsJson = False) -> None:
-    """End the study for good; its results stay."""
+    """End the study for good; its results stay.
+
+    Example:
+
+      pernodedrop stop my-study
+    """
     _order(name, "stop", as_json=as_json)
 
 
@@ -81,7 +93,12 @@ def prioritize(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Let workers serve the study before those of a lower priority; trials in training continue."""
+    """Let workers serve the study before those of a lower priority; trials in training continue.
+
+    Example:
+
+      pernodedrop prioritize my-study 10
+    """
     with client_here() as client:
         study = client.amend(name, priority=priority)
     answer(as_json, study, f"{name} has priority {study.priority}", changed=client.last_changed)
@@ -93,7 +110,12 @@ def extend(
     trials: Annotated[int, typer.Option(min=1, help="The number of further trials.", show_default=False)],
     as_json: AsJson = False,
 ) -> None:
-    """Add trials to a study, whether it is running or complete."""
+    """Add trials to a study, whether it is running or complete.
+
+    Example:
+
+      pernodedrop extend my-study --trials 20
+    """
     with client_here() as client:
         study = client.extend(name, trials)
     line = f"{name} is {study.state} with {study.budget.trials} trials"
@@ -192,7 +214,12 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete the study with its trials and curves for good."""
+    """Delete the study with its trials and curves for good.
+
+    Example:
+
+      pernodedrop delete my-study
+    """
     with client_here() as client:
         study = client.study(name)
         if not yes:

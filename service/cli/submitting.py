@@ -12,7 +12,7 @@ from service.calling import called
 from service.cli.definitions import copied, definition_of, preset_of, text_of_preset
 from service.cli.exit_codes import ExitCode, Failure
 from service.cli.following import watch_to_the_end
-from service.cli.output import AsJson, print_json
+from service.cli.output import AsJson, echo, print_json
 from service.cli.scaling import Scales, scaled_definition
 from service.cli.session import client_here, say
 from service.cli.studies import StudyName
@@ -144,7 +144,7 @@ def presets(
         print_json({"presets": preset_names()} if name is None else preset_of(name))
         return
     if name is not None:
-        typer.echo(visible_lines(text_of_preset(name).rstrip()))
+        echo(visible_lines(text_of_preset(name).rstrip()))
         return
     for one in preset_names():
         say(f"{one:<24} {load_preset(one).get('description', '')}")

@@ -31,7 +31,12 @@ Confirming = Annotated[
 
 @commands.command()
 def trial(name: StudyName, number: Number, confirmation: Confirming = False, as_json: AsJson = False) -> None:
-    """Show one trial: its parameters, its results, and its history."""
+    """Show one trial: its parameters, its results, and its history.
+
+    Example:
+
+      pernodedrop trial my-study 12
+    """
     with client_here() as client:
         shown = client.trial(name, number, _stage(confirmation))
     if as_json:
@@ -44,7 +49,12 @@ def trial(name: StudyName, number: Number, confirmation: Confirming = False, as_
 
 @commands.command()
 def cancel(name: StudyName, number: Number, confirmation: Confirming = False, as_json: AsJson = False) -> None:
-    """End one trial that waits or is in training, for good; its study continues."""
+    """End one trial that waits or is in training, for good; its study continues.
+
+    Example:
+
+      pernodedrop cancel my-study 12
+    """
     with client_here() as client:
         ended = client.cancel(name, number, _stage(confirmation))
     answer(as_json, ended, f"{named(ended)} of {name} is {ended.state}", changed=client.last_changed)

@@ -12,7 +12,7 @@ from service.cli.exit_codes import ExitCode, Failure
 from service.cli.session import client_here, say
 from service.cli.studies import StudyName
 from service.client import NotWhole, Which, unpack, written
-from service.settings import without_key
+from service.settings import folder_of, without_key
 
 Format = Literal["safetensors", "pt2", "onnx"]
 
@@ -42,12 +42,22 @@ def weights(
     ensemble: Ensemble = False,
     to: To = "safetensors",
 ) -> None:
-    """Fetch the weights of the recommended configuration, for `load_winner` of workers.winner."""
+    """Fetch the weights of the recommended configuration, for `load_winner` of workers.winner.
+
+    Examples:
+
+      pernodedrop weights my-study -o winner
+
+      pernodedrop weights my-study --ensemble --format onnx
+    """
     if trial is not None and confirmation is not None:
         raise Failure("--trial and --confirmation name two runs: leave one out", ExitCode.WRONG)
     if ensemble and seed is not None:
         raise Failure("--ensemble is of all seeds: leave --seed out", ExitCode.WRONG)
-    folder = (output or Path(f"{name}-weights")).absolute()
+    try:
+        folder = folder_of("--output", str(output or f"{name}-weights"))
+    except ValueError as error:
+        raise Failure(str(error), ExitCode.WRONG) from error
     which: Which = {"trial": trial, "confirmation": confirmation, "seed": seed, "ensemble": ensemble or None}
     try:
         with written(folder) as (draft, archive):

@@ -28,7 +28,19 @@ class LogFolder:
         self.is_new = False  # whether `claim` has made it
 
     def claim(self) -> None:
-        """Make `path` the first folder that no other stack uses, until `release`."""
+        """Make `path` the first folder that no other stack uses, until `release`.
+
+        Raises:
+            OSError: the home takes no folder; the message is one line with the remedy.
+        """
+        try:
+            self._home.mkdir(mode=0o700, parents=True, exist_ok=True)  # one that is there stays as it is
+            self._claim_first()
+        except OSError as error:
+            reason = error.strerror or error
+            raise OSError(f"{self._home} cannot be used ({reason}): set PERNODEDROP_HOME to another folder") from error
+
+    def _claim_first(self) -> None:
         for number in itertools.count(1):
             path = self._home / ("logs" if number == 1 else f"logs-{number}")
             self.is_new = not path.exists()

@@ -55,15 +55,8 @@ class Stack:
             f"http://{LOOPBACK}:{listener.getsockname()[1]}" for listener in self._sockets.values()
         )
         self._worker_count = workers
-        self._worker_options = (
-            "--supervised",
-            "--threads",
-            str(threads),
-            "--slots",
-            slots,
-            "--grace",
-            str(WORKER_GRACE),
-        )
+        options = f"--supervised --threads {threads} --slots {slots} --grace {WORKER_GRACE}"
+        self._worker_options = options.split()
         self._say = say
         self._postgres = None if settings.database_url else EmbeddedPostgres(settings.home / "postgres")
         self._database_url = settings.database_url or ""
@@ -123,18 +116,21 @@ class Stack:
 
     def _tend(self, postgres: EmbeddedPostgres) -> None:
         """Start Postgres again if it has died; where its disk is full, say so once, and go on when there is room."""
+        state = "has stopped"
         try:
             with undisturbed():
                 url = postgres.start()
+            state = "can write nothing"
+            postgres.check_room()
         except NoRoom as error:
             if not self._lacks_room:
-                self._say(f"Postgres has stopped: {error}; the service waits and then goes on by itself")
+                self._say(f"Postgres {state}: {error}; the service waits and then goes on by itself")
             self._lacks_room = True
             return
         if url != self._database_url:  # its port was taken, or its folder is gone
             raise EmbeddedPostgresError("Postgres started again at another address: start the service again")
         if self._lacks_room:
-            self._say("Postgres runs again")
+            self._say("Postgres has room again")
         self._lacks_room = False
 
     def stop(self) -> None:
@@ -177,13 +173,22 @@ class Stack:
         else:
             with undisturbed():  # a server that is starting could be left behind
                 self._database_url = self._postgres.start(meanwhile=self._importing_besides())
-        from service.storage.database.database import initialise  # not for `--help`: it takes half a second
-        from service.storage.database.patience import until_usable
+        from service.storage.database.patience import until_usable  # not for `--help`: it takes half a second
 
-        until_usable(lambda: initialise(self._database_url), self._say)
+        until_usable(self._initialise, self._say)
         for child in self._children:
             child.tell({"DATABASE_URL": self._database_url})
         self._wait_until_ready()
+
+    def _initialise(self) -> None:
+        from service.storage.database.database import initialise
+
+        try:
+            initialise(self._database_url)
+        except Exception as error:
+            if self._postgres is not None:
+                self._postgres.check_room(str(error))  # no start waits for room
+            raise
 
     def _importing_besides(self) -> Callable[[], None]:
         """Return `_begin`, and import what makes our tables in what is left of the cores before or after it.
@@ -191,7 +196,7 @@ class Stack:
         A new folder takes half a second of one core before it; a server that has its data has none to spare.
         """
         importing = threading.Thread(target=import_module, args=["service.storage.database.database"], daemon=True)
-        if not (self.settings.home / "postgres").exists():
+        if not os.path.exists(self.settings.home / "postgres"):  # noqa: PTH110 (False where nobody can tell)
             importing.start()
 
         def begin() -> None:
@@ -212,7 +217,6 @@ class Stack:
 
         Until then, which is seconds in a new folder, all of them import what they need.
         """
-        self.settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # one that is there stays as it is
         self._logs.claim()
         environment = self._environment()
         self._servers = [

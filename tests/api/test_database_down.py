@@ -3,15 +3,20 @@
 import shutil
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
+from service.api import housekeeping
 from service.api.app import create_app
+from service.api.housekeeping import Housekeeping
 from service.dashboard import create_app as create_dashboard
 from service.storage.database import database
+from service.storage.database.database import Database
 from service.storage.embedded import EmbeddedPostgres
 from tests.api.configuring import NO_DATABASE, settings_for
 from tests.api.fleet import definition_data
@@ -47,6 +52,17 @@ def silent_port() -> Iterator[int]:
     """A port that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         yield listener.getsockname()[1]
+
+
+def test_a_controller_that_nobody_asks_says_once_that_its_database_is_away(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(housekeeping, "LOOK_S", 0.05)
+    with Database.open(NO_DATABASE, 1) as away, Housekeeping(away, timedelta(0)):
+        time.sleep(1)
+    [said] = [one.getMessage() for one in caplog.records if one.name == housekeeping.__name__]
+    assert said.startswith("the database does not answer: ")
+    assert said.endswith("; calls that need it are answered 503 until it works")
 
 
 def _expect_unavailable(client: httpx.Client) -> None:

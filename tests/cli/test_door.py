@@ -148,9 +148,10 @@ def a_full_disk() -> int:
     return os.open("/dev/full", os.O_WRONLY)
 
 
-def test_output_that_cannot_be_written_is_one_line() -> None:
+@pytest.mark.parametrize("arguments", [("presets",), ("presets", "quickstart"), ("presets", "--json")], ids=" ".join)
+def test_output_that_cannot_be_written_is_one_line(arguments: tuple[str, ...]) -> None:
     full = a_full_disk()
-    assert ends(begin(*COMMAND, "presets", output=full)) == (
+    assert ends(begin(*COMMAND, *arguments, output=full)) == (
         1, None, "error: No space left on device: standard output\n",
     )  # fmt: skip
     os.close(full)

@@ -51,6 +51,23 @@ def test_every_misspelt_name_gets_the_one_that_was_meant(command: Command) -> No
         assert message in told, (arguments, told)
 
 
+WRONG_NUMBERS = {
+    ("run", "--workers", "0"): "'--workers': must be greater than or equal to 1, got '0'",
+    ("serve", "--port", "99999999999999999999"): "must be less than or equal to 65535, got '99999999999999999999'",
+    ("trial", "mine", "1.5"): "'number': must be a valid integer, got '1.5'",
+    ("confirm", "mine", "--top", "many"): "must be a valid integer, got 'many'",
+    ("audit-log", "--limit", "0"): "must be greater than or equal to 1, got '0'",
+}
+
+
+def test_every_wrong_number_is_named_with_its_rule(command: Command) -> None:
+    for arguments, message in WRONG_NUMBERS.items():
+        code, said, told = command(*arguments)
+        assert (code, said) == (2, ""), arguments
+        assert message in told, (arguments, told)
+        assert told.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("name", "known", "meant"),
     [

@@ -57,6 +57,47 @@ def serving(used: Path) -> Iterator[tuple[Stack, EmbeddedPostgres, list[str]]]:
     stack.stop()
 
 
+def test_a_disk_that_fills_up_under_a_running_server_is_named_once(
+    log_disk: Path, serving: tuple[Stack, EmbeddedPostgres, list[str]]
+) -> None:  # fmt: skip
+    stack, server, said = serving
+    stack.check()
+    assert said == []
+    filler = fill(log_disk)
+    for _ in range(2):
+        stack._checked = 0.0
+        stack.check()
+    assert answers(stack._database_url)
+    with pytest.raises(NoRoom, match=r"the disk of .* is full: make room there$"):
+        server.check_room()
+    filler.unlink()
+    for _ in range(2):
+        stack._checked = 0.0
+        stack.check()
+    [full, goes_on] = said
+    assert full.startswith("Postgres can write nothing: the disk of ")
+    assert full.endswith("is full: make room there; the service waits and then goes on by itself")
+    assert goes_on == "Postgres has room again"
+
+
+def test_a_first_start_whose_tables_have_no_room_ends_with_the_reason(home: Path) -> None:
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64m,mode=755", "tmpfs", str(home)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+        pytest.skip("no tmpfs can be mounted here")
+    stack = Stack(Settings(home=home, data_folder=home / "data"), workers=1, say=print)
+    try:
+        assert stack._postgres is not None
+        stack._database_url = stack._postgres.start()
+        filler = fill(home)
+        with filler.open("r+b") as file:
+            file.truncate(filler.stat().st_size - 3 * 2**19)  # room to begin with; a rollback gives it back
+        with pytest.raises(NoRoom, match=r"the disk of .* is full: make room there$"):
+            stack._initialise()
+    finally:
+        stack.stop()
+        subprocess.run(["umount", "--lazy", str(home)], check=True)
+
+
 def test_a_full_disk_is_waited_for(
     log_disk: Path, serving: tuple[Stack, EmbeddedPostgres, list[str]]
 ) -> None:  # fmt: skip
@@ -80,4 +121,4 @@ def test_a_full_disk_is_waited_for(
     [stopped, goes_on] = said
     assert stopped.startswith("Postgres has stopped: the disk of ")
     assert "\n" not in stopped
-    assert goes_on == "Postgres runs again"
+    assert goes_on == "Postgres has room again"

@@ -89,7 +89,7 @@ def prepare_folder(folder: Path, account: Account) -> list[Path]:
                 elif place != folder and not account.is_ours:
                     place.chmod(0o755)  # ours and empty: root's umask may have closed it
         if any(folder.iterdir()) and not any((folder / mark).exists() for mark in OWN_MARKS):
-            raise EmbeddedPostgresError(f"{folder} holds other files: Postgres needs an empty folder of its own")
+            raise EmbeddedPostgresError(f"{folder} holds other files, and Postgres needs a folder of its own: {REMEDY}")
         account.own(folder)
         folder.chmod(0o700)
     except BaseException:

@@ -1,7 +1,6 @@
 """The embedded server: created at its first start, shared by its owners, stopped by the last of them."""
 
 import contextlib
-import errno
 import hashlib
 import os
 import shlex
@@ -17,7 +16,7 @@ import psycopg2
 
 from service.ports import LOOPBACK, any_free, preferred_or_free
 from service.storage import libpq
-from service.storage.embedded import data, launching, processes, roles
+from service.storage.embedded import data, launching, processes, roles, room
 from service.storage.embedded.account import REMEDY, Account, EmbeddedPostgresError, NoRoom, account_for
 from service.storage.embedded.binaries import install_for, reachable
 from service.storage.embedded.folder import UNFINISHED, check_path, prepare_folder, remove_first_start, remove_folders
@@ -29,8 +28,6 @@ from service.storage.embedded.roles import NAME, OWNER
 START_SECONDS = 120  # recovery after a crash included
 ANSWER_SECONDS = 5.0  # for an error that no start explains
 LAUNCHES = 3
-ROOM = 2**25  # bytes that a start needs: two segments of the write-ahead log
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 _STARTS = (
     *("starting up", "shutting down", "recovery", "refused", "closed the connection"),
     *("timeout", "too many", "reset"),
@@ -50,6 +47,7 @@ class EmbeddedPostgres:
         self._data = self._folder / "data"
         self._log = self._folder / "server.log"
         self._passwords = Passwords(self._folder)
+        self._disks = (self._folder, self._data, self._data / "pg_wal")
         self._cluster = f"{NAME}-{hashlib.sha256(os.fsencode(os.path.realpath(self._folder))).hexdigest()[:12]}"
         self._ownership = Ownership(self._folder)
         self._account: Account | None = None
@@ -75,7 +73,7 @@ class EmbeddedPostgres:
         try:
             return self._start(meanwhile)
         except OSError as error:
-            if error.errno in _FULL:
+            if error.errno in room.FULL:
                 raise self._no_room() from error
             what = error.filename if isinstance(error.filename, str) else self._folder
             raise EmbeddedPostgresError(f"{what} cannot be used ({error.strerror or error}): {REMEDY}") from error
@@ -135,6 +133,15 @@ class EmbeddedPostgres:
         self._places.add(processes.place(self._data))
         self._port = self._serve(has_new_passwords=has_data and bool(lost))
         return _url(NAME, self._passwords.ours, self._port, NAME)
+
+    def check_room(self, reason: str = "") -> None:
+        """Return if the running server can write; `reason` is why it did not just now.
+
+        Raises:
+            NoRoom: one of its disks is full. It still answers, and takes nothing that is new.
+        """
+        if room.is_named_in(reason) or room.lacks(self._disks, room.WORK):
+            raise self._no_room()
 
     def owner_url(self) -> str:
         """Return the URL of the started server's maintenance database for the superuser that owns it.
@@ -269,9 +276,7 @@ class EmbeddedPostgres:
 
     def _broken(self, what: str, reason: str) -> EmbeddedPostgresError:
         """The error of a program that failed: its disk may be full, and the log may have had no room to say so."""
-        disks = [folder for folder in (self._folder, self._data / "pg_wal") if folder.exists()]
-        said = any(os.strerror(number) in reason for number in _FULL)
-        if said or any(shutil.disk_usage(disk).free < ROOM for disk in disks):
+        if room.is_named_in(reason) or room.lacks(self._disks, room.START):
             return self._no_room()
         return EmbeddedPostgresError(f"{what}: {reason}; {remedy(reason, self._data, self._log)}")
 
