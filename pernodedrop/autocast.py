@@ -6,13 +6,15 @@ import torch
 from torch import Tensor
 
 _WITHOUT = ("meta",)  # devices for which torch has no autocast
+_COUNTED = ("cpu", "cuda")  # those that torch looks at to say whether it is on anywhere: mps is not
 
 
 def is_on(tensor: Tensor) -> bool:
     """Return whether autocast casts on the tensor's device."""
-    if not torch._C._is_any_autocast_enabled():  # the shortest way where it is on nowhere
+    device = tensor.device.type
+    if device in _COUNTED and not torch._C._is_any_autocast_enabled():  # the shortest way where it is on nowhere
         return False
-    return tensor.device.type not in _WITHOUT and torch.is_autocast_enabled(tensor.device.type)
+    return device not in _WITHOUT and torch.is_autocast_enabled(device)
 
 
 def cast(tensor: Tensor) -> Tensor:

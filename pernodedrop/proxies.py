@@ -40,8 +40,17 @@ def server_address(name: str, text: str) -> str:
         valid = False
     if not valid:
         raise ValueError(f"{name} must be an address such as {DEFAULT_CONTROLLER}, got {scrubbed(text)!r}")
-    address = text.rstrip("/")
-    if parts.path.rstrip("/").endswith("/v1"):
+    return text.rstrip("/")
+
+
+def controller_address(name: str, text: str) -> str:
+    """`server_address` of a controller, whose calls begin with /v1; one behind a path of a proxy may end so.
+
+    Raises:
+        ValueError: it is none; the message is one line.
+    """
+    address = server_address(name, text)
+    if urlsplit(address).path == "/v1":
         raise ValueError(f"{name} must be an address without /v1, which every call adds, got {scrubbed(text)!r}")
     return address
 

@@ -8,7 +8,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Self
 
-from pernodedrop.proxies import API_KEY, CONTROLLER, DEFAULT_CONTROLLER, key_of, server_address
+from pernodedrop.proxies import API_KEY, CONTROLLER, DEFAULT_CONTROLLER, controller_address, key_of, server_address
 from pernodedrop.visible import log_format
 from search_spaces.task_modules import ALL_MODULES, TaskModules
 from service.ports import LOOPBACK
@@ -60,7 +60,7 @@ class Settings:
             artifacts=artifacts_at(ARTIFACTS, value(ARTIFACTS), home),
             database_url=value("DATABASE_URL"),
             api_key=key_of(API_KEY, value(API_KEY)),
-            url=server_address(CONTROLLER, value(CONTROLLER) or cls.url),
+            url=controller_address(CONTROLLER, value(CONTROLLER) or cls.url),
             dashboard_url=server_address(
                 "PERNODEDROP_DASHBOARD_URL", value("PERNODEDROP_DASHBOARD_URL") or cls.dashboard_url
             ),

@@ -250,9 +250,9 @@ def is_plain(*tensors: Tensor) -> bool:
 def _runs_at_once(*tensors: Tensor) -> bool:
     """Return whether the CPU's kernel may run at once: the operators' dispatch costs as much as a small layer.
 
-    The first may be a batch of gradients, of torch.autograd.grad(..., is_grads_batched=True), which only operators map.
+    One may be a batch of gradients, of torch.autograd.grad(..., is_grads_batched=True), which only operators map.
     """
-    if torch._C._functorch.is_legacy_batchedtensor(tensors[0]):
+    if any(map(torch._C._functorch.is_legacy_batchedtensor, tensors)):
         return False
     return is_plain(*tensors) and all(each.device.type == "cpu" for each in tensors)
 

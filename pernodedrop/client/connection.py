@@ -28,10 +28,10 @@ from pernodedrop.proxies import (
     CONTROLLER,
     DEFAULT_CONTROLLER,
     certificates,
+    controller_address,
     key_of,
     login_of,
     proxy_of,
-    server_address,
 )
 
 T = TypeVar("T")
@@ -50,7 +50,7 @@ class Controller:
             BadVariable: a proxy or certificates that the environment names cannot be used.
         """
         given = url if url is not None else os.environ.get(CONTROLLER, "").strip() or DEFAULT_CONTROLLER
-        address = server_address("url" if url is not None else CONTROLLER, given)
+        address = controller_address("url" if url is not None else CONTROLLER, given)
         self.url, self._login = login_of(address)
         named = "api_key" if api_key is not None else API_KEY
         self._key = key_of(named, api_key if api_key is not None else os.environ.get(API_KEY, "").strip() or None)

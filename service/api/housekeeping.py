@@ -7,8 +7,8 @@ from typing import Self
 
 from service.storage.access import deeds
 from service.storage.database.database import Database
-from service.storage.database.sqlstates import told, trouble_of
-from service.storage.errors import StorageError
+from service.storage.database.sqlstates import Remedy, told, trouble_of
+from service.storage.errors import DatabaseRefuses, DatabaseUnreachable, StorageError
 from service.storage.runs.expiry import tidy
 
 log = logging.getLogger(__name__)
@@ -49,8 +49,20 @@ class Housekeeping:
                 lack = ""
             except Exception as error:
                 is_more_left = False
-                if trouble_of(error) is None and not isinstance(error, StorageError):
+                trouble = trouble_of(error)
+                if trouble is None and not isinstance(error, StorageError):
                     log.exception("tidying up failed, and is tried again")
-                elif told(error) != lack:  # or whoever starts a controller with a wrong address would see nothing
-                    lack = told(error)
-                    log.warning("%s; calls that need it are answered 503 until it works", lack)
+                elif not _is_away(error):
+                    log.debug("nothing was tidied up: %s", told(error))
+                elif (state := trouble.state if trouble else type(error).__name__) != lack:
+                    # Or whoever starts a controller with a wrong address would see nothing.
+                    lack = state
+                    log.warning("%s; calls that need it are answered 503 until it works", told(error))
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether nothing works until the error has passed or somebody ends it."""
+    trouble = trouble_of(error)
+    if trouble is None:
+        return isinstance(error, DatabaseUnreachable | DatabaseRefuses)
+    return trouble.remedy is Remedy.WAIT

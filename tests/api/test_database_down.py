@@ -3,12 +3,14 @@
 import shutil
 import socket
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import httpx
+import psycopg2
 import pytest
 
 from service.api import housekeeping
@@ -22,6 +24,7 @@ from tests.api.configuring import NO_DATABASE, settings_for
 from tests.api.fleet import definition_data
 from tests.api.serving import served
 
+DEADLOCK = "deadlock detected"
 ROUTES = [
     ("GET", "/v1/ready"),
     ("POST", "/v1/studies"),
@@ -54,6 +57,18 @@ def silent_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
+class Refused(psycopg2.Error):
+    """An error of the server with a SQLSTATE, which only psycopg2 itself can give its own."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self._code = code
+
+    @property
+    def pgcode(self) -> str:
+        return self._code
+
+
 def test_a_controller_that_nobody_asks_says_once_that_its_database_is_away(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -63,6 +78,28 @@ def test_a_controller_that_nobody_asks_says_once_that_its_database_is_away(
     [said] = [one.getMessage() for one in caplog.records if one.name == housekeeping.__name__]
     assert said.startswith("the database does not answer: ")
     assert said.endswith("; calls that need it are answered 503 until it works")
+
+
+def test_what_passes_by_itself_is_not_said_and_a_full_disk_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(housekeeping, "LOOK_S", 0.01)
+    looks = iter([DEADLOCK, *(f"could not extend file base/{n}" for n in range(4))])
+    done = threading.Event()
+
+    def refused(*_: object) -> tuple[int, bool]:
+        said = next(looks, None)
+        if said is None:
+            done.set()
+            return 0, False
+        raise Refused(said, "40P01" if said == DEADLOCK else "53100")
+
+    monkeypatch.setattr(housekeeping, "tidy", refused)
+    with Database.open(NO_DATABASE, 1) as db, Housekeeping(db, timedelta(0)):
+        assert done.wait(30)
+    warned = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert [one for one in warned if "base/" in one] == warned == warned[:1]
+    assert warned[0].startswith("the database has a full disk: could not extend file base/0 ")
 
 
 def _expect_unavailable(client: httpx.Client) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pernodedrop.proxies import controller_address
 from service.cli import main
+from service.settings import Settings
 
 PAGE = b"<!doctype html><title>Please log in</title>"
 ORDERS = (
@@ -33,10 +35,15 @@ class _Page(BaseHTTPRequestHandler):
         pass
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of a client that has left."""
+
+
 @pytest.fixture
 def stranger() -> Iterator[str]:
     """The address of a server that answers everything with one page."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Page) as server:
+    with _Server(("127.0.0.1", 0), _Page) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -66,10 +73,16 @@ def test_no_command_takes_it(
 def test_an_address_with_the_path_of_the_calls_is_refused(
     stranger: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for path in ("/v1", "/tools/v1/"):
+    for path in ("/v1", "/v1/"):
         monkeypatch.setenv("PERNODEDROP_URL", stranger + path)
         assert main(["studies"]) == 2
         told = capsys.readouterr().err
         assert told == (
             f"error: PERNODEDROP_URL must be an address without /v1, which every call adds, got '{stranger}{path}'\n"
         )
+
+
+def test_a_proxys_path_may_end_so() -> None:
+    assert controller_address("url", "https://proxy/tools/v1/") == "https://proxy/tools/v1"
+    settings = Settings.from_environment({"PERNODEDROP_DASHBOARD_URL": "https://proxy/v1"})
+    assert settings.dashboard_url == "https://proxy/v1"

@@ -1,11 +1,15 @@
 """Gaussian noise on the outputs as one function: its values and derivatives are those of its operations."""
 
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 from torch.utils.checkpoint import checkpoint
 
+from pernodedrop import autocast
 from pernodedrop.backends import gaussian_product as module
 from pernodedrop.backends.factors import quantized
 from pernodedrop.backends.gaussian_product import Noise, gaussian_product
@@ -127,8 +131,8 @@ def test_backward_under_autocast_is_that_of_forward(chosen: object) -> None:
         y = gaussian_product(*inputs, drawn)
         with torch.autocast("cpu", enabled=is_cast):
             found.append(torch.autograd.grad(y.sum(), inputs))
-    for plain, cast in zip(*found, strict=True):
-        assert torch.equal(plain, cast)
+    for plain, other in zip(*found, strict=True):
+        assert torch.equal(plain, other)
 
 
 def test_a_bias_may_be_changed_before_backward() -> None:
@@ -168,3 +172,13 @@ def test_a_negated_view_is_read_with_its_sign() -> None:
     y = pernode_linear(torch._neg_view(x), weight, None, 0.3)
     torch.manual_seed(5)
     assert torch.equal(y, pernode_linear(-x, weight, None, 0.3))
+
+
+def test_autocast_of_a_device_that_torch_does_not_count_is_seen() -> None:
+    before = torch.is_autocast_enabled("mps")
+    torch.set_autocast_enabled("mps", True)
+    try:
+        assert autocast.is_on(cast(Tensor, SimpleNamespace(device=torch.device("mps"))))
+        assert not autocast.is_on(torch.ones(1))
+    finally:
+        torch.set_autocast_enabled("mps", before)

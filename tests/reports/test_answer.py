@@ -159,6 +159,7 @@ def test_no_text_breaks_the_tables() -> None:
     lines = [line for line in markdown_of(table).decode().splitlines() if line.startswith("| ")]
     assert all(len(re.findall(r"(?<!\\)\|", line)) == 3 for line in lines)
     assert latex.escaped("drop_rate") == r"drop\_rate"
+    assert latex.escaped("-4e-05 (-5e-05 to +1)") == "$-$4e$-$05 ($-$5e$-$05 to $+$1)"
     assert markdown.escaped("drop_rate _a <b>") == r"drop_rate \_a \<b\>"
 
 

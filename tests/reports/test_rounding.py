@@ -1,5 +1,6 @@
 """Rounding for people changes no answer: what excludes 0 is not shown as 0, and 0.0496 is below 0.05."""
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -41,10 +42,11 @@ def test_small_metrics_keep_their_digits() -> None:
     assert decimal(-0.0002, 3) == f"{MINUS}0.0002"
 
 
-@pytest.mark.parametrize("p", [0.0496, 0.04951, 0.049999, 0.05, 0.0504, 0.031, 0.9996])
+@pytest.mark.parametrize("p", [0.0496, 0.04951, 0.049999, 0.05, 0.0504, 0.031, 0.9996, math.nextafter(0.05, 0)])
 def test_a_p_value_stays_on_its_side_of_the_level(p: float) -> None:
     assert (float(p_number(p)) < 0.05) is (p < 0.05)
     assert abs(float(p_number(p)) - p) <= 0.0005
+    assert len(p_number(p)) <= 9
     assert p_text(0.0496) == "p = 0.0496"
     assert p_text(0.0314) == "p = 0.031"
 

@@ -121,7 +121,9 @@ def test_an_interrupted_download_leaves_nothing(tmp_path: Path) -> None:
             connection, _ = server.accept()
             with connection:
                 connection.recv(4096)
-                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nPK")
+                connection.sendall(
+                    b"HTTP/1.1 200 OK\r\nContent-Disposition: attachment\r\nContent-Length: 100000\r\n\r\nPK"
+                )
                 heard.set()
                 connection.recv(1)
 

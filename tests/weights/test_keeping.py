@@ -44,11 +44,11 @@ def weights(root: ArtifactRoot, lease: Lease, content: bytes, repeat: int = 0) -
     return Weights(lease.run_id, repeat, 1, digest, len(content))
 
 
-def ended(db: Database, root: ArtifactRoot, lease: Lease, variant: str, value: float) -> set[int]:
+def ended(db: Database, root: ArtifactRoot, lease: Lease, variant: str, *values: float) -> set[int]:
     """End a run of the search as complete, with weights."""
     holding.attach(db, lease, None, None, {"regularizer": variant})
     kept = [weights(root, lease, f"{lease.run_id}".encode())]
-    return holding.finish(db, lease, RunState.COMPLETE, best_epoch=1, values=[value], kept=kept, tell=nothing)
+    return holding.finish(db, lease, RunState.COMPLETE, best_epoch=1, values=[*values], kept=kept, tell=nothing)
 
 
 @pytest.fixture
@@ -77,6 +77,22 @@ def test_of_the_search_each_variants_best_keeps_its_weights(db: Database, root: 
     assert set(keeping.of_study(db, study.id)) == {third, fifth}
     named = keeping.named_among(db, [first, third, 10**6])
     assert (named.keys(), named[first], len(named[third] or ())) == ({first, third}, set(), 1)
+
+
+def test_of_several_objectives_the_best_trial_keeps_them(db: Database, root: ArtifactRoot, api: httpx.Client) -> None:
+    """Which of two that are equal by the first objective is the best, the others say: to the queue as to the study."""
+    objectives = [{"metric": "val_accuracy", "direction": "maximize"}, {"metric": "val_loss"}]
+    create(db, trials=3, keep="best", objectives=objectives)
+    leases = [claimed(db) for _ in range(3)]
+    first, second, _ = (lease.run_id for lease in leases)
+    assert ended(db, root, leases[0], "dropout", 0.75, 0.7) == set()
+    assert ended(db, root, leases[1], "dropout", 0.75, 0.2) == {first}
+    assert ended(db, root, leases[2], "dropout", 0.5, 0.1) == {leases[2].run_id}
+    study = studies.get(db, "s")
+    assert study.best is not None
+    assert study.best.run_id == second
+    assert set(keeping.of_study(db, study.id)) == {second}
+    assert api.get("studies/s/winner/weights").is_success
 
 
 def test_of_two_that_end_at_once_only_the_best_is_left(db: Database, root: ArtifactRoot) -> None:

@@ -28,6 +28,7 @@ def test_a_test_that_gives_no_number_is_no_result_where_it_counts(value: float) 
     ("loss", "remedy"),
     [
         ({"val_loss": 0.5}, "the epoch's losses are finite, so mend how this metric is computed"),
+        ({"val_loss": 0.5, "val_loss_one_mask": float("nan")}, "lower the learning rate"),
         ({"val_loss": float("inf")}, "lower the learning rate"),
         ({}, "lower the learning rate"),
     ],

@@ -26,7 +26,7 @@ SPECIAL = {
     "[": "{[}",  # behind the end of a row it would begin an option of it, as would a star
     "*": "{*}",
 }
-SIGNED = re.compile(r"(?<![\w.])([+-])(?=\d)")  # of a number
+SIGNED = re.compile(r"(?:(?<![\w.])|(?<=\de))([+-])(?=\d)")  # of a number or its exponent
 
 
 def latex_of(table: TextTable, label: str) -> bytes:

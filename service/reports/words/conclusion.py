@@ -1,5 +1,7 @@
 """What can and what cannot be concluded about a study's variants, in plain sentences."""
 
+import math
+
 from service.reports.found.comparison import ALPHA, Comparison
 from service.reports.found.confirmed import confirmation_of
 from service.reports.found.results import Results
@@ -134,6 +136,9 @@ def p_text(p: float) -> str:
 
 
 def p_number(p: float) -> str:
-    """The p-value to three decimal places, and to more where rounding would bring it up to ALPHA: 0.0496."""
-    places = next(places for places in range(3, 18) if p >= ALPHA or float(f"{p:.{places}f}") < ALPHA or places == 17)
-    return f"{p:.{places}f}"
+    """The p-value to three decimal places, and to more where rounding would bring it up to ALPHA: 0.0496.
+
+    One that seven would bring there is cut.
+    """
+    places = next((places for places in range(3, 8) if p >= ALPHA or float(f"{p:.{places}f}") < ALPHA), 0)
+    return f"{p:.{places}f}" if places else f"{math.floor(p * 1e7) / 1e7:.7f}"

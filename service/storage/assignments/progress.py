@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from search_spaces import Objective
+from search_spaces.objective import measured_as
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _value(objective: Objective, epoch: int, metrics: Mapping[str, float]) -> fl
 
 
 def _remedy(metrics: Mapping[str, float]) -> str:
-    losses = [value for name, value in metrics.items() if name == "loss" or name.endswith("_loss")]
+    losses = [value for name, value in metrics.items() if measured_as(name)[1].endswith("_loss")]
     if losses and all(map(math.isfinite, losses)):
         return "the epoch's losses are finite, so mend how this metric is computed"
     return "lower the learning rate"

@@ -1,6 +1,7 @@
 """Whether a server's disks have room."""
 
 import errno
+import math
 import os
 import shutil
 from collections.abc import Iterable
@@ -18,4 +19,13 @@ def is_named_in(reason: str) -> bool:
 
 def lacks(folders: Iterable[Path], needed: int) -> bool:
     """Whether the disk of one of the folders that are there has less than `needed` bytes for others than root."""
-    return any(shutil.disk_usage(folder).free < needed for folder in folders if folder.exists())
+    return any(_free(folder) < needed for folder in folders)
+
+
+def _free(folder: Path) -> float:
+    """Bytes; infinite where the folder is gone or its file system does not count them."""
+    try:
+        usage = shutil.disk_usage(folder)
+    except OSError:
+        return math.inf
+    return usage.free if usage.total else math.inf

@@ -14,12 +14,8 @@ HELD_IN_SEARCH_S = f"""(SELECT coalesce(sum({HELD_S}), 0)::float FROM fleet.runs
 # The first objective of the definition in the column that is filled in: its metric, and the sign that makes its value
 # a cost. A long definition takes time to read: for many runs of one study the sign should be a column of a subquery.
 METRIC = "({}->'objectives'->0->>'metric')"
-SIGN = "CASE {}->'objectives'->0->>'direction' WHEN 'maximize' THEN -1 ELSE 1 END"
-
-# The cost of a run of several objectives beyond the first, of which there are at most three.
-FURTHER_COSTS = ", ".join(
-    f"values[{place + 1}] * CASE {{0}}->'objectives'->{place}->>'direction' WHEN 'maximize' THEN -1 ELSE 1 END"
-    for place in (1, 2)
+SIGN, SECOND_SIGN, THIRD_SIGN = (
+    f"CASE {{}}->'objectives'->{place}->>'direction' WHEN 'maximize' THEN -1 ELSE 1 END" for place in range(3)
 )
 
 # The run is its holder's, and the database has everything that the holder wrote: `claim` is drawn at random for every

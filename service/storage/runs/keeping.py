@@ -9,19 +9,21 @@ from search_spaces.variants import telling_in
 from service.storage.database.database import Database
 from service.storage.database.tables import runs, weights
 from service.storage.records import Lease, Weights
-from service.storage.runs.expressions import SIGN
+from service.storage.runs.expressions import SECOND_SIGN, SIGN, THIRD_SIGN
 from service.storage.states import RunState, Stage
 
 # Of two runs that end at once, the second waits for the first and sees what it has kept.
 _ALONE = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('fleet.weights ' || :study, 0))")
-# The best first, and the earlier one of equals.
+# The best first, in the order of a study's best run: of equals the lower further costs, then the earlier one.
 _KEPT = sa.text(
     f"""
-    WITH study AS MATERIALIZED (SELECT {SIGN.format("definition")} AS sign FROM fleet.studies WHERE id = :study)
+    WITH study AS MATERIALIZED (
+        SELECT {SIGN.format("definition")} AS sign, {SECOND_SIGN.format("definition")} AS second,
+            {THIRD_SIGN.format("definition")} AS third FROM fleet.studies WHERE id = :study)
     SELECT r.id, r.params FROM fleet.runs r CROSS JOIN study
     WHERE r.study_id = :study AND r.stage = 'search' AND r.state = 'complete'
         AND EXISTS (SELECT FROM fleet.weights w WHERE w.run_id = r.id)
-    ORDER BY r.values[1] * study.sign, r.ordinal
+    ORDER BY r.values[1] * study.sign, r.values[2] * study.second, r.values[3] * study.third, r.trial_number, r.ordinal
     """
 )
 _ENDED = (RunState.COMPLETE, RunState.PRUNED, RunState.FAILED, RunState.CANCELLED)

@@ -9,7 +9,7 @@ from search_spaces import StudyShape
 from service.storage.database.database import Database
 from service.storage.records import StudyRecord, TrialRecord, parsed_definition
 from service.storage.runs import clock, counting
-from service.storage.runs.expressions import FURTHER_COSTS, HELD_IN_SEARCH_S, SIGN
+from service.storage.runs.expressions import HELD_IN_SEARCH_S, SECOND_SIGN, SIGN, THIRD_SIGN
 from service.storage.states import RunState, Stage, StudyState
 from service.storage.studies import trials
 from service.storage.studies.failure import COMMONEST, failure, paused
@@ -20,7 +20,8 @@ _BEST = f"""
     CASE WHEN jsonb_array_length(page.definition->'objectives') > 1 THEN (SELECT id FROM fleet.runs
             WHERE {{which}} AND values[1] = CASE page.sign WHEN 1 THEN (SELECT min(values[1]) FROM fleet.runs
                 WHERE {{which}}) ELSE (SELECT max(values[1]) FROM fleet.runs WHERE {{which}}) END
-            ORDER BY {FURTHER_COSTS.format("page.definition")}, trial_number, ordinal LIMIT 1)
+            ORDER BY values[2] * {SECOND_SIGN.format("page.definition")},
+                values[3] * {THIRD_SIGN.format("page.definition")}, trial_number, ordinal LIMIT 1)
         WHEN page.sign = 1 THEN (SELECT id FROM fleet.runs WHERE {{which}} AND values[1] IS NOT NULL
             ORDER BY values[1], trial_number, ordinal LIMIT 1)
         ELSE (SELECT id FROM fleet.runs
