@@ -150,7 +150,7 @@ def test_no_text_breaks_the_tables() -> None:
     for line in (line for line in bare.splitlines() if "0.1" in line):
         assert not set('\\~^"`') & set(line)
         assert line.count("&") == 1
-    assert "$-$0.1 to $+$2e-05" in written
+    assert "$-$0.1 to $+$2e$-$05" in written
     assert r"{[}" in written
     assert "\x1b" not in written
     assert "U+0434" in written
