@@ -49,20 +49,19 @@ class Housekeeping:
                 lack = ""
             except Exception as error:
                 is_more_left = False
-                trouble = trouble_of(error)
-                if trouble is None and not isinstance(error, StorageError):
+                found = _lack_of(error)
+                if trouble_of(error) is None and not isinstance(error, StorageError):
                     log.exception("tidying up failed, and is tried again")
-                elif not _is_away(error):
+                elif not found:
                     log.debug("nothing was tidied up: %s", told(error))
-                elif (state := trouble.state if trouble else type(error).__name__) != lack:
-                    # Or whoever starts a controller with a wrong address would see nothing.
-                    lack = state
+                elif found != lack:  # or whoever starts a controller with a wrong address would see nothing
+                    lack = found
                     log.warning("%s; calls that need it are answered 503 until it works", told(error))
 
 
-def _is_away(error: Exception) -> bool:
-    """Whether nothing works until the error has passed or somebody ends it."""
+def _lack_of(error: Exception) -> str:
+    """What keeps everybody from working until it passes or somebody ends it, the same word each time; "" if nothing."""
     trouble = trouble_of(error)
-    if trouble is None:
-        return isinstance(error, DatabaseUnreachable | DatabaseRefuses)
-    return trouble.remedy is Remedy.WAIT
+    if trouble is not None:
+        return trouble.state if trouble.remedy is Remedy.WAIT else ""
+    return type(error).__name__ if isinstance(error, DatabaseUnreachable | DatabaseRefuses) else ""

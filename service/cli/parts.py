@@ -46,7 +46,7 @@ def controller(host: Host = LOOPBACK, port: Port = CONTROLLER_PORT, inherited: I
 
     Example:
 
-      pernodedrop controller --host 0.0.0.0 --port 8000
+      pernodedrop controller --port 8001
     """
     from service.api.app import create_app
 
@@ -59,7 +59,7 @@ def dashboard(host: Host = LOOPBACK, port: Port = DASHBOARD_PORT, inherited: Inh
 
     Example:
 
-      pernodedrop dashboard --host 0.0.0.0 --port 8080
+      pernodedrop dashboard --port 8081
     """
     from service.dashboard import create_app
 

@@ -55,8 +55,8 @@ class Stack:
             f"http://{LOOPBACK}:{listener.getsockname()[1]}" for listener in self._sockets.values()
         )
         self._worker_count = workers
-        options = f"--supervised --threads {threads} --slots {slots} --grace {WORKER_GRACE}"
-        self._worker_options = options.split()
+        numbers = "--threads", str(threads), "--slots", slots, "--grace", str(WORKER_GRACE)
+        self._worker_options = ("--supervised", *numbers)
         self._say = say
         self._postgres = None if settings.database_url else EmbeddedPostgres(settings.home / "postgres")
         self._database_url = settings.database_url or ""

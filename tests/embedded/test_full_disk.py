@@ -57,6 +57,12 @@ def serving(used: Path) -> Iterator[tuple[Stack, EmbeddedPostgres, list[str]]]:
     stack.stop()
 
 
+def check_twice(stack: Stack) -> None:
+    for _ in range(2):
+        stack._checked = 0.0
+        stack.check()
+
+
 def test_a_disk_that_fills_up_under_a_running_server_is_named_once(
     log_disk: Path, serving: tuple[Stack, EmbeddedPostgres, list[str]]
 ) -> None:  # fmt: skip
@@ -64,16 +70,12 @@ def test_a_disk_that_fills_up_under_a_running_server_is_named_once(
     stack.check()
     assert said == []
     filler = fill(log_disk)
-    for _ in range(2):
-        stack._checked = 0.0
-        stack.check()
+    check_twice(stack)
     assert answers(stack._database_url)
     with pytest.raises(NoRoom, match=r"the disk of .* is full: make room there$"):
         server.check_room()
     filler.unlink()
-    for _ in range(2):
-        stack._checked = 0.0
-        stack.check()
+    check_twice(stack)
     [full, goes_on] = said
     assert full.startswith("Postgres can write nothing: the disk of ")
     assert full.endswith("is full: make room there; the service waits and then goes on by itself")
@@ -114,9 +116,7 @@ def test_a_full_disk_is_waited_for(
     with pytest.raises(NoRoom, match=r"the disk of .* is full: make room there$"):
         server.start()
     filler.unlink()
-    for _ in range(2):
-        stack._checked = 0.0
-        stack.check()
+    check_twice(stack)
     assert query(url, "SELECT count(*) FROM kept") == [(1000,)]
     [stopped, goes_on] = said
     assert stopped.startswith("Postgres has stopped: the disk of ")
