@@ -7,7 +7,7 @@ from collections import defaultdict
 import pytest
 
 from search_spaces.objective import Objective, best_epoch
-from service.reports.found.epochs import by_repeat, epochs_of
+from service.reports.found.epochs import epochs_of
 from service.reports.found.importance import MOST_TRIALS
 from service.reports.found.pareto import front_numbers
 from service.reports.found.responses import MOST_RATES, grouping, responses
@@ -43,7 +43,7 @@ def test_single_epochs_means_and_best_values_are_those_of_the_points(seed: int) 
     for objective in (Objective(metric="val_loss"), Objective(metric="val_accuracy", direction="maximize")):
         best = epochs.best(objective)
         for run, points in curves.items():
-            repeats = by_repeat(points)
+            repeats = epochs_of({0: points}).of(0)
             found = [best_epoch(several, objective) for _, several in sorted(repeats.items())]
             assert best.of(run) == [one.metrics[objective.metric] for one in found if one is not None]
             given: dict[tuple[int, int, str], float] = {

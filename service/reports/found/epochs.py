@@ -150,11 +150,6 @@ def epochs_of(curves: Mapping[int, Sequence[CurvePoint]] | CurveColumns) -> Epoc
     return Epochs(curves if isinstance(curves, CurveColumns) else columns_of(curves))
 
 
-def by_repeat(points: Iterable[CurvePoint]) -> dict[int, list[Epoch]]:
-    """Every repeat's epochs of one run, in order."""
-    return epochs_of({0: list(points)}).of(0)
-
-
 def columns_of(curves: Mapping[int, Iterable[CurvePoint]]) -> CurveColumns:
     """The points of every run, in columns; of several at one place the last one counts."""
     names: dict[str, int] = {}
