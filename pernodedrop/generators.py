@@ -8,6 +8,8 @@ noted state when one of them computes it again.
 import copy
 import hashlib
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
 from typing import Any
@@ -95,6 +97,39 @@ def state_of_this_pass(*state: Tensor) -> tuple[tuple[Tensor, ...], bool]:
     return kept, repeated is None
 
 
+def let_checkpoints_repeat(within: Callable[[], AbstractContextManager[Any]], until: FrameType | None) -> None:
+    """Let the checkpoints begun from here out to the frame `until`, or to one that repeats, repeat within a context.
+
+    What holds in a module's call, and is not the checkpointed function's own, does not hold when torch computes the
+    function again in the backward pass, outside that call.
+    """
+    for token in _begun(sys._getframe(1), until):
+        name = "run_function" if hasattr(token, "run_function") else "recompute_fn"
+        function = getattr(token, name)
+        if not _holds(function, within):
+            setattr(token, name, _Within(function, within))
+
+
+@dataclass(frozen=True)
+class _Within:
+    """A checkpointed function, in a context that each of its repetitions enters."""
+
+    function: Callable[..., Any]
+    context: Callable[[], AbstractContextManager[Any]]
+
+    def __call__(self, *args: Any) -> Any:
+        with self.context():
+            return self.function(*args)
+
+
+def _holds(function: object, context: object) -> bool:
+    while isinstance(function, _Within):
+        if function.context == context:
+            return True
+        function = function.function
+    return False
+
+
 def copied(generator: torch.Generator, memo: dict[int, Any]) -> torch.Generator:
     """The generator of a deep copy: it draws other numbers than the given one and than any other copy.
 
@@ -156,17 +191,32 @@ def _checkpoints(frame: FrameType | None) -> tuple[list[object], tuple[object, o
     begun: list[object] = []
     while frame is not None:
         code = frame.f_code
-        if code is _FORWARD:
-            begun.append(frame.f_locals["ctx"])
-        elif code is _CHECKPOINT and "gen" in frame.f_locals:
-            started = frame.f_locals["gen"].gi_frame
-            begun += [] if started is None else [started.f_locals["new_frame"]]
-        elif code is _BACKWARD:
+        if code is _BACKWARD:
             return begun, (frame.f_locals["ctx"], torch._C._current_graph_task_id())
-        elif code is _UNPACK:
+        if code is _UNPACK:
             return begun, (frame.f_locals["frame"], frame.f_locals["gid"])
+        begun += _begun_by(frame)
         frame = frame.f_back
     return begun, None
+
+
+def _begun(frame: FrameType | None, until: FrameType | None) -> list[object]:
+    """The checkpoints computed for the first time between a call and one around it, or one that computes again."""
+    begun: list[object] = []
+    while frame is not None and frame is not until and frame.f_code not in (_BACKWARD, _UNPACK):
+        begun += _begun_by(frame)
+        frame = frame.f_back
+    return begun
+
+
+def _begun_by(frame: FrameType) -> list[object]:
+    """The checkpoint that the frame computes for the first time, if it is one."""
+    if frame.f_code is _FORWARD:
+        return [frame.f_locals["ctx"]]
+    if frame.f_code is _CHECKPOINT and "gen" in frame.f_locals:
+        started = frame.f_locals["gen"].gi_frame
+        return [] if started is None else [started.f_locals["new_frame"]]
+    return []
 
 
 def _inner(code: CodeType, name: str) -> CodeType | None:

@@ -1,12 +1,13 @@
 """One draw of noise for several calls of a layer, as a recurrent cell needs it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from pernodedrop.generators import let_checkpoints_repeat
 from pernodedrop.layers.regularizing import Regularizing
 from pernodedrop.monte_carlo import dropout_layers
 
@@ -27,25 +28,42 @@ def held_noise(model: nn.Module) -> Iterator[None]:
     """
     if torch.compiler.is_compiling():
         raise RuntimeError("held_noise keeps states of generators, which torch.compile cannot trace: call it outside")
-    first: dict[nn.Module, States] = {}
-    after: dict[nn.Module, States] = {}
-
-    def before_call(layer: nn.Module, inputs: tuple[Any, ...]) -> None:
-        now = _states(layer, inputs)
-        if layer in first:
-            after[layer] = now
-            _set(first[layer])
-        else:
-            first[layer] = now
-
-    def after_call(layer: nn.Module, _inputs: tuple[Any, ...], _output: Any) -> None:
-        _set(after.pop(layer, []))
-
-    with ExitStack() as hooks:
-        for layer in dropout_layers(model):
-            hooks.callback(layer.register_forward_pre_hook(before_call, prepend=True).remove)
-            hooks.callback(layer.register_forward_hook(after_call, always_call=True).remove)
+    with _Held(dropout_layers(model)).hooked():
         yield
+
+
+class _Held:
+    """The first draws of layers, which their later calls repeat; so does a checkpoint that computes a call again."""
+
+    def __init__(self, layers: Iterable[nn.Module]) -> None:
+        self._layers = list(layers)
+        self._first: dict[nn.Module, States] = {}
+        self._after: dict[nn.Module, States] = {}
+        self._is_on = False
+
+    @contextmanager
+    def hooked(self) -> Iterator[None]:
+        """Within it the layers' calls have the first draws, once only where it is entered within itself."""
+        with ExitStack() as hooks:
+            if not self._is_on:
+                self._is_on = True
+                hooks.callback(setattr, self, "_is_on", False)
+                for layer in self._layers:
+                    hooks.callback(layer.register_forward_pre_hook(self._before_call, prepend=True).remove)
+                    hooks.callback(layer.register_forward_hook(self._after_call, always_call=True).remove)
+            yield
+
+    def _before_call(self, layer: nn.Module, inputs: tuple[Any, ...]) -> None:
+        let_checkpoints_repeat(self.hooked, None)
+        now = _states(layer, inputs)
+        if layer in self._first:
+            self._after[layer] = now
+            _set(self._first[layer])
+        else:
+            self._first[layer] = now
+
+    def _after_call(self, layer: nn.Module, _inputs: tuple[Any, ...], _output: Any) -> None:
+        _set(self._after.pop(layer, []))
 
 
 def _states(layer: nn.Module, inputs: tuple[Any, ...]) -> States:

@@ -5,7 +5,6 @@ holds the layer does so by `torch.nn.functional.linear` in its forward, the prod
 other layer that did not run is warned about by name.
 """
 
-import sys
 import threading
 import warnings
 from collections.abc import Callable, Mapping
@@ -17,7 +16,9 @@ from torch.fx import Proxy
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
+from pernodedrop.calls import call_of, called, has_itself
 from pernodedrop.compiling import now, outside_the_graph
+from pernodedrop.generators import let_checkpoints_repeat
 from pernodedrop.layers.regularizing import Regularizing
 from pernodedrop.takeover import has_own_forward
 
@@ -36,7 +37,6 @@ _TRACED = (
     "torch.fx cannot trace a model that reads the weight of {name} instead of calling it, without freezing its noise: "
     "name the module that holds it a leaf of your tracer"
 )
-_CALL = nn.Module._call_impl.__code__
 _ITSELF = ""  # the name of a layer in the module that it is itself
 
 
@@ -241,28 +241,17 @@ class _Reading(TorchFunctionMode):
     @outside_the_graph(_COMPILED)
     def _product(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: A002
         name, layer = self._layers[id(_met(weight))]
-        if (called := _called()) is not self._holder and _has(called, _met(weight)):
+        if (caller := called()) is not self._holder and has_itself(caller, _met(weight)):
             return nn.functional.linear(input, weight, bias)
         if _is_traced(input):
             raise RuntimeError(_TRACED.format(name=name))
         self._reader.has_read = True
         self._reader.watch.ran.add(name)
+        let_checkpoints_repeat(self._again, call_of(self._holder))
         return layer.product(input, weight.view_as(weight), bias)  # a view, which no reader around takes for its own
 
-
-def _called() -> object:
-    """The module whose call runs, the innermost one in this thread; None where no call does."""
-    frame = sys._getframe()
-    while frame is not None and frame.f_code is not _CALL:
-        frame = frame.f_back  # type: ignore[assignment]
-    return None if frame is None else frame.f_locals["self"]
-
-
-def _has(module: object, weight: object) -> bool:
-    """Whether the module itself has the weight, not a module in it."""
-    if not isinstance(module, nn.Module):
-        return False
-    return any(held is weight for held in (*module._parameters.values(), *vars(module).values()))
+    def _again(self) -> "_Reading":
+        return _Reading(self._reader, self._holder, self._reader.layers(self._holder))
 
 
 def _is_traced(value: object) -> bool:

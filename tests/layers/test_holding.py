@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from pernodedrop import DropConnectLinear, GaussianDropout, PerNodeDropLinear, held_noise, regularize
 from pernodedrop.layers.noisy import Noisy
@@ -104,3 +105,24 @@ def test_what_a_layer_keeps_of_its_draws_moves_on_once() -> None:
     assert torch.equal(held.waits, plain.waits)
     assert torch.equal(held.chances, plain.chances)
     assert torch.equal(held(torch.ones(1, 50)), plain(torch.ones(1, 50)))
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+@pytest.mark.parametrize("within", [True, False])
+@pytest.mark.parametrize("own_generator", [True, False])
+def test_a_checkpoint_computes_held_calls_again_with_the_noise_that_was_held(
+    reentrant: bool, within: bool, own_generator: bool
+) -> None:
+    generator = torch.Generator().manual_seed(1) if own_generator else None
+    cell = PerNodeDropLinear(8, 8, bias=False, generator=generator)
+    x = torch.randn(4, 8, requires_grad=True)
+    with held_noise(cell):
+        checkpoint(cell, x, use_reentrant=reentrant)
+        y = checkpoint(lambda x: cell(cell(x)), x, use_reentrant=reentrant)
+        if within:
+            y.square().sum().backward()
+    if not within:
+        y.square().sum().backward()
+    torch.testing.assert_close((x.grad * x).sum(), 2 * y.square().sum())  # of a product, whatever its mask
+    torch.testing.assert_close((cell.weight.grad * cell.weight).sum(), 4 * y.square().sum())
+    assert not cell._forward_hooks

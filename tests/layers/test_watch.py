@@ -100,6 +100,32 @@ def test_recomputed_and_copied_it_stays_regularized(reentrant: bool) -> None:
     assert torch.equal(gradients[0], gradients[2])
 
 
+@pytest.mark.parametrize("reentrant", [True, False])
+@pytest.mark.parametrize("nested", [True, False])
+@pytest.mark.parametrize("own_generator", [True, False])
+def test_a_checkpoint_within_the_module_that_reads_a_weight(reentrant: bool, nested: bool, own_generator: bool) -> None:
+    class Checkpointed(Product):
+        def forward(self, x: Tensor) -> Tensor:
+            def product(x: Tensor) -> Tensor:
+                return nn.functional.linear(x, self.dense.weight)
+
+            def again(x: Tensor) -> Tensor:
+                return checkpoint(product, x, use_reentrant=reentrant)
+
+            return checkpoint(again if nested else product, x, use_reentrant=reentrant)
+
+    model, x = Checkpointed(), torch.randn(8, 8, requires_grad=True)
+    generator = torch.Generator().manual_seed(0) if own_generator else None
+    regularize(model, where="dense", drop_rate=0.5, generator=generator)
+    for _ in range(2):  # watched, and later on
+        y, weight = model(x), model.dense.weight
+        weight.grad = x.grad = None
+        y.square().sum().backward()
+        expected = 2 * y.square().sum()  # of a product, whatever its mask
+        torch.testing.assert_close((weight.grad * weight).sum(), expected)
+        torch.testing.assert_close((x.grad * x).sum(), expected)
+
+
 def _backward(call: object, x: Tensor) -> Tensor:
     x.grad = None
     call(x).square().sum().backward()

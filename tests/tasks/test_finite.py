@@ -44,12 +44,18 @@ def test_what_holds_them_is_named(value: float) -> None:
     ]
 
 
+@pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize(("split", "loss"), [("train", "training loss"), ("val", "val_loss")])
-def test_a_loss_that_becomes_nan_by_the_data_says_so(split: str, loss: str) -> None:
+def test_a_loss_that_becomes_nan_by_the_data_says_so(split: str, loss: str, streamed: bool) -> None:
     class Spoiled(Circles):
         def load(self, device: torch.device) -> Splits:
             data = super().load(device)
             getattr(data, f"{split}_x")[3, 2] = NAN
+            if streamed:
+                data = Splits(
+                    *(Streamed(data.train_x.numpy(), device), data.train_y),
+                    *(Streamed(data.val_x.numpy(), device), data.val_y),
+                )
             return data
 
     task = Spoiled()

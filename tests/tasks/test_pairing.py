@@ -40,6 +40,20 @@ def test_all_pairs(loss: Loss, scale: float, shapes: tuple[tuple[int, ...], tupl
         require_pairs(with_loss(loss), outputs, targets)
 
 
+def of_two_dimensions(outputs: Tensor, targets: Tensor) -> Tensor:
+    if outputs.dim() != 2:
+        raise ValueError("outputs (N, 1)")
+    return functional.l1_loss(outputs, targets)
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size")
+def test_all_pairs_of_a_loss_that_takes_outputs_of_two_dimensions_only() -> None:
+    outputs, targets = torch.randn(60, 1), torch.randn(60)
+    with pytest.raises(PairsAll):
+        require_pairs(with_loss(of_two_dimensions), outputs, targets)
+    require_pairs(with_loss(lambda o, t: of_two_dimensions(o, t.view_as(o))), outputs, targets)
+
+
 @pytest.mark.parametrize(
     ("loss", "targets"),
     [

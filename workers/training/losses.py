@@ -15,7 +15,7 @@ class NonFiniteLoss(RuntimeError):
 
     def __init__(self, name: str, value: float, when: str, learning_rate: float, *, split: str, data: Splits) -> None:
         """`split` of `data` is what the loss is of."""
-        found = list(not_finite(data, (split,)))
+        found = list(not_finite(data, (split,), streamed=True))
         remedy = (
             f"most likely because {' and '.join(found)}: mend the data, or mask them in the model and the loss"
             if found

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import torch
@@ -42,10 +42,11 @@ def require_pairs(task: Task, outputs: Tensor, y: Tensor) -> None:
     share = torch.linspace(0.1, 0.9, len(up), dtype=outputs.dtype, device=outputs.device)
     least, most = (each.to(outputs) for each in up.aminmax())
     tried = torch.lerp(least, most, share).reshape(-1, *[1] * (outputs.dim() - 1)).expand(shape).contiguous()
-    tries = [(tried, up), (tried, down), (tried, up[:1].expand_as(up)), (tried.reshape(up.shape), up)]
+    tries = [(tried, up), (tried, down), (tried, up[:1].expand_as(up))]
     with _generators(y.device):
         try:
-            one, other, constant, paired = (float(task.loss(*each)) for each in tries)
+            one, other, constant = (float(task.loss(*each)) for each in tries)
+            paired = _first_of(task, [(tried.reshape(up.shape), up), (tried, up.reshape(tried.shape))])
         except Exception:
             return  # it takes no such numbers, so nothing is known
     close = 1e-5 * max(abs(one), abs(other))
@@ -56,6 +57,15 @@ def require_pairs(task: Task, outputs: Tensor, y: Tensor) -> None:
             f"the loss of task {task.spec.name} compares every output with every target, since outputs {wanted} and "
             f"targets {given} broadcast: give the targets the shape of the outputs, or squeeze the outputs"
         )
+
+
+def _first_of(task: Task, tries: list[tuple[Tensor, Tensor]]) -> float:
+    """The loss of the first of these outputs and targets that it takes; raises what it raises of the last."""
+    *others, last = tries
+    for each in others:
+        with suppress(Exception):  # it may know outputs of its own number of dimensions only
+            return float(task.loss(*each))
+    return float(task.loss(*last))
 
 
 @contextmanager
