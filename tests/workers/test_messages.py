@@ -43,7 +43,13 @@ def test_facts_are_short_and_can_be_stored() -> None:
 
 @pytest.mark.parametrize(
     "facts",
-    [{"n": math.nan}, {"n": math.inf}, {"n": 10**30}, {"n": [1]}, {f"n{number}": 1 for number in range(MOST_FACTS + 1)}],
+    [
+        {"n": math.nan},
+        {"n": math.inf},
+        {"n": 10**30},
+        {"n": [1]},
+        {f"n{number}": 1 for number in range(MOST_FACTS + 1)},
+    ],
     ids=["nan", "infinite", "huge", "list", "many"],
 )
 def test_what_are_no_facts_is_passed_over(facts: dict[str, Any]) -> None:

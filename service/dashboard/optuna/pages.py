@@ -94,7 +94,7 @@ class BelowAnyPath:
 
 
 class Tables:
-    """ASGI middleware that makes Optuna's tables of trials safe for spreadsheets, as ours are: texts are no formulas."""
+    """ASGI middleware that makes no text of Optuna's tables a formula for spreadsheets, as in ours."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

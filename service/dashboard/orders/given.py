@@ -30,11 +30,13 @@ async def ordered(
     role: Role,
     form: Form,
     call: Callable[[Creations], Awaitable[Outcome]],
-    fields: Collection[str] = (),
+    *,
+    noted: Collection[str] = (),
 ) -> Response:
     """Give the order for the caller, once for each form, and lead on to the page that says what came of it.
 
-    The audit has the order's `fields`, and no others that a form may have: nobody forges a line of it. A secret that it made stands on the answer itself: no address leads to it.
+    The audit has the fields `noted` of the form, which are the order's, and no others: nobody forges its words.
+    A secret that it made stands on the answer itself: no address leads to it.
 
     Raises:
         NotAllowed: the caller's role does not reach so far.
@@ -51,7 +53,7 @@ async def ordered(
 
     async def do() -> Outcome:
         caller = caller_of(request).name
-        with ordering(lambda: Ordered(caller, order, _words(request, form, fields))) as given:
+        with ordering(lambda: Ordered(caller, order, _words(request, form, noted))) as given:
             outcome = await call(creations)
         if not given.changes:
             return replace(outcome, said=f"{UNCHANGED.capitalize()}.")
@@ -69,10 +71,10 @@ async def ordered(
     return RedirectResponse(f"{to_root(request)}{outcome.page}{query}", status_code=303)
 
 
-def _words(request: Request, form: Form, fields: Collection[str]) -> dict[str, str]:
+def _words(request: Request, form: Form, noted: Collection[str]) -> dict[str, str]:
     """What the audit notes beside the order and the study: which run or worker, and the order's fields."""
     named = {name: str(value) for name, value in request.path_params.items() if name not in ("name", "order")}
-    return {**named, **{name: form[name] for name in form.several if name in fields and name not in named}}
+    return {**named, **{name: form[name] for name in form.several if name in noted and name not in named}}
 
 
 def page_back(form: Form, otherwise: str) -> str:

@@ -50,7 +50,7 @@ async def give(request: Request) -> Response:
         about.check()
         form = await posted(request, LONGEST_FORM)
         call, fields = _call(request, order, about, form), [one.name for one in order.fields]
-        return await ordered(request, order.deed or order.name, order.role, form, call, fields)
+        return await ordered(request, order.deed or order.name, order.role, form, call, noted=fields)
     except REFUSALS as error:
         return await run_in_threadpool(_refused, request, about, form, error)
 

@@ -37,7 +37,9 @@ def inert_csv(content: str) -> str:
         csv.Error: it is none.
     """
     written = io.StringIO()
-    csv.writer(written).writerows([_inert(cell) for cell in row] for row in csv.reader(io.StringIO(content, newline="")))
+    csv.writer(written).writerows(
+        [_inert(cell) for cell in row] for row in csv.reader(io.StringIO(content, newline=""))
+    )
     return written.getvalue()
 
 
