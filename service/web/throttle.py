@@ -63,8 +63,11 @@ class Throttle:
         self._guesses, self._counted = max(0.0, self._free(now) - 1.0), now
 
     def succeeded(self, sender: str, now: float) -> None:
-        """Note the right key: the sender waits no longer. Wrong keys of the last `LONGEST_WAIT_S` count with the next one,
-        so that who has a key cannot guess at another faster by giving it in between."""
+        """Note the right key: the sender waits no longer.
+
+        Wrong keys of the last `LONGEST_WAIT_S` count with the next one: who has a key cannot guess at another faster by
+        giving it in between.
+        """
         if sender in self._failures:
             self._failures[sender] = replace(self._failures[sender], is_forgiven=True)
         self._proven.pop(sender, None)
