@@ -6,6 +6,7 @@ Where nothing changed by an order, its answer says so in the header `CHANGED`.
 import json
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
@@ -16,6 +17,7 @@ from service.storage.database.ordered import Ordered, ordering
 from service.storage.unchanged import CHANGED
 from service.web.access import caller_of
 
+ADDRESS = "url"  # the field
 MOST_BODY = 4096  # bytes of a request that are looked at; a definition is longer, and lies with its study
 
 
@@ -54,7 +56,8 @@ def _ordered(scope: Scope, body: bytes) -> Ordered | None:
         return None
     named = {name: str(value) for name, value in scope["path_params"].items() if name != "name"}
     caller = caller_of(HTTPConnection(scope)).name
-    return Ordered(caller, taken.deed, {**named, **(_words(body) if taken.with_words else {})})
+    words = _words(body) if taken.with_words else {}
+    return Ordered(caller, taken.deed, {**named, **{word: said for word, said in words.items() if word not in named}})
 
 
 def _words(body: bytes) -> dict[str, Any]:
@@ -65,4 +68,12 @@ def _words(body: bytes) -> dict[str, Any]:
         said = json.loads(body)
     except ValueError:
         return {}
-    return said if isinstance(said, dict) else {}
+    if not isinstance(said, dict):
+        return {}
+    # What stands behind the host of a webhook's address is often its secret.
+    return {**said, ADDRESS: _host_of(said[ADDRESS])} if ADDRESS in said else said
+
+
+def _host_of(address: Any) -> str:
+    parts = urlsplit(str(address))
+    return f"{parts.scheme}://{parts.netloc}/..."

@@ -11,7 +11,7 @@ from service.reports.page import html_report
 from service.storage.capsule import CapsuleRun, files_of, packed
 from service.storage.capsule.content import CURVES, EXAMINATIONS, REPORT, REQUIREMENTS, number_or_none
 from service.storage.capsule.examined import examinations_file
-from service.storage.provenance import PACKAGES, Provenance
+from service.storage.provenance import DISTRIBUTIONS, PACKAGES, Provenance
 from service.storage.records import TrialRecord, seeds_of
 from service.storage.states import RunState
 
@@ -89,15 +89,20 @@ def _requirements(runs: Sequence[TrialRecord], provenances: Mapping[str, Provena
     return files
 
 
-def _lock(versions: Mapping[str, str | int], runs: int) -> bytes:
-    """The versions as pip reads them."""
-    python, ours = versions.get("python"), versions.get("pernodedrop")
+def _lock(given: Mapping[str, str | int], runs: int) -> bytes:
+    """The versions as pip reads them.
+
+    A trial's process says them, which an own task may let say anything: what is no version is left out, and what is no
+    package of ours, so that nothing else is installed by this file.
+    """
+    said = {name: str(version) for name, version in given.items()}
+    versions = {name: version for name, version in said.items() if VERSION.fullmatch(version)}
+    python, ours = versions.pop("python", "(not recorded)"), versions.pop("pernodedrop", None)
     lines = [f"# The packages that trained {runs} of the study's runs, on Python {python}."]
-    if "+" in str(versions.get("torch", "")):
-        build = str(versions["torch"]).partition("+")[2]
+    _, _, build = versions.get("torch", "").partition("+")
+    if build:
         lines.append(f"# torch's build {build}: pip install --extra-index-url https://download.pytorch.org/whl/{build}")
     if ours is not None:
         lines.append(f"# pernodedrop {ours}: install the release of this version")
-    others = {name: str(version) for name, version in versions.items() if name not in ("python", "pernodedrop")}
-    lines += [f"{name}=={version}" for name, version in others.items() if VERSION.fullmatch(version)]
+    lines += [f"{name}=={version}" for name, version in versions.items() if name in DISTRIBUTIONS]
     return ("\n".join(lines) + "\n").encode()

@@ -15,6 +15,11 @@ from service.storage.states import storable
 Provenance = Mapping[str, Mapping[str, str | int]]
 
 PACKAGES, HARDWARE, RUN, CODE, DATA = "packages", "hardware", "run", "code", "data"
+# The packages whose versions are noted: what computes a training, suggests its parameters or reads its data.
+DISTRIBUTIONS = (
+    *("torch", "numpy", "numba", "llvmlite", "triton", "scipy", "optuna", "cmaes", "scikit-learn", "librosa"),
+    *("pydantic", "sqlalchemy", "psycopg2-binary", "alembic", "fsspec", "httpx", "rich", "ruamel.yaml"),
+)
 NOT_RECORDED = "not recorded"
 MOST_GROUPS, MOST_FACTS = 10, 60  # in a provenance, in a group
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,59}")

@@ -92,8 +92,10 @@ class Connection(H11Protocol):
 
     @property
     def waits_for_client(self) -> bool:
-        """Whether the next step is the client's: a request's headers, or the rest of its body."""
-        return self._owes_request or (self.cycle.more_body and not self.cycle.response_started)
+        """Whether the next step is the client's: a request's headers, the rest of its body, or to read its answer, of
+        which it has taken nothing for `HEADERS_S`."""
+        owes_body = not self._owes_request and self.cycle.more_body and not self.cycle.response_started
+        return self._owes_request or owes_body or self.loop.time() - self._unread_since >= HEADERS_S
 
     @property
     def _owes_request(self) -> bool:

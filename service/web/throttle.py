@@ -1,7 +1,7 @@
 """Slows down the guessing of the key, by the address it comes from and over all addresses."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv6Address, ip_address
 
 LONGEST_WAIT_S = 60.0
@@ -16,6 +16,7 @@ IPV6_PREFIX = 64  # bits: what one subscriber gets
 class _Failures:
     number: int
     last: float
+    is_forgiven: bool = False  # the sender has given a right key since, and does not wait
 
 
 def sender_of(host: str) -> str:
@@ -45,7 +46,7 @@ class Throttle:
         proven = self._is_proven(sender, now)
         together = 0.0 if proven else (1.0 - self._free(now)) / GUESSES_A_S
         failures = self._failures.get(sender)
-        if failures is None:
+        if failures is None or failures.is_forgiven:
             return max(0.0, together)
         longest = LONGEST_PROVEN_WAIT_S if proven else LONGEST_WAIT_S
         alone = failures.last + min(longest, 2.0 ** (failures.number - 1)) - now
@@ -54,14 +55,21 @@ class Throttle:
     def failed(self, sender: str, now: float) -> None:
         """Note a wrong key."""
         before = self._failures.pop(sender, None)
+        if before is not None and before.is_forgiven and now - before.last >= LONGEST_WAIT_S:
+            before = None
         self._failures[sender] = _Failures(min((before.number if before else 0) + 1, 16), now)
         if len(self._failures) > MOST_SENDERS:
             self._failures.popitem(last=False)
         self._guesses, self._counted = max(0.0, self._free(now) - 1.0), now
 
     def succeeded(self, sender: str, now: float) -> None:
-        """Note the right key, and forget the sender's wrong ones."""
-        self._failures.pop(sender, None)
+        """Note the right key: the sender waits no longer.
+
+        Wrong keys of the last `LONGEST_WAIT_S` count with the next one: who has a key cannot guess at another faster by
+        giving it in between.
+        """
+        if sender in self._failures:
+            self._failures[sender] = replace(self._failures[sender], is_forgiven=True)
         self._proven.pop(sender, None)
         self._proven[sender] = now
         if len(self._proven) > MOST_SENDERS:

@@ -17,6 +17,20 @@ Address = IPv4Address | IPv6Address
 # Public addresses that a cloud gives its own services.
 _METADATA = frozenset((ip_address("168.63.129.16"),))
 _NAT64 = IPv6Network("64:ff9b::/96")  # https://www.rfc-editor.org/rfc/rfc6052
+# Of no public network by IANA's registries of special-purpose addresses, whatever the release of Python knows of them.
+_SPECIAL = tuple(
+    map(
+        ip_network,
+        (
+            "192.0.0.0/24",  # RFC 6890; a cloud's metadata are at 192.0.0.192
+            "192.88.99.0/24",  # relays of 6to4, RFC 7526
+            "64:ff9b:1::/48",  # a network's own translation to IPv4, RFC 8215
+            "3fff::/20",  # documentation, RFC 9637
+            "5f00::/16",  # segments' ids, RFC 9602
+            "fec0::/10",  # a site's own, RFC 3879
+        ),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -65,7 +79,7 @@ def is_internal(address: Address) -> bool:
     if embedded:
         return any(is_internal(one) for one in embedded)
     is_public = address.is_global and not (address.is_multicast or address.is_reserved)
-    return not is_public or address in _METADATA
+    return not is_public or address in _METADATA or any(address in network for network in _SPECIAL)
 
 
 def _embedded(address: Address) -> tuple[IPv4Address, ...]:

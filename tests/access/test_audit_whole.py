@@ -160,15 +160,18 @@ def test_every_order_that_is_to_be_noted_is_noted_once(database_url: str, databa
         give("POST", "keys", {"name": "alice", "role": "read"})
         give("POST", "keys/alice/rotate", {})
         give("POST", "keys/alice/revoke")
-        hook = give("POST", "webhooks", {"url": "http://127.0.0.1:9/"})["id"]
+        hook = give("POST", "webhooks", {"url": "http://127.0.0.1:9/a/secret?key=secret"})["id"]
         give("POST", f"webhooks/{hook}/test")
         with database.engine.begin() as connection:
             connection.execute(sa.text("UPDATE fleet.webhook_deliveries SET state = 'dead'"))
         give("POST", f"webhooks/{hook}/retry")
         give("DELETE", f"webhooks/{hook}")
+        details = [one["detail"] for one in operator.get("/v1/audit").json()["deeds"]]
     noted = words(database)
     assert sorted(noted) == sorted(set(noted))
     assert set(noted) == NOTED
+    assert '{"url": "http://127.0.0.1:9/..."}' in details
+    assert not any("secret" in one for one in details)
 
 
 def test_an_order_that_changes_nothing_says_so_and_is_not_noted(database_url: str, database: Database) -> None:

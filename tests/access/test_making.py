@@ -1,5 +1,6 @@
 """Keys and links are made, rotated and revoked on the pages, by the same rules as over REST."""
 
+import json
 import re
 from collections.abc import Iterator
 from html import unescape
@@ -119,6 +120,21 @@ def test_a_link_is_made_and_revoked(
     noted, _ = deeds.page(database, study, 10, 0)
     assert [one.deed for one in noted][:2] == ["revoke share", "share"]
     assert not any(token in one.detail for one in noted)
+
+
+def test_a_form_forges_nothing_in_the_audit(
+    pages: str, secrets: dict[Role, str], study: str, database: Database
+) -> None:
+    keys.create(database, "alice", Role.READ, by="tests")
+    keys.create(database, "bob", Role.READ, by="tests")
+    with visiting(pages, secrets[Role.ADMIN]) as client:
+        forged = {"key": "bob", "caller": "submiter", "why": "bob asked for it"}
+        assert post(client, "/access/keys/alice/orders/revoke", **forged).status_code == 303
+        assert post(client, f"/studies/{study}/orders/prioritize", priority="7", study="another").status_code == 303
+    assert [one.name for one in keys.listing(database) if one.revoked_at] == ["alice"]
+    [prioritized, revoked], _ = deeds.page(database, None, 2, 0)
+    assert (revoked.caller, revoked.deed, json.loads(revoked.detail)) == ("adminer", "revoke key", {"key": "alice"})
+    assert (prioritized.study, json.loads(prioritized.detail)) == (study, {"priority": "7"})
 
 
 def test_roles_that_may_not(pages: str, secrets: dict[Role, str], study: str, database: Database) -> None:

@@ -123,6 +123,25 @@ def test_a_new_connection_takes_the_place_of_the_one_that_is_silent_longest(
             silent[-1].recv(1)
 
 
+def test_a_new_connection_takes_the_place_of_one_that_does_not_read_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "READING_S", 60.0)
+    monkeypatch.setattr(connections, "MOST_CONNECTIONS", 16)
+
+    async def streams(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(64 if scope["path"] == "/large" else 0):  # MiB: more than a socket's buffers hold
+            await send({"type": "http.response.body", "body": bytes(1 << 20), "more_body": True})
+        await send({"type": "http.response.body", "body": b"read"})
+
+    with served(streams) as address, ExitStack() as stack:
+        for _ in range(16):
+            stack.enter_context(connected(address)).sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        time.sleep(1.0)
+        assert httpx.get(address, trust_env=False).text == "read"
+
+
 def test_where_every_connection_has_a_request_at_work_a_new_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "MOST_CONNECTIONS", 16)
 

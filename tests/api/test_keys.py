@@ -143,6 +143,21 @@ def test_an_address_with_the_right_key_is_not_kept_out_for_long() -> None:
     assert throttle.wait_s("a", 0.0) == LONGEST_PROVEN_WAIT_S
 
 
+def test_a_right_key_between_the_guesses_makes_them_no_faster() -> None:
+    throttle, now, guesses = Throttle(), 0.0, 0
+    throttle.succeeded("a", now)
+    while now < 600.0:
+        throttle.failed("a", now)
+        guesses += 1
+        now += throttle.wait_s("a", now)
+        throttle.succeeded("a", now)
+        assert throttle.wait_s("a", now) == 0
+    assert guesses < 600.0 / LONGEST_PROVEN_WAIT_S + 5
+    now += LONGEST_WAIT_S
+    throttle.failed("a", now)
+    assert throttle.wait_s("a", now) == 1
+
+
 def test_the_throttle_forgets_the_longest_silent_sender() -> None:
     throttle = Throttle()
     for sender in range(MOST_SENDERS + 1):

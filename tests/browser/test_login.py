@@ -142,6 +142,15 @@ def test_the_oldest_of_too_many_sessions_ends(monkeypatch: pytest.MonkeyPatch) -
     assert [sessions.key(token, 4.0) for token in tokens] == [None, b"key", b"key", b"key"]
 
 
+def test_many_logins_by_one_key_end_its_own_sessions_alone() -> None:
+    sessions = session.Sessions()
+    other = sessions.open(0.0, b"another key")
+    tokens = [sessions.open(1.0, b"key") for _ in range(session.MOST_SESSIONS + 1)]
+    assert sessions.key(other, 2.0) == b"another key"
+    assert sessions.key(tokens[-session.MOST_OF_A_KEY - 1], 2.0) is None
+    assert sessions.key(tokens[-session.MOST_OF_A_KEY], 2.0) == b"key"
+
+
 def test_an_open_address_without_a_key_is_refused() -> None:
     with pytest.raises(ValueError, match="set PERNODEDROP_API_KEY"):
         create_app(settings_for(NO_DATABASE, host="192.168.1.4"))

@@ -1,14 +1,17 @@
 """What the dashboard serves, and that Optuna's part of it changes nothing."""
 
+import csv
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import sqlalchemy as sa
 
+from search_spaces import parse_definition
 from service.dashboard.app import DATABASE_CONNECTIONS
 from service.storage.database.database import Database
 from service.storage.records import StudyRecord
 from service.storage.studies import studies
+from tests.api.fleet import definition_data, work
 from tests.browser.conftest import TRIALS
 
 WRITES = [
@@ -43,6 +46,21 @@ def test_optunas_pages_are_whole(unguarded: str, study: StudyRecord) -> None:
     detail = httpx.get(f"{unguarded}/api/studies/{study.optuna_study_id}").json()
     assert detail["name"] == study.name
     assert len(detail["trials"]) == TRIALS
+
+
+def test_no_text_is_a_formula_in_optunas_table(unguarded: str, database: Database) -> None:
+    texts = {"type": "categorical", "choices": ['=HYPERLINK("http://example.org")', "@SUM(1)"]}
+    data = definition_data("formulas", 4, task={"name": "tests.any:Task", "epochs": 4}, search_space={"text": texts})
+    created = studies.create(database, parse_definition(data))
+    work(database, created)
+    table = httpx.get(f"{unguarded}/csv/{created.optuna_study_id}")
+    assert (table.status_code, table.headers["content-type"]) == (200, "text/csv; charset=utf-8")
+    header, *rows = csv.reader(table.text.splitlines())
+    assert len(rows) == 4
+    assert {row[header.index("Param text")][:2] for row in rows} <= {"'=", "'@"}
+    assert all(float(row[2]) for row in rows)
+    assert httpx.head(f"{unguarded}/csv/{created.optuna_study_id}").status_code == 200
+    assert httpx.get(f"{unguarded}/csv/999").status_code == 404
 
 
 def test_a_client_without_accept_encoding_is_served(unguarded: str) -> None:

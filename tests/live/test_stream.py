@@ -2,6 +2,8 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -10,6 +12,9 @@ import sqlalchemy as sa
 
 from search_spaces import parse_definition
 from service.dashboard import create_app
+from service.dashboard.study.live import watcher
+from service.storage.access import keys
+from service.storage.access.roles import Role
 from service.storage.database.database import Database
 from service.storage.records import StudyRecord
 from service.storage.states import RunState
@@ -214,6 +219,33 @@ def test_a_page_without_scripts_shows_where_the_study_stands(
     live = shown[shown.index('id="live"') : shown.index('id="report"')]
     for wanted in ("0 of 3 trials, 1 running", "1 of 4", "0.25", "node-1:4711", "runs no scripts"):
         assert wanted in live
+
+
+def test_one_key_cannot_take_the_streams_of_all(
+    database: Database, database_url: str, study: StudyRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher, "most_connections", lambda: 3 * watcher.ONE_IN_OF)
+    greedy, other = (
+        keys.create(database, name, Role.READ, by="tests", has_admin=True)[1] for name in ("greedy", "other")
+    )
+    with served(create_app(settings_for(database_url))) as address, ExitStack() as opened:
+
+        def visitor(key: str) -> httpx.Client:
+            client = opened.enter_context(httpx.Client(base_url=address, timeout=60, trust_env=False))
+            assert client.post("/login", data={"key": key}).status_code == 303
+            return client
+
+        def stream(client: httpx.Client) -> int:
+            request = client.build_request("GET", f"/studies/{study.name}/events")
+            answer = client.send(request, stream=True)
+            opened.callback(answer.close)
+            return answer.status_code
+
+        one = visitor(greedy)
+        with ThreadPoolExecutor(10) as at_once:
+            found = list(at_once.map(lambda _: stream(one), range(10)))
+        assert sorted(found) == [200] * 3 + [503] * 7
+        assert stream(visitor(other)) == 200
 
 
 def test_a_head_request_does_not_last(dashboard: str, study: StudyRecord) -> None:

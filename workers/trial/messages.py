@@ -12,13 +12,16 @@ from typing import Any, Self
 from search_spaces import Evaluation, Objective, StudyShape, TaskSpec, TrialConfig
 from service.storage.artifacts import DIGEST, ArtifactRoot
 from service.storage.assignments.progress import EpochDone
-from service.storage.provenance import Provenance, checked
+from service.storage.provenance import MOST_FACTS, Provenance, checked
 from service.storage.records import Examination, Weights
 from service.storage.states import storable
 from workers.trial.channel import Message
 from workers.trial.checkpoints import CheckpointRoot
 from workers.trial.devices import OpenDevice, Reading
 from workers.trial.examined import INPUTS, heard, told
+
+LONGEST_FACT_NAME = 60  # characters
+LONGEST_SAID = 2**18  # characters of a failure that are searched for secrets: more than what is kept of it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,9 +188,18 @@ def _number(value: Any) -> float:
     return float(value)
 
 
+def _facts(told: Mapping[Any, Any]) -> dict[str, str | int | float]:
+    """Facts as the database and the lists of trials bear them: few, short, and numbers that are some."""
+    if len(told) > MOST_FACTS:
+        raise ValueError("too many facts")
+    return {storable(str(name))[:LONGEST_FACT_NAME]: _fact(fact) for name, fact in told.items()}
+
+
 def _fact(value: Any) -> str | int | float:
-    if not isinstance(value, str | int | float):
-        raise TypeError("no fact")
+    if isinstance(value, str):
+        return storable(value)
+    if not isinstance(value, int | float) or not abs(value) < 2**63:
+        raise ValueError("no fact")
     return value
 
 
@@ -216,9 +228,7 @@ def _reading(message: Message) -> Reading:
 
 
 _READERS: Mapping[str, Callable[[Message], Report | Reading | Stop | GoOn]] = {
-    "Started": lambda m: Started(
-        {str(name): _fact(fact) for name, fact in m["facts"].items()}, checked(m["provenance"])
-    ),
+    "Started": lambda m: Started(_facts(m["facts"]), checked(m["provenance"])),
     "EpochDone": lambda m: EpochDone(
         int(m["repeat"]), int(m["epoch"]), {str(name): _number(value) for name, value in m["metrics"].items()}
     ),
@@ -227,7 +237,9 @@ _READERS: Mapping[str, Callable[[Message], Report | Reading | Stop | GoOn]] = {
     "Examined": lambda m: Examined(heard(m["examination"], m["order"][0])),
     "Finished": lambda _: Finished(),
     "Stopped": lambda _: Stopped(),
-    "Failed": lambda m: Failed(str(m["reason"]), str(m["traceback"]), bool(m["out_of_memory"])),
+    "Failed": lambda m: Failed(
+        str(m["reason"])[:LONGEST_SAID], str(m["traceback"])[-LONGEST_SAID:], bool(m["out_of_memory"])
+    ),
     "Reading": _reading,
     "Stop": lambda m: Stop(bool(m["keep"])),
     "GoOn": lambda m: GoOn(int(m["epoch"])),

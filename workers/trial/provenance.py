@@ -8,16 +8,11 @@ from pathlib import Path
 import torch
 
 from pernodedrop.installation import installed_version
-from service.storage.provenance import CODE, DATA, HARDWARE, PACKAGES, RUN, Provenance
+from service.storage.provenance import CODE, DATA, DISTRIBUTIONS, HARDWARE, PACKAGES, RUN, Provenance
 from workers.tasks import Task
 from workers.tasks.code import program_digest, version_of
 from workers.trial.fingerprint import data_of
 
-# What computes a training, suggests its parameters or reads its data.
-DISTRIBUTIONS = (
-    *("torch", "numpy", "numba", "llvmlite", "triton", "scipy", "optuna", "cmaes", "scikit-learn", "librosa"),
-    *("pydantic", "sqlalchemy", "psycopg2-binary", "alembic", "fsspec", "httpx", "rich", "ruamel.yaml"),
-)
 # The instruction sets that compilers and libraries choose their kernels by.
 _SETS = ("sse4_2", "avx", "fma", "f16c", "amx", "asimd", "sve", "bf16", "i8mm")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 COOKIE = "pernodedrop_session"
 LIFETIME_S = 12 * 3600
 MOST_SESSIONS = 10_000  # open at once; the oldest ends first
+MOST_OF_A_KEY = 500  # so that who has one key cannot end the sessions of the others
 
 
 class Sessions:
@@ -23,7 +24,10 @@ class Sessions:
         """
         for digest in [digest for digest, session in self._open.items() if session.end <= now]:
             del self._open[digest]
-        if len(self._open) >= MOST_SESSIONS:
+        of_it = [digest for digest, session in self._open.items() if session.key == key]
+        if len(of_it) >= MOST_OF_A_KEY:
+            del self._open[of_it[0]]
+        elif len(self._open) >= MOST_SESSIONS:
             self._open.popitem(last=False)
         token = secrets.token_urlsafe(32)
         self._open[_digest(token)] = _Session(now + LIFETIME_S, key)

@@ -7,13 +7,16 @@ from typing import cast
 from a2wsgi import WSGIMiddleware
 from a2wsgi.wsgi_typing import Environ, StartResponse
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.status import HTTP_200_OK
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.dashboard.optuna.bundle import Bundle, page_at
+from service.reports.exports import inert_csv
 from service.storage.database.database import Database
 from service.storage.studies import names
 from service.web.relative import to_root
@@ -41,7 +44,7 @@ ROUTES = [Route("/of-optuna/{number:int}", _ours)]
 def optuna_pages(database: Database) -> ASGIApp:
     """Return Optuna's dashboard on the database as an ASGI application that changes nothing."""
     pages = cast(ASGIApp, WSGIMiddleware(_OptunaDashboard(database), workers=THREADS))
-    return ReadOnly(BelowAnyPath(pages))
+    return ReadOnly(BelowAnyPath(Tables(pages)))
 
 
 class ReadOnly:
@@ -88,6 +91,34 @@ class BelowAnyPath:
             return Response(self.bundle.plain, media_type="text/javascript", headers=headers)
         headers["Content-Encoding"] = "gzip"
         return Response(self.bundle.zipped, media_type="text/javascript", headers=headers)
+
+
+class Tables:
+    """ASGI middleware that makes no text of Optuna's tables a formula for spreadsheets, as in ours."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith("/csv/"):
+            return await self.app(scope, receive, send)
+        begins: Message = {}
+        body = bytearray()
+
+        async def kept(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                begins.update(message)
+            else:
+                body.extend(message.get("body", b""))
+
+        await self.app(scope, receive, kept)
+        content = bytes(body)
+        if begins["status"] == HTTP_200_OK and scope["method"] == "GET":
+            content = (await run_in_threadpool(inert_csv, content.decode())).encode()
+            headers = MutableHeaders(scope=begins)
+            headers["Content-Type"], headers["Content-Length"] = "text/csv; charset=utf-8", str(len(content))
+        await send(begins)
+        return await send({"type": "http.response.body", "body": content})
 
 
 class _OptunaDashboard:

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 
 from starlette.requests import Request
@@ -25,10 +25,17 @@ _PAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~%/-]*")
 
 
 async def ordered(
-    request: Request, order: str, role: Role, form: Form, call: Callable[[Creations], Awaitable[Outcome]]
+    request: Request,
+    order: str,
+    role: Role,
+    form: Form,
+    call: Callable[[Creations], Awaitable[Outcome]],
+    *,
+    noted: Collection[str] = (),
 ) -> Response:
     """Give the order for the caller, once for each form, and lead on to the page that says what came of it.
 
+    The audit has the fields `noted` of the form, which are the order's, and no others: nobody forges its words.
     A secret that it made stands on the answer itself: no address leads to it.
 
     Raises:
@@ -46,7 +53,7 @@ async def ordered(
 
     async def do() -> Outcome:
         caller = caller_of(request).name
-        with ordering(lambda: Ordered(caller, order, _words(request, form))) as given:
+        with ordering(lambda: Ordered(caller, order, _words(request, form, noted))) as given:
             outcome = await call(creations)
         if not given.changes:
             return replace(outcome, said=f"{UNCHANGED.capitalize()}.")
@@ -64,11 +71,10 @@ async def ordered(
     return RedirectResponse(f"{to_root(request)}{outcome.page}{query}", status_code=303)
 
 
-def _words(request: Request, form: Form) -> dict[str, str]:
-    """What the audit notes beside the order and the study: which run or worker, and the form's fields."""
+def _words(request: Request, form: Form, noted: Collection[str]) -> dict[str, str]:
+    """What the audit notes beside the order and the study: which run or worker, and the order's fields."""
     named = {name: str(value) for name, value in request.path_params.items() if name not in ("name", "order")}
-    said = {name: form[name] for name in form.several if name not in (FIELD, NUMBER, BACK, "text")}
-    return {**named, **said}
+    return {**named, **{name: form[name] for name in form.several if name in noted and name not in named}}
 
 
 def page_back(form: Form, otherwise: str) -> str:

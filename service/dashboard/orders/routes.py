@@ -49,7 +49,8 @@ async def give(request: Request) -> Response:
         order = order_called(request.path_params["order"], about.on)
         about.check()
         form = await posted(request, LONGEST_FORM)
-        return await ordered(request, order.deed or order.name, order.role, form, _call(request, order, about, form))
+        call, fields = _call(request, order, about, form), [one.name for one in order.fields]
+        return await ordered(request, order.deed or order.name, order.role, form, call, noted=fields)
     except REFUSALS as error:
         return await run_in_threadpool(_refused, request, about, form, error)
 

@@ -1,7 +1,7 @@
 """A study's results as files: tables for programs, tables and a paragraph for papers."""
 
 from service.reports.exports.confirmed_rows import NotConfirmed
-from service.reports.exports.files import csv_of, parquet_of
+from service.reports.exports.files import csv_of, inert_csv, parquet_of
 from service.reports.exports.latex import latex_of
 from service.reports.exports.markdown import markdown_of
 from service.reports.exports.methods import methods_of
@@ -29,6 +29,7 @@ __all__ = [
     "curve_table",
     "detection_table",
     "examination_table",
+    "inert_csv",
     "latex_of",
     "markdown_of",
     "methods_of",

@@ -30,6 +30,19 @@ def csv_of(table: Table) -> bytes:
     return written.content.getvalue()
 
 
+def inert_csv(content: str) -> str:
+    """Comma-separated values that another program has written, with texts that are no formulas, as `csv_of` has them.
+
+    Raises:
+        csv.Error: it is none.
+    """
+    written = io.StringIO()
+    csv.writer(written).writerows(
+        [_inert(cell) for cell in row] for row in csv.reader(io.StringIO(content, newline=""))
+    )
+    return written.getvalue()
+
+
 class _Rows:
     """Ends rows with a newline; a writer that did so itself would not quote a carriage return in a text."""
 

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from service.dashboard.study.live.channel import END, Channel, event
 from service.dashboard.study.live.watcher import LEAVING, Watcher
-from service.web.access import is_admitted
+from service.web.access import caller_of, is_admitted
 from service.web.connections import ends_at_shutdown
 
 RETRY_MS = 2000  # after which a browser connects again
@@ -43,11 +43,12 @@ class _Stream(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         ends_at_shutdown(self._request, self._end)
-        self._watcher.enter(self._channel)
+        caller = caller_of(self._request)
+        self._watcher.enter(self._channel, caller)
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._watcher.leave(self._channel)
+            self._watcher.leave(self._channel, caller)
 
     def _end(self) -> None:
         self._is_over = True

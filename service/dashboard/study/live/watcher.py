@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,6 +25,7 @@ from service.storage.database.database import Database
 from service.storage.database.sqlstates import told, trouble_of
 from service.storage.errors import StorageError, UnknownStudy
 from service.storage.live.pulse import id_of
+from service.web.access import LOCAL, Caller
 from service.web.connections import most_connections
 from service.web.lanes import Busy
 
@@ -34,6 +36,7 @@ SHARE = 4  # a look that took long is followed by a pause so many times as long:
 LINGERS_S = 15.0  # for which a study is followed without a page, which may be coming back
 SILENT_S = 5.0  # after which a look that has no answer is no connection
 ONE_IN = 2  # connections of the server that may be streams: an open one is never closed to make room
+ONE_IN_OF = 8  # connections of the server that may be streams of one key or link, so that the others have theirs
 
 DELETED, LEAVING = "deleted", "leaving"
 
@@ -45,7 +48,7 @@ class _Watched:
         self.name = name
         self.followed = Followed(study_id)
         self.channel = Channel()
-        self.pages = 0
+        self.pages: Counter[str] = Counter()  # by whose they are
         self.left_at = time.monotonic()
 
 
@@ -70,11 +73,8 @@ class Watcher:
 
         Raises:
             UnknownStudy: there is none.
-            Busy: as many pages are open as this process takes.
             What the database raises.
         """
-        if sum(one.pages for one in self._watched.values()) >= most_connections() // ONE_IN:
-            raise Busy("too many pages are open that follow a study: close some, or reload this one to see its state")
         if name not in self._watched:
             study_id = await to_thread.run_sync(self._id_of, name)
             if study_id is None:
@@ -88,13 +88,25 @@ class Watcher:
         one = self._watched.get(name)
         return one.channel.state if one is not None and self._lost_at is None and one.channel.version else None
 
-    def enter(self, channel: Channel) -> None:
-        """Note that a page is open on the channel, until `leave`."""
-        self._count(channel, 1)
+    def enter(self, channel: Channel, caller: Caller) -> None:
+        """Note that a page of the caller's is open on the channel, until `leave`.
 
-    def leave(self, channel: Channel) -> None:
+        It is asked and noted in one step, so that no pages come in side by side.
+
+        Raises:
+            Busy: as many pages are open as this process takes, of all or of this caller.
+        """
+        of_each = sum((one.pages for one in self._watched.values()), Counter())
+        if of_each.total() >= most_connections() // ONE_IN:
+            raise Busy("too many pages are open that follow a study: close some, or reload this one to see its state")
+        # Without a key all are one caller.
+        if caller is not LOCAL and of_each[caller.name] >= most_connections() // ONE_IN_OF:
+            raise Busy(f"{caller.name} has too many pages open that follow a study: close some, or reload this one")
+        self._count(channel, caller, 1)
+
+    def leave(self, channel: Channel, caller: Caller) -> None:
         """Note that a page on the channel was closed."""
-        self._count(channel, -1)
+        self._count(channel, caller, -1)
 
     async def close(self) -> None:
         """End all channels and the task."""
@@ -107,10 +119,10 @@ class Watcher:
         self._disconnect()
         self._database.close()
 
-    def _count(self, channel: Channel, by: int) -> None:
+    def _count(self, channel: Channel, caller: Caller, by: int) -> None:
         for one in self._watched.values():
             if one.channel is channel:
-                one.pages += by
+                one.pages[caller.name] += by
                 one.left_at = time.monotonic()
 
     def _id_of(self, name: str) -> int | None:
@@ -195,7 +207,7 @@ class Watcher:
         """Follow no study on which no page was open for a while."""
         now = time.monotonic()
         for name, one in list(self._watched.items()):
-            if one.pages == 0 and now - one.left_at >= LINGERS_S:
+            if one.pages.total() == 0 and now - one.left_at >= LINGERS_S:
                 del self._watched[name]
 
     def _own_limiter(self) -> CapacityLimiter:
