@@ -31,8 +31,8 @@ class AllPairs:
     Smyth, and no variance becomes smaller than it was. Two configurations, or two seeds, have nothing to lend: their
     interval is `mean_interval`. Figures such as an accuracy have a few values only, so a difference may be the same
     under every seed by chance: its variance is taken for what it would be if one seed differed by the least step
-    between figures. Configurations that are equal under every seed differ by nothing. docs/statistics.md has the lengths and the rates of misses, measured by
-    benchmarks/simultaneous.py.
+    between figures. Configurations that are equal under every seed differ by nothing. docs/statistics.md has the
+    lengths and the rates of misses, measured by benchmarks/simultaneous.py.
     """
 
     values: NDArray[np.float64]
@@ -80,7 +80,7 @@ class AllPairs:
     def _sizes(self) -> NDArray[np.float64]:
         """The size of a pair's values (k, k)."""
         sizes = np.abs(self.values).max(axis=1)
-        return np.maximum.outer(sizes, sizes)
+        return np.asarray(np.maximum.outer(sizes, sizes))
 
     @cached_property
     def _is_same(self) -> NDArray[np.bool_]:

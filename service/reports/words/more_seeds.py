@@ -6,6 +6,7 @@ import numpy as np
 
 from search_spaces import Confirmation as Asked
 from service.reports.found.confirmed import Confirmation
+from service.reports.words.naming import names
 from service.reports.words.wording import number
 from service.statistics import AllPairs
 from service.statistics.seeds_needed import MOST, seeds_needed
@@ -28,7 +29,7 @@ def more_seeds(study: str, confirmation: Confirmation) -> list[str]:
         f"{_counted(confirmation, 1 + len(level)).capitalize()} cannot be told apart under {confirmation.seeds} seeds"
     )
     lead, needed = _needed(confirmation, level[0])
-    nearest = confirmation.found[level[0]].trial.variant
+    nearest = names(confirmation)[level[0]]
     if lead == 0:
         return [f"{apart}, and {nearest} has the same mean as the first, which no number of seeds would part."]
     if needed is None:
