@@ -12,6 +12,7 @@ from service.statistics import AllPairs
 from service.statistics.seeds_needed import MOST, seeds_needed
 
 MOST_REPEATS: int = next(each.le for each in Asked.model_fields["repeats"].metadata if hasattr(each, "le"))
+FEW = 3  # seeds: docs/statistics.md has how often the number does what it says
 COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
@@ -40,8 +41,15 @@ def more_seeds(study: str, confirmation: Confirmation) -> list[str]:
         ]
     return [
         f"{apart}; about {needed:,} would show a difference of this size ({number(lead, 2)} to {nearest}): "
-        f"`{_command(study, needed)}`."
+        f"`{_command(study, needed)}`.{_little(confirmation.seeds)}"
     ]
+
+
+def _little(seeds: int) -> str:
+    """What to expect of a number that few seeds have given."""
+    if seeds > FEW:
+        return ""
+    return f" So few as {seeds} seeds say little of the scatter: it may take several times as many."
 
 
 def _needed(confirmation: Confirmation, place: int) -> tuple[float, int | None]:
