@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from service.reports import html_report
+from service.reports.exports.confirmed_rows import rows_of
 from service.reports.exports.markdown import markdown_of
 from service.reports.exports.methods import methods_of
 from service.reports.exports.text_table import text_table
@@ -108,3 +109,11 @@ def test_a_chart_says_how_many_trials_have_no_finite_value() -> None:
 def test_one_failed_trial_is_one() -> None:
     trials = [trial_of(0, [0.1]), trial_of(1, [], state=RunState.FAILED)]
     assert "1 failed trial is listed at the end." in Page(html_report(Results(study_of(trials), trials, {}))).text
+
+
+def test_a_pair_alone_is_not_certain_where_coarse_figures_agree() -> None:
+    rows = rows_of(results_of({"dropout": [0.25, 0.5], "dropconnect": [0.5, 0.75]}))
+    assert rows is not None
+    [pair] = [row.alone for row in rows.rows if row.alone is not None]
+    assert pair.mean == pytest.approx(0.25)
+    assert pair.low < 0 < pair.high
