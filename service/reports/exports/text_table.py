@@ -120,8 +120,9 @@ def _notes(results: Results, found: Rows, *, whole: bool) -> list[str]:
         is_decided = asked is not None and asked.is_decided
         why = "Looks at the figures decided the number of seeds" if is_decided else "Seeds were added to the first ones"
         said.append(
-            f"{why}; intervals of differences to the best of the others hold for all looks and configurations at once, "
-            "those of a pair alone do not."
+            f"{why}. A difference to the best of the others is that of the last look that compared the configuration, "
+            "which may have had fewer seeds than the means; its interval holds for all looks and configurations. "
+            "That of a pair alone does not."
         )
     elif apart:
         said.append(
