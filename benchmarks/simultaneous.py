@@ -1,6 +1,7 @@
 """How often intervals of all pairwise differences miss one of them: ours beside Student's and Tukey's.
 
     python benchmarks/simultaneous.py --rounds 1200
+    python benchmarks/simultaneous.py --coarse --rounds 1000      # figures of few values, such as accuracies
 
 Configurations of equal means are trained under shared seeds. Student's is the t interval of each pair's differences
 with Bonferroni's share of 5 %, ours the same with moderated variances (`service.statistics.AllPairs`), Tukey's
@@ -46,7 +47,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=1200, help="simulations of each cell")
     parser.add_argument("--configurations", type=int, default=11)
+    parser.add_argument("--coarse", action="store_true", help="figures that are rounded to a standard deviation")
     options = parser.parse_args()
+    if options.coarse:
+        coarse(options.rounds)
+        return
     print("missed by Tukey's, Student's, ours; length to Student's of Tukey's, ours")
     for name, scatter in scatters(options.configurations).items():
         for seeds in SEEDS:
@@ -56,6 +61,22 @@ def main() -> None:
         for gain in GAINS:
             shares = told(options.configurations, gain, seeds, options.rounds)
             print(f"{seeds:3} seeds, ahead by {gain}  {shares}", flush=True)
+
+
+def coarse(rounds: int) -> None:
+    print("| configurations | " + " | ".join(f"{seeds} seeds: ours, variance 0" for seeds in (2, 3, 5)) + " |")
+    for count in (2, 5, 11):
+        cells = []
+        for seeds in (2, 3, 5):
+            random, missing = np.random.default_rng(seeds), np.zeros(2)
+            for _ in range(rounds):
+                pairs = AllPairs(np.round(random.normal(size=(count, seeds))))
+                found = [pairs.difference(i, j) for i, j in combinations(range(count), 2)]
+                steady = [pairs.values[i] - pairs.values[j] for i, j in combinations(range(count), 2)]
+                is_certain = [np.ptp(each) == 0 and each[0] != 0 for each in steady]
+                missing += [any(map(misses, found)), any(map(misses, found)) or any(is_certain)]
+            cells.append(", ".join(f"{100 * share:.1f}" for share in missing / rounds))
+        print(f"| {count} | {' | '.join(cells)} |", flush=True)
 
 
 def missed(scatter: NDArray[np.float64], seeds: int, rounds: int) -> str:

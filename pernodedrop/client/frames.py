@@ -53,8 +53,12 @@ class Trials(list[Trial]):
         return dict(zip(names, trial.values or [None] * len(names), strict=False))
 
     def _repr_html_(self) -> str:
-        rows = [[one.number, one.stage, one.state, one.variant, one.values, one.epoch] for one in self]
-        return table(["trial", "stage", "state", "variant", "values", "epoch"], rows)
+        names = list(dict.fromkeys(name for one in self for name in self._values(one)))
+        rows = [
+            [one.number, one.stage, one.state, one.variant, *map(self._values(one).get, names), one.epoch]
+            for one in self
+        ]
+        return table(["trial", "stage", "state", "variant", *names, "epochs"], rows)
 
 
 class Curves(list[Point]):
@@ -86,7 +90,7 @@ class RankingRows(list[RankingRow]):
 
 def ranking_table(rows: Sequence[RankingRow]) -> str:
     """The ranking as a table of HTML."""
-    head = ["rank", "variant", "trials", "best", "mean of top 3", "epochs"]
+    head = ["rank", "variant", "complete", "best trial", "mean of top 3", "epochs"]
     return table(head, [[r.rank, r.variant, r.trials, r.best_values, r.mean_of_top, r.epochs] for r in rows])
 
 

@@ -28,6 +28,9 @@ def confirmation_table(study: StudyDetail) -> Table:
     for heading in (f"mean {metric}\n95% interval", to):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("seeds\nwon", justify="right", no_wrap=True)
+    if is_decided:  # the means go on where a configuration was told apart and trained on, or the best one was
+        table.caption = "A difference is that of the last look that compared the configuration."
+        table.caption_justify = "left"
     for row in rows:
         table.add_row(*_cells(row, frozenset(study.definition.get("search_space", {})), places))
     return table

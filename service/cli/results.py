@@ -73,12 +73,13 @@ def ranking_table(study: StudyDetail, rows: Sequence[RankingRow], *, with_settin
     """
     objective = study.objectives[0]
     fixed = frozenset(study.definition.get("fixed", {}))
+    best = "best" if len(study.objectives) == 1 else "best trial's"  # another trial may have a better first objective
     title = f"{study.name}: variants by {objective.metric} ({objective.direction})"
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     table.padding, table.show_edge = 0, False  # of 80 columns, the longest name takes 36
     table.add_column("", no_wrap=True)
     table.add_column("variant", overflow="fold")
-    for heading in ("complete\nof begun", "pruned", "epochs", f"best\n{objective.metric}", "mean of\ntop 3"):
+    for heading in ("complete\nof begun", "pruned", "epochs", f"{best}\n{objective.metric}", "mean of\ntop 3"):
         table.add_column(heading, justify="right", no_wrap=True)
     if with_settings:
         table.add_column("with")

@@ -16,7 +16,8 @@ ALPHA = 0.05
 TRUST = 1 / 3  # of the prior's degrees of freedom is used: few configurations estimate them
 SHARE = 1 / 2  # of the other configurations' degrees of freedom that a pair may borrow
 MOST_OTHERS = 9  # configurations: with more, one that scatters unlike all others would be lost among them
-ROUNDING = 1e-12  # relative to the values: differences that vary by less are constant
+ROUNDING = 1e-12  # relative to the values: smaller differences are none
+SINGLE = 1e-6  # relative to the values: figures that single precision has computed are no finer
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,10 @@ class AllPairs:
     variance and much about all together: with many configurations under three seeds, an interval is a fraction of what
     the pair's own variance gives. Configurations do not scatter alike, so the other pairs count for less than in
     Smyth, and no variance becomes smaller than it was. Two configurations, or two seeds, have nothing to lend: their
-    interval is `mean_interval`. docs/statistics.md has the lengths and the rates of misses, measured by
-    benchmarks/simultaneous.py.
+    interval is `mean_interval`. Figures such as an accuracy have a few values only, so a difference may be the same
+    under every seed by chance: its variance is taken for what it would be if one seed differed by the least step
+    between figures. Configurations that are equal under every seed differ by nothing. docs/statistics.md has the
+    lengths and the rates of misses, measured by benchmarks/simultaneous.py.
     """
 
     values: NDArray[np.float64]
@@ -37,19 +40,21 @@ class AllPairs:
     def difference(self, first: int, second: int) -> PairedDifference:
         """The values of one configuration minus another's."""
         differences = self.values[first] - self.values[second]
-        if self._prior[0] == 0 or not self._varies[first, second]:
+        if self._is_same[first, second] or (self._prior[0] == 0 and not self._is_steady[first, second]):
             return described(differences, mean_interval(differences, 1 - self._share))
         mean, reach = float(differences.mean()), self._quantile * float(self.errors[first, second])
-        return described(differences, Interval(mean - reach, mean + reach, Method.MODERATED))
+        method = Method.MODERATED if self._prior[0] else Method.STUDENT
+        return described(differences, Interval(mean - reach, mean + reach, method))
 
     @cached_property
     def errors(self) -> NDArray[np.float64]:
-        """The moderated standard error of every pair's mean difference (k, k); 0 where the differences are constant."""
+        """The moderated standard error of every pair's mean difference (k, k); 0 where all differences are."""
         borrowed, typical = self._prior
-        own = self.values.shape[1] - 1
-        moderated = (borrowed * typical + own * self._variances) / (borrowed + own)
-        errors = np.sqrt(np.maximum(self._variances, moderated) / self.values.shape[1])
-        return np.where(self._varies, errors, 0.0)
+        seeds = self.values.shape[1]
+        least = np.where(self._is_steady, self._step**2 / seeds, 0.0)  # one seed differs by a step
+        variances = np.maximum(self._variances, least)
+        moderated = (borrowed * typical + (seeds - 1) * variances) / (borrowed + seeds - 1)
+        return np.where(self._is_same, 0.0, np.sqrt(np.maximum(variances, moderated) / seeds))
 
     @property
     def freedom(self) -> float:
@@ -72,10 +77,28 @@ class AllPairs:
         return np.array([(row - self.values).var(axis=1, ddof=1) for row in self.values])
 
     @cached_property
-    def _varies(self) -> NDArray[np.bool_]:
-        """Whether a pair's differences vary by more than rounding (k, k)."""
+    def _sizes(self) -> NDArray[np.float64]:
+        """The size of a pair's values (k, k)."""
         sizes = np.abs(self.values).max(axis=1)
-        return np.asarray(self._variances > (ROUNDING * np.maximum(sizes[:, None], sizes)) ** 2)
+        return np.asarray(np.maximum.outer(sizes, sizes))
+
+    @cached_property
+    def _is_same(self) -> NDArray[np.bool_]:
+        """Whether a pair is equal under every seed, but for rounding (k, k)."""
+        largest = np.array([np.abs(row - self.values).max(axis=1) for row in self.values])
+        return np.asarray(largest <= ROUNDING * self._sizes)
+
+    @cached_property
+    def _is_steady(self) -> NDArray[np.bool_]:
+        """Whether a pair's differences are the same under every seed, but for single precision (k, k)."""
+        return np.asarray(self._variances <= (SINGLE * self._sizes) ** 2)
+
+    @cached_property
+    def _step(self) -> float:
+        """The least difference of two of the values that is more than single precision; 0 where there is none."""
+        gaps = np.diff(np.unique(self.values))
+        steps = gaps[gaps > SINGLE * np.abs(self.values).max()]
+        return float(steps.min()) if len(steps) else 0.0
 
     @cached_property
     def _prior(self) -> tuple[float, float]:
@@ -83,7 +106,7 @@ class AllPairs:
         configurations, seeds = self.values.shape
         most = SHARE * min(configurations - 2, MOST_OTHERS) * (seeds - 2)
         pairs = np.triu_indices(configurations, 1)
-        variances = self._variances[pairs][self._varies[pairs]]
+        variances = self._variances[pairs][~self._is_steady[pairs]]
         if most == 0 or len(variances) < 2:
             return 0.0, 0.0
         freedom, variance = _fitted(variances, seeds - 1)

@@ -75,7 +75,9 @@ def test_of_equal_means_every_answer_names_the_same_configuration(api: httpx.Cli
         stored.run_id
     }
     assert answer["confirmed"][0]["mean"] == answer["confirmed"][1]["mean"] == pytest.approx(0.2)
-    assert answer["recommended"]["why"].startswith("dropout, which is ahead")
+    assert answer["recommended"]["why"] == "dropout, whose mean is the best; that of dropconnect is the same."
+    assert answer["winner"]["verdict"][0].startswith("No winner yet. dropout and dropconnect have the same mean: mean ")
+    assert not any("lead" in sentence for sentence in answer["winner"]["verdict"])
 
 
 def test_the_answer_is_exported_for_a_paper(api: httpx.Client, database: Database) -> None:

@@ -56,6 +56,8 @@ def test_a_study_is_submitted_followed_and_read(
     assert list(last.value) == pytest.approx([1 / (1 + best.values[0]), best.values[0]])
     assert study.ranking[0].best_number == best.number
     assert list(study.ranking.to_frame().columns)[:2] == ["rank", "variant"]
+    assert "<th>complete</th>" in study.ranking._repr_html_()
+    assert "<th>val_loss</th>" in trials._repr_html_()
     assert "history" in [figure.name for figure in study.figures()]
 
 

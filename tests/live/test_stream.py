@@ -54,7 +54,7 @@ def test_a_page_learns_of_each_epoch_and_of_the_end(database: Database, dashboar
         opened.until(lambda page: page.state["study"]["best"] is not None)
         assert opened.state["study"]["best"]["value"] == 0.7
         assert f"run:{run}" not in opened.state
-        assert [one["text"] for one in opened.state["happened"]] == ["trial 0 is complete: 0.7"]
+        assert [one["text"] for one in opened.state["happened"]] == ["trial 0 is complete: val_loss 0.7"]
         assert opened.kinds.count("state") == 1
 
 

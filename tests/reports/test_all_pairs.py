@@ -6,6 +6,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import stats
 
 from service.statistics import AllPairs, Method, paired_difference
 from service.statistics.all_pairs import ALPHA, _fitted
@@ -49,6 +50,27 @@ def test_a_lucky_scatter_does_not_make_a_pair_certain() -> None:
     found = AllPairs(values).difference(1, 0)
     assert found.method is Method.MODERATED
     assert found.low < 0 < found.high
+
+
+@pytest.mark.parametrize("single", [False, True])
+@pytest.mark.parametrize(("configurations", "seeds"), [(2, 2), (5, 2), (5, 3), (11, 2), (11, 3), (11, 5)])
+def test_coarse_figures_that_agree_by_chance_are_no_difference(configurations: int, seeds: int, single: bool) -> None:
+    """Accuracies of 40 samples: in 200 studies of equal configurations, three standard errors above 5 % are 19."""
+    random, missed = np.random.default_rng(seeds), 0
+    for _ in range(200):
+        values = np.round(38 + random.normal(size=(configurations, seeds))) / 40
+        pairs = AllPairs(values.astype(np.float32).astype(float) if single else values)
+        found = [pairs.difference(i, j) for i, j in combinations(range(configurations), 2)]
+        missed += any(each.low > 0 or each.high < 0 for each in found)
+    assert missed <= 19
+
+
+def test_a_difference_that_no_seed_changes_is_seen_by_the_step_between_figures() -> None:
+    values = np.array([[0.5, 0.5, 0.5, 0.5], [0.6, 0.6, 0.6, 0.6]])
+    found = AllPairs(values).difference(1, 0)
+    reach = float(stats.t.ppf(1 - ALPHA / 2, 3)) * 0.1 / 4  # one seed in four differs by a step of 0.1
+    assert (found.low, found.high) == pytest.approx((0.1 - reach, 0.1 + reach))
+    assert found.method is Method.STUDENT
 
 
 def test_configurations_that_are_the_same_training_differ_by_nothing() -> None:

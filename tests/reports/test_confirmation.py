@@ -13,8 +13,9 @@ from service.reports.found.comparison import compare
 from service.reports.found.confirmed import Confirmation, Confirmed, confirmation_of
 from service.reports.found.results import Results
 from service.reports.words.conclusion import conclusion
+from service.reports.words.naming import names
 from service.reports.words.varying import spoken_of
-from service.reports.words.winner import names, verdict_of
+from service.reports.words.winner import verdict_of
 from service.storage.records import CurvePoint, TrialRecord
 from service.storage.states import RunState, Stage, StudyState
 from tests.reports.reading import Page

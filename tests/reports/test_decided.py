@@ -14,7 +14,8 @@ from service.reports.drawing import draw
 from service.reports.exports import TABLES
 from service.reports.found.results import Results
 from service.reports.sections import charts_of
-from service.reports.words.winner import end_of, names, verdict_of
+from service.reports.words.naming import names
+from service.reports.words.winner import end_of, verdict_of
 from service.statistics import Outcome, Rules, decide
 from service.storage.states import RunState, StudyState
 from tests.reports.deciding import REPEATS, SEARCHED, decided, followed, losses

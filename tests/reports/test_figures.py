@@ -117,7 +117,7 @@ def test_record_bars_say_which_are_validation_and_which_training() -> None:
     keys = {trace["name"]: trace["marker"]["opacity"] for trace in figure["data"] if trace["type"] == "scatter"}
     bars = {trace["legendgroup"]: trace["opacity"] for trace in figure["data"] if trace["type"] == "bar"}
     assert keys == bars
-    assert keys["validation"] > keys["training, without noise"]
+    assert keys["validation"] > keys["training"]
     assert set(keys) <= set(texts(draw(figure, "svg")))
 
 

@@ -97,3 +97,4 @@ def test_three_seeds_that_agree_by_chance_promise_nothing() -> None:
     assert seeds_needed(own.mean(), own.std(ddof=1), len(values)) == 5
     assert said.startswith("Eight variants cannot be told apart under 3 seeds; about ")
     assert int(said.split("about ")[1].split()[0]) > 20
+    assert said.endswith("So few as 3 seeds say little of the scatter: it may take several times as many.")

@@ -142,9 +142,13 @@ def test_the_same_costs_are_equal_and_rounding_is_no_difference() -> None:
     assert outcome([row, [cost * (1 + 1e-15) for cost in row]], 5)[0] is Outcome.EQUAL
 
 
-def test_a_constant_difference_is_certain() -> None:
-    assert outcome([[2.0, 3.0], [1.0, 2.0]], 2) == (Outcome.WINNER, (1,))
-    assert outcome([[2.0, 3.0], [1.0, 2.0]], 2, indifference=1) == (Outcome.WINNER, (1,))
+def test_a_constant_difference_is_certain_after_some_seeds() -> None:
+    worse, better = [2.0, 3.0, 5.0, 1.5, 8.0, 2.5, 4.0], [1.0, 2.0, 4.0, 0.5, 7.0, 1.5, 3.0]
+    assert outcome([worse, better], 2) == (Outcome.OPEN, (1, 0))
+    assert outcome([worse, better], 5) == (Outcome.WINNER, (1,))
+    assert outcome([worse, better], 5, indifference=1) == (Outcome.WINNER, (1,))
+    steady = decide([[0.9] * 7, [0.8] * 7, [0.7] * 7], [5, 7], Rules(30))  # figures that no seed changes
+    assert (steady.outcome, steady.left) == (Outcome.WINNER, (2,))
 
 
 def test_two_seeds_have_students_bounds_and_one_seed_has_none() -> None:

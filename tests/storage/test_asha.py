@@ -12,6 +12,7 @@ from service.storage.assignments.assignment import Ended
 from service.storage.audit import audit, findings
 from service.storage.database.database import Database
 from service.storage.errors import NotExtendable
+from service.storage.live.happenings import lately
 from service.storage.runs import expiry, history, legs
 from service.storage.runs.endings import close_finished_studies
 from service.storage.states import AttemptState, RunState, StudyState
@@ -228,6 +229,22 @@ def test_a_paused_run_has_the_attempts_that_it_has_had(db: Database) -> None:
     close_finished_studies(db)
     cancelled = [run for run in trials.page(db, study) if run.run_id == paused[0].run_id]
     assert [(run.state, run.attempts) for run in cancelled] == [(RunState.CANCELLED, 1)]
+
+
+def test_a_pause_that_was_left_has_no_epoch_of_a_later_leg(db: Database) -> None:
+    study = studies.create(db, ladder(budget={"trials": 27, "epochs": 100}))
+    climber = Climber(db)
+    while not rows(db, "SELECT 1 FROM fleet.legs WHERE epochs = 9"):
+        climber.move()
+    with db.engine.connect() as connection:
+        told = [one for one in lately(connection, study.id, 100) if one.state is AttemptState.PAUSED]
+    reached = {run.number: run.epoch for run in trials.page(db, study)}
+    seen = [one.number for one in told]  # the newest first
+    left = [one for place, one in enumerate(told) if one.number in seen[:place]]
+    assert left, "no trial has paused twice"
+    assert {one.epoch for one in left} == {None}
+    assert all(one.epoch in (None, reached[one.number]) for one in told)
+    assert any(one.epoch == 1 for one in told)
 
 
 def test_what_paused_before_a_pause_kept_the_attempt_goes_on_and_is_audited(db: Database) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from service.reports.charts.chart import ABOVE, GREY, Figure, Span, Trace, axis, figure, legend_key, means, plain
 from service.reports.charts.look import look_of
 from service.reports.found.confirmed import Confirmation, Confirmed
-from service.reports.words.winner import told_apart, trials_of
+from service.reports.words.naming import told_apart, trials_of
 
 LEFT, RIGHT = (0.0, 0.58), (0.62, 1.0)  # parts of the width
 ROW = 38  # px

@@ -10,7 +10,7 @@ from service.reports.words.wording import setting
 
 LEFT, RIGHT = (0.0, 0.49), (0.51, 1.0)  # parts of the width
 ROW = 27  # px
-VALIDATION, TRAINING = "validation", "training, without noise"  # in the legend
+VALIDATION, TRAINING = "validation", "training"  # in the legend
 OPACITY = {VALIDATION: 1.0, TRAINING: 0.4}
 
 

@@ -9,7 +9,7 @@ from pernodedrop.near import did_you_mean
 from service.reports.found.comparison import values_by_repeat
 from service.reports.found.confirmed import Confirmation, Confirmed, confirmation_of
 from service.reports.found.results import Results
-from service.statistics import AllPairs, PairedDifference, paired_difference
+from service.statistics import AllPairs, PairedDifference
 from service.storage.records import TrialRecord
 
 BEST_OF_OTHERS = "the best of the others"  # at a look that compared the configuration
@@ -96,7 +96,7 @@ def _by_seed(results: Results, trial: TrialRecord | None) -> tuple[float, ...]:
 def _paired(values: Sequence[float], reference: Sequence[float]) -> PairedDifference | None:
     """The difference over the seeds that both have; None with fewer than two."""
     shared = min(len(values), len(reference))
-    return paired_difference(values[:shared], reference[:shared]) if shared > 1 else None
+    return AllPairs(np.array([values[:shared], reference[:shared]])).difference(0, 1) if shared > 1 else None
 
 
 def _figures(confirmation: Confirmation, place: int, reference: int) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -15,6 +15,7 @@ from service.reports.found.versions import versions_of
 from service.reports.words.references import OPTUNA, PRUNERS, REGULARIZERS, SAMPLERS, STATISTICS
 from service.reports.words.task_code import codes_in, listed
 from service.reports.words.varying import spoken_of
+from service.reports.words.winner import without_figures
 from service.reports.words.wording import listing, plural, setting, settings
 from service.storage.states import RunState
 
@@ -70,7 +71,8 @@ def _task(results: Results, cited: _Cited) -> list[str]:
     if task.precision != "float32":
         said.append(f"They were trained in mixed precision ({task.precision}).")
     regularizers = {trial.variant: str(trial.params.get("regularizer")) for trial in results.trials}
-    sources = {variant: cited(REGULARIZERS.get(regularizers[variant])) for variant in results.variants}
+    known = {} if task.is_external else REGULARIZERS  # an own loop gives the names a meaning of its own
+    sources = {variant: cited(known.get(regularizers[variant])) for variant in results.variants}
     if sources:
         variants = listing([f"{variant}{reference}" for variant, reference in sources.items()])
         said.append(f"Compared were {plural(len(sources), 'variant')} of regularization: {variants}.")
@@ -128,12 +130,14 @@ def _confirmation(results: Results, found: Rows | None, cited: _Cited) -> list[s
     counts = sorted({len(one.figures[confirmation.metric]) for one in confirmation.found})
     fresh = range(definition.repeats, definition.repeats + counts[-1])
     complete = sum(trial.state is RunState.COMPLETE for trial in runs)
-    best = "best configuration" if asked.top == 1 else f"best {asked.top} configurations"
+    best = "best configuration of each variant was"
+    if asked.top > 1:
+        best = f"best {asked.top} configurations of each variant were"
     split = "test" if confirmation.is_tested else "validation"
     alone = {str(row.one.interval(confirmation.metric).method): None for row in found.rows}
     apart = {str(row.difference.method): None for row in found.rows if row.difference is not None}
     said = [
-        f"When the search had ended, the {best} of each variant was trained again under "
+        f"When the search had ended, the {best} trained again under "
         f"{_seeds(definition, fresh)} that the search had not used, the same for all ({complete:,} of "
         f"{plural(len(runs), 'run')} complete).",
         *([] if len(counts) == 1 else [f"Not all had as many seeds: from {counts[0]} to {counts[-1]}."]),
@@ -146,13 +150,15 @@ def _confirmation(results: Results, found: Rows | None, cited: _Cited) -> list[s
         ),
         f"Intervals of means over the seeds hold 95% by {_by(alone, cited)}.",
     ]
-    looks = results.study.looks
-    if found.is_decided:
-        after = f" after {listing([f'{seeds:,}' for seeds, _ in looks])} seeds" if looks else ""
+    said += without_figures(results, confirmation)
+    if confirmation.decision is not None:
+        looks = [f"{one.seeds:,}" for one in confirmation.decision.rounds]
+        after = f" after {listing(looks)} seeds" if looks else ""
+        why = f"looks at the figures{after} decided it" if asked.is_decided else "further seeds were added to the first"
+        worse = "those certainly worse were dropped" if asked.is_decided else f"the figures were looked at{after}"
         said.append(
-            f"The number of seeds was not fixed: looks at the figures{after} decided it. Each configuration was "
-            f"compared with the best of the others{cited(STATISTICS['best'])}, and those certainly worse were dropped; "
-            f"all looks share an error of 5%{cited(STATISTICS['looks'])}."
+            f"The number of seeds was not fixed: {why}. Each configuration was compared with the best of the others"
+            f"{cited(STATISTICS['best'])}, and {worse}; all looks share an error of 5%{cited(STATISTICS['looks'])}."
         )
     elif apart:
         said.append(

@@ -10,7 +10,7 @@ from service.reports.exports.confirmed_rows import BEST_OF_OTHERS, Row, Rows, ro
 from service.reports.exports.table import Column, Table, mixed_column
 from service.reports.found.results import Results, value_of
 from service.reports.found.weights import kept_of
-from service.reports.words.winner import names
+from service.reports.words.naming import names
 from service.statistics import PairedDifference
 from service.storage.records import TrialRecord, seeds_of
 

@@ -7,7 +7,8 @@ from search_spaces.variants import VARIANT_PARAMETERS
 from service.reports.exports.confirmed_rows import BEST_OF_OTHERS, Row, Rows, rows_of
 from service.reports.found.confirmed import Confirmation
 from service.reports.found.results import Results
-from service.reports.words.winner import names
+from service.reports.words.naming import names
+from service.reports.words.winner import without_figures
 from service.reports.words.wording import listing, places_for, plural, settings
 from service.rounding import fixed
 from service.statistics import Interval, PairedDifference
@@ -115,15 +116,20 @@ def _notes(results: Results, found: Rows, *, whole: bool) -> list[str]:
         f"{listing(methods)}.",
     ]
     if found.is_decided:
+        asked = results.study.definition.confirmation
+        is_decided = asked is not None and asked.is_decided
+        why = "Looks at the figures decided the number of seeds" if is_decided else "Seeds were added to the first ones"
         said.append(
-            "Looks at the figures decided the number of seeds; intervals of differences to the best of the others hold "
-            "for all looks and configurations at once, those of a pair alone do not."
+            f"{why}. A difference to the best of the others is that of the last look that compared the configuration, "
+            "which may have had fewer seeds than the means; its interval holds for all looks and configurations. "
+            "That of a pair alone does not."
         )
     elif apart:
         said.append(
             f"Differences are paired over the seeds; intervals for all pairs hold at once (Bonferroni), by "
             f"{listing(apart)}."
         )
+    said += without_figures(results, confirmation)
     if whole and results.study.definition.repeats > 1:
         said.append("Figures of the search are of the seeds that chose the configurations, which flatters them.")
     if results.study.state is not StudyState.COMPLETE:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.reports.found.results import Results
-from service.statistics import Friedman, PairedDifference, choose, choosing_seeds, friedman, paired_difference
+from service.statistics import AllPairs, Friedman, PairedDifference, choose, choosing_seeds, friedman
 from service.storage.records import TrialRecord
 
 ALPHA = 0.05
@@ -90,8 +90,8 @@ def differences_to_the_first(comparison: Comparison) -> Differences:
     """Compare every variant with the one that has the best mean rank."""
     test = comparison.test()
     order = tuple(sorted(range(len(comparison.variants)), key=lambda i: test.mean_ranks[i]))
-    first = comparison.values[:, order[0]]
-    return Differences(test, order, {i: paired_difference(comparison.values[:, i], first) for i in order[1:]})
+    pairs = {i: AllPairs(comparison.values[:, [i, order[0]]].T) for i in order[1:]}
+    return Differences(test, order, {i: pair.difference(0, 1) for i, pair in pairs.items()})
 
 
 def values_by_repeat(results: Results, trial: TrialRecord) -> list[float]:

@@ -9,11 +9,10 @@ from service.reports.markup import Html, element, join, table
 from service.reports.sections.decided import decided, survivor_charts
 from service.reports.sections.section import note, section, tag
 from service.reports.words.varying import spoken_of
-from service.reports.words.winner import undecided
+from service.reports.words.winner import undecided, without_figures
 from service.reports.words.wording import DASH, decimal, listing, places_for, plural, settings
 from service.statistics import PairedDifference
-from service.storage.records import TrialRecord
-from service.storage.states import RunState, StudyState
+from service.storage.states import StudyState
 
 
 def confirmation(results: Results) -> Html | None:
@@ -80,14 +79,7 @@ def _intro(results: Results, confirmed: Confirmation) -> str:
         f"The best configurations of the search, trained again under {plural(confirmed.seeds, 'seed')} that it did not "
         f"use: {len(runs) - len(missing)} of {plural(len(runs), 'run')}."
     )
-    if not missing:
-        return intro
-    return f"{intro} Without a result: {listing([_without(trial, confirmed.metric) for trial in missing])}."
-
-
-def _without(trial: TrialRecord, metric: str) -> str:
-    why = f"{metric} not finite under some seed" if trial.state is RunState.COMPLETE else trial.reason or trial.state
-    return f"{trial.variant} ({why})"
+    return " ".join((intro, *without_figures(results, confirmed)))
 
 
 def _table(results: Results, confirmed: Confirmation) -> Html:

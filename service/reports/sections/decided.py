@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from search_spaces.variants import VARIANT_PARAMETERS
 from service.reports.charts.chart import Chart
 from service.reports.charts.survivors import MOST_LINES, beyond, survivors_figure
-from service.reports.found.configurations import configurations
 from service.reports.found.confirmed import Confirmation, Confirmed
 from service.reports.found.results import Results
 from service.reports.markup import Html, element, join, table
 from service.reports.sections.section import note, section, tag
-from service.reports.words.winner import end_of, named, told_apart_after
-from service.reports.words.wording import DASH, decimal, listing, places_for, plural, settings
+from service.reports.words.naming import named
+from service.reports.words.winner import end_of, told_apart_after, without_figures
+from service.reports.words.wording import DASH, decimal, places_for, plural, settings
 from service.statistics import Outcome, PairedDifference
-from service.storage.records import StudyRecord, TrialRecord
-from service.storage.states import RunState, StudyState
+from service.storage.records import StudyRecord
+from service.storage.states import StudyState
 
 
 def decided(results: Results, confirmed: Confirmation, charts: Sequence[Html]) -> Html:
@@ -56,9 +56,6 @@ def _be(count: int) -> str:
 
 
 def _intro(results: Results, confirmed: Confirmation) -> str:
-    several = configurations(results.study.definition, results.confirmations)
-    found = {one.trial.run_id for one in confirmed.found}
-    missing = [runs for runs in several if runs[0].run_id not in found]
     most = max(one.seeds for one in confirmed.found)
     asked = results.study.definition.confirmation
     rounds = (
@@ -72,16 +69,7 @@ def _intro(results: Results, confirmed: Confirmation) -> str:
         f"The best configurations of the search, trained again under seeds that it did not use.{rounds}: "
         f"{plural(most, 'seed')} {until}, {trainings:,} trainings of {plural(len(confirmed.found), 'configuration')}."
     )
-    if not missing:
-        return intro
-    return f"{intro} Without a result: {listing([_without(runs, confirmed.metric) for runs in missing])}."
-
-
-def _without(runs: Sequence[TrialRecord], metric: str) -> str:
-    """The variant with the reason why its configuration has no result under every seed."""
-    ended = next((run for run in runs if run.state is not RunState.COMPLETE), None)
-    why = f"{metric} not finite under some seed" if ended is None else ended.reason or ended.state
-    return f"{runs[0].variant} ({why})"
+    return " ".join((intro, *without_figures(results, confirmed)))
 
 
 def _table(results: Results, confirmed: Confirmation) -> Html:

@@ -8,6 +8,7 @@ from service.reports.charts.scale import scaled
 from service.reports.found.results import Results
 from service.reports.markup import Html
 from service.reports.sections.section import section
+from service.reports.words.measured import training_loss
 from service.reports.words.wording import number, settings
 
 LEAST_LOSS = Objective(metric="val_loss")
@@ -25,9 +26,9 @@ def generalization_charts(results: Results) -> list[Chart]:
     if not drawn["data"]:
         return []
     caption = (
-        "Every complete trial at its epoch of lowest validation loss. The training loss is that of the whole training "
-        "set, measured without noise at the end of the epoch. A model above the dotted line does worse on "
-        "validation data than on training data: the further above, the more it overfits."
+        "Every complete trial at its epoch of lowest validation loss, beside "
+        f"{training_loss(results.study.definition)}. A model above the dotted line does worse on validation data than "
+        "on training data: the further above, the more it overfits."
         f"{thinning(results.complete)}"
     )
     return [Chart("generalization", caption, drawn)]

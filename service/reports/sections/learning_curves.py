@@ -11,6 +11,7 @@ from service.reports.charts.scale import scaled
 from service.reports.found.results import Results
 from service.reports.markup import Html
 from service.reports.sections.section import section
+from service.reports.words.measured import training_loss
 
 LEFT, RIGHT, WHOLE = (0.0, 0.44), (0.56, 1.0), (0.0, 1.0)  # parts of the width
 
@@ -25,8 +26,8 @@ def curve_charts(results: Results) -> list[Chart]:
     if not drawn["data"]:
         return []
     caption = (
-        "The best trial of each variant: on the left the validation loss, on the right the loss of the whole training "
-        "set, measured without noise at the end of the epoch. "
+        "The best trial of each variant: on the left the validation loss, on the right "
+        f"{training_loss(results.study.definition)}. "
     )
     caption += (
         "Curves are means over the seeds; a band reaches from the least to the greatest of them."

@@ -2,6 +2,7 @@
 
 import math
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from search_spaces.objective import ONE_MASK, metric_name, split_of
@@ -10,7 +11,7 @@ from service.reports.found.responses import RATE
 from service.reports.found.results import Results
 from service.reports.markup import Html
 from service.reports.sections.section import section
-from service.reports.words.wording import number, settings
+from service.reports.words.wording import number, plural, settings
 from service.storage.records import TrialRecord
 
 USUAL = {"loss", "accuracy", "ece", "brier", "micro_f1"}
@@ -33,10 +34,24 @@ def own_charts(results: Results) -> list[Chart]:
     for place, name in enumerate(names, start=1):
         caption = (
             f"{name} of every complete trial after its last epoch, by its drop rate. A line joins a variant's means at "
-            f"each rate.{thinning(rated)}"
+            f"each rate.{_lacking(results, name, rated)}{thinning(rated)}"
         )
         charts.append(Chart(f"own_metric_{place}", caption, own_figure(results, name, rated)))
     return charts
+
+
+def _last(results: Results, trial: TrialRecord, name: str) -> float:
+    """The metric after the trial's last epoch; nan where a model has none, such as a correlation."""
+    epochs = results.mean_epochs(trial)
+    return epochs[-1].metrics.get(name, math.nan) if epochs else math.nan
+
+
+def _lacking(results: Results, name: str, rated: Mapping[str, Sequence[TrialRecord]]) -> str:
+    """The sentence on trials that the chart cannot show."""
+    values = [_last(results, trial, name) for trials in rated.values() for trial in trials]
+    lacking = len(values) - sum(map(math.isfinite, values))
+    are = "is" if lacking == 1 else "are"
+    return f" {plural(lacking, 'trial')} without a finite value {are} left out." if lacking else ""
 
 
 def own_figure(results: Results, name: str, rated: dict[str, list[TrialRecord]]) -> Figure:
@@ -45,9 +60,8 @@ def own_figure(results: Results, name: str, rated: dict[str, list[TrialRecord]])
         marks = []
         by_rate: dict[float, list[float]] = defaultdict(list)
         for trial in trials:
-            epochs = results.mean_epochs(trial)
-            value = epochs[-1].metrics.get(name, math.nan) if epochs else math.nan
-            if not math.isfinite(value):  # a figure may have no value of some model, such as a correlation
+            value = _last(results, trial, name)
+            if not math.isfinite(value):
                 continue
             rate = float(trial.params[RATE])
             marks.append((rate, value, f"trial {trial.number}, {number(value)}, {settings(trial.params)}"))

@@ -13,7 +13,7 @@ from service.reports.sections.section import facts, note, section, tag
 from service.reports.words.conclusion import conclusion
 from service.reports.words.recommended import fixed_block, recommendation, searchs_best
 from service.reports.words.tuning import want_of_trials
-from service.reports.words.wording import DASH, decimal, places_for, setting, settings
+from service.reports.words.wording import DASH, decimal, places_for, plural, setting, settings
 from service.storage.records import TrialRecord
 from service.storage.states import RunState
 
@@ -95,7 +95,8 @@ def _table(results: Results) -> Html:
             *(f"{count:,}" for count in (row.begun, row.trials, row.pruned, row.epochs)),
         ]
 
-    header = ["Rank", "Variant", "Best settings", *(f"Best {metric}" for metric in metrics), f"Mean of top {TOP}"]
+    best = "Best {}" if len(metrics) == 1 else "{} of its best trial"  # of several, another trial may have a better one
+    header = ["Rank", "Variant", "Best settings", *map(best.format, metrics), f"Mean of top {TOP}"]
     header += ["Trial", "Begun", "Complete", "Pruned", "Epochs trained"]
     return table(header, map(cells, results.ranking), words=3)
 
@@ -118,5 +119,5 @@ def _how(results: Results) -> Html:
         + CHANCES[results.study.definition.search]
         + " The sections below say which differences are real."
         + "".join(f" {said}" for said in want_of_trials(results.ranking))
-        + (f" {failed} failed trials are listed at the end." if failed else "")
+        + (f" {plural(failed, 'failed trial')} {'is' if failed == 1 else 'are'} listed at the end." if failed else "")
     )

@@ -9,9 +9,10 @@ from service.reports.found.results import Results
 from service.reports.markup import Html, element, table
 from service.reports.paper import published_records
 from service.reports.sections.section import note, section, tag
+from service.reports.words.measured import training_figures
 from service.reports.words.wording import DASH, decimal, setting
 
-READING = "Solid bars are validation, pale ones the whole training set, measured without noise at the end of the epoch."
+PUBLISHED = "of the whole training set, measured without noise at the end of the epoch"
 
 
 def records(results: Results) -> Html | None:
@@ -20,9 +21,8 @@ def records(results: Results) -> Html | None:
         return None
     intro = (
         f"The {TOP} records (variant, rate, epoch) of each variant with the lowest validation loss, as in the paper's "
-        "tables I to III. T-Loss and T-Acc are of the whole training set, measured without noise at the end of the "
-        "epoch. The best of many records is partly luck, and one variant's records are epochs of the same few "
-        "trainings."
+        f"tables I to III. T-Loss and T-Acc are {training_figures(results.study.definition)}. The best of many records "
+        "is partly luck, and one variant's records are epochs of the same few trainings."
     )
     drawn = record_charts(results)
     return section(
@@ -40,12 +40,17 @@ def record_charts(results: Results) -> list[Chart]:
     ours = records_table(results.study, results.trials, results.epochs)
     if not ours:
         return []
-    drawn = [Chart("records", f"The best records of each variant. {READING}", record_bars_figure(ours))]
+    reading = _reading(training_figures(results.study.definition))
+    drawn = [Chart("records", f"The best records of each variant. {reading}", record_bars_figure(ours))]
     published = published_records(results.study.definition.task.name)
     if published:
-        theirs = f"The paper's own best records of this task, for comparison. {READING}"
+        theirs = f"The paper's own best records of this task, for comparison. {_reading(PUBLISHED)}"
         drawn.append(Chart("records_in_the_paper", theirs, record_bars_figure(published)))
     return drawn
+
+
+def _reading(training: str) -> str:
+    return f"Solid bars are validation figures, pale ones training figures, {training}."
 
 
 def _records(ours: Sequence[Record]) -> Html:

@@ -11,8 +11,9 @@ from service.reports.found.results import Results
 from service.reports.markup import Content, Html, element
 from service.reports.sections.noted import noted
 from service.reports.sections.section import facts, section
+from service.reports.words.naming import names
 from service.reports.words.task_code import codes_in, listed
-from service.reports.words.winner import names, undecided
+from service.reports.words.winner import undecided
 from service.reports.words.wording import DASH, decimal, duration, moment, places_for, plural, setting
 from service.statistics import Outcome
 from service.storage.states import FINISHED_STATES, OPEN_STATES, RunState, StudyState

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from service.reports.found.knowledge import Examined, InputSet, Knowledge
-from service.reports.words.winner import told_apart
+from service.reports.words.naming import told_apart
 from service.reports.words.wording import listing, plural
 
 SCORE_NAMES = {

@@ -6,11 +6,13 @@ import numpy as np
 
 from search_spaces import Confirmation as Asked
 from service.reports.found.confirmed import Confirmation
+from service.reports.words.naming import names
 from service.reports.words.wording import number
 from service.statistics import AllPairs
 from service.statistics.seeds_needed import MOST, seeds_needed
 
 MOST_REPEATS: int = next(each.le for each in Asked.model_fields["repeats"].metadata if hasattr(each, "le"))
+FEW = 3  # seeds: docs/statistics.md has how often the number does what it says
 COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
@@ -28,7 +30,7 @@ def more_seeds(study: str, confirmation: Confirmation) -> list[str]:
         f"{_counted(confirmation, 1 + len(level)).capitalize()} cannot be told apart under {confirmation.seeds} seeds"
     )
     lead, needed = _needed(confirmation, level[0])
-    nearest = confirmation.found[level[0]].trial.variant
+    nearest = names(confirmation)[level[0]]
     if lead == 0:
         return [f"{apart}, and {nearest} has the same mean as the first, which no number of seeds would part."]
     if needed is None:
@@ -39,8 +41,15 @@ def more_seeds(study: str, confirmation: Confirmation) -> list[str]:
         ]
     return [
         f"{apart}; about {needed:,} would show a difference of this size ({number(lead, 2)} to {nearest}): "
-        f"`{_command(study, needed)}`."
+        f"`{_command(study, needed)}`.{_little(confirmation.seeds)}"
     ]
+
+
+def _little(seeds: int) -> str:
+    """What to expect of a number that few seeds have given."""
+    if seeds > FEW:
+        return ""
+    return f" So few as {seeds} seeds say little of the scatter: it may take several times as many."
 
 
 def _needed(confirmation: Confirmation, place: int) -> tuple[float, int | None]:

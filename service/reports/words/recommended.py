@@ -9,7 +9,9 @@ from search_spaces.yaml_text import written
 from service.reports.found.confirmed import Confirmation, Confirmed
 from service.reports.found.results import Results
 from service.reports.words.advice import to_decide
-from service.reports.words.winner import names, undecided
+from service.reports.words.naming import names
+from service.reports.words.winner import ties, undecided
+from service.reports.words.wording import listing
 from service.storage.states import StudyState
 
 
@@ -20,6 +22,8 @@ def recommendation(confirmation: Confirmation, chosen: Confirmed) -> str:
         return f"{name}, the only configuration that was confirmed."
     if chosen is not confirmation.found[0]:
         return f"{name}, which the confirmation cannot tell from the best mean."
+    if tied := ties(confirmation):
+        return f"{name}, whose mean is the best; that of {listing(tied)} is the same."
     if undecided(confirmation):
         return f"{name}, which is ahead in the confirmation but has not won: its lead may be luck."
     return f"{name}, the winner of the confirmation."

@@ -1,18 +1,20 @@
 """The winner of the confirmation, and how certain it is, in plain sentences."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import math
+from collections.abc import Sequence
 
 from search_spaces import Confirmation as AskedConfirmation
+from service.reports.found.configurations import configurations
 from service.reports.found.confirmed import Confirmation
 from service.reports.found.decided import has_decision, standing
 from service.reports.found.results import Results
 from service.reports.words.more_seeds import more_seeds
+from service.reports.words.naming import named, names
 from service.reports.words.varying import FOLDS_TESTED
-from service.reports.words.wording import decimal, listing, places_for, plural, setting, settings
+from service.reports.words.wording import decimal, listing, places_for, plural, setting
 from service.statistics import Decision, Outcome, next_look
 from service.storage.records import StudyRecord, TrialRecord, seeds_of
-from service.storage.states import StudyState
+from service.storage.states import RunState, StudyState
 
 MOST_SEEDS = 1000  # of a confirmation that goes on until it is decided
 
@@ -32,10 +34,32 @@ def verdict_of(results: Results, confirmation: Confirmation) -> list[str]:
             outcome_of(results.study, confirmation),
             *_figure(confirmation),
             _promise(results.study, confirmation.decision),
+            *without_figures(results, confirmation),
             _measured(results, confirmation),
         ]
     remedy = more_seeds(results.study.name, confirmation)
-    return [_ahead(confirmation), *_certainty(confirmation), *remedy, _measured(results, confirmation)]
+    said = [_ahead(confirmation), *_certainty(confirmation), *remedy, *without_figures(results, confirmation)]
+    return [*said, _measured(results, confirmation)]
+
+
+def without_figures(results: Results, confirmation: Confirmation) -> list[str]:
+    """The sentence on the configurations that the table lacks, each with its reason; [] where it has all."""
+    there = {one.trial.run_id for one in confirmation.found}
+    several = configurations(results.study.definition, results.confirmations)
+    trials = [runs[0] for runs in several]
+    missing = [
+        _without(name, runs, confirmation.metric)
+        for name, runs in zip(named(trials), several, strict=True)
+        if runs[0].run_id not in there
+    ]
+    return [f"Without a result: {listing(missing)}."] if missing else []
+
+
+def _without(name: str, runs: Sequence[TrialRecord], metric: str) -> str:
+    """The configuration with the reason why it has no result under every seed."""
+    ended = next((run for run in runs if run.state is not RunState.COMPLETE), None)
+    why = f"{metric} not finite under some seed" if ended is None else ended.reason or ended.state
+    return f"{name} ({why})"
 
 
 def so_far(study: StudyRecord, confirmations: Sequence[TrialRecord]) -> str | None:
@@ -66,9 +90,13 @@ def outcome_of(study: StudyRecord, confirmation: Confirmation) -> str:
             after = plural(confirmation.looked, "seed")
             if not left:
                 return f"Undecided after {after}: no configuration is left that has a result under every seed."
-            others = [name for name in left if name != chosen]
+            if tied := ties(confirmation):
+                first = f"{listing([chosen, *tied])} have the same mean"
+            else:
+                first = f"{chosen} leads"
+            others = [name for name in left if name != chosen and name not in tied]
             level = f", {listing(others)} may be as good" if others else ""
-            return f"Undecided after {after}: {chosen} leads{level}{_further(study)}."
+            return f"Undecided after {after}: {first}{level}{_further(study)}."
 
 
 def end_of(study: StudyRecord, confirmation: Confirmation) -> str:
@@ -94,34 +122,6 @@ def end_of(study: StudyRecord, confirmation: Confirmation) -> str:
     return f"It ended after {after}{because[decision.outcome]}."
 
 
-def names(confirmation: Confirmation) -> list[str]:
-    """The configurations by their variant, and by their settings where a variant was confirmed more than once."""
-    return named(trials_of(confirmation))
-
-
-def named(trials: Sequence[TrialRecord]) -> list[str]:
-    """The name of every configuration: its variant, with the settings that differ within the variant."""
-    return [f"{variant} ({own})" if own else variant for variant, own in told_apart(trials)]
-
-
-def trials_of(confirmation: Confirmation) -> list[TrialRecord]:
-    """The runs of the confirmed configurations, the best first."""
-    return [one.trial for one in confirmation.found]
-
-
-def told_apart(trials: Sequence[TrialRecord]) -> list[tuple[str, str]]:
-    """Every configuration's variant, and those of its settings that differ within the variant."""
-    of_variant: dict[str, list[Mapping[str, Any]]] = {}
-    for trial in trials:
-        of_variant.setdefault(trial.variant, []).append(trial.params)
-    return [(trial.variant, _own(trial.params, of_variant[trial.variant])) for trial in trials]
-
-
-def _own(params: Mapping[str, Any], several: Sequence[Mapping[str, Any]]) -> str:
-    shared = [name for name, value in params.items() if all(other.get(name) == value for other in several)]
-    return settings(params, without=shared)
-
-
 def _ahead(confirmation: Confirmation) -> str:
     """Name the winner, or who is ahead where nobody has won."""
     mean = confirmation.winner.mean(confirmation.metric)
@@ -129,6 +129,8 @@ def _ahead(confirmation: Confirmation) -> str:
     first, *others = names(confirmation)
     if not others:
         return f"{first} is confirmed: {figure}"
+    if tied := ties(confirmation):
+        return f"No winner yet. {listing([first, *tied])} have the same mean: {figure}"
     if undecided(confirmation):
         return f"No winner yet. {first} is ahead: {figure}"
     return f"{first} wins the confirmation: {figure}"
@@ -142,6 +144,17 @@ def undecided(confirmation: Confirmation) -> list[str]:
     return [name for name, difference in compared if difference.low <= 0 <= difference.high]
 
 
+def ties(confirmation: Confirmation) -> list[str]:
+    """The others that cannot be told from the first and have its mean, to the last digits: nobody is ahead then."""
+    means = [one.mean(confirmation.metric) for one in confirmation.found]
+    level = undecided(confirmation)
+    return [
+        name
+        for name, mean in zip(names(confirmation), means, strict=True)
+        if name in level and math.isclose(mean, means[0], rel_tol=1e-12)
+    ]
+
+
 def _certainty(confirmation: Confirmation) -> list[str]:
     """Say of each other configuration whether it can be told from the first."""
     others, level = names(confirmation)[1:], undecided(confirmation)
@@ -150,9 +163,10 @@ def _certainty(confirmation: Confirmation) -> list[str]:
     intervals = "the simultaneous 95% intervals of the paired differences"
     behind = [name for name in others if name not in level]
     said = [f"It is better than {listing(behind)}: {intervals} exclude 0."] if behind else []
-    if level:
+    ahead_of = [name for name in level if name not in ties(confirmation)]
+    if ahead_of:
         said.append(
-            f"Its lead over {listing(level)} may be luck: {intervals} include 0. That does not show that they are "
+            f"Its lead over {listing(ahead_of)} may be luck: {intervals} include 0. That does not show that they are "
             "equal."
         )
     return said

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from search_spaces.objective import TEST
 from service.storage.states import AttemptState, RunState, Stage
 
 MOST = 25  # happenings
@@ -15,7 +16,7 @@ MOST = 25  # happenings
 # Only runs that may have changed lately are looked at, each kind by its own index. A run that begins is no happening,
 # nor is a claim that its holder has repeated.
 _LATELY = sa.text(
-    """
+    f"""
     WITH lately AS (
         (SELECT id FROM fleet.runs WHERE study_id = :study AND state = 'running' LIMIT 500)
         UNION (SELECT id FROM fleet.runs WHERE study_id = :study AND state = 'waiting' AND token > 0 LIMIT 200)
@@ -27,11 +28,14 @@ _LATELY = sa.text(
             AND (state <> 'waiting' OR token > 0) ORDER BY ordinal DESC LIMIT :some)),
     changes AS (
         SELECT h.*, lag(h.state) OVER earlier AS before, lag(h.worker_id) OVER earlier AS loser,
-            lag(h.attempts) OVER earlier AS attempt
+            lag(h.attempts) OVER earlier AS attempt,
+            max(h.id) FILTER (WHERE h.state = 'running') OVER (PARTITION BY h.run_id) AS last_begun
         FROM fleet.run_history h JOIN lately ON lately.id = h.run_id
         WINDOW earlier AS (PARTITION BY h.run_id ORDER BY h.id))
-    SELECT c.id, c.at, c.state, c.before, c.attempts, c.attempt, c.reason, r.stage, r.trial_number, r.epoch,
-        r.values[1] AS value, w.host || ':' || w.pid AS worker, l.host || ':' || l.pid AS loser,
+    SELECT c.id, c.at, c.state, c.before, c.attempts, c.attempt, c.reason, r.stage, r.trial_number,
+        CASE WHEN c.id >= coalesce(c.last_begun, 0) THEN r.epoch END AS epoch, r.values[1] AS value,
+        coalesce(r.facts->>'confirmed_on', '{TEST}') = '{TEST}' AND r.stage = 'confirmation' AS is_tested,
+        w.host || ':' || w.pid AS worker, l.host || ':' || l.pid AS loser,
         CASE r.stage WHEN 'confirmation' THEN (
             SELECT count(*) FROM fleet.runs e
             WHERE e.study_id = r.study_id AND e.stage = r.stage AND e.ordinal < r.ordinal) END AS place
@@ -53,7 +57,8 @@ class Happening:
     number: int | None  # of the trial, or the place in the confirmation; None for a trial that had none yet
     state: AttemptState | None
     value: float | None  # of a complete run
-    epoch: int  # that was reached, over all repeats
+    is_tested: bool  # whether the value is of the test split
+    epoch: int | None  # that was reached, over all repeats; None where the run has been trained on since
     reason: str | None
     worker: str | None  # whose attempt it was
     heir: str | None = None  # who has taken it over, of an attempt that was lost
@@ -77,6 +82,7 @@ def _happening(row: sa.Row[tuple[object, ...]]) -> Happening:
         number=row.trial_number if stage is Stage.SEARCH else row.place,
         state=state,
         value=row.value if state is AttemptState.COMPLETE else None,
+        is_tested=row.is_tested,
         epoch=row.epoch,
         reason=row.reason,
         worker=worker,

@@ -128,7 +128,7 @@ class Followed:
         known: dict[str, Any] = {
             "study": shown.study(self.record, self.pulse),
             "ending": self._ending,
-            "happened": [shown.happening(one) for one in self.happened],
+            "happened": [shown.happening(one, self.record.definition) for one in self.happened],
             "confirmed": [shown.confirmed(one, self.record) for one in self.confirmed],
             "others": len(self.pulse.running) - len(self.runs),
         }

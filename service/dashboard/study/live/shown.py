@@ -69,33 +69,36 @@ def confirmed(one: Confirmed, record: StudyRecord) -> dict[str, Any]:
     }
 
 
-def happening(one: Happening) -> dict[str, Any]:
+def happening(one: Happening, definition: StudyShape) -> dict[str, Any]:
     """Something that has happened, in a sentence."""
+    objective = definition.objectives[0]
+    metric = objective.tested if one.is_tested else objective.metric
     return {
         "id": one.id,
         "at": one.at.isoformat(timespec="seconds"),
         "kind": "again" if one.state is None else one.state.value,
         "stage": one.stage.value,
         "number": one.number,
-        "text": _sentence(one)[:LONGEST],
+        "text": _sentence(one, metric)[:LONGEST],
     }
 
 
-def _sentence(one: Happening) -> str:
+def _sentence(one: Happening, metric: str) -> str:
     which = "a trial that was not asked for yet" if one.number is None else one.stage.called(one.number)
     why = f": {one.reason}" if one.reason else ""
     worker = one.worker or "its worker"
+    after = "" if one.epoch is None else f" after epoch {one.epoch}"
     match one.state:
         case AttemptState.COMPLETE:
-            said = "is complete" if one.value is None else f"is complete: {number(one.value)}"
+            said = "is complete" if one.value is None else f"is complete: {metric} {number(one.value)}"
         case AttemptState.PRUNED:
-            said = f"was pruned after epoch {one.epoch}"
+            said = f"was pruned{after}"
         case AttemptState.PAUSED:
-            said = f"has paused after epoch {one.epoch}: it goes on if it is promoted"
+            said = f"has paused{after}: it goes on if it is promoted"
         case AttemptState.FAILED | AttemptState.CANCELLED:
             said = f"{'failed' if one.state is AttemptState.FAILED else 'was cancelled'}{why}"
         case AttemptState.PREEMPTED:
-            said = f"was handed back by {worker} after epoch {one.epoch}{why}"
+            said = f"was handed back by {worker}{after}{why}"
         case AttemptState.LOST:
             heir = f"{one.heir} has taken it over" if one.heir else "it waits again"
             said = f"was lost by {worker}{why}; {heir}"
