@@ -14,6 +14,7 @@ from service.cli.studies import StudyName
 from service.cli.views import clock, measured, named, setting
 from service.storage.provenance import NOT_RECORDED
 from service.storage.states import Origin, Stage
+from service.times import to_second
 
 commands = typer.Typer()
 
@@ -109,6 +110,6 @@ def history_table(history: Sequence[AttemptOut]) -> Table:
     for heading in ("attempt", "from", "to", "worker", "state", "reason"):
         table.add_column(heading)
     for place, one in enumerate(history, 1):  # by which `logs --attempt` and the pages name it
-        times = [f"{at:%Y-%m-%d %H:%M:%S}" if at else "-" for at in (one.started_at, one.ended_at)]
+        times = [to_second(at) if at else "-" for at in (one.started_at, one.ended_at)]
         table.add_row(str(place), *times, one.worker or "-", one.state, visible(one.reason or "-"))
     return table

@@ -20,6 +20,7 @@ from service.storage.records import StudyRecord, TrialRecord, seeds_of
 from service.storage.runs import keeping, logs
 from service.storage.states import OPEN_STATES, RunState, Stage
 from service.storage.studies import curves, examinations, provenances, studies, trials
+from service.times import span
 
 LARGEST = 2**31 - 1  # number of a trial
 
@@ -107,10 +108,7 @@ def _when(run: TrialRecord) -> str:
     if run.finished_at is None:
         return f"Began {moment(run.started_at)}, worker {run.worker or 'none now'}."
     took = f", {duration(run.duration_s)}" if run.duration_s is not None else ""
-    begin, end = run.started_at, run.finished_at
-    if begin.date() == end.date():
-        return f"{begin:%Y-%m-%d}, {begin:%H:%M:%S} to {end:%H:%M:%S} UTC{took}."
-    return f"{moment(begin)} to {moment(end)}{took}."
+    return f"{span(run.started_at, run.finished_at)}{took}."
 
 
 def _parts(database: Database, study: StudyRecord, run: TrialRecord) -> list[tuple[str, Content]]:
