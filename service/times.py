@@ -1,4 +1,4 @@
-"""Times as people read them: in UTC, and each says so.
+"""Times as people read them: points of time in UTC, and each says so; how long a run took.
 
 Controllers, workers and readers are in different zones, and a log's lines are compared with a page's.
 """
@@ -32,3 +32,11 @@ def span(begin: datetime, end: datetime) -> str:
     if begin.date() == end.date():
         return f"{begin:%Y-%m-%d, %H:%M:%S} to {end:%H:%M:%S} UTC"
     return f"{to_minute(begin)} to {to_minute(end)}"
+
+
+def part_with_a_worker(duration_s: float | None, spent_s: float) -> float | None:
+    """The seconds for which workers held a run, where it also waited or was paused; None where they had it throughout.
+
+    A run takes some moments from the end of a lease to the next one's begin without waiting for anybody.
+    """
+    return spent_s if duration_s is not None and 0 < spent_s < duration_s - 1.0 else None

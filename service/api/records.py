@@ -182,6 +182,7 @@ def _trial_fields(trial: TrialRecord, definition: StudyShape) -> Mapping[str, An
         "epoch": trial.epoch,
         "epochs": definition.epochs_under(trial.seeds),
         "duration_s": trial.duration_s,
+        "spent_s": trial.spent_s,
         "worker": trial.worker,
         "attempts": trial.attempts,
         "reason": trial.reason,

@@ -38,6 +38,7 @@ def trial_table(results: Results) -> Table:
         "seeds_trained": Column("int", [trained.get(trial.run_id, 0) for trial in trials]),
         "epochs": Column("int", [trial.epoch for trial in trials]),
         "seconds": Column("float", [trial.duration_s for trial in trials]),
+        "spent_seconds": Column("float", [trial.spent_s for trial in trials]),
         "attempts": Column("int", [trial.attempts for trial in trials]),
         "reason": Column("text", [trial.reason for trial in trials]),
         **{
