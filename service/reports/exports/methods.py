@@ -130,8 +130,9 @@ def _confirmation(results: Results, found: Rows | None, cited: _Cited) -> list[s
     complete = sum(trial.state is RunState.COMPLETE for trial in runs)
     best = "best configuration" if asked.top == 1 else f"best {asked.top} configurations"
     split = "test" if confirmation.is_tested else "validation"
-    alone = {str(row.one.interval(confirmation.metric).method): None for row in found.rows}
-    apart = {str(row.difference.method): None for row in found.rows if row.difference is not None}
+    alone = confirmation.methods
+    differences = [row.difference for row in found.rows]
+    apart = {str(each.method): None for each in differences if each is not None and each.is_known}
     said = [
         f"When the search had ended, the {best} of each variant was trained again under "
         f"{_seeds(definition, fresh)} that the search had not used, the same for all ({complete:,} of "
@@ -144,7 +145,7 @@ def _confirmation(results: Results, found: Rows | None, cited: _Cited) -> list[s
             if confirmation.is_tested
             else ", because the task has no test split with it."
         ),
-        f"Intervals of means over the seeds hold 95% by {_by(alone, cited)}.",
+        *([f"Intervals of means over the seeds hold 95% by {_by(alone, cited)}."] if alone else []),
     ]
     looks = results.study.looks
     if found.is_decided:
