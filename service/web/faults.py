@@ -76,6 +76,7 @@ class Fault:
     error: str  # a name for programs
     message: str  # one line for people
     headers: Mapping[str, str] = field(default_factory=dict)
+    near: str | None = None  # the study that was probably meant
 
 
 RETRY_AFTER = {"Retry-After": "5"}  # s
@@ -155,7 +156,7 @@ def fault_near(error: Exception, database: Database) -> Fault:
     with suppress(Exception):  # the answer is the same without
         meant = names.near(database, error.name)
         if meant is not None:
-            return replace(fault, message=f"{fault.message}: did you mean {meant}?")
+            return replace(fault, message=f"{fault.message}: did you mean {meant}?", near=meant)
     return fault
 
 
