@@ -1,5 +1,6 @@
 """The dashboard as an ASGI application."""
 
+import logging
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,6 +31,7 @@ from service.dashboard.study.live.watcher import Watcher
 from service.dashboard.trials import routes as trials
 from service.dashboard.trials.choices import Choices
 from service.settings import Settings
+from service.web.absence import Absence, Attendance
 from service.web.calls import Calls
 from service.web.creations import Creations
 from service.web.headers import ResponseHeaders
@@ -44,6 +46,8 @@ from service.web.relative import BelowPath, to_root
 from service.web.reports import Reports
 from service.web.request_ids import RequestIds
 from service.web.security import LoopbackOnly, is_loopback, refuse_open_door
+
+log = logging.getLogger(__name__)
 
 WINGS = (assets, listing, study, trials, fleet, orders, access, optuna)
 DATABASE_CONNECTIONS = 4
@@ -79,7 +83,8 @@ def create_app(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def closing(_: Starlette) -> AsyncIterator[None]:
-        yield
+        with Attendance(lookups, Absence(log, "pages that need it are answered 503")):
+            yield
         await watcher.close()
         for one in (database, lookups):
             one.close()

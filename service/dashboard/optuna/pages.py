@@ -38,6 +38,7 @@ PAGES = (
 )
 _A_PAGE = [re.compile(page.replace("{number}", r"(?P<number>\d{1,10})"), re.ASCII) for page in PAGES]
 _THEIRS = ("/api/", "/csv/", "/artifacts/", "/static/", "/favicon.ico", "/incompatible-rdb-schema")
+_READ = ("/api/", "/csv/", "/artifacts/")  # what is read from the database
 _TO_PROGRAMS = "/api/"  # what answers in JSON, errors too
 
 
@@ -87,7 +88,9 @@ class TheirsAlone:
         if found is None:
             raise HTTPException(404)
         number = found.groupdict().get("number")
-        if number is not None and not names.is_in_optuna(self._database, int(number)):
+        if number is None:
+            self._database.ping()  # or the page would be there, and nothing on it
+        elif not names.is_in_optuna(self._database, int(number)):
             raise HTTPException(404, f"Optuna's dashboard has no study {number}")
 
 
@@ -149,7 +152,7 @@ class _OptunaDashboard:
         cast(dict[str, object], environ).setdefault(
             "HTTP_ACCEPT_ENCODING", ""
         )  # without it, its static files answer 500
-        if str(cast(dict[str, object], environ).get("PATH_INFO", "")).startswith("/api/"):
+        if str(cast(dict[str, object], environ).get("PATH_INFO", "")).startswith(_READ):
             # The database may have been set back since the last page, or be away: Optuna's answer would be a 500.
             self._database.keep_up()
         with self._lock:
