@@ -78,12 +78,13 @@ def create_app(settings: Settings) -> Starlette:
     check = KeyCheck(settings.api_key, keyring, is_local=is_loopback(settings.host))
     database = open_database(settings, DATABASE_CONNECTIONS)
     metrics = Metrics([database])
-    watcher = Watcher(open_database(settings, WATCHER_CONNECTIONS))
+    absence = Absence(log, "pages that need it are answered 503")
+    watcher = Watcher(open_database(settings, WATCHER_CONNECTIONS), absence)
     sessions = Sessions()
 
     @asynccontextmanager
     async def closing(_: Starlette) -> AsyncIterator[None]:
-        with Attendance(lookups, Absence(log, "pages that need it are answered 503")):
+        with Attendance(lookups, absence):
             yield
         await watcher.close()
         for one in (database, lookups):
@@ -111,6 +112,7 @@ def create_app(settings: Settings) -> Starlette:
     )
     app.router.redirect_slashes = False  # a redirect would name whatever host the caller named
     app.state.database = database
+    app.state.absence = absence
     app.state.sparklines = Sparklines(database)
     app.state.watcher = watcher
     app.state.reports = Reports(database)

@@ -7,6 +7,7 @@ from typing import Self
 from service.storage.database.database import Database
 from service.storage.database.sqlstates import Remedy, told, trouble_of
 from service.storage.errors import DatabaseRefuses, DatabaseUnreachable, SchemaOutdated
+from service.web.faults import fault_of
 
 LOOK_S = 5.0  # s between two looks
 
@@ -18,6 +19,7 @@ class Absence:
         """`consequence` is what is answered meanwhile, after the reason."""
         self._log, self._consequence = log, consequence
         self._lack = ""
+        self.said: str | None = None  # what keeps everybody from working, for people; None where nothing does
 
     def found(self, error: Exception | None) -> None:
         """Say what the look found, if it is not what the look before has found; None is a database that works."""
@@ -29,7 +31,7 @@ class Absence:
             return
         elif error is not None and lack != self._lack:  # or whoever starts with a wrong address would see nothing
             self._log.warning("%s; %s until it works", told(error), self._consequence)
-        self._lack = lack
+        self._lack, self.said = lack, fault_of(error).message if error is not None else None
 
 
 def lack_of(error: Exception) -> str:
@@ -37,7 +39,9 @@ def lack_of(error: Exception) -> str:
     trouble = trouble_of(error)
     if trouble is not None:
         return trouble.state if trouble.remedy is Remedy.WAIT else ""
-    return type(error).__name__ if isinstance(error, DatabaseUnreachable | DatabaseRefuses | SchemaOutdated) else ""
+    if isinstance(error, DatabaseUnreachable):
+        return error.state
+    return type(error).__name__ if isinstance(error, DatabaseRefuses | SchemaOutdated) else ""
 
 
 class Attendance:
@@ -59,7 +63,7 @@ class Attendance:
     def _work(self) -> None:
         while not self._done.wait(LOOK_S):
             try:
-                self._db.check()
+                self._db.check_ready()
             except Exception as error:
                 self._absence.found(error)
             else:

@@ -16,7 +16,7 @@ from service.storage.access.keys import AdminFirst, KeyExists, KeyRevoked, LastA
 from service.storage.access.shares import UnknownShare
 from service.storage.database.connections import is_full
 from service.storage.database.database import Database
-from service.storage.database.sqlstates import DATABASE_ERRORS, Remedy, trouble_of
+from service.storage.database.sqlstates import DATABASE_ERRORS, FULL, Remedy, trouble_of
 from service.storage.errors import (
     DatabaseRefuses,
     DatabaseUnreachable,
@@ -188,4 +188,5 @@ def _fault_of_database(error: Exception) -> Fault:
 
 
 def _away(state: str) -> Fault:
-    return replace(NO_DATABASE, message=f"the database {state}: try again shortly")
+    remedy = "make room there, and everything goes on by itself" if state == FULL else "try again shortly"
+    return replace(NO_DATABASE, message=f"the database {state}: {remedy}")

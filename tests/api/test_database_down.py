@@ -116,7 +116,7 @@ def test_a_dashboard_that_nobody_asks_says_once_that_its_database_is_away_and_on
 
 
 def test_what_passes_by_itself_is_not_said_and_a_full_disk_once(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(housekeeping, "LOOK_S", 0.01)
     looks = iter([DEADLOCK, *(f"could not extend file base/{n}" for n in range(4))])
@@ -130,7 +130,7 @@ def test_what_passes_by_itself_is_not_said_and_a_full_disk_once(
         raise Refused(said, "40P01" if said == DEADLOCK else "53100")
 
     monkeypatch.setattr(housekeeping, "tidy", refused)
-    with Database.open(NO_DATABASE, 1) as db, Housekeeping(db, timedelta(0)):
+    with Database.open(database_url, 1) as db, Housekeeping(db, timedelta(0)):
         assert done.wait(30)
     warned = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
     assert [one for one in warned if "base/" in one] == warned == warned[:1]
