@@ -7,7 +7,7 @@ from datetime import timedelta
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware import Middleware
 
-from pernodedrop.installation import installed_version
+from pernodedrop.installation import RELEASE, installed_version
 from service.api import (
     audit,
     capsules,
@@ -61,6 +61,7 @@ WAITING_CREATIONS = 128
 ASKING, HEARING = 3, 3  # own loops that are answered at once, each on one connection
 WAITING_LOOPS = 512
 HEADERS = {
+    RELEASE: installed_version(),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
