@@ -42,7 +42,7 @@ def test_a_report_of_a_controller_that_does_not_say_its_release() -> None:
 def test_what_the_other_side_does_not_know(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(controller.HEADERS, RELEASE, OTHER)
     said = said_by(Client, controller.create_app(settings_for(database_url)), "export", "digits-1", "later.csv")
-    assert said.startswith("path.table: ")
+    assert said.startswith("path.table must be ")
     assert f"is of release {OTHER}, this client of {installed_version()}" in said
 
 
