@@ -38,6 +38,7 @@ from service.settings import Settings
 from service.web.calls import Calls
 from service.web.creations import Creations
 from service.web.headers import ResponseHeaders
+from service.web.heads import HeadAsGet
 from service.web.incidents import Incidents
 from service.web.keyring import Keyring
 from service.web.keys import KeyCheck, key_required
@@ -111,7 +112,7 @@ def create_app(settings: Settings) -> FastAPI:
     middleware += [Middleware(RequestIds), *([Middleware(Calls)] if settings.access_log else [])]
     middleware += [Middleware(Counted, metrics=metrics)]
     middleware += [Middleware(ResponseHeaders, headers=HEADERS, policy=POLICY), Middleware(Incidents)]
-    middleware += [Middleware(LoopbackOnly, check), Middleware(Noting)]
+    middleware += [Middleware(LoopbackOnly, check), Middleware(HeadAsGet), Middleware(Noting)]
     app = FastAPI(
         title="PerNodeDrop controller",
         version=installed_version(),
