@@ -7,6 +7,8 @@ that the error for a missing library is one line with its remedy.
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
+RELEASE = "X-PerNodeDrop-Release"  # the header by which a controller says its version
+
 
 class MissingPackage(ModuleNotFoundError):
     """`product` needs a package of an extra, and it is not installed."""

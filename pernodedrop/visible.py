@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import threading
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Mapping
@@ -28,7 +29,7 @@ _CONTROLS = (
 )
 _IN_A_LINE = re.compile(f"[{_CONTROLS}]")
 _IN_LINES = re.compile(f"(?!\r?\n)[{_CONTROLS}]")
-FORMAT = "%(asctime)s %(levelname)s %(message)s"
+FORMAT = "%(asctime)s UTC %(levelname)s %(message)s"
 INDENT = "    "
 LOG_FORMAT = "PERNODEDROP_LOG_FORMAT"
 FORMS = ("text", "json")
@@ -51,6 +52,8 @@ def _written(match: re.Match[str]) -> str:
 class LogFormatter(logging.Formatter):
     """A record begins at the margin and its further lines are indented, so that no text can look like a record."""
 
+    converter = staticmethod(time.gmtime)
+
     def format(self, record: logging.LogRecord) -> str:
         return visible_lines(super().format(record)).replace("\n", f"\n{INDENT}")
 
@@ -59,9 +62,9 @@ class JsonFormatter(logging.Formatter):
     """A record is one line of JSON in ASCII: time (UTC), level, logger, message, exception, and what it is about."""
 
     def format(self, record: logging.LogRecord) -> str:
-        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         shown = {
-            "time": time.replace("+00:00", "Z"),
+            "time": at.replace("+00:00", "Z"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": visible_lines(record.getMessage()),

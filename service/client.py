@@ -269,7 +269,7 @@ class Client(Connected):
         try:
             return model.model_validate_json(self._send(method, path, **options))
         except ValidationError:
-            raise stranger(self.url, HTTPStatus.OK) from None
+            raise stranger(self.url, HTTPStatus.OK, self._connection.last_headers) from None
 
     def _file(self, path: str, params: Mapping[str, str] = MappingProxyType({})) -> bytes:
         return self._send("GET", path, params=params, timeout=PATIENT, most_bytes=MOST_FILE_BYTES, is_file=True)

@@ -11,7 +11,6 @@ AttemptState = Literal["running", "preempted", "paused", "lost", "complete", "pr
 Stage = Literal["search", "confirmation"]
 Origin = Literal["sampler", "given", "outside"]
 Outcome = Literal["winner", "practically equal", "undecided"]
-
 OVER = ("complete", "failed", "stopped")  # states of a study that has ended
 
 
@@ -99,6 +98,7 @@ class Trial:
     started_at: datetime | None
     finished_at: datetime | None
     facts: dict[str, Scalar]
+    spent_s: float = 0.0  # for which workers held it
 
 
 @dataclass(frozen=True)

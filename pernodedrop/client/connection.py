@@ -107,7 +107,7 @@ class Connection:
             result: T = end.value
             return result
         except Malformed:
-            raise stranger(self.url, httpx.codes.OK) from None
+            raise stranger(self.url, httpx.codes.OK, self.last_headers) from None
 
     def send(self, request: Request) -> bytes:
         """The answer's body; raises as `run`."""
@@ -123,7 +123,12 @@ class Connection:
                 has_begun = True
                 self.last_headers = response.headers
                 if not response.is_success:
-                    raise refusal(url, response.status_code, b"".join(_bounded(url, request, response.iter_bytes())))
+                    raise refusal(
+                        url,
+                        response.status_code,
+                        b"".join(_bounded(url, request, response.iter_bytes())),
+                        response.headers,
+                    )
                 check_named(url, request, response.headers)
                 yield _bounded(url, request, response.iter_bytes())
         except UnicodeEncodeError as error:
@@ -143,6 +148,7 @@ class AsyncConnection:
 
     def __init__(self, controller: Controller) -> None:
         self.controller = controller
+        self.last_headers: Mapping[str, str] = {}  # of the answer before
         self._http = httpx.AsyncClient(**controller.options())
 
     @property
@@ -165,7 +171,7 @@ class AsyncConnection:
             result: T = end.value
             return result
         except Malformed:
-            raise stranger(self.url, httpx.codes.OK) from None
+            raise stranger(self.url, httpx.codes.OK, self.last_headers) from None
 
     async def send(self, request: Request) -> bytes:
         """The answer's body; raises as `run`."""
@@ -179,9 +185,12 @@ class AsyncConnection:
         try:
             async with self._http.stream(request.method, request.path, **request.options()) as response:
                 has_begun = True
+                self.last_headers = response.headers
                 pieces = _bounded_async(url, request, response.aiter_bytes())
                 if not response.is_success:
-                    raise refusal(url, response.status_code, b"".join([piece async for piece in pieces]))
+                    raise refusal(
+                        url, response.status_code, b"".join([piece async for piece in pieces]), response.headers
+                    )
                 check_named(url, request, response.headers)
                 yield pieces
         except UnicodeEncodeError as error:

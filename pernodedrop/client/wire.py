@@ -8,6 +8,7 @@ from typing import Any, NoReturn, TypeVar
 import httpx
 
 from pernodedrop.client.errors import Away, LeaseLost, Refused, Unreachable
+from pernodedrop.installation import RELEASE, installed_version
 from pernodedrop.proxies import variables
 from pernodedrop.visible import visible, visible_lines
 
@@ -17,6 +18,8 @@ PATIENT = 300.0  # s: the results of a large study take long
 MOST_BYTES = 64 << 20  # of an answer; a page of records has a thousandth of it
 MOST_FILE_BYTES = 2 << 30  # of a file of results
 _LONGEST_SHOWN = 60
+# Errors that a route or a field has which one side knows and the other does not.
+_OF_ANOTHER_RELEASE = ("not_found", "method_not_allowed", "invalid_request", "invalid_definition")
 
 
 @dataclass(frozen=True)
@@ -114,17 +117,20 @@ def unreachable(url: str, error: Exception) -> Unreachable:
     )
 
 
-def refusal(url: str, status: int, content: bytes) -> Unreachable | Refused:
+def refusal(url: str, status: int, content: bytes, headers: Mapping[str, str]) -> Unreachable | Refused:
     """The exception that an answer with an error means."""
     try:
         told = json.loads(content)
         error, message = str(told["error"]), str(told["message"])
         problems = [str(problem["message"]) for problem in told.get("problems") or []]
     except (ValueError, TypeError, KeyError, AttributeError):
-        return stranger(url, status)
+        return stranger(url, status, headers)
     message = visible_lines("\n".join(problems or [message]))
     if status == httpx.codes.SERVICE_UNAVAILABLE:
         return Away(message)
+    other = other_release(url, headers) if error in _OF_ANOTHER_RELEASE else None
+    if other is not None:
+        message = f"{message}; {other}"
     return (LeaseLost if error == "lease_lost" else Refused)(status, error, message)
 
 
@@ -135,13 +141,29 @@ def check_named(url: str, request: Request, headers: Mapping[str, str]) -> None:
         Refused: it is none of this program's controller.
     """
     if request.is_file and "Content-Disposition" not in headers:
-        raise stranger(url, httpx.codes.OK)
+        raise stranger(url, httpx.codes.OK, headers)
 
 
-def stranger(url: str, status: int) -> Refused:
-    """The refusal of an answer that no controller of this program gives."""
+def other_release(url: str, headers: Mapping[str, str]) -> str | None:
+    """That the controller is of another release than this client, with both and the remedy; None where it is not."""
+    theirs, ours = headers.get(RELEASE), installed_version()
+    if theirs is None or theirs == ours:
+        return None
+    return (
+        f"the controller at {url} is of release {visible(theirs)[:_LONGEST_SHOWN]}, this client of {ours}: install the "
+        "same release on both sides"
+    )
+
+
+def stranger(url: str, status: int, headers: Mapping[str, str]) -> Refused:
+    """The refusal of an answer that no controller of this release gives."""
+    other = other_release(url, headers)
+    if other is not None:
+        return Refused(status, "another_release", other)
     checked = ["PERNODEDROP_URL", *(name for name in variables(url) if "SSL" not in name)]
     message = f"{url} answers, but not as this program's controller does: check {' and '.join(checked)}"
+    if status == httpx.codes.OK and "X-Request-ID" in headers:  # a controller from before there was the header
+        message += f", or bring the controller to this client's release, {installed_version()}"
     return Refused(status, "unknown_answer", message)
 
 

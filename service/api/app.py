@@ -7,7 +7,7 @@ from datetime import timedelta
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware import Middleware
 
-from pernodedrop.installation import installed_version
+from pernodedrop.installation import RELEASE, installed_version
 from service.api import (
     audit,
     capsules,
@@ -38,6 +38,7 @@ from service.settings import Settings
 from service.web.calls import Calls
 from service.web.creations import Creations
 from service.web.headers import ResponseHeaders
+from service.web.heads import HeadAsGet
 from service.web.incidents import Incidents
 from service.web.keyring import Keyring
 from service.web.keys import KeyCheck, key_required
@@ -61,6 +62,7 @@ WAITING_CREATIONS = 128
 ASKING, HEARING = 3, 3  # own loops that are answered at once, each on one connection
 WAITING_LOOPS = 512
 HEADERS = {
+    RELEASE: installed_version(),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -110,7 +112,7 @@ def create_app(settings: Settings) -> FastAPI:
     middleware += [Middleware(RequestIds), *([Middleware(Calls)] if settings.access_log else [])]
     middleware += [Middleware(Counted, metrics=metrics)]
     middleware += [Middleware(ResponseHeaders, headers=HEADERS, policy=POLICY), Middleware(Incidents)]
-    middleware += [Middleware(LoopbackOnly, check), Middleware(Noting)]
+    middleware += [Middleware(LoopbackOnly, check), Middleware(HeadAsGet), Middleware(Noting)]
     app = FastAPI(
         title="PerNodeDrop controller",
         version=installed_version(),

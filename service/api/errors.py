@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match
 
 from pernodedrop.installation import MissingPackage
 from search_spaces import InvalidDefinition
@@ -113,8 +113,12 @@ def _allowed(request: Request) -> list[str]:
     return [
         method
         for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
-        if any(route.matches({**request.scope, "method": method})[0] == Match.FULL for route in request.app.routes)
+        if any(_takes(route, request, "GET" if method == "HEAD" else method) for route in request.app.routes)
     ]
+
+
+def _takes(route: BaseRoute, request: Request, method: str) -> bool:
+    return route.matches({**request.scope, "method": method})[0] == Match.FULL
 
 
 def _broken(error: str, problems: list[ProblemOut]) -> ErrorOut:

@@ -7,14 +7,14 @@ from typing import Self
 
 from service.storage.access import deeds
 from service.storage.database.database import Database
-from service.storage.database.sqlstates import Remedy, told, trouble_of
-from service.storage.errors import DatabaseRefuses, DatabaseUnreachable, StorageError
+from service.storage.database.sqlstates import trouble_of
+from service.storage.errors import StorageError
 from service.storage.runs.expiry import tidy
+from service.web.absence import LOOK_S, Absence
 
 log = logging.getLogger(__name__)
 
 BURST_S = 0.2  # s of work, and as long a pause while more is left, so that requests and workers have the database
-LOOK_S = 5.0  # s between two looks when nothing was left
 
 
 class Housekeeping:
@@ -38,30 +38,17 @@ class Housekeeping:
         self._thread.join()
 
     def _work(self) -> None:
-        is_more_left, lack = False, ""
+        is_more_left, absence = False, Absence(log, "calls that need it are answered 503")
         while not self._done.wait(BURST_S if is_more_left else LOOK_S):
             try:
                 _, is_more_left = tidy(self._db, BURST_S)
                 if self._audit:
                     is_more_left |= deeds.forget(self._db, self._audit)
-                if lack:
-                    log.info("the database answers again")
-                lack = ""
+                self._db.check_ready()  # what changes nothing succeeds on a full disk, too
+                absence.found(None)
             except Exception as error:
                 is_more_left = False
-                found = _lack_of(error)
                 if trouble_of(error) is None and not isinstance(error, StorageError):
                     log.exception("tidying up failed, and is tried again")
-                elif not found:
-                    log.debug("nothing was tidied up: %s", told(error))
-                elif found != lack:  # or whoever starts a controller with a wrong address would see nothing
-                    lack = found
-                    log.warning("%s; calls that need it are answered 503 until it works", told(error))
-
-
-def _lack_of(error: Exception) -> str:
-    """What keeps everybody from working until it passes or somebody ends it, the same word each time; "" if nothing."""
-    trouble = trouble_of(error)
-    if trouble is not None:
-        return trouble.state if trouble.remedy is Remedy.WAIT else ""
-    return type(error).__name__ if isinstance(error, DatabaseUnreachable | DatabaseRefuses) else ""
+                else:
+                    absence.found(error)

@@ -57,6 +57,8 @@ def _places(means: Iterable[float | None]) -> int | None:
 
 
 def _interval(low: float | None, high: float | None, places: int | None, sign: str = "") -> str:
+    if low is None or high is None:
+        return "-"
     return f"{_figure(low, places, sign)} to {_figure(high, places, sign)}"
 
 

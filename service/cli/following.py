@@ -22,6 +22,7 @@ from service.client import Away, Client, Unreachable
 commands = typer.Typer()
 
 LOOK = 0.5  # s between two looks on a terminal
+READY = 5.0  # s between two questions whether the database can be worked with
 LINE = 5.0  # s between two lines elsewhere
 NO_ANSWER = "the controller does not answer, trying again"
 NO_WORKER = (
@@ -85,7 +86,7 @@ def follow(
         while True:
             snapshot = looks.next()
             shown = bars(snapshot) if snapshot else Text(looks.lack)
-            hint = snapshot and hints.of(snapshot)
+            hint = snapshot and (looks.obstacle or hints.of(snapshot))
             live.update(Group(shown, Text(wrapped(hint, console.width))) if hint else shown)
             if snapshot and snapshot.over:
                 break
@@ -102,7 +103,7 @@ def _follow_in_lines(console: Console, looks: "_Looks", hints: "_Hints") -> Stud
         if over or time.monotonic() - said >= LINE:
             tell(console, line(snapshot) if snapshot else looks.lack)
             said = time.monotonic()
-        hint = snapshot and hints.of(snapshot)
+        hint = snapshot and (looks.obstacle or hints.of(snapshot))
         if hint and hint != hinted:
             tell(console, hint)
         hinted = hint
@@ -117,7 +118,9 @@ class _Looks:
     def __init__(self, client: Client, name: str, check: Callable[[], None]) -> None:
         self._client, self._name, self._check = client, name, check
         self._answered = time.monotonic()
+        self._asked = float("-inf")
         self.lack = ""  # what it waits for, after `next` has returned None
+        self.obstacle: str | None = None  # why nothing goes on although the study can be read, such as a full disk
 
     def next(self) -> Snapshot | None:
         """Return the study's present state; None while the controller does not answer."""
@@ -133,6 +136,9 @@ class _Looks:
                 raise
             return None
         self._answered = time.monotonic()
+        if self._answered - self._asked >= READY:
+            lack = self._client.lack()
+            self.obstacle, self._asked = str(lack) if isinstance(lack, Away) else None, self._answered
         return snapshot
 
 

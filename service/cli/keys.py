@@ -19,6 +19,7 @@ from service.cli.session import answer, client_here, console_here, say, settings
 from service.storage.access.bounds import BY_DATABASE, LONGEST_GRACE, LONGEST_KEY
 from service.storage.access.roles import Role
 from service.storage.access.secret import KEY
+from service.times import day, to_minute
 
 HELP = """
 Make and end the keys of callers, each with a name and a role.
@@ -86,7 +87,7 @@ def listing(as_json: AsJson = False) -> None:
     for heading in ("key", "role", "own tasks in", "made", "by", "state"):
         table.add_column(heading)
     for one in listed:
-        table.add_row(one.name, one.role, _modules(one), f"{one.created_at:%Y-%m-%d}", one.created_by, _state(one))
+        table.add_row(one.name, one.role, _modules(one), day(one.created_at), one.created_by, _state(one))
     show_table(console_here(), table)
 
 
@@ -207,7 +208,7 @@ def _tell(made: KeyMade, as_json: bool) -> None:
         print_json(made)
         return
     echo(made.key)
-    ends = f" until {made.ends_at:%Y-%m-%d %H:%M} UTC" if made.ends_at else ""
+    ends = f" until {to_minute(made.ends_at)}" if made.ends_at else ""
     typer.echo(f"{made.name} has the role {made.role}{ends}; this key is not shown again", err=True)
 
 
@@ -219,7 +220,7 @@ def _modules(key: KeyOut) -> str:
 
 def _state(key: KeyOut) -> str:
     if key.revoked_at is not None:
-        return f"revoked {key.revoked_at:%Y-%m-%d}"
+        return f"revoked {day(key.revoked_at)}"
     if key.ends_at is None:
         return "open"
-    return f"{'ended' if key.has_ended else 'until'} {key.ends_at:%Y-%m-%d %H:%M} UTC"
+    return f"{'ended' if key.has_ended else 'until'} {to_minute(key.ends_at)}"

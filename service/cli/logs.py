@@ -13,6 +13,7 @@ from service.cli.session import client_here, say
 from service.cli.studies import StudyName
 from service.cli.trials import Confirming, Number
 from service.storage.states import OPEN_STATES, Stage
+from service.times import to_second
 
 commands = typer.Typer()
 
@@ -101,9 +102,7 @@ class Shown:
 
 
 def _heading(one: AttemptLog) -> str:
-    began = (
-        f"attempt {one.attempt}, from {one.started_at:%Y-%m-%d %H:%M:%S} UTC on {one.worker or 'a worker of the past'}"
-    )
+    began = f"attempt {one.attempt}, from {to_second(one.started_at)} on {one.worker or 'a worker of the past'}"
     return began if one.written_at is not None else f"{began}: nothing is kept of it"
 
 

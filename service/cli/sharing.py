@@ -12,6 +12,7 @@ from service.cli.output import AsJson, echo, print_json, show_table
 from service.cli.session import answer, client_here, console_here, say
 from service.cli.studies import StudyName
 from service.storage.access.bounds import LONGEST_LINK
+from service.times import day, to_minute, to_second
 
 commands = typer.Typer()
 
@@ -48,7 +49,7 @@ def share(
                 return
             echo(made.link)
             typer.echo(
-                f"whoever has this link reads {name} until {made.ends_at:%Y-%m-%d %H:%M} UTC; it is not shown again, "
+                f"whoever has this link reads {name} until {to_minute(made.ends_at)}; it is not shown again, "
                 f"and its id is {made.id}",
                 err=True,
             )
@@ -65,8 +66,8 @@ def _list(shares: Shares, name: str, as_json: bool) -> None:
     for heading in ("id", "made", "by", "state"):
         table.add_column(heading)
     for one in shares.shares:
-        state = "revoked" if one.revoked_at else f"{'ended' if one.has_ended else 'until'} {one.ends_at:%Y-%m-%d %H:%M}"
-        table.add_row(str(one.id), f"{one.created_at:%Y-%m-%d}", one.created_by, state)
+        state = "revoked" if one.revoked_at else f"{'ended' if one.has_ended else 'until'} {to_minute(one.ends_at)}"
+        table.add_row(str(one.id), day(one.created_at), one.created_by, state)
     show_table(console_here(), table)
 
 
@@ -96,10 +97,10 @@ def audit_log(
         say("nothing was ordered yet")
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("time (UTC)", "who", "order", "study", "details"):
+    for heading in ("time", "who", "order", "study", "details"):
         table.add_column(heading)
     for one in page.deeds:
-        table.add_row(f"{one.at:%Y-%m-%d %H:%M:%S}", one.caller, one.deed, one.study or "-", one.detail)
+        table.add_row(to_second(one.at), one.caller, one.deed, one.study or "-", one.detail)
     show_table(console_here(), table)
     if page.total > len(page.deeds):
         say(f"{page.total - len(page.deeds)} older ones: see --limit")

@@ -20,6 +20,7 @@ from service.cli.snapshot import take
 from service.cli.views import line, measured
 from service.client import Client
 from service.storage.states import StudyState
+from service.times import to_minute
 
 commands = typer.Typer()
 
@@ -277,5 +278,5 @@ def _row(study: StudyOut) -> list[str]:
     value = study.best.values[0] if study.best and study.best.values else None
     best = "-" if value is None else f"{study.objectives[0].metric} {measured(value)}"
     variant = study.best.variant if study.best else "-"
-    created = f"{study.created_at:%Y-%m-%d %H:%M} UTC"
+    created = to_minute(study.created_at)
     return [study.name, study.state, study.task, f"{study.counts.ended}/{study.budget.trials}", best, variant, created]

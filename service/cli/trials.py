@@ -14,6 +14,7 @@ from service.cli.studies import StudyName
 from service.cli.views import clock, measured, named, setting
 from service.storage.provenance import NOT_RECORDED
 from service.storage.states import Origin, Stage
+from service.times import part_with_a_worker, to_second
 
 commands = typer.Typer()
 
@@ -76,7 +77,7 @@ def facts_table(shown: TrialDetail) -> Table:
         "chosen": _CHOSEN[shown.origin],
         "value": values and f"{values} (epoch {shown.best_epoch})",
         "epochs": f"{shown.epoch or 0} of {shown.epochs}",
-        "time": None if shown.duration_s is None else clock(shown.duration_s),
+        "time": None if shown.duration_s is None else _time(shown.duration_s, shown.spent_s),
         **{name: setting(value) for name, value in shown.params.items()},
         **_origin(shown),
     }
@@ -85,6 +86,11 @@ def facts_table(shown: TrialDetail) -> Table:
         if text:
             table.add_row(name, text)
     return table
+
+
+def _time(duration_s: float, spent_s: float) -> str:
+    spent = part_with_a_worker(duration_s, spent_s)
+    return clock(duration_s) if spent is None else f"{clock(duration_s)}, of which workers had it for {clock(spent)}"
 
 
 def _seeds(shown: TrialDetail) -> str | None:
@@ -109,6 +115,6 @@ def history_table(history: Sequence[AttemptOut]) -> Table:
     for heading in ("attempt", "from", "to", "worker", "state", "reason"):
         table.add_column(heading)
     for place, one in enumerate(history, 1):  # by which `logs --attempt` and the pages name it
-        times = [f"{at:%Y-%m-%d %H:%M:%S}" if at else "-" for at in (one.started_at, one.ended_at)]
+        times = [to_second(at) if at else "-" for at in (one.started_at, one.ended_at)]
         table.add_row(str(place), *times, one.worker or "-", one.state, visible(one.reason or "-"))
     return table

@@ -14,6 +14,7 @@ from service.cli.output import AsJson, print_json, show_table
 from service.cli.session import answer, client_here, console_here, say
 from service.client import Client
 from service.storage.webhooks.kinds import SUBSCRIBED
+from service.times import to_second
 
 TEST_S = 40.0  # s for which `test` waits for its delivery
 _LOOK_S = 0.3
@@ -135,5 +136,5 @@ def _last(webhook: WebhookOut) -> str:
     if last.state == "delivered":
         return f"{what}: delivered, status {last.status}"
     tries = "one try" if last.tries == 1 else f"{last.tries} tries"
-    then = "given up" if last.state == "dead" else f"the next at {last.next_at:%Y-%m-%d %H:%M:%S} UTC"
+    then = "given up" if last.state == "dead" else f"the next at {to_second(last.next_at)}"
     return f"{what}: {last.error or 'under way'} ({tries}, {then})"

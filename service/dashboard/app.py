@@ -1,5 +1,6 @@
 """The dashboard as an ASGI application."""
 
+import logging
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,6 +31,7 @@ from service.dashboard.study.live.watcher import Watcher
 from service.dashboard.trials import routes as trials
 from service.dashboard.trials.choices import Choices
 from service.settings import Settings
+from service.web.absence import Absence, Attendance
 from service.web.calls import Calls
 from service.web.creations import Creations
 from service.web.headers import ResponseHeaders
@@ -44,6 +46,8 @@ from service.web.relative import BelowPath, to_root
 from service.web.reports import Reports
 from service.web.request_ids import RequestIds
 from service.web.security import LoopbackOnly, is_loopback, refuse_open_door
+
+log = logging.getLogger(__name__)
 
 WINGS = (assets, listing, study, trials, fleet, orders, access, optuna)
 DATABASE_CONNECTIONS = 4
@@ -74,12 +78,14 @@ def create_app(settings: Settings) -> Starlette:
     check = KeyCheck(settings.api_key, keyring, is_local=is_loopback(settings.host))
     database = open_database(settings, DATABASE_CONNECTIONS)
     metrics = Metrics([database])
-    watcher = Watcher(open_database(settings, WATCHER_CONNECTIONS))
+    absence = Absence(log, "pages that need it are answered 503")
+    watcher = Watcher(open_database(settings, WATCHER_CONNECTIONS), absence)
     sessions = Sessions()
 
     @asynccontextmanager
     async def closing(_: Starlette) -> AsyncIterator[None]:
-        yield
+        with Attendance(lookups, absence):
+            yield
         await watcher.close()
         for one in (database, lookups):
             one.close()
@@ -106,6 +112,7 @@ def create_app(settings: Settings) -> Starlette:
     )
     app.router.redirect_slashes = False  # a redirect would name whatever host the caller named
     app.state.database = database
+    app.state.absence = absence
     app.state.sparklines = Sparklines(database)
     app.state.watcher = watcher
     app.state.reports = Reports(database)

@@ -9,6 +9,7 @@ from service.dashboard.assets import asset
 from service.dashboard.orders.outcomes import notice
 from service.dashboard.orders.tokens import FIELD, token_of
 from service.reports.markup import Html, document, element
+from service.web.absence import Absence
 from service.web.access import LOCAL, Role, caller_of
 from service.web.relative import to_root
 from service.web.zipped import zipped
@@ -43,7 +44,7 @@ def page(
         element("link", rel="icon", href="data:,"),
         *_scripts(scripts, with_charts),
     ]
-    content = [_header(request), *filter(None, [notice(request)]), *body] if with_header else body
+    content = [_header(request), *filter(None, [_lack(request), notice(request)]), *body] if with_header else body
     headers = {
         "Content-Security-Policy": _policy(bool(scripts) or with_charts, with_charts),
         "Cache-Control": "no-store",
@@ -55,6 +56,12 @@ def page(
 def brand(href: str = "studies") -> Html:
     """The name of the product, as a link to the studies."""
     return element("a", element("span", class_="mark"), "PerNodeDrop", href=href, class_="brand")
+
+
+def _lack(request: Request) -> Html | None:
+    """What keeps everybody from working while pages can still be read, such as a full disk."""
+    absence: Absence = request.app.state.absence
+    return None if absence.said is None else element("p", absence.said, class_="notice", role="status")
 
 
 def _header(request: Request) -> Html:

@@ -1,5 +1,6 @@
 """A confidence interval for the mean of a few values, one per seed."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -30,6 +31,11 @@ class Interval:
     low: float
     high: float
     method: Method
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there are bounds: of one seed, or before the first look, nothing is known."""
+        return math.isfinite(self.high - self.low)
 
 
 def mean_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Interval:

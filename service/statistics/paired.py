@@ -6,17 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from service.statistics.interval import CONFIDENCE, Interval, Method, mean_interval
+from service.statistics.interval import CONFIDENCE, Interval, mean_interval
 
 
 @dataclass(frozen=True)
-class PairedDifference:
-    """One variant's values minus another's, seed by seed."""
+class PairedDifference(Interval):
+    """One variant's values minus another's, seed by seed, with the interval of their mean."""
 
     mean: float
-    low: float  # of the interval of the mean
-    high: float
-    method: Method  # of the interval
     effect: float  # Hedges' g of the differences: mean / standard deviation, corrected for few pairs
     lower: int  # seeds under which the first variant's value is the lower one
     higher: int

@@ -25,6 +25,7 @@ class UnknownTrial(StorageError):
 
     def __init__(self, study: str, trial: str) -> None:
         super().__init__(f"study {study!r} has no {trial}")
+        self.study = study
 
 
 class UnknownWorker(StorageError):

@@ -36,7 +36,7 @@ class TrialRecord:
     worker: str | None
     started_at: datetime | None
     finished_at: datetime | None
-    duration_s: float | None
+    duration_s: float | None  # from its start to its end, whatever it did
     facts: Mapping[str, Any] = field(default_factory=dict)  # backend that ran, parameter count, device...
     stage: Stage = Stage.SEARCH
     place: int | None = None  # in the confirmation, from 0; it stays when the study is extended
@@ -44,7 +44,7 @@ class TrialRecord:
     seeds: int | None = None  # of a run of the confirmation, one after another; None in the search
     origin: Origin = Origin.SAMPLER  # of its parameters
     provenance: str | None = None  # the digest of its last holder's; None for runs of earlier releases
-    spent_s: float = 0.0  # for which its earlier holders had it, without the time that it waited or was paused
+    spent_s: float = 0.0  # for which its holders have had it, in all: without the time that it waited or was paused
 
     @property
     def is_tested(self) -> bool:

@@ -17,6 +17,17 @@ WORDS = {
     MODULE_PATTERN: "must be a module such as mylab.tasks",
     ROLE_PATTERN: f"must be {', '.join(Role)}",
 }
+# Of a request alone: a definition says these in other words, or cannot break them.
+_RULES = {
+    "bool_parsing": "must be true or false",
+    "enum": "must be {expected}",
+    "extra_forbidden": "is no field of this request",
+    "float_parsing": "must be a number",
+    "int_parsing": "must be a whole number",
+    "list_type": "must be a list",
+    "literal_error": "must be {expected}",
+    **RULES,
+}
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -39,7 +50,7 @@ def reworded(problem: Mapping[str, Any]) -> Problem:
     pattern = problem.get("ctx", {}).get("pattern")
     if pattern in WORDS:
         return Problem(at, f"{at} {WORDS[pattern]}, got {shown(problem['input'])}")
-    if kind not in RULES:
+    if kind not in _RULES:
         return Problem(at, f"{at}: {problem['msg']}")
-    rule = RULES[kind].format(**problem.get("ctx", {}))
+    rule = _RULES[kind].format(**problem.get("ctx", {}))
     return Problem(at, f"{at} {rule}, got {shown(problem['input'])}")

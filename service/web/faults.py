@@ -16,7 +16,7 @@ from service.storage.access.keys import AdminFirst, KeyExists, KeyRevoked, LastA
 from service.storage.access.shares import UnknownShare
 from service.storage.database.connections import is_full
 from service.storage.database.database import Database
-from service.storage.database.sqlstates import DATABASE_ERRORS, Remedy, trouble_of
+from service.storage.database.sqlstates import DATABASE_ERRORS, FULL, Remedy, trouble_of
 from service.storage.errors import (
     DatabaseRefuses,
     DatabaseUnreachable,
@@ -76,6 +76,7 @@ class Fault:
     error: str  # a name for programs
     message: str  # one line for people
     headers: Mapping[str, str] = field(default_factory=dict)
+    near: str | None = None  # the study that was probably meant
 
 
 RETRY_AFTER = {"Retry-After": "5"}  # s
@@ -155,7 +156,7 @@ def fault_near(error: Exception, database: Database) -> Fault:
     with suppress(Exception):  # the answer is the same without
         meant = names.near(database, error.name)
         if meant is not None:
-            return replace(fault, message=f"{fault.message}: did you mean {meant}?")
+            return replace(fault, message=f"{fault.message}: did you mean {meant}?", near=meant)
     return fault
 
 
@@ -187,4 +188,5 @@ def _fault_of_database(error: Exception) -> Fault:
 
 
 def _away(state: str) -> Fault:
-    return replace(NO_DATABASE, message=f"the database {state}: try again shortly")
+    remedy = "make room there, and everything goes on by itself" if state == FULL else "try again shortly"
+    return replace(NO_DATABASE, message=f"the database {state}: {remedy}")

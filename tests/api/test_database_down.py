@@ -1,5 +1,6 @@
 """While the database is away the controller lives, says so, and is back when the database is."""
 
+import logging
 import shutil
 import socket
 import tempfile
@@ -20,6 +21,7 @@ from service.dashboard import create_app as create_dashboard
 from service.storage.database import database
 from service.storage.database.database import Database
 from service.storage.embedded import EmbeddedPostgres
+from service.web import absence
 from tests.api.configuring import NO_DATABASE, settings_for
 from tests.api.fleet import definition_data
 from tests.api.serving import served
@@ -39,6 +41,20 @@ ROUTES = [
     ("GET", "/v1/studies/digits-1/report"),
     ("GET", "/v1/workers"),
 ]
+
+PAGES = (
+    "/studies",
+    "/studies/digits-1",
+    "/studies/digits-1/trials",
+    "/studies/digits-1/trials/0",
+    "/studies/digits-1/nonsense",
+    "/fleet",
+    "/compare",
+    "/dashboard",
+    "/dashboard/studies/1",
+    "/api/studies",
+    "/csv/1",
+)
 
 
 @pytest.fixture
@@ -80,8 +96,27 @@ def test_a_controller_that_nobody_asks_says_once_that_its_database_is_away(
     assert said.endswith("; calls that need it are answered 503 until it works")
 
 
+def test_a_dashboard_that_nobody_asks_says_once_that_its_database_is_away_and_once_that_it_is_back(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setattr(absence, "LOOK_S", 0.05)
+    with served(create_dashboard(settings_for(NO_DATABASE))):
+        time.sleep(1)
+    [said] = [one.getMessage() for one in caplog.records if one.name == "service.dashboard.app"]
+    assert said.startswith("the database does not answer ")
+    assert said.endswith("; pages that need it are answered 503 until it works")
+    caplog.clear()
+    found = absence.Absence(logging.getLogger("dashboard"), "pages are answered 503")
+    with Database.open(NO_DATABASE, 1) as away, Database.open(database_url, 1) as there:
+        for db in (there, away, away, there, there):
+            with absence.Attendance(db, found):
+                time.sleep(0.5)
+    assert [one.levelname for one in caplog.records if one.name == "dashboard"] == ["WARNING", "INFO"]
+
+
 def test_what_passes_by_itself_is_not_said_and_a_full_disk_once(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(housekeeping, "LOOK_S", 0.01)
     looks = iter([DEADLOCK, *(f"could not extend file base/{n}" for n in range(4))])
@@ -95,7 +130,7 @@ def test_what_passes_by_itself_is_not_said_and_a_full_disk_once(
         raise Refused(said, "40P01" if said == DEADLOCK else "53100")
 
     monkeypatch.setattr(housekeeping, "tidy", refused)
-    with Database.open(NO_DATABASE, 1) as db, Housekeeping(db, timedelta(0)):
+    with Database.open(database_url, 1) as db, Housekeeping(db, timedelta(0)):
         assert done.wait(30)
     warned = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
     assert [one for one in warned if "base/" in one] == warned == warned[:1]
@@ -144,9 +179,10 @@ def test_an_outage_in_mid_life_is_survived(folder: Path) -> None:
             assert httpx.get(f"{pages}/api/studies").status_code == 200
             postgres.release()
             _expect_unavailable(client)
-            page = httpx.get(f"{pages}/studies", headers={"Accept": "text/html"})
-            assert page.status_code == 503
-            assert "the database does not answer" in page.text
+            for path in PAGES:
+                page = httpx.get(f"{pages}{path}", headers={"Accept": "text/html"})
+                assert (page.status_code, page.headers["Retry-After"]) == (503, "5"), path
+                assert "the database does not answer" in page.text, path
             assert postgres.start() == url
             study = client.get("/v1/studies/digits-1")
             assert study.status_code == 200

@@ -142,7 +142,7 @@ def test_other_routes_and_methods_are_refused_in_the_same_shape(lonely_api: http
     assert (missing.status_code, missing.json()["error"]) == (404, "not_found")
     wrong = lonely_api.put("/v1/studies")
     assert (wrong.status_code, wrong.json()["error"]) == (405, "method_not_allowed")
-    assert wrong.headers["Allow"] == "GET, POST"
+    assert wrong.headers["Allow"] == "GET, HEAD, POST"
 
 
 def test_a_bug_is_an_incident_for_the_client_and_a_traceback_for_the_log(

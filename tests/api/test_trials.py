@@ -41,6 +41,7 @@ def test_a_trial_tells_all_it_knows(worked: httpx.Client) -> None:
     assert trial["worker"] == "node-1:4711"
     assert trial["attempts"] == 1
     assert trial["duration_s"] > 0
+    assert 0 < trial["spent_s"] <= trial["duration_s"] + 0.1
     losses = [p["value"] for p in trial["curves"] if (p["split"], p["metric"]) == ("val", "loss")]
     assert len(losses) == EPOCHS
     assert losses[-1] == trial["values"][0]

@@ -15,7 +15,7 @@ from service.storage.fleet import workers
 from service.storage.records import CurvePoint
 from service.storage.runs import claiming, holding
 from service.storage.states import RunState
-from service.storage.studies import studies
+from service.storage.studies import studies, trials
 from tests.api.fleet import definition_data, work
 from tests.browser.many import many_trials
 
@@ -59,7 +59,14 @@ def test_the_time_that_a_trial_waited_is_no_device_time(page: httpx.Client, data
         work(database, studies.create(database, parse_definition(definition_data(name, 4))))
     with database.engine.begin() as connection:
         connection.execute(sa.text("UPDATE fleet.runs SET started_at = started_at - interval '2 hours'"))
-    assert studies.get(database, "first").device_time_s < 60
+    first = studies.get(database, "first")
+    assert first.device_time_s < 60
+    trial = trials.get(database, first, 0)
+    assert trial.duration_s is not None
+    assert (trial.duration_s > 7200, 0 < trial.spent_s < 60) == (True, True)
+    assert "2 h 00 min, of which workers had it for" in page.get("/studies/first/trials/0").text
+    rows = list(csv.DictReader(io.StringIO(page.get("/studies/first/trials.csv").text)))
+    assert all(float(row["seconds"]) > 7200 and 0 < float(row["spent_seconds"]) < 60 for row in rows)
     text = compared(page, "first", "second")
     assert 'aria-label="best val_loss by device time of ended trials in s"' in text
 

@@ -1,6 +1,7 @@
 """A browser watches a real study of `digits` run to its end on real workers, and is never reloaded."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,7 @@ def test_a_study_is_watched_to_its_end(database: Database, database_url: str, un
             wait_for(browser, lambda: "of 12" in part(browser, "training"))
             browser.save_screenshot(str(tmp_path / "live.png"))
             wait_for(browser, lambda: "is complete" in part(browser, "happened"))
+            assert re.match(r"\d\d:\d\d:\d\d UTC ", part(browser, "happened"))
             wait_for(browser, lambda: "under fresh seeds" in part(browser, "confirmation"))
             wait_for(browser, lambda: "it has ended" in part(browser, "progress"))
         finally:

@@ -81,6 +81,7 @@ def trial_of(number: int, values: list[float] | None, **changes: Any) -> TrialRe
         "started_at": BEGIN + timedelta(seconds=3 * number),
         "finished_at": BEGIN + timedelta(seconds=3 * number + 3),
         "duration_s": 3.0,
+        "spent_s": 2.5,
         "facts": {"backend": "mask", "parameters": 9098, "device": "cpu"},
     }
     return TrialRecord(**given | changes)

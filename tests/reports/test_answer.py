@@ -122,6 +122,7 @@ def test_every_run_has_a_row() -> None:
     assert (pruned["first_seed"], pruned["seeds"], pruned["seeds_trained"]) == ("0", "2", "2")
     assert (confirmed["first_seed"], confirmed["seeds"], confirmed["seeds_trained"]) == ("2", "5", "5")
     assert (confirmed["val_loss"], confirmed["test_loss"], confirmed["seconds"]) == ("", "0.0", "3.0")
+    assert confirmed["spent_seconds"] == "2.5"
     assert (confirmed["facts_torch"], confirmed["best_epoch"]) == ("2.13.0", "8")
 
 

@@ -52,7 +52,9 @@ class TrialOut(BaseModel):
     )
     epoch: int | None = Field(description="This is the last finished epoch.", examples=[12])
     epochs: int = Field(description="A full training has this many epochs.", examples=[20])
-    duration_s: float | None = Field(description="The run has taken this many seconds since its start.")
+    duration_s: float | None = Field(
+        description="From the run's start to its end this many seconds passed; while it waited or was paused, too."
+    )
     worker: str | None = Field(
         description="This worker trains the run or was the last to do so.", examples=["node-3:4711"]
     )
@@ -66,6 +68,12 @@ class TrialOut(BaseModel):
     finished_at: datetime | None
     facts: dict[str, Scalar] = Field(
         description="The training reported these facts of itself.", examples=[{"backend": "mask", "parameters": 9098}]
+    )
+    spent_s: float = Field(
+        default=0.0,
+        description="Its workers held the run for this many seconds in all, without the time that it waited or was "
+        "paused.",
+        examples=[61.5],
     )
 
 

@@ -14,6 +14,7 @@ from service.storage.access.roles import Role
 from service.storage.access.shares import Share
 from service.storage.database.database import Database
 from service.storage.records import StudyRecord
+from service.times import to_minute
 from service.web.access import KEY_HOLDER, LOCAL
 from service.web.access_orders import KeyIn
 from service.web.broken import checked
@@ -64,7 +65,7 @@ def _revoke_key(database: Database, about: Mapping[str, str], _: Form) -> str:
 def _share(database: Database, about: Mapping[str, str], form: Form) -> Made:
     lasts = _lasts("days", form["days"] or str(LINK_DAYS), LONGEST_LINK)
     made, token = shares.create(database, about["name"], lasts or LONGEST_LINK, by=about["by"])
-    until = f"{made.ends_at:%Y-%m-%d %H:%M} UTC"
+    until = to_minute(made.ends_at)
     return Made(f"Whoever has this link reads {about['name']} until {until}.", f"{about['root']}/shared?token={token}")
 
 

@@ -17,6 +17,7 @@ from service.storage.access.keys import AccessKey
 from service.storage.database.database import Database
 from service.storage.records import StudyRecord
 from service.storage.studies import studies
+from service.times import to_minute
 from service.web.access import Caller, Role, caller_of, require
 
 PAGE = 100  # deeds
@@ -167,7 +168,7 @@ def _modules(key: AccessKey) -> str:
 
 
 def _time(at: datetime | None) -> str:
-    return "" if at is None else f"{at:%Y-%m-%d %H:%M} UTC"
+    return "" if at is None else to_minute(at)
 
 
 ROUTES = [Route("/access", who), Route("/studies/{name}/audit", audit), Route("/studies/{name}/links", links)]

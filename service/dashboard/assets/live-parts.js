@@ -30,8 +30,9 @@ window.liveParts = (root) => {
 
   const now = () => Date.now() + skew;
   const few = (seconds) => (seconds === null ? "–" : seconds < 10 ? `${+seconds.toPrecision(2)} s` : long(seconds));
-  const clock = (time) => new Date(time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-  const exact = (time) => new Date(time).toLocaleTimeString();
+  // In UTC, as all pages, files and the terminal; a title has the reader's own time.
+  const clock = (time) => `${new Date(time).toISOString().slice(11, 16)} UTC`;
+  const exact = (time) => `${new Date(time).toISOString().slice(11, 19)} UTC`;
   const plural = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
   const called = (run) => (run.number === null ? "being asked for" : run.stage === "search" ? `trial ${run.number}` : `confirmation run ${run.number}`);
 
@@ -39,7 +40,7 @@ window.liveParts = (root) => {
     if (ending.over) return "it has ended";
     if (ending.why) return `cannot be known: ${ending.why}`;
     const left = (name) => Math.max(0, (Date.parse(ending[name]) - now()) / 1000);
-    const day = left("at") > 43200 ? new Date(ending.at).toLocaleDateString([], { day: "numeric", month: "short" }) + " " : "";
+    const day = left("at") > 43200 ? new Date(ending.at).toLocaleDateString("en", { day: "numeric", month: "short", timeZone: "UTC" }) + " " : "";
     const note = ending.note ? `. ${ending.note}` : "";
     return `in about ${long(left("at"))} (${long(left("earliest"))} to ${long(left("latest"))}), at ${day}${clock(ending.at)}${note}`;
   }
@@ -209,7 +210,7 @@ window.liveParts = (root) => {
 
   function showHappened() {
     hide("happened", state.happened.length === 0);
-    const items = state.happened.map((one) => h("li", { class: one.kind }, h("time", { datetime: one.at, title: new Date(one.at).toLocaleString() }, exact(one.at)), " ", one.text));
+    const items = state.happened.map((one) => h("li", { class: one.kind }, h("time", { datetime: one.at, title: new Date(one.at).toLocaleString([], { dateStyle: "medium", timeStyle: "long" }) }, exact(one.at)), " ", one.text));
     part("happened").replaceChildren(h("ol", { tabindex: "0" }, ...items));
   }
 

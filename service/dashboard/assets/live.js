@@ -93,6 +93,7 @@
     if (over) said = over;
     else if (lostSince) said = `No connection to the dashboard since ${exact(lostSince)}: trying again.`;
     else if (state.away) said = `No connection to the database since ${exact(state.away)}: trying again. What is shown is from before.`;
+    else if (state.lack) said = `${state.lack[0].toUpperCase()}${state.lack.slice(1)}.`;
     else [said, isBad] = [state.study ? "Up to date" : "", false];
     if (news.textContent !== said) news.textContent = said;
     news.classList.toggle("lost", isBad);

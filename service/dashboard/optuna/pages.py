@@ -1,5 +1,6 @@
 """Optuna's own dashboard, mounted beside our pages and made read-only."""
 
+import re
 import threading
 from collections.abc import Callable, Iterable
 from typing import cast
@@ -28,6 +29,20 @@ POLICY = (  # Optuna's own
     "style-src 'self' data: 'unsafe-inline';script-src 'self' 'unsafe-eval'"
 )
 READING = frozenset({"GET", "HEAD"})
+# The addresses that its script draws something for, below our root.
+PAGES = (
+    "dashboard",
+    "dashboard/compare-studies",
+    "dashboard/studies/{number}",
+    *(
+        f"dashboard/studies/{{number}}/{name}"
+        for name in ("analytics", "note", "preference-history", "smartSelection", "trialTable", "trials")
+    ),
+)
+_A_PAGE = [re.compile(page.replace("{number}", r"(?P<number>\d{1,10})"), re.ASCII) for page in PAGES]
+_THEIRS = ("/api/", "/csv/", "/artifacts/", "/static/", "/favicon.ico", "/incompatible-rdb-schema")
+_READ = ("/api/", "/csv/", "/artifacts/")  # what is read from the database
+_TO_PROGRAMS = "/api/"  # what answers in JSON, errors too
 
 
 def _ours(request: Request) -> Response:
@@ -44,7 +59,42 @@ ROUTES = [Route("/of-optuna/{number:int}", _ours)]
 def optuna_pages(database: Database) -> ASGIApp:
     """Return Optuna's dashboard on the database as an ASGI application that changes nothing."""
     pages = cast(ASGIApp, WSGIMiddleware(_OptunaDashboard(database), workers=THREADS))
-    return ReadOnly(BelowAnyPath(Tables(pages)))
+    return ReadOnly(TheirsAlone(BelowAnyPath(Tables(pages)), database))
+
+
+class TheirsAlone:
+    """ASGI middleware that lets through what Optuna's dashboard has: for all else our own page says that it is not."""
+
+    def __init__(self, app: ASGIApp, database: Database) -> None:
+        self.app, self._database = app, database
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        if path == PAGE or path.startswith(f"{PAGE}/"):
+            await run_in_threadpool(self._check_page, path.strip("/"))
+        elif not path.startswith(_THEIRS):
+            raise HTTPException(404)
+        is_lost = False
+
+        async def send_found(message: Message) -> None:
+            nonlocal is_lost
+            is_lost = is_lost or (message.get("status") == 404 and not path.startswith(_TO_PROGRAMS))
+            if not is_lost:
+                await send(message)
+
+        await self.app(scope, receive, send_found)
+        if is_lost:
+            raise HTTPException(404)
+
+    def _check_page(self, path: str) -> None:
+        found = next(filter(None, (page.fullmatch(path) for page in _A_PAGE)), None)
+        if found is None:
+            raise HTTPException(404)
+        number = found.groupdict().get("number")
+        if number is None:
+            self._database.ping()  # or the page would be there, and nothing on it
+        elif not names.is_in_optuna(self._database, int(number)):
+            raise HTTPException(404, f"Optuna's dashboard has no study {number}")
 
 
 class ReadOnly:
@@ -133,7 +183,7 @@ class _OptunaDashboard:
         cast(dict[str, object], environ).setdefault(
             "HTTP_ACCEPT_ENCODING", ""
         )  # without it, its static files answer 500
-        if str(cast(dict[str, object], environ).get("PATH_INFO", "")).startswith("/api/"):
+        if str(cast(dict[str, object], environ).get("PATH_INFO", "")).startswith(_READ):
             # The database may have been set back since the last page, or be away: Optuna's answer would be a 500.
             self._database.keep_up()
         with self._lock:

@@ -210,6 +210,7 @@ def _columns_of_file(study: StudyRecord, runs: Sequence[TrialRecord]) -> Table:
         "best_epoch": Exported("int", [run.best_epoch for run in runs]),
         "epochs": Exported("int", [run.epoch for run in runs]),
         "seconds": Exported("float", [run.duration_s for run in runs]),
+        "spent_seconds": Exported("float", [run.spent_s for run in runs]),
         "attempts": Exported("int", [run.attempts for run in runs]),
         "reason": Exported("text", [run.reason for run in runs]),
     }

@@ -20,6 +20,7 @@ from service.storage.records import StudyRecord, TrialRecord, seeds_of
 from service.storage.runs import keeping, logs
 from service.storage.states import OPEN_STATES, RunState, Stage
 from service.storage.studies import curves, examinations, provenances, studies, trials
+from service.times import part_with_a_worker, span
 
 LARGEST = 2**31 - 1  # number of a trial
 
@@ -107,10 +108,13 @@ def _when(run: TrialRecord) -> str:
     if run.finished_at is None:
         return f"Began {moment(run.started_at)}, worker {run.worker or 'none now'}."
     took = f", {duration(run.duration_s)}" if run.duration_s is not None else ""
-    begin, end = run.started_at, run.finished_at
-    if begin.date() == end.date():
-        return f"{begin:%Y-%m-%d}, {begin:%H:%M:%S} to {end:%H:%M:%S} UTC{took}."
-    return f"{moment(begin)} to {moment(end)}{took}."
+    return f"{span(run.started_at, run.finished_at)}{took}{_held(run)}."
+
+
+def _held(run: TrialRecord) -> str:
+    """How much of its time workers had the run, where it also waited or was paused."""
+    spent = part_with_a_worker(run.duration_s, run.spent_s)
+    return "" if spent is None else f", of which workers had it for {duration(spent)}"
 
 
 def _parts(database: Database, study: StudyRecord, run: TrialRecord) -> list[tuple[str, Content]]:

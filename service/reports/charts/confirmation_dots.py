@@ -100,7 +100,7 @@ def _seeds(one: Confirmed, metric: str, height: int) -> Trace:
 
 def _span(one: Confirmed, metric: str) -> Span:
     around = one.interval(metric)
-    return one.mean(metric), around.low, around.high
+    return one.mean(metric), *((-math.inf, math.inf) if around is None else (around.low, around.high))
 
 
 def _means(shown: Sequence[Confirmed], spans: Sequence[Span], across: str) -> list[Trace]:

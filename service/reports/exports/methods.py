@@ -134,8 +134,9 @@ def _confirmation(results: Results, found: Rows | None, cited: _Cited) -> list[s
     if asked.top > 1:
         best = f"best {asked.top} configurations of each variant were"
     split = "test" if confirmation.is_tested else "validation"
-    alone = {str(row.one.interval(confirmation.metric).method): None for row in found.rows}
-    apart = {str(row.difference.method): None for row in found.rows if row.difference is not None}
+    alone = confirmation.methods
+    differences = [row.difference for row in found.rows]
+    apart = {str(each.method): None for each in differences if each is not None and each.is_known}
     said = [
         f"When the search had ended, the {best} trained again under "
         f"{_seeds(definition, fresh)} that the search had not used, the same for all ({complete:,} of "
@@ -148,7 +149,7 @@ def _confirmation(results: Results, found: Rows | None, cited: _Cited) -> list[s
             if confirmation.is_tested
             else ", because the task has no test split with it."
         ),
-        f"Intervals of means over the seeds hold 95% by {_by(alone, cited)}.",
+        *([f"Intervals of means over the seeds hold 95% by {_by(alone, cited)}."] if alone else []),
     ]
     said += without_figures(results, confirmation)
     if confirmation.decision is not None:

@@ -11,7 +11,7 @@ from service.reports.exports.table import Column, Table, mixed_column
 from service.reports.found.results import Results, value_of
 from service.reports.found.weights import kept_of
 from service.reports.words.naming import names
-from service.statistics import PairedDifference
+from service.statistics import Interval, PairedDifference
 from service.storage.records import TrialRecord, seeds_of
 
 
@@ -38,6 +38,7 @@ def trial_table(results: Results) -> Table:
         "seeds_trained": Column("int", [trained.get(trial.run_id, 0) for trial in trials]),
         "epochs": Column("int", [trial.epoch for trial in trials]),
         "seconds": Column("float", [trial.duration_s for trial in trials]),
+        "spent_seconds": Column("float", [trial.spent_s for trial in trials]),
         "attempts": Column("int", [trial.attempts for trial in trials]),
         "reason": Column("text", [trial.reason for trial in trials]),
         **{
@@ -69,10 +70,10 @@ def confirmation_table(results: Results, to: str | None = None) -> Table:
         "variant": Column("text", [trial.variant for trial in trials]),
         **{f"params_{name}": mixed_column([trial.params.get(name) for trial in trials]) for name in _names(trials)},
         "seeds": Column("int", [len(row.one.figures[metric]) for row in rows]),
-        metric: Column("float", [row.one.mean(metric) for row in rows]),
-        f"{metric}_low": Column("float", [each.low for each in around]),
-        f"{metric}_high": Column("float", [each.high for each in around]),
-        "interval": Column("text", [str(each.method) for each in around]),
+        metric: Column("float", [_finite(row.one.mean(metric)) for row in rows]),
+        f"{metric}_low": Column("float", [each and _finite(each.low) for each in around]),
+        f"{metric}_high": Column("float", [each and _finite(each.high) for each in around]),
+        "interval": Column("text", [_method(each) for each in around]),
         "compared_with": Column("text", [reference] * len(rows)),
         "difference_to": Column("text", [_whose(row, found, reference) for row in rows]),
         "difference": Column("float", [each and _finite(each.mean) for each in differences]),
@@ -81,8 +82,8 @@ def confirmation_table(results: Results, to: str | None = None) -> Table:
         "seeds_won": Column("int", won),
         **{name: Column("float", [_finite(row.one.mean(name)) for row in rows]) for name in metrics[1:]},
         "search_trial": Column("int", [row.searched and row.searched.number for row in rows]),
-        searched: Column("float", [row.searched and value_of(row.searched) for row in rows]),
-        "search_difference": Column("float", [row.in_search and row.in_search.mean for row in rows]),
+        searched: Column("float", [row.searched and _finite(value_of(row.searched)) for row in rows]),
+        "search_difference": Column("float", [row.in_search and _finite(row.in_search.mean) for row in rows]),
         **_bounds("search_difference", [row.in_search for row in rows]),
         **_by_seed(metric, [row.one.figures[metric] for row in rows]),
         **(_by_seed(searched, [row.by_seed for row in rows]) if results.study.definition.repeats > 1 else {}),
@@ -131,8 +132,13 @@ def _bounds(name: str, differences: Sequence[PairedDifference | None]) -> Table:
     return {
         f"{name}_low": Column("float", [each and _finite(each.low) for each in differences]),
         f"{name}_high": Column("float", [each and _finite(each.high) for each in differences]),
-        f"{name}_interval": Column("text", [each and str(each.method) for each in differences]),
+        f"{name}_interval": Column("text", [_method(each) for each in differences]),
     }
+
+
+def _method(interval: Interval | None) -> str | None:
+    """How the bounds were computed; None where there are none."""
+    return str(interval.method) if interval is not None and interval.is_known else None
 
 
 def _won(difference: PairedDifference | None, *, maximize: bool) -> int | None:
@@ -145,7 +151,7 @@ def _by_seed(name: str, values: Sequence[Sequence[float]]) -> Table:
     """A column for every seed, from 0; empty where a configuration has fewer."""
     most = max(map(len, values), default=0)
     return {
-        f"{name}_seed_{seed}": Column("float", [each[seed] if seed < len(each) else None for each in values])
+        f"{name}_seed_{seed}": Column("float", [_finite(each[seed]) if seed < len(each) else None for each in values])
         for seed in range(most)
     }
 

@@ -117,8 +117,8 @@ def detection_table(results: Results) -> Table:
         "inside": Column("int", [inside] * len(rows)),
         "outside": Column("int", [outside for *_, outside in rows]),
         **{name: Column("float", [numbers.get(name) for numbers in told]) for name in ESTIMATED},
-        "aupr": Column("float", [found.aupr for _, _, _, found, *_ in rows]),
-        "prevalence": Column("float", [found.prevalence for _, _, _, found, *_ in rows]),
+        "aupr": Column("float", [_finite(found.aupr) for _, _, _, found, *_ in rows]),
+        "prevalence": Column("float", [_finite(found.prevalence) for _, _, _, found, *_ in rows]),
         "control": Column("text", [known.control.trial.variant for _ in rows] if known else []),
     }
 
@@ -164,7 +164,8 @@ def _numbers(estimates: Estimates) -> dict[str, float]:
     for name, pair in estimates.items():
         for column, one in zip((name, f"{name}_difference"), pair, strict=True):
             if one is not None:
-                told |= {column: one.value, f"{column}_low": one.low, f"{column}_high": one.high}
+                each = {column: one.value, f"{column}_low": one.low, f"{column}_high": one.high}
+                told |= {name: value for name, value in each.items() if math.isfinite(value)}
     return told
 
 

@@ -9,7 +9,7 @@ from service.reports.found.confirmed import Confirmation
 from service.reports.found.results import Results
 from service.reports.words.naming import names
 from service.reports.words.winner import without_figures
-from service.reports.words.wording import listing, places_for, plural, settings
+from service.reports.words.wording import DASH, listing, places_for, plural, settings
 from service.rounding import fixed
 from service.statistics import Interval, PairedDifference
 from service.storage.states import StudyState
@@ -77,10 +77,10 @@ def text_table(results: Results, to: str | None = None, *, whole: bool = True) -
         told = [one.trial.variant, _chosen(results, row)]
         told += [_around(one.mean(confirmation.metric), one.interval(confirmation.metric), places)]
         told += [_difference(row.difference, places), _won(row, confirmation), _difference(row.alone, places)]
-        told += [fixed(values[0], places) if values else ""] if with_search else []
-        each = ", ".join(fixed(value, places) for value in row.by_seed)
+        told += [_figure(values[0], places) if values else ""] if with_search else []
+        each = ", ".join(_figure(value, places) or DASH for value in row.by_seed)
         told += [each, _difference(row.in_search, places)] if by_seed else []
-        told += [fixed(one.mean(name), places_for([one.mean(name)])) for name in others]
+        told += [_figure(one.mean(name), places_for([one.mean(name)])) for name in others]
         return tuple(told)
 
     return TextTable(title, tuple(header), 2, tuple(map(cells, found.rows)), tuple(_notes(results, found, whole=whole)))
@@ -109,11 +109,11 @@ def _notes(results: Results, found: Rows, *, whole: bool) -> list[str]:
     counts = sorted({len(one.figures[confirmation.metric]) for one in confirmation.found})
     seeds = plural(counts[0], "fresh seed") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} fresh seeds"
     split = "test" if confirmation.is_tested else "validation"
-    methods = sorted({str(row.one.interval(confirmation.metric).method) for row in found.rows})
-    apart = sorted({str(row.difference.method) for row in found.rows if row.difference})
+    methods = confirmation.methods
+    apart = sorted({str(row.difference.method) for row in found.rows if row.difference and row.difference.is_known})
     said = [
-        f"Means over {seeds} on the {split} split, at the epoch that is best by validation; intervals of means by "
-        f"{listing(methods)}.",
+        f"Means over {seeds} on the {split} split, at the epoch that is best by validation"
+        + (f"; intervals of means by {listing(methods)}." if methods else "."),
     ]
     if found.is_decided:
         asked = results.study.definition.confirmation
@@ -143,10 +143,15 @@ def _not_yet(results: Results) -> str:
     return "No run of the confirmation is complete."
 
 
-def _around(mean: float, bounds: Interval | PairedDifference, places: int, sign: str = "") -> Cell:
-    if not (math.isfinite(bounds.low) and math.isfinite(bounds.high)):
-        return fixed(mean, places, sign) if math.isfinite(mean) else ""
+def _around(mean: float, bounds: Interval | None, places: int, sign: str = "") -> Cell:
+    if bounds is None or not bounds.is_known:
+        return _figure(mean, places, sign)
     return f"{fixed(mean, places, sign)} ({fixed(bounds.low, places, sign)} to {fixed(bounds.high, places, sign)})"
+
+
+def _figure(value: float, places: int, sign: str = "") -> Cell:
+    """The value; nothing where there is none."""
+    return fixed(value, places, sign) if math.isfinite(value) else ""
 
 
 def _difference(found: PairedDifference | None, places: int) -> Cell:

@@ -48,13 +48,13 @@ class Confirmed:
         values = self.figures[metric]
         return fmean(values) if all(map(math.isfinite, values)) else float(np.mean(values))
 
-    def interval(self, metric: str) -> Interval:
-        """The interval of the mean over seeds, of this configuration alone; infinite where it has one seed.
+    def interval(self, metric: str) -> Interval | None:
+        """The interval of the mean over seeds, of this configuration alone; None where it has one seed.
 
         A run that claims several seeds may have reported one: an own loop's, or one of a database that was mended.
         """
         figures = self.figures[metric]
-        return mean_interval(figures) if len(figures) > 1 else Interval(-math.inf, math.inf, Method.STUDENT)
+        return mean_interval(figures) if len(figures) > 1 else None
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,12 @@ class Confirmation:
             pairs = AllPairs(np.array([one.figures[self.metric] for one in self.found]))
             return tuple(pairs.difference(other, 0) for other in others)
         return tuple(self._to_best(other) for other in others)
+
+    @property
+    def methods(self) -> list[str]:
+        """How the means' intervals were computed, in alphabetical order; none where everyone has one seed."""
+        known = (one.interval(self.metric) for one in self.found)
+        return sorted({str(each.method) for each in known if each is not None})
 
     def spans(self, place: int) -> Iterator[tuple[int, Span]]:
         """The seeds of every look that bounded a configuration's difference to the best of the others, and that."""

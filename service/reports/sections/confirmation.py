@@ -11,7 +11,7 @@ from service.reports.sections.section import note, section, tag
 from service.reports.words.varying import spoken_of
 from service.reports.words.winner import undecided, without_figures
 from service.reports.words.wording import DASH, decimal, listing, places_for, plural, settings
-from service.statistics import PairedDifference
+from service.statistics import Interval, PairedDifference
 from service.storage.states import StudyState
 
 
@@ -103,28 +103,31 @@ def _table(results: Results, confirmed: Confirmation) -> Html:
 
 
 def _with_interval(one: Confirmed, metric: str, places: int) -> list[str]:
-    around = one.interval(metric)
-    return [decimal(one.mean(metric), places), f"{decimal(around.low, places)} to {decimal(around.high, places)}"]
+    return [decimal(one.mean(metric), places), _bounds(one.interval(metric), places)]
+
+
+def _bounds(around: Interval | None, places: int) -> str:
+    if around is None or not around.is_known:
+        return DASH
+    return f"{decimal(around.low, places)} to {decimal(around.high, places)}"
 
 
 def _difference(confirmed: Confirmation, against: PairedDifference | None, places: int) -> list[str]:
     if against is None:
         return [DASH, DASH, DASH]
     won = against.higher if confirmed.maximize else against.lower
-    interval = f"{decimal(against.low, places)} to {decimal(against.high, places)}"
-    return [decimal(against.mean, places), interval, f"{won} of {confirmed.seeds}"]
+    return [decimal(against.mean, places), _bounds(against, places), f"{won} of {confirmed.seeds}"]
 
 
 def _how(confirmed: Confirmation) -> Html:
-    methods = sorted({one.interval(confirmed.metric).method for one in confirmed.found})
     split = "test" if confirmed.is_tested else "validation"
-    said = (
-        f"Figures are of the {split} split, at the epoch of each training that is best by validation. Intervals are "
-        f"for means over seeds, by {listing(methods)}"
-    )
-    if not confirmed.to_winner:
+    said = f"Figures are of the {split} split, at the epoch of each training that is best by validation."
+    if not confirmed.methods:
+        return note(said)
+    said += f" Intervals are for means over seeds, by {listing(confirmed.methods)}"
+    apart = sorted({difference.method for difference in confirmed.to_winner if difference.is_known})
+    if not apart:
         return note(f"{said}.")
-    apart = sorted({difference.method for difference in confirmed.to_winner})
     return note(
         f"{said}; those of the differences, by {listing(apart)}, hold for all pairs of configurations at once "
         "(Bonferroni), because it was not known in advance which would be the first."

@@ -226,9 +226,9 @@ def _figure(confirmation: Confirmation) -> list[str]:
 
 def _over_seeds(confirmation: Confirmation) -> str:
     """The winner's interval, where it has several seeds, and their number."""
-    if confirmation.seeds < 2:
-        return f"over {plural(confirmation.seeds, 'fresh seed')}, too few for an interval"
     around = confirmation.winner.interval(confirmation.metric)
+    if around is None:
+        return f"over {plural(confirmation.seeds, 'fresh seed')}, too few for an interval"
     places = places_for([confirmation.winner.mean(confirmation.metric)])
     interval = f"({decimal(around.low, places)} to {decimal(around.high, places)})"
     return f"{interval} over {plural(confirmation.seeds, 'fresh seed')}"

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from service.rounding import fixed
+from service.times import to_minute
 
 MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 
@@ -58,7 +59,7 @@ def size(count: float) -> str:
 
 def moment(time: datetime | None) -> str:
     """The time to the minute, in UTC."""
-    return DASH if time is None else f"{time:%Y-%m-%d %H:%M} UTC"
+    return DASH if time is None else to_minute(time)
 
 
 def setting(value: Any) -> str:

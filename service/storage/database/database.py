@@ -105,7 +105,7 @@ class Database:
             _check_schema(connection)
 
     def check_ready(self) -> None:
-        """Return if, besides, it takes writes and this user has every right on the tables.
+        """Return if, besides, it takes writes, its disk has room, and this user has every right on the tables.
 
         Raises:
             What `check` raises.
@@ -114,6 +114,7 @@ class Database:
             _check_schema(connection)
             suitability.check_writable(connection)
             suitability.check_rights(connection)
+            suitability.check_room(connection)
 
     def ping(self) -> None:
         """Return if the database answers.

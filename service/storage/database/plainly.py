@@ -17,6 +17,7 @@ _REMEDIES: Mapping[str, str] = {
     "3D": "correct the name in DATABASE_URL, or CREATE DATABASE",
     "3F": "run `pernodedrop db init`",
     "42501": "GRANT it to the user of DATABASE_URL",
+    "53100": "make room there, and everything that waits goes on by itself",
     "42P01": "run `pernodedrop db init`, or restore them from a backup",
 }
 

@@ -43,6 +43,7 @@ class Trouble:
 
 
 AWAY = "does not answer"
+FULL = "has a full disk"
 _NEED_SOMEBODY = ("28", "3D", "3F", "42", "08")
 
 # By code where it stands here, else by class. https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -61,7 +62,7 @@ TABLE: Mapping[str, tuple[Remedy, str]] = {
     "42501": (Remedy.WAIT, "denies a permission"),
     "42P01": (Remedy.WAIT, "has no tables"),
     "53": (Remedy.WAIT, "is short of resources"),
-    "53100": (Remedy.WAIT, "has a full disk"),
+    "53100": (Remedy.WAIT, FULL),
     "53200": (Remedy.WAIT, "is short of memory"),
     "53300": (Remedy.WAIT, "has no free connection"),
     "54": (Remedy.INPUT, "refuses a value"),  # too long for an index, too many columns

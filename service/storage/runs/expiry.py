@@ -13,6 +13,7 @@ from service.storage.runs.endings import close_finished_studies, end_run
 from service.storage.runs.expressions import METRIC, SIGN, WHOLE
 from service.storage.runs.history import Attempt
 from service.storage.states import STUDY_STOPPED, AttemptState, RunState, Stage
+from service.times import to_second
 
 SWEEP_S = 0.0  # s: a worker's next claim waits for one batch of each
 
@@ -111,8 +112,6 @@ def _ending(row: sa.Row[Any], attempts: Sequence[Attempt]) -> tuple[RunState, st
     if row.state == "stopped":
         return RunState.CANCELLED, STUDY_STOPPED
     preempted = AttemptState.PREEMPTED
-    holders = ", ".join(
-        f"{one.worker} at {one.started_at:%Y-%m-%d %H:%M:%S}" for one in attempts if one.state != preempted
-    )
+    holders = ", ".join(f"{one.worker} at {to_second(one.started_at)}" for one in attempts if one.state != preempted)
     times = "once" if row.attempts == 1 else f"{row.attempts} times"
     return RunState.FAILED, f"its worker was lost {times} (retries used up): {holders}"

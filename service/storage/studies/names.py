@@ -13,6 +13,7 @@ _NAMES = sa.text(f"SELECT name FROM fleet.studies ORDER BY id DESC LIMIT {MOST}"
 
 _BEGINNING = sa.text("SELECT name FROM fleet.studies WHERE starts_with(name, :begin)")
 _TASK = sa.text("SELECT definition->'task'->>'name' FROM fleet.studies WHERE name = :name")
+_IN_OPTUNA = sa.text("SELECT study_id FROM studies WHERE study_id = :study")
 _OF_OPTUNA = sa.text("SELECT name FROM fleet.studies WHERE optuna_study_id = :study")
 
 
@@ -34,6 +35,14 @@ def of_optuna(db: Database, optuna_study_id: int) -> str | None:
     with db.engine.connect() as connection:
         name: str | None = connection.execute(_OF_OPTUNA, {"study": optuna_study_id}).scalar_one_or_none()
     return name
+
+
+def is_in_optuna(db: Database, optuna_study_id: int) -> bool:
+    """Whether Optuna has a study of this id, of ours or of another program."""
+    if optuna_study_id > MOST_ID:
+        return False
+    with db.engine.connect() as connection:
+        return connection.execute(_IN_OPTUNA, {"study": optuna_study_id}).scalar_one_or_none() is not None
 
 
 def task_of(db: Database, name: str) -> str:

@@ -14,13 +14,14 @@ from service.storage.database.database import Database
 from service.storage.database.tables import runs, workers
 from service.storage.errors import UnknownTrial
 from service.storage.records import StudyRecord, TrialRecord
+from service.storage.runs.expressions import SPENT_S
 from service.storage.states import BEGUN_STATES, Origin, RunState, Stage
 
 PIECE = 5_000  # rows that are fetched at once where all are read
 
 _BY_ID = sa.text(
-    """
-    SELECT r.*, w.host, w.pid, CASE r.stage WHEN 'confirmation' THEN (
+    f"""
+    SELECT r.*, {SPENT_S} AS spent, w.host, w.pid, CASE r.stage WHEN 'confirmation' THEN (
         SELECT count(*) FROM fleet.runs earlier
         WHERE earlier.study_id = r.study_id AND earlier.stage = r.stage AND earlier.ordinal < r.ordinal) END AS place
     FROM fleet.runs r LEFT JOIN fleet.workers w ON w.id = r.worker_id WHERE r.id = ANY(:runs)
@@ -110,7 +111,9 @@ def _runs_of(study_id: int) -> sa.Select[Any]:
     place = sa.func.row_number().over(order_by=runs.c.ordinal) - 1
     confirms = (runs.c.study_id == study_id, runs.c.stage == Stage.CONFIRMATION)
     placed = sa.select(runs.c.id, place.label("place")).where(*confirms).subquery()
-    columns = sa.select(runs, workers.c.host, workers.c.pid, placed.c.place)
+    columns = sa.select(
+        runs, sa.literal_column(SPENT_S, sa.Double).label("spent"), workers.c.host, workers.c.pid, placed.c.place
+    )
     joined = columns.outerjoin(workers, workers.c.id == runs.c.worker_id)
     return joined.outerjoin(placed, placed.c.id == runs.c.id).where(runs.c.study_id == study_id)
 
@@ -198,7 +201,7 @@ def _record(
         seeds=row.seeds,
         origin=_origin(own, row.given),
         provenance=row.provenance,
-        spent_s=row.spent_s,
+        spent_s=float(row.spent),
     )
 
 

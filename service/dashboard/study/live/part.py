@@ -8,6 +8,7 @@ from service.dashboard.study.live.difference import State
 from service.reports.markup import Html, element, table, with_commands
 from service.reports.words.wording import DASH, duration, number, plural, setting
 from service.storage.states import FINISHED_STATES, RunState, Stage
+from service.times import near
 
 WITHOUT_SCRIPTS = "This browser runs no scripts: reload the page to see how the study goes on."
 CAPTIONS = {"progress": "Progress", "training": "In training", "confirmation": "Confirmation", "happened": "Lately"}
@@ -125,7 +126,7 @@ def ended_runs(state: State) -> int:
 
 
 def _clock(one: Mapping[str, Any]) -> str:
-    return f"{datetime.fromisoformat(one['at']):%m-%d %H:%M} UTC"
+    return near(datetime.fromisoformat(one["at"]))
 
 
 def _ends(ending: Mapping[str, Any]) -> str:
@@ -135,4 +136,4 @@ def _ends(ending: Mapping[str, Any]) -> str:
         return f"cannot be known: {ending['why']}"
     earliest, at, latest = (datetime.fromisoformat(ending[name]) for name in ("earliest", "at", "latest"))
     note = f". {ending['note']}" if ending["note"] else ""
-    return f"about {at:%m-%d %H:%M} UTC, between {earliest:%H:%M} and {latest:%m-%d %H:%M}{note}"
+    return f"about {near(at)}, between {near(earliest)} and {near(latest)}{note}"

@@ -25,6 +25,7 @@ from service.storage.database.database import Database
 from service.storage.database.sqlstates import told, trouble_of
 from service.storage.errors import StorageError, UnknownStudy
 from service.storage.live.pulse import id_of
+from service.web.absence import Absence
 from service.web.access import LOCAL, Caller
 from service.web.connections import most_connections
 from service.web.lanes import Busy
@@ -58,8 +59,8 @@ class Watcher:
     `database` is its own, with one connection for the looks and one for what they read of whole studies.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, absence: Absence) -> None:
+        self._database, self._absence = database, absence
         self._watched: dict[str, _Watched] = {}  # by name
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
@@ -174,7 +175,8 @@ class Watcher:
                 if self._watched.get(one.name) is one:
                     del self._watched[one.name]  # another study may come to have the name
             else:
-                one.channel.publish(states[one.followed.id])
+                lack = {} if self._absence.said is None else {"lack": self._absence.said}
+                one.channel.publish({**states[one.followed.id], **lack})
 
     def _read(self, followed: list[Followed]) -> tuple[dict[int, dict[str, Any]], set[int]]:
         """One look, in a thread; its connection commits each statement, and is given up after an error."""
