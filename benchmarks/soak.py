@@ -127,10 +127,7 @@ def work(api: str, dashboard: str, until: float, keep: int, answers: Counter[str
             name = f"soak-{number}"
             ask(rest, "POST", "/studies", {**STUDY, "name": name, "seed": number}).raise_for_status()
             with open_page(dashboard, name):
-                while ask(rest, "GET", f"/studies/{name}").raise_for_status().json()["state"] not in (
-                    "finished",
-                    "stopped",
-                ):
+                while ask(rest, "GET", f"/studies/{name}").raise_for_status().json()["state"] != "complete":
                     for path in (f"/studies/{name}", "/studies", "/fleet"):
                         ask(pages, "GET", path)
                     time.sleep(CALM_S)

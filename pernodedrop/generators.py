@@ -8,12 +8,12 @@ noted state when one of them computes it again.
 import copy
 import hashlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import torch
 from torch import Tensor
@@ -97,17 +97,39 @@ def state_of_this_pass(*state: Tensor) -> tuple[tuple[Tensor, ...], bool]:
     return kept, repeated is None
 
 
-def let_checkpoints_repeat(within: Callable[[], AbstractContextManager[Any]], until: FrameType | None) -> None:
-    """Let the checkpoints begun from here out to the frame `until`, or to one that repeats, repeat within a context.
+def let_checkpoints_repeat(
+    within: Callable[[], AbstractContextManager[Any]], until: FrameType | None, around: Container[object] = ()
+) -> None:
+    """Let the checkpoints begun from here out to the frame `until`, or to one that repeats, repeat within a context;
+    not those that are `around` it, whose function enters it anew.
 
     What holds in a module's call, and is not the checkpointed function's own, does not hold when torch computes the
     function again in the backward pass, outside that call.
     """
     for token in _begun(sys._getframe(1), until):
-        name = "run_function" if hasattr(token, "run_function") else "recompute_fn"
+        name = _name_of_function(token)
         function = getattr(token, name)
-        if not _holds(function, within):
+        if token not in around and not _holds(function, within):
             setattr(token, name, _Within(function, within))
+
+
+def begun_checkpoints() -> WeakSet[Any]:
+    """The checkpoints around this call that are computed for the first time, up to one that repeats."""
+    return WeakSet(_begun(sys._getframe(1), None))
+
+
+def repetition() -> tuple[object, object] | None:
+    """The innermost checkpoint around this call that is computed again, with a name of the repetition."""
+    return _checkpoints(sys._getframe(1))[1] if _is_backward() else None
+
+
+def repeats_within(token: object, within: Callable[[], AbstractContextManager[Any]]) -> bool:
+    """Whether `let_checkpoints_repeat` has let the checkpoint repeat within the context."""
+    return _holds(getattr(token, _name_of_function(token)), within)
+
+
+def _name_of_function(token: object) -> str:
+    return "run_function" if hasattr(token, "run_function") else "recompute_fn"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pernodedrop.generators import let_checkpoints_repeat
+from pernodedrop.generators import begun_checkpoints, let_checkpoints_repeat, repeats_within, repetition
 from pernodedrop.layers.regularizing import Regularizing
 from pernodedrop.monte_carlo import dropout_layers
 
@@ -40,6 +40,8 @@ class _Held:
         self._first: dict[nn.Module, States] = {}
         self._after: dict[nn.Module, States] = {}
         self._is_on = False
+        self._around = begun_checkpoints()
+        self._entered_in = repetition()
 
     @contextmanager
     def hooked(self) -> Iterator[None]:
@@ -54,7 +56,10 @@ class _Held:
             yield
 
     def _before_call(self, layer: nn.Module, inputs: tuple[Any, ...]) -> None:
-        let_checkpoints_repeat(self.hooked, None)
+        repeated = repetition()
+        if repeated is not None and repeated != self._entered_in and not repeats_within(repeated[0], self.hooked):
+            return  # of a checkpoint that was not computed within
+        let_checkpoints_repeat(self.hooked, None, self._around)
         now = _states(layer, inputs)
         if layer in self._first:
             self._after[layer] = now

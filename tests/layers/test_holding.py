@@ -1,6 +1,7 @@
 """One draw for several calls."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -126,3 +127,39 @@ def test_a_checkpoint_computes_held_calls_again_with_the_noise_that_was_held(
     torch.testing.assert_close((x.grad * x).sum(), 2 * y.square().sum())  # of a product, whatever its mask
     torch.testing.assert_close((cell.weight.grad * cell.weight).sum(), 4 * y.square().sum())
     assert not cell._forward_hooks
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+@pytest.mark.parametrize("own_generator", [True, False])
+def test_noise_held_within_a_checkpoint_is_held_there_alone_when_it_computes_again(
+    reentrant: bool, own_generator: bool
+) -> None:
+    generator = torch.Generator().manual_seed(1) if own_generator else None
+    cell = PerNodeDropLinear(8, 8, bias=False, generator=generator)
+
+    def twice(x: Tensor) -> Tensor:
+        with held_noise(cell):
+            one = cell(cell(x))
+        with held_noise(cell):
+            other = cell(cell(x))
+        return one + other + cell(cell(x))
+
+    x = torch.randn(4, 8, requires_grad=True)
+    y = checkpoint(twice, x, use_reentrant=reentrant)
+    y.square().sum().backward()
+    torch.testing.assert_close((x.grad * x).sum(), 2 * y.square().sum())
+    torch.testing.assert_close((cell.weight.grad * cell.weight).sum(), 4 * y.square().sum())
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+@pytest.mark.parametrize("was_held", [True, False])
+def test_a_checkpoint_that_repeats_while_other_noise_is_held_has_its_own(reentrant: bool, was_held: bool) -> None:
+    cell = PerNodeDropLinear(8, 8, bias=False)
+    x = torch.randn(4, 8, requires_grad=True)
+    with held_noise(cell) if was_held else nullcontext():
+        y = checkpoint(lambda x: cell(cell(x)), x, use_reentrant=reentrant)
+    with held_noise(cell):
+        first = cell(torch.ones(4, 8))
+        y.square().sum().backward()
+        assert torch.equal(cell(torch.ones(4, 8)), first)
+    torch.testing.assert_close((x.grad * x).sum(), 2 * y.square().sum())

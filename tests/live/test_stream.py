@@ -244,7 +244,7 @@ def test_one_key_cannot_take_the_streams_of_all(
         one = visitor(greedy)
         with ThreadPoolExecutor(10) as at_once:
             found = list(at_once.map(lambda _: stream(one), range(10)))
-        assert sorted(found) == [200] * 3 + [503] * 7
+        assert sorted(found) == [200] * 9 + [503]  # of 12 places, until a quarter is left
         assert stream(visitor(other)) == 200
 
 

@@ -138,7 +138,7 @@ class Training:
         if x is None or y is None:
             raise NoTestSplit(f"task {self.task.spec.name} has no test split: give its Splits test_x and test_y")
         with Randomness(self._test_seed, self.device).active():
-            return self._evaluation("test", x, y, f"the test after epoch {self._done}")
+            return self._evaluation("test", x, y, f"the test after epoch {self._done}", is_first=True)
 
     @property
     def judged(self) -> tuple[str, Inputs, Tensor]:
@@ -243,8 +243,8 @@ class Training:
         metrics = self._train(number)
         metrics["train_seconds"] = perf_counter() - started
         data = self._splits
-        metrics |= self._evaluation("train", data.train_x, data.train_y, f"epoch {number}")
-        metrics |= self._evaluation("val", data.val_x, data.val_y, f"epoch {number}")
+        metrics |= self._evaluation("train", data.train_x, data.train_y, f"epoch {number}", is_first=number == 1)
+        metrics |= self._evaluation("val", data.val_x, data.val_y, f"epoch {number}", is_first=number == 1)
         pairs, draws = self._config.mask_noise_pairs, self._config.masked_loss_draws
         metrics |= self._noise_meter(self._share_done(number), pairs=pairs, draws=draws)
         if self._curvature_meter.is_due(number, self._epochs):
@@ -253,12 +253,11 @@ class Training:
         metrics |= peak_memory(self.device)
         return Epoch(number, metrics, perf_counter() - started)
 
-    def _evaluation(self, split: str, x: Inputs, y: Tensor, when: str) -> dict[str, float]:
+    def _evaluation(self, split: str, x: Inputs, y: Tensor, when: str, *, is_first: bool) -> dict[str, float]:
         figures = evaluate(self.task, self.model, x, y, self._passes, of=f"the {split} inputs")
         if not math.isfinite(figures["loss"]):
-            raise NonFiniteLoss(
-                f"{split}_loss", figures["loss"], when, self._config.learning_rate, split=split, data=self._splits
-            )
+            rate, data = self._config.learning_rate, self._splits
+            raise NonFiniteLoss(f"{split}_loss", figures["loss"], when, rate, split=split, data=data, is_first=is_first)
         if self._snapshots is not None:
             figures |= self._snapshots.figures(x, y, self._passes)
         return {f"{split}_{name}": value for name, value in figures.items()}

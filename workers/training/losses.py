@@ -2,20 +2,27 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 
 import torch
 from torch import Tensor
 
 from workers.tasks.base import Splits
+from workers.tasks.errors import InvalidInputs
 from workers.tasks.finite import not_finite
 
 
 class NonFiniteLoss(RuntimeError):
     """A loss is nan or infinite: the training has diverged, or the data hold such numbers."""
 
-    def __init__(self, name: str, value: float, when: str, learning_rate: float, *, split: str, data: Splits) -> None:
-        """`split` of `data` is what the loss is of."""
-        found = list(not_finite(data, (split,), streamed=True))
+    def __init__(
+        self, name: str, value: float, when: str, learning_rate: float, *, split: str, data: Splits, is_first: bool
+    ) -> None:
+        """`split` of `data` is what the loss is of; `is_first` says that this was the first pass through it: data on disk
+        are worth another reading then."""
+        found: list[str] = []
+        with suppress(InvalidInputs):  # what cannot be read again tells nothing of the loss
+            found = list(not_finite(data, (split,), streamed=is_first))
         remedy = (
             f"most likely because {' and '.join(found)}: mend the data, or mask them in the model and the loss"
             if found
@@ -35,7 +42,8 @@ def mean_step_loss(
     values = torch.stack(list(losses)).tolist()
     for step, value in enumerate(values, start=1):
         if not math.isfinite(value):
+            when = f"epoch {epoch}, step {step}"
             raise NonFiniteLoss(
-                "training loss", value, f"epoch {epoch}, step {step}", learning_rate, split="train", data=data
+                "training loss", value, when, learning_rate, split="train", data=data, is_first=epoch == 1
             )
     return math.fsum(value * size for value, size in zip(values, sizes, strict=True)) / sum(sizes)

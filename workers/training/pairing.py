@@ -46,12 +46,14 @@ def require_pairs(task: Task, outputs: Tensor, y: Tensor) -> None:
     with _generators(y.device):
         try:
             one, other, constant = (float(task.loss(*each)) for each in tries)
-            paired = _first_of(task, [(tried.reshape(up.shape), up), (tried, up.reshape(tried.shape))])
+            paired, crossed = (
+                _first_of(task, [(tried.reshape(y.shape), y), (tried, y.reshape(tried.shape))]) for y in (up, down)
+            )
         except Exception:
             return  # it takes no such numbers, so nothing is known
     close = 1e-5 * max(abs(one), abs(other))
     # A loss of pairs of equal shape gives the same where order means nothing to it, as to a distance of distributions.
-    if abs(one - other) <= close < min(abs(one - constant), abs(one - paired)):
+    if abs(one - other) <= close < min(abs(one - constant), abs(one - paired), abs(paired - crossed)):
         given, wanted = tuple(y.shape), tuple(outputs.shape)
         raise PairsAll(
             f"the loss of task {task.spec.name} compares every output with every target, since outputs {wanted} and "

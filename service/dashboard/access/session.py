@@ -8,7 +8,7 @@ from dataclasses import dataclass
 COOKIE = "pernodedrop_session"
 LIFETIME_S = 12 * 3600
 MOST_SESSIONS = 10_000  # open at once; the oldest ends first
-MOST_OF_A_KEY = 500  # so that who has one key cannot end the sessions of the others
+MOST_OF_A_KEY = 2000  # so that who has one key cannot end the sessions of the others
 
 
 class Sessions:

@@ -100,8 +100,9 @@ class Watcher:
         of_each = sum((one.pages for one in self._watched.values()), Counter())
         if of_each.total() >= most_connections() // ONE_IN:
             raise Busy("too many pages are open that follow a study: close some, or reload this one to see its state")
-        # Without a key all are one caller.
-        if caller is not LOCAL and of_each[caller.name] >= most_connections() // ONE_IN_OF:
+        # Without a key all are one caller. A key's pages are counted where others might find no place beside them.
+        is_short = of_each.total() >= most_connections() // ONE_IN * 3 // 4
+        if is_short and caller is not LOCAL and of_each[caller.name] >= most_connections() // ONE_IN_OF:
             raise Busy(f"{caller.name} has too many pages open that follow a study: close some, or reload this one")
         self._count(channel, caller, 1)
 
