@@ -18,8 +18,9 @@ PATIENT = 300.0  # s: the results of a large study take long
 MOST_BYTES = 64 << 20  # of an answer; a page of records has a thousandth of it
 MOST_FILE_BYTES = 2 << 30  # of a file of results
 _LONGEST_SHOWN = 60
-# Errors that a route or a field has which one side knows and the other does not.
-_OF_ANOTHER_RELEASE = ("not_found", "method_not_allowed", "invalid_request", "invalid_definition")
+_OF_ANOTHER_RELEASE = ("not_found", "method_not_allowed")  # errors of a route that the other side does not know
+_UNKNOWN_FIELD = "is no known field"  # in the words of a problem
+_UNKNOWN_PART = "path."  # how the words of a part of an address begin
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,8 @@ def refusal(url: str, status: int, content: bytes, headers: Mapping[str, str]) -
     message = visible_lines("\n".join(problems or [message]))
     if status == httpx.codes.SERVICE_UNAVAILABLE:
         return Away(message)
-    other = other_release(url, headers) if error in _OF_ANOTHER_RELEASE else None
+    unknown = [one for one in problems if _UNKNOWN_FIELD in one or one.startswith(_UNKNOWN_PART)]
+    other = other_release(url, headers) if unknown or error in _OF_ANOTHER_RELEASE else None
     if other is not None:
         message = f"{message}; {other}"
     return (LeaseLost if error == "lease_lost" else Refused)(status, error, message)

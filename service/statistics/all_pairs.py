@@ -51,7 +51,7 @@ class AllPairs:
         """The moderated standard error of every pair's mean difference (k, k); 0 where all differences are."""
         borrowed, typical = self._prior
         seeds = self.values.shape[1]
-        least = np.where(self._is_steady, self._step**2 / seeds, 0.0)  # one seed differs by a step
+        least = np.where(self._is_steady, self._steps**2 / seeds, 0.0)  # one seed differs by a step
         variances = np.maximum(self._variances, least)
         moderated = (borrowed * typical + (seeds - 1) * variances) / (borrowed + seeds - 1)
         return np.where(self._is_same, 0.0, np.sqrt(np.maximum(variances, moderated) / seeds))
@@ -94,11 +94,11 @@ class AllPairs:
         return np.asarray(self._variances <= (SINGLE * self._sizes) ** 2)
 
     @cached_property
-    def _step(self) -> float:
-        """The least difference of two of the values that is more than single precision; 0 where there is none."""
-        gaps = np.diff(np.unique(self.values))
-        steps = gaps[gaps > SINGLE * np.abs(self.values).max()]
-        return float(steps.min()) if len(steps) else 0.0
+    def _steps(self) -> NDArray[np.float64]:
+        """The least difference of two of the values that is more than single precision of a pair's (k, k), or that."""
+        gaps, finest = np.sort(np.diff(np.unique(self.values))), SINGLE * self._sizes
+        steps = np.append(gaps, math.inf)[np.searchsorted(gaps, finest, side="right")]
+        return np.where(np.isfinite(steps), steps, finest)
 
     @cached_property
     def _prior(self) -> tuple[float, float]:

@@ -1,5 +1,7 @@
 """HEAD: what GET would answer, without its body (RFC 9110, 9.3.2)."""
 
+import asyncio
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
@@ -13,8 +15,25 @@ class HeadAsGet:
         if scope["type"] != "http" or scope["method"] != "HEAD":
             return await self.app(scope, receive, send)
 
-        async def send_head(message: Message) -> None:
-            is_body = message["type"] == "http.response.body"
-            await send({**message, "body": b""} if is_body else message)
+        goes_on = asyncio.Event()
 
-        return await self.app({**scope, "method": "GET"}, receive, send_head)
+        async def send_head(message: Message) -> None:
+            if message["type"] != "http.response.body":
+                await send(message)
+            elif goes_on.is_set():
+                await asyncio.sleep(0)  # for the end to come in
+            else:
+                await send({"type": message["type"], "body": b""})
+                if message.get("more_body", False):
+                    goes_on.set()
+
+        answer = asyncio.ensure_future(self.app({**scope, "method": "GET"}, receive, send_head))
+        enough = asyncio.ensure_future(goes_on.wait())
+        try:
+            await asyncio.wait({answer, enough}, return_when=asyncio.FIRST_COMPLETED)
+            if answer.done():
+                answer.result()
+        finally:  # the rest of a stream would be made for nobody
+            for task in (answer, enough):
+                task.cancel()
+            await asyncio.gather(answer, enough, return_exceptions=True)

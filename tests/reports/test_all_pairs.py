@@ -137,3 +137,16 @@ def test_one_that_scatters_more_is_not_lost_among_many(configurations: int, seed
         differences = (pairs.difference(*pair) for pair in combinations(range(configurations), 2))
         missed += any(not one.low <= 0 <= one.high for one in differences)
     assert missed <= 9
+
+
+def test_the_step_of_a_pair_is_not_that_of_one_whose_figures_are_large() -> None:
+    """A loss that blew up and stayed finite says nothing of the fineness of the others' figures."""
+    grid = [[0.9, 0.9, 0.9], [0.8, 0.8, 0.8], [1e5, 1e5 + 0.1, 1e5 + 0.3]]
+    difference = AllPairs(np.array(grid)).difference(0, 1)
+    assert difference.high - difference.low < 2
+
+
+@pytest.mark.parametrize("other", [float(np.float32(0.9)), 0.9 + 4e-7])
+def test_constant_figures_that_differ_by_single_precision_are_no_certain_difference(other: float) -> None:
+    difference = AllPairs(np.array([[0.9, 0.9], [other, other]])).difference(0, 1)
+    assert difference.low < 0 < difference.high

@@ -41,6 +41,17 @@ def test_nobody_is_ahead_of_its_equals(looked: bool) -> None:
     assert said[-1] == "dropout, whose mean is the best; that of gaussian_dropout is the same."
 
 
+def test_means_that_differ_by_rounding_are_the_same() -> None:
+    figures = [0.29, 0.74, 0.57, 0.18, 0.45, 0.48, 0.23], [0.48, 0.45, 0.29, 0.23, 0.74, 0.57, 0.18]
+    worse = [value + 0.02 for value in figures[0]]
+    said = said_of(
+        results_of(dict(zip(("dropout", "gaussian_dropout", "dropconnect"), (*figures, worse), strict=True)))
+    )
+    assert any("have the same mean" in one for one in said)
+    assert not any("e-1" in one or "Its" in one or "It is" in one for one in said)
+    assert any("to dropconnect" in one or "dropconnect" in one for one in said)
+
+
 def test_the_nearest_is_called_by_its_settings_where_its_variant_is_there_twice() -> None:
     results = results_of({"dropout": SAME, "dropconnect": SAME})
     rates = zip(results.confirmations, (0.0, 0.4), strict=True)

@@ -129,7 +129,7 @@ def test_giving_up_comes_first(db: Database) -> None:
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("53100", "the database has a full disk: try again shortly"),
+        ("53100", "the database has a full disk: make room there, and everything goes on by itself"),
         ("25006", "the database is read-only: try again shortly"),
         ("40P01", "the database has ended a transaction for another: try again shortly"),
         ("57P03", "the database does not answer: try again shortly"),

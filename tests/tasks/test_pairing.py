@@ -78,8 +78,9 @@ def test_pairs(loss: Loss, targets: Tensor) -> None:
         lambda o, t: 1.0 - torch.corrcoef(torch.stack([o.flatten(), t.flatten()]))[0, 1].square(),
         lambda o, t: (o.flatten().sort().values - t.flatten().sort().values).abs().mean(),
         lambda o, t: (o.flatten().std() - t.flatten().std()).square(),
+        lambda o, t: 2 * torch.cdist(o, t[:, None]).mean() - torch.cdist(t[:, None], t[:, None]).mean(),
     ],
-    ids=["correlation", "sorted", "moments"],
+    ids=["correlation", "sorted", "moments", "energy distance"],
 )
 def test_a_loss_to_which_order_means_nothing(loss: Loss) -> None:
     require_pairs(with_loss(loss), torch.randn(60, 1), torch.randn(60))

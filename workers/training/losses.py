@@ -18,8 +18,7 @@ class NonFiniteLoss(RuntimeError):
     def __init__(
         self, name: str, value: float, when: str, learning_rate: float, *, split: str, data: Splits, is_first: bool
     ) -> None:
-        """`split` of `data` is what the loss is of; `is_first` says that this was the first pass through it: data on disk
-        are worth another reading then."""
+        """`split` of `data` is what the loss is of; `is_first`: in the first pass, so data on disk are read again."""
         found: list[str] = []
         with suppress(InvalidInputs):  # what cannot be read again tells nothing of the loss
             found = list(not_finite(data, (split,), streamed=is_first))

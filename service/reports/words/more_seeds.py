@@ -29,9 +29,10 @@ def more_seeds(study: str, confirmation: Confirmation) -> list[str]:
     apart = (
         f"{_counted(confirmation, 1 + len(level)).capitalize()} cannot be told apart under {confirmation.seeds} seeds"
     )
-    lead, needed = _needed(confirmation, level[0])
-    nearest = names(confirmation)[level[0]]
-    if lead == 0:
+    place = next((place for place in level if not has_same_mean(confirmation, place, 0)), level[0])
+    lead, needed = _needed(confirmation, place)
+    nearest = names(confirmation)[place]
+    if has_same_mean(confirmation, place, 0):
         return [f"{apart}, and {nearest} has the same mean as the first, which no number of seeds would part."]
     if needed is None:
         return [
@@ -43,6 +44,12 @@ def more_seeds(study: str, confirmation: Confirmation) -> list[str]:
         f"{apart}; about {needed:,} would show a difference of this size ({number(lead, 2)} to {nearest}): "
         f"`{_command(study, needed)}`.{_little(confirmation.seeds)}"
     ]
+
+
+def has_same_mean(confirmation: Confirmation, place: int, other: int) -> bool:
+    """Whether two configurations have the same mean, to the last digits."""
+    one, two = (confirmation.found[each].mean(confirmation.metric) for each in (place, other))
+    return math.isclose(one, two, rel_tol=1e-12)
 
 
 def _little(seeds: int) -> str:

@@ -1,6 +1,5 @@
 """The winner of the confirmation, and how certain it is, in plain sentences."""
 
-import math
 from collections.abc import Sequence
 
 from search_spaces import Confirmation as AskedConfirmation
@@ -8,7 +7,7 @@ from service.reports.found.configurations import configurations
 from service.reports.found.confirmed import Confirmation
 from service.reports.found.decided import has_decision, standing
 from service.reports.found.results import Results
-from service.reports.words.more_seeds import more_seeds
+from service.reports.words.more_seeds import has_same_mean, more_seeds
 from service.reports.words.naming import named, names
 from service.reports.words.varying import FOLDS_TESTED
 from service.reports.words.wording import decimal, listing, places_for, plural, setting
@@ -138,21 +137,26 @@ def _ahead(confirmation: Confirmation) -> str:
 
 def undecided(confirmation: Confirmation) -> list[str]:
     """The others that cannot be told from the first: no look dropped them, or the interval includes 0."""
-    if confirmation.decision is not None:
-        return [name for place, name in enumerate(names(confirmation)) if place and place in confirmation.left]
-    compared = zip(names(confirmation)[1:], confirmation.to_winner, strict=True)
-    return [name for name, difference in compared if difference.low <= 0 <= difference.high]
+    return [names(confirmation)[place] for place in _level(confirmation) if place]
 
 
 def ties(confirmation: Confirmation) -> list[str]:
-    """The others that cannot be told from the first and have its mean, to the last digits: nobody is ahead then."""
-    means = [one.mean(confirmation.metric) for one in confirmation.found]
-    level = undecided(confirmation)
+    """The others that cannot be told from the first, or from the one that is named, and have its mean: nobody is ahead
+    then."""
+    first = 0 if confirmation.decision is None else confirmation.named
     return [
-        name
-        for name, mean in zip(names(confirmation), means, strict=True)
-        if name in level and math.isclose(mean, means[0], rel_tol=1e-12)
+        names(confirmation)[place]
+        for place in _level(confirmation)
+        if place != first and has_same_mean(confirmation, place, first)
     ]
+
+
+def _level(confirmation: Confirmation) -> list[int]:
+    """The places of the first, and of those that cannot be told from it."""
+    if confirmation.decision is not None:
+        return [place for place in range(len(confirmation.found)) if place in confirmation.left]
+    compared = enumerate(confirmation.to_winner, start=1)
+    return [0, *(place for place, difference in compared if difference.low <= 0 <= difference.high)]
 
 
 def _certainty(confirmation: Confirmation) -> list[str]:
@@ -162,11 +166,13 @@ def _certainty(confirmation: Confirmation) -> list[str]:
         return ["Nothing else was confirmed, so nothing is compared."]
     intervals = "the simultaneous 95% intervals of the paired differences"
     behind = [name for name in others if name not in level]
-    said = [f"It is better than {listing(behind)}: {intervals} exclude 0."] if behind else []
-    ahead_of = [name for name in level if name not in ties(confirmation)]
+    tied = ties(confirmation)
+    it, its = (names(confirmation)[0], f"{names(confirmation)[0]}'s") if tied else ("It", "Its")
+    said = [f"{it} is better than {listing(behind)}: {intervals} exclude 0."] if behind else []
+    ahead_of = [name for name in level if name not in tied]
     if ahead_of:
         said.append(
-            f"Its lead over {listing(ahead_of)} may be luck: {intervals} include 0. That does not show that they are "
+            f"{its} lead over {listing(ahead_of)} may be luck: {intervals} include 0. That does not show that they are "
             "equal."
         )
     return said
