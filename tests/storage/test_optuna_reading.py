@@ -17,6 +17,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from service.storage.database.database import Database
+from service.storage.optuna import storage
 
 # A value of every distribution there is, as Optuna would suggest it.
 DIMENSIONS: dict[str, tuple[BaseDistribution, Any]] = {
@@ -150,3 +151,18 @@ def test_the_cache_sees_what_others_finish(db: Database) -> None:
         assert study.trials[0].intermediate_values == {1: 0.5}
         theirs.tell(running, 2.0)
         assert [trial.value for trial in study.trials] == [2.0, 1.0]
+
+
+def test_trials_are_kept_of_the_studies_that_were_read_last(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "MOST_STUDIES", 3)
+    studies = [optuna.create_study(storage=db.optuna) for _ in range(6)]
+    first = studies[0].ask()
+    for study in studies:
+        study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=4)
+    cache = db.optuna
+    assert isinstance(cache, storage.TrialsCache)
+    assert [len(each.trials) for each in cache._studies.values()] == [4] * 3
+    assert len(cache._trial_id_to_study_id_and_number) == len(cache._study_id_and_number_to_trial_id) == 12
+    studies[0].tell(first, 0.5)
+    assert studies[0].trials[0].value == 0.5
+    assert len(studies[0].trials) == 5

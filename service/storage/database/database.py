@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Self
 
-import optuna
 import sqlalchemy as sa
 from optuna.storages import BaseStorage
 
@@ -16,7 +15,7 @@ from service.storage.database.incarnation import INCARNATION
 from service.storage.database.patience import patiently
 from service.storage.database.plainly import plainly
 from service.storage.errors import SchemaOutdated
-from service.storage.optuna.storage import SharedStorage, read_again
+from service.storage.optuna.storage import SharedStorage, TrialsCache, read_again
 
 STRUCK_S = 5.0  # s for which a command that was cut off is repeated
 
@@ -66,7 +65,7 @@ class Database:
         with self._storage_lock:
             if self._storages is None:
                 storage = SharedStorage(self.engine, self._options, self.single)
-                self._storages = optuna.storages.get_storage(storage), storage
+                self._storages = TrialsCache(storage), storage
             return self._storages
 
     def heed(self, incarnation: str) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy import orm
 from service.storage.errors import SchemaOutdated
 from service.storage.optuna.reading import read_trial, read_trials
 
+MOST_STUDIES = 32  # whose trials a process keeps: more than it has in training at once
 _TOGETHER: dict[str, Any] = {"join_transaction_mode": "rollback_only", "autoflush": False, "expire_on_commit": False}
 
 T = TypeVar("T")
@@ -126,6 +127,22 @@ class SharedStorage(RDBStorage):
             return read(self._joined.connection)
         with self._single() as connection:
             return read(connection)
+
+
+class TrialsCache(_CachedStorage):
+    """Optuna's cache of ended trials, of the studies that were read last: Optuna's own keeps every trial that it has
+    ever read, which a worker that lives for months would not survive."""
+
+    def _read_trials_from_remote_storage(self, study_id: int) -> None:
+        super()._read_trials_from_remote_storage(study_id)
+        with self._lock:
+            self._studies[study_id] = self._studies.pop(study_id)  # the last
+            while len(self._studies) > MOST_STUDIES:
+                first = next(iter(self._studies))
+                for number in self._studies.pop(first).trials:
+                    trial_id = self._study_id_and_number_to_trial_id.pop((first, number), None)
+                    if trial_id is not None:
+                        self._trial_id_to_study_id_and_number.pop(trial_id, None)
 
 
 def read_again(cache: BaseStorage) -> None:
