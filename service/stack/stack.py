@@ -29,6 +29,7 @@ READY_SECONDS = 90.0  # a busy machine takes long to import everything
 LOOK_SECONDS = 2.0  # for one answer: a server that has died never gives one, though its socket takes the question
 WORKER_GRACE = 5.0  # s in which a stopping worker may still end its run
 STOP_SECONDS = 20.0
+_MAKES_TABLES = "service.storage.database.database"
 NURSERY_SECONDS = 1.0  # for the workers' nursery, which may be importing and does not hear before
 DATABASE_CHECK = 2.0  # s
 
@@ -172,7 +173,10 @@ class Stack:
             self._begin()
         else:
             with undisturbed():  # a server that is starting could be left behind
-                self._database_url = self._postgres.start(meanwhile=self._importing_besides())
+                importing = threading.Thread(target=import_module, args=[_MAKES_TABLES], daemon=True)
+                self._database_url = self._postgres.start(meanwhile=self._beginning_beside(importing))
+            if importing.ident is not None:
+                importing.join()  # two threads that import one package from different ends meet half of it
         from service.storage.database.patience import until_usable  # not for `--help`: it takes half a second
 
         until_usable(self._initialise, self._say)
@@ -190,12 +194,11 @@ class Stack:
                 self._postgres.check_room(str(error))  # no start waits for room
             raise
 
-    def _importing_besides(self) -> Callable[[], None]:
+    def _beginning_beside(self, importing: threading.Thread) -> Callable[[], None]:
         """Return `_begin`, and import what makes our tables in what is left of the cores before or after it.
 
         A new folder takes half a second of one core before it; a server that has its data has none to spare.
         """
-        importing = threading.Thread(target=import_module, args=["service.storage.database.database"], daemon=True)
         if not os.path.exists(self.settings.home / "postgres"):  # noqa: PTH110 (False where nobody can tell)
             importing.start()
 
