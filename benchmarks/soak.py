@@ -145,7 +145,6 @@ def work(api: str, dashboard: str, until: float, keep: int, answers: Counter[str
 def open_page(dashboard: str, name: str) -> Iterator[None]:
     """A reader whose page shows the study live."""
     closed = threading.Event()
-
     address = f"{dashboard}/studies/{name}/events"
 
     def read() -> None:

@@ -44,8 +44,9 @@ class Housekeeping:
                 _, is_more_left = tidy(self._db, BURST_S)
                 if self._audit:
                     is_more_left |= deeds.forget(self._db, self._audit)
-                self._db.check_ready()  # what changes nothing succeeds on a full disk, too
-                absence.found(None)
+                if not is_more_left:  # a check takes longer than many a burst
+                    self._db.check_ready()  # what changes nothing succeeds on a full disk, too
+                    absence.found(None)
             except Exception as error:
                 is_more_left = False
                 if trouble_of(error) is None and not isinstance(error, StorageError):

@@ -18,7 +18,7 @@ Address = IPv4Address | IPv6Address
 _METADATA = frozenset((ip_address("168.63.129.16"),))
 _NAT64 = IPv6Network("64:ff9b::/96")  # https://www.rfc-editor.org/rfc/rfc6052
 # Of no public network by IANA's registries of special-purpose addresses, whatever the release of Python knows of them.
-_SPECIAL = tuple(
+SPECIAL = tuple(
     map(
         ip_network,
         (
@@ -79,7 +79,7 @@ def is_internal(address: Address) -> bool:
     if embedded:
         return any(is_internal(one) for one in embedded)
     is_public = address.is_global and not (address.is_multicast or address.is_reserved)
-    return not is_public or address in _METADATA or any(address in network for network in _SPECIAL)
+    return not is_public or address in _METADATA or any(address in network for network in SPECIAL)
 
 
 def _embedded(address: Address) -> tuple[IPv4Address, ...]:

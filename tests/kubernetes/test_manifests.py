@@ -13,7 +13,7 @@ from search_spaces import parse_definition
 from service.cli.application import application
 from service.storage.database.database import Database
 from service.storage.studies import studies
-from service.webhooks.allowed import _SPECIAL, NOTHING
+from service.webhooks.allowed import NOTHING, SPECIAL
 from tests.api.described import description
 from workers.options import parser as worker_parser
 
@@ -24,7 +24,7 @@ INSIDE = (
     *("0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.16.0.1", "192.168.1.1"),
     *("168.63.129.16", "192.0.0.192", "192.88.99.1", "198.18.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255"),
     *("::1", "::ffff:10.0.0.1", "fd00::1", "fe80::1", "fec0::1", "64:ff9b::a00:1", "64:ff9b:1::1", "2002:a00:1::"),
-    *(str(each.network_address + 1) for each in _SPECIAL),
+    *(str(each.network_address + 1) for each in SPECIAL),
 )
 OURS = ("migrate", "controller", "dashboard", "worker")
 
