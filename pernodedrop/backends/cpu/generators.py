@@ -14,7 +14,7 @@ import numpy as np
 from numba import uint64
 
 from pernodedrop.backends.cpu.caching import compiled
-from pernodedrop.backends.cpu.lanes import WORD_LANES, add, bit_xor, load, shifted_right, store, turned
+from pernodedrop.backends.cpu.lanes import WORD_LANES, add, load, shifted_right, store, turned
 
 OUTPUTS = 4  # words of every lane that a step gives
 SIDE_BY_SIDE = 8  # lanes of 64 bits
@@ -66,13 +66,13 @@ def store_state(state: Any, lane: int, values: Any) -> None:
 
 @compiled
 def next_words(values: Any) -> Any:
-    """A step: OUTPUTS random words of every lane, and the next values."""
+    """A step: OUTPUTS random words of every lane, each as two whose exclusive OR it is, and the next values."""
     a, b, c, d, counter = values
     b, d = add(b, counter), add(d, counter)
     low_a, low_b, low_c, low_d = shifted_right(a, 1), shifted_right(b, 3), shifted_right(c, 1), shifted_right(d, 3)
     turned_b, turned_d = turned(b, 5), turned(d, 5)
     a, b, c, d = add(turned(a, 3), low_a), add(turned_b, low_b), add(turned(c, 3), low_c), add(turned_d, low_d)
-    words = bit_xor(low_a, turned_b), bit_xor(low_c, turned_d), bit_xor(a, d), bit_xor(c, b)
+    words = (low_a, turned_b), (low_c, turned_d), (a, d), (c, b)
     return words, (a, b, c, d, add(counter, load(_INCREMENTS, 0, WORD_LANES)))
 
 

@@ -12,9 +12,10 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic, models, register_model
 from numba.np.numpy_support import from_dtype
 
-from pernodedrop.backends.cpu.processor import has_avx512
+from pernodedrop.backends.cpu.processor import has_avx512, has_mask_registers
 
-LANES = 8  # connections side by side
+LANES = 16 if has_mask_registers() else 8  # connections side by side
+BLOCK = 8  # connections whose normal factors lie side by side: a seed has the same ones on every processor
 STEP = 32  # connections are padded to a multiple of it
 ROWS = 8  # units whose sums grow together: more would not fit into the registers, fewer would wait for each other
 WORD_LANES = 8 if has_avx512() else 4  # of 64 bits, those of a register
@@ -107,6 +108,28 @@ def _of_two(instruction: str) -> Any:
 
 
 add, bit_and, bit_or, bit_xor, add_floats = (_of_two(name) for name in ("add", "and_", "or_", "xor", "fadd"))
+
+
+def _of_three(instruction: str, truth: int) -> Any:
+    """The operation a (b ^ c) of words of 64 bits; AVX-512 has one for any such function of three bits."""
+
+    def all_three(_context: Any, a: Lanes, pair: Any) -> Any:
+        def lower(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+            b, c = (builder.extract_value(args[1], at) for at in range(2))
+            if not has_avx512():
+                return getattr(builder, instruction)(args[0], builder.xor(b, c))
+            # of two operations LLVM would take the second out of the branches that differ in the first
+            kind = ir.FunctionType(args[0].type, [args[0].type] * 3 + [ir.IntType(32)])
+            name = "llvm.x86.avx512.pternlog.q.512"
+            both = cgutils.get_or_insert_function(builder.module, kind, name)  # type: ignore[no-untyped-call]
+            return builder.call(both, [args[0], b, c, ir.Constant(ir.IntType(32), truth)])
+
+        return a(a, pair), lower
+
+    return operation(all_three)
+
+
+and_xor, or_xor = _of_three("and_", 0x60), _of_three("or_", 0xF6)
 
 
 def bytes_of(array: Any) -> int:

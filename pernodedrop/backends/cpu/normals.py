@@ -16,7 +16,7 @@ from numba import float32, uint32, uint64
 
 from pernodedrop.backends.cpu.caching import compiled
 from pernodedrop.backends.cpu.lanes import (
-    LANES,
+    BLOCK,
     add,
     as_elements_of,
     bit_and,
@@ -39,7 +39,7 @@ from pernodedrop.backends.cpu.tiles import DRAWS, WORDS, draw_bits
 
 PAIRS = 16 if has_avx512() else 32  # side by side: what keeps the units busy
 _WORDS = PAIRS // 2  # of 64 bits, that hold a word for each of them
-_KEPT = LANES // 2  # likewise for a register
+_KEPT = BLOCK // 2  # likewise for a block
 
 # -2^23 log2(1 + f) / f for f from sqrt(1/2) - 1 to sqrt(2) - 1; sqrt(2^-22 ln 2) times cos(pi t / 2) and
 # sin(pi t / 2) / t, both in t^2 up to 1. So a distance has the unit sqrt(2^-22 ln 2), which spares a product.
@@ -94,8 +94,8 @@ def keep_chosen(words: Any, tiles: Any, start: int) -> None:
     """Sets those of tiles[start : start + 4096] to 0 whose bit of words (64,) is not set."""
     for first in range(0, WORDS, _KEPT):
         bits = seen_as(load(words, first, _KEPT), uint32)
-        for at in range(start + first * 64, start + (first + _KEPT) * 64, LANES):
+        for at in range(start + first * 64, start + (first + _KEPT) * 64, BLOCK):
             # a product: of a selection LLVM would make stores under a mask, which are slow
             factors = as_elements_of(tiles, to_floats(highest_bit(bits)))
-            store(tiles, at, multiply_floats(factors, load(tiles, at, LANES)))
+            store(tiles, at, multiply_floats(factors, load(tiles, at, BLOCK)))
             bits = add(bits, bits)

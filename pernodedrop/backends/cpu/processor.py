@@ -16,16 +16,28 @@ def has_avx512() -> bool:
     return _has("avx512vl")
 
 
+def has_mask_registers() -> bool:
+    """Whether operations on sixteen floats take a mask, in units of that width.
+
+    Zen 4 computes them in two halves: what masks save, their tests cost.
+    """
+    return has_avx512() and (_settings()[0] or llvm.get_host_cpu_name()) != "znver4"
+
+
 def instructions() -> str:
     """The vector instructions that the kernels are compiled to."""
-    names = {"avx512vl": "AVX-512", "avx2": "AVX2", "neon": "NEON"}
+    names = {"avx512vl": "AVX-512" if has_mask_registers() else "AVX-512 in halves", "avx2": "AVX2", "neon": "NEON"}
     return next((name for feature, name in names.items() if _has(feature)), "the architecture's least")
 
 
 @cache
 def _has(feature: str) -> bool:
-    """NUMBA_CPU_NAME and NUMBA_CPU_FEATURES may say otherwise than the processor."""
-    name, features = (getattr(config, variable) for variable in ("CPU_NAME", "CPU_FEATURES"))
+    name, features = _settings()
     if features is None and name != "generic":  # numba leaves the host's features to any other name
         return bool(llvm.get_host_cpu_features().get(feature))
     return f"+{feature}" in (features or "").split(",")
+
+
+def _settings() -> tuple[str | None, str | None]:
+    """NUMBA_CPU_NAME and NUMBA_CPU_FEATURES, which may say otherwise than the processor."""
+    return config.CPU_NAME, config.CPU_FEATURES  # type: ignore[attr-defined]

@@ -15,7 +15,8 @@ from numba.extending import overload
 from pernodedrop.backends.cpu.caching import compiled
 from pernodedrop.backends.cpu.filling import fill_tiles, sequence_of
 from pernodedrop.backends.cpu.generators import seed_generators
-from pernodedrop.backends.cpu.lanes import LANES, ROWS, STEP, add_floats, load, splat, store
+from pernodedrop.backends.cpu.lanes import BLOCK, LANES, ROWS, STEP, add_floats, load, splat, store
+from pernodedrop.backends.cpu.reading import SPREAD
 from pernodedrop.backends.cpu.sums import (
     GROUP,
     add_group,
@@ -60,7 +61,7 @@ def _place(tiles: Any, unit: int, connection: int, rows: int, width: int) -> Any
 
 
 def _place_of_floats(tiles: Any, unit: int, connection: int, rows: int, width: int) -> tuple[int, int, int]:
-    return unit * LANES + connection * rows, rows, 0
+    return unit * BLOCK + connection * rows, rows, 0
 
 
 def _place_of_bits(tiles: Any, unit: int, connection: int, rows: int, width: int) -> tuple[int, int, int]:
@@ -129,7 +130,7 @@ def add_vectors(x: Any, y: Any, space: Any, vectors: Any, of_x: Any, of_y: Any, 
                         sums,
                         tiles,
                         tile + at_tile + next_one * step,
-                        bit,
+                        (next_one, bit),
                         x,
                         at_x + begin + step,
                         space.weights,
@@ -206,15 +207,16 @@ def add_gradients_of_vectors(arrays: Any, space: Any, vectors: Any, of_x: Any, o
         values = only_first(load_group(x, at_x, connection), stop - first)  # 0 times an infinite one would be nan
         sums = no_group(grad_x) if begins else load_group(grad_x, at_x, connection)
         for begin in range(0, of_grad[2], BITS):
-            at_tile, _, bit = place(space.tiles, begin, connection, rows, width)
-            factors = factors_of_group(tiles, at_tiles, at_tile, bit)
+            at_tile, next_one, bit = place(space.tiles, begin, connection, rows, width)
+            factors = factors_of_group(tiles, at_tiles, at_tile, (next_one, bit))
             for unit in range(begin, min(begin + BITS, of_grad[2]), ROWS):
                 sums, factors = add_group(
                     sums,
                     factors,
                     tiles,
+                    (next_one, bit),
                     space.grads,
-                    unit * GROUP * LANES,
+                    unit * GROUP * SPREAD,
                     space.weights,
                     at_weights + connection * rows + unit * LANES,
                     values,
@@ -225,11 +227,12 @@ def add_gradients_of_vectors(arrays: Any, space: Any, vectors: Any, of_x: Any, o
 
 @compiled
 def take(grads: Any, k: int, rows: int, grad: Any, start: int, present: int) -> None:
-    """Spreads a vector's gradients of a tile's units over LANES; those that a tile has beyond `present` are 0."""
+    """Puts down a vector's gradients of a tile's units, each SPREAD times; those that a tile has beyond `present` are
+    0."""
     for row in range(present):
-        store(grads, (row * GROUP + k) * LANES, splat(grad[start + row], LANES))
+        store(grads, (row * GROUP + k) * SPREAD, splat(grad[start + row], SPREAD))
     for row in range(present, rows):
-        store(grads, (row * GROUP + k) * LANES, splat(grad.dtype.type(0), LANES))
+        store(grads, (row * GROUP + k) * SPREAD, splat(grad.dtype.type(0), SPREAD))
 
 
 @compiled

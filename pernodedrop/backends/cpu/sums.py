@@ -1,6 +1,6 @@
 """The sums of the stirred product: masked or multiplied by a tile's factors, for ROWS units and LANES connections.
 
-A unit's factors are a bit of each connection's word, counted from the highest, or numbers that lie as weights do.
+`reading` knows how a unit's factors are read.
 None in place of an array of sums stands for sums that nobody wants: nothing is computed of them.
 Weights lie in blocks of ROWS x LANES, so that a block is read from one place on.
 """
@@ -10,23 +10,11 @@ from typing import Any
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import types
 
-from pernodedrop.backends.cpu.lanes import (
-    CONTRACT,
-    LANES,
-    ROWS,
-    Lanes,
-    address,
-    bytes_of,
-    element_at,
-    multiply_add,
-    operation,
-    read,
-    spread,
-)
-from pernodedrop.backends.cpu.signs import read_from, read_where_set, shifted
+from pernodedrop.backends.cpu.lanes import LANES, ROWS, Lanes, address, bytes_of, element_at, operation, read
+from pernodedrop.backends.cpu.reading import SPREAD, Number, reader
 
 GROUP = 4  # samples that share one reading of the weights
-assert ROWS == LANES, "`totals` makes one vector of as many"
+assert LANES % ROWS == 0, "`totals` makes one vector of as many"
 
 _INDEX = types.int64
 
@@ -56,29 +44,27 @@ def _zeros(array: Any, count: int) -> Any:
 
 @operation
 def add_rows(
-    _context: Any, sums: Any, tile: Any, at: Any, row: Any, x: Any, at_x: Any, weight: Any, at_weight: Any
+    _context: Any, sums: Any, tile: Any, at: Any, lie: Any, x: Any, at_x: Any, weight: Any, at_weight: Any
 ) -> Any:
     """sums[r] + m * x * weight for the ROWS units of the block of weights at `at_weight`.
 
-    The factors m are at `at`: in a tile of words their bits from 31 - row on downwards.
+    The factors m are at `at`, and lie as `products.place` says: the step from a connection to the next, and the first
+    unit's bit.
     """
 
     def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kinds = signature.args
         a = read(context, builder, kinds[4], args[4], args[5], LANES)
-        tile = kinds[1], args[1]
-        is_bits = not isinstance(kinds[1].dtype, types.Float)
-        first = _words(context, builder, tile, args[2], args[3]) if is_bits else args[2]
-        factors = _Factors(context, builder, tile, first)
+        factors = reader(kinds[1])(context, builder, (kinds[1], args[1]), args[3])
+        place = factors.begun(args[2])
         block = element_at(context, builder, kinds[6], args[6], args[7])
         result = args[0]
         for unit in range(ROWS):
-            product = multiply_add(builder, a, factors.times(block, unit * LANES, a.type), _part(builder, result, unit))
-            result = builder.insert_value(result, product, unit)
-            factors.next()
+            product, place = factors.product(place, unit, Number(builder, block, unit * LANES, a.type))
+            result = builder.insert_value(result, product.times_plus(a, _part(builder, result, unit)), unit)
         return result
 
-    return sums(sums, tile, _INDEX, _INDEX, x, _INDEX, weight, _INDEX), lower
+    return sums(sums, tile, _INDEX, lie, x, _INDEX, weight, _INDEX), lower
 
 
 @operation
@@ -92,7 +78,7 @@ def totals(_context: Any, sums: Any) -> Any:
             pairs = zip(vectors[: len(vectors) // 2], vectors[len(vectors) // 2 :], strict=True)
             vectors = [_halves(builder, *pair, half) for pair in pairs]
             half //= 2
-        return vectors[0]
+        return vectors[0] if half == 0 else _neighbours(builder, vectors[0])
 
     return Lanes(sums.dtype.element, ROWS)(sums), lower
 
@@ -109,6 +95,14 @@ def _halves(builder: Any, one: Any, other: Any, half: int) -> Any:
     first = builder.shuffle_vector(one, other, ir.Constant(index, in_place))
     second = builder.shuffle_vector(one, other, ir.Constant(index, crossed))
     return builder.fadd(first, second)
+
+
+def _neighbours(builder: Any, values: Any) -> Any:
+    """The sums of each two lanes."""
+    index = ir.VectorType(ir.IntType(32), values.type.count // 2)
+    even, odd = (list(range(first, values.type.count, 2)) for first in (0, 1))
+    first = builder.shuffle_vector(values, values, ir.Constant(index, even))
+    return builder.fadd(first, builder.shuffle_vector(values, values, ir.Constant(index, odd)))
 
 
 @operation
@@ -159,22 +153,18 @@ def store_group(_context: Any, array: Any, ats: Any, step: Any, values: Any) -> 
 
 
 @operation
-def factors_of_group(_context: Any, tile: Any, ats: Any, step: Any, row: Any) -> Any:
-    """The factors of GROUP samples at `ats[k] + step` of their tiles, for `add_group`: words whose highest bit is bit
-    31 - row, or where numbers lie."""
-    is_bits = not isinstance(tile.dtype, types.Float)
-    factors = types.UniTuple(Lanes(tile.dtype, LANES) if is_bits else _INDEX, GROUP)  # type: ignore[no-untyped-call]
+def factors_of_group(_context: Any, tile: Any, ats: Any, step: Any, lie: Any) -> Any:
+    """Where the factors of GROUP samples at `ats[k] + step` of their tiles begin, for `add_group`; see `add_rows`."""
+    factors = types.UniTuple(reader(tile).place_type(tile), GROUP)  # type: ignore[no-untyped-call]
 
     def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        factors_of = reader(tile)(context, builder, (tile, args[0]), args[3])
         result = ir.Constant(context.get_value_type(factors), None)
-        for k in range(GROUP):
-            pointer = element_at(context, builder, signature.args[1], args[1], ir.Constant(ir.IntType(64), k))
-            at = builder.add(builder.load(pointer), args[2])
-            first = _words(context, builder, (signature.args[0], args[0]), at, args[3]) if is_bits else at
-            result = builder.insert_value(result, first, k)
+        for k, at in enumerate(_places(context, builder, signature.args[1], args[1], args[2])):
+            result = builder.insert_value(result, factors_of.begun(at), k)
         return result
 
-    return factors(tile, ats, _INDEX, _INDEX), lower
+    return factors(tile, ats, _INDEX, lie), lower
 
 
 @operation
@@ -183,6 +173,7 @@ def add_group(
     sums: Any,
     factors: Any,
     tile: Any,
+    lie: Any,
     grads: Any,
     at_grads: Any,
     weight: Any,
@@ -193,64 +184,33 @@ def add_group(
     """sums[k] + sum of m * grad * weight over the next ROWS units, and grown += sum of m * grad * x[k] over the GROUP
     samples k; then the factors of the units that follow.
 
-    The gradients are spread over LANES, those of GROUP samples side by side, and the units one after another. `grown`
+    Each gradient stands SPREAD times, those of GROUP samples side by side, and the units one after another. `grown`
     lies as `weight` does.
     """
     both = types.Tuple((sums, factors))  # type: ignore[no-untyped-call]
 
     def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kinds = signature.args
-        vector = context.get_value_type(Lanes(kinds[3].dtype, LANES))
-        each = [_Factors(context, builder, (kinds[2], args[2]), _part(builder, args[1], k)) for k in range(GROUP)]
-        block = element_at(context, builder, kinds[3], args[3], args[4])
-        result = args[0]
+        vector = context.get_value_type(Lanes(kinds[4].dtype, LANES))
+        factors_of = reader(kinds[2])(context, builder, (kinds[2], args[2]), args[3])
+        block = element_at(context, builder, kinds[4], args[4], args[5])
+        result, places = args[0], args[1]
         for unit in range(ROWS):
-            at = builder.add(args[6], ir.Constant(args[6].type, unit * LANES))
-            w = read(context, builder, kinds[5], args[5], at, LANES)
-            growing = read(context, builder, kinds[8], args[8], at, LANES)
-            for k, factor in enumerate(each):
-                m = factor.times(block, (unit * GROUP + k) * LANES, vector)
-                factor.next()
+            at = builder.add(args[7], ir.Constant(args[7].type, unit * LANES))
+            w = read(context, builder, kinds[6], args[6], at, LANES)
+            growing = read(context, builder, kinds[9], args[9], at, LANES)
+            for k in range(GROUP):
+                grad = Number(builder, block, (unit * GROUP + k) * SPREAD, vector, is_one=SPREAD == 1)
+                product, place = factors_of.product(_part(builder, places, k), unit, grad)
+                places = builder.insert_value(places, place, k)
                 if sums != types.none:
-                    result = builder.insert_value(result, multiply_add(builder, m, w, _part(builder, result, k)), k)
-                growing = multiply_add(builder, m, _part(builder, args[7], k), growing)
-            pointer = address(context, builder, kinds[8], args[8], at, LANES)
-            builder.store(growing, pointer, align=bytes_of(kinds[8]))
-        left = args[1]
-        for k, factor in enumerate(each):
-            left = builder.insert_value(left, factor.current, k)
-        return context.make_tuple(builder, both, [result, left])
+                    result = builder.insert_value(result, product.times_plus(w, _part(builder, result, k)), k)
+                growing = product.times_plus(_part(builder, args[8], k), growing)
+            pointer = address(context, builder, kinds[9], args[9], at, LANES)
+            builder.store(growing, pointer, align=bytes_of(kinds[9]))
+        return context.make_tuple(builder, both, [result, places])
 
-    return both(sums, factors, tile, grads, _INDEX, weight, _INDEX, x, grown), lower
-
-
-class _Factors:
-    """The factors of one unit after another: bits of words, or numbers of a tile at a place."""
-
-    def __init__(self, context: Any, builder: Any, tile: tuple[Any, Any], current: Any) -> None:
-        self.current = current
-        self._context, self._builder, self._tile = context, builder, tile
-        self._is_bits = not isinstance(tile[0].dtype, types.Float)
-
-    def times(self, block: Any, offset: int, vector: Any) -> Any:
-        """The unit's factors, times the LANES numbers that lie `offset` elements after the pointer `block`."""
-        if self._is_bits:
-            return read_where_set(self._builder, block, offset, vector, self.current)
-        factors = read(self._context, self._builder, *self._tile, self.current, LANES)
-        return self._builder.fmul(factors, read_from(self._builder, block, offset, vector), flags=CONTRACT)
-
-    def next(self) -> None:
-        """Go on to the next unit."""
-        if self._is_bits:
-            self.current = shifted(self._builder, self.current)
-        else:
-            self.current = self._builder.add(self.current, ir.Constant(self.current.type, LANES))
-
-
-def _words(context: Any, builder: Any, tile: tuple[Any, Any], at: Any, row: Any) -> Any:
-    """The words at a place, with bit 31 - row as their highest."""
-    words = read(context, builder, *tile, at, LANES)
-    return builder.shl(words, spread(builder, builder.trunc(row, ir.IntType(32)), LANES))
+    return both(sums, factors, tile, lie, grads, _INDEX, weight, _INDEX, x, grown), lower
 
 
 def _nothing(context: Any, _builder: Any, _signature: Any, _args: Any) -> Any:

@@ -18,7 +18,7 @@ from pernodedrop.backends.cpu.generators import (
     next_words,
     store_state,
 )
-from pernodedrop.backends.cpu.lanes import WORD_LANES, bit_and, bit_or, splat, store
+from pernodedrop.backends.cpu.lanes import WORD_LANES, and_xor, or_xor, splat, store
 
 WORDS = 64  # of 64 bits
 DRAWS = WORDS * 64
@@ -38,9 +38,9 @@ def draw_bits(state: Any, words: Any, start: int, keep: Any, bits: Any) -> None:
                 e, f, g, h = words_of_step
                 # from the probability's last binary place to its first
                 if (uint64(keep) >> uint64(place)) & uint64(1):
-                    a, b, c, d = bit_or(a, e), bit_or(b, f), bit_or(c, g), bit_or(d, h)
+                    a, b, c, d = or_xor(a, e), or_xor(b, f), or_xor(c, g), or_xor(d, h)
                 else:
-                    a, b, c, d = bit_and(a, e), bit_and(b, f), bit_and(c, g), bit_and(d, h)
+                    a, b, c, d = and_xor(a, e), and_xor(b, f), and_xor(c, g), and_xor(d, h)
             store_state(state, lane, values)
             at = first + lane
             store(words, at, a)

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pernodedrop.backends.cpu.generators import STATE
-from pernodedrop.backends.cpu.lanes import LANES, STEP
+from pernodedrop.backends.cpu.lanes import STEP
+from pernodedrop.backends.cpu.reading import SPREAD
 from pernodedrop.backends.cpu.sums import GROUP
 from pernodedrop.backends.cpu.tiles import DRAWS, WORDS
 
@@ -29,7 +30,7 @@ class Workspace(NamedTuple):
     state: Any  # (STATE,) uint64: the generators'
     weights: Any  # (CHUNK * DRAWS,) floats: those of CHUNK tiles
     gradients: Any  # (CHUNK * DRAWS,) floats: those of the weights
-    grads: Any  # floats: the output's gradients of GROUP vectors, spread over lanes
+    grads: Any  # floats: the output's gradients of GROUP vectors, each SPREAD times
     at_x: Any  # (GROUP,) int64: where vectors begin
     at_tiles: Any  # (GROUP,) int64: where their tiles do
 
@@ -58,7 +59,7 @@ def workspace(dtype: Any, normal: bool) -> Workspace:
         _empty(STATE, np.uint64),
         _empty(CHUNK * DRAWS, dtype),
         _empty(CHUNK * DRAWS, dtype),
-        _empty(GROUP * LANES * DRAWS // STEP, dtype),
+        _empty(GROUP * SPREAD * DRAWS // STEP, dtype),
         *_empty(2 * GROUP, np.int64).reshape(2, GROUP),
     )
 
