@@ -15,14 +15,16 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is no /pr
 # A child with two of its own, one of them started by a thread that goes on; and one that has ended and is not reaped.
 TREE = """
 import os, subprocess, threading, time
+def say(number):  # `print` writes a line in two pieces, between which another thread's may come
+    os.write(1, b"%d\\n" % number)
 def start():
-    print(subprocess.Popen(["sleep", "300"]).pid, flush=True)
+    say(subprocess.Popen(["sleep", "300"]).pid)
     time.sleep(300)
 threading.Thread(target=start, daemon=True).start()
-print(subprocess.Popen(["sleep", "300"]).pid, flush=True)
+say(subprocess.Popen(["sleep", "300"]).pid)
 ended = subprocess.Popen(["true"])
 os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
-print("-" + str(ended.pid), flush=True)
+say(-ended.pid)
 time.sleep(300)
 """
 # Its child is an orphan as soon as it has said who that is.
@@ -61,11 +63,14 @@ def tree() -> Iterator[tuple[subprocess.Popen[str], set[int], int]]:
     """A process, those below it that live, and one that does not."""
     with subprocess.Popen([sys.executable, "-c", TREE], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        said = [int(process.stdout.readline()) for _ in range(3)]
-        living = {pid for pid in said if pid > 0}
-        yield process, living, -min(said)
-        for pid in (*living, process.pid):
-            os.kill(pid, 9)
+        said: list[int] = []
+        try:
+            said += [int(process.stdout.readline()) for _ in range(3)]
+            living = {pid for pid in said if pid > 0}
+            yield process, living, -min(said)
+        finally:
+            for pid in (*(pid for pid in said if pid > 0), process.pid):
+                os.kill(pid, 9)
 
 
 @pytest.mark.usefixtures("looked")
