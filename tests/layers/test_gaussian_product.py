@@ -47,8 +47,8 @@ def test_values_and_both_derivatives_are_those_of_the_operations(chosen: object,
         found.append((y, *first, *again, *second))
     torch.testing.assert_close(found[0][0], found[1][0], rtol=0, atol=0)
     for fused, plain in zip(*found, strict=True):
-        torch.testing.assert_close(fused, plain, rtol=1e-4, atol=1e-4)
-        assert torch.isfinite(fused).all()
+        largest = plain.abs().max().item()  # sums whose terms cancel are rounded as their terms are
+        torch.testing.assert_close(fused, plain, rtol=0, atol=largest * (1e-5 if dtype == torch.float32 else 1e-13))
 
 
 @pytest.mark.parametrize("chosen", [ALL, SOME])
