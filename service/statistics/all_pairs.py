@@ -44,7 +44,8 @@ class AllPairs:
             return described(differences, mean_interval(differences, 1 - self._share))
         mean, reach = float(differences.mean()), self._quantile * float(self.errors[first, second])
         method = Method.MODERATED if self._prior[0] else Method.STUDENT
-        return described(differences, Interval(mean - reach, mean + reach, method))
+        least = math.sqrt(self._least[first, second]) if self._is_steady[first, second] else 0.0
+        return described(differences, Interval(mean - reach, mean + reach, method), least)
 
     @cached_property
     def errors(self) -> NDArray[np.float64]:

@@ -2,10 +2,14 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain, zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
+
+from service.statistics.interval import ROUNDING
 
 MOST_EXAMPLES = 1_000  # with more, figures are as good as continuous
 REDUCED = 4  # times as many examples as any seed shows: figures such as 34/38 and 36/38 show 19
@@ -40,12 +44,33 @@ def step_of_shares(rows: Rows) -> float:
     return math.gcd(*counts) / (common if common <= REDUCED * max(numbers) else max(numbers))
 
 
-def least_step(rows: Rows) -> float:
-    """That of shares of examples, else the least difference of two values; 0 where all finite values are equal."""
-    values = np.unique([value for value in chain.from_iterable(rows) if math.isfinite(value)])
-    gaps = np.diff(values)
-    gaps = gaps[gaps > PRECISION * np.abs(values).max(initial=0.0)]
-    return (step_of_shares(rows) or float(gaps.min())) if len(gaps) else 0.0
+@dataclass(frozen=True)
+class Steps:
+    """The steps between the figures of several configurations, each a row of values under the same seeds."""
+
+    rows: Rows
+
+    def of(self, own: Sequence[float]) -> float:
+        """The step that the figures of one configuration may be off by chance; 0 where nothing shows one.
+
+        It is that of shares of examples. Of other figures it is the least difference of any two, more than PRECISION of
+        the configuration's own, and only if these are all equal.
+        """
+        largest = max(map(abs, own), default=0.0)
+        gaps = self._gaps[self._gaps > PRECISION * largest]
+        if not len(gaps) or not math.isfinite(largest):
+            return 0.0
+        is_constant = max(own) - min(own) <= ROUNDING * largest
+        return self._of_shares or (float(gaps.min()) if is_constant else 0.0)
+
+    @cached_property
+    def _gaps(self) -> NDArray[np.float64]:
+        """The differences of neighbouring values."""
+        return np.diff(np.unique([value for value in chain.from_iterable(self.rows) if math.isfinite(value)]))
+
+    @cached_property
+    def _of_shares(self) -> float:
+        return step_of_shares(self.rows)
 
 
 def _by_seed(rows: Rows) -> Iterator[NDArray[np.float64]]:

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from service.statistics import AllPairs, Outcome, Rules, decide, mean_interval
-from service.statistics.coarse import least_step, step_of_shares
+from service.statistics.coarse import Steps, step_of_shares
 
 Values = NDArray[np.float64]
 STUDIES = 200
@@ -48,9 +48,24 @@ def test_losses_are_no_shares(shape: tuple[int, int], scale: float) -> None:
 
 
 def test_where_all_figures_are_equal_no_step_is_known() -> None:
-    assert least_step([[0.9] * 3]) == least_step([[0.9] * 3, [0.9]]) == least_step([]) == least_step([[np.nan]]) == 0
-    assert least_step([[0.9] * 3, [0.925] * 3]) == pytest.approx(0.025)
-    assert least_step([[0.3217, 0.3218], [0.4, 0.5]]) == pytest.approx(0.0001)
+    same = [0.9] * 3
+    assert Steps([same]).of(same) == Steps([same, [0.9]]).of(same) == Steps([]).of([]) == 0
+    assert Steps([[np.nan] * 3, same]).of([np.nan] * 3) == 0
+    assert Steps([same, [0.925] * 3]).of(same) == pytest.approx(0.025)
+
+
+def test_the_step_of_losses_is_for_those_that_are_all_equal() -> None:
+    rows = [[0.32171234] * 2, [0.41, 0.5987654321]]
+    assert Steps(rows).of(rows[0]) == pytest.approx(0.41 - 0.32171234)
+    assert Steps(rows).of(rows[1]) == 0
+
+
+def test_one_that_blew_up_says_nothing_of_the_others_steps() -> None:
+    rows = [[0.32171234, 0.33412312, 0.31], [1e30, 0.3, 0.4], [0.32171234] * 3]
+    assert Steps(rows).of(rows[0]) == 0
+    assert Steps(rows).of(rows[2]) == pytest.approx(0.01)
+    shares = [[0.9, 0.925], [0.95, 0.975]]
+    assert Steps(shares).of(shares[0]) == pytest.approx(0.025)
 
 
 @pytest.mark.parametrize("sizes", FOLDS)
@@ -71,6 +86,7 @@ def test_an_example_more_under_every_fold_has_the_variance_of_a_step() -> None:
     found = AllPairs(np.stack([ahead, behind])).difference(0, 1)
     reach = 12.706 / 38 / 2  # Student's t of one degree of freedom; one seed in two is a step of 1/38 off
     assert (found.low, found.high) == pytest.approx((found.mean - reach, found.mean + reach), rel=1e-3)
+    assert found.effect < 2, "in such deviations"
 
 
 @pytest.mark.parametrize("sizes", [(40,), (38, 37)])
@@ -115,5 +131,5 @@ def test_a_mean_of_figures_that_agree_by_chance_is_covered(scatter: float, seeds
 def test_a_step_changes_nothing_where_values_scatter_more() -> None:
     for seeds in (2, 3, 9, 15):
         values = np.random.default_rng(seeds).normal(size=seeds)
-        step = least_step([values.tolist()])
+        step = Steps([values.tolist()]).of(values.tolist())
         assert mean_interval(values, step=step) == mean_interval(values)

@@ -15,7 +15,7 @@ from service.reports.found.decided import has_decision, is_broken, looks_of, rec
 from service.reports.found.epochs import Epoch
 from service.reports.found.results import Results
 from service.statistics import AllPairs, Decision, Interval, Method, PairedDifference, mean_interval
-from service.statistics.coarse import least_step
+from service.statistics.coarse import Steps
 from service.statistics.paired import described
 from service.storage.records import TrialRecord, seeds_of
 from service.storage.states import RunState
@@ -29,7 +29,7 @@ class Confirmed:
 
     trial: TrialRecord  # the configuration's first run
     figures: Mapping[str, tuple[float, ...]]
-    steps: Mapping[str, float] = field(default_factory=dict)  # between figures of all configurations, where known
+    steps: Mapping[str, float] = field(default_factory=dict)  # that a seed's figure may be off by chance, where known
 
     @property
     def seeds(self) -> int:
@@ -187,8 +187,11 @@ def _figures(
         {name: tuple(_measured(objective, epoch, name) for epoch in epochs) for name in metrics}
         for _, epochs in measured
     ]
-    steps = {name: least_step([each[name] for each in figures]) for name in metrics}
-    return metrics, [Confirmed(trial, each, steps) for (trial, _), each in zip(measured, figures, strict=True)]
+    steps = {name: Steps([each[name] for each in figures]) for name in metrics}
+    return metrics, [
+        Confirmed(trial, each, {name: steps[name].of(each[name]) for name in metrics})
+        for (trial, _), each in zip(measured, figures, strict=True)
+    ]
 
 
 def _measured(objective: Objective, epoch: Epoch | None, name: str) -> float:
