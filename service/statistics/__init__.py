@@ -9,7 +9,7 @@ from service.statistics.detection import Detection, average_precision, detection
 from service.statistics.ensemble import Ensemble, ensemble_of
 from service.statistics.friedman import Friedman, friedman
 from service.statistics.interval import Interval, Method, mean_interval
-from service.statistics.nemenyi import critical_difference, indistinct_groups, pairwise_p
+from service.statistics.nemenyi import critical_difference, indistinct_groups, pairwise_p, protected_p
 from service.statistics.paired import PairedDifference, paired_difference
 from service.statistics.paper_protocol import RECORDS, PaperRanking, paper_protocol
 from service.statistics.selection import FEWEST_SEEDS, Chosen, choose, choosing_seeds
@@ -52,6 +52,7 @@ __all__ = [
     "pairwise_p",
     "paper_protocol",
     "prevalence",
+    "protected_p",
     "reliability",
     "resampled",
     "risk_coverage",

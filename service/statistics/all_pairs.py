@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from service.statistics.interval import Interval, Method, mean_interval
+from service.statistics.coarse import step_of_shares
+from service.statistics.interval import ROUNDING, SINGLE, Interval, Method, mean_interval
 from service.statistics.laws import root, student_quantile
 from service.statistics.paired import PairedDifference, described
 
@@ -16,8 +17,6 @@ ALPHA = 0.05
 TRUST = 1 / 3  # of the prior's degrees of freedom is used: few configurations estimate them
 SHARE = 1 / 2  # of the other configurations' degrees of freedom that a pair may borrow
 MOST_OTHERS = 9  # configurations: with more, one that scatters unlike all others would be lost among them
-ROUNDING = 1e-12  # relative to the values: smaller differences are none
-SINGLE = 1e-6  # relative to the values: figures that single precision has computed are no finer
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,9 @@ class AllPairs:
     Smyth, and no variance becomes smaller than it was. Two configurations, or two seeds, have nothing to lend: their
     interval is `mean_interval`. Figures such as an accuracy have a few values only, so a difference may be the same
     under every seed by chance: its variance is taken for what it would be if one seed differed by the least step
-    between figures. Configurations that are equal under every seed differ by nothing. docs/statistics.md has the
-    lengths and the rates of misses, measured by benchmarks/simultaneous.py.
+    between figures. Where seeds are judged by unequal numbers of examples, as by folds, so is one that is of the same
+    number of examples under every seed. Configurations that are equal under every seed differ by nothing.
+    docs/statistics.md has the lengths and the rates of misses, measured by benchmarks/simultaneous.py.
     """
 
     values: NDArray[np.float64]
@@ -44,15 +44,15 @@ class AllPairs:
             return described(differences, mean_interval(differences, 1 - self._share))
         mean, reach = float(differences.mean()), self._quantile * float(self.errors[first, second])
         method = Method.MODERATED if self._prior[0] else Method.STUDENT
-        return described(differences, Interval(mean - reach, mean + reach, method))
+        least = math.sqrt(self._least[first, second]) if self._is_steady[first, second] else 0.0
+        return described(differences, Interval(mean - reach, mean + reach, method), least)
 
     @cached_property
     def errors(self) -> NDArray[np.float64]:
         """The moderated standard error of every pair's mean difference (k, k); 0 where all differences are."""
         borrowed, typical = self._prior
         seeds = self.values.shape[1]
-        least = np.where(self._is_steady, self._steps**2 / seeds, 0.0)  # one seed differs by a step
-        variances = np.maximum(self._variances, least)
+        variances = np.where(self._is_steady, np.maximum(self._variances, self._least), self._variances)
         moderated = (borrowed * typical + (seeds - 1) * variances) / (borrowed + seeds - 1)
         return np.where(self._is_same, 0.0, np.sqrt(np.maximum(variances, moderated) / seeds))
 
@@ -83,15 +83,31 @@ class AllPairs:
         return np.asarray(np.maximum.outer(sizes, sizes))
 
     @cached_property
+    def _share_step(self) -> float:
+        """The least step of values that are shares of examples, such as accuracies; 0 of others."""
+        return step_of_shares(self.values.tolist())
+
+    @cached_property
     def _is_same(self) -> NDArray[np.bool_]:
-        """Whether a pair is equal under every seed, but for rounding (k, k)."""
+        """Whether a pair is equal under every seed, but for rounding, and so finely that it is one training (k, k)."""
         largest = np.array([np.abs(row - self.values).max(axis=1) for row in self.values])
-        return np.asarray(largest <= ROUNDING * self._sizes)
+        return np.asarray((largest <= ROUNDING * self._sizes) & (self._share_step == 0))
+
+    @cached_property
+    def _is_constant(self) -> NDArray[np.bool_]:
+        """Whether a pair's differences are the same under every seed, but for single precision (k, k)."""
+        return np.asarray(self._variances <= (SINGLE * self._sizes) ** 2)
 
     @cached_property
     def _is_steady(self) -> NDArray[np.bool_]:
-        """Whether a pair's differences are the same under every seed, but for single precision (k, k)."""
-        return np.asarray(self._variances <= (SINGLE * self._sizes) ** 2)
+        """Whether they are, or are of shares and scatter less than if one seed's were a step off (k, k)."""
+        return np.asarray(self._is_constant | (self._variances < (1 - SINGLE) * self._least))
+
+    @cached_property
+    def _least(self) -> NDArray[np.float64]:
+        """The least variance that a pair's differences are taken to have: one seed's is a step off (k, k)."""
+        steps = np.maximum(np.where(self._is_constant, self._steps, 0.0), self._share_step)
+        return np.asarray(steps**2 / self.values.shape[1])
 
     @cached_property
     def _steps(self) -> NDArray[np.float64]:

@@ -24,6 +24,11 @@ class Estimate:
     seeds: int
 
     @property
+    def is_point(self) -> bool:
+        """Whether the interval has no length: neither seeds nor inputs showed how far chance moves the mean."""
+        return self.low == self.high
+
+    @property
     def of_share(self) -> "Estimate":
         """The same of a share in [0, 1], such as an AUROC: bounds on the scale of its logarithmic odds.
 

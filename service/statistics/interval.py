@@ -13,6 +13,8 @@ from service.statistics.laws import student_quantile
 CONFIDENCE = 0.95
 BOOTSTRAP_FROM = 10  # values
 RESAMPLES = 9_999
+ROUNDING = 1e-12  # relative
+SINGLE = 1e-6  # relative: figures that single precision has computed are no finer
 THINNEST_TAIL = 0.0025  # of the resamples, some 25: fewer do not place a quantile
 
 
@@ -33,12 +35,17 @@ class Interval:
     method: Method
 
     @property
+    def is_point(self) -> bool:
+        """Whether it has no length: all values are equal, which says nothing of how far chance moves them."""
+        return self.low == self.high
+
+    @property
     def is_known(self) -> bool:
         """Whether there are bounds: of one seed, or before the first look, nothing is known."""
         return math.isfinite(self.high - self.low)
 
 
-def mean_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Interval:
+def mean_interval(values: ArrayLike, confidence: float = CONFIDENCE, step: float = 0.0) -> Interval:
     """The interval of the mean of independent values.
 
     For fewer than 10 values it is Student's t interval, for 10 or more the studentized bootstrap (bootstrap-t: Efron
@@ -52,7 +59,10 @@ def mean_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Interval
 
     It is Student's t also in two other cases: if nearly all values are equal, some resamples have no spread; and a
     confidence above 99.5 % (one interval of many that must hold together) leaves too few resamples beyond its bounds.
-    If all values are equal, the interval is a point.
+
+    Figures such as an accuracy have few values, so all may be equal by chance. `step` is the least step between such
+    figures: the values have the variance, at the least, that they would have if one of them were a step off. If all
+    are equal and no step is known, the interval is a point, which says nothing.
 
     Raises:
         ValueError: fewer than 2 values.
@@ -61,12 +71,16 @@ def mean_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Interval
     count = len(given)
     if count < 2:
         raise ValueError(f"an interval of a mean needs at least 2 values, got {count}")
-    mean = float(given.mean())
-    if np.ptp(given) <= 1e-12 * np.abs(given).max():
-        return Interval(mean, mean, Method.STUDENT)
-    error = float(given.std(ddof=1)) / np.sqrt(count)
+    mean, deviation, least = float(given.mean()), float(given.std(ddof=1)), step / math.sqrt(count)
+    if np.ptp(given) <= ROUNDING * np.abs(given).max():
+        deviation = 0.0
+        if not step:
+            return Interval(mean, mean, Method.STUDENT)
+    is_steady = deviation < (1 - SINGLE) * least
+    error = (least if is_steady else deviation) / np.sqrt(count)
     tail = (1 - confidence) / 2
-    drawn = _studentized(given) if count >= BOOTSTRAP_FROM and tail >= THINNEST_TAIL else None
+    resampled = count >= BOOTSTRAP_FROM and tail >= THINNEST_TAIL and not is_steady
+    drawn = _studentized(given) if resampled else None
     if drawn is None:
         reach = student_quantile(1 - tail, count - 1) * error
         return Interval(mean - reach, mean + reach, Method.STUDENT)

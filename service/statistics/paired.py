@@ -35,25 +35,26 @@ def paired_difference(first: ArrayLike, second: ArrayLike, confidence: float = C
     return described(differences, mean_interval(differences, confidence))
 
 
-def described(differences: NDArray[np.float64], interval: Interval) -> PairedDifference:
-    """Summarize the differences under the seeds, with this interval of their mean."""
+def described(differences: NDArray[np.float64], interval: Interval, deviation: float = 0.0) -> PairedDifference:
+    """Summarize the differences under the seeds, with this interval of their mean; `deviation` is their least one."""
     return PairedDifference(
         mean=float(differences.mean()),
         low=interval.low,
         high=interval.high,
         method=interval.method,
-        effect=_hedges_g(differences),
+        effect=_hedges_g(differences, deviation),
         lower=int((differences < 0).sum()),
         higher=int((differences > 0).sum()),
         seeds=len(differences),
     )
 
 
-def _hedges_g(differences: NDArray[np.float64]) -> float:
+def _hedges_g(differences: NDArray[np.float64], least: float) -> float:
     """Hedges 1981: the factor removes the bias of a standard deviation of few values. nan for a single pair."""
     if len(differences) < 2:
         return math.nan
-    mean, deviation, freedom = float(differences.mean()), float(differences.std(ddof=1)), len(differences) - 1
+    mean, freedom = float(differences.mean()), len(differences) - 1
+    deviation = max(float(differences.std(ddof=1)), least)
     if deviation <= 1e-12 * abs(mean):
         return math.copysign(math.inf, mean) if mean else 0.0
     return (1 - 3 / (4 * freedom - 1)) * mean / deviation

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from service.statistics.all_pairs import ALPHA, ROUNDING, AllPairs
+from service.statistics.all_pairs import ALPHA, AllPairs
+from service.statistics.interval import ROUNDING
 
 HALF = 10.0  # seeds by which half of the error is spent
 GROWTH = 1.3  # from a look to the next

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from service.statistics import critical_difference, friedman, indistinct_groups, pairwise_p
+from service.reports.charts.chart import Trace
+from service.reports.charts.critical_difference import critical_difference_figure
+from service.statistics import critical_difference, friedman, indistinct_groups, pairwise_p, protected_p
 
 costs = arrays(np.float64, st.tuples(st.integers(2, 6), st.integers(3, 5)), elements=st.integers(0, 8).map(float))
 
@@ -95,3 +97,18 @@ def test_groups_are_the_largest_and_in_order() -> None:
     assert indistinct_groups([4.0, 1.0, 1.8, 3.1], 1.4) == [(1, 2), (2, 3), (3, 0)]
     assert indistinct_groups([1.0, 1.2, 1.4, 4.0], 1.0) == [(0, 1, 2)]
     assert indistinct_groups([1.0, 3.0], 1.0) == []
+
+
+def test_two_variants_that_chance_alone_orders_so_are_not_told_apart() -> None:
+    """Five seeds agree in 1 of 16 cases; Nemenyi's own p-value is that of infinitely many."""
+    test = friedman(np.tile([1.0, 2.0], (5, 1)))
+    assert pairwise_p(test.mean_ranks, 5)[0, 1] < 0.05 < test.p_value
+    assert protected_p(test)[0, 1] == test.p_value
+    bars = [trace for trace in critical_difference_figure(["a", "b"], test, 0.05)["data"] if _is_bar(trace)]
+    assert [(min(bar["x"]) < 1, max(bar["x"]) > 2) for bar in bars] == [(True, True)]
+    apart = friedman(np.tile([1.0, 2.0], (6, 1)))
+    assert not any(map(_is_bar, critical_difference_figure(["a", "b"], apart, 0.05)["data"]))
+
+
+def _is_bar(trace: Trace) -> bool:
+    return bool(trace["mode"] == "lines" and trace["y"][0] == trace["y"][-1] != 0)

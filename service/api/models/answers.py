@@ -20,7 +20,7 @@ class WinnerOut(BaseModel):
     params: dict[str, Scalar] = Field(examples=[{"regularizer": "pernodedrop", "drop_rate": 0.3}])
     metric: str = Field(examples=["test_loss"])
     mean: Finite = Field(description="This is the metric's mean over the seeds.", examples=[0.1311])
-    low: Finite = Field(description="The mean's 95% interval begins here; null of one seed.", examples=[0.1274])
+    low: Finite = Field(description="The mean's 95% interval begins here; null if unknown.", examples=[0.1274])
     high: Finite = Field(description="The mean's 95% interval ends here.", examples=[0.1348])
     seeds: int = Field(examples=[5])
     outcome: DecidedAs | None = Field(

@@ -170,7 +170,7 @@ def _confirmed(alike: Sequence[Summary], look: dict[str, str], title: str) -> li
 
 def _mean(study: Summary, one: Confirmed) -> tuple[Content, ...]:
     mean = element("a", figure(one.mean), href=f"studies/{study.name}/confirmation/{one.place}")
-    interval = f"{figure(one.low)} to {figure(one.high)}" if one.seeds > 1 else DASH
+    interval = f"{figure(one.low)} to {figure(one.high)}" if one.low < one.high else DASH
     return (str(study.confirmed_on), mean, interval, f"{one.seeds}")
 
 

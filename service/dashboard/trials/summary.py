@@ -31,7 +31,7 @@ class Confirmed:
 
     variant: str
     mean: float
-    low: float
+    low: float  # the mean where it has no interval
     high: float
     seeds: int
     place: int | None  # of its first run
@@ -114,7 +114,7 @@ def _written(results: Results) -> bytes:
 
 def _confirmed(one: Any, metric: str) -> dict[str, Any]:
     mean = one.mean(metric)
-    around = one.interval(metric) if one.seeds > 1 else None
+    around = one.interval(metric)
     return {
         "variant": one.trial.variant,
         "mean": mean,

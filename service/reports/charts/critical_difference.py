@@ -5,7 +5,7 @@ from typing import Any
 
 from service.reports.charts.chart import GREY, Figure, Trace, figure, plain
 from service.reports.charts.look import look_of
-from service.statistics import critical_difference, indistinct_groups
+from service.statistics import Friedman, critical_difference, indistinct_groups
 
 GAP = "\N{EN SPACE}"  # unlike a plain space, it is kept at the ends of a text
 STEP = 1.0  # between the rows of names; bars are half as far apart
@@ -14,13 +14,15 @@ HEADROOM = 2.4  # above the axis, for the ruler
 ROW, NAME = 28, 290  # px: a row's height and a name's width
 
 
-def critical_difference_figure(
-    variants: Sequence[str], mean_ranks: Sequence[float], blocks: int, alpha: float
-) -> Figure:
-    """The better half of the names stands on the left, the other on the right, each with a line to its mean rank."""
-    count, difference = len(variants), critical_difference(blocks, len(variants), alpha)
-    groups = indistinct_groups(mean_ranks, difference)
+def critical_difference_figure(variants: Sequence[str], test: Friedman, alpha: float) -> Figure:
+    """The better half of the names stands on the left, the other on the right, each with a line to its mean rank.
+
+    One bar joins all where Friedman's test does not find at this level that they differ.
+    """
+    mean_ranks, count = test.mean_ranks, len(variants)
+    difference = critical_difference(test.blocks, count, alpha)
     order = sorted(range(count), key=lambda i: mean_ranks[i])
+    groups = indistinct_groups(mean_ranks, difference) if test.p_value < alpha else [tuple(order)]
     left, right = order[: (count + 1) // 2], order[(count + 1) // 2 :][::-1]
     top = -(0.5 + 0.5 * len(groups))
     traces = [_bar(mean_ranks, group, -0.5 * (row + 1)) for row, group in enumerate(groups)]

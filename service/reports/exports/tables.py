@@ -164,7 +164,9 @@ def _numbers(estimates: Estimates) -> dict[str, float]:
     for name, pair in estimates.items():
         for column, one in zip((name, f"{name}_difference"), pair, strict=True):
             if one is not None:
-                each = {column: one.value, f"{column}_low": one.low, f"{column}_high": one.high}
+                each = {column: one.value}
+                if not one.is_point:
+                    each |= {f"{column}_low": one.low, f"{column}_high": one.high}
                 told |= {name: value for name, value in each.items() if math.isfinite(value)}
     return told
 

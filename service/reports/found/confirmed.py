@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain, takewhile
 from statistics import fmean
@@ -15,6 +15,7 @@ from service.reports.found.decided import has_decision, is_broken, looks_of, rec
 from service.reports.found.epochs import Epoch
 from service.reports.found.results import Results
 from service.statistics import AllPairs, Decision, Interval, Method, PairedDifference, mean_interval
+from service.statistics.coarse import Steps
 from service.statistics.paired import described
 from service.storage.records import TrialRecord, seeds_of
 from service.storage.states import RunState
@@ -28,6 +29,7 @@ class Confirmed:
 
     trial: TrialRecord  # the configuration's first run
     figures: Mapping[str, tuple[float, ...]]
+    steps: Mapping[str, float] = field(default_factory=dict)  # that a seed's figure may be off by chance, where known
 
     @property
     def seeds(self) -> int:
@@ -41,7 +43,7 @@ class Confirmed:
 
     def up_to(self, seeds: int | None) -> "Confirmed":
         """This configuration under the first `seeds` seeds; None is all of them."""
-        return Confirmed(self.trial, {name: values[:seeds] for name, values in self.figures.items()})
+        return replace(self, figures={name: values[:seeds] for name, values in self.figures.items()})
 
     def mean(self, metric: str) -> float:
         """The mean over the seeds, rounded once: equal values in another order have the same mean, as in the queue."""
@@ -51,10 +53,12 @@ class Confirmed:
     def interval(self, metric: str) -> Interval | None:
         """The interval of the mean over seeds, of this configuration alone; None where it has one seed.
 
+        None, too, where every seed has the same figure and nothing shows the step between such figures.
         A run that claims several seeds may have reported one: an own loop's, or one of a database that was mended.
         """
         figures = self.figures[metric]
-        return mean_interval(figures) if len(figures) > 1 else None
+        around = mean_interval(figures, step=self.steps.get(metric, 0.0)) if len(figures) > 1 else None
+        return None if around is None or around.is_point else around
 
 
 @dataclass(frozen=True)
@@ -179,12 +183,14 @@ def _figures(
     metric = objective.tested if objective.tested in shared else objective.metric
     others = sorted(name for name in shared if split_of(name) == split_of(metric) and name != metric)
     metrics = (metric, *others)
+    figures = [
+        {name: tuple(_measured(objective, epoch, name) for epoch in epochs) for name in metrics}
+        for _, epochs in measured
+    ]
+    steps = {name: Steps([each[name] for each in figures]) for name in metrics}
     return metrics, [
-        Confirmed(
-            trial,
-            {name: tuple(_measured(objective, epoch, name) for epoch in epochs) for name in metrics},
-        )
-        for trial, epochs in measured
+        Confirmed(trial, each, {name: steps[name].of(each[name]) for name in metrics})
+        for (trial, _), each in zip(measured, figures, strict=True)
     ]
 
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from statistics import fmean
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from service.reports.found.comparison import values_by_repeat
 from service.reports.found.results import Results, value_of
 from service.statistics import Interval, mean_interval
+from service.statistics.coarse import Steps
 from service.storage.records import TrialRecord
 
 RATE = "drop_rate"
@@ -23,7 +25,7 @@ class Response:
 
     rate: float
     mean: float
-    interval: Interval | None  # of the mean over seeds; None with one seed
+    interval: Interval | None  # of the mean over seeds; None with one seed, or if all have the same mean
     trials: int
 
 
@@ -39,7 +41,9 @@ def responses(results: Results, variant: str) -> list[Response]:
         if RATE in trial.params:
             rate = float(trial.params[RATE])
             by_rate[rate if digits is None else round(rate, digits)].append(trial)
-    return [_response(results, rate, by_rate[rate]) for rate in sorted(by_rate)]
+    under = {rate: _under_all_seeds(results, trials) for rate, trials in by_rate.items()}
+    steps = Steps(list(chain.from_iterable(under.values())))
+    return [_response(rate, by_rate[rate], under[rate], steps) for rate in sorted(by_rate)]
 
 
 def grouping(results: Results) -> str:
@@ -55,10 +59,17 @@ def methods(several: Iterable[Response]) -> list[str]:
     return sorted({response.interval.method for response in several if response.interval is not None})
 
 
-def _response(results: Results, rate: float, trials: list[TrialRecord]) -> Response:
+def _under_all_seeds(results: Results, trials: list[TrialRecord]) -> list[list[float]]:
+    """The values of every trial that has one under each of several seeds."""
     repeats = results.study.definition.repeats
-    by_seed = [values for values in (values_by_repeat(results, trial) for trial in trials) if len(values) == repeats]
-    if repeats < 2 or not by_seed:
+    each = (values_by_repeat(results, trial) for trial in trials) if repeats > 1 else ()
+    return [values for values in each if len(values) == repeats]
+
+
+def _response(rate: float, trials: list[TrialRecord], by_seed: list[list[float]], steps: Steps) -> Response:
+    """The response to the trials at a rate; `steps` are those of the values at all rates."""
+    if not by_seed:
         return Response(rate, fmean(map(value_of, trials)), None, len(trials))
     means = np.asarray(by_seed).mean(axis=0)  # (seeds,)
-    return Response(rate, float(means.mean()), mean_interval(means), len(by_seed))
+    around = mean_interval(means, step=steps.of(means.tolist()) / len(by_seed))
+    return Response(rate, float(means.mean()), None if around.is_point else around, len(by_seed))

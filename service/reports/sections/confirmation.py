@@ -125,10 +125,11 @@ def _how(confirmed: Confirmation) -> Html:
     if not confirmed.methods:
         return note(said)
     said += f" Intervals are for means over seeds, by {listing(confirmed.methods)}"
+    first = " The first mean is the best of several, which flatters it." if len(confirmed.found) > 1 else ""
     apart = sorted({difference.method for difference in confirmed.to_winner if difference.is_known})
     if not apart:
-        return note(f"{said}.")
+        return note(f"{said}.{first}")
     return note(
         f"{said}; those of the differences, by {listing(apart)}, hold for all pairs of configurations at once "
-        "(Bonferroni), because it was not known in advance which would be the first."
+        f"(Bonferroni), because it was not known in advance which would be the first.{first}"
     )

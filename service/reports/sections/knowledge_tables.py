@@ -48,7 +48,7 @@ def uncertainty_table(results: Results, knowledge: Knowledge) -> Html:
 def _own_table(results: Results, knowledge: Knowledge, figures: Mapping[str, str]) -> Html:
     def cell(one: Examined, figure: str) -> Html:
         mean, around = one.mean(knowledge.home, figure), one.interval(knowledge.home, figure)
-        if around is None or around.low == around.high:
+        if around is None or around.is_point:
             return _lines(_told(mean))
         low, high = (max(0.0, around.low), min(1.0, around.high)) if figure in SHARES else (around.low, around.high)
         return _lines(_told(mean), _span(low, high))
@@ -149,12 +149,12 @@ def _who(results: Results, one: Examined) -> Html:
 def _estimated(found: Estimate, against: Estimate | None) -> Html:
     """A figure in [0, 1], its interval, and its difference to the control's, bold where the interval excludes 0."""
     said: list[Content] = []
-    if found.low < found.high:
+    if not found.is_point:
         said.append(_span(found.low, found.high))
     if against is not None:
         mark = "strong" if against.excludes_zero else "span"
         said.append(element(mark, _signed(against.value)))
-        if against.low < against.high:
+        if not against.is_point:
             said.append(element(mark, f"{_signed(against.low)} to {_signed(against.high)}"))
     return _lines(_told(found.value), *said)
 

@@ -12,7 +12,7 @@ from service.reports.markup import Html, element, join, table
 from service.reports.sections.section import note, section, tag
 from service.reports.words.conclusion import p_number, p_text
 from service.reports.words.wording import DASH, decimal, listing, number, places_for, settings
-from service.statistics import FEWEST_SEEDS, pairwise_p
+from service.statistics import FEWEST_SEEDS, protected_p
 
 
 def seeds(results: Results) -> Html | None:
@@ -48,8 +48,8 @@ def _charts(results: Results, comparison: Comparison, found: Differences) -> lis
         Chart(
             "critical_difference",
             "Critical-difference diagram: mean ranks over seeds, 1 is best. Variants joined by a bar cannot be told "
-            "apart (Nemenyi at 5%).",
-            critical_difference_figure(comparison.variants, found.test.mean_ranks, comparison.seeds, ALPHA),
+            "apart (Nemenyi at 5%, after Friedman's test).",
+            critical_difference_figure(comparison.variants, found.test, ALPHA),
         ),
         Chart(
             "differences",
@@ -74,13 +74,14 @@ def _figured_out(found: Differences) -> str:
     return (
         "Ranks are taken within each seed, and Friedman's p-value comes from permuting them there. Each interval is "
         f"for one mean difference over seeds, by {listing(found.methods)}; only the test takes into account that "
-        "several variants are compared. The effect is Hedges' g of the paired differences."
+        "several variants are compared, and no pair's p-value is below the test's. The effect is Hedges' g of the "
+        "paired differences."
     )
 
 
 def _table(results: Results, comparison: Comparison, found: Differences) -> Html:
     order = found.order
-    p = pairwise_p(found.test.mean_ranks, comparison.seeds)
+    p = protected_p(found.test)
     average = comparison.values.mean(axis=0)
     places = places_for(average.tolist())
     searched = results.study.definition.search_space

@@ -9,7 +9,7 @@ from service.reports.words.advice import to_compare, to_decide, without_result
 from service.reports.words.task_code import codes_in, mixed
 from service.reports.words.winner import verdict_of
 from service.reports.words.wording import listing, plural
-from service.statistics import FEWEST_SEEDS, Friedman, pairwise_p
+from service.statistics import FEWEST_SEEDS, Friedman, protected_p
 from service.storage.states import StudyState
 
 UNDECIDED = "It cannot be concluded which variant is better."
@@ -92,7 +92,7 @@ def _judgement(comparison: Comparison, test: Friedman, remedy: str) -> list[str]
 def _told_apart(comparison: Comparison, test: Friedman) -> tuple[list[str], list[str]]:
     """The variant of the best mean rank, and those significantly worse than it; both [] if there are none."""
     order = sorted(range(len(comparison.variants)), key=lambda i: test.mean_ranks[i])
-    p = pairwise_p(test.mean_ranks, comparison.seeds)
+    p = protected_p(test)
     worse = [comparison.variants[i] for i in order[1:] if p[order[0], i] < ALPHA]
     return ([comparison.variants[order[0]]], worse) if worse else ([], [])
 

@@ -233,6 +233,8 @@ def _figure(confirmation: Confirmation) -> list[str]:
 def _over_seeds(confirmation: Confirmation) -> str:
     """The winner's interval, where it has several seeds, and their number."""
     around = confirmation.winner.interval(confirmation.metric)
+    if around is None and confirmation.seeds > 1:
+        return f"under each of {plural(confirmation.seeds, 'fresh seed')}, which shows no interval"
     if around is None:
         return f"over {plural(confirmation.seeds, 'fresh seed')}, too few for an interval"
     places = places_for([confirmation.winner.mean(confirmation.metric)])
