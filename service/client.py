@@ -25,7 +25,6 @@ from service.api.models import (
     Logs,
     Planned,
     Ranking,
-    RankingRow,
     Retried,
     RetriedDeliveries,
     StudyDetail,
@@ -116,8 +115,8 @@ class Client(Connected):
         """Take back a configuration that waits in the queue; status 409 refuses one that has begun."""
         return self._read(TrialOut, "POST", _path(name, "runs", str(run), "withdraw"))
 
-    def ranking(self, name: str) -> list[RankingRow]:
-        return self._read(Ranking, "GET", _path(name, "ranking")).ranking
+    def ranking(self, name: str) -> Ranking:
+        return self._read(Ranking, "GET", _path(name, "ranking"))
 
     def examinations(self, name: str) -> Iterator[ExaminationOut]:
         """What the confirmation's models say of sets of inputs, by run, repeat and set."""

@@ -180,10 +180,22 @@ class RankingRow:
 
 
 @dataclass(frozen=True)
+class FrontRow:
+    """A complete trial of a study with several objectives, which no other one dominates."""
+
+    number: int | None
+    variant: str
+    values: list[float | None]
+    params: dict[str, Scalar]
+
+
+@dataclass(frozen=True)
 class Ranking:
-    """The variants, the best first."""
+    """The variants, the best first; of several objectives the first trials of the Pareto front, and their number."""
 
     ranking: list[RankingRow]
+    front: list[FrontRow] = field(default_factory=list)
+    on_front: int = 0
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from pernodedrop.client.answers import (
     OverviewPage,
     Point,
     Ranking,
-    RankingRow,
     RunState,
     StudyState,
     Submitted,
@@ -114,9 +113,8 @@ def best(name: str) -> Steps[Best | None]:
         raise
 
 
-def ranking(name: str) -> Steps[list[RankingRow]]:
-    found = yield from read_as(Ranking, "GET", path_of(name, "ranking"), timeout=PATIENT)
-    return found.ranking
+def ranking(name: str) -> Steps[Ranking]:
+    return (yield from read_as(Ranking, "GET", path_of(name, "ranking"), timeout=PATIENT))
 
 
 def figures(name: str) -> Steps[list[Figure]]:

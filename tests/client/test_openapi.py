@@ -25,6 +25,7 @@ OF_THE_API = {  # by the client's name
     answers.Winner: "WinnerOut",
     answers.Confirmed: "ConfirmedOut",
     answers.RankingRow: "RankingRow",
+    answers.FrontRow: "FrontRow",
     answers.Ranking: "Ranking",
     answers.Overview: "StudyOut",
     answers.Submitted: "Submitted",

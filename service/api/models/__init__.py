@@ -1,6 +1,14 @@
 """The API's answers: one model per thing, each field with its meaning and unit."""
 
-from service.api.models.answers import ConfirmedOut, ObjectiveOut, Ranking, RankingRow, RecommendedOut, WinnerOut
+from service.api.models.answers import (
+    ConfirmedOut,
+    FrontRow,
+    ObjectiveOut,
+    Ranking,
+    RankingRow,
+    RecommendedOut,
+    WinnerOut,
+)
 from service.api.models.errors import ErrorOut, ProblemOut
 from service.api.models.examinations import ExaminationOut, ExaminationPage, FigureOut
 from service.api.models.fleet import Figures, Health, Presets, Version, WorkerOut, Workers
@@ -61,6 +69,7 @@ __all__ = [
     "FigureOut",
     "Figures",
     "Finite",
+    "FrontRow",
     "Health",
     "LeaseIn",
     "LinksOut",
