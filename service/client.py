@@ -25,6 +25,7 @@ from service.api.models import (
     Logs,
     Planned,
     Ranking,
+    Ready,
     Retried,
     RetriedDeliveries,
     StudyDetail,
@@ -237,12 +238,12 @@ class Client(Connected):
         return self._read(DeedPage, "GET", "audit", params=wanted)
 
     def lack(self) -> Unreachable | Refused | None:
-        """What is missing until the controller can work; None where it and its database answer."""
+        """What is missing until the controller can work; None where it and its database answer and have room."""
         try:
-            self._send("GET", "ready")
+            found = self._read(Ready, "GET", "ready")
         except (Unreachable, Refused) as error:
             return error
-        return None
+        return None if found.message is None else Away(found.message)
 
     def webhooks(self) -> list[WebhookOut]:
         """All webhooks, each with its last delivery."""

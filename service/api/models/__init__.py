@@ -11,7 +11,7 @@ from service.api.models.answers import (
 )
 from service.api.models.errors import ErrorOut, ProblemOut
 from service.api.models.examinations import ExaminationOut, ExaminationPage, FigureOut
-from service.api.models.fleet import Figures, Health, Presets, Version, WorkerOut, Workers
+from service.api.models.fleet import Figures, Health, Presets, Ready, Version, WorkerOut, Workers
 from service.api.models.logs import AttemptLog, Logs
 from service.api.models.loop import (
     AskIn,
@@ -81,6 +81,7 @@ __all__ = [
     "ProblemOut",
     "Ranking",
     "RankingRow",
+    "Ready",
     "RecommendedOut",
     "RenewIn",
     "ReportIn",
