@@ -9,7 +9,6 @@ from pernodedrop.client.answers import (
     Best,
     Details,
     Figure,
-    FrontRow,
     Overview,
     Recommended,
     RunState,
@@ -22,6 +21,7 @@ from pernodedrop.client.frames import Curves, RankingRows, Trials
 from pernodedrop.client.loops import AsyncTrainings
 from pernodedrop.client.ordered import Retried
 from pernodedrop.client.progress import shown
+from pernodedrop.client.ranked import FrontRow
 from pernodedrop.client.study import PathLike, PictureFormat
 from pernodedrop.client.weights import Which
 from pernodedrop.client.wire import Steps

@@ -17,7 +17,6 @@ from pernodedrop.client.answers import (
     Overview,
     OverviewPage,
     Point,
-    Ranking,
     RunState,
     StudyState,
     Submitted,
@@ -26,6 +25,7 @@ from pernodedrop.client.answers import (
 )
 from pernodedrop.client.errors import Refused
 from pernodedrop.client.ordered import Retried
+from pernodedrop.client.ranked import Ranking
 from pernodedrop.client.reading import read
 from pernodedrop.client.wire import MOST_FILE_BYTES, PATIENT, Malformed, Request, Steps, json_of
 

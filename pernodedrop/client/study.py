@@ -10,7 +10,6 @@ from pernodedrop.client.answers import (
     Best,
     Details,
     Figure,
-    FrontRow,
     Overview,
     Recommended,
     RunState,
@@ -23,6 +22,7 @@ from pernodedrop.client.frames import Curves, RankingRows, Trials
 from pernodedrop.client.loops import Trainings
 from pernodedrop.client.ordered import Retried
 from pernodedrop.client.progress import shown
+from pernodedrop.client.ranked import FrontRow
 from pernodedrop.client.weights import Which
 from pernodedrop.client.wire import Steps
 

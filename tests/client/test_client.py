@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pernodedrop.client import AsyncClient, Client, Refused, Unreachable
-from pernodedrop.client.answers import RankingRow
+from pernodedrop.client.ranked import RankingRow
 from pernodedrop.client.reading import read
 from pernodedrop.client.wire import Malformed, Request
 from search_spaces.presets import preset_text
