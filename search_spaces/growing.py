@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from search_spaces.problems import shown
 from search_spaces.scalars import SURROGATE
 
-# A definition needs some ten thousand values in a few levels, and no alias.
-MOST_VALUES = 500_000  # with every alias counted as what it stands for
+# A definition has at most some thirty thousand values, in a few levels, and no alias.
+MOST_VALUES = 100_000  # with every alias counted as what it stands for
 MOST_ALIASES = 1_000
 DEEPEST = 32  # levels
 LONGEST_VALUE = 4_000  # characters: a description has 2,000

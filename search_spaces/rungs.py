@@ -120,27 +120,18 @@ def promoted(reached: Iterable[Standing], gone_on: Container[int], reduction_fac
     return next((place for place in among_best(reached, reduction_factor) if place not in gone_on), None)
 
 
-def job(ladders: Sequence[Ladder], reached: Iterable[Standing], sent: Mapping[int, int]) -> Job:
-    """The next leg: the promotion at the highest rung where there is one, else a new trial on the first rung.
-
-    `sent` has the rung to which each trial that has begun was sent last, by its place; `reached` every rung that one of
-    them has reached. Where brackets have a promotion at the same rung, that with the earlier rungs is first.
-    """
-    return promotion(ladders, reached, sent) or beginning(ladders, len(sent))
-
-
 def beginning(ladders: Sequence[Ladder], place: int) -> Job:
     """The first leg of the trial of this place."""
     return Job(place, 0, ladders[bracket_of(place, ladders[0].reduction_factor, len(ladders))].rungs[0])
 
 
-def promotion(ladders: Sequence[Ladder], reached: Iterable[Standing], sent: Mapping[int, int]) -> Job | None:
-    """As `job`, where no new trial may begin."""
-    return next(promotions(ladders, reached, sent), None)
-
-
 def promotions(ladders: Sequence[Ladder], reached: Iterable[Standing], sent: Mapping[int, int]) -> Iterator[Job]:
-    """The promotion at each rung that has one, the highest rung first: see `job`."""
+    """The promotion at each rung that has one, the highest rung first: the next leg is the first of them, or else a
+    new trial's `beginning`.
+
+    `sent` has the rung to which each trial that has begun was sent last, by its place; `reached` every rung that one of
+    them has reached. Where brackets have a promotion at the same rung, that with the earlier rungs is first.
+    """
     factor = ladders[0].reduction_factor
     by_rung: dict[tuple[int, int], list[Standing]] = {}
     for each in reached:

@@ -12,6 +12,7 @@ from ruamel.yaml.events import (
     DocumentStartEvent,
     Event,
     MappingStartEvent,
+    NodeEvent,
     ScalarEvent,
     SequenceStartEvent,
 )
@@ -22,6 +23,12 @@ from search_spaces.growing import MERGE, Growing, Place, Refused
 from search_spaces.json_text import Malformed, decoded, place_after, read_json
 
 VERSION = (1, 2)
+
+# The parser takes up to 0.1 ms for a value and 4 s for a million characters: a text within these takes less than a
+# second. JSON is read by C, and has the bounds of `growing` alone.
+LONGEST_YAML = 250_000  # characters
+MOST_WRITTEN = 10_000  # values and keys, an alias as one
+AS_JSON = "a study definition is a page of text, and a program can send it as JSON, which may be longer"
 
 # The parser fails in ways of its own where a text is no YAML, as at an escape beyond Unicode.
 FAILURES = (YAMLError, ValueError, ArithmeticError, LookupError, AttributeError, TypeError, AssertionError)
@@ -57,7 +64,9 @@ def read_yaml(text: str | bytes, places: dict[str, Place] | None = None) -> Any:
         whole = decoded(text) if isinstance(text, bytes) else text
         try:
             return read_json(whole, places)
-        except Malformed:
+        except Malformed as error:
+            if len(whole) > LONGEST_YAML:
+                raise _too_long(whole, error) from None
             return _grown(whole, places)
     except Refused as error:
         raise NotYaml(str(error), error.place) from None
@@ -74,10 +83,21 @@ def written(value: str | float | bool) -> str:
     return value if plain else json.dumps(value, ensure_ascii=False)
 
 
+def _too_long(text: str, malformed: Malformed) -> Refused:
+    """What is said of a text that is no JSON, as which it may have been meant."""
+    if text.lstrip()[:1] in ("{", "["):
+        return Refused(malformed.place, f"this is no JSON, and YAML must have at most {LONGEST_YAML:,} characters")
+    place = place_after(text[:LONGEST_YAML])
+    return Refused(place, f"YAML must have at most {LONGEST_YAML:,} characters, got {len(text):,}: {AS_JSON}")
+
+
 def _grown(text: str, places: dict[str, Place] | None) -> Any:
-    growing, documents = Growing(places), 0
+    growing, documents, written_out = Growing(places), 0, 0
     for event in _events(text):
         place = _place_of(event.start_mark)
+        written_out += isinstance(event, NodeEvent)
+        if written_out > MOST_WRITTEN:
+            raise Refused(place, f"YAML must hold at most {MOST_WRITTEN:,} values and keys: {AS_JSON}")
         match event:
             case DocumentStartEvent():
                 documents += 1

@@ -25,7 +25,7 @@ from service.api.models import (
     Logs,
     Planned,
     Ranking,
-    RankingRow,
+    Ready,
     Retried,
     RetriedDeliveries,
     StudyDetail,
@@ -116,8 +116,8 @@ class Client(Connected):
         """Take back a configuration that waits in the queue; status 409 refuses one that has begun."""
         return self._read(TrialOut, "POST", _path(name, "runs", str(run), "withdraw"))
 
-    def ranking(self, name: str) -> list[RankingRow]:
-        return self._read(Ranking, "GET", _path(name, "ranking")).ranking
+    def ranking(self, name: str) -> Ranking:
+        return self._read(Ranking, "GET", _path(name, "ranking"))
 
     def examinations(self, name: str) -> Iterator[ExaminationOut]:
         """What the confirmation's models say of sets of inputs, by run, repeat and set."""
@@ -238,12 +238,12 @@ class Client(Connected):
         return self._read(DeedPage, "GET", "audit", params=wanted)
 
     def lack(self) -> Unreachable | Refused | None:
-        """What is missing until the controller can work; None where it and its database answer."""
+        """What is missing until the controller can work; None where it and its database answer and have room."""
         try:
-            self._send("GET", "ready")
+            found = self._read(Ready, "GET", "ready")
         except (Unreachable, Refused) as error:
             return error
-        return None
+        return None if found.message is None else Away(found.message)
 
     def webhooks(self) -> list[WebhookOut]:
         """All webhooks, each with its last delivery."""

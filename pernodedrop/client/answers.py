@@ -163,30 +163,6 @@ class Confirmed:
 
 
 @dataclass(frozen=True)
-class RankingRow:
-    """A variant of regularization, and how its trials did."""
-
-    rank: int
-    variant: str
-    trials: int
-    pruned: int
-    best_values: list[float | None] | None
-    mean_of_top: float | None
-    best_params: dict[str, Scalar] | None
-    best_number: int | None
-    begun: int
-    epochs: int
-    few: bool
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """The variants, the best first."""
-
-    ranking: list[RankingRow]
-
-
-@dataclass(frozen=True)
 class Overview:
     """A study as a list of studies shows it."""
 

@@ -5,12 +5,23 @@ from pathlib import Path
 from typing import Any, TypeVar, Unpack
 
 from pernodedrop.client import looking, operations, weights
-from pernodedrop.client.answers import Best, Details, Figure, Overview, Recommended, RunState, StudyState, Trial, Winner
+from pernodedrop.client.answers import (
+    Best,
+    Details,
+    Figure,
+    Overview,
+    Recommended,
+    RunState,
+    StudyState,
+    Trial,
+    Winner,
+)
 from pernodedrop.client.connection import AsyncConnection, Connection
 from pernodedrop.client.frames import Curves, RankingRows, Trials
 from pernodedrop.client.loops import AsyncTrainings
 from pernodedrop.client.ordered import Retried
 from pernodedrop.client.progress import shown
+from pernodedrop.client.ranked import FrontRow
 from pernodedrop.client.study import PathLike, PictureFormat
 from pernodedrop.client.weights import Which
 from pernodedrop.client.wire import Steps
@@ -60,6 +71,11 @@ class AsyncStudy:
     def ranking(self) -> Coroutine[Any, Any, RankingRows]:
         """See `Study.ranking`."""
         return self._ranked()
+
+    @property
+    def front(self) -> Coroutine[Any, Any, list[FrontRow]]:
+        """See `Study.front`."""
+        return self._fronted()
 
     async def wait(self, progress: bool = True) -> Details:
         """See `Study.wait`."""
@@ -150,7 +166,10 @@ class AsyncStudy:
             connection.close()
 
     async def _ranked(self) -> RankingRows:
-        return RankingRows(await self._run(operations.ranking(self.name)))
+        return RankingRows((await self._run(operations.ranking(self.name))).ranking)
+
+    async def _fronted(self) -> list[FrontRow]:
+        return (await self._run(operations.ranking(self.name))).front
 
     async def _of_details(self, part: Callable[[Details], T]) -> T:
         return part(await self._run(operations.study(self.name)))

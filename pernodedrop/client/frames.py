@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pernodedrop.client.answers import Objective, Point, RankingRow, Scalar, Trial
+from pernodedrop.client.answers import Objective, Point, Scalar, Trial
 from pernodedrop.client.html import table
+from pernodedrop.client.ranked import RankingRow
 from pernodedrop.installation import need
 
 if TYPE_CHECKING:

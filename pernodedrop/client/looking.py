@@ -54,4 +54,4 @@ def _html(name: str) -> Steps[str]:
         except Refused as error:
             if error.error != "missing_package":  # the controller cannot draw: the tables say the same
                 raise
-    return html(study, ranking, pictures)
+    return html(study, ranking.ranking, pictures)

@@ -17,8 +17,6 @@ from pernodedrop.client.answers import (
     Overview,
     OverviewPage,
     Point,
-    Ranking,
-    RankingRow,
     RunState,
     StudyState,
     Submitted,
@@ -27,6 +25,7 @@ from pernodedrop.client.answers import (
 )
 from pernodedrop.client.errors import Refused
 from pernodedrop.client.ordered import Retried
+from pernodedrop.client.ranked import Ranking
 from pernodedrop.client.reading import read
 from pernodedrop.client.wire import MOST_FILE_BYTES, PATIENT, Malformed, Request, Steps, json_of
 
@@ -114,9 +113,8 @@ def best(name: str) -> Steps[Best | None]:
         raise
 
 
-def ranking(name: str) -> Steps[list[RankingRow]]:
-    found = yield from read_as(Ranking, "GET", path_of(name, "ranking"), timeout=PATIENT)
-    return found.ranking
+def ranking(name: str) -> Steps[Ranking]:
+    return (yield from read_as(Ranking, "GET", path_of(name, "ranking"), timeout=PATIENT))
 
 
 def figures(name: str) -> Steps[list[Figure]]:

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from pernodedrop.client.answers import Details, RankingRow
+from pernodedrop.client.answers import Details
 from pernodedrop.client.frames import ranking_table
 from pernodedrop.client.html import bar, cell, table, text
+from pernodedrop.client.ranked import RankingRow
 
 
 def line(study: Details) -> str:

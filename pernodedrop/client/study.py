@@ -6,12 +6,23 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Unpack
 
 from pernodedrop.client import looking, operations, weights
-from pernodedrop.client.answers import Best, Details, Figure, Overview, Recommended, RunState, StudyState, Trial, Winner
+from pernodedrop.client.answers import (
+    Best,
+    Details,
+    Figure,
+    Overview,
+    Recommended,
+    RunState,
+    StudyState,
+    Trial,
+    Winner,
+)
 from pernodedrop.client.connection import Connection
 from pernodedrop.client.frames import Curves, RankingRows, Trials
 from pernodedrop.client.loops import Trainings
 from pernodedrop.client.ordered import Retried
 from pernodedrop.client.progress import shown
+from pernodedrop.client.ranked import FrontRow
 from pernodedrop.client.weights import Which
 from pernodedrop.client.wire import Steps
 
@@ -61,7 +72,12 @@ class Study:
     @property
     def ranking(self) -> RankingRows:
         """The variants of regularization, the best first."""
-        return RankingRows(self._run(operations.ranking(self.name)))
+        return RankingRows(self._run(operations.ranking(self.name)).ranking)
+
+    @property
+    def front(self) -> list[FrontRow]:
+        """The Pareto front by the first objective, at most 100 trials; empty with a single objective."""
+        return self._run(operations.ranking(self.name)).front
 
     def wait(self, progress: bool = True) -> Details:
         """Wait until the study has ended, its confirmation too, and return it as it is then.

@@ -11,6 +11,7 @@ from search_spaces.yaml_text import NotYaml, read_yaml
 from service.api.errors import documented
 from service.api.models import Presets, Version
 from service.web.bodies import PARSING, bounded_body
+from service.web.lanes import whose
 
 router = APIRouter(tags=["catalog"])
 
@@ -44,7 +45,7 @@ async def read(request: Request) -> dict[str, Any]:
     Its rules are checked when it is submitted.
     """
     text = await bounded_body(request)
-    return await PARSING.run(lambda: _object(text))
+    return await PARSING.run(whose(request), lambda: _object(text))
 
 
 def _object(text: bytes) -> dict[str, Any]:

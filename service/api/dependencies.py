@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Concatenate, ParamSpec, TypeVar
 
 from fastapi import Depends, Path, Query, Request
@@ -13,7 +13,7 @@ from search_spaces.shape import NAME_PATTERN
 from service.settings import Settings
 from service.storage.database.database import Database
 from service.web.creations import Creations
-from service.web.lanes import Lane
+from service.web.lanes import Lane, whose
 from service.web.orders import MAX_NUMBER
 from service.web.readiness import Readiness
 from service.web.reports import Reports
@@ -57,24 +57,25 @@ class Loops:
     asking: Lane
     hearing: Lane
     database: Database
+    key: str | None = None  # whose turn it is
 
     async def ask(self, call: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return `call(database, ...)` when its turn has come; raises `Busy` where too many wait."""
-        return await self.asking.run(call, self.database, *args, **kwargs)
+        return await self.asking.run(self.key, call, self.database, *args, **kwargs)
 
     async def hear(self, call: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return `call(database, ...)` when its turn has come; raises `Busy` where too many wait."""
-        return await self.hearing.run(call, self.database, *args, **kwargs)
+        return await self.hearing.run(self.key, call, self.database, *args, **kwargs)
 
 
 def _loops(request: Request) -> Loops:
     loops: Loops = request.app.state.loops
-    return loops
+    return replace(loops, key=whose(request))
 
 
 def _creations(request: Request) -> Creations:
     creations: Creations = request.app.state.creations
-    return creations
+    return creations.of(request)
 
 
 def _readiness(request: Request) -> Readiness:

@@ -4,7 +4,8 @@ from fastapi import APIRouter
 
 from service.api.dependencies import ReadinessOf
 from service.api.errors import documented
-from service.api.models import Health
+from service.api.models import Health, Ready
+from service.web.faults import NO_ROOM
 
 router = APIRouter(tags=["health"])
 
@@ -15,8 +16,12 @@ async def health() -> Health:
     return Health()
 
 
-@router.get("/ready", responses=documented(400, 503))
-async def ready(readiness: ReadinessOf) -> Health:
-    """Answer 200 when the database answers, takes writes, and its tables are current, else 503."""
-    await readiness.check()
-    return Health()
+@router.get("/ready", response_model_exclude_none=True, responses=documented(400, 503))
+async def ready(readiness: ReadinessOf) -> Ready:
+    """Answer 200 when the database answers, takes writes, and its tables are current, else 503.
+
+    A full disk is answered 200 with the status `full`: what reads goes on, on every controller of the database, while
+    orders answer 503.
+    """
+    has_room = await readiness.check()
+    return Ready(status="ok", message=None) if has_room else Ready(status="full", message=NO_ROOM.message)

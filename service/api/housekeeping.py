@@ -1,9 +1,7 @@
 """The controller's own work on the storage, beside requests: what stopped and deleted studies leave, and old audit."""
 
 import logging
-import threading
 from datetime import timedelta
-from typing import Self
 
 from service.storage.access import deeds
 from service.storage.database.database import Database
@@ -11,13 +9,14 @@ from service.storage.database.sqlstates import trouble_of
 from service.storage.errors import StorageError
 from service.storage.runs.expiry import tidy
 from service.web.absence import LOOK_S, Absence
+from service.web.background import Background
 
 log = logging.getLogger(__name__)
 
 BURST_S = 0.2  # s of work, and as long a pause while more is left, so that requests and workers have the database
 
 
-class Housekeeping:
+class Housekeeping(Background):
     """Tidies up in a thread of its own, from `with` to the end of it.
 
     Workers tidy up after studies too, but there may be none. The audit is the controller's alone to forget.
@@ -25,17 +24,8 @@ class Housekeeping:
 
     def __init__(self, db: Database, audit: timedelta) -> None:
         """`audit` is how long it is kept who ordered what; zero is for ever."""
+        super().__init__("housekeeping")
         self._db, self._audit = db, audit
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="housekeeping", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
 
     def _work(self) -> None:
         is_more_left, absence = False, Absence(log, "calls that need it are answered 503")

@@ -7,20 +7,29 @@ from fastapi.responses import HTMLResponse
 
 from service.api.dependencies import DatabaseOf, ReportsOf, StudyName
 from service.api.errors import documented
-from service.api.models import Ranking, RankingRow
-from service.reports import ranking as ranked
+from service.api.models import FrontRow, Ranking, RankingRow
+from service.reports.found.ranking import in_order, pareto_front
+from service.reports.found.ranking import ranking as ranked
 from service.storage.studies import studies, trials
 from service.web.reports import page_of
+
+MOST_OF_FRONT = 100
 
 router = APIRouter(prefix="/studies/{name}", tags=["results"], responses=documented(404))
 
 
 @router.get("/ranking")
 def ranking(name: StudyName, database: DatabaseOf) -> Ranking:
-    """Rank the study's variants of regularization, the best first."""
+    """Rank the study's variants of regularization, the best first; of several objectives also its Pareto front."""
     study = studies.get(database, name)
-    rows = ranked(study, trials.begun(database, study))
-    return Ranking(ranking=[RankingRow.model_validate(row, from_attributes=True) for row in rows])
+    begun = trials.begun(database, study)
+    best_first = in_order(study, begun)
+    front = pareto_front(study, best_first)
+    return Ranking(
+        ranking=[RankingRow.model_validate(row, from_attributes=True) for row in ranked(study, begun, best_first)],
+        front=[FrontRow.model_validate(trial, from_attributes=True) for trial in front[:MOST_OF_FRONT]],
+        on_front=len(front),
+    )
 
 
 # Described by hand: a response_class of HTML would describe the errors as HTML too.

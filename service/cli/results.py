@@ -1,6 +1,7 @@
 """The answer of a study: the ranked variants, the confirmation, and the recommended configuration."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -8,12 +9,13 @@ from rich.table import Table
 from rich.text import Text
 
 from search_spaces.variants import VARIANT_PARAMETERS
-from service.api.models import RankingRow, StudyDetail
+from service.api.models import Ranking, RankingRow, StudyDetail
 from service.cli.confirmed import confirmation_table
 from service.cli.output import show_table, tell
 from service.cli.views import measured, setting
 from service.client import Client
 
+MOST_OF_FRONT = 20  # rows; the report has more
 WIDE = 110  # columns; a narrower terminal shows the settings of the best trial only
 
 
@@ -42,11 +44,15 @@ def _show_answer(console: Console, client: Client, study: StudyDetail) -> None:
         if study.failure is not None:
             tell(console, f"When the cause is mended: `pernodedrop retry {study.name}`")
         return
-    rows = client.ranking(study.name)
+    found = client.ranking(study.name)
+    rows = found.ranking
     show_table(console, ranking_table(study, rows, with_settings=console.width >= WIDE))
     few = [row.variant for row in rows if row.few]
     if few:
         tell(console, f"* may have lost for want of trials: {', '.join(few)}")
+    if found.front:
+        console.print()
+        show_table(console, front_table(study, found))
     if study.confirmation_so_far is not None:
         tell(console, study.confirmation_so_far)
     if study.winner is None:
@@ -72,7 +78,6 @@ def ranking_table(study: StudyDetail, rows: Sequence[RankingRow], *, with_settin
     A star marks those that may have lost for want of trials.
     """
     objective = study.objectives[0]
-    fixed = frozenset(study.definition.get("fixed", {}))
     best = "best" if len(study.objectives) == 1 else "best trial's"  # another trial may have a better first objective
     title = f"{study.name}: variants by {objective.metric} ({objective.direction})"
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
@@ -93,10 +98,33 @@ def ranking_table(study: StudyDetail, rows: Sequence[RankingRow], *, with_settin
             measured(row.best_values[0] if row.best_values else None),
             measured(row.mean_of_top),
         ]
-        searched = {k: v for k, v in (row.best_params or {}).items() if k not in {*VARIANT_PARAMETERS, *fixed}}
-        settings = ", ".join(f"{name} {setting(value)}" for name, value in searched.items())
-        table.add_row(*cells, *([settings] if with_settings else []))
+        table.add_row(*cells, *([_settings(study, row.best_params or {})] if with_settings else []))
     return table
+
+
+def front_table(study: StudyDetail, found: Ranking) -> Table:
+    """The first MOST_OF_FRONT trials of the Pareto front with all their objectives: those to choose from."""
+    shown = found.front[:MOST_OF_FRONT]
+    few = f"the first {len(shown)} of {found.on_front:,}" if found.on_front > len(shown) else f"{found.on_front}"
+    title = f"{study.name}: Pareto front, {few} {'trial' if found.on_front == 1 else 'trials'}"
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.padding, table.show_edge = (0, 1, 0, 0), False
+    table.add_column("trial", justify="right", no_wrap=True)
+    table.add_column("variant", overflow="fold")
+    for objective in study.objectives:
+        split, _, metric = objective.metric.partition("_")
+        table.add_column(f"{objective.direction}\n{split}_\n{metric}", justify="right", overflow="fold")
+    table.add_column("with", overflow="fold")
+    for row in shown:
+        number = "-" if row.number is None else str(row.number)
+        table.add_row(number, row.variant, *map(measured, row.values), _settings(study, row.params))
+    return table
+
+
+def _settings(study: StudyDetail, params: Mapping[str, Any]) -> str:
+    """What was searched of the parameters, without those that name the variant."""
+    without = {*VARIANT_PARAMETERS, *study.definition.get("fixed", {})}
+    return ", ".join(f"{name} {setting(value)}" for name, value in params.items() if name not in without)
 
 
 def _show_searchs_best(console: Console, study: StudyDetail) -> None:

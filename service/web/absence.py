@@ -1,12 +1,11 @@
 """What a server process says of a database that keeps everybody from working: once, and once when it is back."""
 
 import logging
-import threading
-from typing import Self
 
 from service.storage.database.database import Database
 from service.storage.database.sqlstates import Remedy, told, trouble_of
 from service.storage.errors import DatabaseRefuses, DatabaseUnreachable, SchemaOutdated
+from service.web.background import Background
 from service.web.faults import fault_of
 
 LOOK_S = 5.0  # s between two looks
@@ -44,21 +43,12 @@ def lack_of(error: Exception) -> str:
     return type(error).__name__ if isinstance(error, DatabaseRefuses | SchemaOutdated) else ""
 
 
-class Attendance:
+class Attendance(Background):
     """Looks at the database in a thread of its own, from `with` to the end of it, where nobody may ask for a page."""
 
     def __init__(self, db: Database, absence: Absence) -> None:
+        super().__init__("attendance")
         self._db, self._absence = db, absence
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="attendance", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
 
     def _work(self) -> None:
         while not self._done.wait(LOOK_S):

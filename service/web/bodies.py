@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from search_spaces.growing import LONGEST_VALUE, Refused
 from search_spaces.json_text import Malformed, decoded, read_json
 from search_spaces.problems import shown
-from service.web.lanes import Lane
+from service.web.lanes import Lane, whose
 
 T = TypeVar("T")
 Model = TypeVar("Model", bound=BaseModel)
@@ -114,7 +114,7 @@ class JsonBody(Generic[T]):
 
     async def __call__(self, request: Request) -> T:
         text = await json_body(request)
-        return await PARSING.run(lambda: self._parse(json_object(text, self._longest)))
+        return await PARSING.run(whose(request), lambda: self._parse(json_object(text, self._longest)))
 
 
 class BodyRoute(APIRoute):

@@ -190,3 +190,6 @@ def _fault_of_database(error: Exception) -> Fault:
 def _away(state: str) -> Fault:
     remedy = "make room there, and everything goes on by itself" if state == FULL else "try again shortly"
     return replace(NO_DATABASE, message=f"the database {state}: {remedy}")
+
+
+NO_ROOM = _away(FULL)

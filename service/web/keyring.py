@@ -99,7 +99,7 @@ class Keyring:
             known: T = kept.answer
             return known
         until = monotonic() + KEPT_S  # counted from before the question
-        answer = await self._lane.run(_plain, ask)
+        answer = await self._lane.run(None, _plain, ask)
         answers[kind, digest] = _Kept(until, answer)
         answers.move_to_end((kind, digest))
         if len(answers) > MOST_KEPT:

@@ -15,10 +15,11 @@ class Readiness:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._check: asyncio.Task[None] | None = None
+        self._check: asyncio.Task[bool] | None = None
 
-    async def check(self) -> None:
-        """Return if the database answers within `LONGEST_S`, takes writes, and its tables are current.
+    async def check(self) -> bool:
+        """Return whether the database's disk has room, if it answers within `LONGEST_S`, takes writes, and its tables
+        are current.
 
         Raises:
             DatabaseUnreachable: it does not.
@@ -26,22 +27,20 @@ class Readiness:
             SchemaOutdated: `pernodedrop db init` has not run, or another version ran it.
         """
         if self._check is None or self._check.done():
-            self._check = asyncio.create_task(
-                to_thread.run_sync(self._database.check_ready, limiter=CapacityLimiter(1))
-            )
+            self._check = asyncio.create_task(to_thread.run_sync(self._database.has_room, limiter=CapacityLimiter(1)))
             self._check.add_done_callback(_noted)
         check = self._check
         done, _ = await asyncio.wait([check], timeout=LONGEST_S)
         if not done:
             raise DatabaseUnreachable(f"the database did not answer within {LONGEST_S:g} s: is it running?")
-        check.result()
+        return check.result()
 
     def close(self) -> None:
         """Close the connection."""
         self._database.close()
 
 
-def _noted(check: asyncio.Task[None]) -> None:
+def _noted(check: asyncio.Task[bool]) -> None:
     """Take note of the error of a check that nobody waits for any more, else asyncio complains."""
     if not check.cancelled():
         check.exception()

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Self
 
 from service.settings import Settings
 from service.storage.database.database import Database
@@ -16,6 +15,7 @@ from service.storage.errors import StorageError
 from service.storage.webhooks import events, outbox
 from service.storage.webhooks.kinds import Event
 from service.storage.webhooks.records import Message
+from service.web.background import Background
 from service.webhooks import messages, sending
 from service.webhooks.sending import Outcome
 
@@ -42,30 +42,25 @@ def wait_after(tries: int, kind: str, wanted: float = 0.0, waits: Sequence[float
     return max(waits[tries - 1] * random.uniform(1 - JITTER, 1 + JITTER), wanted)
 
 
-class Courier:
+class Courier(Background):
     """Delivers from `with` to the end of it. A message that is being sent then is sent again by whoever is alive."""
 
     def __init__(
         self, db: Database, settings: Settings, *, silence_s: float = SILENCE_S, lease_s: float = LEASE_S
     ) -> None:
+        super().__init__("webhooks")
         self._db, self._settings = db, settings
         self._silence_s, self._lease_s = silence_s, lease_s
-        self._done = threading.Event()
         self._sent: queue.SimpleQueue[_Sent | None] = queue.SimpleQueue()
         self._unnoted: list[_Sent] = []
         self._under_way = 0
         self._silent_since: float | None = None
         self._watched = self._forgot = float("-inf")
-        self._thread = threading.Thread(target=self._work, name="webhooks", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._done.set()
         self._sent.put(None)  # wakes it up
-        self._thread.join()
+        super().__exit__()
 
     def _work(self) -> None:
         while not self._done.is_set():

@@ -12,9 +12,21 @@ from datetime import UTC
 from typing import Any
 
 from pernodedrop.installation import installed_version
+from pernodedrop.visible import visible
 from service.settings import Settings
 from service.storage.webhooks.kinds import Event
 from service.storage.webhooks.records import Message
+
+# Chat rooms read `text` by rules of their own: Slack `<!channel>` and `<address|words>`, Mattermost, Teams and Discord
+# `@everyone` and `[words](address)`, Teams HTML too. Nobody tells us which of them reads, and no escape is one for all,
+# so what has a meaning to any of them becomes a letter that looks alike and has none.
+_MEANT = str.maketrans(
+    {
+        "<": "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}",
+        ">": "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}",
+        "@": "\N{FULLWIDTH COMMERCIAL AT}",
+    }
+)
 
 
 def body_of(message: Message, settings: Settings) -> bytes:
@@ -51,23 +63,31 @@ def signature(secret: str, message_id: str, timestamp: str, body: bytes) -> str:
 
 
 def text_of(message: Message) -> str:
-    """The event in a sentence."""
+    """The event in a sentence that no chat room obeys; `data` has the facts as they are.
+
+    A study's name is of letters, digits, `.`, `_` and `-`, so what trials and people say comes in by reasons alone.
+    """
     study, facts = message.study, message.facts
     match message.type:
         case Event.COMPLETE:
             return f"study {study} is complete: {_trials(facts)}"
         case Event.FAILED:
-            why = f": {facts['reason']}" if facts.get("reason") else ""
+            why = f": {_inert(facts['reason'])}" if facts.get("reason") else ""
             return f"study {study} has failed, no trial is complete ({_trials(facts)}){why}"
         case Event.DECIDED:
             return f"study {study} is decided after {facts.get('seeds')} seeds: {facts.get('outcome')}"
         case Event.PAUSED:
-            return f"study {study} has paused itself: {facts.get('reason')}"
+            return f"study {study} has paused itself: {_inert(facts.get('reason'))}"
         case Event.NO_WORKER:
             studies = facts.get("studies", 0)
             return f"no worker is alive, and trials of {studies} {'study' if studies == 1 else 'studies'} wait"
         case _:
             return "this is a test of the webhook: nothing has happened"
+
+
+def _inert(said: object) -> str:
+    """The words without what mentions people, or hides an address behind words, in a chat room."""
+    return visible(str(said)).translate(_MEANT).replace("](", "] (")
 
 
 def _trials(facts: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from typing import Any
 
@@ -12,7 +12,10 @@ import pytest
 import sqlalchemy as sa
 
 from service.api.app import CREATIONS, DATABASE_CONNECTIONS, create_app
+from service.storage.access import keys
+from service.storage.access.roles import Role
 from service.storage.database.database import Database
+from service.storage.studies import studies
 from service.web.lanes import Busy, Lane
 from tests.api.configuring import settings_for
 from tests.api.fleet import definition_data
@@ -92,7 +95,7 @@ def test_too_many_submissions_are_refused_before_anything_is_done(busy_api: tupl
         waiting = []
         for number in range(3):
             waiting.append(pool.submit(client.post, "/v1/studies", json=definition_data(f"waiting-{number}")))
-            while lane._here < CREATIONS + number + 1:
+            while lane._here.total() < CREATIONS + number + 1:
                 assert client.get("/v1/health").status_code == 200
         refused = client.post("/v1/studies", json=definition_data("refused"))
         released.set()
@@ -109,11 +112,87 @@ def test_a_lane_keeps_the_order() -> None:
     lane, order = Lane("numbers", width=1, room=9), list[int]()
 
     async def together() -> None:
-        await asyncio.gather(*(lane.run(order.append, number) for number in range(10)))
+        await asyncio.gather(*(lane.run(None, order.append, number) for number in range(10)))
         with pytest.raises(ZeroDivisionError):
-            await lane.run(divmod, 1, 0)
-        assert await lane.run(divmod, 7, 2) == (3, 1)
+            await lane.run(None, divmod, 1, 0)
+        assert await lane.run(None, divmod, 7, 2) == (3, 1)
 
     asyncio.run(together())
     asyncio.run(together())  # in another event loop
     assert order == [*range(10), *range(10)]
+
+
+def test_keys_take_turns_in_a_lane() -> None:
+    lane, order = Lane("numbers", width=1, room=99), list[str]()
+
+    async def together() -> None:
+        calls = [("a", "a1"), ("a", "a2"), ("a", "a3"), ("a", "a4"), ("b", "b1"), (None, "n1"), ("b", "b2")]
+        await asyncio.gather(*(lane.run(key, order.append, name) for key, name in calls))
+
+    asyncio.run(together())
+    assert order == ["a1", "a2", "b1", "n1", "a3", "b2", "a4"]
+
+
+def test_a_key_leaves_places_for_others_in_a_lane() -> None:
+    """Of 12 places a key has 6 at most; beside it a second one has 3 and a third one 2, and callers without a key 1."""
+    lane, release = Lane("numbers", width=2, room=10), threading.Event()
+    had = {"a": 6, "b": 3, "c": 2, None: 1}
+
+    async def together() -> None:
+        calls = []
+        for key, places in had.items():
+            for _ in range(places):
+                calls.append(asyncio.ensure_future(lane.run(key, release.wait, 30)))
+                await asyncio.sleep(0)
+            with pytest.raises(Busy) as refused:
+                await lane.run(key, int)
+            own = key is not None
+            assert (f"busy: {places} numbers of {key} wait, and the other places are kept" in str(refused.value)) is own
+        for call in calls[:8]:  # those of a client that has gone away take no place
+            call.cancel()
+        release.set()
+        await asyncio.gather(*calls, return_exceptions=True)
+        assert not lane._here
+        await asyncio.gather(*(lane.run("a", int) for _ in range(6)))
+
+    asyncio.run(together())
+
+
+def test_one_key_cannot_take_every_place_for_submissions(database_url: str) -> None:
+    """Over REST: a key whose submissions wait is refused in words, and another key's study is created in its turn."""
+    app = create_app(settings_for(database_url))
+    begun, release = threading.Semaphore(0), threading.Event()
+    create = studies.create
+
+    def held_up(db: Database, definition: Any) -> Any:
+        if definition.name.startswith("many"):
+            begun.release()
+            assert release.wait(60)
+        return create(db, definition)
+
+    lane = app.state.creations.lane
+    lane._room = 8
+    with Database.open(database_url) as database:
+        keys.create(database, "first", Role.ADMIN, by="a test")
+        secrets = {name: keys.create(database, name, Role.SUBMIT, by="a test")[1] for name in ("greedy", "other")}
+    with pytest.MonkeyPatch.context() as patch, served(app) as address, ThreadPoolExecutor(20) as pool:
+        patch.setattr("service.api.studies.studies.create", held_up)
+
+        def submit(key: str, name: str) -> httpx.Response:
+            headers = {"X-API-Key": secrets[key]}
+            return httpx.post(f"{address}/v1/studies", json=definition_data(name), headers=headers, timeout=60)
+
+        many = [pool.submit(submit, "greedy", f"many-{number}") for number in range(12)]
+        assert all(begun.acquire(timeout=30) for _ in range(CREATIONS))
+        refused = [next(ended).result() for ended in [as_completed(many, timeout=30)] for _ in range(6)]
+        other = pool.submit(submit, "other", "other")
+        while lane._here.total() < 7:
+            assert httpx.get(f"{address}/v1/health").status_code == 200
+        release.set()
+        assert other.result().status_code == 201
+        assert sorted(one.result().status_code for one in many) == [201] * 6 + [503] * 6
+    assert {answer.json()["message"] for answer in refused} == {
+        "the controller is busy: 6 submissions of greedy wait, and the other places are kept for others: send the next "
+        "one when one of these is answered"
+    }
+    assert {answer.headers["Retry-After"] for answer in refused} == {"5"}

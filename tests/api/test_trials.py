@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from service.storage.database.database import Database
 from service.storage.states import RunState
@@ -87,6 +88,26 @@ def test_the_ranking_holds_every_variant_once_and_begins_with_the_best(worked: h
     best = worked.get("/v1/studies/digits-1/best").json()
     assert rows[0]["best_number"] == best["number"]
     assert rows[0]["best_values"] == best["values"]
+
+
+def test_the_front_is_by_every_objective(api: httpx.Client, database: Database) -> None:
+    """By the first two objectives trial 0 dominates all others; trial 1 is the best by the third."""
+    ways = {"val_loss": "minimize", "val_accuracy": "maximize", "train_seconds": "minimize"}
+    objectives = [{"metric": metric, "direction": direction} for metric, direction in ways.items()]
+    assert api.post("/v1/studies", json=definition_data(trials=3, objectives=objectives)).status_code == 201
+    values = "ARRAY[ordinal, 10 - ordinal, CASE ordinal WHEN 1 THEN 1 ELSE 5 + ordinal END]"
+    with database.engine.begin() as connection:
+        params = """'{"regularizer": "dropout", "drop_rate": 0.5}'"""
+        change = f"state = 'complete', trial_number = ordinal, params = {params}, values = {values}"
+        connection.execute(sa.text(f"UPDATE fleet.runs SET {change}"))
+    found = api.get("/v1/studies/digits-1/ranking").json()
+    assert [(row["number"], row["values"]) for row in found["front"]] == [(0, [0, 10, 5]), (1, [1, 9, 1])]
+    assert found["on_front"] == 2
+
+
+def test_with_one_objective_there_is_no_front(worked: httpx.Client) -> None:
+    found = worked.get("/v1/studies/digits-1/ranking").json()
+    assert (found["front"], found["on_front"]) == ([], 0)
 
 
 def test_the_report_is_a_page_of_its_own(worked: httpx.Client) -> None:

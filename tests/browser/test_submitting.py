@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from search_spaces import parse_definition
 from search_spaces.task_modules import TaskModules
 from service.dashboard import create_app
 from service.dashboard.app import DATABASE_CONNECTIONS, ORDERS
@@ -14,6 +15,7 @@ from service.storage.records import StudyRecord
 from service.storage.states import StudyState
 from service.storage.studies import studies, trials
 from tests.api.configuring import NO_DATABASE, settings_for
+from tests.api.fleet import definition_data
 from tests.api.serving import served
 from tests.browser.forms import post, value_of
 
@@ -24,6 +26,7 @@ search_space:
   drop_rate: {type: float, low: 0.1, high: 0.5}
 budget: {trials: 3}
 """
+LOOP = {"name": "external", "epochs": 2}
 
 
 def test_a_text_is_submitted(visitor: httpx.Client, database: Database) -> None:
@@ -96,6 +99,19 @@ def test_a_clone_has_a_free_name(visitor: httpx.Client, study: StudyRecord, data
     assert "name: digits-3" in visitor.get("/submit?like=digits-2").text
     assert visitor.get("/submit?like=none").status_code == 404
     assert visitor.get("/submit?preset=quickstar").status_code == 404
+
+
+def test_a_study_too_long_for_yaml_is_cloned_as_json(visitor: httpx.Client, database: Database) -> None:
+    space = {f"x{n}": {"type": "categorical", "choices": [*range(250)]} for n in range(45)}
+    noise = {"regularizer": {"type": "categorical", "choices": ["dropout", "none"]}}
+    study = studies.create(
+        database, parse_definition(definition_data("long", 2, task=LOOP, search_space=space | noise))
+    )
+    shown = visitor.get("/submit?like=long").text
+    text = unescape(shown.split('name="text"')[1].split(">", 1)[1].split("</textarea>")[0])
+    assert post(visitor, "/submit", text=text).status_code == 303
+    clone = studies.get(database, "long-2").definition
+    assert clone.model_copy(update={"name": "long"}) == study.definition
 
 
 def test_a_text_is_bounded(visitor: httpx.Client) -> None:

@@ -186,6 +186,22 @@ def test_lines_have_an_axis_for_what_varies(page: httpx.Client, database: Databa
     assert thin["lines"][0][0] == found["lines"][0][0]  # the best
 
 
+def test_lines_have_an_axis_for_every_objective(page: httpx.Client, database: Database) -> None:
+    metrics = ["val_loss", "val_accuracy", "train_seconds"]
+    objectives = [{"metric": name, "direction": ("minimize", "maximize")[n == 1]} for n, name in enumerate(metrics)]
+    study = studies.create(database, parse_definition(definition_data("three", 5, objectives=objectives)))
+    change = "state = 'complete', trial_number = ordinal, params = '{\"drop_rate\": 0.5}', values = ARRAY[ordinal, "
+    change += (
+        "10 - ordinal, CASE ordinal WHEN 1 THEN 1.0 WHEN 2 THEN 'infinity'::float8 ELSE 5 + ordinal END]::float8[]"
+    )
+    with database.engine.begin() as connection:
+        connection.execute(sa.text(f"UPDATE fleet.runs SET {change} WHERE study_id = :study"), {"study": study.id})
+    found = page.get("/studies/three/lines.json").json()
+    assert [axis["title"] for axis in found["axes"][-3:]] == metrics
+    assert [line[-3:] for line in found["lines"]][:3] == [[0.0, 10.0, 5.0], [1.0, 9.0, 1.0], [2.0, 8.0, None]]
+    assert (found["axes"][-1]["low"], found["axes"][-1]["high"]) == (1.0, 9.0)
+
+
 def test_the_study_and_its_runs_lead_to_each_other(page: httpx.Client, database: Database, study: StudyRecord) -> None:
     assert 'href="studies/digits-1/trials"' in page.get("/studies/digits-1").text
     table = page.get("/studies/digits-1/trials").text

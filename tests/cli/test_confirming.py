@@ -13,6 +13,7 @@ from service.api.models import (
     CountsOut,
     LinksOut,
     ObjectiveOut,
+    Ranking,
     RecommendedOut,
     StudyDetail,
     TrialOut,
@@ -150,8 +151,8 @@ def test_a_study_in_confirmation_is_not_over() -> None:
 class Rankless(Client):
     """A controller whose study has no ranking to show."""
 
-    def ranking(self, name: str) -> list[Any]:
-        return []
+    def ranking(self, name: str) -> Ranking:
+        return Ranking(ranking=[])
 
 
 def test_the_end_names_the_winner_of_the_confirmation() -> None:

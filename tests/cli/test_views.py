@@ -10,15 +10,17 @@ from service.api.models import (
     BudgetOut,
     CountsOut,
     CurvePointOut,
+    FrontRow,
     LinksOut,
     ObjectiveOut,
+    Ranking,
     RankingRow,
     StudyDetail,
     TrialDetail,
     TrialOut,
 )
 from service.cli.continuation import free_name
-from service.cli.results import ranking_table
+from service.cli.results import front_table, ranking_table
 from service.cli.snapshot import RunningTrial, Snapshot, last_value
 from service.cli.trials import facts_table
 from service.cli.views import bars, clock, line, measured, setting
@@ -174,6 +176,20 @@ def test_the_ranking_shows_searched_settings_where_there_is_room() -> None:
     assert "pernodedrop-partial_gaussian-dynamic" in narrow
     assert "drop_rate" not in narrow
     assert max(map(len, narrow.splitlines())) <= 80
+
+
+def test_the_front_shows_every_objective() -> None:
+    names = {"val_loss": "minimize", "val_accuracy": "maximize", "train_seconds": "minimize"}
+    objectives = [ObjectiveOut.model_validate({"metric": name, "direction": way}) for name, way in names.items()]
+    of_three = BUSY.study.model_copy(update={"objectives": objectives})
+    variant = "pernodedrop-partial_gaussian-dynamic"
+    rows = [FrontRow(number=n, variant=variant, values=[0.2, 0.9, n], params={"drop_rate": 0.25}) for n in range(40)]
+    found = Ranking(ranking=[], front=rows, on_front=75)
+    shown = rendered(front_table(of_three, found))
+    assert "Pareto front, the first 20 of 75 trials" in shown
+    for part in (variant, "0.2000", "0.9000", "19.00", "drop_rate 0.25"):
+        assert part in shown
+    assert max(map(len, rendered(front_table(of_three, found), width=80).splitlines())) <= 80
 
 
 def test_numbers_are_written_alike() -> None:

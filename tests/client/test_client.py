@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pernodedrop.client import AsyncClient, Client, Refused, Unreachable
-from pernodedrop.client.answers import RankingRow
+from pernodedrop.client.ranked import RankingRow
 from pernodedrop.client.reading import read
 from pernodedrop.client.wire import Malformed, Request
 from search_spaces.presets import preset_text
@@ -55,6 +55,7 @@ def test_a_study_is_submitted_followed_and_read(
     assert list(last.metric) == ["accuracy", "loss"]
     assert list(last.value) == pytest.approx([1 / (1 + best.values[0]), best.values[0]])
     assert study.ranking[0].best_number == best.number
+    assert study.front == []  # of one objective
     assert list(study.ranking.to_frame().columns)[:2] == ["rank", "variant"]
     assert "<th>complete</th>" in study.ranking._repr_html_()
     assert "<th>val_loss</th>" in trials._repr_html_()
@@ -158,6 +159,7 @@ def test_the_same_calls_are_awaited(controller: str, database: Database) -> None
             assert len(await study.to_frame()) == 3
             assert len(await study.curves()) == 3 * EPOCHS * 3
             assert (await study.ranking)[0].rank == 1
+            assert await study.front == []
             assert (await (await client.study("digits-1")).state) == "complete"
             assert [one.name for one in await client.studies()] == ["digits-1"]
             assert "digits-1" in study._repr_html_()

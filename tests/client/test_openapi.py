@@ -7,7 +7,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import pytest
 
-from pernodedrop.client import answers, ordered, own_loop
+from pernodedrop.client import answers, ordered, own_loop, ranked
 from pernodedrop.client.reading import field_types
 from tests.api.described import description
 
@@ -24,8 +24,9 @@ OF_THE_API = {  # by the client's name
     answers.Best: "BestOut",
     answers.Winner: "WinnerOut",
     answers.Confirmed: "ConfirmedOut",
-    answers.RankingRow: "RankingRow",
-    answers.Ranking: "Ranking",
+    ranked.RankingRow: "RankingRow",
+    ranked.FrontRow: "FrontRow",
+    ranked.Ranking: "Ranking",
     answers.Overview: "StudyOut",
     answers.Submitted: "Submitted",
     ordered.Retried: "Retried",

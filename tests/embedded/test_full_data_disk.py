@@ -55,7 +55,11 @@ def test_a_full_disk_of_a_database_of_somebody_elses_is_named(
             assert client.lack() is None
             filler = fill(disk)
             assert str(client.lack()) == SAID
+            ready = httpx.get(f"{api}/v1/ready")  # a balancer keeps the controller
+            assert (ready.status_code, ready.json()) == (200, {"status": "full", "message": SAID})
             assert httpx.get(f"{api}/v1/studies/digits-1").status_code == 200, "what only reads goes on"
+            refused = httpx.post(f"{api}/v1/studies", json=definition_data("another", trials=2000), timeout=60)
+            assert (refused.status_code, refused.json().get("message")) == (503, SAID)
             wait_until(lambda: SAID in httpx.get(f"{pages}/studies/digits-1").text, 60)
 
             def stop_when_said() -> None:
@@ -66,6 +70,7 @@ def test_a_full_disk_of_a_database_of_somebody_elses_is_named(
                 following.follow(Console(width=400), client, "digits-1", stop_when_said)
             filler.unlink()
             assert client.lack() is None
+            assert httpx.get(f"{api}/v1/ready").json() == {"status": "ok"}
             wait_until(lambda: SAID not in httpx.get(f"{pages}/studies/digits-1").text, 60)
     finally:
         postgres.release()

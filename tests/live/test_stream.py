@@ -122,8 +122,35 @@ def test_a_confirmation_shows_its_configurations(database: Database, dashboard: 
     with page(dashboard, study.name) as opened:
         opened.until(lambda page: bool(page.state.get("confirmed")))
         one = opened.state["confirmed"][0]
-        assert (one["seeds"], one["left"], one["metric"]) == (2, True, "test_loss")
+        assert (one["seeds"], one["standing"], one["metric"]) == (2, "left", "test_loss")
         assert one["mean"] is not None
+
+
+def test_a_configuration_whose_run_failed_is_not_said_to_be_dropped(database: Database, dashboard: str) -> None:
+    """It says which run failed and why; `dropped` and `diverged` are a look's words."""
+    asked = {"top": 1, "repeats": 2, "until": "decided", "most_repeats": 9}
+    study = studies.create(database, parse_definition(definition_data(trials=8, confirmation=asked)))
+    work(database, study, limit=8)
+    change = "UPDATE fleet.runs SET state = {} WHERE stage = 'confirmation' AND ordinal = {}"
+    with database.engine.begin() as connection:
+        first = connection.execute(sa.text("SELECT min(ordinal) FROM fleet.runs WHERE stage = 'confirmation'")).scalar()
+        assert first is not None
+        connection.execute(sa.text(change.format("'failed', reason = '<b>disk</b> is full'", first)))
+        connection.execute(sa.text(change.format("'complete', values = '{0.5}'", first + 1)))
+        connection.execute(sa.text(change.format("'complete', values = '{nan}'", first + 2)))
+        look = """INSERT INTO fleet.looks (study_id, seeds, rule, runs, kept)
+            SELECT :study, 2, 'sequential', max(ordinal) + 1, ARRAY[-1] FROM fleet.runs WHERE study_id = :study"""
+        connection.execute(sa.text(look), {"study": study.id})
+    with page(dashboard, study.name) as opened:
+        opened.until(lambda page: len(page.state.get("confirmed", ())) > 2)
+        found = opened.state["confirmed"]
+    assert [one["standing"] for one in found][:3] == ["failed", "dropped", "diverged"]
+    address = "studies/digits-1/confirmation/0"
+    assert found[0]["lost"] == {"address": address, "reason": "<b>disk</b> is full"}
+    assert found[1]["lost"] is None
+    shown = httpx.get(f"{dashboard}/studies/digits-1", timeout=60).text
+    assert f'<a href="{address}">failed</a>: &lt;b&gt;disk&lt;/b&gt; is full' in shown
+    assert httpx.get(f"{dashboard}/{address}", timeout=60).status_code == 200
 
 
 def test_means_of_validation_are_not_called_tested(database: Database, dashboard: str) -> None:

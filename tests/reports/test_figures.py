@@ -18,9 +18,10 @@ from service.reports.found.records import Record
 from service.reports.found.responses import responses
 from service.reports.found.results import Results
 from service.reports.sections.generalization import generalization_figure
-from service.reports.sections.history import front_figure, history_figure
+from service.reports.sections.history import history_figure
 from service.reports.sections.learning_curves import curves_figure
 from service.reports.sections.own_metrics import own_charts
+from service.reports.sections.pareto import pareto_charts
 from service.reports.sections.rate_response import rate_charts
 from service.statistics import friedman, mean_interval
 from service.storage.records import CurvePoint
@@ -46,8 +47,33 @@ def test_front_joins_the_trials_that_no_other_betters() -> None:
     pairs = [[0.3, 0.9], [0.28, 0.8], [0.29, 0.7], [0.4, 0.95], [0.5, 0.95]]
     trials = [trial_of(number, pair) for number, pair in enumerate(pairs)]
     study = study_of(trials, objectives=[{"metric": "val_loss"}, {"metric": "val_accuracy", "direction": "maximize"}])
-    front = front_figure(Results(study, trials, {}))["data"][0]
+    (chart,) = pareto_charts(Results(study, trials, {}))
+    front, dominated, best = chart.figure["data"]
     assert (front["x"], front["y"]) == ([0.28, 0.3, 0.4], [0.8, 0.9, 0.95])
+    assert sorted(dominated["x"]) == [0.29, 0.5]
+    assert dominated["marker"]["opacity"] < best["marker"]["opacity"]
+
+
+def test_three_objectives_have_a_panel_for_each_pair() -> None:
+    """The second trial is the worst by the first two objectives, and on the front by the third."""
+    triples = [[0.2, 0.9, 9.0], [0.6, 0.5, 1.0], [0.3, 0.8, 9.5]]
+    metrics = ({"metric": "val_loss"}, {"metric": "val_accuracy", "direction": "maximize"}, {"metric": "train_seconds"})
+    trials = [trial_of(number, triple) for number, triple in enumerate(triples)]
+    results = Results(study_of(trials, objectives=metrics), trials, {})
+    (chart,) = pareto_charts(results)
+    panels = {}
+    for trace in chart.figure["data"]:
+        if trace["marker"]["opacity"] > 0.5:
+            axes = [trace[f"{way}axis"].replace(way, f"{way}axis") for way in "xy"]
+            names = tuple(chart.figure["layout"][axis]["title"]["text"].split(",")[0] for axis in axes)
+            panels[names] = sorted(zip(trace["x"], trace["y"], strict=True))
+    assert panels == {
+        ("val_loss", "val_accuracy"): [(0.2, 0.9), (0.6, 0.5)],
+        ("val_loss", "train_seconds"): [(0.2, 9.0), (0.6, 1.0)],
+        ("val_accuracy", "train_seconds"): [(0.5, 1.0), (0.9, 9.0)],
+    }
+    assert [trial.number for trial in results.front] == [0, 1]
+    assert draw(chart.figure, "svg")
 
 
 def test_rate_response_joins_means() -> None:

@@ -23,6 +23,7 @@ from tests.reports.test_markup import EVIL
 from tests.search_spaces.studies import categorical, real
 
 STRANGE = (("train", "loss"), ("train", "accuracy"), ("val", "accuracy"), ("val", "rank"))
+SECONDS = {"metric": "train_seconds"}
 TWO = [{"metric": "val_loss"}, {"metric": "val_accuracy", "direction": "maximize"}]
 
 
@@ -34,6 +35,12 @@ def multi_objective() -> Results:
     random_pairs = [[0.30, 0.90], [0.28, 0.80], [0.29, 0.70], [0.4, 0.95]]
     trials = [trial_of(number, pair) for number, pair in enumerate(random_pairs)]
     return Results(study_of(trials, objectives=TWO), trials, {t.run_id: curve_of(0.3, 8) for t in trials})
+
+
+def three_objectives() -> Results:
+    study, trials, curves = searched(40)
+    found = [trial if trial.values is None else replace(trial, values=[*trial.values, 0.9, 3.0]) for trial in trials]
+    return Results(replace(study, definition=study_of(found, objectives=[*TWO, SECONDS]).definition), found, curves)
 
 
 def of(trials: list[TrialRecord], curves: bool = True, **changes: Any) -> Results:
@@ -51,6 +58,7 @@ STUDIES: dict[str, Results] = {
     "all alike": of([trial_of(number, [0.3]) for number in range(20)]),
     "no rate": of([trial_of(0, [0.3], params={"regularizer": "none"}), trial_of(1, [0.2], params={"units": 3})]),
     "two objectives": multi_objective(),
+    "three objectives": three_objectives(),
     "searched": Results(*searched(40)),
     "repeated": Results(*searched(90, repeats=10)),
     "as in the paper": Results(study_of(searched(40)[1], task={"name": "cifar10", "epochs": 8}), *searched(40)[1:]),
@@ -139,6 +147,15 @@ def test_the_page_says_what_was_found() -> None:
     assert "training loss became infinite in epoch 1" in text
     assert "It cannot be concluded which variant is better." in text
     assert "mask: every mask entry is drawn" in text
+
+
+def test_the_front_is_a_table_of_every_objective() -> None:
+    triples = [[0.25, 0.91, 9.125], [0.375, 0.75, 1.0625], [0.5, 0.875, 9.5]]
+    trials = [trial_of(number, triple) for number, triple in enumerate(triples)]
+    text = Page(html_report(of(trials, objectives=[*TWO, SECONDS]))).text
+    assert "2 trials are on the front." in text
+    assert "0.2500 0.9100 9.125 0 " in text
+    assert "0.3750 0.7500 1.062 1 " in text
 
 
 def test_an_empty_study_says_so() -> None:

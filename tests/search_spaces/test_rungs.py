@@ -6,7 +6,7 @@ import random
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 
@@ -15,14 +15,23 @@ from search_spaces.rungs import (
     Ladder,
     Standing,
     among_best,
+    beginning,
     bracket_of,
-    job,
     ladders_of,
     most_brackets,
     promoted,
-    promotion,
     promotions,
 )
+
+
+def promotion(ladders: Sequence[Ladder], reached: Sequence[Standing], sent: Mapping[int, int]) -> Job | None:
+    """The next leg where no new trial may begin."""
+    return next(promotions(ladders, reached, sent), None)
+
+
+def job(ladders: Sequence[Ladder], reached: Sequence[Standing], sent: Mapping[int, int]) -> Job:
+    """The next leg."""
+    return promotion(ladders, reached, sent) or beginning(ladders, len(sent))
 
 
 @pytest.mark.parametrize(

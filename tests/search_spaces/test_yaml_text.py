@@ -11,7 +11,7 @@ import pytest
 from search_spaces import growing
 from search_spaces.growing import DEEPEST, LONGEST_VALUE, MOST_ALIASES
 from search_spaces.json_text import Malformed, read_json
-from search_spaces.yaml_text import NotYaml, read_yaml, written
+from search_spaces.yaml_text import MOST_WRITTEN, NotYaml, read_yaml, written
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,15 +27,20 @@ def doubled(first: str, template: str) -> str:
 
 REFUSED: dict[str, tuple[str | bytes, str]] = {
     # what grows
-    "lists": (doubled("[x,x,x,x,x,x,x,x,x]", "[NAMES]"), "line 6, column 34: .* what its aliases"),
+    "lists": (doubled("[x,x,x,x,x,x,x,x,x]", "[NAMES]"), "line 6, column 10: .* what its aliases"),
     "merged mappings": (doubled("{x: 1}", "{<<: [NAMES], y: 1}"), "what its aliases"),
     "an alias of itself": ("a: &a [*a]", "line 1, column 8: .* for itself"),
     "an alias of itself under a name used before": ("b: &a 1\na: &a [*a]", "for itself"),
     "an alias of nothing": ("a: *b", "nothing before it"),
     "aliases": (f"a: &a 1\nb: [{'*a,' * (MOST_ALIASES + 1)}]", "at most 1,000 aliases"),
-    "brackets": ("[" * 1_000_000, "line 1, column 33: .* levels deep"),
-    "braces": ("{a: " * 200_000, "levels deep"),
-    "dashes": ("- " * 400_000, "levels deep"),
+    "brackets": ("[" * 200_000, "line 1, column 33: .* levels deep"),
+    "braces": ("{a: " * 50_000, "levels deep"),
+    "dashes": ("- " * 100_000, "levels deep"),
+    "keys": ("\n".join(f"k{n}: {n}" for n in range(80_000)), "line .* at most 250,000 characters, .* as JSON"),
+    "values": (f"a: [{'1,' * MOST_WRITTEN}]", "line 1, column .*: YAML must hold at most 10,000 values and keys: "),
+    "lists in lists": (f"a: [{'[],' * MOST_WRITTEN}]", "at most 10,000 values and keys"),
+    "comments": ("# x\n" * 100_000, "line 62501, column 1: YAML must have at most 250,000 characters, got 400,000: "),
+    "a slip in long JSON": (f"[{'1,' * 200_000}\nx]", "line 2, column 1: this is no JSON, and YAML must have at most"),
     "a long text": (f"a: {'x' * (LONGEST_VALUE + 1)}", "line 1, column 4: .* at most 4,000 characters, got 4,001"),
     "a long text in JSON": (f'["{"x" * (LONGEST_VALUE + 1)}"]', "line 1, column 2: .* at most 4,000 characters"),
     "a long number": (f"[1, {'1' * 5000}]", "line 1, column 5: a number must have at most 400 characters, got 5,000"),
@@ -136,6 +141,12 @@ def test_values_are_counted_without_aliases_too(monkeypatch: pytest.MonkeyPatch,
     assert read_yaml(text.format(",".join("1" * 999))) == [1] * 999
     with pytest.raises(NotYaml, match="column 2000: it must hold at most 1,000 values"):
         read_yaml(text.format(",".join("1" * 1000)))
+
+
+def test_yaml_may_hold_ten_thousand_values_and_json_more() -> None:
+    most = f"a: [{'1, ' * (MOST_WRITTEN - 4)}1]"  # beside the object, its key and the list
+    assert len(read_yaml(most)["a"]) == MOST_WRITTEN - 3
+    assert len(read_yaml(f"[{'1, ' * 90_000}1]")) == 90_001
 
 
 def test_an_alias_is_a_copy_and_a_merge_gives_way() -> None:

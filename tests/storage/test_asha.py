@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from search_spaces.pruners.asha import AshaPruner
-from search_spaces.rungs import Standing, promotion
+from search_spaces.rungs import Standing, promotions
 from service.storage.assignments.assignment import Ended
 from service.storage.audit import audit, findings
 from service.storage.database.database import Database
@@ -96,7 +96,7 @@ def test_a_promotion_in_sql_is_that_of_the_rule(db: Database, seed: int) -> None
                 {"state": state, "booked": climbed[-1], "run": ids[place]},
             )
     # What has ended cannot go on: to the rule it has.
-    wanted = promotion(definition.pruner.ladders(9), reached, {**sent, **dict.fromkeys(ended, 9)})
+    wanted = next(promotions(definition.pruner.ladders(9), reached, {**sent, **dict.fromkeys(ended, 9)}), None)
     with db.engine.connect() as connection:
         leg = next(legs.promotions(connection, study.id, definition), None)
     got = None if leg is None else (leg.place, leg.start, leg.until)

@@ -1,11 +1,18 @@
 """Receivers are told what happens to studies, signed, and once for each occasion."""
 
+import json
+from datetime import UTC, datetime
+
 import httpx
 import pytest
 
 from service.storage.database.database import Database
 from service.storage.states import RunState
 from service.storage.studies import studies
+from service.storage.webhooks.kinds import Event
+from service.storage.webhooks.records import Message
+from service.webhooks.messages import body_of
+from tests.api.configuring import NO_DATABASE, settings_for
 from tests.api.fleet import definition_data, work
 from tests.webhooks.conftest import added, last, until
 from tests.webhooks.receiving import Receiver
@@ -69,6 +76,25 @@ def test_failures_pauses_and_verdicts_are_told(api: httpx.Client, db: Database, 
     verdict = studies.get(db, "deciding").decision
     assert verdict is not None
     assert decided["data"] == {"outcome": verdict["outcome"], "seeds": verdict["seeds"]}
+
+
+EVIL = "<!channel> <https://evil.example|here> [here](https://evil.example) @everyone <at>all</at>\u202e\x1b[2J"
+INERT = r"‹!channel› ‹https://evil.example|here› [here] (https://evil.example) ＠everyone ‹at›all‹/at›\u202e\x1b[2J"
+
+
+@pytest.mark.parametrize(
+    ("kind", "begins"),
+    [
+        (Event.FAILED, "study mine has failed, no trial is complete (it had no trial): "),
+        (Event.PAUSED, "study mine has paused itself: "),
+    ],
+)
+def test_a_reason_mentions_nobody_in_a_chat_room(kind: Event, begins: str) -> None:
+    at = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+    message = Message(1, "https://hooks.example", "whsec_", "evt_1", kind, "mine", {"reason": EVIL}, at, 1, 1)
+    said = json.loads(body_of(message, settings_for(NO_DATABASE)))
+    assert said["text"] == begins + INERT
+    assert said["data"]["reason"] == EVIL
 
 
 def test_a_study_that_somebody_stops_or_deletes_is_told_of_to_nobody(

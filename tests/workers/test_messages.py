@@ -42,18 +42,43 @@ def test_facts_are_short_and_can_be_stored() -> None:
 
 
 @pytest.mark.parametrize(
-    "facts",
+    ("fact", "said"),
     [
-        {"n": math.nan},
-        {"n": math.inf},
-        {"n": 10**30},
-        {"n": [1]},
-        {f"n{number}": 1 for number in range(MOST_FACTS + 1)},
+        (math.nan, "fact bad must be a text or a finite number below 2**63, got nan"),
+        (math.inf, "got inf"),
+        (10**30, "got 1000000"),
+        ([1], "got [1]"),
+        ({"a": "x" * 10**6}, "got {'a': 'xxx"),
     ],
-    ids=["nan", "infinite", "huge", "list", "many"],
 )
-def test_what_are_no_facts_is_passed_over(facts: dict[str, Any]) -> None:
-    assert heard(facts) is None
+def test_what_is_no_fact_is_passed_over_alone_and_named_in_the_log(
+    fact: Any, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert heard({"device": "cpu", "bad": fact, "rate": 0.5}).facts == {"device": "cpu", "rate": 0.5}
+    [line] = caplog.messages
+    assert line.startswith("run 3: what its trial says of itself is kept in part: ")
+    assert said in line
+    assert len(line) < 300
+
+
+def test_of_many_facts_the_first_are_kept(caplog: pytest.LogCaptureFixture) -> None:
+    many = {f"n{number}": number for number in range(MOST_FACTS + 9)}
+    assert list(heard(many).facts) == list(many)[:MOST_FACTS]
+    assert f"it has {MOST_FACTS + 9} facts, of which the first {MOST_FACTS} are kept" in caplog.text
+    caplog.clear()
+    heard({f"n{number}": [number] for number in range(10_000)})
+    assert "; and 9995 more" in caplog.text
+    assert len(caplog.text) < 1000
+
+
+def test_of_a_provenance_the_groups_that_can_be_kept_are(caplog: pytest.LogCaptureFixture) -> None:
+    bad: Any = {"packages": {"torch": "2.13.0"}, "data": {"digest": 0.5}, "bad name": {}, "run": {"seed": 1}}
+    said = over_the_line(Started({"device": "cpu"}, bad))
+    assert (said.facts, said.provenance) == (
+        {"device": "cpu"},
+        {"packages": {"torch": "2.13.0"}, "run": {"seed": 1}},
+    )
+    assert "data digest of a provenance must be a text or a whole number" in caplog.text
 
 
 def test_a_failure_keeps_what_is_shown_of_it() -> None:

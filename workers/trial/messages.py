@@ -4,15 +4,17 @@ Orders are pickled, by an agent that is trusted. Reports come from a process tha
 as plain data, field by field, and belong to the run and the token that their order had.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
 from search_spaces import Evaluation, Objective, StudyShape, TaskSpec, TrialConfig
 from service.storage.artifacts import DIGEST, ArtifactRoot
 from service.storage.assignments.progress import EpochDone
-from service.storage.provenance import MOST_FACTS, Provenance, checked
+from service.storage.provenance import MOST_FACTS, MOST_GROUPS, Provenance, checked
 from service.storage.records import Examination, Weights
 from service.storage.states import storable
 from workers.trial.channel import Message
@@ -20,7 +22,10 @@ from workers.trial.checkpoints import CheckpointRoot
 from workers.trial.devices import OpenDevice, Reading
 from workers.trial.examined import INPUTS, heard, told
 
+log = logging.getLogger(__name__)
+
 LONGEST_FACT_NAME = 60  # characters
+MOST_FLAWS, LONGEST_FLAW = 5, 60  # of what cannot be kept, in the log: how many, and their characters
 LONGEST_SAID = 2**18  # characters of a failure that are searched for secrets: more than what is kept of it
 
 
@@ -188,11 +193,37 @@ def _number(value: Any) -> float:
     return float(value)
 
 
-def _facts(told: Mapping[Any, Any]) -> dict[str, str | int | float]:
-    """Facts as the database and the lists of trials bear them: few, short, and numbers that are some."""
-    if len(told) > MOST_FACTS:
-        raise ValueError("too many facts")
-    return {storable(str(name))[:LONGEST_FACT_NAME]: _fact(fact) for name, fact in told.items()}
+def _started(message: Message) -> Started:
+    """The message without what cannot be kept of it, which the log names: the rest is worth having."""
+    facts, passed_over = _facts(message["facts"])
+    provenance: dict[str, Mapping[str, str | int]] = {}
+    for group, found in islice(message["provenance"].items(), MOST_GROUPS):
+        try:
+            provenance |= checked({group: found})
+        except ValueError as error:
+            passed_over.append(str(error)[:LONGEST_FLAW])
+    if passed_over:
+        more = len(passed_over) - MOST_FLAWS
+        said = "; ".join(passed_over[:MOST_FLAWS]) + (f"; and {more} more" if more > 0 else "")
+        log.warning("run %d: what its trial says of itself is kept in part: %s", message["order"][0], said)
+    return Started(facts, provenance)
+
+
+def _facts(told: Mapping[Any, Any]) -> tuple[dict[str, str | int | float], list[str]]:
+    """Facts as the database and the lists of trials bear them, few, short, and numbers that are some; and what is wrong
+    with the others."""
+    facts: dict[str, str | int | float] = {}
+    flaws: list[str] = []
+    for said, value in told.items():
+        name = storable(str(said))[:LONGEST_FACT_NAME]
+        try:
+            if len(facts) == MOST_FACTS:
+                flaws.append(f"it has {len(told)} facts, of which the first {MOST_FACTS} are kept")
+                break
+            facts[name] = _fact(value)
+        except ValueError:
+            flaws.append(f"fact {name} must be a text or a finite number below 2**63, got {str(value)[:LONGEST_FLAW]}")
+    return facts, flaws
 
 
 def _fact(value: Any) -> str | int | float:
@@ -228,7 +259,7 @@ def _reading(message: Message) -> Reading:
 
 
 _READERS: Mapping[str, Callable[[Message], Report | Reading | Stop | GoOn]] = {
-    "Started": lambda m: Started(_facts(m["facts"]), checked(m["provenance"])),
+    "Started": _started,
     "EpochDone": lambda m: EpochDone(
         int(m["repeat"]), int(m["epoch"]), {str(name): _number(value) for name, value in m["metrics"].items()}
     ),

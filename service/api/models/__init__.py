@@ -1,9 +1,17 @@
 """The API's answers: one model per thing, each field with its meaning and unit."""
 
-from service.api.models.answers import ConfirmedOut, ObjectiveOut, Ranking, RankingRow, RecommendedOut, WinnerOut
+from service.api.models.answers import (
+    ConfirmedOut,
+    FrontRow,
+    ObjectiveOut,
+    Ranking,
+    RankingRow,
+    RecommendedOut,
+    WinnerOut,
+)
 from service.api.models.errors import ErrorOut, ProblemOut
 from service.api.models.examinations import ExaminationOut, ExaminationPage, FigureOut
-from service.api.models.fleet import Figures, Health, Presets, Version, WorkerOut, Workers
+from service.api.models.fleet import Figures, Health, Presets, Ready, Version, WorkerOut, Workers
 from service.api.models.logs import AttemptLog, Logs
 from service.api.models.loop import (
     AskIn,
@@ -61,6 +69,7 @@ __all__ = [
     "FigureOut",
     "Figures",
     "Finite",
+    "FrontRow",
     "Health",
     "LeaseIn",
     "LinksOut",
@@ -72,6 +81,7 @@ __all__ = [
     "ProblemOut",
     "Ranking",
     "RankingRow",
+    "Ready",
     "RecommendedOut",
     "RenewIn",
     "ReportIn",

@@ -98,5 +98,20 @@ class RankingRow(BaseModel):
     )
 
 
+class FrontRow(BaseModel):
+    """A complete trial of a study with several objectives, which no other one dominates."""
+
+    number: int | None = Field(examples=[4])
+    variant: str = Field(examples=["pernodedrop-gaussian-dynamic"])
+    values: list[Finite] = Field(description="There is one for each objective.", examples=[[0.1234, 0.97]])
+    params: dict[str, Scalar]
+
+
 class Ranking(BaseModel):
     ranking: list[RankingRow]
+    front: list[FrontRow] = Field(
+        [],
+        description="These trials are on the Pareto front, the best by the first objective first, at most 100; empty "
+        "with a single objective.",
+    )
+    on_front: int = Field(0, description="So many trials are on the Pareto front in all.")

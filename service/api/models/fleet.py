@@ -62,3 +62,10 @@ class Version(BaseModel):
 
 class Health(BaseModel):
     status: Literal["ok"] = "ok"
+
+
+class Ready(BaseModel):
+    status: Literal["ok", "full"] = Field(
+        "ok", description="It is full while the database's disk has no room: reading goes on, orders answer 503."
+    )
+    message: str | None = Field(None, description="The sentence says what to do about a full disk.")

@@ -185,20 +185,23 @@ window.liveParts = (root) => {
     hide("confirmation", state.confirmed.length === 0);
     if (state.confirmed.length === 0) return;
     const { looks, outcome, decides } = state.study;
-    const left = state.confirmed.filter((one) => one.left).length;
+    const isLeft = (one) => one.standing === "left";
+    const left = state.confirmed.filter(isLeft).length;
+    const tells = decides || left < state.confirmed.length;
+    const stands = (one) => (one.lost === null ? [isLeft(one) ? "in it" : one.standing] : [h("a", { href: one.lost.address }, one.standing), `: ${one.lost.reason}`]);
     const most = Math.max(...state.confirmed.map((one) => one.seeds + one.training + one.waiting));
     const rows = state.confirmed.map((one) =>
       h(
         "tr",
-        { class: one.left ? null : "dropped" },
+        { class: isLeft(one) ? null : "out" },
         h("td", {}, h("strong", {}, one.variant), " ", h("span", { class: "params" }, one.params)),
         h("td", {}, h("progress", { max: Math.max(1, most), value: one.seeds, "aria-label": `seeds of ${one.variant}` }), ` ${one.seeds} of ${most}`),
         h("td", { class: "number" }, one.training || "–"),
         h("td", { class: "number" }, figure(one.mean)),
-        decides ? h("td", {}, one.left ? "in it" : "out") : null,
+        tells ? h("td", {}, ...stands(one)) : null,
       ),
     );
-    const head = ["Configuration", "Seeds", "In training", `Mean ${state.confirmed[0].metric}`, ...(decides ? [""] : [])];
+    const head = ["Configuration", "Seeds", "In training", `Mean ${state.confirmed[0].metric}`, ...(tells ? ["Standing"] : [])];
     const all = state.confirmed.length;
     const looked = decides && looks.length && `${left} of ${all} left after ${plural(looks[looks.length - 1], "seed")}.`;
     const said = outcome ? `Its outcome: ${outcome}.` : looked || `${plural(all, "configuration")} under fresh seeds.`;

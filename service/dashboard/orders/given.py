@@ -46,7 +46,7 @@ async def ordered(
     require(request, role)
     check_token(request, form)
     outcomes: Outcomes = request.app.state.outcomes
-    creations: Creations = request.app.state.creations
+    creations: Creations = request.app.state.creations.of(request)
     said = [f"{name}={value}" for name, values in sorted(form.several.items()) if name != FIELD for value in values]
     files = [f"{name}={content.hex()}" for name, content in sorted(form.files.items())]
     number = form[NUMBER]

@@ -26,6 +26,7 @@ from service.web.access import Role, caller_of, check_task, require
 from service.web.bodies import MAX_BODY_BYTES, PARSING, BodyTooLarge
 from service.web.creations import Creations
 from service.web.forms import Form, posted
+from service.web.lanes import whose
 
 FIRST = "quickstart"  # the preset that the page begins with
 
@@ -55,7 +56,9 @@ async def submit(request: Request) -> Response:
         form = await posted(request)
 
         async def call(creations: Creations) -> Outcome:
-            definition = await PARSING.run(definition_of, _text_of(form), form["scale"] or FULL, _modules(request))
+            definition = await PARSING.run(
+                whose(request), definition_of, _text_of(form), form["scale"] or FULL, _modules(request)
+            )
             check_task(caller_of(request), definition.task.name)
             study, fleet = await creations.run(submissions.create, definition)
             said = [f"Submitted {study.name}: its runs wait for workers", *fleet.advice(definition)]
@@ -90,7 +93,7 @@ async def write(request: Request) -> Response:
         require(request, Role.SUBMIT)
         form = await posted(request)
         check_token(request, form)
-        text = await PARSING.run(_written, form)
+        text = await PARSING.run(whose(request), _written, form)
         shown, status = Shown(text, scale=form["scale"] or FULL, is_form_open=True), 200
         if by_script:
             return JSONResponse({"text": text, **await _looked(request, text, form["scale"] or FULL)})
@@ -113,9 +116,9 @@ def _written(form: Form) -> str:
 
 async def _looked(request: Request, text: str | bytes, scale: str) -> dict[str, Any]:
     whole = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    fields = await PARSING.run(lambda: form_part(data_of(whole)))
+    fields = await PARSING.run(whose(request), lambda: form_part(data_of(whole)))
     try:
-        definition = await PARSING.run(definition_of, text, scale, _modules(request))
+        definition = await PARSING.run(whose(request), definition_of, text, scale, _modules(request))
         check_task(caller_of(request), definition.task.name)
         said = await run_in_threadpool(plan, request.app.state.database, definition, _modules(request))
     except Flawed as error:

@@ -1,6 +1,7 @@
 """The text that the page of a submission begins with: a preset, or the definition of a study, under a free name."""
 
 import io
+import json
 import re
 from typing import Any
 
@@ -8,6 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from search_spaces.presets import preset_text
+from search_spaces.yaml_text import MOST_WRITTEN
 from service.storage.database.database import Database
 from service.storage.studies import names, studies
 
@@ -24,9 +26,13 @@ def of_preset(database: Database | None, name: str) -> str:
 
 
 def of_study(database: Database, name: str) -> str:
-    """The definition of the study as text, under a name that is free; raises UnknownStudy."""
+    """The definition of the study as text, under a name that is free; raises UnknownStudy.
+
+    It is JSON where YAML could not be read again.
+    """
     definition = studies.get(database, name).definition.model_dump(mode="json", exclude_none=True)
-    return written({**definition, "name": free_name(database, name)})
+    data = {**definition, "name": free_name(database, name)}
+    return json.dumps(data, indent=2) if _values_in(data) > MOST_WRITTEN else written(data)
 
 
 def free_name(database: Database, name: str) -> str:
@@ -48,6 +54,13 @@ def written(data: dict[str, Any]) -> str:
     yaml.width = WIDTH
     yaml.dump(_styled(data, 0), stream)
     return stream.getvalue()
+
+
+def _values_in(data: Any) -> int:
+    """How many values and keys YAML of it has."""
+    if isinstance(data, dict):
+        return 1 + len(data) + sum(map(_values_in, data.values()))
+    return 1 + sum(map(_values_in, data)) if isinstance(data, list) else 1
 
 
 def _styled(value: Any, level: int) -> Any:

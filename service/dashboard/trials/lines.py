@@ -44,7 +44,9 @@ def lines_of(study: StudyRecord, best_first: Sequence[Row]) -> dict[str, Any]:
     variants = sorted({row.variant for row in drawn})
     names = [VARIANT, *parameters_of(study)]
     axes = [axis for name in names if (axis := _axis(study.definition, name, drawn)) is not None]
-    axes.append(_numeric(VALUE, study.definition.objectives[0].metric, [row.columns[VALUE] for row in drawn]))
+    first, *further = [objective.metric for objective in study.definition.objectives]
+    for name, title in ((VALUE, first), *((metric, metric) for metric in further)):
+        axes.append(_numeric(name, title, [value for row in drawn if (value := _at_number(row, name)) is not None]))
     return {
         "axes": axes,
         "variants": [{"name": name, "colour": look_of(name).colour} for name in variants],
@@ -77,10 +79,16 @@ def _numeric(name: str, title: str, values: Sequence[float]) -> Axis:
 
 def _at(axis: Axis, row: Row) -> float | None:
     """Where the row meets the axis: its number, or the place of its category; None where it has no such parameter."""
+    if axis["kind"] == "number":
+        return _at_number(row, axis["name"])
     value = _value(row, axis["name"])
-    if value is None or axis["kind"] == "number":
-        return None if value is None else float(value)
-    return float(axis["categories"].index(word_of(value)))
+    return None if value is None else float(axis["categories"].index(word_of(value)))
+
+
+def _at_number(row: Row, name: str) -> float | None:
+    """The row's number of this name; None where it has none, or one that no axis can show."""
+    value = _value(row, name)
+    return None if value is None or not math.isfinite(value) else float(value)
 
 
 def _value(row: Row, name: str) -> Any:

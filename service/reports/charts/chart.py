@@ -79,7 +79,7 @@ def shown(charts: Iterable[Chart]) -> list[Html]:
     return [chart(one.figure, one.caption) for one in charts]
 
 
-def points(variant: str, xs: Sequence[Any], ys: Sequence[float], notes: Sequence[str]) -> Trace:
+def points(variant: str, xs: Sequence[Any], ys: Sequence[float | None], notes: Sequence[str]) -> Trace:
     """One mark per trial, in its variant's look, with a note that shows on hovering."""
     look = look_of(variant)
     return {

@@ -76,6 +76,15 @@ def in_order(study: StudyRecord, trials: Sequence[TrialRecord]) -> list[TrialRec
     return [complete[i] for i in order]
 
 
+def pareto_front(study: StudyRecord, best_first: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """Those of the trials `in_order` that no other dominates, by the first objective; [] with a single objective."""
+    objectives = study.definition.objectives
+    if len(objectives) == 1:
+        return []
+    numbers = front_numbers([costs_of(objectives, trial) for trial in best_first])
+    return [trial for trial, number in zip(best_first, numbers, strict=True) if number == 0]
+
+
 def is_finite(trial: TrialRecord) -> bool:
     return trial.values is not None and all(math.isfinite(value) for value in trial.values)
 

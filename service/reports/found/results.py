@@ -7,7 +7,7 @@ from functools import cached_property
 from search_spaces import Objective
 from service.reports.found.epochs import Best, Epoch, Epochs, epochs_of
 from service.reports.found.knowledge import Knowledge, knowledge_of
-from service.reports.found.ranking import RankingRow, by_variant, in_order, ranking
+from service.reports.found.ranking import RankingRow, by_variant, in_order, pareto_front, ranking
 from service.storage.provenance import Provenance
 from service.storage.records import CurvePoint, Examination, StudyRecord, TrialRecord, Weights
 from service.storage.states import RunState
@@ -54,6 +54,11 @@ class Results:
     def best_first(self) -> list[TrialRecord]:
         """The complete trials with finite values, the best first."""
         return in_order(self.study, self.trials)
+
+    @cached_property
+    def front(self) -> list[TrialRecord]:
+        """The complete trials that no other dominates, by the first objective; [] with a single objective."""
+        return pareto_front(self.study, self.best_first)
 
     @cached_property
     def ranking(self) -> list[RankingRow]:

@@ -19,6 +19,7 @@ from service.reports.sections.learning_curves import curve_charts, learning_curv
 from service.reports.sections.legend import legend
 from service.reports.sections.own_metrics import own_charts, own_metrics
 from service.reports.sections.paper import paper
+from service.reports.sections.pareto import pareto, pareto_charts
 from service.reports.sections.ranked import ranked, recommended, searched_best, verdict
 from service.reports.sections.rate_response import rate_charts, rate_response
 from service.reports.sections.records import record_charts, records
@@ -40,6 +41,7 @@ PARTS = (
     Part(verdict),
     Part(recommended),
     Part(legend),
+    Part(pareto, pareto_charts),
     Part(confirmation, confirmation_charts),
     Part(weights),
     Part(knowledge, knowledge_charts),

@@ -4,7 +4,6 @@ from itertools import accumulate
 
 from service.reports.charts.chart import GREY, Chart, Figure, figure, grey_line, points, shown, thinned, thinning
 from service.reports.charts.scale import scaled
-from service.reports.found.ranking import costs_of
 from service.reports.found.results import Results, value_of
 from service.reports.markup import Html
 from service.reports.sections.section import section
@@ -25,11 +24,7 @@ def history_charts(results: Results) -> list[Chart]:
         f"Every complete trial's {results.objective.metric} in the order of the search, and the search's best so far; "
         f"{better} is better.{thinning(results.complete)}"
     )
-    drawn = [Chart("history", caption, history_figure(results))]
-    if len(results.study.definition.objectives) > 1:
-        front = f"Complete trials by two objectives; the line is the Pareto front.{thinning(results.complete)}"
-        drawn.append(Chart("pareto_front", front, front_figure(results)))
-    return drawn
+    return [Chart("history", caption, history_figure(results))]
 
 
 def history_figure(results: Results) -> Figure:
@@ -46,36 +41,7 @@ def history_figure(results: Results) -> Figure:
     return figure([so_far, *marks], x="trial", y=title, yaxis=upward)
 
 
-def front_figure(results: Results) -> Figure:
-    """The first two objectives, and a line through the trials that no other dominates in these two."""
-    first, second = results.study.definition.objectives[:2]
-    marks = [
-        points(
-            variant,
-            list(map(value_of, trials)),
-            [(trial.values or [])[1] for trial in trials],
-            list(map(described, trials)),
-        )
-        for variant, trials in thinned(results.complete).items()
-    ]
-    front = [(trial.values or [])[:2] for trial in _front(results)]
-    style = {"width": 1.5, "color": GREY, "dash": "dot"}
-    joined = grey_line("Pareto front", [x for x, _ in front], [y for _, y in front], style)
-    return figure([joined, *marks], x=first.metric, y=second.metric)
-
-
 def described(trial: TrialRecord) -> str:
     """The note on a trial that shows on hovering."""
     values = " / ".join(number(value) for value in trial.values or ())
     return f"trial {trial.number}: {values}, {settings(trial.params)}"
-
-
-def _front(results: Results) -> list[TrialRecord]:
-    """The trials that better the second objective, in the order of the first."""
-    objectives = results.study.definition.objectives
-    costs = {trial.run_id: costs_of(objectives, trial)[:2] for trial in results.best_first}
-    front: list[TrialRecord] = []
-    for trial in sorted(results.best_first, key=lambda trial: costs[trial.run_id]):
-        if not front or costs[trial.run_id][1] < costs[front[-1].run_id][1]:
-            front.append(trial)
-    return front

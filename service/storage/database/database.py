@@ -14,6 +14,7 @@ from service.storage.database.connections import IdleConnections, check_before_u
 from service.storage.database.incarnation import INCARNATION
 from service.storage.database.patience import patiently
 from service.storage.database.plainly import plainly
+from service.storage.database.sqlstates import FULL, trouble_of
 from service.storage.errors import SchemaOutdated
 from service.storage.optuna.storage import SharedStorage, TrialsCache, read_again
 
@@ -110,10 +111,25 @@ class Database:
             What `check` raises.
         """
         with plainly(), self.engine.connect() as connection:
-            _check_schema(connection)
-            suitability.check_writable(connection)
-            suitability.check_rights(connection)
+            _check_usable(connection)
             suitability.check_room(connection)
+
+    def has_room(self) -> bool:
+        """Return whether its disk has room, if all else is as `check_ready` wants it.
+
+        Raises:
+            What `check` raises.
+        """
+        with plainly(), self.engine.connect() as connection:
+            _check_usable(connection)
+            try:
+                suitability.check_room(connection)
+            except sa.exc.DBAPIError as error:
+                trouble = trouble_of(error)
+                if trouble is None or trouble.state != FULL:
+                    raise
+                return False
+            return True
 
     def ping(self) -> None:
         """Return if the database answers.
@@ -138,6 +154,12 @@ class Database:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _check_usable(connection: sa.Connection) -> None:
+    _check_schema(connection)
+    suitability.check_writable(connection)
+    suitability.check_rights(connection)
 
 
 def _check_schema(connection: sa.Connection) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from service.dashboard.study.live.difference import State
-from service.reports.markup import Html, element, table, with_commands
+from service.reports.markup import Html, element, join, table, with_commands
 from service.reports.words.wording import DASH, duration, number, plural, setting
 from service.storage.states import FINISHED_STATES, RunState, Stage
 from service.times import near
@@ -100,7 +100,7 @@ def confirmation(state: State) -> Html | None:
     rows = [
         (
             f"{one['variant']}: {one['params']}",
-            "left" if one["left"] else "dropped",
+            _standing(one),
             setting(one["seeds"]),
             setting(one["training"]),
             setting(one["waiting"]),
@@ -109,6 +109,14 @@ def confirmation(state: State) -> Html | None:
         for one in state["confirmed"]
     ]
     return table(header, rows, words=2)
+
+
+def _standing(one: Mapping[str, Any]) -> Html | str:
+    """Whether the configuration is in it still; of a run that was lost with the reason, and the way to it."""
+    lost, said = one["lost"], one["standing"]
+    if lost is None:
+        return str(said)
+    return join((element("a", said, href=lost["address"]), f": {lost['reason']}"))
 
 
 def happened(state: State) -> Html | None:

@@ -1,5 +1,6 @@
 """A study's parts as an open page gets them: plain JSON, with sentences where there is something to say."""
 
+from math import isfinite
 from typing import Any
 
 from search_spaces import StudyShape
@@ -25,7 +26,7 @@ def study(record: StudyRecord, pulse: Pulse) -> dict[str, Any]:
         "confirmation": {state.value: record.confirmation[state] for state in RunState},
         "metric": record.definition.objectives[0].metric,
         "best": None
-        if best is None or not best.values
+        if best is None or not best.values or not isfinite(best.values[0])  # JSON has finite numbers alone
         else {"number": best.number, "variant": best.variant, "value": best.values[0], "epoch": best.best_epoch},
         "started": None if record.started_at is None else record.started_at.isoformat(timespec="seconds"),
         "stood": None if record.stood_at is None else record.stood_at.isoformat(timespec="seconds"),
@@ -65,7 +66,13 @@ def confirmed(one: Confirmed, record: StudyRecord) -> dict[str, Any]:
         "waiting": one.waiting,
         "mean": one.mean,
         "metric": objective.tested if one.is_tested else objective.metric,
-        "left": one.is_left,
+        "standing": one.standing.value,
+        "lost": None
+        if one.lost is None
+        else {
+            "address": f"studies/{record.name}/confirmation/{one.lost.place}",
+            "reason": (one.lost.reason or "no reason was recorded")[:LONGEST],
+        },
     }
 
 
