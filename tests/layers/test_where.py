@@ -121,6 +121,7 @@ def test_two_dimensions_are_samples_and_features() -> None:
     assert not torch.allclose(y[0], y[1])
     layer = Masksembles(16, batch_dim=1)
     assert torch.equal(layer(torch.ones(4, 16)), layer.masks)
+    assert PerNodeDropLinear(16, 4, batch_dim=1)(torch.ones(3, 5, 16)).view(15, 4).shape == (15, 4)  # as nn.Linear's
     channels = Masksembles(6, feature_dim=0, batch_dim=1)  # F, B, T
     torch.testing.assert_close(channels(torch.ones(6, 4, 5)), channels.masks.T[:, :, None].expand(6, 4, 5))
 
