@@ -137,7 +137,16 @@ def _of_one_dtype(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tenso
         x, weight = autocast.cast(x), autocast.cast(weight)
         bias = None if bias is None else autocast.cast(bias)
     check_numbers(x, weight, weight if bias is None else bias)
+    _check_whole(weight)
     return x, weight, bias
+
+
+def _check_whole(weight: Tensor) -> None:
+    if type(weight).__name__ == "DTensor":
+        raise RuntimeError(
+            "the weight is a DTensor, of which each process has a part, and masks are drawn for whole ones: leave the "
+            "layer out of the plan of tensor parallelism"
+        )
 
 
 def _over_time(
@@ -189,6 +198,7 @@ def dropconnect_linear(
     Raises:
         ValueError: drop_rate outside [0, 1).
     """
+    _check_whole(weight)
     factors = sample_mask(weight.shape, drop_rate, generator=generator, dtype=weight.dtype, device=weight.device)
     return nn.functional.linear(x, weight * factors, bias)
 

@@ -197,9 +197,7 @@ def test_two_threads_compute_no_held_calls_again_at_once() -> None:
     with ThreadPoolExecutor(1) as other:
         running = other.submit(torch.autograd.grad, slow.sum(), x)
         assert entered.wait(60)
-        with pytest.raises(
-            RuntimeError, match=r"^held_noise holds .* two threads compute held calls again at once: "
-        ):
+        with pytest.raises(RuntimeError, match=r"^held_noise holds .* two threads compute held calls again at once: "):
             torch.autograd.grad(fast.sum(), x)
         refused.set()
         (grad,) = running.result()
