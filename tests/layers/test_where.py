@@ -58,6 +58,18 @@ def test_what_is_no_choice_is_refused(where: object, message: str) -> None:
         regularize(nn.Sequential(nn.Linear(4, 4)), where=where)
 
 
+@pytest.mark.parametrize("where", ["0", 0, "*", ["2", "0"], re.compile(r"\d"), nn.Conv2d])
+def test_a_convolution_is_refused_with_the_remedy(where: object) -> None:
+    model = nn.Sequential(nn.Conv2d(4, 4, 3, groups=4), nn.ReLU())
+    if isinstance(where, list):
+        model.append(nn.Linear(4, 4))
+    with pytest.raises(ValueError, match=r"^where.*: a convolution is regularized where the model is built, by .*$"):
+        regularize(model, where=where)
+    model.append(nn.Linear(4, 4))
+    regularize(model)  # leaves it as it is
+    assert type(model[0]) is nn.Conv2d
+
+
 def test_a_lazy_layer_is_regularized_from_its_first_forward() -> None:
     model, x = nn.Sequential(nn.LazyLinear(8), nn.ReLU(), nn.Linear(8, 4)), torch.ones(3, 5)
     handle = regularize(model)
