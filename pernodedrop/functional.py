@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from pernodedrop import autocast, draws
 from pernodedrop.backends.base import OverTime
-from pernodedrop.backends.choice import backend_over_time, chosen_backend
+from pernodedrop.backends.choice import backend_of_groups, backend_over_time, chosen_backend
 from pernodedrop.backends.gaussian_product import squared_product, with_deviation
 from pernodedrop.grouping import by_mask, by_process, check_groups
 from pernodedrop.laws import CustomStir, Law, Stir, check_drop_rate, noise_variance
@@ -98,10 +98,7 @@ def stirred_linear(
         raise ValueError(f"x must end in {weight.shape[1]} features, got shape {tuple(x.shape)}")
     if stir.is_dense:
         return nn.functional.linear(x, weight, bias), None
-    if autocast.is_on(x):
-        x, weight = autocast.cast(x), autocast.cast(weight)
-        bias = None if bias is None else autocast.cast(bias)
-    check_numbers(x, weight, weight if bias is None else bias)
+    x, weight, bias = _of_one_dtype(x, weight, bias)
     if not isinstance(share_time, bool) and x.dim() > 2 and x.shape[1:-1].numel() > 1:
         y, name = _over_time(
             x, weight, stir, correlation=share_time, groups=mask_groups, backend=backend, generator=generator
@@ -110,6 +107,46 @@ def stirred_linear(
     rows, back = by_mask(x, share_time=bool(share_time), groups=mask_groups)
     ran = chosen_backend(backend, rows, weight, stir)
     return back(ran.layer(rows, weight, bias, stir, generator)), ran.name
+
+
+def stirred_groups(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stir: Law,
+    *,
+    mask_groups: int | None,
+    backend: str,
+    generator: torch.Generator | None,
+) -> tuple[Tensor, str]:
+    """`stirred_linear` where each of G groups of units meets features of its own, and the name of the backend that ran.
+
+    x (B, T, G I) and weight (G, J, I) give (B, T, G J); bias is (G J,). The T positions share their sample's mask.
+    """
+    x, weight, bias = _of_one_dtype(x, weight, bias)
+    rows, back = by_mask(x, share_time=True, groups=mask_groups)
+    parts = rows.reshape(*rows.shape[:2], weight.shape[0], weight.shape[2])  # M, P, G, I
+    ran = backend_of_groups(backend, parts[:, :, 0], weight[0], stir)
+    y = back(ran.linear_of_groups(parts, weight, stir, generator).flatten(2))
+    return (y if bias is None else y + bias), ran.name
+
+
+def _of_one_dtype(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    """What the product computes with, where autocast asks for another type than theirs; raises as `check_numbers`."""
+    if autocast.is_on(x):
+        x, weight = autocast.cast(x), autocast.cast(weight)
+        bias = None if bias is None else autocast.cast(bias)
+    check_numbers(x, weight, weight if bias is None else bias)
+    _check_whole(weight)
+    return x, weight, bias
+
+
+def _check_whole(weight: Tensor) -> None:
+    if type(weight).__name__ == "DTensor":
+        raise RuntimeError(
+            "the weight is a DTensor, of which each process has a part, and masks are drawn for whole ones: leave the "
+            "layer out of the plan of tensor parallelism"
+        )
 
 
 def _over_time(
@@ -161,6 +198,7 @@ def dropconnect_linear(
     Raises:
         ValueError: drop_rate outside [0, 1).
     """
+    _check_whole(weight)
     factors = sample_mask(weight.shape, drop_rate, generator=generator, dtype=weight.dtype, device=weight.device)
     return nn.functional.linear(x, weight * factors, bias)
 

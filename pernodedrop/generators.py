@@ -7,10 +7,12 @@ noted state when one of them computes it again.
 
 import copy
 import hashlib
+import os
 import sys
 from collections.abc import Callable, Container
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from threading import RLock
 from types import CodeType, FrameType
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
@@ -40,15 +42,25 @@ class _Notes:
     states_at: dict[object, int] = field(default_factory=dict)
 
 
+class _Drawing:
+    """A lock that a forked child has anew: the thread that held it is none of its own. A noise may draw in a noise."""
+
+    def __init__(self) -> None:
+        self.lock = RLock()
+
+
+_DRAWING = _Drawing()
+os.register_at_fork(after_in_child=_DRAWING.__init__)  # type: ignore[misc]
 _NOTES: WeakKeyDictionary[Any, _Notes] = WeakKeyDictionary()  # by what lives as long as the checkpoint's graph
 _COPIES: WeakKeyDictionary[torch.Generator, int] = WeakKeyDictionary()
 _OF_WORKER: WeakKeyDictionary[torch.Generator, torch.Generator] = WeakKeyDictionary()
 
 
-def in_this_pass(generator: torch.Generator) -> torch.Generator:
-    """The generator to draw from: the given one, or one in its earlier state where a checkpoint computes again.
+def in_this_pass(generator: torch.Generator, draw: Callable[[torch.Generator], Tensor]) -> Tensor:
+    """What `draw` draws from the given generator, or from one in its earlier state where a checkpoint computes again.
 
-    In a process that loads data it is a separate one for each worker.
+    In a process that loads data it is a separate one for each worker. Of several threads one draws at a time: else
+    another might move the generator on between what is noted and what is drawn.
 
     Raises:
         RuntimeError: a backward pass runs, and it is not known which forward pass is computed again.
@@ -58,17 +70,19 @@ def in_this_pass(generator: torch.Generator) -> torch.Generator:
         generator = _of_worker(generator, info.seed)
     is_backward = _is_backward()
     if _is_once(is_backward):
-        return generator
+        with _DRAWING.lock:
+            return draw(generator)
     begun, repeated = _checkpoints(sys._getframe(1))
     if repeated is not None:
         generator = _noted(generator, *repeated)
     elif is_backward:
         raise RuntimeError(_REFUSAL)
-    if begun:
-        drawn = generator, generator.get_state()
-        for token in begun:
-            _NOTES.setdefault(token, _Notes()).draws.append(drawn)
-    return generator
+    with _DRAWING.lock:
+        if begun:
+            drawn = generator, generator.get_state()
+            for token in begun:
+                _NOTES.setdefault(token, _Notes()).draws.append(drawn)
+        return draw(generator)
 
 
 def state_of_this_pass(*state: Tensor) -> tuple[tuple[Tensor, ...], bool]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from threading import get_ident
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from pernodedrop.generators import begun_checkpoints, let_checkpoints_repeat, re
 from pernodedrop.layers.regularizing import Regularizing
 from pernodedrop.monte_carlo import dropout_layers
 
+_SEVERAL = "held_noise holds the noise of one thread, and {what}: give every thread a copy of the model"
 States = list[tuple[torch.Generator | Tensor, Tensor]]
 
 
@@ -21,10 +23,12 @@ def held_noise(model: nn.Module) -> Iterator[None]:
     A cell that is called once a step then has one mask for the whole sequence (Gal and Ghahramani 2016,
     arXiv:1512.05287), for each sample or each group of them. Equal noise needs inputs of equal shape. Enter it anew for
     every sequence. Random numbers after a later call are those that would have come without it, and so is the memory of
-    a layer that keeps one of its draws, as tabu dropout does.
+    a layer that keeps one of its draws, as tabu dropout does. It sets the states of generators that all threads have in
+    common: no other thread should draw from them meanwhile.
 
     Raises:
-        RuntimeError: within compiled code, which keeps no state of a generator.
+        RuntimeError: within compiled code, which keeps no state of a generator; or another thread calls a layer, or
+            computes a checkpoint of such calls again at the same time.
     """
     if torch.compiler.is_compiling():
         raise RuntimeError("held_noise keeps states of generators, which torch.compile cannot trace: call it outside")
@@ -39,17 +43,21 @@ class _Held:
         self._layers = list(layers)
         self._first: dict[nn.Module, States] = {}
         self._after: dict[nn.Module, States] = {}
-        self._is_on = False
+        self._thread = get_ident()
+        self._on: dict[str, tuple[int, object]] = {}  # the thread that has entered it
         self._around = begun_checkpoints()
         self._entered_in = repetition()
 
     @contextmanager
     def hooked(self) -> Iterator[None]:
         """Within it the layers' calls have the first draws, once only where it is entered within itself."""
+        mine = get_ident(), object()
+        holder = self._on.setdefault("thread", mine)  # of several threads one finds its own
+        if holder[0] != mine[0]:
+            raise RuntimeError(_SEVERAL.format(what="two threads compute held calls again at once"))
         with ExitStack() as hooks:
-            if not self._is_on:
-                self._is_on = True
-                hooks.callback(setattr, self, "_is_on", False)
+            if holder is mine:
+                hooks.callback(self._on.clear)
                 for layer in self._layers:
                     hooks.callback(layer.register_forward_pre_hook(self._before_call, prepend=True).remove)
                     hooks.callback(layer.register_forward_hook(self._after_call, always_call=True).remove)
@@ -59,6 +67,8 @@ class _Held:
         repeated = repetition()
         if repeated is not None and repeated != self._entered_in and not repeats_within(repeated[0], self.hooked):
             return  # of a checkpoint that was not computed within
+        if repeated is None and get_ident() != self._thread:
+            raise RuntimeError(_SEVERAL.format(what=f"another thread calls {type(layer).__name__}"))
         let_checkpoints_repeat(self.hooked, None, self._around)
         now = _states(layer, inputs)
         if layer in self._first:

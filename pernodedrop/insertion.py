@@ -16,7 +16,7 @@ from pernodedrop.regularization import Regularization
 from pernodedrop.regularizers import Regularizer, Size
 from pernodedrop.takeover import Takeover
 from pernodedrop.watch import Watch
-from pernodedrop.where import Where, batch_dims, chosen_layers, kinds_of
+from pernodedrop.where import Where, batch_dims, chosen_layers, instead, kinds_of
 
 _stand = stand  # its name in models that earlier releases have pickled
 
@@ -164,7 +164,8 @@ def put_in(
             chosen = {}
         elif not chosen:
             kinds = kinds_of(regularizer.place)
-            raise ValueError(f"where={where!r} chooses no {kinds} of {type(model).__name__}{_too_late(model)}")
+            remedy = _too_late(model) or instead(model, where)
+            raise ValueError(f"where={where!r} chooses no {kinds} of {type(model).__name__}{remedy}")
     made: dict[nn.Linear, nn.Linear] = {}
     dims = batch_dims(model, chosen)
     for name, linear in chosen.items():

@@ -241,9 +241,11 @@ class Custom(Law):
     def sample(
         self, shape: Sequence[int], *, generator: torch.Generator | None, dtype: torch.dtype, device: torch.device
     ) -> Tensor:
-        assert self.call is not None
-        generator = None if generator is None else in_this_pass(generator)
-        return self.call(shape, generator=generator, dtype=dtype, device=device)
+        call = self.call
+        assert call is not None
+        if generator is None:
+            return call(shape, generator=None, dtype=dtype, device=device)
+        return in_this_pass(generator, lambda own: call(shape, generator=own, dtype=dtype, device=device))
 
 
 def Stir(  # noqa: N802 - it stands for the class of the law that it returns

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
 from typing import cast
 
 from torch import nn
+from torch.nn.modules.conv import _ConvNd
 
 from pernodedrop.layers.regularizing import Regularizing
 from pernodedrop.places import KINDS, is_offered
@@ -14,6 +15,7 @@ from pernodedrop.takeover import check_whole, own_class
 One = str | int | re.Pattern[str]
 Where = One | Iterable[One] | type[nn.Module] | Callable[[str, nn.Linear], bool] | None
 Holds = Callable[[str, nn.Linear], bool]
+_CONVOLUTION = ": a convolution is regularized where the model is built, by PerNodeDropConv2d"
 
 
 def chosen_layers(model: nn.Module, where: Where, place: str = "slot") -> dict[str, nn.Linear]:
@@ -35,7 +37,8 @@ def chosen_layers(model: nn.Module, where: Where, place: str = "slot") -> dict[s
     for one, holds in _choices(where, place):
         found = {name: layer for name, layer in layers.items() if holds(name, layer)}
         if not found and one is not where:
-            raise ValueError(f"where: {one!r} chooses no {kinds_of(place)} of {type(model).__name__}")
+            remedy = instead(model, one)
+            raise ValueError(f"where: {one!r} chooses no {kinds_of(place)} of {type(model).__name__}{remedy}")
         chosen |= found
     chosen = {name: layer for name, layer in layers.items() if name in chosen}  # in the model's order
     for name, layer in chosen.items():
@@ -46,6 +49,15 @@ def chosen_layers(model: nn.Module, where: Where, place: str = "slot") -> dict[s
 def kinds_of(place: str) -> str:
     """The kinds of modules at such a place, in words."""
     return " or ".join(f"nn.{kind.__name__}" for kind in KINDS[place])
+
+
+def instead(model: nn.Module, where: object) -> str:
+    """The remedy where a name or pattern chooses nothing but convolutions, as the end of a message; else nothing."""
+    if not isinstance(where, str | int | re.Pattern):
+        return ""
+    pattern = where if isinstance(where, re.Pattern) else re.compile(translate(str(where)))
+    named = [module for name, module in model.named_modules() if name and pattern.fullmatch(name)]
+    return _CONVOLUTION if any(isinstance(module, _ConvNd) for module in named) else ""
 
 
 def batch_dims(model: nn.Module, names: Iterable[str]) -> dict[str, int]:
@@ -74,7 +86,8 @@ def _choices(where: Where, place: str) -> list[tuple[object, Holds]]:
     """The parts of a choice, each with the layers for which it holds."""
     if isinstance(where, type):
         if not issubclass(where, KINDS[place]):
-            raise ValueError(f"where must be {kinds_of(place)} or a subclass of it, got {where.__name__}")
+            remedy = _CONVOLUTION if issubclass(where, _ConvNd) else ""
+            raise ValueError(f"where must be {kinds_of(place)} or a subclass of it, got {where.__name__}{remedy}")
         return [(where, lambda _, layer: isinstance(layer, where))]
     if where is None:
         unnamed = place in ("slot", "recurrence")  # of which any is meant; an nn.Identity may stand for anything

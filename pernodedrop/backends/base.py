@@ -42,6 +42,11 @@ class Backend(abc.ABC):
         y = y if x.dim() == 3 else y.squeeze(1)
         return y if bias is None else y + bias
 
+    def linear_of_groups(self, x: Tensor, weight: Tensor, law: Law, generator: torch.Generator | None) -> Tensor:
+        """x (B, T, G, I) and weight (G, J, I) give (B, T, G, J): `linear` for each of G groups by itself."""
+        parts = zip(x.unbind(2), weight.unbind(), strict=True)
+        return torch.stack([self.linear(rows, own, law, generator) for rows, own in parts], 2)
+
     @abc.abstractmethod
     def refusal(self, law: Law) -> str | None:
         """The reason why the backend can never compute this law, with the remedy; None where it can."""

@@ -60,6 +60,19 @@ def chosen_backend(backend: str, x: Tensor, weight: Tensor, law: Law) -> Backend
     return asked if asked.is_available(x) else REFERENCE
 
 
+def backend_of_groups(backend: str, x: Tensor, weight: Tensor, law: Law) -> Backend:
+    """The backend that runs for x (B, T, I) and weight (J, I) of each of many groups; warns as `chosen_backend`.
+
+    Raises:
+        ValueError: as `check_backend`.
+    """
+    chosen = chosen_backend(backend, x, weight, law)
+    # The masks of all groups are one tensor, no larger than the patches where positions are as many as a group's units;
+    # the others compute one group after the other, which takes many times as long for small ones.
+    is_asked = chosen.name == backend
+    return chosen if is_asked or positions(x) < weight.shape[0] else REFERENCE
+
+
 def backend_over_time(backend: str, x: Tensor, weight: Tensor, law: Law) -> Backend:
     """The backend that runs for x (B, T, I) and weight (J, I) where masks change slowly over time.
 

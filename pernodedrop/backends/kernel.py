@@ -139,10 +139,11 @@ class Kernel(Backend):
             return True
         if x.device.type in INSTALLED and not _works(x.device.type):
             return False  # which has been said
-        warn_once(
-            f"no kernel for {x.dtype} on {x.device.type!r} (numba serves cpu; triton cuda, without float64): "
-            "backend 'mask' runs instead"
-        )
+        why = "numba serves cpu; triton cuda, without float64"
+        compiler = _COMPILERS.get(x.device.type)
+        if compiler is not None and x.device.type not in INSTALLED:
+            why = f"{compiler} is not installed here: pip install {compiler}"
+        warn_once(f"no kernel for {x.dtype} on {x.device.type!r} ({why}): backend 'mask' runs instead, which is slow")
         return False
 
     def suits(self, x: Tensor, weight: Tensor, law: Law) -> bool:

@@ -22,6 +22,11 @@ class Mask(Backend):
         mask = law.draw(shape, generator=generator, dtype=weight.dtype, device=weight.device)
         return torch.bmm(x, (mask * weight).transpose(1, 2))
 
+    def linear_of_groups(self, x: Tensor, weight: Tensor, law: Law, generator: torch.Generator | None) -> Tensor:
+        shape = (x.shape[0], *weight.shape)
+        mask = law.draw(shape, generator=generator, dtype=weight.dtype, device=weight.device)
+        return torch.matmul(mask * weight, x.movedim(1, 3)).movedim(3, 1)
+
     def linear_over_time(
         self, x: Tensor, weight: Tensor, law: Law, over_time: OverTime, generator: torch.Generator | None
     ) -> Tensor:

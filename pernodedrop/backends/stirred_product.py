@@ -14,8 +14,13 @@ from torch.autograd import forward_ad
 
 from pernodedrop.backends.drawn import Drawn
 from pernodedrop.backends.factors import Chain, Factors, from_tensor
+from pernodedrop.compiling import constant
 
 OPERATOR = "pernodedrop::stirred_product"
+_NOT_IN_ONNX = (
+    "ONNX has no operator that draws a kernel's masks: export the model in evaluation mode, which is dense, or with "
+    "backend 'mask', whose graph draws them"
+)
 
 
 class Divided(NamedTuple):
@@ -34,6 +39,8 @@ def stirred_product(
     x (B, T, I), or (B, I) where T is 1, and weight (J, I) give (B, T, J) or (B, J); bias is (J,). Equal seeds (one
     int64) and shapes give equal factors.
     """
+    if (torch.compiler.is_exporting() or _is_traced()) and _goes_into_onnx():
+        raise RuntimeError(_NOT_IN_ONNX)
     if isinstance(drawn, Tensor):
         return _in_parts(x, weight, seed, drawn, divisor=divisor, bias=bias)
     product: Tensor = _apply(_Product, x, weight, bias, seed, Divided(drawn, float(divisor)))
@@ -234,10 +241,20 @@ def _apply(function: type[torch.autograd.Function], *inputs: Any) -> Any:
     """
     if torch._C._are_functorch_transforms_active():
         return function.apply(*inputs)  # type: ignore[no-untyped-call]
-    is_traced = torch._C._get_tracing_state() is not None  # by torch.jit, which would keep the values of this call
-    if torch.is_grad_enabled() or forward_ad._current_level >= 0 or is_traced:
+    if torch.is_grad_enabled() or forward_ad._current_level >= 0 or _is_traced():
         return super(torch.autograd.Function, function).apply(*inputs)  # type: ignore[misc]
     return function.forward(*inputs)
+
+
+def _is_traced() -> bool:
+    """Whether torch.jit traces this call: it would keep its values, were they all that is returned."""
+    return torch._C._get_tracing_state() is not None
+
+
+@constant
+def _goes_into_onnx() -> bool:
+    """As torch's own function, which torch's compiler takes for False."""
+    return torch.onnx.is_in_onnx_export()
 
 
 def is_plain(*tensors: Tensor) -> bool:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from pernodedrop.backends.choice import check_backend
-from pernodedrop.functional import stirred_linear
+from pernodedrop.functional import check_numbers, stirred_groups, stirred_linear
 from pernodedrop.grouping import check_groups
 from pernodedrop.laws import CustomStir, Stir, check_mean
 from pernodedrop.layers.noisy import leaf
@@ -18,10 +18,11 @@ class PerNodeDropConv2d(Stirred, nn.Conv2d):
 
     In training y_bo = sum_ckl x_b * (m_bockl W_ockl) + bias, with one mask for all positions of an image, which have no
     order in which it could change slowly; dense in evaluation. Computed as PerNodeDropLinear over unfolded patches, so
-    memory grows by B * L * C * kh * kw for L positions. One group of channels and zero padding only. `mask_groups` and
-    `backend_used` as in PerNodeDropLinear.
+    memory grows by B * L * C * kh * kw for L positions. `groups` cuts the channels as in nn.Conv2d, up to depthwise
+    convolutions: c runs over those of o's group. `mask_groups` cuts the batch; it and `backend_used` are as in
+    PerNodeDropLinear.
 
-    Input (B, C, H, W), output (B, O, H', W'), or without the batch.
+    Input (B, C, H, W), output (B, O, H', W'), or without the batch; in channels_last where the input is.
 
     Raises:
         ValueError: a rate, fraction, number or name outside its range, or a callable whose mean is not 1.
@@ -36,7 +37,9 @@ class PerNodeDropConv2d(Stirred, nn.Conv2d):
         padding: int | tuple[int, int] | Literal["same", "valid"] = 0,
         *,
         dilation: int | tuple[int, int] = 1,
+        groups: int = 1,
         bias: bool = True,
+        padding_mode: Literal["zeros", "reflect", "replicate", "circular"] = "zeros",
         drop_rate: float = 0.5,
         stir_type: str | CustomStir = "bernoulli",
         noisy_fraction: float = 1.0,
@@ -58,7 +61,9 @@ class PerNodeDropConv2d(Stirred, nn.Conv2d):
             stride,
             padding,
             dilation,
-            bias=bias,
+            groups,
+            bias,
+            padding_mode,
             device=device,
             dtype=dtype,
         )
@@ -83,30 +88,44 @@ class PerNodeDropConv2d(Stirred, nn.Conv2d):
             raise ValueError(f"x must be (B, C, H, W) or (C, H, W), got {kind}")
         if x.shape[1] != self.in_channels:
             raise ValueError(f"x must have {self.in_channels} channels (B, C, H, W), got shape {tuple(x.shape)}")
+        check_numbers(x)
+        channels_last = x.stride(1) == 1 < x.stride(3)  # torch's own question for a memory format has no answer in vmap
+        borders = self._reversed_padding_repeated_twice
+        if any(borders):
+            x = nn.functional.pad(x, borders, "constant" if self.padding_mode == "zeros" else self.padding_mode)
         sides = [self.dilation[axis] * (self.kernel_size[axis] - 1) for axis in (0, 1)]  # a kernel reaches so far
-        borders = self._borders(sides)
-        x = nn.functional.pad(x, borders) if any(borders) else x
-        patches = _patches(x, self.kernel_size, self.dilation, self.stride)  # B, C kh kw, L
-        output, self.backend_used = stirred_linear(
-            patches.transpose(1, 2),
-            self.weight.flatten(1),
-            self.bias,
-            self.stir,
-            share_time=True,
-            mask_groups=self.mask_groups,
-            backend=self.backend,
-            generator=self.generator,
-        )
         height, width = ((x.shape[2 + axis] - sides[axis] - 1) // self.stride[axis] + 1 for axis in (0, 1))
-        return output.transpose(1, 2).reshape(x.shape[0], self.out_channels, height, width)
+        patches = _patches(x, self.kernel_size, self.dilation, self.stride)  # B, C kh kw, L
+        output = self._product(patches.transpose(1, 2)).transpose(1, 2)
+        output = output.reshape(x.shape[0], self.out_channels, height, width)
+        # As nn.Conv2d's, which models may view in other shapes.
+        return output.movedim(1, 3).contiguous().movedim(3, 1) if channels_last else output.contiguous()
 
-    def _borders(self, sides: list[int]) -> list[int]:
-        """Zeros in front of and behind the columns, then the rows."""
-        if self.padding == "same":
-            return [zeros for side in reversed(sides) for zeros in (side // 2, side - side // 2)]
-        if isinstance(self.padding, str):  # "valid"
-            return [0] * 4
-        return [zeros for zeros in reversed(self.padding) for _ in range(2)]
+    def _product(self, rows: Tensor) -> Tensor:
+        """(B, L, C kh kw) to (B, L, O)."""
+        if self.groups == 1:
+            output, used = stirred_linear(
+                rows,
+                self.weight.flatten(1),
+                self.bias,
+                self.stir,
+                share_time=True,
+                mask_groups=self.mask_groups,
+                backend=self.backend,
+                generator=self.generator,
+            )
+        else:
+            output, used = stirred_groups(
+                rows,
+                self.weight.reshape(self.groups, self.out_channels // self.groups, rows.shape[2] // self.groups),
+                self.bias,
+                self.stir,
+                mask_groups=self.mask_groups,
+                backend=self.backend,
+                generator=self.generator,
+            )
+        self.backend_used = used
+        return output
 
     def extra_repr(self) -> str:
         shape = super().extra_repr()  # type: ignore[no-untyped-call]

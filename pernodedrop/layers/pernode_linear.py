@@ -109,7 +109,8 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
     def product(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: A002 - nn.Linear's own
         if self.mask is not None:
             self.backend_used = "mask"
-            return nn.functional.linear(input, weight * self.mask, bias)
+            mask = self.mask.to(weight.dtype)  # another one where the weights alone are cast, as by FSDP2
+            return nn.functional.linear(input, weight * mask, bias)
         if not self.draws:
             return nn.functional.linear(input, weight, bias)
         batch_dim = 0 if input.is_nested else self.batch_dim
@@ -129,7 +130,7 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
             generator=self.generator,
         )
         object.__setattr__(self, "backend_used", used)  # a module's own way takes as long as an operation
-        return output.movedim(0, batch_dim) if first else output
+        return output.movedim(0, batch_dim).contiguous() if first else output  # which models may view in other shapes
 
     def extra_repr(self) -> str:
         parts = [super().extra_repr(), self.stir.describe(), f"mask_mode={self.mask_mode}", f"backend={self.backend}"]

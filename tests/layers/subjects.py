@@ -51,6 +51,10 @@ LAYERS: dict[str, tuple[Build, tuple[int, ...]]] = {
     "PerNodeDropLinear, backend flipout": (_linear(backend="flipout"), (12, 16)),
     "PerNodeDropLinear, backend moment_matched": (_linear(backend="moment_matched"), (12, 16)),
     "PerNodeDropConv2d": (lambda **more: PerNodeDropConv2d(2, 3, 3, bias=False, **more), (4, 2, 6, 6)),
+    "PerNodeDropConv2d, 2 groups": (
+        lambda **more: PerNodeDropConv2d(2, 4, 3, groups=2, bias=False, **more),
+        (4, 2, 6, 6),
+    ),
     "DropConnectLinear": (lambda **more: DropConnectLinear(16, 8, bias=False, **more), (12, 16)),
     "GaussianDropout": (lambda device=None, **more: GaussianDropout(**more), (12, 16)),
     "DropBlock2d": (lambda device=None, **more: DropBlock2d(0.3, 3, **more), (4, 2, 6, 6)),

@@ -3,7 +3,13 @@
 import copy
 import gc
 import itertools
-from collections.abc import Callable
+import os
+import threading
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import torch
@@ -111,3 +117,38 @@ class _Noise(torch.utils.data.Dataset):
 def test_workers_that_load_data_draw_other_noise() -> None:
     rows = torch.cat(list(DataLoader(_Noise(), num_workers=2)))
     assert rows.unique(dim=0).shape[0] == 4
+
+
+@pytest.mark.parametrize("use_reentrant", [True, False])
+def test_threads_that_share_a_generator_repeat_their_own_draws(use_reentrant: bool) -> None:
+    """A product is linear in its input, whatever its mask: its gradient there gives it back."""
+
+    def slow_draw(shape: Sequence[int], *, generator: torch.Generator, **how: Any) -> Tensor:
+        time.sleep(0.02)  # in which the other thread would draw
+        return 2.0 * torch.rand(shape, generator=generator, **how)
+
+    generator = torch.Generator().manual_seed(1)
+    layer = PerNodeDropLinear(8, 8, bias=False, stir_type=slow_draw, generator=generator)
+
+    def gap(_: int) -> float:
+        x = torch.randn(4, 8, requires_grad=True)
+        y = checkpoint(layer, x, use_reentrant=use_reentrant).sum()
+        y.backward()
+        return float(((x.grad * x).sum() - y).detach().abs())
+
+    with ThreadPoolExecutor(2) as threads:
+        assert max(threads.map(gap, range(4))) < 1e-3
+
+
+def test_a_forked_child_draws_whatever_thread_drew_in_the_parent() -> None:
+    generator = torch.Generator().manual_seed(1)
+    with generators._DRAWING.lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads: what is tested here
+        child = os.fork()
+        if child == 0:
+            drawn = []
+            thread = threading.Thread(target=lambda: drawn.append(GaussianDropout(generator=generator)(torch.ones(3))))
+            thread.start()
+            thread.join(20)
+            os._exit(0 if drawn else 1)
+    assert os.waitpid(child, 0)[1] == 0

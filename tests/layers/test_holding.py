@@ -1,7 +1,9 @@
 """One draw for several calls."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from threading import Event
 
 import pytest
 import torch
@@ -163,3 +165,41 @@ def test_a_checkpoint_that_repeats_while_other_noise_is_held_has_its_own(reentra
         y.square().sum().backward()
         assert torch.equal(cell(torch.ones(4, 8)), first)
     torch.testing.assert_close((x.grad * x).sum(), 2 * y.square().sum())
+
+
+def test_noise_is_held_for_one_thread() -> None:
+    """Which sets the states of generators: another would draw in between."""
+    cell, x = PerNodeDropLinear(8, 8, bias=False), torch.randn(4, 8, requires_grad=True)
+    with ThreadPoolExecutor(1) as other:
+        with held_noise(cell):
+            y = checkpoint(lambda x: cell(cell(x)), x, use_reentrant=False)
+            with pytest.raises(RuntimeError, match=r"^held_noise holds .* another thread calls PerNodeDropLinear: .*$"):
+                other.submit(cell, x).result()
+        other.submit(y.square().sum().backward).result()  # a backward pass may run anywhere
+    torch.testing.assert_close((x.grad * x).sum(), 2 * y.square().sum())
+    assert not cell._forward_hooks
+
+
+def test_two_threads_compute_no_held_calls_again_at_once() -> None:
+    cell, x = PerNodeDropLinear(8, 8, bias=False), torch.randn(4, 8, requires_grad=True)
+    repeats, entered, refused = Event(), Event(), Event()
+
+    def waits(x: Tensor) -> Tensor:
+        if repeats.is_set():
+            entered.set()
+            assert refused.wait(60)
+        return cell(x)
+
+    with held_noise(cell):
+        slow = checkpoint(waits, x, use_reentrant=False)
+        fast = checkpoint(cell, x, use_reentrant=False)
+    repeats.set()
+    with ThreadPoolExecutor(1) as other:
+        running = other.submit(torch.autograd.grad, slow.sum(), x)
+        assert entered.wait(60)
+        with pytest.raises(RuntimeError, match=r"^held_noise holds .* two threads compute held calls again at once: "):
+            torch.autograd.grad(fast.sum(), x)
+        refused.set()
+        (grad,) = running.result()
+    torch.testing.assert_close((grad * x).sum(), slow.sum())
+    assert not cell._forward_hooks

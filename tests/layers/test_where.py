@@ -58,6 +58,18 @@ def test_what_is_no_choice_is_refused(where: object, message: str) -> None:
         regularize(nn.Sequential(nn.Linear(4, 4)), where=where)
 
 
+@pytest.mark.parametrize("where", ["0", 0, "*", ["2", "0"], re.compile(r"\d"), nn.Conv2d])
+def test_a_convolution_is_refused_with_the_remedy(where: object) -> None:
+    model = nn.Sequential(nn.Conv2d(4, 4, 3, groups=4), nn.ReLU())
+    if isinstance(where, list):
+        model.append(nn.Linear(4, 4))
+    with pytest.raises(ValueError, match=r"^where.*: a convolution is regularized where the model is built, by .*$"):
+        regularize(model, where=where)
+    model.append(nn.Linear(4, 4))
+    regularize(model)  # leaves it as it is
+    assert type(model[0]) is nn.Conv2d
+
+
 def test_a_lazy_layer_is_regularized_from_its_first_forward() -> None:
     model, x = nn.Sequential(nn.LazyLinear(8), nn.ReLU(), nn.Linear(8, 4)), torch.ones(3, 5)
     handle = regularize(model)
@@ -121,6 +133,7 @@ def test_two_dimensions_are_samples_and_features() -> None:
     assert not torch.allclose(y[0], y[1])
     layer = Masksembles(16, batch_dim=1)
     assert torch.equal(layer(torch.ones(4, 16)), layer.masks)
+    assert PerNodeDropLinear(16, 4, batch_dim=1)(torch.ones(3, 5, 16)).view(15, 4).shape == (15, 4)  # as nn.Linear's
     channels = Masksembles(6, feature_dim=0, batch_dim=1)  # F, B, T
     torch.testing.assert_close(channels(torch.ones(6, 4, 5)), channels.masks.T[:, :, None].expand(6, 4, 5))
 
