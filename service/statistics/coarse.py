@@ -8,6 +8,7 @@ from itertools import chain, zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from service.statistics.interval import ROUNDING
 
@@ -28,17 +29,21 @@ def step_of_shares(rows: Rows) -> float:
     step of the seed that has the most. Rows may have different lengths; values that are not finite say nothing.
 
     0 where the values are no such shares: then some seed needs more than MOST_EXAMPLES, or continuous values would
-    look so by chance. The step found is the true one or a multiple of it.
+    look so by chance, all seeds taken together (Fisher's combination of their chances). 0, too, where all values are
+    one, which shows no step. The step found is the true one or a multiple of it.
     """
-    numbers, counts, chance = list[int](), list[int](), 1.0
+    numbers, counts, unlikely = list[int](), list[int](), 0.0
+    several = {value for value in chain.from_iterable(rows) if math.isfinite(value)}
+    if len(several) < 2:
+        return 0.0
     for values in _by_seed(rows):
-        number, chances = _examples(values)
+        number, chance = _examples(values)
         if number == 0:
             return 0.0
         numbers.append(number)
         counts += np.rint(values * number).astype(np.int64).tolist()
-        chance *= chances
-    if not numbers or chance > LIKELY or not any(counts):
+        unlikely -= math.log(chance)
+    if special.gammaincc(len(numbers), unlikely) > LIKELY:
         return 0.0
     common = math.lcm(*numbers)
     return math.gcd(*counts) / (common if common <= REDUCED * max(numbers) else max(numbers))
@@ -89,6 +94,8 @@ def _examples(values: NDArray[np.float64]) -> tuple[int, float]:
     """
     numbers, chances = np.arange(1, MOST_EXAMPLES + 1), np.ones(MOST_EXAMPLES)
     fits = np.ones(MOST_EXAMPLES, dtype=bool)
+    if PRECISION * np.abs(values).max() >= HIDDEN:
+        return 0, 1.0
     for value in np.unique(values[values != 0]):
         multiples, off = value * numbers, PRECISION * abs(value) * numbers
         fits &= (np.abs(multiples - np.rint(multiples)) <= off) & (off < HIDDEN)

@@ -24,6 +24,14 @@ TESTS = ("test_random_words.py", "test_normals.py", "test_draws.py", "test_kerne
 ROOT = Path(__file__).parents[2]
 
 
+def seen(settings: dict[str, str]) -> dict[str, str]:
+    command = [sys.executable, "-m", "tests.layers.seen_factors"]
+    digests: dict[str, str] = json.loads(
+        subprocess.check_output(command, env=os.environ | settings, text=True, cwd=ROOT, timeout=600)
+    )
+    return digests
+
+
 @pytest.mark.wide
 @pytest.mark.parametrize("name", PROCESSORS)
 def test_the_kernel_is_right_with_these_instructions(name: str, tmp_path: Path) -> None:
@@ -36,8 +44,13 @@ def test_the_kernel_is_right_with_these_instructions(name: str, tmp_path: Path) 
     ran = subprocess.run(command, check=False, env=os.environ | settings, capture_output=True, text=True, timeout=600)
     assert ran.returncode == 0, ran.stdout[-3000:]
 
-    seen = [sys.executable, "-m", "tests.layers.seen_factors"]
-    theirs, mine = json.loads(subprocess.check_output(seen, env=os.environ | settings, text=True, cwd=ROOT)), digests()
+    theirs, mine = seen(settings), digests()
     if name == "SSE" or not has_avx2():  # normal numbers need products and sums in one operation
         theirs.pop("normal numbers"), mine.pop("normal numbers")
     assert theirs == mine, "a seed has the same factors whatever the instructions"
+
+
+@pytest.mark.wide
+def test_numba_may_be_told_to_do_without_avx(tmp_path: Path) -> None:
+    """By this setting or by a name such as nocona: LLVM would end the process at an operation that it may not use."""
+    assert seen({"NUMBA_ENABLE_AVX": "0", "NUMBA_CACHE_DIR": str(tmp_path)})["bits"] == digests()["bits"]

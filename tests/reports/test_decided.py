@@ -266,3 +266,16 @@ def test_examinations_of_several_runs_are_the_seeds_of_one_configuration() -> No
     text = Page(html_report(results)).text
     assert f"means over 5 to {knows.repeats} seeds" in text
     assert "How many seeds a configuration has was decided by its test figures" in text
+
+
+def test_one_that_an_earlier_release_dropped_is_dropped_still() -> None:
+    """By a sample more under each of unequal folds, which has the variance of a step now: it got no further seeds."""
+    samples = np.array([38, 37, 38, 37, 38, 37, 38])
+    others = (3 + np.array([0, 1, -1, 0, 1, -1, 0])) / samples
+    found = {"dropout": 3 / samples, "dropconnect": (4 / samples)[:5], "none": others}
+    study = decided({variant: values.tolist() for variant, values in found.items()}, [5, 7], StudyState.RUNNING)
+    confirmation = confirmed(study)
+    assert not confirmation.out
+    place = [one.trial.variant for one in confirmation.found].index("dropconnect")
+    assert confirmation.dropped_after == {place: 5}
+    assert "not finite" not in html_report(study)

@@ -30,6 +30,8 @@ def accuracies(random: np.random.Generator, sizes: tuple[int, ...], shape: tuple
         ([[0.25, 0.5, 0.75], [0.5]], 0.25),
         ([[0.9, np.nan], [0.85, np.inf]], 1 / 20),
         ([[1.0, 1.0], [0.0, 0.0]], 1.0),
+        ([[1.0, 1.0], [1.0]], 0.0),
+        ([[0.95, 0.95, np.nan]], 0.0),
     ],
 )
 @pytest.mark.parametrize("single", [False, True])
@@ -39,7 +41,7 @@ def test_the_step_of_shares_is_found(rows: list[list[float]], step: float, singl
 
 
 @pytest.mark.parametrize("scale", [1e-12, 1e-3, 1.0, 100.0, 1e5, 1e12, 1e30])
-@pytest.mark.parametrize("shape", [(2, 2), (2, 3), (5, 2), (5, 5)])
+@pytest.mark.parametrize("shape", [(2, 2), (2, 3), (5, 2), (5, 5), (1, 10), (1, 30), (2, 30), (3, 30)])
 def test_losses_are_no_shares(shape: tuple[int, int], scale: float) -> None:
     random = np.random.default_rng(0)
     for single in (False, True):
@@ -131,5 +133,12 @@ def test_a_mean_of_figures_that_agree_by_chance_is_covered(scatter: float, seeds
 def test_a_step_changes_nothing_where_values_scatter_more() -> None:
     for seeds in (2, 3, 9, 15):
         values = np.random.default_rng(seeds).normal(size=seeds)
-        step = Steps([values.tolist()]).of(values.tolist())
-        assert mean_interval(values, step=step) == mean_interval(values)
+        scatter = values.std(ddof=1)
+        assert mean_interval(values, step=scatter) == mean_interval(values)
+        assert mean_interval(values, step=scatter * seeds) != mean_interval(values)
+
+
+@pytest.mark.parametrize("shares", [0.95, 1.0])
+def test_configurations_that_all_have_one_accuracy_are_equal(shares: float) -> None:
+    assert decide([[-shares] * 30] * 2, [30], Rules(30, indifference=0.02)).outcome is Outcome.EQUAL
+    assert AllPairs(np.full((2, 3), shares)).difference(0, 1).high == 0

@@ -33,6 +33,8 @@ def instructions() -> str:
 @cache
 def _has(feature: str) -> bool:
     name, features = _settings()
+    if feature.startswith("avx") and features is None and not _allows_avx():
+        return False
     if features is None and name != "generic":  # numba leaves the host's features to any other name
         return bool(llvm.get_host_cpu_features().get(feature))
     return f"+{feature}" in (features or "").split(",")
@@ -41,3 +43,8 @@ def _has(feature: str) -> bool:
 def _settings() -> tuple[str | None, str | None]:
     """NUMBA_CPU_NAME and NUMBA_CPU_FEATURES, which may say otherwise than the processor."""
     return config.CPU_NAME, config.CPU_FEATURES  # type: ignore[attr-defined]
+
+
+def _allows_avx() -> bool:
+    """NUMBA_ENABLE_AVX, which is 0 where the processor's name hides AVX: numba does without it then."""
+    return bool(config.ENABLE_AVX)  # type: ignore[attr-defined]

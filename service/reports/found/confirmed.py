@@ -209,12 +209,13 @@ def _decided(results: Results, several: Sequence[Sequence[TrialRecord]]) -> Conf
     measured = [(runs, _at_the_best(results, runs)) for runs in several]
     looks = looks_of(study, max((len(epochs) for _, epochs in measured), default=0))
     first = looks[0] if looks else 0
-    part = [(runs[0], epochs) for runs, epochs in measured if epochs and (len(epochs) >= first or not is_broken(runs))]
-    metrics, each = _figures(results, part)
+    part = [(runs, epochs) for runs, epochs in measured if epochs and (len(epochs) >= first or not is_broken(runs))]
+    broken = {place for place, (runs, _) in enumerate(part) if is_broken(runs)}
+    metrics, each = _figures(results, [(runs[0], epochs) for runs, epochs in part])
     metric = metrics[0]
     seen = [one.up_to(looks[-1] if looks else None) for one in each]
     costs = [[objective.cost(value) for value in one.figures[metric]] for one in seen]
-    decision = replayed(study, costs, looks, [one.trial for one in seen])
+    decision = replayed(study, costs, looks, [one.trial for one in seen], broken)
     dropped_at = {place: at for at, one in enumerate(decision.rounds) for place in one.dropped}
 
     def rank(place: int) -> tuple[float, ...]:

@@ -1,6 +1,6 @@
 """A confirmation that goes on until it is decided: its looks, replayed, and what the storage has decided."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from service.reports.found.configurations import configurations
@@ -46,22 +46,40 @@ def most_seeds(study: StudyRecord) -> int:
 
 
 def replayed(
-    study: StudyRecord, costs: Sequence[Sequence[float]], looks: Sequence[int], first_runs: Sequence[TrialRecord]
+    study: StudyRecord,
+    costs: Sequence[Sequence[float]],
+    looks: Sequence[int],
+    first_runs: Sequence[TrialRecord],
+    broken: Collection[int],
 ) -> Decision:
-    """The decision by the configurations' costs under the shared seeds, in their order.
+    """The decision by the configurations' costs under the shared seeds, in their order; `broken` are the places of
+    those that have lost a run.
 
-    What the storage has decided is the outcome and who is left, also where a later release would decide otherwise.
+    What the storage has decided is the outcome, who is left and who was dropped, also where a later release would
+    decide otherwise.
     """
     asked = study.definition.confirmation
     indifference = 0.0 if asked is None else asked.indifference
     decision = decide(
         costs, looks, Rules(most_seeds(study), indifference, sum(rule == FIXED for _, rule in study.looks))
     )
+    decision = _with_those_dropped(decision, [len(row) for row in costs], broken)
     if study.decision is None:
         return decision
     places = {run.run_id: place for place, run in enumerate(first_runs)}
     left = tuple(places[run] for run in study.decision["left"] if run in places)
     return replace(decision, outcome=Outcome(study.decision["outcome"]), left=left)
+
+
+def _with_those_dropped(decision: Decision, seeds: Sequence[int], broken: Collection[int]) -> Decision:
+    """The decision by which those are dropped that got no further seeds, though they have lost no run."""
+    rounds = list(decision.rounds)
+    gone = {*broken, *decision.left, *(place for one in rounds for place in (*one.dropped, *one.diverged))}
+    for place, count in enumerate(seeds):
+        if rounds and count < rounds[-1].seeds and place not in gone:
+            last = max(at for at, one in enumerate(rounds) if place in one.compared)
+            rounds[last] = replace(rounds[last], dropped=(*rounds[last].dropped, place))
+    return replace(decision, rounds=tuple(rounds))
 
 
 def renumbered(decision: Decision, places: Mapping[int, int]) -> Decision:

@@ -11,7 +11,7 @@ import numpy as np
 from service.reports.found.comparison import values_by_repeat
 from service.reports.found.results import Results, value_of
 from service.statistics import Interval, mean_interval
-from service.statistics.coarse import Steps
+from service.statistics.coarse import step_of_shares
 from service.storage.records import TrialRecord
 
 RATE = "drop_rate"
@@ -42,8 +42,8 @@ def responses(results: Results, variant: str) -> list[Response]:
             rate = float(trial.params[RATE])
             by_rate[rate if digits is None else round(rate, digits)].append(trial)
     under = {rate: _under_all_seeds(results, trials) for rate, trials in by_rate.items()}
-    steps = Steps(list(chain.from_iterable(under.values())))
-    return [_response(rate, by_rate[rate], under[rate], steps) for rate in sorted(by_rate)]
+    step = step_of_shares(list(chain.from_iterable(under.values())))
+    return [_response(rate, by_rate[rate], under[rate], step) for rate in sorted(by_rate)]
 
 
 def grouping(results: Results) -> str:
@@ -66,10 +66,10 @@ def _under_all_seeds(results: Results, trials: list[TrialRecord]) -> list[list[f
     return [values for values in each if len(values) == repeats]
 
 
-def _response(rate: float, trials: list[TrialRecord], by_seed: list[list[float]], steps: Steps) -> Response:
-    """The response to the trials at a rate; `steps` are those of the values at all rates."""
+def _response(rate: float, trials: list[TrialRecord], by_seed: list[list[float]], step: float) -> Response:
+    """The response to the trials at a rate; `step` is that of shares of samples, 0 of other values."""
     if not by_seed:
         return Response(rate, fmean(map(value_of, trials)), None, len(trials))
     means = np.asarray(by_seed).mean(axis=0)  # (seeds,)
-    around = mean_interval(means, step=steps.of(means.tolist()) / len(by_seed))
+    around = mean_interval(means, step=step / len(by_seed))
     return Response(rate, float(means.mean()), None if around.is_point else around, len(by_seed))
