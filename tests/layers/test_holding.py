@@ -244,3 +244,25 @@ def test_two_threads_compute_no_held_calls_at_once() -> None:
     torch.testing.assert_close((grad * x).sum(), slow.sum())
     torch.testing.assert_close((torch.autograd.grad(fast.sum(), x)[0] * x).sum(), fast.sum())
     assert not cell._forward_hooks
+
+
+def test_noise_is_held_until_the_last_thread_has_computed_it_again() -> None:
+    repeats, entered, left = Event(), Event(), Event()
+
+    def waits(x: Tensor) -> Tensor:
+        if repeats.is_set():
+            entered.set()
+            assert left.wait(60)
+        return cell(cell(x))
+
+    cell, x = PerNodeDropLinear(8, 8, bias=False), torch.randn(4, 8, requires_grad=True)
+    with ThreadPoolExecutor(1) as other:
+        with held_noise(cell):
+            y = checkpoint(waits, x, use_reentrant=False).square().sum()
+            repeats.set()
+            running = other.submit(torch.autograd.grad, y, x)
+            assert entered.wait(60)
+        left.set()
+        (grad,) = running.result()
+    torch.testing.assert_close((grad * x).sum(), 2 * y)
+    assert not cell._forward_hooks
