@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Container
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from threading import RLock
+from threading import Lock, RLock
 from types import CodeType, FrameType
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
@@ -43,10 +43,18 @@ class _Notes:
 
 
 class _Drawing:
-    """A lock that a forked child has anew: the thread that held it is none of its own. A noise may draw in a noise."""
+    """A lock for each generator, as a noise may draw from others in other threads. It may draw in itself, too.
+
+    A forked child has them anew: the threads that held them are none of its own.
+    """
 
     def __init__(self) -> None:
-        self.lock = RLock()
+        self._making = Lock()
+        self._locks: WeakKeyDictionary[torch.Generator, RLock] = WeakKeyDictionary()
+
+    def lock(self, generator: torch.Generator) -> RLock:
+        with self._making:
+            return self._locks.setdefault(generator, RLock())
 
 
 _DRAWING = _Drawing()
@@ -59,8 +67,8 @@ _OF_WORKER: WeakKeyDictionary[torch.Generator, torch.Generator] = WeakKeyDiction
 def in_this_pass(generator: torch.Generator, draw: Callable[[torch.Generator], Tensor]) -> Tensor:
     """What `draw` draws from the given generator, or from one in its earlier state where a checkpoint computes again.
 
-    In a process that loads data it is a separate one for each worker. Of several threads one draws at a time: else
-    another might move the generator on between what is noted and what is drawn.
+    In a process that loads data it is a separate one for each worker. Of several threads one draws from it at a time:
+    else another might move the generator on between what is noted and what is drawn.
 
     Raises:
         RuntimeError: a backward pass runs, and it is not known which forward pass is computed again.
@@ -68,16 +76,16 @@ def in_this_pass(generator: torch.Generator, draw: Callable[[torch.Generator], T
     info = get_worker_info()
     if info is not None:
         generator = _of_worker(generator, info.seed)
-    is_backward = _is_backward()
-    if _is_once(is_backward):
-        with _DRAWING.lock:
+    in_backward = is_backward()
+    if _is_once(in_backward):
+        with _DRAWING.lock(generator):
             return draw(generator)
     begun, repeated = _checkpoints(sys._getframe(1))
     if repeated is not None:
         generator = _noted(generator, *repeated)
-    elif is_backward:
+    elif in_backward:
         raise RuntimeError(_REFUSAL)
-    with _DRAWING.lock:
+    with _DRAWING.lock(generator):
         if begun:
             drawn = generator, generator.get_state()
             for token in begun:
@@ -92,8 +100,8 @@ def state_of_this_pass(*state: Tensor) -> tuple[tuple[Tensor, ...], bool]:
     Raises:
         RuntimeError: as `in_this_pass`.
     """
-    is_backward = not torch.compiler.is_compiling() and _is_backward()
-    if torch.compiler.is_compiling() or _is_once(is_backward):
+    in_backward = not torch.compiler.is_compiling() and is_backward()
+    if torch.compiler.is_compiling() or _is_once(in_backward):
         return state, True
     begun, repeated = _checkpoints(sys._getframe(1))
     if repeated is not None:
@@ -103,7 +111,7 @@ def state_of_this_pass(*state: Tensor) -> tuple[tuple[Tensor, ...], bool]:
         if place >= len(notes.states):
             raise RuntimeError(_CHANGED)
         state = notes.states[place]
-    elif is_backward:
+    elif in_backward:
         raise RuntimeError(_REFUSAL)
     kept = tuple(part.clone() for part in state)
     for token in begun:
@@ -134,7 +142,7 @@ def begun_checkpoints() -> WeakSet[Any]:
 
 def repetition() -> tuple[object, object] | None:
     """The innermost checkpoint around this call that is computed again, with a name of the repetition."""
-    return _checkpoints(sys._getframe(1))[1] if _is_backward() else None
+    return _checkpoints(sys._getframe(1))[1] if is_backward() else None
 
 
 def repeats_within(token: object, within: Callable[[], AbstractContextManager[Any]]) -> bool:
@@ -206,13 +214,14 @@ def _noted(generator: torch.Generator, token: object, run: object) -> torch.Gene
     return again
 
 
-def _is_backward() -> bool:
+def is_backward() -> bool:
+    """Whether this thread runs a part of a backward pass."""
     return torch._C._current_graph_task_id() != -1
 
 
-def _is_once(is_backward: bool) -> bool:
+def _is_once(in_backward: bool) -> bool:
     """Whether nothing computes this pass again."""
-    return not is_backward and torch.is_grad_enabled() and not _saves_by_hooks()
+    return not in_backward and torch.is_grad_enabled() and not _saves_by_hooks()
 
 
 def _saves_by_hooks() -> bool:

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from threading import get_ident
+from threading import Lock, get_ident
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pernodedrop.generators import begun_checkpoints, let_checkpoints_repeat, repeats_within, repetition
+from pernodedrop.generators import begun_checkpoints, is_backward, let_checkpoints_repeat, repeats_within, repetition
 from pernodedrop.layers.regularizing import Regularizing
 from pernodedrop.monte_carlo import dropout_layers
 
@@ -27,8 +27,8 @@ def held_noise(model: nn.Module) -> Iterator[None]:
     common: no other thread should draw from them meanwhile.
 
     Raises:
-        RuntimeError: within compiled code, which keeps no state of a generator; or another thread calls a layer, or
-            computes a checkpoint of such calls again at the same time.
+        RuntimeError: within compiled code, which keeps no state of a generator; or another thread calls a layer, but
+            in a backward pass, or two threads compute such calls at the same time.
     """
     if torch.compiler.is_compiling():
         raise RuntimeError("held_noise keeps states of generators, which torch.compile cannot trace: call it outside")
@@ -42,43 +42,52 @@ class _Held:
     def __init__(self, layers: Iterable[nn.Module]) -> None:
         self._layers = list(layers)
         self._first: dict[nn.Module, States] = {}
-        self._after: dict[nn.Module, States] = {}
+        self._after: dict[tuple[int, nn.Module], States] = {}  # of the calls that run, by their thread
         self._thread = get_ident()
-        self._on: dict[str, tuple[int, object]] = {}  # the thread that has entered it
+        self._entering, self._inside = Lock(), 0  # how many times it is entered
+        self._hooks = ExitStack()
         self._around = begun_checkpoints()
         self._entered_in = repetition()
 
     @contextmanager
     def hooked(self) -> Iterator[None]:
-        """Within it the layers' calls have the first draws, once only where it is entered within itself."""
-        mine = get_ident(), object()
-        holder = self._on.setdefault("thread", mine)  # of several threads one finds its own
-        if holder[0] != mine[0]:
-            raise RuntimeError(_SEVERAL.format(what="two threads compute held calls again at once"))
-        with ExitStack() as hooks:
-            if holder is mine:
-                hooks.callback(self._on.clear)
+        """Within it the layers' calls have the first draws, once only where it is entered within itself.
+
+        Autograd may enter it from a thread of a device, while the thread that holds the noise waits for the gradients.
+        """
+        with self._entering:
+            self._inside += 1
+            if self._inside == 1:
                 for layer in self._layers:
-                    hooks.callback(layer.register_forward_pre_hook(self._before_call, prepend=True).remove)
-                    hooks.callback(layer.register_forward_hook(self._after_call, always_call=True).remove)
+                    self._hooks.callback(layer.register_forward_pre_hook(self._before_call, prepend=True).remove)
+                    self._hooks.callback(layer.register_forward_hook(self._after_call, always_call=True).remove)
+        try:
             yield
+        finally:
+            with self._entering:
+                self._inside -= 1
+                if not self._inside:
+                    self._hooks.close()
 
     def _before_call(self, layer: nn.Module, inputs: tuple[Any, ...]) -> None:
-        repeated = repetition()
+        repeated, thread = repetition(), get_ident()
         if repeated is not None and repeated != self._entered_in and not repeats_within(repeated[0], self.hooked):
             return  # of a checkpoint that was not computed within
-        if repeated is None and get_ident() != self._thread:
+        if thread != self._thread and not is_backward():
             raise RuntimeError(_SEVERAL.format(what=f"another thread calls {type(layer).__name__}"))
+        self._after[thread, layer] = []
+        if any(other != thread for other, _ in list(self._after)):
+            raise RuntimeError(_SEVERAL.format(what="two threads compute such calls at once"))
         let_checkpoints_repeat(self.hooked, None, self._around)
         now = _states(layer, inputs)
         if layer in self._first:
-            self._after[layer] = now
+            self._after[thread, layer] = now
             _set(self._first[layer])
         else:
             self._first[layer] = now
 
     def _after_call(self, layer: nn.Module, _inputs: tuple[Any, ...], _output: Any) -> None:
-        _set(self._after.pop(layer, []))
+        _set(self._after.pop((get_ident(), layer), []))
 
 
 def _states(layer: nn.Module, inputs: tuple[Any, ...]) -> States:

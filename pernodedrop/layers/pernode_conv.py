@@ -22,7 +22,7 @@ class PerNodeDropConv2d(Stirred, nn.Conv2d):
     convolutions: c runs over those of o's group. `mask_groups` cuts the batch; it and `backend_used` are as in
     PerNodeDropLinear.
 
-    Input (B, C, H, W), output (B, O, H', W'), or without the batch; in channels_last where the input is.
+    Input (B, C, H, W), output (B, O, H', W'), or without the batch; it lies in memory as nn.Conv2d's.
 
     Raises:
         ValueError: a rate, fraction, number or name outside its range, or a callable whose mean is not 1.
@@ -89,10 +89,10 @@ class PerNodeDropConv2d(Stirred, nn.Conv2d):
         if x.shape[1] != self.in_channels:
             raise ValueError(f"x must have {self.in_channels} channels (B, C, H, W), got shape {tuple(x.shape)}")
         check_numbers(x)
-        channels_last = x.stride(1) == 1 < x.stride(3)  # torch's own question for a memory format has no answer in vmap
         borders = self._reversed_padding_repeated_twice
-        if any(borders):
+        if any(borders) or self.padding_mode != "zeros":  # by 0 too, as nn.Conv2d: `circular` leaves channels_last
             x = nn.functional.pad(x, borders, "constant" if self.padding_mode == "zeros" else self.padding_mode)
+        channels_last = _is_channels_last(x) or _is_channels_last(self.weight)
         sides = [self.dilation[axis] * (self.kernel_size[axis] - 1) for axis in (0, 1)]  # a kernel reaches so far
         height, width = ((x.shape[2 + axis] - sides[axis] - 1) // self.stride[axis] + 1 for axis in (0, 1))
         patches = _patches(x, self.kernel_size, self.dilation, self.stride)  # B, C kh kw, L
@@ -131,6 +131,21 @@ class PerNodeDropConv2d(Stirred, nn.Conv2d):
         shape = super().extra_repr()  # type: ignore[no-untyped-call]
         described = f"{shape}, {self.stir.describe()}"
         return described if self.mask_groups is None else f"{described}, mask_groups={self.mask_groups}"
+
+
+def _is_channels_last(x: Tensor) -> bool:
+    """Whether torch's convolutions take (B, C, H, W) for channels_last; `is_contiguous` cannot say it within vmap.
+
+    As `at::Tensor::suggest_memory_format` does: images lie next to each other, in them rows, and channels in positions.
+    """
+    strides, least = x.stride(), 1
+    if strides[1] == 0:
+        return False
+    for axis in (1, 3, 2, 0):
+        if x.shape[axis] == 0 or strides[axis] < least or (axis == 0 and least == strides[1]):
+            return False
+        least = strides[axis] * x.shape[axis]
+    return True
 
 
 def _patches(x: Tensor, size: tuple[int, ...], dilation: tuple[int, ...], stride: tuple[int, ...]) -> Tensor:

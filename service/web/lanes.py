@@ -28,9 +28,9 @@ def whose(connection: HTTPConnection) -> str | None:
 class Lane:
     """At most `width` calls at once, each in a thread of its own; up to `room` further ones wait.
 
-    Keys take turns: of those whose calls wait, the next one is that of the key whose last turn was longest ago, and a
-    key's own are in their order. A key may have as many places as are free beside its own, so that one key alone
-    leaves half of them, two leave a third, and there is always one for the next.
+    Keys whose calls wait take turns: each has one in every round, a key that begins to wait comes last, and a key's own
+    calls are in their order. A key may have as many places as are free beside its own, so that one key alone leaves
+    half of them, two leave a third, and there is always one for the next.
 
     Calls of one lane take no thread from another lane's. An application has its lanes in `app.state`.
     """
@@ -94,18 +94,29 @@ class _Turns:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():  # it came at the same moment
+            if not turn.cancelled():  # it came at the same moment
                 self.end()
+            self._forget(key, turn)
             raise
+
+    def _forget(self, key: str | None, turn: asyncio.Future[None]) -> None:
+        """Leave out a call that is cancelled, which costs its key no turn."""
+        calls = self._waiting.get(key, deque())
+        if turn in calls:
+            calls.remove(turn)
+            if not calls:
+                del self._waiting[key]
 
     def end(self) -> None:
         """Give the turn to the next call that waits."""
         while self._waiting:
             key, calls = self._waiting.popitem(last=False)
-            turn = calls.popleft()
-            if calls:
-                self._waiting[key] = calls
-            if not turn.cancelled():
+            while calls:
+                turn = calls.popleft()
+                if turn.cancelled():  # just now, and not yet left out
+                    continue
+                if calls:
+                    self._waiting[key] = calls
                 turn.set_result(None)
                 return
         self._free += 1

@@ -133,6 +133,44 @@ def test_keys_take_turns_in_a_lane() -> None:
     assert order == ["a1", "a2", "b1", "n1", "a3", "b2", "a4"]
 
 
+@pytest.mark.parametrize("just_now", [False, True])
+def test_a_cancelled_call_costs_its_key_no_turn(just_now: bool) -> None:
+    lane, order, release = Lane("numbers", width=1, room=99), list[str](), threading.Event()
+
+    def call(name: str) -> None:
+        assert release.wait(30)
+        order.append(name)
+
+    async def together() -> None:
+        named = [("x", "x1"), ("a", "a1"), ("a", "a2"), ("b", "b1"), ("c", "c1"), ("b", "b2")]
+        calls = {name: asyncio.ensure_future(lane.run(key, call, name)) for key, name in named}
+        await asyncio.sleep(0)
+        calls["a1"].cancel()
+        calls["c1"].cancel()
+        if just_now:
+            lane._own_turns().end()  # before the cancelled calls have gone on: a second place
+        else:
+            await asyncio.sleep(0)
+            assert [(key, len(waiting)) for key, waiting in lane._own_turns()._waiting.items()] == [("a", 1), ("b", 2)]
+        release.set()
+        await asyncio.gather(*calls.values(), return_exceptions=True)
+
+    asyncio.run(together())
+    assert sorted(order[:2]) == ["a2", "x1"] if just_now else order[:2] == ["x1", "a2"]
+    assert order[2:] == ["b1", "b2"]
+
+
+def test_a_key_that_begins_to_wait_comes_last() -> None:
+    lane, order = Lane("numbers", width=1, room=99), list[str]()
+
+    async def together() -> None:
+        calls = [("x", "x1"), ("a", "a1"), ("b", "b1"), ("a", "a2"), ("x", "x2")]
+        await asyncio.gather(*(lane.run(key, order.append, name) for key, name in calls))
+
+    asyncio.run(together())
+    assert order == ["x1", "a1", "b1", "x2", "a2"]
+
+
 def test_a_key_leaves_places_for_others_in_a_lane() -> None:
     """Of 12 places a key has 6 at most; beside it a second one has 3 and a third one 2, and callers without a key 1."""
     lane, release = Lane("numbers", width=2, room=10), threading.Event()

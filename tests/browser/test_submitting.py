@@ -5,6 +5,7 @@ from html import unescape
 from typing import Any
 
 import httpx
+import pytest
 
 from search_spaces import parse_definition
 from search_spaces.task_modules import TaskModules
@@ -101,8 +102,17 @@ def test_a_clone_has_a_free_name(visitor: httpx.Client, study: StudyRecord, data
     assert visitor.get("/submit?preset=quickstar").status_code == 404
 
 
-def test_a_study_too_long_for_yaml_is_cloned_as_json(visitor: httpx.Client, database: Database) -> None:
-    space = {f"x{n}": {"type": "categorical", "choices": [*range(250)]} for n in range(45)}
+@pytest.mark.parametrize(
+    "choices",
+    [
+        pytest.param([[*range(250)]] * 45, id="of too many values"),
+        pytest.param([[f"{'c' * 60}{number}" for number in range(100)]] * 40, id="of too many characters"),
+    ],
+)
+def test_a_study_too_long_for_yaml_is_cloned_as_json(
+    visitor: httpx.Client, database: Database, choices: list[list[int | str]]
+) -> None:
+    space = {f"x{n}": {"type": "categorical", "choices": each} for n, each in enumerate(choices)}
     noise = {"regularizer": {"type": "categorical", "choices": ["dropout", "none"]}}
     study = studies.create(
         database, parse_definition(definition_data("long", 2, task=LOOP, search_space=space | noise))

@@ -1,5 +1,7 @@
 """Convolutions: PerNodeDropConv2d against one convolution per sample, DropBlock against its algorithm."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -62,15 +64,22 @@ def test_borders_are_those_of_torch(padding_mode: str, padding: str | tuple[int,
         torch.testing.assert_close(layer.train()(inputs), layer.eval()(inputs))
 
 
-@pytest.mark.parametrize("groups", [1, 2])
-def test_outputs_lie_in_memory_as_those_of_torch(groups: int) -> None:
+@pytest.mark.parametrize("padding_mode", ["zeros", "reflect", "replicate", "circular"])
+@pytest.mark.parametrize("weights_in", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize(("channels", "groups", "size"), [(2, 1, 3), (2, 2, 3), (2, 1, 1), (1, 1, 3)])
+def test_outputs_lie_in_memory_as_those_of_torch(
+    channels: int, groups: int, size: int, weights_in: torch.memory_format, padding_mode: str
+) -> None:
     """Models view them in other shapes."""
-    layer, dense = PerNodeDropConv2d(2, 4, 3, groups=groups), nn.Conv2d(2, 4, 3, groups=groups)
-    x = torch.randn(3, 2, 6, 7)
-    assert layer(x).view(3, -1).shape == (3, 80)
-    other = (x.contiguous(memory_format=torch.channels_last), x[0], x.transpose(2, 3), x[:1].expand(5, 2, 6, 7))
-    for inputs in (x, *other):
+    settings: Any = {"groups": groups, "padding": size // 2, "padding_mode": padding_mode}
+    layer = PerNodeDropConv2d(channels, 4, size, **settings).to(memory_format=weights_in)
+    dense = nn.Conv2d(channels, 4, size, **settings).to(memory_format=weights_in)
+    x = torch.randn(3, channels, 6, 7)
+    last = x.contiguous(memory_format=torch.channels_last)
+    several = (x, last, x[0], x.transpose(2, 3), x[:1].expand(5, -1, -1, -1), last[:1].expand(5, -1, -1, -1))
+    for inputs in several:
         assert layer(inputs).stride() == dense(inputs).stride()
+    assert torch.vmap(layer, randomness="different")(x.expand(2, -1, -1, -1, -1)).shape == (2, *dense(x).shape)
 
 
 def test_evaluation_and_rate_zero_are_dense() -> None:

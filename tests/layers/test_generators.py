@@ -18,6 +18,7 @@ from torch.utils.checkpoint import checkpoint, checkpoint_sequential
 from torch.utils.data import DataLoader
 
 from pernodedrop import GaussianDropout, PerNodeDropLinear, generators
+from pernodedrop.laws import Stir
 
 Call = Callable[[Tensor], Tensor]
 MODES = [None, True, False]  # no checkpoint, a reentrant one, one that is not
@@ -140,9 +141,37 @@ def test_threads_that_share_a_generator_repeat_their_own_draws(use_reentrant: bo
         assert max(threads.map(gap, range(4))) < 1e-3
 
 
+def test_a_noise_may_draw_from_another_generator_in_another_thread() -> None:
+    other = GaussianDropout(generator=torch.Generator().manual_seed(2))
+
+    def in_parts(shape: Sequence[int], *, generator: torch.Generator, **how: Any) -> Tensor:
+        return threads.submit(other, torch.ones(tuple(shape))).result(20) if is_in_parts else torch.ones(shape, **how)
+
+    is_in_parts = False
+    layer = PerNodeDropLinear(8, 8, stir_type=in_parts, generator=torch.Generator().manual_seed(1))
+    is_in_parts = True
+    with ThreadPoolExecutor(1) as threads:
+        assert layer(torch.randn(4, 8)).isfinite().all()
+
+
+def test_two_generators_draw_at_once() -> None:
+    both = threading.Barrier(2, timeout=20)
+
+    def meeting(shape: Sequence[int], *, generator: torch.Generator, **how: Any) -> Tensor:
+        both.wait()
+        return 2.0 * torch.rand(shape, generator=generator, **how)
+
+    stirs = [Stir(stir_type=meeting) for _ in range(2)]
+    seeds = [torch.Generator().manual_seed(seed) for seed in range(2)]
+    with ThreadPoolExecutor(2) as threads:
+        drawn = list(threads.map(lambda stir, generator: stir.draw((3,), generator=generator), stirs, seeds))
+    expected = [2.0 * torch.rand(3, generator=torch.Generator().manual_seed(seed)) for seed in range(2)]
+    torch.testing.assert_close(drawn, expected)
+
+
 def test_a_forked_child_draws_whatever_thread_drew_in_the_parent() -> None:
     generator = torch.Generator().manual_seed(1)
-    with generators._DRAWING.lock, warnings.catch_warnings():
+    with generators._DRAWING.lock(generator), warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads: what is tested here
         child = os.fork()
         if child == 0:

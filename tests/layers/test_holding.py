@@ -1,9 +1,10 @@
 """One draw for several calls."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from threading import Event
+from typing import Any
 
 import pytest
 import torch
@@ -180,26 +181,88 @@ def test_noise_is_held_for_one_thread() -> None:
     assert not cell._forward_hooks
 
 
-def test_two_threads_compute_no_held_calls_again_at_once() -> None:
-    cell, x = PerNodeDropLinear(8, 8, bias=False), torch.randn(4, 8, requires_grad=True)
+@pytest.mark.parametrize("reentrant", [True, False])
+@pytest.mark.parametrize("own_generator", [True, False])
+def test_autograd_may_compute_held_calls_again_in_a_thread_of_a_device(reentrant: bool, own_generator: bool) -> None:
+    """As it does for tensors of a GPU, while the thread that holds the noise waits for the gradients."""
+    generator = torch.Generator().manual_seed(1) if own_generator else None
+    cell = PerNodeDropLinear(8, 8, bias=False, generator=generator)
+    x = torch.randn(4, 8, requires_grad=True)
+    with ThreadPoolExecutor(1) as device, held_noise(cell):
+        y = checkpoint(lambda x: cell(cell(x)), x, use_reentrant=reentrant)
+        device.submit(y.square().sum().backward).result()
+        torch.testing.assert_close(y, cell(cell(x)))  # it is held as before
+    torch.testing.assert_close((x.grad * x).sum(), 2 * y.square().sum())
+    torch.testing.assert_close((cell.weight.grad * cell.weight).sum(), 4 * y.square().sum())
+    assert not cell._forward_hooks
+
+
+def test_a_function_of_ones_own_may_compute_a_held_call_again_in_a_thread_of_a_device() -> None:
+    cell = PerNodeDropLinear(8, 8, bias=False)
+
+    class Again(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            ctx.save_for_backward(x)
+            return cell(x)
+
+        @staticmethod
+        def backward(ctx: Any, *grads: Tensor) -> Tensor:
+            with torch.enable_grad():
+                x = ctx.saved_tensors[0].detach().requires_grad_()
+                y = cell(x)
+            return torch.autograd.grad(y, x, *grads)[0]
+
+    x = torch.randn(4, 8, requires_grad=True)
+    with ThreadPoolExecutor(1) as device, held_noise(cell):
+        y = Again.apply(x).sum()
+        device.submit(y.backward).result()
+    torch.testing.assert_close((x.grad * x).sum(), y)
+
+
+def test_two_threads_compute_no_held_calls_at_once() -> None:
     repeats, entered, refused = Event(), Event(), Event()
 
-    def waits(x: Tensor) -> Tensor:
-        if repeats.is_set():
+    def waits(shape: Sequence[int], *, generator: torch.Generator | None, **how: Any) -> Tensor:
+        if repeats.is_set() and not entered.is_set():
             entered.set()
             assert refused.wait(60)
-        return cell(x)
+        return 2.0 * torch.rand(shape, generator=generator, **how)
 
+    cell, x = PerNodeDropLinear(8, 8, bias=False, stir_type=waits), torch.randn(4, 8, requires_grad=True)
     with held_noise(cell):
-        slow = checkpoint(waits, x, use_reentrant=False)
+        slow = checkpoint(cell, x, use_reentrant=False)
         fast = checkpoint(cell, x, use_reentrant=False)
     repeats.set()
     with ThreadPoolExecutor(1) as other:
         running = other.submit(torch.autograd.grad, slow.sum(), x)
         assert entered.wait(60)
-        with pytest.raises(RuntimeError, match=r"^held_noise holds .* two threads compute held calls again at once: "):
-            torch.autograd.grad(fast.sum(), x)
+        with pytest.raises(RuntimeError, match=r"^held_noise holds .* two threads compute such calls at once: "):
+            torch.autograd.grad(fast.sum(), x, retain_graph=True)
         refused.set()
         (grad,) = running.result()
     torch.testing.assert_close((grad * x).sum(), slow.sum())
+    torch.testing.assert_close((torch.autograd.grad(fast.sum(), x)[0] * x).sum(), fast.sum())
+    assert not cell._forward_hooks
+
+
+def test_noise_is_held_until_the_last_thread_has_computed_it_again() -> None:
+    repeats, entered, left = Event(), Event(), Event()
+
+    def waits(x: Tensor) -> Tensor:
+        if repeats.is_set():
+            entered.set()
+            assert left.wait(60)
+        return cell(cell(x))
+
+    cell, x = PerNodeDropLinear(8, 8, bias=False), torch.randn(4, 8, requires_grad=True)
+    with ThreadPoolExecutor(1) as other:
+        with held_noise(cell):
+            y = checkpoint(waits, x, use_reentrant=False).square().sum()
+            repeats.set()
+            running = other.submit(torch.autograd.grad, y, x)
+            assert entered.wait(60)
+        left.set()
+        (grad,) = running.result()
+    torch.testing.assert_close((grad * x).sum(), 2 * y)
     assert not cell._forward_hooks

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from search_spaces import TaskSpec, TrialConfig
-from service.storage.provenance import MOST_FACTS
+from service.storage.provenance import MOST_FACTS, MOST_GROUPS
 from service.storage.states import LONGEST_REASON
 from workers.trial.messages import LONGEST_SAID, Failed, Order, Started, packed, unpacked
 
@@ -79,6 +79,15 @@ def test_of_a_provenance_the_groups_that_can_be_kept_are(caplog: pytest.LogCaptu
         {"packages": {"torch": "2.13.0"}, "run": {"seed": 1}},
     )
     assert "data digest of a provenance must be a text or a whole number" in caplog.text
+
+
+def test_of_many_groups_of_provenance_the_first_are_kept(caplog: pytest.LogCaptureFixture) -> None:
+    many = {f"g{number}": {"seed": 1} for number in range(MOST_GROUPS)}
+    assert over_the_line(Started({}, many)).provenance == many
+    assert not caplog.messages
+    assert over_the_line(Started({}, {**many, "late": {"seed": 1}})).provenance == many
+    said = f"it has {MOST_GROUPS + 1} groups of provenance, of which the first {MOST_GROUPS} are looked at"
+    assert said in caplog.text
 
 
 def test_a_failure_keeps_what_is_shown_of_it() -> None:

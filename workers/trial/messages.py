@@ -197,7 +197,10 @@ def _started(message: Message) -> Started:
     """The message without what cannot be kept of it, which the log names: the rest is worth having."""
     facts, passed_over = _facts(message["facts"])
     provenance: dict[str, Mapping[str, str | int]] = {}
-    for group, found in islice(message["provenance"].items(), MOST_GROUPS):
+    groups = message["provenance"]
+    if len(groups) > MOST_GROUPS:
+        passed_over.append(f"it has {len(groups)} groups of provenance, of which the first {MOST_GROUPS} are looked at")
+    for group, found in islice(groups.items(), MOST_GROUPS):
         try:
             provenance |= checked({group: found})
         except ValueError as error:

@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from search_spaces.presets import preset_text
-from search_spaces.yaml_text import MOST_WRITTEN
+from search_spaces.yaml_text import LONGEST_YAML, MOST_WRITTEN
 from service.storage.database.database import Database
 from service.storage.studies import names, studies
 
@@ -32,7 +32,8 @@ def of_study(database: Database, name: str) -> str:
     """
     definition = studies.get(database, name).definition.model_dump(mode="json", exclude_none=True)
     data = {**definition, "name": free_name(database, name)}
-    return json.dumps(data, indent=2) if _values_in(data) > MOST_WRITTEN else written(data)
+    text = "" if _values_in(data) > MOST_WRITTEN else written(data)
+    return text if 0 < len(text) <= LONGEST_YAML else json.dumps(data, indent=2)
 
 
 def free_name(database: Database, name: str) -> str:
