@@ -33,11 +33,9 @@ def instructions() -> str:
 @cache
 def _has(feature: str) -> bool:
     name, features = _settings()
-    if feature.startswith("avx") and features is None and not _allows_avx():
-        return False
-    if features is None and name != "generic":  # numba leaves the host's features to any other name
-        return bool(llvm.get_host_cpu_features().get(feature))
-    return f"+{feature}" in (features or "").split(",")
+    if features is not None or name == "generic":  # numba leaves the host's features to any other name
+        return f"+{feature}" in (features or "").split(",")
+    return (_allows_avx() or not feature.startswith("avx")) and bool(llvm.get_host_cpu_features().get(feature))
 
 
 def _settings() -> tuple[str | None, str | None]:
