@@ -1,6 +1,7 @@
 """A headless Chromium with a profile of its own, that reaches nothing but this machine."""
 
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,12 @@ FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--window-size=1280,1000",
 )
+PATIENCE_S = 60
+TO_NEXT_CHART = """
+const undrawn = document.querySelector(".chart > script");
+if (undrawn) undrawn.parentElement.scrollIntoView();
+return Boolean(undrawn);
+"""
 
 
 @contextmanager
@@ -42,3 +49,11 @@ def chromium(profile: Path, *, dark: bool = False) -> Iterator[Chrome]:
         yield browser
     finally:
         browser.quit()
+
+
+def draw_all(browser: Chrome) -> None:
+    """Come near to every chart, and wait until it is drawn: the scripts come after the words."""
+    deadline = time.monotonic() + PATIENCE_S
+    while browser.execute_script(TO_NEXT_CHART):
+        assert time.monotonic() < deadline, "a chart is not drawn"
+        browser.execute_async_script("requestAnimationFrame(() => setTimeout(arguments[0], 60))")

@@ -1,6 +1,5 @@
 """axe-core has no finding on any page of ours, in both themes, on a telephone and on a desk."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from selenium.webdriver import Chrome
 from service.reports import Results, html_report
 from service.storage.records import StudyRecord
 from tests.browser.axe import findings
-from tests.browser.chromium import CHROMIUM, DRIVER, chromium
+from tests.browser.chromium import CHROMIUM, DRIVER, chromium, draw_all
 from tests.reports.samples import searched
 
 pytestmark = [
@@ -19,12 +18,6 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None or DRIVER is None, reason="no Chromium here"),
 ]
 WIDTHS = (390, 1280)
-PATIENCE_S = 60
-TO_NEXT_CHART = """
-const undrawn = document.querySelector(".chart > script");
-if (undrawn) undrawn.parentElement.scrollIntoView();
-return Boolean(undrawn);
-"""
 # A page is one line: its name, and its address on a dashboard without a key that has the study `digits-1`.
 PAGES = {
     "list": "/studies",
@@ -78,11 +71,3 @@ def test_axe_finds_what_it_is_there_for(browser: Chrome, addresses: dict[str, st
         "document.querySelector('h1').insertAdjacentHTML('afterend', '<button></button><img src=\"data:,\">')"
     )
     assert {line.split()[0] for line in findings(browser)} >= {"button-name", "image-alt"}
-
-
-def draw_all(browser: Chrome) -> None:
-    """Come near to every chart, and wait until it is drawn: the scripts come after the words."""
-    deadline = time.monotonic() + PATIENCE_S
-    while browser.execute_script(TO_NEXT_CHART):
-        assert time.monotonic() < deadline, "a chart is not drawn"
-        browser.execute_async_script("requestAnimationFrame(() => setTimeout(arguments[0], 60))")
