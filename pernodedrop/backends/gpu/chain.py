@@ -18,10 +18,11 @@ _CALLS: tl.constexpr = tl.constexpr(MOST_CALLS)
 
 @inner
 def _words(key, group, sample, unit, keep, first, CALLS: tl.constexpr):
-    """Bits that are set with probability keep / 2^(4 CALLS), all of them where CALLS is 0, from call `first` on."""
+    """Bits (S, U) that are set with probability keep / 2^(4 CALLS), all where CALLS is 0, from call `first` on."""
+    down, across = sample[:, None], unit[None, :]
     if CALLS == 0:
-        return ~(sample * 0 + unit * 0)
-    return decisions(key, group, sample, unit, keep, first, CALLS)
+        return ~(down * 0 + across * 0)
+    return decisions(key, group, down, across, keep, first, CALLS)
 
 
 @inner
@@ -73,17 +74,16 @@ def product(
     for group in range(part * each, min((part + 1) * each, tl.cdiv(connections, _GROUP))):
         connection = group * _GROUP + tl.arange(0, _GROUP)
         weights = turned(weight, units, connections, unit, connection)[:, None, :]
-        words = _words(key, group, sample[:, None], unit[None, :], keep, 0, CALLS)
+        words = _words(key, group, sample, unit, keep, 0, CALLS)
         for position in range(positions):
             if position > 0 and position % rows == 0:
-                step = position // rows
-                words = _next(words, key, group, sample[:, None], unit[None, :], step, copies, fresh, flip, COPY, FRESH)
-            here = x + position * connections
-            inputs = turned(here, samples * positions, connections, sample * positions, connection)[:, :, None]
+                words = _next(words, key, group, sample, unit, position // rows, copies, fresh, flip, COPY, FRESH)
+            row = sample * positions + position
+            inputs = turned(x, samples * positions, connections, row, connection)[:, :, None]
             sums = tl.sum(_chosen(weights * inputs, words), axis=0)
             if group > part * each:
-                sums += piece(y + position * units, samples * positions, units, sample * positions, unit)
-            put(y + position * units, samples * positions, units, sample * positions, unit, sums)
+                sums += piece(y, samples * positions, units, row, unit)
+            put(y, samples * positions, units, row, unit, sums)
         tl.debug_barrier()  # the next group's loads may be other threads' than these stores
 
 
@@ -121,17 +121,16 @@ def gradient_x(
     for tile in range(part * each, min((part + 1) * each, tl.cdiv(units, UNITS))):
         unit = tile * UNITS + tl.arange(0, UNITS)
         weights = turned(weight, units, connections, unit, connection)[:, None, :]
-        words = _words(key, group, sample[:, None], unit[None, :], keep, 0, CALLS)
+        words = _words(key, group, sample, unit, keep, 0, CALLS)
         for position in range(positions):
             if position > 0 and position % rows == 0:
-                step = position // rows
-                words = _next(words, key, group, sample[:, None], unit[None, :], step, copies, fresh, flip, COPY, FRESH)
-            outer = piece(grad + position * units, samples * positions, units, sample * positions, unit)[None, :, :]
+                words = _next(words, key, group, sample, unit, position // rows, copies, fresh, flip, COPY, FRESH)
+            row = sample * positions + position
+            outer = piece(grad, samples * positions, units, row, unit)[None, :, :]
             sums = tl.trans(tl.sum(_chosen(weights * outer, words), axis=2))
-            place = grad_x + position * connections
             if tile > part * each:
-                sums += piece(place, samples * positions, connections, sample * positions, connection)
-            put(place, samples * positions, connections, sample * positions, connection, sums)
+                sums += piece(grad_x, samples * positions, connections, row, connection)
+            put(grad_x, samples * positions, connections, row, connection, sums)
         tl.debug_barrier()
 
 
@@ -168,14 +167,13 @@ def gradient_weight(
     total = tl.zeros((_GROUP, SAMPLES, UNITS), tl.float32)
     for tile in range(part * each, min((part + 1) * each, tl.cdiv(samples, SAMPLES))):
         sample = tile * SAMPLES + tl.arange(0, SAMPLES)
-        words = _words(key, group, sample[:, None], unit[None, :], keep, 0, CALLS)
+        words = _words(key, group, sample, unit, keep, 0, CALLS)
         for position in range(positions):
             if position > 0 and position % rows == 0:
-                step = position // rows
-                words = _next(words, key, group, sample[:, None], unit[None, :], step, copies, fresh, flip, COPY, FRESH)
-            outer = piece(grad + position * units, samples * positions, units, sample * positions, unit)[None, :, :]
-            here = x + position * connections
-            inputs = turned(here, samples * positions, connections, sample * positions, connection)[:, :, None]
+                words = _next(words, key, group, sample, unit, position // rows, copies, fresh, flip, COPY, FRESH)
+            row = sample * positions + position
+            outer = piece(grad, samples * positions, units, row, unit)[None, :, :]
+            inputs = turned(x, samples * positions, connections, row, connection)[:, :, None]
             total += _chosen(inputs * outer, words)
     place = grad_weight + part.to(tl.int64) * units * connections
     put(place, units, connections, unit, connection, tl.trans(tl.sum(total, axis=1)))
