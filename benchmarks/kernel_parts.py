@@ -1,8 +1,9 @@
 """Where the CPU kernel's time goes: its sums alone, with their bits, and the layer around them.
 
-    python -m benchmarks.kernel_parts [--rate 0.4] [--shape 1024x256] [--without-avx512]
+    python -m benchmarks.kernel_parts [--rate 0.4] [--shape 1024x256] [--stir-type gaussian] [--without-avx512]
 
-Each figure is the least time of one thread in ms, of 128 samples. The sums alone are those of a layer that keeps all.
+Each figure is the least time of one thread in ms, of 128 samples. The sums alone are those of a layer that keeps all;
+gaussian factors are one for every connection, and have none.
 Backward of the weight alone is that of a model's first layer.
 """
 
@@ -31,6 +32,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rate", type=float, default=0.4, help="drop rate (default 0.4)")
     parser.add_argument("--shape", default="1024x256", help="connections x units (default 1024x256)")
+    parser.add_argument(
+        "--stir-type", choices=["bernoulli", "gaussian"], default="bernoulli", help="(default bernoulli)"
+    )
     parser.add_argument("--without-avx512", action="store_true", help="as on a processor that has AVX2")
     options = parser.parse_args()
     if options.without_avx512:
@@ -43,11 +47,13 @@ def main() -> None:
 
     connections, units = map(int, options.shape.split("x"))
     x, grad = torch.randn(SAMPLES, connections, requires_grad=True), torch.randn(SAMPLES, units)
-    layer = PerNodeDropLinear(connections, units, drop_rate=options.rate, stir_type="bernoulli", backend="kernel")
+    layer = PerNodeDropLinear(connections, units, drop_rate=options.rate, stir_type=options.stir_type, backend="kernel")
     weight = torch.randn(units, connections).numpy()
     arrays, of_output = (x.detach()[:, None].numpy(), weight), (grad[:, None].numpy(),)
-    print(f"{options.shape}, rate {options.rate:g}, {instructions()}")
-    for name, factors in (("the sums alone", Factors(1, 0)), ("with their bits", quantized(1 - options.rate))):
+    print(f"{options.shape}, {options.stir_type}, rate {options.rate:g}, {instructions()}")
+    bits = {"the sums alone": Factors(1, 0), "with their bits": quantized(1 - options.rate)}
+    normals = {"with their normal numbers": Factors(1, 0, normal=True)}
+    for name, factors in (bits if options.stir_type == "bernoulli" else normals).items():
         forward = least(lambda drawn=factors: threads.product(*arrays, 5, drawn))
         backward = least(lambda drawn=factors: threads.gradients(*of_output, *arrays, 5, drawn))
         weight_alone = least(lambda drawn=factors: threads.gradients(*of_output, *arrays, 5, drawn, of_x=False))

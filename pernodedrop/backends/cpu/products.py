@@ -80,7 +80,8 @@ def add_product(x: Any, weight: Any, y: Any, source: Any, spans: Any) -> None:
     key, drawn, space = source
     samples, blocks = spans
     positions, connections = x.shape[1], x.shape[2]
-    units, at_once = weight.shape[0], space.tiles.shape[0]
+    units = weight.shape[0]
+    at_once = 1 if space.tiles.shape[1] == DRAWS else space.tiles.shape[0]  # a tile of numbers stays in the first cache
     rows, width, unit_tiles, parts = tiling(units, connections)
     length, lasting = sequence_of(drawn, positions)
     flat_x, flat_y = x.reshape(-1), y.reshape(-1)
@@ -96,7 +97,7 @@ def add_product(x: Any, weight: Any, y: Any, source: Any, spans: Any) -> None:
                 for block in range(chunk, until):
                     seed_generators(space.state, key + uint64((start // length * unit_tiles + block) * parts + part))
                     for at in range(start, stop, at_once * lasting):
-                        fill_tiles(space, at == start, -(-(stop - at) // lasting), drawn)
+                        fill_tiles(space, at == start, min(at_once, -(-(stop - at) // lasting)), drawn)
                         add_vectors(
                             flat_x,
                             flat_y,
