@@ -52,7 +52,7 @@ def main() -> None:
     arrays, of_output = (x.detach()[:, None].numpy(), weight), (grad[:, None].numpy(),)
     print(f"{options.shape}, {options.stir_type}, rate {options.rate:g}, {instructions()}")
     bits = {"the sums alone": Factors(1, 0), "with their bits": quantized(1 - options.rate)}
-    normals = {"with their normal numbers": Factors(1, 0, normal=True)}
+    normals = {"with their normal numbers": quantized(1.0, sigma=1.0)}
     for name, factors in (bits if options.stir_type == "bernoulli" else normals).items():
         forward = least(lambda drawn=factors: threads.product(*arrays, 5, drawn))
         backward = least(lambda drawn=factors: threads.gradients(*of_output, *arrays, 5, drawn))

@@ -47,7 +47,7 @@ def one_mask(setting: Setting, sizes: tuple[int, int, int, int]) -> None:
         for shape in ((samples, positions, connections), (units, connections), (samples, positions, units))
     )
     seed = torch.tensor([1 << 40 | 7], device=setting.device)
-    for factors, _ in (drawn(0.9), drawn(0.4, normal=True)):
+    for factors, _ in (drawn(0.9), drawn(0.4, sigma=0.8)):
         mask = _mask(setting, seed, factors, sizes)
         leaves = x.clone().requires_grad_(), weight.clone().requires_grad_()
         y = stirred_product(*leaves, seed, factors)

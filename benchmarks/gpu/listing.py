@@ -122,6 +122,8 @@ def _compiled(kernel: Any, constants: dict[str, Any], warps: int, arch: int) -> 
             return "*i64"
         if name in constants:
             return "constexpr"
+        if name == "sigma":
+            return "fp32"
         return "i32" if name in (*_ALIGNED, "connections", "units") else "*fp32"
 
     names: list[str] = kernel.arg_names
@@ -129,7 +131,7 @@ def _compiled(kernel: Any, constants: dict[str, Any], warps: int, arch: int) -> 
     promised = {
         (place,): [["tt.divisibility", 16]]
         for place, name in enumerate(names)
-        if name not in constants and name not in _ALIGNED
+        if kind(name) not in ("constexpr", "fp32") and name not in _ALIGNED
     }
     source = ASTSource(fn=kernel, signature=signature, constexprs=constants, attrs=promised)
     options = {"num_warps": warps, "enable_fp_fusion": True}

@@ -8,15 +8,16 @@ from pernodedrop.backends.factors import Chain, Factors, chained, quantized
 Drawn = Factors | Chain | Tensor  # the last in a compiled model, as the operators take it
 
 
-def drawn(probability: float, *, normal: bool = False) -> tuple[Drawn, float | Tensor]:
+def drawn(probability: float, *, sigma: float = 0.0) -> tuple[Drawn, float | Tensor]:
     """`quantized` factors, and the probability that they meet.
 
     In a compiled model both are tensors that the graph computes, so that another drop rate needs no other graph.
     """
     if torch.compiler.is_compiling():
-        factors = _quantized(probability * torch.ones((), dtype=torch.float64, device="cpu"), normal)
+        one = torch.ones((), dtype=torch.float64, device="cpu")
+        factors = _quantized(probability * one, sigma * one)
         return factors, factors[0] / 2.0 ** factors[1].double()
-    numbers = quantized(probability, normal=normal)
+    numbers = quantized(probability, sigma=sigma)
     return numbers, numbers.probability
 
 
@@ -40,10 +41,10 @@ def _chained_shape(probability: Tensor, correlation: float, rows: int) -> Tensor
 
 
 @torch.library.custom_op("pernodedrop::quantized", mutates_args=(), device_types="cpu")
-def _quantized(probability: Tensor, normal: bool) -> Tensor:
-    return quantized(float(probability), normal=normal).as_tensor()
+def _quantized(probability: Tensor, sigma: Tensor) -> Tensor:
+    return quantized(float(probability), sigma=float(sigma)).as_tensor()
 
 
 @_quantized.register_fake
-def _quantized_shape(probability: Tensor, normal: bool) -> Tensor:
+def _quantized_shape(probability: Tensor, sigma: Tensor) -> Tensor:
     return probability.new_empty(3, dtype=torch.int64)

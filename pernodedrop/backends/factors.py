@@ -1,6 +1,7 @@
 """What the kernels draw for a connection, its probability as a few random bits can realize it."""
 
 import math
+import struct
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -12,14 +13,19 @@ _MAX_BITS = 32
 
 
 class Factors(NamedTuple):
-    """Independent factors m = r, or m = r n where `normal`, with r ~ Bernoulli(keep / 2^bits) and n ~ N(0, 1).
+    """Independent factors m = r, or m = 1 + sigma r n where sigma > 0, with r ~ Bernoulli(keep / 2^bits), n ~ N(0, 1).
 
     bits = 0 stands for r = 1.
     """
 
     keep: int
     bits: int
-    normal: bool = False
+    sigma: float = 0.0
+
+    @property
+    def is_normal(self) -> bool:
+        """Whether they are normal numbers, once r is known."""
+        return self.sigma > 0.0
 
     @property
     def probability(self) -> float:
@@ -27,14 +33,15 @@ class Factors(NamedTuple):
         return self.keep / 2.0**self.bits if self.bits else 1.0
 
     def as_tensor(self) -> Tensor:
-        """The three numbers as the operators take them, int64 (3,) on the CPU."""
-        return torch.tensor([self.keep, self.bits, int(self.normal)], device="cpu")
+        """The three numbers as the operators take them, int64 (3,) on the CPU: of sigma the bits."""
+        (sigma,) = struct.unpack("<q", struct.pack("<d", self.sigma))
+        return torch.tensor([self.keep, self.bits, sigma], device="cpu")
 
     @classmethod
     def from_tensor(cls, numbers: Tensor) -> "Factors":
         """The factors of which `as_tensor` gave these numbers."""
-        keep, bits, normal = numbers.tolist()
-        return cls(keep, bits, bool(normal))
+        keep, bits, sigma = numbers.tolist()
+        return cls(keep, bits, *struct.unpack("<d", struct.pack("<q", sigma)))
 
 
 class Chain(NamedTuple):
@@ -93,17 +100,17 @@ def chained(probability: float, correlation: float, rows: int) -> Chain:
 
 
 @lru_cache(maxsize=256)
-def quantized(probability: float, *, normal: bool = False) -> Factors:
+def quantized(probability: float, *, sigma: float = 0.0) -> Factors:
     """Factors of the nearest probability in (0, 1] that at most 32 random bits realize, in as few bits as it takes."""
     if probability >= 1.0:
-        return Factors(1, 0, normal)
+        return Factors(1, 0, sigma)
     rarer = max(min(probability, 1.0 - probability), 2.0**-_MAX_BITS)
-    return _fraction(probability, min(_PRECISION + math.ceil(-math.log2(rarer)), _MAX_BITS), normal=normal)
+    return _fraction(probability, min(_PRECISION + math.ceil(-math.log2(rarer)), _MAX_BITS), sigma=sigma)
 
 
-def _fraction(probability: float, bits: int, *, normal: bool = False) -> Factors:
+def _fraction(probability: float, bits: int, *, sigma: float = 0.0) -> Factors:
     keep = min(max(round(probability * 2**bits), 1), 2**bits - 1)
     while keep % 2 == 0:
         keep //= 2
         bits -= 1
-    return Factors(keep, bits, normal)
+    return Factors(keep, bits, sigma)

@@ -7,7 +7,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pernodedrop import draws
 from pernodedrop.backends.base import Backend, OverTime, positions, warn_once
@@ -102,11 +102,10 @@ class Kernel(Backend):
         assert lowering is not None  # refused otherwise
         seed = draws.seed(generator, device=x.device)
         probability = 1.0 if lowering.probability is None else lowering.probability
-        factors, met = drawn(probability, normal=lowering.is_gaussian)
-        if lowering.variance is None:
-            return stirred_product(x, weight, seed, factors, divisor=met, bias=bias)
-        product = stirred_product(x, weight, seed, factors)
-        return nn.functional.linear(x, weight, bias) + math.sqrt(lowering.variance) * product
+        sigma = 0.0 if lowering.variance is None else math.sqrt(lowering.variance)
+        factors, met = drawn(probability, sigma=sigma)
+        divisor = met if lowering.variance is None else 1.0
+        return stirred_product(x, weight, seed, factors, divisor=divisor, bias=bias)
 
     def linear_over_time(
         self, x: Tensor, weight: Tensor, law: Law, over_time: OverTime, generator: torch.Generator | None

@@ -11,7 +11,7 @@ from pernodedrop.backends.factors import Factors, quantized
 SHAPES = ((32, 70), (288, 9), (1024, 40))  # connections and units: of each tiling
 FACTORS = {
     "bits": (quantized(0.9), quantized(0.5), quantized(0.3)),
-    "normal numbers": (Factors(1, 0, True), quantized(0.6, normal=True)),
+    "normal numbers": (quantized(1.0, sigma=1.0), quantized(0.6, sigma=0.5)),
 }
 
 

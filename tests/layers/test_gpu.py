@@ -20,8 +20,8 @@ FACTORS = [
     Factors(1, 1),
     Factors(11469, 14),
     Factors(5243, 19),
-    Factors(1, 0, normal=True),
-    Factors(3, 2, normal=True),
+    Factors(1, 0, sigma=1.0),
+    Factors(3, 2, sigma=0.5),
 ]
 
 
@@ -69,12 +69,12 @@ def test_normals_are_box_and_muller_s() -> None:
     pairs = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)  # (2, 3, call, pair, 2)
     expected = pairs.reshape(2, 3, 8, 4).transpose(0, 1, 3, 2).reshape(2, 3, 32)
     order = np.sort(expected.reshape(2, 3, 32), axis=-1)
-    mine = np.sort(masks(Factors(1, 0, normal=True), 2, 3, 32).cpu().numpy(), axis=-1)
-    np.testing.assert_allclose(mine, order, rtol=1e-5, atol=1e-6)
+    mine = np.sort(masks(Factors(1, 0, sigma=1.0), 2, 3, 32).cpu().numpy(), axis=-1)
+    np.testing.assert_allclose(mine, 1.0 + order, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(
-    "factors", [pytest.param(Factors(5243, 19), marks=pytest.mark.wide), Factors(3, 2, normal=True)], ids=str
+    "factors", [pytest.param(Factors(5243, 19), marks=pytest.mark.wide), Factors(3, 2, sigma=0.5)], ids=str
 )
 @pytest.mark.parametrize("positions", [pytest.param(1, marks=pytest.mark.wide), 3])
 def test_tiles_change_no_factor(factors: Factors, positions: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +98,7 @@ def test_tiles_change_no_factor(factors: Factors, positions: int, monkeypatch: p
 @pytest.mark.parametrize(
     "factors, sizes",
     [(factors, (2, 18, 40, 5)) for factors in FACTORS]
-    + [(factors, (2, 1, 140, 18)) for factors in FACTORS if factors.normal or not factors.bits],
+    + [(factors, (2, 1, 140, 18)) for factors in FACTORS if factors.is_normal or not factors.bits],
     ids=str,
 )
 def test_products_and_gradients_share_their_factors(factors: Factors, sizes: tuple[int, ...]) -> None:
@@ -120,12 +120,15 @@ def test_products_and_gradients_share_their_factors(factors: Factors, sizes: tup
 
 @pytest.mark.parametrize("factors", FACTORS[1:], ids=str)
 def test_moments(factors: Factors) -> None:
-    keep, bits, is_normal = factors
-    probability = keep / 2**bits if bits else 1.0
-    m = masks(factors, 2, 32, 128).flatten().cpu()
-    assert_mean(m, 0.0 if is_normal else probability)
-    assert_mean(m**2, probability)
-    assert_mean(m**4, 3 * probability if is_normal else probability)
+    m, r = masks(factors, 2, 32, 128).flatten().cpu(), factors.probability
+    if factors.is_normal:
+        n = (m.double() - 1.0) / factors.sigma
+        assert_mean(n, 0.0)
+        assert_mean(n**2, r)
+        assert_mean(n**4, 3 * r)
+    else:
+        for power in (1, 2, 4):
+            assert_mean(m**power, r)
     noise = m.double() - m.double().mean()
     for lag in (1, 128):
         correlation = float((noise[lag:] * noise[:-lag]).mean() / noise.var())

@@ -41,13 +41,13 @@ def test_gradients_agree_with_the_output_at_any_shape(
 
 @pytest.mark.usefixtures("every_thread")
 @pytest.mark.parametrize("samples, connections, units", [(7, 2000, 10), (1, 100, 900), (3, 513, 3)])
-@pytest.mark.parametrize("normal", [False, True])
-def test_threads_do_not_change_the_factors(samples: int, connections: int, units: int, normal: bool) -> None:
+@pytest.mark.parametrize("sigma", [0.0, 0.5])
+def test_threads_do_not_change_the_factors(samples: int, connections: int, units: int, sigma: float) -> None:
     connections += -connections % 32
     x = torch.randn(samples, 2, connections, dtype=torch.float64).numpy()
     weight = torch.randn(units, connections, dtype=torch.float64).numpy()
     grad = torch.randn(samples, 2, units, dtype=torch.float64).numpy()
-    factors = Factors(3, 2, normal)
+    factors = Factors(3, 2, sigma)
     results = []
     for count in (1, 2, 5):
         torch.set_num_threads(count)
@@ -57,7 +57,7 @@ def test_threads_do_not_change_the_factors(samples: int, connections: int, units
             np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("factors", [quantized(0.3), quantized(0.7, normal=True), chained(0.6, 0.4, 1)])
+@pytest.mark.parametrize("factors", [quantized(0.3), quantized(0.7, sigma=0.5), chained(0.6, 0.4, 1)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 @pytest.mark.parametrize("samples, positions", [(1, None), (7, None), (5, 3)])
 def test_a_first_layer_has_the_weight_s_gradient_alone(
@@ -78,13 +78,13 @@ def test_a_first_layer_has_the_weight_s_gradient_alone(
         assert torch.equal(first, other)
 
 
-@pytest.mark.parametrize("normal", [False, True])
-def test_samples_without_positions_are_samples_of_one(normal: bool) -> None:
+@pytest.mark.parametrize("factors", [quantized(0.3), quantized(0.3, sigma=0.8)])
+def test_samples_without_positions_are_samples_of_one(factors: Factors) -> None:
     x, weight, bias = (torch.randn(shape, dtype=torch.float64) for shape in ((6, 40), (9, 40), (9,)))
     found = []
     for rows in (x, x.unsqueeze(1)):
         leaves = [each.clone().requires_grad_() for each in (rows, weight, bias)]
-        y = stirred_product(leaves[0], leaves[1], torch.tensor(3), quantized(0.3, normal=normal), bias=leaves[2])
+        y = stirred_product(leaves[0], leaves[1], torch.tensor(3), factors, bias=leaves[2])
         grads = torch.autograd.grad((y**2).sum(), leaves, create_graph=True)
         second = torch.autograd.grad(sum((each**2).sum() for each in grads), leaves)
         found.append([y, *grads, *second])

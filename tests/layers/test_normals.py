@@ -32,10 +32,10 @@ def _steps(words: np.ndarray, distance: np.ndarray, x: np.ndarray, y: np.ndarray
 
 
 def drawn(share: float, key: int) -> np.ndarray:
-    """(TILES, DRAWS) factors, of which a share is normal and the others are 0."""
-    draws = of_tiles(quantized(share, normal=True))
+    """The noise m - 1 of (TILES, DRAWS) factors, of which a share is N(1, 1) and the others are 1."""
+    draws = of_tiles(quantized(share, sigma=1.0))
     assert isinstance(draws, Draws)
-    return tiles_of(draws, key, TILES, normal=True).astype(np.float64)
+    return tiles_of(draws, key, TILES, normal=True).astype(np.float64) - 1.0
 
 
 def test_every_step_is_accurate_to_single_precision() -> None:

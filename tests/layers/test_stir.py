@@ -49,8 +49,8 @@ def drawn_by_kernel(stir: Stir) -> torch.Tensor:
     if stir.name == "bernoulli":
         keep, met = drawn(1 - stir.drop_rate)
         return stirred_product(eye, ones, seed, keep).flatten() / met
-    noisy, _ = drawn(stir.noisy_fraction if stir.name == "partial_gaussian" else 1.0, normal=True)
-    return 1 + scale * stirred_product(eye, ones, seed, noisy).flatten()
+    noisy, _ = drawn(stir.noisy_fraction if stir.name == "partial_gaussian" else 1.0, sigma=scale)
+    return stirred_product(eye, ones, seed, noisy).flatten()
 
 
 @pytest.mark.parametrize("source", ["reference", "kernel"])
@@ -103,12 +103,12 @@ def test_quantized_probability_meets_the_rarer_outcome(probability: float) -> No
 
 
 def test_quantized_takes_few_bits() -> None:
-    assert quantized(0.5) == (1, 1, False)
-    assert quantized(0.75) == (3, 2, False)
-    assert quantized(1.0) == (1, 0, False)
+    assert quantized(0.5) == (1, 1, 0.0)
+    assert quantized(0.75) == (3, 2, 0.0)
+    assert quantized(1.0) == (1, 0, 0.0)
 
 
-@pytest.mark.parametrize("factors", [quantized(0.3), quantized(0.3, normal=True), quantized(1.0)])
+@pytest.mark.parametrize("factors", [quantized(0.3), quantized(0.3, sigma=0.7), quantized(1.0)])
 def test_factors_reach_the_operators_as_a_tensor(factors: Factors) -> None:
     assert Factors.from_tensor(factors.as_tensor()) == factors
 

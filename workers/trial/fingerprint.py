@@ -16,7 +16,7 @@ from workers.tasks.structure import leaves
 from workers.trial.checkpoints import Fingerprint
 from workers.trial.messages import Order
 
-FORMAT = 5  # of checkpoints; raise it when their content changes its meaning under the same names
+FORMAT = 6  # of checkpoints; raise it when their content changes its meaning under the same names
 _CHUNK = 2**24  # numbers that are read at once, so that a GPU's data need little memory here
 
 _digests: WeakKeyDictionary[Task, dict[torch.device, str]] = WeakKeyDictionary()

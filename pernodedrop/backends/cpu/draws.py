@@ -20,26 +20,27 @@ WORD, HITS, HIT = 8.5, 10.0, 1.4
 
 
 class Draws(NamedTuple):
-    """A bit is set with probability keep / 2^bits, and then hits set it or clear it."""
+    """A bit is set with probability keep / 2^bits, and then hits set it or clear it; sigma is that of `Factors`."""
 
     keep: int
     bits: int
     hits: Any  # (N,) uint64: the distribution function of their number, from 0 on, in units of 2^-64; (0,): none
     clears: bool
+    sigma: float = 0.0
 
 
 def of_tiles(factors: Factors | Chain) -> Draws | Chain:
     """How the factors are drawn; a chain is drawn as it is."""
-    return factors if isinstance(factors, Chain) else _chosen(factors.keep, factors.bits)
+    return factors if isinstance(factors, Chain) else _chosen(*factors)
 
 
 @lru_cache(maxsize=256)
-def _chosen(keep: int, bits: int) -> Draws:
+def _chosen(keep: int, bits: int, sigma: float) -> Draws:
     """The cheapest way to keep / 2^bits, whose law is met within the rounding of float64."""
     no_hits = np.empty(0, np.uint64)
     if bits <= 2:  # bits = 0 stands for certainty
-        return Draws(keep, bits, no_hits, False)
-    ways = [(bits * WORD, Draws(keep, bits, no_hits, False))]
+        return Draws(keep, bits, no_hits, False, sigma)
+    ways = [(bits * WORD, Draws(keep, bits, no_hits, False, sigma))]
     for digits in range(min(bits, MOST_WORDS + 1)):
         below = keep >> (bits - digits)
         for near, clears in ((below, False), (below + 1, True)):
@@ -48,7 +49,7 @@ def _chosen(keep: int, bits: int) -> Draws:
             mean = _mean_hits(keep, near << (bits - digits), 2**bits)
             price = digits * WORD + HITS + mean * HIT
             if price < ways[0][0]:
-                ways = [(price, Draws(near, digits, _distribution(mean), clears))]
+                ways = [(price, Draws(near, digits, _distribution(mean), clears, sigma))]
     return ways[0][1]
 
 

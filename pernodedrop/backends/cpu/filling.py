@@ -12,7 +12,7 @@ from numba.extending import overload
 
 from pernodedrop.backends.cpu.caching import compiled
 from pernodedrop.backends.cpu.chains import draw_next
-from pernodedrop.backends.cpu.normals import draw_normals, keep_chosen
+from pernodedrop.backends.cpu.normals import draw_normals, one_plus_chosen
 from pernodedrop.backends.cpu.tiles import DRAWS, WORDS, change_few, draw_bits
 from pernodedrop.backends.cpu.workspace import Workspace
 from pernodedrop.backends.factors import Chain
@@ -43,7 +43,7 @@ def _run(drawn: Any, positions: int) -> tuple[int, int]:
 
 
 def fill(space: Any, k: int, begins: bool, drawn: Any) -> None:
-    """Fills tile k of a workspace with the next factors of a key: r where it holds words, r n where it holds floats.
+    """Fills tile k of a workspace with the next factors of a key: r where it holds words, 1 + sigma r n where floats.
 
     `drawn` is a `draws.Draws` or, where factors change over time, a `Chain`; `begins` says that the tile is the key's
     first, else tile k - 1 is the one before, which for the first tile is the last one, of the call before.
@@ -64,11 +64,12 @@ def _fill_bits(space: Any, k: int, begins: bool, drawn: Any) -> None:
 
 def _fill_normals(space: Any, k: int, begins: bool, drawn: Any) -> None:
     tiles = space.tiles.reshape(-1)
-    draw_normals(space.state, space.drawn, tiles, k * DRAWS)
     if drawn.bits == 0 and drawn.hits.shape[0] == 0:
+        draw_normals(space.state, space.drawn, tiles, k * DRAWS, 1.0, drawn.sigma)
         return
+    draw_normals(space.state, space.drawn, tiles, k * DRAWS, 0.0, drawn.sigma)
     _draw(space.state, space.drawn, 0, drawn)
-    keep_chosen(space.drawn, tiles, k * DRAWS)
+    one_plus_chosen(space.drawn, tiles, k * DRAWS)
 
 
 def _fill_chained(space: Any, k: int, begins: bool, drawn: Any) -> None:

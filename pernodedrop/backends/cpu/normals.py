@@ -29,6 +29,7 @@ from pernodedrop.backends.cpu.lanes import (
     polynomial,
     product_plus,
     seen_as,
+    splat,
     square_root,
     store,
     subtract,
@@ -56,17 +57,18 @@ _unit, _minus_one = everywhere(np.float32(2.0**-31), PAIRS), everywhere(np.float
 
 
 @compiled
-def draw_normals(state: Any, words: Any, tiles: Any, start: int) -> None:
-    """Fills tiles[start : start + 4096], counted through all tiles, with N(0, 1); words (64,) are scratch."""
+def draw_normals(state: Any, words: Any, tiles: Any, start: int, mean: float, sigma: float) -> None:
+    """Fills tiles[start : start + 4096], counted through all tiles, with N(mean, sigma^2); words (64,) are scratch."""
+    centre, spread = splat(tiles.dtype.type(mean), PAIRS), splat(float32(sigma), PAIRS)
     for first in range(start, start + DRAWS, 2 * WORDS):
         draw_bits(state, words, 0, uint64(1), 1)
         for pair in range(0, WORDS, PAIRS):
             sure = seen_as(load(words, pair // 2, _WORDS), uint32)
             turn = seen_as(load(words, (WORDS + pair) // 2, _WORDS), uint32)
-            distance = distances(sure)
+            distance = as_elements_of(tiles, multiply_floats(distances(sure), spread))
             x, y = on_circle(turn, bit_and(sure, _sign()))
-            store(tiles, first + pair, as_elements_of(tiles, multiply_floats(distance, x)))
-            store(tiles, first + WORDS + pair, as_elements_of(tiles, multiply_floats(distance, y)))
+            store(tiles, first + pair, product_plus(distance, as_elements_of(tiles, x), centre))
+            store(tiles, first + WORDS + pair, product_plus(distance, as_elements_of(tiles, y), centre))
 
 
 @compiled
@@ -90,12 +92,13 @@ def on_circle(words: Any, signs: Any) -> Any:
 
 
 @compiled
-def keep_chosen(words: Any, tiles: Any, start: int) -> None:
-    """Sets those of tiles[start : start + 4096] to 0 whose bit of words (64,) is not set."""
+def one_plus_chosen(words: Any, tiles: Any, start: int) -> None:
+    """Adds 1 to those of tiles[start : start + 4096] whose bit of words (64,) is set, and sets the others to 1."""
+    one = splat(tiles.dtype.type(1), BLOCK)
     for first in range(0, WORDS, _KEPT):
         bits = seen_as(load(words, first, _KEPT), uint32)
         for at in range(start + first * 64, start + (first + _KEPT) * 64, BLOCK):
             # a product: of a selection LLVM would make stores under a mask, which are slow
             factors = as_elements_of(tiles, to_floats(highest_bit(bits)))
-            store(tiles, at, multiply_floats(factors, load(tiles, at, BLOCK)))
+            store(tiles, at, product_plus(factors, load(tiles, at, BLOCK), one))
             bits = add(bits, bits)

@@ -89,10 +89,10 @@ def spans(count: int, parts: int) -> list[Span]:
 
 def _threads(x: Array, units: int, factors: Factors | Chain) -> int:
     """Of torch's threads as many as have work enough: starting one takes up to 100 us where it does not spin."""
-    each = NORMALS_EACH if isinstance(factors, Factors) and factors.normal else BITS_EACH
+    each = NORMALS_EACH if isinstance(factors, Factors) and factors.is_normal else BITS_EACH
     return max(1, min(torch.get_num_threads(), x.size * units // each))
 
 
 def _drawn(seed: int, factors: Factors | Chain) -> tuple[np.uint64, Draws | Chain, bool]:
     """The key, how the factors are drawn, and whether they are normal."""
-    return np.uint64(seed), of_tiles(factors), isinstance(factors, Factors) and factors.normal
+    return np.uint64(seed), of_tiles(factors), isinstance(factors, Factors) and factors.is_normal

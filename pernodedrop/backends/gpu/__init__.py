@@ -51,7 +51,7 @@ def gradients(
 
 def _is_bernoulli(factors: Factors | Chain, x: Tensor, weight: Tensor) -> TypeGuard[Factors]:
     """Whether `passes` serves: one position a sample, factors of 0 and 1 that are drawn, and nothing is empty."""
-    is_binary = isinstance(factors, Factors) and not factors.normal and factors.bits > 0
+    is_binary = isinstance(factors, Factors) and not factors.is_normal and factors.bits > 0
     return is_binary and x.shape[1] == 1 and x.numel() > 0 and weight.numel() > 0
 
 
@@ -105,11 +105,11 @@ class _Plan:
         return (out[0] if parts == 1 else out.sum(0)).to(result.dtype)
 
 
-def _drawing(factors: Factors | Chain) -> tuple[tuple[int, ...], dict[str, int | bool]]:
+def _drawing(factors: Factors | Chain) -> tuple[tuple[int | float, ...], dict[str, int | bool]]:
     """The numbers with which a kernel draws, and the constants for which it is compiled."""
     keep, calls = _decision(factors.keep, factors.bits)
     if isinstance(factors, Factors):
-        return (keep,), {"CALLS": calls, "NORMAL": factors.normal}
+        return (keep, factors.sigma), {"CALLS": calls, "NORMAL": factors.is_normal}
     copies, copy_calls = _decision(factors.copies, factors.copy_bits)
     fresh, fresh_calls = _decision(factors.fresh, factors.fresh_bits)
     numbers = keep, copies, fresh, -int(factors.alternates), factors.rows

@@ -24,7 +24,7 @@ CERTAIN_CALLS = 4  # of them for every group; the others refine decisions that t
 
 inner: Callable[[Callable[..., Any]], Any] = triton.jit
 # another rate, a last batch of fewer samples or a sequence of another length needs no new machine code
-_ANY = ["keep", "each", "samples", "positions", "copies", "fresh", "flip", "rows", "splits", "tiles"]
+_ANY = ["keep", "sigma", "each", "samples", "positions", "copies", "fresh", "flip", "rows", "splits", "tiles"]
 kernel: Callable[[Callable[..., Any]], Any] = triton.jit(do_not_specialize=_ANY)
 
 _LANES: tl.constexpr = tl.constexpr(GROUP)
@@ -41,18 +41,23 @@ _HALF_ANGLE: tl.constexpr = tl.constexpr(math.pi * 2.0**-32)  # of a signed word
 
 
 @inner
-def stirred(values, key, group, sample, unit, keep, CALLS: tl.constexpr, NORMAL: tl.constexpr):
-    """Values, broadcast to (GROUP, S, U), times the factors of samples (S, 1) and units (1, U): r, or n, or r n.
+def stirred(values, key, group, sample, unit, keep, sigma, CALLS: tl.constexpr, NORMAL: tl.constexpr):
+    """Values, broadcast to (GROUP, S, U), times the factors of samples (S, 1) and units (1, U): r, or 1 + sigma r n
+    where NORMAL.
 
-    r ~ Bernoulli(keep / 2^(4 CALLS)), 1 where CALLS is 0; n ~ N(0, 1) where NORMAL.
+    r ~ Bernoulli(keep / 2^(4 CALLS)), 1 where CALLS is 0; n ~ N(0, 1).
     """
     if NORMAL:
-        values = values * _normals(key, group, sample, unit)
+        stirred = values * (1.0 + sigma * _normals(key, group, sample, unit))
+        otherwise = values
+    else:
+        stirred = values
+        otherwise = 0.0
     if CALLS > 0:
         lane = tl.arange(0, _LANES)[:, None, None]
         kept = (decisions(key, group, sample, unit, keep, 0, CALLS)[None, :, :] >> lane) & 1
-        values = tl.where(kept != 0, values, 0.0)
-    return values
+        stirred = tl.where(kept != 0, stirred, otherwise)
+    return stirred
 
 
 @inner

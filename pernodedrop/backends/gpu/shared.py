@@ -15,10 +15,10 @@ _GROUP: tl.constexpr = tl.constexpr(GROUP)
 
 
 @inner
-def _stirred(values, key, group, sample, unit, keep, CALLS: tl.constexpr, NORMAL: tl.constexpr):
+def _stirred(values, key, group, sample, unit, keep, sigma, CALLS: tl.constexpr, NORMAL: tl.constexpr):
     """Values (GROUP, 1, UNITS) times the factors of one sample."""
     one = tl.zeros((1, 1), tl.int32) + sample
-    return stirred(values, key, group, one, unit[None, :], keep, CALLS, NORMAL)
+    return stirred(values, key, group, one, unit[None, :], keep, sigma, CALLS, NORMAL)
 
 
 @kernel
@@ -32,6 +32,7 @@ def product(
     connections,
     units,
     keep,
+    sigma,
     each,
     CALLS: tl.constexpr,
     NORMAL: tl.constexpr,
@@ -52,7 +53,7 @@ def product(
     for group in range(part * each, min((part + 1) * each, tl.cdiv(connections, _GROUP))):
         connection = group * _GROUP + tl.arange(0, _GROUP)
         weights = turned(weight, units, connections, unit, connection)[:, None, :]
-        weights = _stirred(weights, key, group, sample, unit, keep, CALLS, NORMAL)
+        weights = _stirred(weights, key, group, sample, unit, keep, sigma, CALLS, NORMAL)
         inputs = piece(x, positions, connections, position, connection)
         total += tl.dot(inputs, tl.reshape(weights, (_GROUP, UNITS)), input_precision="ieee")
     put(y, positions, units, position, unit, total)
@@ -69,6 +70,7 @@ def gradient_x(
     connections,
     units,
     keep,
+    sigma,
     each,
     CALLS: tl.constexpr,
     NORMAL: tl.constexpr,
@@ -90,7 +92,7 @@ def gradient_x(
     for tile in range(part * each, min((part + 1) * each, tl.cdiv(units, UNITS))):
         unit = tile * UNITS + tl.arange(0, UNITS)
         weights = turned(weight, units, connections, unit, connection)[:, None, :]
-        weights = tl.reshape(_stirred(weights, key, group, sample, unit, keep, CALLS, NORMAL), (_GROUP, UNITS))
+        weights = tl.reshape(_stirred(weights, key, group, sample, unit, keep, sigma, CALLS, NORMAL), (_GROUP, UNITS))
         total += tl.dot(piece(grad, positions, units, position, unit), tl.trans(weights), input_precision="ieee")
     put(grad_x, positions, connections, position, connection, total)
 
@@ -106,6 +108,7 @@ def gradient_weight(
     connections,
     units,
     keep,
+    sigma,
     each,
     CALLS: tl.constexpr,
     NORMAL: tl.constexpr,
@@ -129,6 +132,6 @@ def gradient_weight(
             g = piece(grad + here * positions * units, positions, units, position, unit)
             inputs = piece(x + here * positions * connections, positions, connections, position, connection)
             outer += tl.dot(tl.trans(inputs), g, input_precision="ieee")
-        total += _stirred(outer[:, None, :], key, group, sample, unit, keep, CALLS, NORMAL)
+        total += _stirred(outer[:, None, :], key, group, sample, unit, keep, sigma, CALLS, NORMAL)
     place = grad_weight + part.to(tl.int64) * units * connections
     put(place, units, connections, unit, connection, tl.trans(tl.reshape(total, (_GROUP, UNITS))))

@@ -28,6 +28,7 @@ def product(
     connections,
     units,
     keep,
+    sigma,
     each,
     CALLS: tl.constexpr,
     NORMAL: tl.constexpr,
@@ -46,7 +47,7 @@ def product(
         connection = group * _GROUP + tl.arange(0, _GROUP)
         inputs = turned(x, samples, connections, sample, connection)[:, :, None]
         weights = turned(weight, units, connections, unit, connection)[:, None, :]
-        total += stirred(weights, key, group, sample[:, None], unit[None, :], keep, CALLS, NORMAL) * inputs
+        total += stirred(weights, key, group, sample[:, None], unit[None, :], keep, sigma, CALLS, NORMAL) * inputs
     put(y + part.to(tl.int64) * samples * units, samples, units, sample, unit, tl.sum(total, axis=0))
 
 
@@ -60,6 +61,7 @@ def gradient_x(
     connections,
     units,
     keep,
+    sigma,
     each,
     CALLS: tl.constexpr,
     NORMAL: tl.constexpr,
@@ -79,7 +81,7 @@ def gradient_x(
         unit = tile * UNITS + tl.arange(0, UNITS)
         outer = piece(grad, samples, units, sample, unit)[None, :, :]
         weights = turned(weight, units, connections, unit, connection)[:, None, :]
-        total += stirred(weights, key, group, sample[:, None], unit[None, :], keep, CALLS, NORMAL) * outer
+        total += stirred(weights, key, group, sample[:, None], unit[None, :], keep, sigma, CALLS, NORMAL) * outer
     place = grad_x + part.to(tl.int64) * samples * connections
     put(place, samples, connections, sample, connection, tl.trans(tl.sum(total, axis=2)))
 
@@ -94,6 +96,7 @@ def gradient_weight(
     connections,
     units,
     keep,
+    sigma,
     each,
     CALLS: tl.constexpr,
     NORMAL: tl.constexpr,
@@ -113,6 +116,6 @@ def gradient_weight(
         sample = tile * SAMPLES + tl.arange(0, SAMPLES)
         outer = piece(grad, samples, units, sample, unit)[None, :, :]
         inputs = turned(x, samples, connections, sample, connection)[:, :, None]
-        total += stirred(inputs, key, group, sample[:, None], unit[None, :], keep, CALLS, NORMAL) * outer
+        total += stirred(inputs, key, group, sample[:, None], unit[None, :], keep, sigma, CALLS, NORMAL) * outer
     place = grad_weight + part.to(tl.int64) * units * connections
     put(place, units, connections, unit, connection, tl.trans(tl.sum(total, axis=1)))
