@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -236,29 +235,6 @@ def test_a_connection_that_was_left_without_transactions_has_them_again(db: Data
     with db.engine.connect() as connection:
         assert connection.connection.driver_connection is driver
         assert not driver.autocommit
-
-
-def test_settings_of_a_database_that_would_change_what_is_decided_or_read_are_ours(database_url: str) -> None:
-    others = {
-        "default_transaction_isolation": "repeatable read",
-        "extra_float_digits": "-3",
-        "standard_conforming_strings": "off",
-        "datestyle": "German",
-        "timezone": "Asia/Kolkata",
-    }
-    name = sa.make_url(database_url).database
-    with Database.open(database_url) as db, db.single() as connection:
-        for setting, value in others.items():
-            connection.execute(sa.text(f"ALTER DATABASE \"{name}\" SET {setting} = '{value}'"))
-    asked = sa.text(
-        "SELECT current_setting('transaction_isolation'), 0.1::float8 + 0.2::float8, cast(0.1::float8 + 0.2 AS text), "
-        "'\\', TIMESTAMPTZ '2026-02-01 00:00Z'"
-    )
-    with Database.open(database_url) as db, db.engine.connect() as ours, db.single() as alone:
-        for connection in (ours, alone):
-            found = tuple(connection.execute(asked).one())
-            digits = 0.1 + 0.2
-            assert found == ("read committed", digits, repr(digits), "\\", datetime(2026, 2, 1, tzinfo=UTC))
 
 
 DISTRIBUTIONS = {

@@ -8,6 +8,7 @@ from service.storage.database.tables import SCHEMA
 from service.storage.errors import DatabaseUnreachable, DatabaseUnsuitable
 from service.storage.optuna import tables as optunas
 
+ISOLATION = "read committed"
 OLDEST = 13  # the first Postgres with gen_random_uuid, which claims use
 _VERSION_TABLE = optunas.VERSION_TABLE
 
@@ -23,7 +24,8 @@ _LITTLE_MEMORY = sa.text("SET LOCAL work_mem = '64kB'; SET LOCAL temp_tablespace
 _LIMIT = "53400"  # temp_file_limit, which says nothing of the disk
 _SPILL = sa.text("SELECT count(*) FROM generate_series(1, 60000)")  # what a function in FROM returns is kept
 _READ_ONLY = sa.text(
-    "SELECT pg_is_in_recovery() AS is_standby, current_setting('transaction_read_only')::bool AS is_read_only"
+    "SELECT pg_is_in_recovery() AS is_standby, current_setting('transaction_read_only')::bool AS is_read_only, "
+    "current_setting('default_transaction_isolation') AS isolation, current_user AS role"
 )
 
 _OUR_RUNS = sa.text(
@@ -127,7 +129,7 @@ def check_rights(connection: sa.Connection) -> None:
 
 
 def check_writable(connection: sa.Connection) -> None:
-    """Raises DatabaseUnreachable while the database takes no writes."""
+    """Raises DatabaseUnreachable while the database takes no writes, or none that may be trusted."""
     found = connection.execute(_READ_ONLY).one()
     if found.is_standby:
         raise DatabaseUnreachable(
@@ -140,6 +142,12 @@ def check_writable(connection: sa.Connection) -> None:
             "the database is read-only for this user (default_transaction_read_only): wait, or set it to off",
             state="is read-only",
             passes=True,
+        )
+    if found.isolation != ISOLATION:  # ours was not taken: a pooler has left it out, or DATABASE_URL says another one
+        raise DatabaseUnreachable(
+            f"the isolation of the sessions must be {ISOLATION!r}, got {found.isolation!r}: leave it out of "
+            f"DATABASE_URL, or ALTER ROLE {found.role} SET default_transaction_isolation = '{ISOLATION}'",
+            state="has another isolation",
         )
 
 
