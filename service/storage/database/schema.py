@@ -58,7 +58,10 @@ def initialise(connection: sa.Connection) -> None:
     """
     _check_strangers(connection)
     suitability.check_reading(connection)
-    if revision(connection) == head() and optunas.is_current(connection):
+    current = revision(connection)
+    if current is not None:
+        suitability.check_search_path(connection)
+    if current == head() and optunas.is_current(connection):
         suitability.check_rights(connection)
         return
     # For this transaction alone: first use of an empty database by several storages at once is a race in Optuna.

@@ -92,6 +92,19 @@ _ENTERING = sa.text(
 )
 
 
+# Where Optuna's tables are, if the search path of this user does not lead to them; those that it may use come first.
+_ELSEWHERE = sa.text(
+    """
+    SELECT format('%I', n.nspname) AS place, format('%I', current_user) AS role,
+        has_schema_privilege(n.oid, 'USAGE') AS may_enter
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relname = :table AND c.relkind = 'r' AND to_regclass(:table) IS NULL
+    ORDER BY may_enter DESC, place
+    LIMIT 1
+    """
+)
+
+
 def check_server(connection: sa.Connection) -> None:
     """Raise where new tables cannot be made well.
 
@@ -126,6 +139,25 @@ def check_making(connection: sa.Connection, *, makes_optunas: bool) -> None:
 def check_rights(connection: sa.Connection) -> None:
     """Raises DatabaseUnreachable where this role may not work with the tables."""
     _raise_first(connection.execute(_WORKING, {"optunas": list(optunas.NAMES)}).first())
+
+
+def check_search_path(connection: sa.Connection) -> None:
+    """Raises DatabaseUnreachable where our tables are there and this role's search path misses Optuna's beside them.
+
+    `db init` would make empty ones in another schema, and whoever finds those knows none of the trials.
+    """
+    found = connection.execute(_ELSEWHERE, {"table": optunas.DISTINCTIVE}).first()
+    if found is not None:
+        remedy = (
+            f"ALTER ROLE {found.role} SET search_path = {found.place}"
+            if found.may_enter
+            else f"GRANT USAGE ON SCHEMA {found.place} TO {found.role}"
+        )
+        raise DatabaseUnreachable(
+            f"the tables of Optuna are in the schema {found.place}, to which the search path of {found.role} does not "
+            f"lead: {remedy}",
+            state="hides tables",
+        )
 
 
 def check_writable(connection: sa.Connection) -> None:
