@@ -160,9 +160,11 @@ class Client(Connected):
         """Change the study's priority, its tags or its note."""
         return self._read(StudyOut, "PATCH", _path(name), body=fields)
 
-    def extend(self, name: str, trials: int) -> StudyOut:
-        """Add so many trials; status 409 refuses a grid, a stopped study and one at a limit of its budget."""
-        return self._read(StudyOut, "POST", _path(name, "extend"), body={"trials": trials})
+    def extend(self, name: str, trials: int, seen: int | None = None) -> StudyOut:
+        """Add so many trials; status 409 refuses a grid, a stopped study, one at a limit of its budget, and one with
+        another budget than `seen`."""
+        body = {"trials": trials} | ({} if seen is None else {"seen": seen})
+        return self._read(StudyOut, "POST", _path(name, "extend"), body=body)
 
     def confirm(self, name: str, **wanted: int | float | str | None) -> StudyOut:
         """Train the best configurations again under fresh seeds and test them, or add to a confirmation.

@@ -118,9 +118,9 @@ class AsyncStudy:
         """See `Study.stop`."""
         return await self._run(operations.change(self.name, "stop"))
 
-    async def extend(self, trials: int) -> Overview:
+    async def extend(self, trials: int, seen: int | None = None) -> Overview:
         """See `Study.extend`."""
-        return await self._run(operations.extend(self.name, trials))
+        return await self._run(operations.extend(self.name, trials, seen))
 
     async def confirm(self, **wanted: int | float | str | None) -> Overview:
         """See `Study.confirm`."""

@@ -154,8 +154,9 @@ def change(name: str, action: Literal["pause", "resume", "stop"]) -> Steps[Overv
     return read_as(Overview, "POST", path_of(name, action))
 
 
-def extend(name: str, trials: int) -> Steps[Overview]:
-    return read_as(Overview, "POST", path_of(name, "extend"), body={"trials": trials})
+def extend(name: str, trials: int, seen: int | None) -> Steps[Overview]:
+    body = {"trials": trials} | ({} if seen is None else {"seen": seen})
+    return read_as(Overview, "POST", path_of(name, "extend"), body=body)
 
 
 def confirm(name: str, wanted: Mapping[str, Any]) -> Steps[Overview]:

@@ -133,9 +133,12 @@ class Study:
         """End the study for good: what waits or is paused is cancelled, what is in training ends at its next epoch."""
         return self._run(operations.change(self.name, "stop"))
 
-    def extend(self, trials: int) -> Overview:
-        """Add so many trials to the search."""
-        return self._run(operations.extend(self.name, trials))
+    def extend(self, trials: int, seen: int | None = None) -> Overview:
+        """Add so many trials to the search.
+
+        Where the budget is not `seen` any more, as when this is repeated because an answer was lost, it is refused.
+        """
+        return self._run(operations.extend(self.name, trials, seen))
 
     def confirm(self, **wanted: int | float | str | None) -> Overview:
         """Train the best configurations again under fresh seeds and test them, or add to a confirmation.

@@ -119,7 +119,7 @@ def change(name: StudyName, wanted: Body[ChangeIn], database: DatabaseOf, settin
 @router.post("/{name}/extend", responses=documented(404, 408, 409, 413))
 async def extend(name: StudyName, more: Body[ExtensionIn], creations: CreationsOf, settings: SettingsOf) -> StudyOut:
     """Add trials to the budget; a study that has finished is searched again."""
-    return study_out(await creations.run(extension.extend, name, more.trials), settings)
+    return study_out(await creations.run(extension.extend, name, more.trials, seen=more.seen), settings)
 
 
 @router.post("/{name}/retry", responses=documented(404, 408, 409, 413))

@@ -109,6 +109,9 @@ def prioritize(
 def extend(
     name: StudyName,
     trials: Annotated[int, typer.Option(min=1, help="The number of further trials.", show_default=False)],
+    seen: Annotated[
+        int | None, typer.Option(min=1, help="Refuse it where the study has not this many trials (any more).")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Add trials to a study, whether it is running or complete.
@@ -118,7 +121,7 @@ def extend(
       pernodedrop extend my-study --trials 20
     """
     with client_here() as client:
-        study = client.extend(name, trials)
+        study = client.extend(name, trials, seen)
     line = f"{name} is {study.state} with {study.budget.trials} trials"
     answer(as_json, study, line, changed=client.last_changed)
 

@@ -22,7 +22,7 @@ from service.ports import LOOPBACK, listening
 from service.settings import CONTROLLER_PORT, DASHBOARD_PORT, Settings, without_key
 from service.stack.child import Child
 from service.stack.logs import LogFolder
-from service.stack.workers import TendedWorker
+from service.stack.workers import TendedServer, TendedWorker
 from service.storage.embedded import EmbeddedPostgres, EmbeddedPostgresError, NoRoom
 
 READY_SECONDS = 90.0  # a busy machine takes long to import everything
@@ -64,6 +64,7 @@ class Stack:
         self._checked = 0.0
         self._lacks_room = False
         self._servers: list[Child] = []
+        self._tended_servers: list[TendedServer] = []
         self._workers: list[TendedWorker] = []
         self._nursery: Child | None = None
 
@@ -100,17 +101,14 @@ class Stack:
             self.stop()
 
     def check(self) -> None:
-        """Start Postgres and workers again if they have died.
+        """Start Postgres and workers again if they have died, and servers if they were killed.
 
         Raises:
-            ChildDied: a server has ended, or a worker has ended too often.
+            ChildDied: a server has ended by itself, or a worker too often.
             EmbeddedPostgresError: Postgres has ended and does not start again at its address.
         """
-        for server in self._servers:
-            if not server.runs:
-                raise server.died()
-        for worker in self._workers:
-            worker.tend()
+        for one in (*self._tended_servers, *self._workers):
+            one.tend()
         if self._postgres is not None and time.monotonic() - self._checked > DATABASE_CHECK:
             self._tend(self._postgres)
             self._checked = time.monotonic()
@@ -226,6 +224,7 @@ class Stack:
             self._child(name, environment, "service.cli", name, "--socket", str(listener.fileno()), listener=listener)
             for name, listener in self._sockets.items()
         ]
+        self._tended_servers = [TendedServer(server, self._say) for server in self._servers]
         keyless = without_key(environment)  # what a study's task may read, and has no use for
         self._workers = [
             TendedWorker(self._child(f"worker-{number}", keyless, "workers", *self._worker_options), self._say)

@@ -58,14 +58,23 @@ class Lane:
         self._here[key] += 1
         try:
             await turns.begin(key)
-            try:
-                return await to_thread.run_sync(lambda: call(*args, **kwargs), limiter=turns.limiter)
-            finally:
-                turns.end()
-        finally:
-            self._here[key] -= 1
-            if not self._here[key]:
-                del self._here[key]
+        except BaseException:
+            self._leave(key)
+            raise
+
+        def end(_: object) -> None:
+            turns.end()
+            self._leave(key)
+
+        # Whoever is cancelled stops waiting, but its thread cannot be stopped: the turn ends with the thread.
+        called = asyncio.ensure_future(to_thread.run_sync(lambda: call(*args, **kwargs), limiter=turns.limiter))
+        called.add_done_callback(end)
+        return await asyncio.shield(called)
+
+    def _leave(self, key: str | None) -> None:
+        self._here[key] -= 1
+        if not self._here[key]:
+            del self._here[key]
 
     def _own_turns(self) -> "_Turns":
         try:

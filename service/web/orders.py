@@ -61,3 +61,11 @@ class ChangeIn(Part):
 
 class ExtensionIn(Part):
     trials: int = Field(ge=1, le=MOST_TRIALS, description="The search gets this many further trials.", examples=[20])
+    seen: int | None = Field(
+        None,
+        ge=1,
+        le=MOST_TRIALS,
+        description="The budget that the caller knows. With another one by now nothing is added (409), so that a call "
+        "whose answer was lost can be repeated.",
+        examples=[40],
+    )

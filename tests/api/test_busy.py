@@ -160,6 +160,35 @@ def test_a_cancelled_call_costs_its_key_no_turn(just_now: bool) -> None:
     assert order[2:] == ["b1", "b2"]
 
 
+def test_a_cancelled_call_keeps_its_turn_until_its_thread_ends() -> None:
+    lane, release, most = Lane("numbers", width=1, room=9), threading.Event(), threading.Semaphore(1)
+
+    def first() -> None:
+        with most:
+            assert release.wait(30)
+            raise ValueError("nobody reads this")
+
+    def second() -> bool:
+        return most.acquire(blocking=False)
+
+    async def together() -> None:
+        begun = asyncio.ensure_future(lane.run("a", first))
+        while most._value:
+            await asyncio.sleep(0.01)
+        begun.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await begun
+        assert lane._here == {"a": 1}
+        next_one = asyncio.ensure_future(lane.run("b", second))
+        await asyncio.sleep(0.05)
+        assert not next_one.done()
+        release.set()
+        assert await next_one, "both had a thread at once"
+        assert not lane._here
+
+    asyncio.run(together())
+
+
 def test_a_key_that_begins_to_wait_comes_last() -> None:
     lane, order = Lane("numbers", width=1, room=99), list[str]()
 
@@ -186,7 +215,7 @@ def test_a_key_leaves_places_for_others_in_a_lane() -> None:
                 await lane.run(key, int)
             own = key is not None
             assert (f"busy: {places} numbers of {key} wait, and the other places are kept" in str(refused.value)) is own
-        for call in calls[:8]:  # those of a client that has gone away take no place
+        for call in calls[2:8]:  # those of a client that has gone away take no place
             call.cancel()
         release.set()
         await asyncio.gather(*calls, return_exceptions=True)

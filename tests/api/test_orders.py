@@ -64,6 +64,16 @@ def test_a_finished_study_is_extended_and_searched_again(api: httpx.Client, data
     assert [t["number"] for t in api.get("/v1/studies/digits-1/trials").json()["trials"]] == list(range(5))
 
 
+def test_an_extension_whose_answer_was_lost_can_be_repeated(api: httpx.Client) -> None:
+    api.post("/v1/studies", json=definition_data(trials=4))
+    order = {"trials": 3, "seen": 4}
+    assert api.post("/v1/studies/digits-1/extend", json=order).json()["budget"]["trials"] == 7
+    again = api.post("/v1/studies/digits-1/extend", json=order)
+    assert again.status_code == 409
+    assert "it had 4 trials when you looked, and has 7 now" in again.json()["message"]
+    assert api.get("/v1/studies/digits-1").json()["budget"]["trials"] == 7
+
+
 def test_a_stopped_study_is_not_extended(api: httpx.Client) -> None:
     api.post("/v1/studies", json=definition_data())
     api.post("/v1/studies/digits-1/stop")

@@ -59,14 +59,14 @@ def _expect_refusals(
             assert "\n" not in response.json()["message"]
             assert server.refused > before, (method, path)
         for page in PAGES:
-            response = httpx.get(pages + page)
+            response = httpx.get(pages + page, timeout=60)
             assert response.status_code == 503, (code, page, response.text)
             assert FOR_A_WHILE[code] not in response.text
         server.relent()
         assert client.get("/v1/ready").status_code == 200
         assert client.get("/v1/studies/digits-1").json()["state"] == "running"
         assert client.get("/v1/studies").json()["total"] == 1
-        assert httpx.get(f"{pages}/api/studies").status_code == 200
+        assert httpx.get(f"{pages}/api/studies", timeout=60).status_code == 200
 
 
 def _expect_all(server: RefusingServer, codes: Sequence[str], orders: Sequence[Order]) -> None:

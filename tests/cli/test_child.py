@@ -10,7 +10,7 @@ import pytest
 from service.stack import ChildDied
 from service.stack.child import Child
 from service.stack.logs import LogFolder
-from service.stack.workers import PAUSES, TendedWorker
+from service.stack.workers import PAUSES, TendedServer, TendedWorker
 
 
 def child(tmp_path: Path, program: str) -> Child:
@@ -121,6 +121,26 @@ def test_a_worker_that_a_signal_ended_is_never_given_up(
     while len(said) < 4:
         worker.tend()
     worker.child.end_by(time.monotonic() + 60)
+
+
+def test_a_server_that_was_killed_is_started_again_and_one_that_ended_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.stack.workers.PAUSES", (0.0,))
+    said: list[str] = []
+    server = TendedServer(child(tmp_path, "import time; time.sleep(600)"), said.append)
+    server.child.start()
+    for number in (1, 2, 3):
+        assert server.child.pid is not None
+        os.kill(server.child.pid, signal.SIGKILL)
+        before = server.child.pid
+        while server.child.pid == before:
+            server.tend()
+        assert said == ["child ended with status -9, starting it again in 0 s"] * number
+    server.child.terminate()
+    with pytest.raises(ChildDied, match="ended with status -15"):
+        while True:
+            server.tend()
 
 
 def test_a_worker_that_left_in_order_stays_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

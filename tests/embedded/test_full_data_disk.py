@@ -23,6 +23,7 @@ from tests.api.configuring import settings_for
 from tests.api.fleet import definition_data
 from tests.api.serving import served
 from tests.embedded.test_full_disk import fill
+from tests.monitoring.test_metrics import scraped
 from tests.slurm.test_workers import wait_until
 
 SAID = "the database has a full disk: make room there, and everything goes on by itself"
@@ -57,6 +58,8 @@ def test_a_full_disk_of_a_database_of_somebody_elses_is_named(
             assert str(client.lack()) == SAID
             ready = httpx.get(f"{api}/v1/ready")  # a balancer keeps the controller
             assert (ready.status_code, ready.json()) == (200, {"status": "full", "message": SAID})
+            found = scraped(api)  # a monitor that reads the status code alone has this
+            assert (found["pernodedrop_database_up", ()], found["pernodedrop_database_writable", ()]) == (1, 0)
             assert httpx.get(f"{api}/v1/studies/digits-1").status_code == 200, "what only reads goes on"
             refused = httpx.post(f"{api}/v1/studies", json=definition_data("another", trials=2000), timeout=60)
             assert (refused.status_code, refused.json().get("message")) == (503, SAID)

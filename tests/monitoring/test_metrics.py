@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from prometheus_client.parser import text_string_to_metric_families
 
 from search_spaces import parse_definition
@@ -17,6 +18,7 @@ from service.storage.database.database import Database
 from service.storage.fleet.monitoring import Watch
 from service.storage.states import RunState
 from service.storage.studies import studies
+from service.web.metrics import fleet
 from tests.api.configuring import NO_DATABASE, settings_for
 from tests.api.fleet import definition_data, work
 from tests.api.serving import served
@@ -26,7 +28,12 @@ __all__ = ["db", "start_worker"]
 
 KEY = "a key that is long enough"
 REQUESTS = "pernodedrop_http_requests_total"
-GRAFANA = Path(__file__).parents[2] / "deploy" / "grafana" / "pernodedrop.json"
+DEPLOY = Path(__file__).parents[2] / "deploy"
+GRAFANA, RULES = DEPLOY / "grafana" / "pernodedrop.json", DEPLOY / "prometheus" / "rules.yml"
+OTHERS_END = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
 Labels = tuple[tuple[str, str], ...]
 
 
@@ -68,7 +75,7 @@ def test_the_controller_tells_of_the_fleet_and_of_its_requests(database_url: str
     routes = {dict(labels)["route"]: dict(labels)["status"] for labels in requests}
     assert any(route.endswith("/studies/{name}") and status == "200" for route, status in routes.items()), routes
     assert not any("x" * 40 in route for route in routes)
-    assert found["pernodedrop_database_up", ()] == 1
+    assert (found["pernodedrop_database_up", ()], found["pernodedrop_database_writable", ()]) == (1, 1)
     assert found["pernodedrop_database_statement_duration_seconds_count", ()] > 0
 
 
@@ -101,7 +108,24 @@ def test_every_look_under_load_can_be_parsed_and_no_counter_goes_back(database_u
 
 def test_without_the_database_the_metrics_say_so() -> None:
     with served(create_app(settings_for(NO_DATABASE))) as address:
-        assert scraped(address)["pernodedrop_database_up", ()] == 0
+        found = scraped(address)
+        assert (found["pernodedrop_database_up", ()], found["pernodedrop_database_writable", ()]) == (0, 0)
+
+
+def test_a_database_that_takes_no_writes_is_up_and_not_writable(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fleet, "KEPT_S", 0.0)
+    with served(create_app(settings_for(database_url))) as address:
+        assert scraped(address)["pernodedrop_database_writable", ()] == 1
+        name = sa.make_url(database_url).database
+        for value, writable in (("on", 0), ("off", 1)):
+            with Database.open(database_url) as db, db.single() as connection:
+                connection.execute(sa.text("SET default_transaction_read_only = off"))
+                connection.execute(sa.text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = {value}'))
+                connection.execute(sa.text(OTHERS_END))  # a session keeps the setting that it began with
+            found = scraped(address)
+            assert (found["pernodedrop_database_up", ()], found["pernodedrop_database_writable", ()]) == (1, writable)
 
 
 @pytest.mark.parametrize("create", [create_app, create_dashboard])
@@ -112,7 +136,7 @@ def test_where_a_key_is_the_metrics_take_it(database_url: str, create: object) -
         assert httpx.get(f"{address}/metrics", headers={"X-API-Key": "another key, as long"}).status_code == 401
 
 
-def test_a_worker_tells_what_it_does_and_grafana_asks_for_what_there_is(
+def test_a_worker_tells_what_it_does_and_grafana_and_the_alerts_ask_for_what_there_is(
     database_url: str, db: Database, start_worker: StartWorker
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -131,11 +155,9 @@ def test_a_worker_tells_what_it_does_and_grafana_asks_for_what_there_is(
     with served(create_app(settings_for(database_url))) as controller:
         httpx.get(f"{controller}/v1/health")
         there = names(found) | names(scraped(controller))
-    asked = {
-        name
-        for panel in json.loads(GRAFANA.read_text())["panels"]
-        for target in panel.get("targets", [])
-        for name in re.findall(r"\bpernodedrop_\w+", target["expr"])
-    }
+    panels = json.loads(GRAFANA.read_text())["panels"]
+    expressions = [target["expr"] for panel in panels for target in panel.get("targets", [])]
+    expressions += re.findall(r"expr: (.*)", RULES.read_text())
+    asked = {name for expression in expressions for name in re.findall(r"\bpernodedrop_\w+", expression)}
     assert len(asked) > 8
     assert asked <= there, asked - there

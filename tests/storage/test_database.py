@@ -1,5 +1,6 @@
 """Opening, initialising and checking the database."""
 
+import logging
 import multiprocessing
 
 import pytest
@@ -39,6 +40,16 @@ def test_an_empty_database_is_outdated_until_initialised(empty_database_url: str
         db.check()
         initialise(empty_database_url)
         db.check()
+
+
+def test_a_question_for_the_version_leaves_no_line_in_the_log(
+    database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Servers ask every five seconds."""
+    logging.getLogger("alembic").setLevel(logging.INFO)  # Optuna may have set another one, once it has connected
+    with Database.open(database_url) as db, caplog.at_level(logging.INFO):
+        db.check_ready()
+    assert caplog.messages == []
 
 
 def test_a_newer_schema_is_left_alone(database_url: str) -> None:

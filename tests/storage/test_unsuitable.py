@@ -170,6 +170,29 @@ def test_who_may_work_and_not_create_is_served(foreign: Foreign) -> None:
         db.check_ready()
 
 
+@pytest.mark.parametrize(
+    ("statements", "remedy"),
+    [
+        (
+            ("CREATE SCHEMA work AUTHORIZATION {me}", "ALTER ROLE {me} SET search_path = work"),
+            "SET search_path = public",
+        ),
+        (("REVOKE USAGE ON SCHEMA public FROM PUBLIC, {me}",), "GRANT USAGE ON SCHEMA public TO me_"),
+    ],
+)
+def test_whose_search_path_misses_optunas_tables_is_told_where_they_are(
+    foreign: Foreign, postgres_url: str, statements: Sequence[str], remedy: str
+) -> None:
+    """Made again in another schema, they would be empty, and every trial unknown."""
+    url = foreign(*MAY_CREATE, *MAY_WORK, *statements, is_ready=True)
+    before = _tables(postgres_url, url)
+    with pytest.raises(DatabaseUnreachable, match=f"Optuna are in the schema public, .*{remedy}"):
+        initialise(url)
+    assert _tables(postgres_url, url) == before
+    with Database.open(url) as db, pytest.raises(DatabaseUnreachable, match=remedy):
+        db.check()
+
+
 def test_who_may_only_read_is_told_so(foreign: Foreign) -> None:
     reading = "GRANT SELECT ON ALL TABLES IN SCHEMA fleet, public TO {me}"
     with Database.open(foreign(MAY_WORK[0], reading, is_ready=True)) as db:

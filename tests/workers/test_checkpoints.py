@@ -1,6 +1,7 @@
 """A trial carried on from a checkpoint equals one that was never interrupted, bit for bit."""
 
 import itertools
+import resource
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
@@ -174,6 +175,20 @@ def test_a_folder_that_cannot_be_written_does_not_stop_a_training(tmp_path: Path
     (tmp_path / "checkpoints").write_text("a file where the folder should be")
     trained = list(reports(order(TrialConfig(), tmp_path, every=0.0)))
     assert isinstance(trained[-1], Finished)
+
+
+def test_a_checkpoint_without_room_is_said_with_its_place_and_the_remedy(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))  # bytes of a file; as a full disk, the error has no name
+    try:
+        assert not store(tmp_path, 1).save({"weights": torch.zeros(10_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    [said] = caplog.messages
+    assert str(tmp_path) in said
+    assert said.endswith("make room there, or let the worker write there")
 
 
 def test_nothing_but_tensors_and_numbers_is_read_from_a_checkpoint(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ class CheckpointStore:
             sealed = _sealed(buffer, self.fingerprint.whole)
             self.root.opened().write(self._folder, f"{self.token:08d}-{self.root.database}.pt", sealed)
         except Exception as error:  # a full disk must not end a healthy training, and stores raise any error
-            log.warning("run %d has no new checkpoint: %s", self.run_id, storable(str(error)))
+            log.warning(_UNWRITTEN, self.run_id, storable(self.root.url), storable(str(error)))
             return False
         return True
 
@@ -163,6 +163,10 @@ class CheckpointStore:
                     return
 
 
+_UNWRITTEN = (
+    "run %d has no new checkpoint at %s: %s; it trains on, and another worker would begin anew or at an older one: "
+    "make room there, or let the worker write there"
+)
 _HINT = (
     "run %d begins anew: database %s has a checkpoint of the same training. If this database is its successor, start "
     "the workers with --adopt-checkpoints %s"

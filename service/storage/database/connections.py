@@ -39,8 +39,12 @@ _SETTINGS: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30000,  # ms, for what was sent and never acknowledged
 }
-# ms; the last one frees the locks of a client that froze, or lost its machine, inside a transaction.
+# What a role, a database or a server may set otherwise. Ours are statements for read committed: what they read under a
+# lock is what its last holder wrote, while a snapshot from before the wait would let two of them decide the same. Fewer
+# digits would round every figure. Times are in ms; the last one frees the locks of a client that froze, or lost its
+# machine, inside a transaction.
 _OPTIONS = (
+    "-c default_transaction_isolation=read\\ committed -c extra_float_digits=1 -c standard_conforming_strings=on "
     "-c timezone=UTC -c statement_timeout=60000 -c lock_timeout=30000 -c idle_in_transaction_session_timeout=60000"
 )
 

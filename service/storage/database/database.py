@@ -169,6 +169,7 @@ def _check_schema(connection: sa.Connection) -> None:
         raise SchemaOutdated(
             f"the database's schema is {current or 'missing'}, this program needs {head}: run `pernodedrop db init`"
         )
+    suitability.check_search_path(connection)
 
 
 def initialise(url: str) -> None:

@@ -1,12 +1,13 @@
 """Our tables' version, and how they and Optuna's are made and brought up to date: all of it, or nothing."""
 
 import re
+from functools import cache
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
 
 from service.storage.database import suitability
 from service.storage.database.tables import SCHEMA
@@ -14,6 +15,7 @@ from service.storage.errors import DatabaseUnsuitable, StorageError
 from service.storage.optuna import tables as optunas
 
 LOCK = 0x9E20DE  # any constant: one program initialises at a time
+_VERSIONS = f"{SCHEMA}.alembic_version"
 _OURS = re.compile(r"\d{4}")  # a revision of our migrations, of whatever release
 
 
@@ -24,15 +26,26 @@ def alembic() -> Config:
     return config
 
 
+@cache
 def head() -> str | None:
     """The version that this program needs."""
     return ScriptDirectory.from_config(alembic()).get_current_head()
 
 
 def revision(connection: sa.Connection) -> str | None:
-    """The version of the tables that are there; None where there are none."""
-    context = MigrationContext.configure(connection, opts={"version_table_schema": SCHEMA})
-    return context.get_current_revision()
+    """The version of the tables that are there; None where there are none.
+
+    Servers ask every few seconds, and Alembic would log two lines for every question.
+
+    Raises:
+        CommandError: the table has several.
+    """
+    if connection.execute(sa.text(f"SELECT to_regclass('{_VERSIONS}')")).scalar_one() is None:
+        return None
+    found = connection.execute(sa.text(f"SELECT version_num FROM {_VERSIONS}")).scalars().all()
+    if len(found) > 1:
+        raise CommandError(f"{_VERSIONS} has {len(found)} rows instead of one")
+    return next(iter(found), None)
 
 
 def initialise(connection: sa.Connection) -> None:
@@ -45,7 +58,10 @@ def initialise(connection: sa.Connection) -> None:
     """
     _check_strangers(connection)
     suitability.check_reading(connection)
-    if revision(connection) == head() and optunas.is_current(connection):
+    current = revision(connection)
+    if current is not None:
+        suitability.check_search_path(connection)
+    if current == head() and optunas.is_current(connection):
         suitability.check_rights(connection)
         return
     # For this transaction alone: first use of an empty database by several storages at once is a race in Optuna.
@@ -83,8 +99,8 @@ def _check_ours(connection: sa.Connection) -> None:
         )
     if suitability.has_our_runs(connection):
         raise StorageError(
-            f"{SCHEMA}.alembic_version is empty, so the version of the tables beside it is unknown: restore it from a "
-            f"backup, or, if this release made them, INSERT INTO {SCHEMA}.alembic_version VALUES ('{head()}')"
+            f"{_VERSIONS} is empty, so the version of the tables beside it is unknown: restore it from a "
+            f"backup, or, if this release made them, INSERT INTO {_VERSIONS} VALUES ('{head()}')"
         )
 
 

@@ -8,6 +8,7 @@ from service.storage.database.tables import SCHEMA
 from service.storage.errors import DatabaseUnreachable, DatabaseUnsuitable
 from service.storage.optuna import tables as optunas
 
+ISOLATION = "read committed"
 OLDEST = 13  # the first Postgres with gen_random_uuid, which claims use
 _VERSION_TABLE = optunas.VERSION_TABLE
 
@@ -23,7 +24,8 @@ _LITTLE_MEMORY = sa.text("SET LOCAL work_mem = '64kB'; SET LOCAL temp_tablespace
 _LIMIT = "53400"  # temp_file_limit, which says nothing of the disk
 _SPILL = sa.text("SELECT count(*) FROM generate_series(1, 60000)")  # what a function in FROM returns is kept
 _READ_ONLY = sa.text(
-    "SELECT pg_is_in_recovery() AS is_standby, current_setting('transaction_read_only')::bool AS is_read_only"
+    "SELECT pg_is_in_recovery() AS is_standby, current_setting('transaction_read_only')::bool AS is_read_only, "
+    "current_setting('default_transaction_isolation') AS isolation, current_user AS role"
 )
 
 _OUR_RUNS = sa.text(
@@ -90,6 +92,19 @@ _ENTERING = sa.text(
 )
 
 
+# Where Optuna's tables are, if the search path of this user does not lead to them; those that it may use come first.
+_ELSEWHERE = sa.text(
+    """
+    SELECT format('%I', n.nspname) AS place, format('%I', current_user) AS role,
+        has_schema_privilege(n.oid, 'USAGE') AS may_enter
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relname = :table AND c.relkind = 'r' AND to_regclass(:table) IS NULL
+    ORDER BY may_enter DESC, place
+    LIMIT 1
+    """
+)
+
+
 def check_server(connection: sa.Connection) -> None:
     """Raise where new tables cannot be made well.
 
@@ -126,8 +141,27 @@ def check_rights(connection: sa.Connection) -> None:
     _raise_first(connection.execute(_WORKING, {"optunas": list(optunas.NAMES)}).first())
 
 
+def check_search_path(connection: sa.Connection) -> None:
+    """Raises DatabaseUnreachable where our tables are there and this role's search path misses Optuna's beside them.
+
+    `db init` would make empty ones in another schema, and whoever finds those knows none of the trials.
+    """
+    found = connection.execute(_ELSEWHERE, {"table": optunas.DISTINCTIVE}).first()
+    if found is not None:
+        remedy = (
+            f"ALTER ROLE {found.role} SET search_path = {found.place}"
+            if found.may_enter
+            else f"GRANT USAGE ON SCHEMA {found.place} TO {found.role}"
+        )
+        raise DatabaseUnreachable(
+            f"the tables of Optuna are in the schema {found.place}, to which the search path of {found.role} does not "
+            f"lead: {remedy}",
+            state="hides tables",
+        )
+
+
 def check_writable(connection: sa.Connection) -> None:
-    """Raises DatabaseUnreachable while the database takes no writes."""
+    """Raises DatabaseUnreachable while the database takes no writes, or none that may be trusted."""
     found = connection.execute(_READ_ONLY).one()
     if found.is_standby:
         raise DatabaseUnreachable(
@@ -140,6 +174,12 @@ def check_writable(connection: sa.Connection) -> None:
             "the database is read-only for this user (default_transaction_read_only): wait, or set it to off",
             state="is read-only",
             passes=True,
+        )
+    if found.isolation != ISOLATION:  # ours was not taken: a pooler has left it out, or DATABASE_URL says another one
+        raise DatabaseUnreachable(
+            f"the isolation of the sessions must be {ISOLATION!r}, got {found.isolation!r}: leave it out of "
+            f"DATABASE_URL, or ALTER ROLE {found.role} SET default_transaction_isolation = '{ISOLATION}'",
+            state="has another isolation",
         )
 
 

@@ -12,6 +12,7 @@ from optuna.storages._rdb import models
 from sqlalchemy import orm
 
 VERSION_TABLE = "alembic_version"
+DISTINCTIVE = "trial_intermediate_values"  # the table whose name no other program's has
 NAMES: Sequence[str] = tuple(table.name for table in models.BaseModel.metadata.sorted_tables)
 
 

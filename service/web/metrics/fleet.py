@@ -30,6 +30,7 @@ class FleetCollector(Collector):
         self._took_s = 0.0
         self._happened = Happened()
         self._standing: Standing | None = None
+        self._is_writable = False
 
     def describe(self) -> list[Metric]:
         """Nothing: who registers this asks no database."""
@@ -40,9 +41,16 @@ class FleetCollector(Collector):
             if time.monotonic() > self._read_at + KEPT_S:
                 self._read()
             happened, standing, took_s = self._happened, self._standing, self._took_s
+            is_writable = self._is_writable
         up = GaugeMetricFamily("pernodedrop_database_up", "1 if the database answered the last time, else 0.")
         up.add_metric([], float(standing is not None))
         yield up
+        writable = GaugeMetricFamily(
+            "pernodedrop_database_writable",
+            "1 if /v1/ready says ok; 0 while the database is away, read-only, closed to this user or its disk is full.",
+        )
+        writable.add_metric([], float(is_writable))
+        yield writable
         took = GaugeMetricFamily("pernodedrop_fleet_read_duration_seconds", "Time to read the fleet's figures.")
         took.add_metric([], took_s)
         yield took
@@ -56,8 +64,15 @@ class FleetCollector(Collector):
             self._happened, self._standing = self._watch.look(self._database), standing(self._database)
         except (StorageError, *DATABASE_ERRORS):
             self._standing = None
+        self._is_writable = self._standing is not None and self._has_room()
         self._read_at = time.monotonic()
         self._took_s = self._read_at - started
+
+    def _has_room(self) -> bool:
+        try:
+            return self._database.has_room()
+        except StorageError:
+            return False
 
 
 def _gauges(standing: Standing) -> Iterator[Metric]:
