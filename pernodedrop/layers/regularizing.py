@@ -18,12 +18,17 @@ class Watcher(Protocol):
         """The layer has run."""
 
 
-class Regularizing:
+class Watched:
+    """A layer with a regularizer in it, as a base beside torch's own."""
+
+    watcher: Watcher | None = None  # as long as somebody has to know that the layer runs
+
+
+class Regularizing(Watched):
     """A dense layer with a regularizer in it, as a base beside nn.Linear."""
 
     acts_on_input: ClassVar[bool] = False  # in front of a forward of the layer's own class, not within it
     own: ClassVar[tuple[str, ...]] = ()  # names of the parameters and buffers beside a dense layer's, if any
-    watcher: Watcher | None = None  # as long as somebody has to know that the layer runs
 
     @property
     def is_active(self) -> bool:
