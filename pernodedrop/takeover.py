@@ -6,13 +6,14 @@ the regularized layer keeps beside a dense layer's own.
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from torch import nn
 
 from pernodedrop.layers.noisy import DropoutSwitch, Noisy, leaf
 from pernodedrop.layers.regularizing import Regularizing, Watched
+from pernodedrop.parametrized import unparametrized, with_base
 
 _OWN = frozenset(vars(nn.Linear(1, 1, device="meta")))  # what every dense layer keeps
 _OWN_OF_CONVOLUTION = frozenset(vars(nn.Conv2d(1, 1, 1, device="meta")))
@@ -60,7 +61,7 @@ class Takeover:
         """Raises ValueError where the layer has become something that `give_back` refuses."""
         if self.is_on(layer):
             check_whole(self._name, layer)
-            _of_base(type(layer), self._left)
+            with_base(type(layer), self._left)
 
     def give_back(self, layer: nn.Linear) -> None:
         """Make the layer what it was, with all that it has learned and gained meanwhile. A second time does nothing.
@@ -81,7 +82,7 @@ class Takeover:
 
     def lift(self, layer: nn.Linear) -> None:
         """Take from the layer what it has gained; `lay` puts the same back."""
-        layer.__class__ = _of_base(type(layer), self._left)
+        layer.__class__ = with_base(type(layer), self._left)
         for held, gained in self._gained.items():
             place = vars(layer)[held] if held else vars(layer)
             self._gained[held] = {key: place.pop(key) for key in gained if key in place}
@@ -89,7 +90,7 @@ class Takeover:
     def _lay(self, layer: nn.Linear) -> None:
         if is_lazy(layer):
             self._gained[""]["cls_to_become"] = self._joined(type(layer).cls_to_become)  # type: ignore[attr-defined]
-        layer.__class__ = _of_base(type(layer), self._joined)
+        layer.__class__ = with_base(type(layer), self._joined)
         for held, gained in self._gained.items():
             (vars(layer)[held] if held else vars(layer)).update(gained)
             self._gained[held] = dict.fromkeys(gained)
@@ -108,7 +109,7 @@ class Takeover:
                     f"layer {self._name!r} is a {type(layer).__name__}, whose forward is its own, and noise cannot be "
                     "put into what it computes: leave it out by where"
                 )
-            _of_base(type(layer), self._joined)
+            with_base(type(layer), self._joined)
         there = {*vars(layer), *layer._buffers, *layer._modules, *layer._parameters}
         wanted = self._names()
         for other in below:
@@ -162,7 +163,7 @@ def is_lazy(layer: nn.Module) -> bool:
 
 def own_class(layer: nn.Module) -> type[nn.Module]:
     """The layer's class but for torch's parametrizations, which make a new one for every layer."""
-    return _of_base(type(layer), lambda base: base, rebuild=False)
+    return unparametrized(type(layer))
 
 
 def _is_seen(layer: nn.Module) -> bool:
@@ -185,18 +186,6 @@ def computes_its_own(layer: nn.Linear) -> bool:
     regularized = isinstance(layer, Regularizing)
     base = getattr(type(layer), "_made_of", (nn.Linear if regularized else type(layer), None))[0]
     return base.forward is not nn.Linear.forward or "forward" in vars(layer)
-
-
-def _of_base(kind: type[Any], change: Callable[[type[Any]], type[Any]], *, rebuild: bool = True) -> type[Any]:
-    """The class with its base changed where torch has parametrized it, else the class itself changed."""
-    bases = kind.__bases__
-    if len(bases) != 1 or "__getstate__" not in vars(kind) or kind.__name__ != f"Parametrized{bases[0].__name__}":
-        return change(kind)
-    base = change(bases[0])
-    if not rebuild:
-        return base
-    own = {key: value for key, value in vars(kind).items() if key not in ("__dict__", "__weakref__", "__doc__")}
-    return type(f"Parametrized{base.__name__}", (base,), own)
 
 
 _JOINED: dict[tuple[type[nn.Linear], type[nn.Linear]], type[nn.Linear]] = {}

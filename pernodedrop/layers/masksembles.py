@@ -5,13 +5,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pernodedrop.layers.noisy import Unscriptable, leaf
+from pernodedrop.layers.noisy import DrawnOnce, Unscriptable, leaf
 from pernodedrop.layers.regularizing import must_be_called
 from pernodedrop.masksembles import MASKS, effective_drop_rate, generate_masks
 from pernodedrop.nested import on_padded
 
 
-class Masksembles(Unscriptable):
+class Masksembles(DrawnOnce, Unscriptable):
     """x * mask_g for the samples of chunk g, in training and evaluation alike, without rescaling.
 
     Input (B, ...) with `features` at `feature_dim`, output of the same shape. A batch that is no multiple of
@@ -23,6 +23,7 @@ class Masksembles(Unscriptable):
         ValueError: a drop rate without masks (scale outside [1, 6]) or a shape that does not fit.
     """
 
+    drawn = ("masks",)
     masks: Tensor
     batch_dim: int = 0  # of a layer that an earlier release has pickled, as the next
     only: int | None = None  # the one mask for every sample; None: each chunk has its own
@@ -63,6 +64,9 @@ class Masksembles(Unscriptable):
         """Draw the masks again, into the memory where they lie."""
         drawn = generate_masks(self.features, self.drop_rate, self.masks.shape[0], generator=self.generator)
         self.masks.copy_(drawn)
+
+    def draw_again(self) -> None:
+        self.reset_parameters()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         if "drop_rate" in state:  # a layer pickled by an earlier release

@@ -80,7 +80,7 @@ class PerNodeDropConv2d(Stirred, Watched, nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Conv2d's own name
         if not self.draws or self.stir.is_dense:
             return super().forward(input)
-        if input.dim() == 3:
+        if input.dim() == 3 and not input.is_nested:
             return self._stirred(input.unsqueeze(0)).squeeze(0)
         return self._stirred(input)
 

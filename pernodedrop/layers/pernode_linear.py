@@ -7,7 +7,7 @@ from pernodedrop.backends.choice import check_backend
 from pernodedrop.functional import stirred_linear
 from pernodedrop.grouping import check_groups
 from pernodedrop.laws import CustomStir, Stir, check_mean
-from pernodedrop.layers.noisy import leaf
+from pernodedrop.layers.noisy import DrawnOnce, leaf
 from pernodedrop.layers.regularizing import Regularizing, must_be_called, own_weight, watched
 from pernodedrop.layers.stirred import Stirred
 from pernodedrop.names import MASK_MODES, MaskMode
@@ -15,7 +15,7 @@ from pernodedrop.nested import on_padded
 from pernodedrop.processes import checked_share
 
 
-class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
+class PerNodeDropLinear(DrawnOnce, Stirred, Regularizing, nn.Linear):
     """`nn.Linear` whose every connection is stirred; weights, shapes and initial values are nn.Linear's.
 
     With mask_mode "dynamic" each sample and unit draws its mask anew in training and evaluation is dense;
@@ -33,6 +33,7 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
             masks that change over time with a fixed mask.
     """
 
+    drawn = ("mask",)
     mask: Tensor | None
     batch_dim: int = 0  # of a layer that an earlier release has pickled
 
@@ -96,6 +97,9 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
         """Draw the fixed mask again."""
         weight = self.weight
         self.mask = self.stir.draw(weight.shape, generator=self.generator, dtype=weight.dtype, device=weight.device)
+
+    def draw_again(self) -> None:
+        self.reset_mask()
 
     @property
     def is_active(self) -> bool:
