@@ -6,12 +6,13 @@ from dataclasses import replace
 import torch
 from torch import nn
 
+from pernodedrop.generators import check_generator
 from pernodedrop.laws import CustomStir
 from pernodedrop.layers.regularizing import Regularizing, Watched, must_be_called, stand
 from pernodedrop.names import REGULARIZERS, MaskMode
 from pernodedrop.objectives import GradientNoise, Objective
 from pernodedrop.passes import Passes
-from pernodedrop.places import GRADIENT
+from pernodedrop.places import GRADIENT, KINDS
 from pernodedrop.regularization import Regularization
 from pernodedrop.regularizers import Regularizer, Size
 from pernodedrop.takeover import Takeover
@@ -146,6 +147,7 @@ def regularize(
     Raises:
         ValueError: no layer is chosen, a name is unknown, a rate lies outside its range, or a layer takes no
             regularizer; the model is unchanged then.
+        TypeError: the model is no nn.Module, or the generator no torch.Generator.
     """
     settings = Regularization(
         regularizer, drop_rate, stir_type, mask_mode, noisy_fraction, share_time, backend, batch_dim, options or {}
@@ -157,6 +159,9 @@ def put_in(
     model: nn.Module, settings: Regularization, where: Where = None, *, generator: torch.Generator | None = None
 ) -> Regularized:
     """`regularize` with its settings as one value."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be an nn.Module, got {type(model).__name__}: pass the model itself")
+    check_generator(generator)
     regularizer: Regularizer = REGULARIZERS[settings.regularizer]()
     chosen: dict[str, nn.Linear] = {}
     if regularizer.place != GRADIENT:
@@ -165,7 +170,9 @@ def put_in(
             chosen = {}
         elif not chosen:
             kinds = kinds_of(regularizer.place, () if where is None else regularizer.also)
-            remedy = _too_late(model) or instead(model, where, regularizer.also)
+            is_one = isinstance(model, (*KINDS[regularizer.place], *regularizer.also))
+            remedy = ": it is one itself, put it into an nn.Sequential" if is_one else ""
+            remedy = remedy or _too_late(model) or instead(model, where, regularizer.also)
             raise ValueError(f"where={where!r} chooses no {kinds} of {type(model).__name__}{remedy}")
     made: dict[nn.Linear, nn.Linear] = {}
     dims = batch_dims(model, chosen)

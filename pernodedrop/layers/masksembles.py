@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pernodedrop.generators import check_generator
+from pernodedrop.grouping import check_batch_dim
 from pernodedrop.layers.noisy import DrawnOnce, Unscriptable, leaf
 from pernodedrop.layers.regularizing import must_be_called
 from pernodedrop.masksembles import MASKS, effective_drop_rate, generate_masks
@@ -40,6 +42,8 @@ class Masksembles(DrawnOnce, Unscriptable):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
+        check_batch_dim(batch_dim)
+        check_generator(generator)
         drawn = generate_masks(features, drop_rate, masks, generator=generator)
         super().__init__()
         self.features = features
@@ -85,6 +89,11 @@ class Masksembles(DrawnOnce, Unscriptable):
                 f"got shape {tuple(x.shape)}"
             )
         batch_dim = self.batch_dim if x.dim() > 2 else 0
+        if batch_dim >= x.dim() or batch_dim == self.feature_dim % x.dim():
+            raise ValueError(
+                f"x must have its samples beside its features, got shape {tuple(x.shape)} with batch_dim={batch_dim}: "
+                "set another batch_dim"
+            )
         samples, masks = x.shape[batch_dim], self.masks.shape[0]
         chunk = torch.arange(samples, device=x.device) * masks // max(samples, 1)
         if self.only is not None:

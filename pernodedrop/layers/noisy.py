@@ -13,6 +13,7 @@ from pernodedrop.generators import copied
 from pernodedrop.laws import check_drop_rate
 from pernodedrop.layers.regularizing import has_hooks
 from pernodedrop.parametrized import state_of
+from pernodedrop.rates import as_number
 
 Args = ParamSpec("Args")
 Layer = TypeVar("Layer", bound=nn.Module)
@@ -147,7 +148,7 @@ class Noisy(Drawing):
     @drop_rate.setter
     def drop_rate(self, rate: float) -> None:
         check_drop_rate(rate)
-        self._drop_rate = rate
+        self._drop_rate = as_number(rate)
 
     def add_switch(self) -> None:
         """Let code that looks for dropout find the layer; once, when the layer is built."""

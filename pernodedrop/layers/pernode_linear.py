@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from pernodedrop.backends.choice import check_backend
 from pernodedrop.functional import stirred_linear
-from pernodedrop.grouping import check_groups
+from pernodedrop.grouping import check_batch_dim, check_groups, check_samples_at
 from pernodedrop.laws import CustomStir, Stir, check_mean
 from pernodedrop.layers.noisy import DrawnOnce, leaf
 from pernodedrop.layers.regularizing import Regularizing, must_be_called, own_weight, watched
@@ -62,6 +62,7 @@ class PerNodeDropLinear(DrawnOnce, Stirred, Regularizing, nn.Linear):
         if mask_mode not in MASK_MODES:
             raise ValueError(f"mask_mode must be one of {', '.join(MASK_MODES)}, got {mask_mode!r}")
         check_groups(mask_groups)
+        check_batch_dim(batch_dim)
         if mask_groups is not None and mask_mode == "fixed":
             raise ValueError(f"mask_groups must be None for a fixed mask, which all samples share, got {mask_groups}")
         if slowly and mask_mode == "fixed":
@@ -123,6 +124,8 @@ class PerNodeDropLinear(DrawnOnce, Stirred, Regularizing, nn.Linear):
     def _stirred(self, x: Tensor, weight: Tensor, bias: Tensor | None, batch_dim: int) -> Tensor:
         # The samples come first below, where it matters.
         first = batch_dim != 0 and (self.share_time or self.mask_groups is not None) and x.dim() > 2
+        if first:
+            check_samples_at(batch_dim, x.shape)
         output, used = stirred_linear(
             x.movedim(batch_dim, 0) if first else x,
             weight,
