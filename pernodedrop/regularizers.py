@@ -6,6 +6,7 @@ To add one, write a class in a new file and a line in `pernodedrop.names.REGULAR
 import abc
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
@@ -269,3 +270,9 @@ class GaussianDropout(InputRegularizer):
     def set_rate_of(self, module: nn.Module, rate: float) -> None:
         assert isinstance(module, gaussian_dropout.GaussianDropout)
         module.drop_rate = rate
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Masksembles":  # its home in handles that earlier releases have pickled
+        return import_module("pernodedrop.methods.masksembles").Masksembles
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
