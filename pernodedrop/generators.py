@@ -64,6 +64,13 @@ _COPIES: WeakKeyDictionary[torch.Generator, int] = WeakKeyDictionary()
 _OF_WORKER: WeakKeyDictionary[torch.Generator, torch.Generator] = WeakKeyDictionary()
 
 
+def check_generator(generator: object) -> None:
+    """Raises TypeError unless it is one, or None."""
+    if generator is not None and not isinstance(generator, torch.Generator):
+        remedy = f"torch.Generator().manual_seed({generator})" if isinstance(generator, int) else "torch.Generator()"
+        raise TypeError(f"generator must be a torch.Generator or None, got {generator!r}: say {remedy}")
+
+
 def in_this_pass(generator: torch.Generator, draw: Callable[[torch.Generator], Tensor]) -> Tensor:
     """What `draw` draws from the given generator, or from one in its earlier state where a checkpoint computes again.
 
@@ -72,7 +79,9 @@ def in_this_pass(generator: torch.Generator, draw: Callable[[torch.Generator], T
 
     Raises:
         RuntimeError: a backward pass runs, and it is not known which forward pass is computed again.
+        TypeError: it is no generator, for example a seed.
     """
+    check_generator(generator)
     info = get_worker_info()
     if info is not None:
         generator = _of_worker(generator, info.seed)

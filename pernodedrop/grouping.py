@@ -4,7 +4,7 @@ With one group a dense layer's masks are DropConnect's, with as many as samples 
 the same for any number, and so is the expected loss; the gradient's noise is not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -14,6 +14,23 @@ def check_groups(groups: int | None) -> None:
     """Raises ValueError unless the number of groups is None or a whole number of at least 1."""
     if groups is not None and (isinstance(groups, bool) or not isinstance(groups, int) or groups < 1):
         raise ValueError(f"mask_groups must be None or a whole number of at least 1, got {groups!r}")
+
+
+def check_batch_dim(batch_dim: int) -> None:
+    """Raises ValueError unless it is a whole number of at least 0."""
+    if isinstance(batch_dim, bool) or not isinstance(batch_dim, int) or batch_dim < 0:
+        raise ValueError(
+            f"batch_dim must be a whole number of at least 0, got {batch_dim!r}: 0 for (B, T, I), 1 for (T, B, I)"
+        )
+
+
+def check_samples_at(batch_dim: int, shape: Sequence[int]) -> None:
+    """Raises ValueError unless an input of this shape (..., I) has its samples before its features."""
+    if batch_dim >= len(shape) - 1:
+        raise ValueError(
+            f"x must have its samples before its last dimension, got shape {tuple(shape)} with batch_dim={batch_dim}: "
+            "set another batch_dim"
+        )
 
 
 def by_mask(x: Tensor, *, share_time: bool, groups: int | None) -> tuple[Tensor, Callable[[Tensor], Tensor]]:

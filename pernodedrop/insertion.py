@@ -6,12 +6,13 @@ from dataclasses import replace
 import torch
 from torch import nn
 
+from pernodedrop.generators import check_generator
 from pernodedrop.laws import CustomStir
-from pernodedrop.layers.regularizing import Regularizing, must_be_called, stand
+from pernodedrop.layers.regularizing import Regularizing, Watched, must_be_called, stand
 from pernodedrop.names import REGULARIZERS, MaskMode
 from pernodedrop.objectives import GradientNoise, Objective
 from pernodedrop.passes import Passes
-from pernodedrop.places import GRADIENT
+from pernodedrop.places import GRADIENT, KINDS
 from pernodedrop.regularization import Regularization
 from pernodedrop.regularizers import Regularizer, Size
 from pernodedrop.takeover import Takeover
@@ -124,13 +125,14 @@ def regularize(
     options: Mapping[str, float | str] | None = None,
     generator: torch.Generator | None = None,
 ) -> Regularized:
-    """Regularizes chosen dense layers of a model in place: they stay the same modules with the same parameters.
+    """Regularizes chosen layers of a model in place: they stay the same modules with the same parameters.
 
     Some regularizers act elsewhere (see `pernodedrop.places`): `where` chooses among the nn.Identity modules of a
     model, by default those named "map" or "branch", or among its nn.LSTM and nn.GRU, by default all.
     Else `where` chooses: every plain nn.Linear (None), the plain ones whose qualified name matches a pattern such as
-    "encoder.*.linear1" or a compiled regular expression, the layer of an exact name or number in nn.Sequential, a list
-    of these, all of a subclass of nn.Linear, or those for which a predicate of (name, layer) holds.
+    "encoder.*.linear1" or a compiled regular expression, the layer of an exact name or number in nn.Sequential, all of
+    a subclass of nn.Linear, a list of these, or those for which a predicate of (name, layer) holds. "pernodedrop" takes
+    nn.Conv2d too, by its class, an exact name or number, and where a pattern or predicate holds for no dense layer.
     The output projection of nn.MultiheadAttention is never chosen: torch reads its weights and never calls it.
     `batch_dim` says where the samples lie in inputs (B, T, I), 0 or 1; None asks torch's attentions and recurrences
     around a layer for their `batch_first`, and is 0 where there are none.
@@ -145,6 +147,7 @@ def regularize(
     Raises:
         ValueError: no layer is chosen, a name is unknown, a rate lies outside its range, or a layer takes no
             regularizer; the model is unchanged then.
+        TypeError: the model is no nn.Module, or the generator no torch.Generator.
     """
     settings = Regularization(
         regularizer, drop_rate, stir_type, mask_mode, noisy_fraction, share_time, backend, batch_dim, options or {}
@@ -156,15 +159,20 @@ def put_in(
     model: nn.Module, settings: Regularization, where: Where = None, *, generator: torch.Generator | None = None
 ) -> Regularized:
     """`regularize` with its settings as one value."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be an nn.Module, got {type(model).__name__}: pass the model itself")
+    check_generator(generator)
     regularizer: Regularizer = REGULARIZERS[settings.regularizer]()
     chosen: dict[str, nn.Linear] = {}
     if regularizer.place != GRADIENT:
-        chosen = chosen_layers(model, where, regularizer.place)
+        chosen = chosen_layers(model, where, regularizer.place, regularizer.also)
         if settings.regularizer == "none":
             chosen = {}
         elif not chosen:
-            kinds = kinds_of(regularizer.place)
-            remedy = _too_late(model) or instead(model, where)
+            kinds = kinds_of(regularizer.place, () if where is None else regularizer.also)
+            is_one = isinstance(model, (*KINDS[regularizer.place], *regularizer.also))
+            remedy = ": it is one itself, put it into an nn.Sequential" if is_one else ""
+            remedy = remedy or _too_late(model) or instead(model, where, regularizer.also)
             raise ValueError(f"where={where!r} chooses no {kinds} of {type(model).__name__}{remedy}")
     made: dict[nn.Linear, nn.Linear] = {}
     dims = batch_dims(model, chosen)
@@ -172,7 +180,7 @@ def put_in(
         if linear not in made:
             at = dims[name] if settings.batch_dim is None else settings.batch_dim
             made[linear] = regularizer.made_for(linear, replace(settings, batch_dim=at), generator)
-            if not isinstance(made[linear], Regularizing):
+            if not isinstance(made[linear], Watched):
                 must_be_called(made[linear])
     regularizer.arrange(list(made.values()))
     changed = Regularized(model, chosen, regularizer, settings)

@@ -19,6 +19,9 @@ from pernodedrop.custom_stir import check_mean as check_mean  # noqa: PLC0414
 from pernodedrop.generators import in_this_pass
 from pernodedrop.names import LAWS
 from pernodedrop.processes import AUTOREGRESSIVE, COPY_OR_REFRESH, HELD_CHOICE, TWO_STATES, Process
+from pernodedrop.rates import as_number
+from pernodedrop.rates import check_drop_rate as check_drop_rate  # noqa: PLC0414
+from pernodedrop.rates import check_fraction as check_fraction  # noqa: PLC0414
 
 
 class Lowering(NamedTuple):
@@ -53,6 +56,7 @@ class Law(abc.ABC):
 
     def __post_init__(self) -> None:
         check_drop_rate(self.drop_rate)
+        object.__setattr__(self, "drop_rate", as_number(self.drop_rate))
 
     @classmethod
     def of(cls, drop_rate: float, noisy_fraction: float) -> "Law":
@@ -189,6 +193,7 @@ class PartialGaussian(Law):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_fraction("noisy_fraction", self.noisy_fraction)
+        object.__setattr__(self, "noisy_fraction", as_number(self.noisy_fraction))
 
     @classmethod
     def of(cls, drop_rate: float, noisy_fraction: float) -> "PartialGaussian":
@@ -274,23 +279,3 @@ def _law_named(name: str) -> type[Law]:
 def noise_variance(drop_rate: float) -> float:
     """p / (1 - p), the variance of an inverted Bernoulli(p) mask and of its Gaussian twin."""
     return drop_rate / (1.0 - drop_rate)
-
-
-def check_drop_rate(drop_rate: float) -> None:
-    """Raises ValueError unless it is a number with 0 <= drop_rate < 1."""
-    try:
-        inside = bool(0.0 <= drop_rate < 1.0)
-    except (TypeError, ValueError, RuntimeError):  # no number, or an array or tensor of several
-        raise ValueError(f"drop_rate must be one number in [0, 1), got {drop_rate!r}") from None
-    if not inside:
-        raise ValueError(f"drop_rate must lie in [0, 1), got {drop_rate}")
-
-
-def check_fraction(name: str, value: float) -> None:
-    """Raises ValueError unless it is a number with 0 <= value <= 1."""
-    try:
-        inside = bool(0.0 <= value <= 1.0)
-    except (TypeError, ValueError, RuntimeError):
-        raise ValueError(f"{name} must be one number in [0, 1], got {value!r}") from None
-    if not inside:
-        raise ValueError(f"{name} must lie in [0, 1], got {value}")

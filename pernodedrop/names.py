@@ -30,7 +30,7 @@ REGULARIZERS: Registry[Any] = Registry(  # of subclasses of regularizers.Regular
         "dropout": "pernodedrop.regularizers:Dropout",
         "gaussian_dropout": "pernodedrop.regularizers:GaussianDropout",
         "dropconnect": "pernodedrop.regularizers:DropConnect",
-        "masksembles": "pernodedrop.regularizers:Masksembles",
+        "masksembles": "pernodedrop.methods.masksembles:Masksembles",
         "pernodedrop": "pernodedrop.regularizers:PerNodeDrop",
         "r_drop": "pernodedrop.methods.r_drop:RDrop",
         "block_dropout": "pernodedrop.methods.block_dropout:BlockDropout",

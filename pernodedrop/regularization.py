@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pernodedrop.laws import CustomStir, check_drop_rate
 from pernodedrop.names import REGULARIZERS, MaskMode
 from pernodedrop.near import did_you_mean
+from pernodedrop.rates import as_number
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Regularization:
     def __post_init__(self) -> None:
         REGULARIZERS.check(self.regularizer)
         check_drop_rate(self.drop_rate)
+        object.__setattr__(self, "drop_rate", as_number(self.drop_rate))
         if self.share_time in (0, 1):
             object.__setattr__(self, "share_time", bool(self.share_time))
         if self.batch_dim not in (None, 0, 1):

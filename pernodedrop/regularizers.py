@@ -5,18 +5,20 @@ To add one, write a class in a new file and a line in `pernodedrop.names.REGULAR
 
 import abc
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import nn
 
+from pernodedrop.convolutions import regularized_convolution
 from pernodedrop.laws import check_drop_rate
-from pernodedrop.layers import dropout, gaussian_dropout, masksembles
+from pernodedrop.layers import dropout, gaussian_dropout
 from pernodedrop.layers.dropconnect import DropConnectLinear
 from pernodedrop.layers.input_regularized import InputRegularizedLinear, SharedNoiseLinear, SharedOverPositions
 from pernodedrop.layers.pernode_linear import PerNodeDropLinear
+from pernodedrop.layers.stirred import Stirred
 from pernodedrop.merging import merge_factors
 from pernodedrop.objectives import GradientNoise, Objective
 from pernodedrop.passes import Passes
@@ -38,6 +40,9 @@ class Regularizer(abc.ABC):
     noise: ClassVar[Literal["own", "shared"] | None]  # each unit has its own factors, or all units share an input's;
     # None: no law of small noise is known for it, so that it has no explicit penalty
     place: ClassVar[str] = "slot"  # where it acts: see pernodedrop.places
+    also: ClassVar[
+        tuple[type[nn.Module], ...]
+    ] = ()  # what it takes beside the kinds of its place, where it is asked to
     options: ClassVar[Mapping[str, float | str | None]] = {}  # its own settings by name, with their defaults
     merges: ClassVar[bool] = True  # whether plain layers can predict as the regularized ones do in evaluation
 
@@ -51,7 +56,7 @@ class Regularizer(abc.ABC):
             ValueError: the settings do not fit.
         """
 
-    def made_for(self, linear: nn.Linear, settings: Regularization, generator: torch.Generator | None) -> nn.Linear:
+    def made_for(self, linear: Any, settings: Regularization, generator: torch.Generator | None) -> Any:
         """A regularized layer whose class and state beside the parameters `linear` is to take over.
 
         Raises:
@@ -142,19 +147,27 @@ class PerNodeDrop(Regularizer):
     """
 
     noise = "own"
+    also = (nn.Conv2d,)
     options: ClassVar[Mapping[str, float | str | None]] = {"mask_groups": None, "time_correlation": None}
+
+    def made_for(self, linear: Any, settings: Regularization, generator: torch.Generator | None) -> Any:
+        if isinstance(linear, nn.Conv2d):
+            share_time, groups = self._share_time(settings), self.option(settings, "mask_groups")
+            return regularized_convolution(
+                linear, settings, share_time=share_time, mask_groups=groups, generator=generator
+            )
+        return super().made_for(linear, settings, generator)
 
     def layer(
         self, size: Size, settings: Regularization, generator: torch.Generator | None, device: torch.device | None
     ) -> nn.Linear:
-        correlation = self.option(settings, "time_correlation")
         return PerNodeDropLinear(
             *size,
             drop_rate=settings.drop_rate,
             stir_type=settings.stir_type,
             mask_mode=settings.mask_mode,
             noisy_fraction=settings.noisy_fraction,
-            share_time=settings.share_time if correlation is None else correlation,
+            share_time=self._share_time(settings),
             mask_groups=self.option(settings, "mask_groups"),
             batch_dim=settings.batch_dim or 0,
             backend=settings.backend,
@@ -162,21 +175,23 @@ class PerNodeDrop(Regularizer):
             device=device,
         )
 
+    def _share_time(self, settings: Regularization) -> bool | float:
+        correlation = self.option(settings, "time_correlation")
+        return settings.share_time if correlation is None else correlation
+
     def needs_shape(self, settings: Regularization) -> bool:
         return settings.mask_mode == "fixed"
 
-    def settle(self, layer: nn.Linear) -> None:
-        assert isinstance(layer, PerNodeDropLinear)
-        if layer.mask is not None:
+    def settle(self, layer: nn.Module) -> None:
+        if isinstance(layer, PerNodeDropLinear) and layer.mask is not None:
             layer.reset_mask()  # where the weights are
 
-    def merge(self, model: nn.Module, name: str, layer: nn.Linear) -> None:
-        assert isinstance(layer, PerNodeDropLinear)
-        if layer.mask is not None:
+    def merge(self, model: nn.Module, name: str, layer: nn.Module) -> None:
+        if isinstance(layer, PerNodeDropLinear) and layer.mask is not None:
             merge_factors(model, name, layer, layer.mask)
 
-    def set_drop_rate(self, layer: nn.Linear, rate: float) -> None:
-        assert isinstance(layer, PerNodeDropLinear)
+    def set_drop_rate(self, layer: nn.Module, rate: float) -> None:
+        assert isinstance(layer, Stirred)
         layer.drop_rate = rate
 
 
@@ -257,38 +272,7 @@ class GaussianDropout(InputRegularizer):
         module.drop_rate = rate
 
 
-class Masksembles(InputRegularizer):
-    """A few fixed masks, one for each part of a batch (Durasov et al. 2021)."""
-
-    noise = None  # fixed masks are no noise
-    merges = False
-
-    def module(self, features: int, settings: Regularization, generator: torch.Generator | None) -> nn.Module:
-        return masksembles.Masksembles(
-            features, drop_rate=settings.drop_rate, batch_dim=settings.batch_dim or 0, generator=generator
-        )
-
-    def needs_shape(self, settings: Regularization) -> bool:
-        return True
-
-    def unmerged(self, layers: Sequence[nn.Linear]) -> str | None:
-        return None if self.passes(layers) is None else "by several masks, which no one weight computes"
-
-    def passes(self, layers: Sequence[nn.Linear]) -> Passes | None:
-        """One by each mask: a Masksembles model is the ensemble of its masks (Durasov et al. 2021, section 3)."""
-        modules = [module for layer in layers for module in layer.modules()]
-        found = [module for module in modules if isinstance(module, masksembles.Masksembles)]
-        if all(torch.equal(mask, module.masks[0]) for module in found for mask in module.masks):
-            return None  # for example at rate 0
-
-        @contextmanager
-        def under(mask: int) -> Iterator[None]:
-            for module in found:
-                module.only = mask
-            try:
-                yield
-            finally:
-                for module in found:
-                    module.only = None
-
-        return Passes(found[0].masks.shape[0], under, "one_mask", found)
+def __getattr__(name: str) -> Any:
+    if name == "Masksembles":  # its home in handles that earlier releases have pickled
+        return import_module("pernodedrop.methods.masksembles").Masksembles
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,15 +6,17 @@ the regularized layer keeps beside a dense layer's own.
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from torch import nn
 
 from pernodedrop.layers.noisy import DropoutSwitch, Noisy, leaf
-from pernodedrop.layers.regularizing import Regularizing
+from pernodedrop.layers.regularizing import Regularizing, Watched
+from pernodedrop.parametrized import unparametrized, with_base
 
 _OWN = frozenset(vars(nn.Linear(1, 1, device="meta")))  # what every dense layer keeps
+_OWN_OF_CONVOLUTION = frozenset(vars(nn.Conv2d(1, 1, 1, device="meta")))
 _OWN_OF_RECURRENCE = frozenset(vars(nn.LSTM(1, 1, device="meta")))
 _HELD = ("_parameters", "_buffers", "_modules", "_forward_pre_hooks")  # what a regularized layer adds to
 _SHARED = ("weight", "bias")
@@ -33,6 +35,8 @@ class Takeover:
         self._kind: type[Any] = type(made)
         own: frozenset[str] = _OWN
         shared: Sequence[str] = _SHARED
+        if isinstance(made, nn.Conv2d):
+            own = _OWN_OF_CONVOLUTION
         if isinstance(made, nn.RNNBase):
             own, shared = _OWN_OF_RECURRENCE, made._flat_weights_names
         self._gained: dict[str, dict[str, Any]] = {"": {k: v for k, v in vars(made).items() if k not in own}}
@@ -57,7 +61,7 @@ class Takeover:
         """Raises ValueError where the layer has become something that `give_back` refuses."""
         if self.is_on(layer):
             check_whole(self._name, layer)
-            _of_base(type(layer), self._left)
+            with_base(type(layer), self._left)
 
     def give_back(self, layer: nn.Linear) -> None:
         """Make the layer what it was, with all that it has learned and gained meanwhile. A second time does nothing.
@@ -78,15 +82,15 @@ class Takeover:
 
     def lift(self, layer: nn.Linear) -> None:
         """Take from the layer what it has gained; `lay` puts the same back."""
-        layer.__class__ = _of_base(type(layer), self._left)
+        layer.__class__ = with_base(type(layer), self._left)
         for held, gained in self._gained.items():
             place = vars(layer)[held] if held else vars(layer)
             self._gained[held] = {key: place.pop(key) for key in gained if key in place}
 
     def _lay(self, layer: nn.Linear) -> None:
         if is_lazy(layer):
-            self._gained[""]["cls_to_become"] = self._joined(nn.Linear)
-        layer.__class__ = _of_base(type(layer), self._joined)
+            self._gained[""]["cls_to_become"] = self._joined(type(layer).cls_to_become)  # type: ignore[attr-defined]
+        layer.__class__ = with_base(type(layer), self._joined)
         for held, gained in self._gained.items():
             (vars(layer)[held] if held else vars(layer)).update(gained)
             self._gained[held] = dict.fromkeys(gained)
@@ -98,9 +102,14 @@ class Takeover:
     def _check(self, layer: nn.Linear) -> None:
         below = _stack(layer)
         if not below:
-            if isinstance(layer, Regularizing):
+            if isinstance(layer, Watched):
                 raise ValueError(f"layer {self._name!r} is a {type(layer).__name__} already: leave it out by where")
-            _of_base(type(layer), self._joined)
+            if not _is_seen(layer):
+                raise ValueError(
+                    f"layer {self._name!r} is a {type(layer).__name__}, whose forward is its own, and noise cannot be "
+                    "put into what it computes: leave it out by where"
+                )
+            with_base(type(layer), self._joined)
         there = {*vars(layer), *layer._buffers, *layer._modules, *layer._parameters}
         wanted = self._names()
         for other in below:
@@ -138,7 +147,7 @@ def check_whole(name: str, layer: nn.Linear) -> None:
     fsdp = sys.modules.get("torch.distributed.fsdp")
     held = fsdp is not None and isinstance(layer, fsdp.FSDPModule)
     parts = {type(parameter).__name__ for parameter in layer.parameters()} & {"DTensor", "FlatParameter"}
-    is_gone = isinstance(layer, nn.Linear) and not (
+    is_gone = isinstance(layer, nn.Linear | nn.Conv2d) and not (
         hasattr(layer, "weight") or nn.utils.parametrize.is_parametrized(layer)
     )
     if held or parts or is_gone:
@@ -149,12 +158,20 @@ def check_whole(name: str, layer: nn.Linear) -> None:
 
 def is_lazy(layer: nn.Module) -> bool:
     """Whether the layer's shape is not known yet."""
-    return isinstance(layer, nn.LazyLinear)
+    return isinstance(layer, nn.LazyLinear | nn.LazyConv2d)
 
 
 def own_class(layer: nn.Module) -> type[nn.Module]:
     """The layer's class but for torch's parametrizations, which make a new one for every layer."""
-    return _of_base(type(layer), lambda base: base, rebuild=False)
+    return unparametrized(type(layer))
+
+
+def _is_seen(layer: nn.Module) -> bool:
+    """Whether noise reaches what the layer computes: a convolution must compute what nn.Conv2d does."""
+    if not isinstance(layer, nn.Conv2d):
+        return True
+    names = ("forward", "_conv_forward")
+    return all(name not in vars(layer) and getattr(type(layer), name) is getattr(nn.Conv2d, name) for name in names)
 
 
 def has_own_forward(layer: nn.Linear) -> bool:
@@ -169,18 +186,6 @@ def computes_its_own(layer: nn.Linear) -> bool:
     regularized = isinstance(layer, Regularizing)
     base = getattr(type(layer), "_made_of", (nn.Linear if regularized else type(layer), None))[0]
     return base.forward is not nn.Linear.forward or "forward" in vars(layer)
-
-
-def _of_base(kind: type[Any], change: Callable[[type[Any]], type[Any]], *, rebuild: bool = True) -> type[Any]:
-    """The class with its base changed where torch has parametrized it, else the class itself changed."""
-    bases = kind.__bases__
-    if len(bases) != 1 or "__getstate__" not in vars(kind) or kind.__name__ != f"Parametrized{bases[0].__name__}":
-        return change(kind)
-    base = change(bases[0])
-    if not rebuild:
-        return base
-    own = {key: value for key, value in vars(kind).items() if key not in ("__dict__", "__weakref__", "__doc__")}
-    return type(f"Parametrized{base.__name__}", (base,), own)
 
 
 _JOINED: dict[tuple[type[nn.Linear], type[nn.Linear]], type[nn.Linear]] = {}

@@ -19,7 +19,7 @@ from torch.utils.hooks import RemovableHandle
 from pernodedrop.calls import call_of, called, has_itself
 from pernodedrop.compiling import now, outside_the_graph
 from pernodedrop.generators import let_checkpoints_repeat
-from pernodedrop.layers.regularizing import Regularizing
+from pernodedrop.layers.regularizing import Regularizing, Watched
 from pernodedrop.takeover import has_own_forward
 
 _READ = (
@@ -75,7 +75,8 @@ class Watch:
         self._model = type(model).__name__
         self._told = {name: _Told(self, name, layer) for name, layer in layers.items()}
         holders: dict[str, dict[str, str]] = {}
-        for name, layer in layers.items():
+        readable = {name: layer for name, layer in layers.items() if isinstance(layer, Regularizing)}
+        for name, layer in readable.items():
             holder, _, own = name.rpartition(".")
             while holder and type(model.get_submodule(holder)).forward is nn.Module.forward:
                 holder, _, before = holder.rpartition(".")  # nobody calls a list of modules
@@ -123,7 +124,7 @@ class _Told:
 
     def __init__(self, watch: Watch, name: str, layer: nn.Linear) -> None:
         self._watch, self._name, self._layer = watch, name, layer
-        if isinstance(layer, Regularizing):
+        if isinstance(layer, Watched):
             self._hooks = _Hooks()
             self._others = vars(layer).get("watcher")
             layer.watcher = self

@@ -5,13 +5,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pernodedrop.layers.noisy import Unscriptable, leaf
+from pernodedrop.generators import check_generator
+from pernodedrop.grouping import check_batch_dim
+from pernodedrop.layers.noisy import DrawnOnce, Unscriptable, leaf
 from pernodedrop.layers.regularizing import must_be_called
 from pernodedrop.masksembles import MASKS, effective_drop_rate, generate_masks
 from pernodedrop.nested import on_padded
 
 
-class Masksembles(Unscriptable):
+class Masksembles(DrawnOnce, Unscriptable):
     """x * mask_g for the samples of chunk g, in training and evaluation alike, without rescaling.
 
     Input (B, ...) with `features` at `feature_dim`, output of the same shape. A batch that is no multiple of
@@ -23,6 +25,7 @@ class Masksembles(Unscriptable):
         ValueError: a drop rate without masks (scale outside [1, 6]) or a shape that does not fit.
     """
 
+    drawn = ("masks",)
     masks: Tensor
     batch_dim: int = 0  # of a layer that an earlier release has pickled, as the next
     only: int | None = None  # the one mask for every sample; None: each chunk has its own
@@ -39,6 +42,8 @@ class Masksembles(Unscriptable):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
+        check_batch_dim(batch_dim)
+        check_generator(generator)
         drawn = generate_masks(features, drop_rate, masks, generator=generator)
         super().__init__()
         self.features = features
@@ -64,6 +69,9 @@ class Masksembles(Unscriptable):
         drawn = generate_masks(self.features, self.drop_rate, self.masks.shape[0], generator=self.generator)
         self.masks.copy_(drawn)
 
+    def draw_again(self) -> None:
+        self.reset_parameters()
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         if "drop_rate" in state:  # a layer pickled by an earlier release
             state = state | {"_drop_rate": state["drop_rate"], "generator": None}
@@ -81,6 +89,11 @@ class Masksembles(Unscriptable):
                 f"got shape {tuple(x.shape)}"
             )
         batch_dim = self.batch_dim if x.dim() > 2 else 0
+        if batch_dim >= x.dim() or batch_dim == self.feature_dim % x.dim():
+            raise ValueError(
+                f"x must have its samples beside its features, got shape {tuple(x.shape)} with batch_dim={batch_dim}: "
+                "set another batch_dim"
+            )
         samples, masks = x.shape[batch_dim], self.masks.shape[0]
         chunk = torch.arange(samples, device=x.device) * masks // max(samples, 1)
         if self.only is not None:

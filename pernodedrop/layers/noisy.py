@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,8 @@ from torch.fx import Proxy
 from pernodedrop.generators import copied
 from pernodedrop.laws import check_drop_rate
 from pernodedrop.layers.regularizing import has_hooks
+from pernodedrop.parametrized import state_of
+from pernodedrop.rates import as_number
 
 Args = ParamSpec("Args")
 Layer = TypeVar("Layer", bound=nn.Module)
@@ -47,6 +49,31 @@ class Unscriptable(nn.Module):
 
     def __prepare_scriptable__(self) -> "Unscriptable":
         raise RuntimeError(f"torch.jit.script cannot compile {type(self).__name__}: use torch.compile or torch.export")
+
+
+class DrawnOnce(nn.Module):
+    """A layer whose buffers named in `drawn` hold what was drawn once.
+
+    `to_empty`, and so `skip_init`, leaves them undefined. Brought from device "meta" they are drawn again: who fills
+    the parameters by hand does not know them.
+    """
+
+    drawn: ClassVar[tuple[str, ...]] = ()
+
+    def draw_again(self) -> None:
+        """Draw them again, where they lie."""
+        raise NotImplementedError
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+        were_meta = self._are_meta()
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        if were_meta and not self._are_meta():
+            self.draw_again()
+        return self
+
+    def _are_meta(self) -> bool:
+        held = (self._buffers.get(name) for name in self.drawn)
+        return any(buffer is not None and buffer.is_meta for buffer in held)
 
 
 class DropoutSwitch(nn.Dropout):
@@ -100,7 +127,7 @@ class Drawing(Unscriptable):
             memo[id(self.generator)] = copied(self.generator, memo)
         twin = type(self).__new__(type(self))
         memo[id(self)] = twin
-        twin.__setstate__(copy.deepcopy(self.__getstate__(), memo))  # type: ignore[no-untyped-call]
+        twin.__setstate__(copy.deepcopy(state_of(self), memo))  # type: ignore[no-untyped-call]
         return twin
 
 
@@ -121,7 +148,7 @@ class Noisy(Drawing):
     @drop_rate.setter
     def drop_rate(self, rate: float) -> None:
         check_drop_rate(rate)
-        self._drop_rate = rate
+        self._drop_rate = as_number(rate)
 
     def add_switch(self) -> None:
         """Let code that looks for dropout find the layer; once, when the layer is built."""

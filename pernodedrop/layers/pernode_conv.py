@@ -10,10 +10,11 @@ from pernodedrop.functional import check_numbers, stirred_groups, stirred_linear
 from pernodedrop.grouping import check_groups
 from pernodedrop.laws import CustomStir, Stir, check_mean
 from pernodedrop.layers.noisy import leaf
+from pernodedrop.layers.regularizing import Watched, watched
 from pernodedrop.layers.stirred import Stirred
 
 
-class PerNodeDropConv2d(Stirred, nn.Conv2d):
+class PerNodeDropConv2d(Stirred, Watched, nn.Conv2d):
     """`nn.Conv2d` whose kernels are stirred per sample, output channel and incoming connection.
 
     In training y_bo = sum_ckl x_b * (m_bockl W_ockl) + bias, with one mask for all positions of an image, which have no
@@ -75,10 +76,11 @@ class PerNodeDropConv2d(Stirred, nn.Conv2d):
         self.add_switch()
 
     @leaf
+    @watched
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Conv2d's own name
         if not self.draws or self.stir.is_dense:
             return super().forward(input)
-        if input.dim() == 3:
+        if input.dim() == 3 and not input.is_nested:
             return self._stirred(input.unsqueeze(0)).squeeze(0)
         return self._stirred(input)
 

@@ -5,9 +5,9 @@ from torch import Tensor, nn
 
 from pernodedrop.backends.choice import check_backend
 from pernodedrop.functional import stirred_linear
-from pernodedrop.grouping import check_groups
+from pernodedrop.grouping import check_batch_dim, check_groups, check_samples_at
 from pernodedrop.laws import CustomStir, Stir, check_mean
-from pernodedrop.layers.noisy import leaf
+from pernodedrop.layers.noisy import DrawnOnce, leaf
 from pernodedrop.layers.regularizing import Regularizing, must_be_called, own_weight, watched
 from pernodedrop.layers.stirred import Stirred
 from pernodedrop.names import MASK_MODES, MaskMode
@@ -15,7 +15,7 @@ from pernodedrop.nested import on_padded
 from pernodedrop.processes import checked_share
 
 
-class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
+class PerNodeDropLinear(DrawnOnce, Stirred, Regularizing, nn.Linear):
     """`nn.Linear` whose every connection is stirred; weights, shapes and initial values are nn.Linear's.
 
     With mask_mode "dynamic" each sample and unit draws its mask anew in training and evaluation is dense;
@@ -33,6 +33,7 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
             masks that change over time with a fixed mask.
     """
 
+    drawn = ("mask",)
     mask: Tensor | None
     batch_dim: int = 0  # of a layer that an earlier release has pickled
 
@@ -61,6 +62,7 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
         if mask_mode not in MASK_MODES:
             raise ValueError(f"mask_mode must be one of {', '.join(MASK_MODES)}, got {mask_mode!r}")
         check_groups(mask_groups)
+        check_batch_dim(batch_dim)
         if mask_groups is not None and mask_mode == "fixed":
             raise ValueError(f"mask_groups must be None for a fixed mask, which all samples share, got {mask_groups}")
         if slowly and mask_mode == "fixed":
@@ -97,6 +99,9 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
         weight = self.weight
         self.mask = self.stir.draw(weight.shape, generator=self.generator, dtype=weight.dtype, device=weight.device)
 
+    def draw_again(self) -> None:
+        self.reset_mask()
+
     @property
     def is_active(self) -> bool:
         return self.draws or self.mask is not None
@@ -119,6 +124,8 @@ class PerNodeDropLinear(Stirred, Regularizing, nn.Linear):
     def _stirred(self, x: Tensor, weight: Tensor, bias: Tensor | None, batch_dim: int) -> Tensor:
         # The samples come first below, where it matters.
         first = batch_dim != 0 and (self.share_time or self.mask_groups is not None) and x.dim() > 2
+        if first:
+            check_samples_at(batch_dim, x.shape)
         output, used = stirred_linear(
             x.movedim(batch_dim, 0) if first else x,
             weight,

@@ -18,12 +18,17 @@ class Watcher(Protocol):
         """The layer has run."""
 
 
-class Regularizing:
+class Watched:
+    """A layer with a regularizer in it, as a base beside torch's own."""
+
+    watcher: Watcher | None = None  # as long as somebody has to know that the layer runs
+
+
+class Regularizing(Watched):
     """A dense layer with a regularizer in it, as a base beside nn.Linear."""
 
     acts_on_input: ClassVar[bool] = False  # in front of a forward of the layer's own class, not within it
     own: ClassVar[tuple[str, ...]] = ()  # names of the parameters and buffers beside a dense layer's, if any
-    watcher: Watcher | None = None  # as long as somebody has to know that the layer runs
 
     @property
     def is_active(self) -> bool:
@@ -40,11 +45,21 @@ def watched(forward: Callable[[Any, Tensor], Tensor]) -> Callable[[Any, Tensor],
 
     @functools.wraps(forward)
     def told(self: Any, input: Tensor) -> Tensor:  # noqa: A002 - nn.Linear's own
+        _check_tensor(input)
         if self.watcher is not None:
             self.watcher.ran()
         return forward(self, input)
 
     return told
+
+
+def _check_tensor(given: object) -> None:
+    """Raises TypeError where torch's own functions would."""
+    if isinstance(given, Tensor) or hasattr(type(given), "__torch_function__"):
+        return
+    packed = isinstance(given, nn.utils.rnn.PackedSequence)
+    remedy = "pad it by torch.nn.utils.rnn.pad_packed_sequence" if packed else "call torch.as_tensor"
+    raise TypeError(f"x must be a tensor, got {type(given).__name__}: {remedy}")
 
 
 def own_weight(layer: nn.Linear) -> Tensor:

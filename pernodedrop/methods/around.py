@@ -1,7 +1,7 @@
 """Methods that train otherwise with the noise of another regularizer."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -29,7 +29,7 @@ class Around(Regularizer):
     ) -> nn.Linear:
         return self._chosen(settings).layer(size, settings, generator, device)
 
-    def made_for(self, linear: nn.Linear, settings: Regularization, generator: torch.Generator | None) -> nn.Linear:
+    def made_for(self, linear: nn.Linear, settings: Regularization, generator: torch.Generator | None) -> Any:
         return self._chosen(settings).made_for(linear, settings, generator)
 
     def settle(self, layer: nn.Linear) -> None:

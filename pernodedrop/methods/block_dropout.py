@@ -74,6 +74,8 @@ class FeatureBlocks(Noisy):
 
     def _dropped(self, x: Tensor) -> Tensor:
         check_numbers(x)
+        if x.dim() == 0:
+            raise ValueError("x must end in its features, got shape (): unsqueeze it")
         keep = 1.0 - self.drop_rate
         blocks = (*x.shape[:-1], x.shape[-1] // self.block_size)
         kept = draws.uniform(blocks, self.generator, device=x.device) < keep

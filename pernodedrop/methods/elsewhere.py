@@ -46,8 +46,10 @@ def samples_at(x: Tensor, batch_dim: int) -> int:
     """The dimension of the samples in x (B, ...), or (T, B, C) where `batch_dim` is 1.
 
     Raises:
-        ValueError: `batch_dim` is 1 and x has more than three dimensions, such as the maps (B, C, H, W).
+        ValueError: x has no dimension, or `batch_dim` is 1 and it has more than three, such as the maps (B, C, H, W).
     """
+    if x.dim() == 0:
+        raise ValueError("x must be a batch (B, ...), got shape (): unsqueeze it")
     if batch_dim == 0 or x.is_nested or x.dim() < 3:
         return 0
     if x.dim() > 3:

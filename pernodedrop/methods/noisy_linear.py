@@ -6,6 +6,7 @@ from typing import ClassVar, TypedDict
 import torch
 from torch import Tensor, nn
 
+from pernodedrop.functional import check_numbers
 from pernodedrop.layers.dropout import COMPLEX
 from pernodedrop.layers.input_regularized import SharedNoiseLinear
 from pernodedrop.layers.noisy import Noisy, leaf
@@ -76,6 +77,9 @@ class NoisyLinear(Noisy, Regularizing, nn.Linear):
         raise NotImplementedError
 
     def _drawn(self, x: Tensor, weight: Tensor, bias: Tensor | None, batch_dim: int) -> Tensor:
+        if x.shape[-1:] != weight.shape[1:]:  # noise of all features would make one of them many
+            raise ValueError(f"x must end in {weight.shape[1]} features, got shape {tuple(x.shape)}")
+        check_numbers(x)
         if not self.shares_positions or x.dim() < 3:
             return self.noisy(x, weight, bias, tuple(x.shape[:-1]))
         first = x.movedim(batch_dim, 0)

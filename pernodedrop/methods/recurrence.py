@@ -48,7 +48,7 @@ class Unrolled(Noisy):
     Torch's own code runs while the noise does not act.
 
     Raises:
-        ValueError: drop_rate outside [0, 1), or an input is a PackedSequence.
+        ValueError: drop_rate outside [0, 1), or an input is a PackedSequence, has other features, or no step.
     """
 
     def __init__(
@@ -78,10 +78,7 @@ class Unrolled(Noisy):
         if not self.acts:
             return super().forward(input, hx)
         own = cast(nn.LSTM, self)
-        if not isinstance(input, Tensor):
-            raise ValueError(f"{type(self).__name__} takes padded inputs (B, T, I), got a {type(input).__name__}")
-        if input.dim() not in (2, 3):
-            raise ValueError(f"{type(self).__name__}: Expected input to be 2D or 3D, got {input.dim()}D instead")
+        self._check(input)
         is_batched = input.dim() == 3
         x = input if is_batched else input.unsqueeze(0 if own.batch_first else 1)
         x = x.transpose(0, 1) if own.batch_first else x  # T, B, I
@@ -99,6 +96,22 @@ class Unrolled(Noisy):
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, drop_rate={self.drop_rate}"
+
+    def _check(self, x: Tensor) -> None:
+        own, name = cast(nn.LSTM, self), type(self).__name__
+        if not isinstance(x, Tensor):
+            raise ValueError(f"{name} takes padded inputs (B, T, I), got a {type(x).__name__}")
+        if x.dim() not in (2, 3):
+            raise ValueError(f"{name}: Expected input to be 2D or 3D, got {x.dim()}D instead")
+        if x.shape[-1] != own.input_size:
+            raise ValueError(f"{name}: x must end in {own.input_size} features, got shape {tuple(x.shape)}")
+        if x.shape[1 if own.batch_first and x.dim() == 3 else 0] == 0:
+            raise ValueError(f"{name}: x must have at least one step, got shape {tuple(x.shape)}: leave it out")
+        weight = own.weight_ih_l0
+        if x.dtype != weight.dtype and not autocast.is_on(x):
+            raise RuntimeError(
+                f"{name}: x and the weights must have one dtype, got {x.dtype} and {weight.dtype}: convert one"
+            )
 
     def _begun(self, input: Tensor, states: list[Tensor]) -> list[Tensor | None]:  # noqa: A002
         """The hidden state and the cell, if any, (L D, B, H) at the start; raises where torch refuses those given."""

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pernodedrop import draws
+from pernodedrop.grouping import check_batch_dim
 from pernodedrop.laws import check_drop_rate
 from pernodedrop.layers.noisy import Noisy, leaf
 from pernodedrop.methods.elsewhere import Elsewhere
@@ -39,6 +40,7 @@ class SpatialDropout(Noisy, nn.Identity):
         generator: torch.Generator | None = None,
     ) -> None:
         check_drop_rate(drop_rate)
+        check_batch_dim(batch_dim)
         if layout not in get_args(Layout):
             raise ValueError(f"layout must be one of {', '.join(get_args(Layout))}, got {layout!r}")
         super().__init__()

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from pernodedrop import draws
 from pernodedrop.methods.noisy_linear import Made, NoisyLayer, RatelessLinear, at_least_single, check_number
+from pernodedrop.nested import on_padded
 from pernodedrop.regularization import Regularization
 from pernodedrop.regularizers import Size
 
@@ -52,6 +53,9 @@ class StandoutLinear(RatelessLinear):
         return logits.sigmoid()
 
     def quiet(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return on_padded(lambda dense: self._expected(dense, weight, bias), x)
+
+    def _expected(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         y = nn.functional.linear(x, weight, bias)
         return y * self.keep(x, weight).to(y.dtype)
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pernodedrop import draws
+from pernodedrop.grouping import check_batch_dim
 from pernodedrop.laws import check_drop_rate
 from pernodedrop.layers.noisy import Noisy, leaf
 from pernodedrop.methods.elsewhere import Elsewhere, samples_at
@@ -40,6 +41,7 @@ class StochasticDepth(Noisy, nn.Identity):
         generator: torch.Generator | None = None,
     ) -> None:
         check_drop_rate(drop_rate)
+        check_batch_dim(batch_dim)
         if mode not in get_args(Mode):
             raise ValueError(f"mode must be one of {', '.join(get_args(Mode))}, got {mode!r}")
         super().__init__()

@@ -9,12 +9,13 @@ from torch import Tensor, nn
 from pernodedrop import draws
 from pernodedrop.generators import state_of_this_pass
 from pernodedrop.laws import check_drop_rate
+from pernodedrop.layers.noisy import DrawnOnce
 from pernodedrop.methods.noisy_linear import Made, NoisyLayer, NoisyLinear
 from pernodedrop.regularization import Regularization
 from pernodedrop.regularizers import Size
 
 
-class TabuLinear(NoisyLinear):
+class TabuLinear(DrawnOnce, NoisyLinear):
     """`nn.Linear` of x * kept / P(kept), one mask over the inputs (I) for the whole batch in every training forward.
 
     An input is dropped with probability p, but not in the `tenure` forwards after it was dropped. So it is dropped in
@@ -28,7 +29,7 @@ class TabuLinear(NoisyLinear):
         ValueError: drop_rate outside [0, 1), or tenure is no whole number of at least 1.
     """
 
-    own = ("waits", "chances")
+    own = drawn = ("waits", "chances")
     takes_complex = True
     waits: Tensor
     chances: Tensor
@@ -57,6 +58,9 @@ class TabuLinear(NoisyLinear):
     def effective_drop_rate(self) -> float:
         """The share of the forwards in which an input is dropped, at a constant drop rate."""
         return self.drop_rate / (1.0 + self.drop_rate * self.tenure)
+
+    def draw_again(self) -> None:
+        self.reset_own()
 
     def reset_own(self) -> None:
         """Draw a past of the stationary law."""

@@ -39,6 +39,24 @@ def test_types_that_a_dense_layer_refuses_are_refused(backend: str, dtype: torch
         layer.train()(torch.ones(3, 8, dtype=dtype))
 
 
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("kind", [PerNodeDropLinear, DropConnectLinear, PerNodeDropConv2d])
+def test_what_is_no_tensor_is_refused_with_the_remedy(kind: type[nn.Module], training: bool) -> None:
+    layer = (kind(6, 4, 3) if kind is PerNodeDropConv2d else kind(6, 4)).train(training)
+    packed = nn.utils.rnn.pack_sequence([torch.ones(3, 6), torch.ones(2, 6)])
+    with pytest.raises(TypeError, match=r"^x must be a tensor, got PackedSequence: pad it by .*pad_packed_sequence$"):
+        layer(packed)
+    for given in (torch.ones(2, 6).numpy(), [1.0], None):
+        with pytest.raises(TypeError, match=rf"^x must be a tensor, got {type(given).__name__}: call torch.as_tensor$"):
+            layer(given)
+
+
+def test_a_convolution_refuses_nested_tensors_of_any_dimension() -> None:
+    x = torch.nested.nested_tensor([torch.ones(3, 6), torch.ones(2, 6)])
+    with pytest.raises(ValueError, match=r"^x must be \(B, C, H, W\) or \(C, H, W\), got a nested tensor$"):
+        PerNodeDropConv2d(3, 4, 1)(x)
+
+
 @pytest.mark.parametrize("dtype", KINDS[:3])
 def test_layers_without_weights_refuse_integers(dtype: torch.dtype) -> None:
     for layer in (GaussianDropout(), DropBlock2d(0.1, 2)):
@@ -84,7 +102,9 @@ def test_blocks_are_drawn_for_every_map_of_any_leading_dimensions() -> None:
         layer(torch.ones(14, 14))
 
 
-@pytest.mark.parametrize("regularizer", ["masksembles", "pernodedrop", "gaussian_dropout", "dropconnect", "dropout"])
+@pytest.mark.parametrize(
+    "regularizer", ["masksembles", "pernodedrop", "gaussian_dropout", "dropconnect", "dropout", "standout"]
+)
 def test_an_encoder_with_padding_makes_nested_tensors(regularizer: str) -> None:
     encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(16, 2, 32, dropout=0.0, batch_first=True), 1)
     regularize(encoder, regularizer, drop_rate=0.3)

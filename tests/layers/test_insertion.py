@@ -114,7 +114,7 @@ def test_where(where: object, expected: list[str]) -> None:
 
 def test_where_nothing_is_chosen() -> None:
     model, _ = lstm()
-    with pytest.raises(ValueError, match=r"where='lstm\.\*' chooses no nn\.Linear of LstmClassifier"):
+    with pytest.raises(ValueError, match=r"where='lstm\.\*' chooses no nn\.Linear or nn\.Conv2d of LstmClassifier"):
         regularize(model, where="lstm.*")
     with pytest.raises(ValueError, match="drop_rate must lie"):
         regularize(model, drop_rate=1.0)

@@ -1,11 +1,14 @@
 """Masksembles: what the masks look like, which samples meet which, and which rates have none."""
 
+import pickle
+
 import pytest
 import torch
 from torch import nn
 
 from pernodedrop import Masksembles, ensemble_predict
 from pernodedrop.masksembles import effective_drop_rate, generate_masks, scale_of
+from pernodedrop.names import REGULARIZERS
 
 
 @pytest.mark.parametrize("features", [8, 64, 1000, 4096])
@@ -99,3 +102,7 @@ def test_ensemble_prediction_knows_how_many_masks_there_are(masks: int) -> None:
         ensemble_predict(nn.Sequential(layer, Masksembles(16)), x)
     with pytest.raises(ValueError, match="got no Masksembles layer"):
         ensemble_predict(head, x)
+
+
+def test_a_handle_that_an_earlier_release_has_pickled_finds_its_regularizer() -> None:
+    assert pickle.loads(b"cpernodedrop.regularizers\nMasksembles\n.") is REGULARIZERS["masksembles"]

@@ -12,6 +12,7 @@ from pernodedrop import (
     DropBlock2d,
     DropConnectLinear,
     GaussianDropout,
+    Masksembles,
     PerNodeDropConv2d,
     PerNodeDropLinear,
     regularize,
@@ -48,16 +49,65 @@ def test_a_drop_rate_that_is_no_number_is_refused(name: str, rate: Any) -> None:
 
 
 def test_numbers_of_other_libraries_are_drop_rates() -> None:
-    for rate in (np.float32(0.5), torch.tensor(0.5), False):
-        for make in (LAYERS["PerNodeDropLinear"], LAYERS["GaussianDropout"]):
-            make(rate)
-    layer = GaussianDropout()
+    for rate in (np.float32(0.5), torch.tensor(0.5), torch.tensor([0.5]), False):
+        for make in (LAYERS["PerNodeDropLinear"], LAYERS["GaussianDropout"], LAYERS["regularize"]):
+            assert make(rate)(torch.ones(3, 4)).shape == (3, 4)
+    for stir_type in ("bernoulli", "gaussian", "partial_gaussian"):
+        tensors: dict[str, Any] = {"drop_rate": torch.tensor(0.5), "noisy_fraction": torch.tensor(0.5)}
+        layer = PerNodeDropLinear(4, 4, stir_type=stir_type, **tensors)
+        layer(torch.ones(3, 4)).sum().backward()
+        assert layer.stir == PerNodeDropLinear(4, 4, stir_type=stir_type, noisy_fraction=0.5).stir
+    dropout = GaussianDropout()
     with pytest.raises(ValueError, match="one number in"):
-        layer.drop_rate = "0.5"  # type: ignore[assignment]
+        dropout.drop_rate = "0.5"  # type: ignore[assignment]
     with pytest.raises(ValueError, match=r"noisy_fraction must be one number in \[0, 1\], got '1'"):
         PerNodeDropLinear(4, 4, stir_type="partial_gaussian", noisy_fraction="1")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"z_cell must lie in \[0, 1\), got '0.5'"):
         ZoneoutGRU(4, 4, z_cell="0.5")
+
+
+@pytest.mark.parametrize("kind", [PerNodeDropLinear, Masksembles])
+def test_where_the_samples_lie_is_checked(kind: type[nn.Module]) -> None:
+    make: Callable[[Any], nn.Module] = lambda batch_dim: (  # noqa: E731
+        kind(4, batch_dim=batch_dim) if kind is Masksembles else kind(4, 4, batch_dim=batch_dim)
+    )
+    for wrong in (-1, "0", 1.0, True):
+        with pytest.raises(ValueError, match=rf"^batch_dim must be a whole number of at least 0, got {wrong!r}: 0 for"):
+            make(wrong)
+    for batch_dim in (2, 5):
+        with pytest.raises(
+            ValueError, match=rf"^x must have its samples .* got shape \(2, 3, 4\) with batch_dim={batch_dim}"
+        ):
+            make(batch_dim)(torch.ones(2, 3, 4))
+    assert make(2)(torch.ones(2, 3, 5, 4)).shape == (2, 3, 5, 4)
+    assert make(5)(torch.ones(5, 4)).shape == (5, 4)  # samples and features
+
+
+@pytest.mark.parametrize("name", ["PerNodeDropLinear", "PerNodeDropConv2d", "DropConnectLinear", "GaussianDropout"])
+def test_a_seed_is_no_generator(name: str) -> None:
+    layer = LAYERS[name](0.5)
+    layer.generator = 42
+    x = torch.ones(1, 1, 2, 2) if name == "PerNodeDropConv2d" else torch.ones(2, 4)
+    said = r"^generator must be a torch.Generator or None, got 42: say torch.Generator\(\).manual_seed\(42\)$"
+    with pytest.raises(TypeError, match=said):
+        layer(x)
+    model = nn.Sequential(nn.Linear(4, 4))
+    seed: Any = 42
+    with pytest.raises(TypeError, match=said):
+        regularize(model, generator=seed)
+    assert type(model[0]) is nn.Linear
+    with pytest.raises(TypeError, match=said):
+        Masksembles(4, generator=seed)
+
+
+def test_what_is_no_model_is_refused() -> None:
+    for model, kind in (([nn.Linear(4, 4)], "list"), (None, "NoneType"), (nn.Sequential, "type")):
+        wrong: Any = model
+        with pytest.raises(TypeError, match=f"^model must be an nn.Module, got {kind}: pass the model itself$"):
+            regularize(wrong)
+    for where in (None, nn.Linear, "0"):
+        with pytest.raises(ValueError, match=r"of Linear: it is one itself, put it into an nn.Sequential$"):
+            regularize(nn.Linear(4, 4), where=where)
 
 
 def test_another_number_of_channels_is_refused_by_its_name() -> None:

@@ -1,6 +1,7 @@
 """The settings of the regularizers with a noise of their own: what is refused, and what a study may search."""
 
 import pytest
+import torch
 from torch import nn
 
 from pernodedrop import regularize
@@ -69,3 +70,21 @@ def test_variants_are_told_apart_by_what_shares_an_alpha() -> None:
     )
     chosen = {"regularizer": "variational_dropout", "alpha_per": "unit"}
     assert TrialConfig.from_params(chosen).variant == "variational_dropout-unit"
+
+
+@pytest.mark.parametrize("name", [*NAMES, "block_dropout"])
+def test_inputs_of_other_features_or_whole_numbers_are_refused_and_leave_the_state_as_it_was(name: str) -> None:
+    """Noise of all features would make one feature many."""
+    model = nn.Sequential(nn.Linear(4, 4))
+    regularize(model, name, drop_rate=0.4)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    with pytest.raises(ValueError, match=r"^x must end in (4|its) features, got shape \(\)"):
+        model(torch.tensor(1.0))
+    if name != "block_dropout":  # the dense layer behind it refuses them
+        with pytest.raises(ValueError, match=r"^x must end in 4 features, got shape \(2, 1\)$"):
+            model(torch.ones(2, 1))
+    with pytest.raises(
+        RuntimeError, match=r"^x must be floating point of 16 bits at least or complex, got torch.int64"
+    ):
+        model(torch.ones(2, 4, dtype=torch.int64))
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())

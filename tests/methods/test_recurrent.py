@@ -167,3 +167,22 @@ def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(ValueError, match=r"evaluates by the mean of its masks at every step, .*: keep it, or undo"):
         handle.merge()
     regularize(nn.Sequential(nn.GRU(3, 4)), "variational_rnn_dropout").merge()
+
+
+@cells
+def test_inputs_that_do_not_fit_are_refused_in_one_line(cell: str) -> None:
+    for kind in CELLS[cell][1:]:
+        layer = kind(3, 4, batch_first=True)
+        for shape in ((2, 0, 3), (0, 3)):
+            with pytest.raises(ValueError, match=r": x must have at least one step, got shape \(.*\): leave it out$"):
+                layer(torch.ones(shape))
+        with pytest.raises(ValueError, match=r": x must end in 3 features, got shape \(2, 5, 4\)$"):
+            layer(torch.ones(2, 5, 4))
+        for dtype in (torch.int64, torch.float64):
+            with pytest.raises(
+                RuntimeError, match=rf"must have one dtype, got {dtype} and torch.float32: convert one$"
+            ):
+                layer(torch.ones(2, 5, 3, dtype=dtype))
+        with torch.autocast("cpu", torch.bfloat16):
+            layer(torch.ones(2, 5, 3, dtype=torch.bfloat16))
+        assert layer(torch.ones(0, 5, 3))[0].shape == (0, 5, 4)

@@ -81,6 +81,8 @@ def test_what_no_plain_layer_computes_is_not_merged() -> None:
     regularize(deep, "stochastic_depth", drop_rate=0.3).merge()
     with pytest.raises(ValueError, match="mode must be one of row, batch, original, got 'column'"):
         regularize(deep, "stochastic_depth", options={"mode": "column"})
+    with pytest.raises(ValueError, match=r"^x must be a batch \(B, ...\), got shape \(\): unsqueeze it$"):
+        StochasticDepth()(torch.tensor(1.0))
 
 
 def test_its_rate_rises_over_the_training_as_scheduled_drop_path_does() -> None:
