@@ -9,7 +9,7 @@ import copy
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, MutableMapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from threading import Lock, RLock
@@ -22,10 +22,13 @@ from torch import Tensor
 from torch.utils import checkpoint
 from torch.utils.data import get_worker_info
 
+from pernodedrop.by_generator import by_generator
+
 _REFUSAL = (
     "an explicit generator draws while a backward pass runs, outside what torch.utils.checkpoint computes again: "
     "use torch's default generator, whose state checkpoints restore"
 )
+_UNKNOWN = f"checkpoints of torch {torch.__version__} cannot repeat noise here: install torch 2.9 to 2.15, or use none"
 _CHANGED = (
     "a checkpoint computed its forward pass again with other draws than before: "
     "let the checkpointed function draw the same in both, or use torch's default generator"
@@ -50,7 +53,7 @@ class _Drawing:
 
     def __init__(self) -> None:
         self._making = Lock()
-        self._locks: WeakKeyDictionary[torch.Generator, RLock] = WeakKeyDictionary()
+        self._locks: MutableMapping[torch.Generator, RLock] = by_generator()
 
     def lock(self, generator: torch.Generator) -> RLock:
         with self._making:
@@ -60,8 +63,8 @@ class _Drawing:
 _DRAWING = _Drawing()
 os.register_at_fork(after_in_child=_DRAWING.__init__)  # type: ignore[misc]
 _NOTES: WeakKeyDictionary[Any, _Notes] = WeakKeyDictionary()  # by what lives as long as the checkpoint's graph
-_COPIES: WeakKeyDictionary[torch.Generator, int] = WeakKeyDictionary()
-_OF_WORKER: WeakKeyDictionary[torch.Generator, torch.Generator] = WeakKeyDictionary()
+_COPIES: MutableMapping[torch.Generator, int] = by_generator()
+_OF_WORKER: MutableMapping[torch.Generator, torch.Generator] = by_generator()
 
 
 def check_generator(generator: object) -> None:
@@ -264,7 +267,13 @@ def _begun(frame: FrameType | None, until: FrameType | None) -> list[object]:
 
 
 def _begun_by(frame: FrameType) -> list[object]:
-    """The checkpoint that the frame computes for the first time, if it is one."""
+    """The checkpoint that the frame computes for the first time, if it is one.
+
+    Raises:
+        RuntimeError: it is one of a release of torch whose checkpoints cannot be read.
+    """
+    if not _KNOWN and frame.f_code.co_filename == checkpoint.__file__:
+        raise RuntimeError(_UNKNOWN)
     if frame.f_code is _FORWARD:
         return [frame.f_locals["ctx"]]
     if frame.f_code is _CHECKPOINT and "gen" in frame.f_locals:
@@ -288,7 +297,12 @@ def _code(name: str) -> CodeType | None:
     return getattr(found, "__code__", None)
 
 
+def _has(code: CodeType | None, *variables: str) -> bool:
+    return code is not None and {*variables} <= {*code.co_varnames, *code.co_cellvars, *code.co_freevars}
+
+
 _FORWARD, _BACKWARD = _code("CheckpointFunction.forward"), _code("CheckpointFunction.backward")
-_CHECKPOINT = _code("checkpoint")
+_CHECKPOINT = _code("_checkpoint_impl") or _code("checkpoint")  # the first since torch 2.15
 _hook = _code("_checkpoint_hook.__init__")
 _UNPACK = None if _hook is None else _inner(_hook, "unpack_hook")
+_KNOWN = _has(_FORWARD, "ctx") and _has(_BACKWARD, "ctx") and _has(_CHECKPOINT, "gen") and _has(_UNPACK, "frame", "gid")

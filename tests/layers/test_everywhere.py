@@ -9,7 +9,6 @@ pytestmark = [
     pytest.mark.wide,
     pytest.mark.xdist_group("everywhere"),  # one process, which then has every outcome for the table
     pytest.mark.filterwarnings(
-        "ignore:.*torch.jit.script. is deprecated:DeprecationWarning",  # torch.func.jvp calls it
         "ignore:.*wrong for masks shared over time or in groups:RuntimeWarning",
         "ignore:no kernel for:RuntimeWarning",
     ),

@@ -90,7 +90,6 @@ def test_a_layer_called_twice_has_its_gradient_once(stir_type: str) -> None:
         torch.testing.assert_close(once, twice)
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit.script. is deprecated:DeprecationWarning")  # forward mode calls it
 @pytest.mark.parametrize("stir_type", ["gaussian", "partial_gaussian", "bernoulli"])
 def test_forward_over_reverse_through_a_first_layer(stir_type: str) -> None:
     """A Hessian times a vector, without a gradient of the input."""

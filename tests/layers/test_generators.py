@@ -116,7 +116,8 @@ class _Noise(torch.utils.data.Dataset):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of forking beside threads
 def test_workers_that_load_data_draw_other_noise() -> None:
-    rows = torch.cat(list(DataLoader(_Noise(), num_workers=2)))
+    # Torch cannot send a generator to a process that is not forked from this one, as Python 3.14 makes them by itself.
+    rows = torch.cat(list(DataLoader(_Noise(), num_workers=2, multiprocessing_context="fork")))
     assert rows.unique(dim=0).shape[0] == 4
 
 
@@ -181,3 +182,17 @@ def test_a_forked_child_draws_whatever_thread_drew_in_the_parent() -> None:
             thread.join(20)
             os._exit(0 if drawn else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.parametrize("use_reentrant", [True, False])
+def test_the_checkpoints_of_another_torch_are_refused(use_reentrant: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of this one are known; else the gradients would be those of other noise."""
+    layer = PerNodeDropLinear(8, 8, generator=torch.Generator())
+    assert generators._KNOWN
+    monkeypatch.setattr(generators, "_KNOWN", False)
+    x = torch.randn(4, 8, requires_grad=True)
+    with pytest.raises(RuntimeError, match=r"^checkpoints of torch .* cannot repeat noise here: install"):
+        checkpoint(layer, x, use_reentrant=use_reentrant)
+    layer(x).sum().backward()
+    with torch.no_grad():
+        layer(x)

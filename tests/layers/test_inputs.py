@@ -24,7 +24,6 @@ from pernodedrop.layers.dropout import Dropout
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Using padding='same'", "ignore:.*nested tensors is in prototype stage"),
-    pytest.mark.filterwarnings("ignore:.*torch.jit.script. is deprecated:DeprecationWarning"),
 ]
 KINDS = [torch.uint8, torch.int64, torch.bool, torch.float16, torch.float64, torch.complex64]
 

@@ -92,7 +92,6 @@ def test_samples_without_positions_are_samples_of_one(factors: Factors) -> None:
         torch.testing.assert_close(plain, with_one.reshape(plain.shape))
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit.script. is deprecated:DeprecationWarning")  # torch.func.jvp calls it
 @pytest.mark.parametrize("in_dims", [(0, None, None), (None, 0, None), (None, None, 0), (0, 1, 1)])
 def test_vmap_and_forward_mode_know_every_operand(in_dims: tuple[int | None, ...]) -> None:
     """The product divided and with its bias is that of each entry; its tangent is linear in each operand's."""
