@@ -13,22 +13,21 @@ from collections.abc import Callable, Container, MutableMapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from threading import Lock, RLock
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
 import torch
 from torch import Tensor
-from torch.utils import checkpoint
 from torch.utils.data import get_worker_info
 
 from pernodedrop.by_generator import by_generator
+from pernodedrop.checkpointing import begun_between, checkpoints_around
 
 _REFUSAL = (
     "an explicit generator draws while a backward pass runs, outside what torch.utils.checkpoint computes again: "
     "use torch's default generator, whose state checkpoints restore"
 )
-_UNKNOWN = f"checkpoints of torch {torch.__version__} cannot repeat noise here: install torch 2.9 to 2.15, or use none"
 _CHANGED = (
     "a checkpoint computed its forward pass again with other draws than before: "
     "let the checkpointed function draw the same in both, or use torch's default generator"
@@ -92,7 +91,7 @@ def in_this_pass(generator: torch.Generator, draw: Callable[[torch.Generator], T
     if _is_once(in_backward):
         with _DRAWING.lock(generator):
             return draw(generator)
-    begun, repeated = _checkpoints(sys._getframe(1))
+    begun, repeated = checkpoints_around(sys._getframe(1))
     if repeated is not None:
         generator = _noted(generator, *repeated)
     elif in_backward:
@@ -115,7 +114,7 @@ def state_of_this_pass(*state: Tensor) -> tuple[tuple[Tensor, ...], bool]:
     in_backward = not torch.compiler.is_compiling() and is_backward()
     if torch.compiler.is_compiling() or _is_once(in_backward):
         return state, True
-    begun, repeated = _checkpoints(sys._getframe(1))
+    begun, repeated = checkpoints_around(sys._getframe(1))
     if repeated is not None:
         notes, run = _NOTES.get(repeated[0], _Notes()), repeated[1]
         place = notes.states_at.get(run, 0)
@@ -140,7 +139,7 @@ def let_checkpoints_repeat(
     What holds in a module's call, and is not the checkpointed function's own, does not hold when torch computes the
     function again in the backward pass, outside that call.
     """
-    for token in _begun(sys._getframe(1), until):
+    for token in begun_between(sys._getframe(1), until):
         name = _name_of_function(token)
         function = getattr(token, name)
         if token not in around and not _holds(function, within):
@@ -149,12 +148,12 @@ def let_checkpoints_repeat(
 
 def begun_checkpoints() -> WeakSet[Any]:
     """The checkpoints around this call that are computed for the first time, up to one that repeats."""
-    return WeakSet(_begun(sys._getframe(1), None))
+    return WeakSet(begun_between(sys._getframe(1), None))
 
 
 def repetition() -> tuple[object, object] | None:
     """The innermost checkpoint around this call that is computed again, with a name of the repetition."""
-    return _checkpoints(sys._getframe(1))[1] if is_backward() else None
+    return checkpoints_around(sys._getframe(1))[1] if is_backward() else None
 
 
 def repeats_within(token: object, within: Callable[[], AbstractContextManager[Any]]) -> bool:
@@ -238,71 +237,3 @@ def _is_once(in_backward: bool) -> bool:
 
 def _saves_by_hooks() -> bool:
     return torch._C._autograd._top_saved_tensors_default_hooks(True) is not None
-
-
-def _checkpoints(frame: FrameType | None) -> tuple[list[object], tuple[object, object] | None]:
-    """The checkpoints around a call from the innermost on: those computed for the first time, up to one repeated.
-
-    Each is told by an object that lives as long as its graph; the repeated one with a name of the repetition.
-    """
-    begun: list[object] = []
-    while frame is not None:
-        code = frame.f_code
-        if code is _BACKWARD:
-            return begun, (frame.f_locals["ctx"], torch._C._current_graph_task_id())
-        if code is _UNPACK:
-            return begun, (frame.f_locals["frame"], frame.f_locals["gid"])
-        begun += _begun_by(frame)
-        frame = frame.f_back
-    return begun, None
-
-
-def _begun(frame: FrameType | None, until: FrameType | None) -> list[object]:
-    """The checkpoints computed for the first time between a call and one around it, or one that computes again."""
-    begun: list[object] = []
-    while frame is not None and frame is not until and frame.f_code not in (_BACKWARD, _UNPACK):
-        begun += _begun_by(frame)
-        frame = frame.f_back
-    return begun
-
-
-def _begun_by(frame: FrameType) -> list[object]:
-    """The checkpoint that the frame computes for the first time, if it is one.
-
-    Raises:
-        RuntimeError: it is one of a release of torch whose checkpoints cannot be read.
-    """
-    if not _KNOWN and frame.f_code.co_filename == checkpoint.__file__:
-        raise RuntimeError(_UNKNOWN)
-    if frame.f_code is _FORWARD:
-        return [frame.f_locals["ctx"]]
-    if frame.f_code is _CHECKPOINT and "gen" in frame.f_locals:
-        started = frame.f_locals["gen"].gi_frame
-        return [] if started is None else [started.f_locals["new_frame"]]
-    return []
-
-
-def _inner(code: CodeType, name: str) -> CodeType | None:
-    found = (const for const in code.co_consts if isinstance(const, CodeType) and const.co_name == name)
-    return next(found, None)
-
-
-def _code(name: str) -> CodeType | None:
-    """The code of a function of torch's checkpoints; None where this release has no such function."""
-    found: Any = checkpoint
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    while hasattr(found, "__wrapped__"):
-        found = found.__wrapped__
-    return getattr(found, "__code__", None)
-
-
-def _has(code: CodeType | None, *variables: str) -> bool:
-    return code is not None and {*variables} <= {*code.co_varnames, *code.co_cellvars, *code.co_freevars}
-
-
-_FORWARD, _BACKWARD = _code("CheckpointFunction.forward"), _code("CheckpointFunction.backward")
-_CHECKPOINT = _code("_checkpoint_impl") or _code("checkpoint")  # the first since torch 2.15
-_hook = _code("_checkpoint_hook.__init__")
-_UNPACK = None if _hook is None else _inner(_hook, "unpack_hook")
-_KNOWN = _has(_FORWARD, "ctx") and _has(_BACKWARD, "ctx") and _has(_CHECKPOINT, "gen") and _has(_UNPACK, "frame", "gid")

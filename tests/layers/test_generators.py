@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint, checkpoint_sequential
 from torch.utils.data import DataLoader
 
-from pernodedrop import GaussianDropout, PerNodeDropLinear, generators
+from pernodedrop import GaussianDropout, PerNodeDropLinear, checkpointing, generators
 from pernodedrop.laws import Stir
 
 Call = Callable[[Tensor], Tensor]
@@ -188,8 +188,8 @@ def test_a_forked_child_draws_whatever_thread_drew_in_the_parent() -> None:
 def test_the_checkpoints_of_another_torch_are_refused(use_reentrant: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of this one are known; else the gradients would be those of other noise."""
     layer = PerNodeDropLinear(8, 8, generator=torch.Generator())
-    assert generators._KNOWN
-    monkeypatch.setattr(generators, "_KNOWN", False)
+    assert checkpointing.KNOWN
+    monkeypatch.setattr(checkpointing, "KNOWN", False)
     x = torch.randn(4, 8, requires_grad=True)
     with pytest.raises(RuntimeError, match=r"^checkpoints of torch .* cannot repeat noise here: install"):
         checkpoint(layer, x, use_reentrant=use_reentrant)
