@@ -5,6 +5,8 @@ the same for any number, and so is the expected loss; the gradient's noise is no
 """
 
 from collections.abc import Callable, Sequence
+from numbers import Integral
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,9 +18,9 @@ def check_groups(groups: int | None) -> None:
         raise ValueError(f"mask_groups must be None or a whole number of at least 1, got {groups!r}")
 
 
-def check_batch_dim(batch_dim: int) -> None:
+def check_batch_dim(batch_dim: Any) -> None:
     """Raises ValueError unless it is a whole number of at least 0."""
-    if isinstance(batch_dim, bool) or not isinstance(batch_dim, int) or batch_dim < 0:
+    if isinstance(batch_dim, bool) or not isinstance(batch_dim, Integral) or batch_dim < 0:
         raise ValueError(
             f"batch_dim must be a whole number of at least 0, got {batch_dim!r}: 0 for (B, T, I), 1 for (T, B, I)"
         )

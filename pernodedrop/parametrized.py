@@ -28,9 +28,12 @@ def with_base(kind: type[Any], change: Callable[[type[Any]], type[Any]]) -> type
 
 
 def state_of(module: nn.Module) -> Any:
-    """What a copy of the module has; of a parametrized one torch refuses it, to keep it from being pickled."""
-    kind: Any = unparametrized(type(module))
-    return kind.__getstate__(module)
+    """What a copy of the module has; of a parametrized one all that it has, as torch copies one.
+
+    Torch refuses its state, to keep it from being pickled, and that of a recurrence has weights that are computed.
+    """
+    is_plain = unparametrized(type(module)) is type(module)
+    return module.__getstate__() if is_plain else dict(vars(module))  # type: ignore[no-untyped-call]
 
 
 def _copied(module: nn.Module, memo: dict[int, Any]) -> nn.Module:

@@ -4,8 +4,11 @@ from typing import Any
 
 
 def as_number(value: Any) -> float:
-    """The value as a number of Python, for example of a tensor without dimensions, which not every backend takes."""
-    return value if isinstance(value, int | float) else float(value)
+    """The value as a number of Python, for example of an array or tensor of one, which not every backend takes."""
+    if isinstance(value, int | float):
+        return value
+    value = value.detach() if hasattr(value, "detach") else value
+    return float(value.item() if hasattr(value, "item") else value)
 
 
 def check_drop_rate(drop_rate: float) -> None:

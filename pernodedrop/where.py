@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from typing import Any, cast
 
@@ -36,12 +37,7 @@ def chosen_layers(model: nn.Module, where: Where, place: str = "slot", also: Kin
     }
     chosen: dict[str, nn.Linear] = {}
     for one, holds in _choices(where, place, also):
-        found: dict[str, nn.Linear] = {}
-        for kinds in (KINDS[place], also):
-            of_kinds = {name: layer for name, layer in layers.items() if isinstance(layer, kinds)}
-            found = found or {
-                name: layer for name, layer in of_kinds.items() if _holds(holds, name, layer, kinds is also)
-            }
+        found = _held(holds, layers, KINDS[place], also)
         if not found and one is not where:
             remedy = instead(model, one, also)
             raise ValueError(
@@ -54,14 +50,27 @@ def chosen_layers(model: nn.Module, where: Where, place: str = "slot", also: Kin
     return chosen
 
 
-def _holds(holds: Holds, name: str, layer: nn.Linear, is_other: bool) -> bool:
-    """Whether the part of a choice holds. A predicate of dense layers may ask for what other kinds do not have."""
+def _held(holds: Holds, layers: dict[str, nn.Linear], dense: Kinds, also: Kinds) -> dict[str, nn.Linear]:
+    """The dense layers for which the part of a choice holds, or where it holds for none, the others.
+
+    A predicate that means some of the kinds may ask for what others do not have.
+    """
+    failure, answered = None, False
     try:
-        return holds(name, layer)
-    except AttributeError:
-        if is_other:
-            return False
-        raise
+        found = {name: layer for name, layer in layers.items() if isinstance(layer, dense) and holds(name, layer)}
+    except AttributeError as error:
+        found, failure = {}, error
+    if found:
+        return found
+    for name, layer in layers.items():
+        if isinstance(layer, also):
+            with suppress(AttributeError):
+                if holds(name, layer):
+                    found[name] = layer
+                answered = True
+    if failure is not None and not answered:
+        raise failure
+    return found
 
 
 def kinds_of(place: str, also: Kinds = ()) -> str:

@@ -11,6 +11,7 @@ from pernodedrop.layers.noisy import DrawnOnce, Unscriptable, leaf
 from pernodedrop.layers.regularizing import must_be_called
 from pernodedrop.masksembles import MASKS, effective_drop_rate, generate_masks
 from pernodedrop.nested import on_padded
+from pernodedrop.rates import as_number
 
 
 class Masksembles(DrawnOnce, Unscriptable):
@@ -44,6 +45,7 @@ class Masksembles(DrawnOnce, Unscriptable):
     ) -> None:
         check_batch_dim(batch_dim)
         check_generator(generator)
+        drop_rate = as_number(drop_rate)
         drawn = generate_masks(features, drop_rate, masks, generator=generator)
         super().__init__()
         self.features = features
@@ -51,7 +53,8 @@ class Masksembles(DrawnOnce, Unscriptable):
         self.feature_dim = feature_dim
         self.batch_dim = batch_dim
         self.effective_drop_rate = effective_drop_rate(drop_rate, masks)
-        self.register_buffer("masks", drawn.to(device=device, dtype=dtype or torch.get_default_dtype()))
+        place = torch.get_default_device() if device is None else device  # beside the weights that are made now
+        self.register_buffer("masks", drawn.to(device=place, dtype=dtype or torch.get_default_dtype()))
         self.generator = generator
         must_be_called(self)
 

@@ -62,7 +62,9 @@ class Lane:
             self._leave(key)
             raise
 
-        def end(_: object) -> None:
+        def end(done: asyncio.Future[T]) -> None:
+            if not done.cancelled():
+                done.exception()  # nobody may wait for it any more
             turns.end()
             self._leave(key)
 

@@ -59,6 +59,18 @@ def test_so_does_one_of_a_layer_of_a_finished_model(regularizer: str, is_first: 
     assert type(twin[0]) is nn.Linear
 
 
+@pytest.mark.parametrize("regularizer", ["zoneout", "variational_rnn_dropout"])
+def test_a_recurrence_whose_weight_is_computed_is_copied(regularizer: str) -> None:
+    model, x = nn.Sequential(nn.LSTM(4, 4)), torch.randn(3, 2, 4)
+    parametrizations.weight_norm(model[0], "weight_hh_l0")
+    regularize(model, regularizer)
+    twin = copy.deepcopy(model)
+    twin(x)[0].sum().backward()
+    one, other = (each[0].parametrizations.weight_hh_l0.original0 for each in (model, twin))
+    assert one.grad is None and bool(other.grad.any())
+    assert torch.equal(model.eval()(x)[0], twin.eval()(x)[0])
+
+
 @pytest.fixture
 def undefined_memory_is_nan() -> Iterator[None]:
     """What is left undefined shows."""
@@ -76,12 +88,12 @@ def test_masks_that_are_drawn_once_are_drawn_when_the_memory_is_there() -> None:
     masks = nn.utils.skip_init(Masksembles, 16).masks
     assert set(masks.unique().tolist()) == {0.0, 1.0}
     with torch.device("meta"):
-        model = nn.Sequential(nn.Linear(6, 4), nn.Linear(4, 2))
-        regularize(model, "tabu", where="0")
-        regularize(model, mask_mode="fixed", where="1")
+        model = nn.Sequential(Masksembles(6), nn.Linear(6, 4), nn.Linear(4, 2))
+        regularize(model, "tabu", where="1")
+        regularize(model, mask_mode="fixed", where="2")
     model.to_empty(device="cpu")
     for parameter in model.parameters():
         nn.init.ones_(parameter)
     assert bool(model(torch.ones(3, 6)).isfinite().all())
-    kept = model[1].mask
-    assert model.to(torch.float64)[1].mask.equal(kept.double())  # nothing else draws it again
+    kept = model[2].mask
+    assert model.to(torch.float64)[2].mask.equal(kept.double())  # nothing else draws it again

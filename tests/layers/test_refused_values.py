@@ -49,7 +49,14 @@ def test_a_drop_rate_that_is_no_number_is_refused(name: str, rate: Any) -> None:
 
 
 def test_numbers_of_other_libraries_are_drop_rates() -> None:
-    for rate in (np.float32(0.5), torch.tensor(0.5), torch.tensor([0.5]), False):
+    for rate in (
+        np.float32(0.5),
+        torch.tensor(0.5),
+        torch.tensor([0.5]),
+        np.array([0.5]),
+        torch.tensor(0.5, requires_grad=True),
+        False,
+    ):
         for make in (LAYERS["PerNodeDropLinear"], LAYERS["GaussianDropout"], LAYERS["regularize"]):
             assert make(rate)(torch.ones(3, 4)).shape == (3, 4)
     for stir_type in ("bernoulli", "gaussian", "partial_gaussian"):

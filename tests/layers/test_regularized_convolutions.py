@@ -65,7 +65,7 @@ def inputs() -> Tensor:
         ("*wise", ["depthwise", "pointwise"]),
         (re.compile(r".*conv\d"), ["block.conv1", "block.conv2"]),
         (["stem", "head"], ["stem", "head"]),
-        (lambda _, layer: getattr(layer, "kernel_size", None) == (1, 1), ["pointwise"]),
+        (lambda _, layer: layer.kernel_size == (1, 1), ["pointwise"]),  # which a dense layer has not
         (lambda _, layer: layer.bias is None, ["block.conv1", "block.conv2"]),
         (lambda name, layer: name == "stem" or layer.in_features == 1000, ["stem"]),
     ],
@@ -262,3 +262,8 @@ def test_one_that_does_not_run_is_named() -> None:
     regularize(model, where="conv")
     with pytest.warns(UserWarning, match="conv did not run in the first training forward of Reading"):
         model(torch.ones(1, 4, 5, 5))
+
+
+def test_a_predicate_that_no_layer_can_answer_is_not_passed_over() -> None:
+    with pytest.raises(AttributeError, match="kernel_sise"):
+        regularize(Net(), where=lambda _, layer: layer.kernel_sise == (1, 1))

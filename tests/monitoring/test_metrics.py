@@ -31,7 +31,7 @@ REQUESTS = "pernodedrop_http_requests_total"
 DEPLOY = Path(__file__).parents[2] / "deploy"
 GRAFANA, RULES = DEPLOY / "grafana" / "pernodedrop.json", DEPLOY / "prometheus" / "rules.yml"
 OTHERS_END = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
     "WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
 Labels = tuple[tuple[str, str], ...]

@@ -191,6 +191,11 @@ def test_a_checkpoint_without_room_is_said_with_its_place_and_the_remedy(
     assert said.endswith("make room there, or let the worker write there")
 
 
+def test_messages_name_a_place_without_its_password() -> None:
+    assert CheckpointRoot("ftp://me:secret@host/a@b", "d").shown == "ftp://host/a@b"
+    assert CheckpointRoot("s3://bucket/a", "d").shown == "s3://bucket/a"
+
+
 def test_nothing_but_tensors_and_numbers_is_read_from_a_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "run-7").mkdir()
     torch.save({"fingerprint": "digits", "state": Path("x")}, tmp_path / "run-7" / "00000001.pt")

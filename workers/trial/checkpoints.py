@@ -38,6 +38,11 @@ class CheckpointRoot:
     database: str  # as `service.storage.fleet.ownership.database_id` names it
     adopts: tuple[str, ...] = ()
 
+    @property
+    def shown(self) -> str:
+        """The URL without the user and password that it may have, for messages."""
+        return re.sub(r"//[^/@]*@", "//", self.url)
+
     def opened(self) -> Place:
         """The place itself."""
         return place_of(self.url)
@@ -87,7 +92,7 @@ class CheckpointStore:
             sealed = _sealed(buffer, self.fingerprint.whole)
             self.root.opened().write(self._folder, f"{self.token:08d}-{self.root.database}.pt", sealed)
         except Exception as error:  # a full disk must not end a healthy training, and stores raise any error
-            log.warning(_UNWRITTEN, self.run_id, storable(self.root.url), storable(str(error)))
+            log.warning(_UNWRITTEN, self.run_id, storable(self.root.shown), storable(str(error)))
             return False
         return True
 

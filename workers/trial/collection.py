@@ -37,7 +37,7 @@ def collect(root: CheckpointRoot, open_among: Callable[[Collection[int]], Collec
             if (match := _FOLDER.fullmatch(folder)) and (ours := _ours(root, names))
         }
     except Exception as error:
-        log.warning("the checkpoints at %s cannot be listed: %s", root.url, storable(str(error)))
+        log.warning("the checkpoints at %s cannot be listed: %s", root.shown, storable(str(error)))
         return
     if not found:
         return

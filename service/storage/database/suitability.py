@@ -25,7 +25,7 @@ _LIMIT = "53400"  # temp_file_limit, which says nothing of the disk
 _SPILL = sa.text("SELECT count(*) FROM generate_series(1, 60000)")  # what a function in FROM returns is kept
 _READ_ONLY = sa.text(
     "SELECT pg_is_in_recovery() AS is_standby, current_setting('transaction_read_only')::bool AS is_read_only, "
-    "current_setting('default_transaction_isolation') AS isolation, current_user AS role"
+    "current_setting('default_transaction_isolation') AS isolation, format('%I', current_user) AS role"
 )
 
 _OUR_RUNS = sa.text(
