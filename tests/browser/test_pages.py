@@ -24,7 +24,12 @@ pytestmark = [
 ]
 PATIENCE_S = 60
 Found = TypeVar("Found")
-WAITED = {"dashboard": "RefreshIcon", "trials": "FilterListIcon", "note": "EditIcon"}
+# What a page of Optuna's has at the end: buttons that read, and those that write, which are hidden.
+WAITED = {
+    "dashboard": ("RefreshIcon", "AddBoxIcon", "DriveFileRenameOutlineIcon", "DeleteIcon"),
+    "trials": ("FilterListIcon",),
+    "note": ("EditIcon",),
+}
 
 
 @pytest.fixture(scope="module")
@@ -122,17 +127,13 @@ WRITING = (
 @pytest.mark.wide
 def test_optunas_pages_have_no_button_that_writes(reader: Chrome, guarded: str, study: StudyRecord) -> None:
     below = f"dashboard/studies/{study.optuna_study_id}"
-    hidden = set()
     for path in ("dashboard", below, f"{below}/trials", f"{below}/note"):
         reader.get(f"{guarded}/{path}")
-        wait_for(reader, lambda: reader.find_element(By.CSS_SELECTOR, "[data-testid='MenuIcon']"))
-        last = WAITED.get(path.rpartition("/")[2], "SyncIcon")
-        wait_for(reader, partial(reader.find_element, By.CSS_SELECTOR, f"[data-testid='{last}']"))
+        for icon in ("MenuIcon", *WAITED.get(path.rpartition("/")[2], ("SyncIcon",))):
+            wait_for(reader, partial(reader.find_element, By.CSS_SELECTOR, f"[data-testid='{icon}']"))
         for icon in WRITING:
             found = reader.find_elements(By.CSS_SELECTOR, f"button:has([data-testid='{icon}'])")
             assert not any(button.is_displayed() for button in found), (path, icon)
-            hidden |= {icon} if found else set()
-    assert hidden >= {"AddBoxIcon", "DriveFileRenameOutlineIcon", "DeleteIcon", "EditIcon"}, "the release has others"
 
 
 @pytest.mark.wide
