@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from httpx._config import DEFAULT_TIMEOUT_CONFIG
 from hypothesis import settings
 
 from tests.nursery import SharedNursery
@@ -21,6 +22,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 settings.register_profile("whatever the time", deadline=None)
 settings.load_profile("whatever the time")
+
+# Of requests that name no limit: on a busy machine a server's first answer takes longer than httpx's five seconds.
+for phase in ("connect", "read", "write", "pool"):
+    setattr(DEFAULT_TIMEOUT_CONFIG, phase, 60.0)
 
 ENVIRONMENT = dict(os.environ)  # what no test has changed
 
