@@ -3,8 +3,7 @@
     python -m benchmarks.kernel_parts [--rate 0.4] [--shape 1024x256] [--stir-type gaussian] [--without-avx512]
 
 Each figure is the least time of one thread in ms, of 128 samples. The sums alone are those of a layer that keeps all;
-gaussian factors are one for every connection, and have none.
-Backward of the weight alone is that of a model's first layer.
+gaussian noise has no such figure. Backward of the weight alone is that of a model's first layer.
 """
 
 import argparse

@@ -26,7 +26,7 @@ class Draws(NamedTuple):
     bits: int
     hits: Any  # (N,) uint64: the distribution function of their number, from 0 on, in units of 2^-64; (0,): none
     clears: bool
-    sigma: float = 0.0
+    sigma: float
 
 
 def of_tiles(factors: Factors | Chain) -> Draws | Chain:
