@@ -9,7 +9,6 @@ import os
 import socket
 import time
 from collections import deque
-from multiprocessing import reduction
 from multiprocessing.connection import Connection, wait
 from typing import Any, Self
 
@@ -112,7 +111,7 @@ def hand_over(line: Connection, files: list[int]) -> None:
         OSError: it is gone.
     """
     with socket.fromfd(line.fileno(), socket.AF_UNIX, socket.SOCK_STREAM) as through:
-        reduction.sendfds(through, files)
+        socket.send_fds(through, [b"f"], files)  # of a byte, as files go with bytes alone
 
 
 def taken_over(line: Connection, files: int) -> list[int]:
@@ -122,7 +121,14 @@ def taken_over(line: Connection, files: int) -> list[int]:
         EOFError, OSError: it is gone.
     """
     with socket.fromfd(line.fileno(), socket.AF_UNIX, socket.SOCK_STREAM) as through:
-        return list(reduction.recvfds(through, files))
+        said, taken, _, _ = socket.recv_fds(through, 1, files)
+    if not said:
+        raise EOFError
+    if len(taken) != files:
+        for file in taken:
+            os.close(file)
+        raise OSError(f"{files} open files were to come, got {len(taken)}: this process may open no more")
+    return taken
 
 
 def _plain(value: Any) -> Any:

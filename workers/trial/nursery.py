@@ -14,11 +14,11 @@ import socket
 import subprocess
 import sys
 import threading
-from multiprocessing import reduction
 from multiprocessing.connection import Connection, wait
 
 from pernodedrop.begin import safe_path
 from workers.trial import family
+from workers.trial.channel import hand_over, taken_over
 from workers.trial.messages import Setup
 from workers.trial.output import by_lines
 
@@ -82,7 +82,7 @@ class Nursery:
     def _ask(self, setup: Setup, theirs: socket.socket) -> None:
         assert self._control is not None
         self._control.send(setup)
-        reduction.send_handle(self._control, theirs.fileno(), 0)
+        hand_over(self._control, [theirs.fileno()])
 
     def _start(self) -> None:
         if self._control is not None:
@@ -120,7 +120,7 @@ def main(*numbers: int) -> None:
         keepers = _still_there(keepers)
         for control in [one for one in controls if one in asking]:
             try:
-                setup, handle = control.recv(), reduction.recv_handle(control)
+                setup, (handle,) = control.recv(), taken_over(control, 1)
             except (EOFError, OSError):
                 controls.remove(control)
                 control.close()
