@@ -16,6 +16,7 @@ from sqlalchemy import orm
 
 from service.storage.errors import SchemaOutdated
 from service.storage.optuna.reading import read_trial, read_trials
+from service.storage.optuna.tables import head
 
 MOST_STUDIES = 32  # whose trials a process keeps: more than it has in training at once
 _TOGETHER: dict[str, Any] = {"join_transaction_mode": "rollback_only", "autoflush": False, "expire_on_commit": False}
@@ -43,11 +44,11 @@ class SharedStorage(RDBStorage):
         url = engine.url.render_as_string(hide_password=False)
         # Optuna's own check of the version uses two connections at once.
         super().__init__(url, engine_kwargs=options, skip_table_creation=True, skip_compatibility_check=True)
-        current, head = self.get_current_version(), self.get_head_version()
+        current = self.get_current_version()
         self.engine.dispose()
-        if current != head:
+        if current != head():
             raise SchemaOutdated(
-                f"Optuna's tables are of {current}, this program needs {head}: run `pernodedrop db init`"
+                f"Optuna's tables are of {current}, this program needs {head()}: run `pernodedrop db init`"
             )
         self.engine = engine
         self.scoped_session = orm.scoped_session(orm.sessionmaker(bind=engine))

@@ -1,6 +1,7 @@
 """Optuna's tables: created and upgraded in a transaction of ours, where Optuna itself would use several of its own."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import sqlalchemy as sa
 from alembic.config import Config
@@ -18,8 +19,15 @@ NAMES: Sequence[str] = tuple(table.name for table in models.BaseModel.metadata.s
 
 def is_current(connection: sa.Connection) -> bool:
     """Whether the tables are there, and of the version that this Optuna needs."""
-    has_all = all(name in _present(connection) for name in NAMES)
-    return has_all and _revision(connection) == _script().get_current_head()
+    return set(NAMES) <= _present(connection) and _revision(connection) == head()
+
+
+@cache
+def head() -> str:
+    """The version that this Optuna needs. To find it, Alembic runs every migration's file."""
+    found = _script().get_current_head()
+    assert found is not None
+    return found
 
 
 def stranger(connection: sa.Connection) -> str | None:
@@ -53,10 +61,9 @@ def upgrade(connection: sa.Connection) -> None:
             session.add(_version_info())
             session.commit()
     context = MigrationContext.configure(connection)
-    head = script.get_current_head() or "head"
     if context.get_current_revision() is None:
-        context.stamp(script, head if is_ours else script.get_base() or "base")
-    if context.get_current_revision() == head:
+        context.stamp(script, head() if is_ours else script.get_base() or "base")
+    if context.get_current_revision() == head():
         return
     _run_migrations(connection, script)
     with orm.Session(connection, join_transaction_mode="create_savepoint") as session:
