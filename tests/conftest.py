@@ -1,18 +1,20 @@
 """A real Postgres for every test that asks for `database_url`: one server a test process, one database a test."""
 
+import functools
 import os
 import shutil
 import socket
 import tempfile
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from httpx._config import DEFAULT_TIMEOUT_CONFIG
+from httpx._transports import default
 from hypothesis import settings
 
+from tests.databases import Databases
 from tests.nursery import SharedNursery
 
 os.environ["TZ"] = "UTC"
@@ -26,6 +28,9 @@ settings.load_profile("whatever the time")
 # Of requests that name no limit: on a busy machine a server's first answer takes longer than httpx's five seconds.
 for phase in ("connect", "read", "write", "pool"):
     setattr(DEFAULT_TIMEOUT_CONFIG, phase, 60.0)
+
+# Each client reads the certificates of all authorities, a twentieth of a second, and nearly none needs one.
+default.create_ssl_context = functools.cache(default.create_ssl_context)
 
 ENVIRONMENT = dict(os.environ)  # what no test has changed
 
@@ -49,78 +54,60 @@ def _in_memory() -> Path | None:
 
 
 @pytest.fixture(scope="session")
-def postgres_urls(postgres_folder: Path) -> Iterator[tuple[str, str]]:
-    """The URLs of a private server: for its owner, a superuser, and for the role that the service has."""
+def databases(postgres_folder: Path) -> Iterator[Databases]:
+    """Those of a private server."""
     from service.storage.embedded import EmbeddedPostgres
 
     server = EmbeddedPostgres(postgres_folder)
     ours = server.start()
+    databases = Databases(server.owner_url(), ours)
     try:
-        # These databases need not survive the machine: to drop one costs a third as much, to commit nothing.
+        # They need not survive the machine: to drop one costs a third as much, to commit nothing.
         for setting in ("fsync", "full_page_writes"):
-            execute(server.owner_url(), f"ALTER SYSTEM SET {setting} = off")
-        execute(server.owner_url(), "SELECT pg_reload_conf()")
-        yield server.owner_url(), ours
+            databases.execute(f"ALTER SYSTEM SET {setting} = off")
+        databases.execute("SELECT pg_reload_conf()")
+        yield databases
     finally:
+        databases.close()
         server.release()
 
 
 @pytest.fixture(scope="session")
-def postgres_url(postgres_urls: tuple[str, str]) -> str:
+def postgres_url(databases: Databases) -> str:
     """The URL of the server's maintenance database, for a superuser."""
-    return postgres_urls[0]
+    return databases.owner
 
 
 @pytest.fixture(scope="session")
-def template_database(postgres_urls: tuple[str, str]) -> str:
+def template_database(databases: Databases) -> str:
     """The name of an initialised database to copy: cheaper than initialising one for every test."""
     from service.storage.database.database import initialise
 
-    postgres_url, ours = postgres_urls
-    execute(postgres_url, "CREATE DATABASE template_pernodedrop OWNER pernodedrop")
-    initialise(named(ours, "template_pernodedrop"))
+    name = databases.make("template_pernodedrop")
+    initialise(databases.url(name))
     # Nobody's run is taken over in a server's first seconds; tests that wait for it start after them.
-    execute(postgres_url, "SELECT pg_sleep(5.1 - extract(epoch FROM now() - pg_postmaster_start_time()))")
-    return "template_pernodedrop"
+    databases.execute("SELECT pg_sleep(5.1 - extract(epoch FROM now() - pg_postmaster_start_time()))")
+    return name
 
 
 @pytest.fixture
-def database_url(postgres_urls: tuple[str, str], template_database: str) -> Iterator[str]:
+def database_url(databases: Databases, template_database: str) -> Iterator[str]:
     """The URL of a fresh initialised database, for the role that the service has."""
-    postgres_url, ours = postgres_urls
-    name = f"test_{uuid.uuid4().hex}"
-    execute(postgres_url, f"CREATE DATABASE {name} OWNER pernodedrop TEMPLATE {template_database}")
-    yield named(ours, name)
-    execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+    with databases.fresh(template_database) as name:
+        yield databases.url(name)
 
 
 @pytest.fixture
-def superuser_url(postgres_url: str, database_url: str) -> str:
+def superuser_url(databases: Databases, database_url: str) -> str:
     """The URL of the same database for a superuser, who may do what the service may not."""
-    return named(postgres_url, str(sa.make_url(database_url).database))
+    return databases.owner_url(str(sa.make_url(database_url).database))
 
 
 @pytest.fixture
-def empty_database_url(postgres_urls: tuple[str, str]) -> Iterator[str]:
+def empty_database_url(databases: Databases) -> Iterator[str]:
     """The URL of a fresh database without any table."""
-    postgres_url, ours = postgres_urls
-    name = f"test_{uuid.uuid4().hex}"
-    execute(postgres_url, f"CREATE DATABASE {name} OWNER pernodedrop")
-    yield named(ours, name)
-    execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def named(url: str, database: str) -> str:
-    """The URL of another database of the same server."""
-    return sa.make_url(url).set(database=database).render_as_string(hide_password=False)
-
-
-def execute(url: str, statement: str) -> None:
-    """Execute a statement outside of any transaction."""
-    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text(statement))
-    engine.dispose()
+    with databases.fresh() as name:
+        yield databases.url(name)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """The published description and the controller agree: every route is called with what it takes and what it refuses."""
 
-import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +12,7 @@ from tests.api.configuring import settings_for
 from tests.api.contracted import ROUTES, check
 from tests.api.fleet import definition_data, work
 from tests.api.serving import served
-from tests.conftest import execute, named
+from tests.databases import Databases
 
 KEY = "a-key-for-the-contract"
 HEADERS = {"X-API-Key": KEY}
@@ -26,22 +25,22 @@ FEW, MANY = 4, 12  # drawn cases of each kind
 
 
 @pytest.fixture(scope="session")
-def worked(postgres_urls: tuple[str, str], template_database: str) -> str:
+def worked(databases: Databases, template_database: str) -> str:
     """A database to copy, with the study and the trial which the description's examples name."""
-    execute(postgres_urls[0], f"CREATE DATABASE template_worked OWNER pernodedrop TEMPLATE {template_database}")
-    with Database.open(named(postgres_urls[1], "template_worked")) as database:
+    name = databases.make("template_worked", template_database)
+    with Database.open(databases.url(name)) as database:
         work(database, studies.create(database, parse_definition(definition_data())))
-    return "template_worked"
+    return name
 
 
 @pytest.fixture
-def address(postgres_urls: tuple[str, str], worked: str) -> Iterator[str]:
+def address(databases: Databases, worked: str) -> Iterator[str]:
     """A controller on such a database."""
-    name = f"test_{uuid.uuid4().hex}"
-    execute(postgres_urls[0], f"CREATE DATABASE {name} OWNER pernodedrop TEMPLATE {worked}")
-    with served(create_app(settings_for(named(postgres_urls[1], name), api_key=KEY))) as address:
+    with (
+        databases.fresh(worked) as name,
+        served(create_app(settings_for(databases.url(name), api_key=KEY))) as address,
+    ):
         yield address
-    execute(postgres_urls[0], f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if route not in SLOW])

@@ -1,12 +1,10 @@
 """The description holds for every role: each route, called with and without a key, answers what it says it answers."""
 
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import schemathesis
-import sqlalchemy as sa
 
 from search_spaces import parse_definition
 from service.api.app import create_app
@@ -18,6 +16,7 @@ from tests.api.configuring import settings_for
 from tests.api.contracted import ROUTES, check
 from tests.api.fleet import definition_data, work
 from tests.api.serving import served
+from tests.databases import Databases
 
 KEY = "a-key-for-the-contract"
 
@@ -25,14 +24,14 @@ Caller = tuple[str, dict[str, str], Role | None]
 
 
 @pytest.fixture(scope="module", params=[None, *Role], ids=lambda role: role or "no key")
-def caller(request: pytest.FixtureRequest, postgres_urls: tuple[str, str], template_database: str) -> Iterator[Caller]:
+def caller(request: pytest.FixtureRequest, databases: Databases, template_database: str) -> Iterator[Caller]:
     """A controller with a study, the headers of a caller, and its role."""
     role: Role | None = request.param
-    name = f"test_{uuid.uuid4().hex}"
-    engine = sa.create_engine(postgres_urls[0], isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name} OWNER pernodedrop TEMPLATE {template_database}"))
-    url = sa.make_url(postgres_urls[1]).set(database=name).render_as_string(hide_password=False)
+    with databases.fresh(template_database) as name:
+        yield from _asking(databases.url(name), role)
+
+
+def _asking(url: str, role: Role | None) -> Iterator[Caller]:
     with Database.open(url) as database:
         work(database, studies.create(database, parse_definition(definition_data())))
         secret = (
@@ -42,9 +41,6 @@ def caller(request: pytest.FixtureRequest, postgres_urls: tuple[str, str], templ
         )
     with served(create_app(settings_for(url, api_key=KEY))) as address:
         yield address, {} if secret is None else {"X-API-Key": secret}, role
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
 
 
 @pytest.mark.wide

@@ -10,6 +10,7 @@ from service.storage.audit import audit
 from service.storage.database.database import Database
 from service.storage.studies import studies
 from tests.backup.conftest import Run
+from tests.databases import Databases
 from tests.homes.stored import SCHEMAS
 from tests.homes.stored import restore as fill
 from tests.storage.conftest import make_definition
@@ -80,24 +81,18 @@ def test_without_a_database_a_dump_names_what_to_set(run: Run, tmp_path: Path) -
 
 @pytest.mark.parametrize("schema", [SCHEMAS[0], pytest.param(SCHEMAS[-1], marks=pytest.mark.wide)])
 def test_a_dump_of_an_earlier_release_is_restored_and_upgraded(
-    empty_database_url: str, postgres_urls: tuple[str, str], run: Run, tmp_path: Path, schema: str
+    empty_database_url: str, databases: Databases, run: Run, tmp_path: Path, schema: str
 ) -> None:
     """Made by pg_dump, as operators did before there was a command for it."""
-    from tests.conftest import execute, named
     from tests.dumps import dumped
 
-    superuser, ours = postgres_urls
     fill(schema, empty_database_url)
     file = dumped(empty_database_url, tmp_path / "dump")
-    name = f"moved_{schema}"
-    execute(superuser, f"CREATE DATABASE {name} OWNER pernodedrop")
-    try:
-        done = run("db", "restore", str(file), url=named(ours, name))
+    with databases.fresh() as name:
+        done = run("db", "restore", str(file), url=databases.url(name))
         assert done.returncode == 0, done.stderr
         assert "in training wait" in done.stdout
-        with Database.open(named(ours, name)) as moved:
+        with Database.open(databases.url(name)) as moved:
             moved.check()
             assert studies.get(moved, "killed").counts["running"] == 0
             assert audit(moved) == []
-    finally:
-        execute(superuser, f"DROP DATABASE {name} WITH (FORCE)")

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from search_spaces import parse_definition
 from service.dashboard import create_app
+from service.storage.database import tables
 from service.storage.database.database import Database
 from service.storage.records import StudyRecord
 from service.storage.states import RunState
@@ -14,12 +16,32 @@ from service.storage.studies import studies
 from tests.api.configuring import settings_for
 from tests.api.fleet import definition_data, work
 from tests.api.serving import served
+from tests.databases import Databases
 from tests.workers.conftest import start_worker
 
 __all__ = ["start_worker"]  # a fixture
 
 KEY = "the key of the dashboard ü"
 TRIALS = 12
+
+
+@pytest.fixture(scope="session")
+def with_study(databases: Databases, template_database: str) -> str:
+    """A database to copy, with a study whose trials were told into the real storage; one was pruned, one failed."""
+    description = "Which noise suits a small network? <script>alert('never')</script>"
+    definition = parse_definition(definition_data("digits-1", TRIALS, description=description))
+    name = databases.make("template_with_study", template_database)
+    with Database.open(databases.url(name)) as database:
+        work(database, studies.create(database, definition), {3: RunState.PRUNED, 5: RunState.FAILED})
+    return name
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, databases: Databases) -> Iterator[str]:
+    """A fresh database, which has the study where a test asks for it."""
+    template = "with_study" if "study" in request.fixturenames else "template_database"
+    with databases.fresh(request.getfixturevalue(template)) as name:
+        yield databases.url(name)
 
 
 @pytest.fixture
@@ -30,11 +52,9 @@ def database(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def study(database: Database) -> StudyRecord:
-    """A study whose trials were told into the real storage; one was pruned, one failed."""
-    description = "Which noise suits a small network? <script>alert('never')</script>"
-    definition = parse_definition(definition_data("digits-1", TRIALS, description=description))
-    created = studies.create(database, definition)
-    work(database, created, {3: RunState.PRUNED, 5: RunState.FAILED})
+    """The finished study, whose worker is still alive."""
+    with database.engine.begin() as connection:
+        connection.execute(tables.workers.update().values(seen_at=sa.func.now()))
     return studies.get(database, "digits-1")
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import optuna
 import pytest
-import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -18,6 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from service.storage.database.database import Database
 from service.storage.optuna import storage
+from tests.databases import Databases
 
 # A value of every distribution there is, as Optuna would suggest it.
 DIMENSIONS: dict[str, tuple[BaseDistribution, Any]] = {
@@ -58,21 +58,14 @@ def trials(draw: st.DrawFn) -> FrozenTrial:
 
 
 @pytest.fixture(scope="module")
-def readers(postgres_url: str, template_database: str) -> Iterator[tuple[optuna.storages.BaseStorage, RDBStorage]]:
+def readers(databases: Databases, template_database: str) -> Iterator[tuple[optuna.storages.BaseStorage, RDBStorage]]:
     """Our storage and Optuna's on one database."""
-    name = "test_reading"
-    server = sa.create_engine(postgres_url, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {template_database}"))
-    url = sa.make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
-    theirs = RDBStorage(url)
-    with Database.open(url) as db:
-        yield db.optuna, theirs
-    theirs.remove_session()
-    theirs.engine.dispose()
-    with server.connect() as connection:
-        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
-    server.dispose()
+    with databases.fresh(template_database) as name:
+        theirs = RDBStorage(databases.url(name))
+        with Database.open(databases.url(name)) as db:
+            yield db.optuna, theirs
+        theirs.remove_session()
+        theirs.engine.dispose()
 
 
 def in_full(trial: FrozenTrial) -> tuple[object, ...]:

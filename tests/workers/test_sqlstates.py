@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator, Mapping
 
 import pytest
@@ -16,6 +15,7 @@ from service.storage.records import StudyRecord
 from service.storage.runs import history
 from service.storage.states import RunState
 from service.storage.studies import curves, studies, trials
+from tests.databases import Databases
 from tests.nursery import SharedNursery
 from tests.storage.queueing import execute
 from tests.workers.conftest import finished, only_trial, own_study, until
@@ -55,16 +55,10 @@ def strike(
 
 
 @pytest.fixture(scope="module")
-def url(postgres_url: str, template_database: str) -> Iterator[str]:
+def url(databases: Databases, template_database: str) -> Iterator[str]:
     """A database with one worker for all tests here."""
-    name = f"struck_{uuid.uuid4().hex}"
-    server = sa.create_engine(postgres_url, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {template_database}"))
-    yield sa.make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
-    with server.connect() as connection:
-        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
-    server.dispose()
+    with databases.fresh(template_database) as name:
+        yield databases.owner_url(name)
 
 
 @pytest.fixture(scope="module")
