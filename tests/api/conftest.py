@@ -5,16 +5,29 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from search_spaces import parse_definition
 from service.api.app import create_app
 from service.storage.database.database import Database
+from service.storage.studies import studies
 from tests.api.configuring import NO_DATABASE, settings_for
+from tests.api.fleet import definition_data, work
 from tests.api.serving import served
+from tests.databases import Databases
 
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     with Database.open(database_url) as database:
         yield database
+
+
+@pytest.fixture(scope="session")
+def worked(databases: Databases, template_database: str) -> str:
+    """A database to copy, with the study and the trial which the description's examples name."""
+    name = databases.make("template_worked", template_database)
+    with Database.open(databases.url(name)) as database:
+        work(database, studies.create(database, parse_definition(definition_data())))
+    return name
 
 
 @pytest.fixture

@@ -19,6 +19,10 @@ from schemathesis.specs.openapi.checks import (
 from tests.api.described import description
 
 ROUTES = [f"{method.upper()} {path}" for path, methods in description()["paths"].items() for method in methods]
+SLOW = (
+    "POST /v1/studies",
+    "POST /v1/studies/check",
+)  # half a minute: a definition has many rules
 PATIENCE_S = 60.0  # for an answer of a busy machine
 
 # What is right in shape may still break a rule between its parts, which no JSON Schema can say; a word of an own loop

@@ -4,33 +4,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from search_spaces import parse_definition
 from service.api.app import create_app
-from service.storage.database.database import Database
-from service.storage.studies import studies
 from tests.api.configuring import settings_for
-from tests.api.contracted import ROUTES, check
-from tests.api.fleet import definition_data, work
+from tests.api.contracted import ROUTES, SLOW, check
 from tests.api.serving import served
 from tests.databases import Databases
 
 KEY = "a-key-for-the-contract"
 HEADERS = {"X-API-Key": KEY}
 
-SLOW = (
-    "POST /v1/studies",
-    "POST /v1/studies/check",
-)  # half a minute: a definition has many rules
 FEW, MANY = 4, 12  # drawn cases of each kind
-
-
-@pytest.fixture(scope="session")
-def worked(databases: Databases, template_database: str) -> str:
-    """A database to copy, with the study and the trial which the description's examples name."""
-    name = databases.make("template_worked", template_database)
-    with Database.open(databases.url(name)) as database:
-        work(database, studies.create(database, parse_definition(definition_data())))
-    return name
 
 
 @pytest.fixture

@@ -6,15 +6,12 @@ from typing import Any
 import pytest
 import schemathesis
 
-from search_spaces import parse_definition
 from service.api.app import create_app
 from service.storage.access import keys
 from service.storage.access.roles import Role
 from service.storage.database.database import Database
-from service.storage.studies import studies
 from tests.api.configuring import settings_for
-from tests.api.contracted import ROUTES, check
-from tests.api.fleet import definition_data, work
+from tests.api.contracted import ROUTES, SLOW, check
 from tests.api.serving import served
 from tests.databases import Databases
 
@@ -24,29 +21,26 @@ Caller = tuple[str, dict[str, str], Role | None]
 
 
 @pytest.fixture(scope="module", params=[None, *Role], ids=lambda role: role or "no key")
-def caller(request: pytest.FixtureRequest, databases: Databases, template_database: str) -> Iterator[Caller]:
+def caller(request: pytest.FixtureRequest, databases: Databases, worked: str) -> Iterator[Caller]:
     """A controller with a study, the headers of a caller, and its role."""
     role: Role | None = request.param
-    with databases.fresh(template_database) as name:
-        yield from _asking(databases.url(name), role)
+    with databases.fresh(worked) as name:
+        headers = {} if role is None else {"X-API-Key": _key_of(databases.url(name), role)}
+        with served(create_app(settings_for(databases.url(name), api_key=KEY))) as address:
+            yield address, headers, role
 
 
-def _asking(url: str, role: Role | None) -> Iterator[Caller]:
+def _key_of(url: str, role: Role) -> str:
     with Database.open(url) as database:
-        work(database, studies.create(database, parse_definition(definition_data())))
-        secret = (
-            None
-            if role is None
-            else keys.create(database, "me", role, by="tests", has_admin=True, task_modules=["mylab"])[1]
-        )
-    with served(create_app(settings_for(url, api_key=KEY))) as address:
-        yield address, {} if secret is None else {"X-API-Key": secret}, role
+        return keys.create(database, "me", role, by="tests", has_admin=True, task_modules=["mylab"])[1]
 
 
 @pytest.mark.wide
 @pytest.mark.parametrize("route", ROUTES)
 def test_every_role_gets_what_the_description_says(route: str, caller: Caller) -> None:
     address, headers, role = caller
+    if route in SLOW and role not in (None, Role.ADMIN):
+        pytest.skip("a body is read alike for every role")
 
     def answered(case: schemathesis.Case, answer: Any) -> None:
         if "security" in case.operation.definition.raw and role is None:
