@@ -121,7 +121,9 @@ def _submit(client: Client, definition: Mapping[str, Any], as_json: bool, watch:
     if as_json:
         print_json(study)
         return study.name
-    say(f"submitted {study.name}: {study.budget.trials} runs wait for workers")
+    runs, epochs = f"{study.budget.trials} runs", study.budget.epochs
+    waiting = runs if epochs is None else f"at most {runs}, of {epochs:,} epochs together,"
+    say(f"submitted {study.name}: {waiting} wait for workers")
     for sentence in study.advice:
         say(sentence)
     if not watch:

@@ -131,7 +131,7 @@ def _confirmation(asked: AskedConfirmation | None) -> str:
 
 def _tiles(results: Results) -> Html:
     finished = sum(results.count(state) for state in FINISHED_STATES)
-    budget = results.study.definition.budget
+    budget, booked = results.study.definition.budget, results.study.booked_epochs
     limit = "" if budget.wall_time is None else f" of {duration(budget.wall_time)}"
     best = results.best_first[0].values if results.best_first else None
     shown = DASH if best is None else " / ".join(decimal(value, places_for([value])) for value in best)
@@ -140,6 +140,7 @@ def _tiles(results: Results) -> Html:
         "div",
         _tile(shown, f"{metric}, the search's best"),
         _winner(results),
+        None if budget.epochs is None else _tile(f"{booked:,} / {budget.epochs:,}", "epochs spent of the budget"),
         _tile(f"{finished:,} / {results.study.definition.trials:,}", "trials finished of the budget", _states(results)),
         _tile(
             str(len(results.compared)),

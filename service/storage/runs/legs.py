@@ -16,6 +16,7 @@ from search_spaces.known import OUTSIDE
 from service.storage.records import parsed_definition
 from service.storage.runs.expressions import PLACE
 from service.storage.runs.purse import ALL, Purse, best_of_the_furthest, purse
+from service.storage.states import EPOCHS_SPENT
 
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('legs', :study))")
 
@@ -167,7 +168,7 @@ def choose(connection: sa.Connection, study_id: int, *, holds: bool = False) -> 
     last = _last_resort(connection, study_id, definition, left)
     if last is not None:
         return last
-    spent = f"epochs: {row.booked} of {definition.budget.epochs} are trained, and the rest {left.too_little}"
+    spent = f"{EPOCHS_SPENT} {row.booked} of {definition.budget.epochs} are trained, and the rest {left.too_little}"
     return Never(spent if dear else None)
 
 
