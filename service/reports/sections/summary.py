@@ -6,6 +6,7 @@ from typing import Any
 
 from search_spaces import Confirmation as AskedConfirmation
 from search_spaces import StudyShape
+from search_spaces.completion import without_implied_trials
 from service.reports.found.confirmed import Confirmation, confirmation_of
 from service.reports.found.results import Results
 from service.reports.markup import Content, Html, element
@@ -68,6 +69,7 @@ def definition(results: Results) -> Html:
 
 def _submittable(study: StudyShape) -> dict[str, Any]:
     """The definition without its defaults, except for those that a definition without them would not get."""
+    study = without_implied_trials(study)
     said = study.model_dump(mode="json", exclude_defaults=True) | {"search": study.search, "seed": study.seed}
     for name, dimension in study.search_space.items():
         said["search_space"][name] = {"type": dimension.type, **said["search_space"][name]}
