@@ -21,12 +21,17 @@ _BOOKED_BY = sa.text(
     WHERE r.study_id = :study AND r.stage = 'search'
     """
 )
-# The epoch to which a trial was sent that has not ended before it, as far as is known.
+# The highest rung to which a trial was sent that has not ended before it, as far as is known. The order is that of the
+# index, so that of a rung's legs one is read, as a rule.
 _FURTHEST = sa.text(
     """
-    SELECT coalesce(max(l.epochs), 0) FROM fleet.legs l JOIN fleet.runs r ON r.id = l.run_id
-    WHERE l.study_id = :study AND NOT coalesce(r.given ? :outside, false)
-        AND (l.number >= :seen OR r.state IN ('waiting', 'running', 'paused', 'complete'))
+    SELECT coalesce(max(rung), 0)
+    FROM unnest(cast(:rungs AS int[])) rung CROSS JOIN generate_series(0, :last) ladder CROSS JOIN LATERAL (
+        SELECT FROM fleet.legs l WHERE l.study_id = :study AND l.bracket = ladder AND l.epochs = rung
+            AND (SELECT NOT coalesce(given ? :outside, false)
+                    AND (l.number >= :seen OR state IN ('waiting', 'running', 'paused', 'complete'))
+                FROM fleet.runs WHERE id = l.run_id)
+        ORDER BY l.cost, l.place LIMIT 1) one
     """
 )
 # The best of the paused trials that have come furthest, until one is complete.
@@ -74,7 +79,10 @@ def purse(connection: sa.Connection, study_id: int, definition: StudyShape, book
         booked = connection.execute(_BOOKED_BY, study).scalar_one()
     if not definition.pruner.pauses:
         return Purse(budget - booked, end, end)
-    furthest = connection.execute(_FURTHEST, {**study, "outside": OUTSIDE}).scalar_one()
+    after = definition.pruner.after(definition.task.epochs)
+    last = 1 + max(bracket for bracket, _ in after)  # after the brackets with rungs comes one whose trials do not pause
+    rungs = {"rungs": sorted({rung for _, rung in after} | {end}), "last": last}
+    furthest = connection.execute(_FURTHEST, {**study, **rungs, "outside": OUTSIDE}).scalar_one()
     return Purse(budget - booked, furthest, end)
 
 
