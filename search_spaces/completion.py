@@ -43,6 +43,16 @@ def with_implied_conditions(definition: Shape) -> Shape:
     return conditional
 
 
+def without_implied_trials(definition: Shape) -> Shape:
+    """The definition without the number of trials, where its budget of epochs implies it: a copy with another budget
+    of epochs has another one."""
+    budget = definition.budget
+    if budget.epochs is None or budget.trials is None or definition.sampler.visits_grid:
+        return definition
+    unsaid = definition.model_copy(update={"budget": budget.model_copy(update={"trials": None})})
+    return unsaid if unsaid.trials == budget.trials else definition
+
+
 def with_exact_starts(definition: StudyDefinition) -> StudyDefinition:
     """The definition whose known configurations have what their trials are given: see `given_by`.
 

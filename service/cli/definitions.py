@@ -6,8 +6,11 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from pernodedrop.near import did_you_mean
-from search_spaces import UnknownPreset, load_preset, preset_names
+from search_spaces import StudyShape, UnknownPreset, load_preset, preset_names
+from search_spaces.completion import without_implied_trials
 from search_spaces.part import Part, by_name
 from search_spaces.presets import preset_text
 from search_spaces.problems import shown
@@ -55,10 +58,19 @@ def copied(
     Raises:
         Failure: the copy has the study's own name, or an override has another form.
     """
-    copy = changed(definition, overrides, name)
+    copy = changed(_without_implied_trials(definition), overrides, name)
     if copy["name"] == definition["name"]:
         raise Failure(f"give the copy of {definition['name']} a name of its own {how}", ExitCode.WRONG)
     return copy
+
+
+def _without_implied_trials(definition: Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+        stored = StudyShape.model_validate(definition)
+    except ValidationError:  # of another release, which the controller judges
+        return definition
+    trials = without_implied_trials(stored).budget.trials
+    return {**definition, "budget": {**definition["budget"], "trials": trials}}
 
 
 def changed(written: Mapping[str, Any], overrides: Sequence[str], name: str | None) -> dict[str, Any]:

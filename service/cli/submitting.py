@@ -109,10 +109,15 @@ def _plan(client: Client, definition: Mapping[str, Any], as_json: bool) -> None:
         return
     whole = planned.definition
     searched = ", ".join(whole["search_space"]) or "nothing"
-    say(f"nothing was stored: {planned.name} would have {planned.trials} runs of {whole['task']['name']}")
+    runs = _runs(planned.trials, whole["budget"].get("epochs"))
+    say(f"nothing was stored: {planned.name} would have {runs} of {whole['task']['name']}")
     say(f"it would search {searched} by {whole['sampler']['name']}, pruned by {whole['pruner']['name']}")
     for sentence in planned.advice:
         say(sentence)
+
+
+def _runs(trials: int, epochs: int | None) -> str:
+    return f"{trials} runs" if epochs is None else f"at most {trials} runs, which share {epochs:,} epochs,"
 
 
 def _submit(client: Client, definition: Mapping[str, Any], as_json: bool, watch: bool) -> str:
@@ -121,7 +126,7 @@ def _submit(client: Client, definition: Mapping[str, Any], as_json: bool, watch:
     if as_json:
         print_json(study)
         return study.name
-    say(f"submitted {study.name}: {study.budget.trials} runs wait for workers")
+    say(f"submitted {study.name}: {_runs(study.budget.trials, study.budget.epochs)} wait for workers")
     for sentence in study.advice:
         say(sentence)
     if not watch:

@@ -42,11 +42,13 @@ def line(snapshot: Snapshot) -> str:
 
 
 def counts(snapshot: Snapshot) -> str:
-    """The runs by state; failed and cancelled ones are named only if there are any."""
+    """The runs by state; failed and cancelled ones are named only if there are any, and epochs if they are budgeted."""
     all_counts = snapshot.study.counts
     shown = [f"{all_counts.complete} complete", f"{all_counts.pruned} pruned", f"{snapshot.running_runs} running"]
     shown += [f"{all_counts.paused} paused"] if all_counts.paused else []
     shown += [f"{n} {state}" for state, n in (("failed", all_counts.failed), ("cancelled", all_counts.cancelled)) if n]
+    budget = snapshot.study.budget
+    shown += [] if budget.epochs is None else [f"{budget.booked_epochs:,} of {budget.epochs:,} epochs spent"]
     return ", ".join(shown)
 
 

@@ -66,6 +66,7 @@ class AttemptState(StrEnum):
 
 
 STUDY_STOPPED = "study stopped"  # why a run was cancelled
+EPOCHS_SPENT = "epochs:"  # how the reason begins why a search has ended whose epochs are spent
 LONGEST_REASON = 1000  # characters
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from search_spaces import load_preset, parse_definition, preset_names
 from search_spaces.yaml_text import read_yaml
-from service.cli.definitions import LARGEST_FILE, apply, definition_of, text_of_preset
+from service.cli.definitions import LARGEST_FILE, apply, copied, definition_of, text_of_preset
 from service.cli.exit_codes import ExitCode, Failure
 
 
@@ -42,6 +42,20 @@ def test_an_override_changes_one_of_what_an_alias_repeats(tmp_path: Path) -> Non
 @pytest.mark.parametrize("name", preset_names())
 def test_a_preset_is_read_as_it_stands(name: str) -> None:
     assert definition_of(None, name) == load_preset(name)
+
+
+@pytest.mark.parametrize(
+    ("budget", "copies"),
+    [({"epochs": 900}, 3000), ({"epochs": 900, "trials": 40}, 40), ({"trials": 40}, 40)],
+)
+def test_a_copy_with_more_epochs_has_more_trials_unless_they_were_asked_for(
+    budget: dict[str, int], copies: int
+) -> None:
+    preset = load_preset("quickstart") | {"budget": budget, "search": "free", "pruner": {"name": "asha"}}
+    stored = parse_definition(preset).model_dump(mode="json")
+    assert stored["budget"]["trials"] == budget.get("trials", 900)
+    copy = parse_definition(copied(stored, ["budget.epochs=3000"], "another"))
+    assert (copy.budget.trials, copy.budget.epochs) == (copies, 3000)
 
 
 def test_yaml_and_json_files_say_the_same(tmp_path: Path) -> None:

@@ -110,6 +110,17 @@ def test_a_run_at_a_rung_has_not_ended() -> None:
     assert "4/30" in rendered(bars(found))
 
 
+def test_where_epochs_are_budgeted_those_that_are_spent_are_counted() -> None:
+    found = study(CountsOut(waiting=50, running=2, complete=1, pruned=3), None)
+    epochs = found.model_copy(
+        update={"budget": found.budget.model_copy(update={"epochs": 1500, "booked_epochs": 1024})}
+    )
+    said = "1 complete, 3 pruned, 2 running, 1,024 of 1,500 epochs spent"
+    assert said in line(Snapshot(epochs, []))
+    assert said in rendered(bars(Snapshot(epochs, [])))
+    assert "epochs" not in line(Snapshot(found, []))
+
+
 def test_bars_show_the_study_and_each_running_trial() -> None:
     text = rendered(bars(BUSY))
     for part in (

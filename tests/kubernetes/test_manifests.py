@@ -15,6 +15,7 @@ from service.storage.database.database import Database
 from service.storage.studies import studies
 from service.webhooks.allowed import NOTHING, SPECIAL
 from tests.api.described import description
+from tests.storage.queueing import execute
 from workers.options import parser as worker_parser
 
 from .conftest import COMPONENTS, FOLDER, Resource
@@ -206,13 +207,16 @@ def test_the_query_that_scales_counts_what_workers_could_train(resources: list[R
             "fixed": {"regularizer": "dropout"},
             "budget": {"trials": 3},
         }
-        studies.create(db, parse_definition(definition))
+        study = studies.create(db, parse_definition(definition))
 
         def counted() -> int:
             with db.engine.connect() as connection:
                 return int(connection.execute(sa.text(query)).scalar_one())
 
         assert counted() == 3
+        for paused, count in ((1, 3), (2, 2), (3, 1)):  # most paused trials never go on
+            execute(db, f"UPDATE fleet.runs SET state = 'paused' WHERE ordinal < {paused} AND study_id = {study.id}")
+            assert counted() == count
         for stands in ("external = true", "external = false, state = 'paused'"):  # an own loop's, or nobody's
             with db.engine.begin() as connection:
                 connection.execute(sa.text(f"UPDATE fleet.studies SET {stands}"))

@@ -248,6 +248,19 @@ def test_a_page_without_scripts_shows_where_the_study_stands(
         assert wanted in live
 
 
+def test_the_epochs_that_are_spent_are_shown_where_they_are_budgeted(database: Database, dashboard: str) -> None:
+    definition = definition_data(trials=3) | {"budget": {"trials": 3, "epochs": 9}}
+    worker = Stepper(database, studies.create(database, parse_definition(definition)))
+    worker.begin()
+    name = definition["name"]
+    shown = httpx.get(f"{dashboard}/studies/{name}", trust_env=False).text
+    assert "<dt>Epochs spent</dt><dd>4 of 9</dd>" in shown
+    assert "<dt>Epochs spent</dt><dd>4 of 9</dd>" in httpx.get(f"{dashboard}/studies", trust_env=False).text
+    with page(dashboard, name) as opened:
+        opened.until(lambda page: "study" in page.state)
+        assert opened.state["study"]["epochs"] == [4, 9]
+
+
 def test_one_key_cannot_take_the_streams_of_all(
     database: Database, database_url: str, study: StudyRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:

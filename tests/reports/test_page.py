@@ -199,6 +199,17 @@ def test_the_definition_on_the_page_can_be_submitted_and_gives_the_same_study(se
     assert "tpe, seed 3, lag 4" in text
 
 
+@pytest.mark.parametrize(("budget", "trials"), [({"epochs": 60}, None), ({"epochs": 60, "trials": 20}, 20)])
+def test_the_definition_on_the_page_has_the_trials_that_were_asked_for(budget: dict[str, int], trials: int) -> None:
+    """Those that its epochs imply would hold a copy with more epochs back."""
+    study = study_of([], budget=budget, pruner={"name": "asha"})
+    written = re.search(r"<pre><code>(.*?)</code>", html_report(Results(study, [], {})), re.DOTALL)
+    assert written is not None
+    said = json.loads(html.unescape(written.group(1)))
+    assert said["budget"].get("trials") == trials
+    assert parse_definition(said) == study.definition
+
+
 @pytest.mark.parametrize(("repeats", "shown"), [(1, "best epoch 7 of 8"), (3, "best epoch 7 of 8 of the first seed")])
 def test_the_best_epoch_is_one_of_a_training(repeats: int, shown: str) -> None:
     """A run's epochs are those of all its seeds."""

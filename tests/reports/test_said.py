@@ -106,6 +106,21 @@ def test_the_methods_of_an_extended_confirmation_drop_nobody() -> None:
     assert text_table(results).notes[1].startswith("Seeds were added to the first ones. A difference to the best ")
 
 
+@pytest.mark.parametrize("closing", ["epochs: 60 of 60 are trained, and the rest pays for no leg", "wall time used up"])
+def test_what_is_said_of_a_search_whose_epochs_are_budgeted_is_of_epochs(closing: str) -> None:
+    trials = [trial_of(0, [0.1]), trial_of(1, [], state=RunState.PRUNED, epoch=1)]
+    asked = {"budget": {"epochs": 60}, "pruner": {"name": "asha"}}
+    study = replace(study_of(trials, **asked), booked_epochs=60, closing=closing)
+    results = Results(study, trials, {})
+    assert "60 / 60 epochs spent of the budget" in Page(html_report(results)).text
+    said = methods_of(results).decode()
+    assert "in at most 60 trials and 60 epochs of all of them together (1 complete and 1 pruned)" in said
+    when = "with its budget" if closing.startswith("epochs") else "before its budget"
+    assert f"The search ended {when}: {closing}." in said
+    assert "Trials paused after 1 and 3 epochs, where the best of each 3 went on" in said
+    assert "epochs spent" not in Page(html_report(Results(study_of(trials), trials, {}))).text
+
+
 def test_a_chart_says_how_many_trials_have_no_finite_value() -> None:
     trials = [trial_of(place, [0.1], params=params_of("dropout", drop_rate=place / 10)) for place in range(3)]
     odd = (1.0, math.nan, 1.0)

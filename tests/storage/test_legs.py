@@ -154,9 +154,15 @@ def next_leg(db: Database, study: StudyRecord) -> legs.Leg | None:
 
 
 def one_epoch_left(db: Database, study: StudyRecord) -> None:
-    """Bring the study to where a promotion is due, the budget has one epoch left, and nothing is in training."""
+    """Bring the study to where a promotion is due, the budget has one epoch left, nothing is in training and nothing is
+    kept back: a trial is complete."""
     climber = Climber(db)
-    while (leg := next_leg(db, study)) is None or leg.start == 0 or climber.lease is not None:
+    while (
+        (leg := next_leg(db, study)) is None
+        or leg.start == 0
+        or climber.lease is not None
+        or not studies.get(db, study.name).counts["complete"]
+    ):
         assert climber.move()
     execute(
         db,
@@ -166,7 +172,7 @@ def one_epoch_left(db: Database, study: StudyRecord) -> None:
 
 
 def test_a_new_trial_that_somebody_has_locked_does_not_end_the_search(db: Database) -> None:
-    study = studies.create(db, ladder(budget={"trials": 27, "epochs": 100}))
+    study = studies.create(db, ladder(budget={"trials": 81, "epochs": 300}))
     one_epoch_left(db, study)
     with db.engine.begin() as other:
         other.execute(sa.text("SELECT 1 FROM fleet.runs WHERE state = 'waiting' FOR UPDATE"))
@@ -178,7 +184,7 @@ def test_a_new_trial_that_somebody_has_locked_does_not_end_the_search(db: Databa
 
 
 def test_trials_to_come_do_not_end_the_search(db: Database) -> None:
-    study = studies.create(db, ladder(budget={"trials": 27, "epochs": 100}))
+    study = studies.create(db, ladder(budget={"trials": 81, "epochs": 300}))
     one_epoch_left(db, study)
     [(waiting,)] = rows(db, "SELECT count(*) FROM fleet.runs WHERE state = 'waiting'")
     execute(db, "DELETE FROM fleet.runs WHERE state = 'waiting'")
@@ -189,7 +195,7 @@ def test_trials_to_come_do_not_end_the_search(db: Database) -> None:
 
 
 def test_a_trial_that_is_too_dear_lets_cheaper_ones_by(db: Database) -> None:
-    study = studies.create(db, ladder(budget={"trials": 27, "epochs": 100}))
+    study = studies.create(db, ladder(budget={"trials": 81, "epochs": 300}))
     one_epoch_left(db, study)
     [(head,)] = rows(db, "SELECT min(id) FROM fleet.runs WHERE state = 'waiting'")
     execute(db, f"UPDATE fleet.runs SET given = jsonb_build_object('{OUTSIDE}', true) WHERE id = {head}")

@@ -106,6 +106,8 @@ def _sentences(definition: StudyDefinition, fleet: Fleet) -> Iterator[str]:
     task = definition.task
     each = f"{plural(task.epochs, 'epoch')}" + (f", {definition.repeats} seeds" if definition.repeats > 1 else "")
     yield f"`{definition.name}` would have {plural(definition.trials, 'trial')} of {task.name}, each of {each}."
+    if definition.budget.epochs is not None:
+        yield f"It would spend at most {definition.budget.epochs:,} epochs on all of them, and may begin fewer."
     searched = ", ".join(definition.search_space) or "nothing"
     yield f"It would search {searched} by {definition.sampler.name}, pruned by {definition.pruner.name}."
     try:

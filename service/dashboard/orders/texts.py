@@ -8,6 +8,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
+from search_spaces.completion import without_implied_trials
 from search_spaces.presets import preset_text
 from search_spaces.yaml_text import LONGEST_YAML, MOST_WRITTEN
 from service.storage.database.database import Database
@@ -30,7 +31,8 @@ def of_study(database: Database, name: str) -> str:
 
     It is JSON where YAML could not be read again.
     """
-    definition = studies.get(database, name).definition.model_dump(mode="json", exclude_none=True)
+    stored = without_implied_trials(studies.get(database, name).definition)
+    definition = stored.model_dump(mode="json", exclude_none=True)
     data = {**definition, "name": free_name(database, name)}
     text = "" if _values_in(data) > MOST_WRITTEN else written(data)
     return text if 0 < len(text) <= LONGEST_YAML else json.dumps(data, indent=2)

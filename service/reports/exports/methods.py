@@ -17,7 +17,7 @@ from service.reports.words.task_code import codes_in, listed
 from service.reports.words.varying import spoken_of
 from service.reports.words.winner import without_figures
 from service.reports.words.wording import listing, plural, setting, settings
-from service.storage.states import RunState
+from service.storage.states import EPOCHS_SPENT, RunState
 
 NAMES = {"pernodedrop": "pernodedrop", "torch": "PyTorch", "optuna": "Optuna", "python": "Python"}
 DEALT = {
@@ -89,9 +89,9 @@ def _search(results: Results, cited: _Cited) -> list[str]:
         f"Beside the variant, {listing(ranges)} were searched." if ranges else "The variant alone was searched.",
         *([f"Fixed were {settings(definition.fixed)}."] if definition.fixed else []),
         f"Optuna{cited(OPTUNA)} searched by the sampler {_with_options(sampler)}{cited(SAMPLERS.get(sampler.name))} "
-        f"with seed {definition.search_seed} for {objectives}, in {plural(definition.trials, 'trial')} "
+        f"with seed {definition.search_seed} for {objectives}, in {_budget(definition)} "
         f"({listing(ended)}).",
-        *([f"The search ended before its budget: {results.study.closing}."] if results.study.closing else []),
+        *_closing(results.study.closing),
     ]
     if definition.start_from is not None:
         known = plural(results.study.knows, "trial")
@@ -103,7 +103,7 @@ def _search(results: Results, cited: _Cited) -> list[str]:
     if pruner.name == "none":
         said.append("No trial was pruned.")
     else:
-        said.append(f"Trials were pruned by {_with_options(pruner)}{cited(PRUNERS.get(pruner.name))}.")
+        said.append(f"{_pruning(definition)} {_with_options(pruner)}{cited(PRUNERS.get(pruner.name))}.")
     said.append(
         f"Each configuration was trained under {_seeds(definition, range(definition.repeats))}, the same for all; its "
         f"value is that of the epoch with the best {results.objective.metric}"
@@ -215,6 +215,30 @@ def _range_of(name: str, dimension: Dimension) -> str:
     scale = " on a logarithmic scale" if dimension.log else ""
     step = "" if dimension.step is None or dimension.step == 1 else f" in steps of {setting(dimension.step)}"
     return f"{parameter} ({setting(dimension.low)} to {setting(dimension.high)}{step}{scale})"
+
+
+def _budget(definition: StudyShape) -> str:
+    trials, epochs = plural(definition.trials, "trial"), definition.budget.epochs
+    return trials if epochs is None else f"at most {trials} and {plural(epochs, 'epoch')} of all of them together"
+
+
+def _closing(closing: str | None) -> list[str]:
+    """Why the search ended before all of its trials; a budget of epochs that is spent is no sooner end."""
+    if closing is None:
+        return []
+    at = "with its budget" if closing.startswith(EPOCHS_SPENT) else "before its budget"
+    return [f"The search ended {at}: {closing}."]
+
+
+def _pruning(definition: StudyShape) -> str:
+    pruner = definition.pruner
+    if not pruner.pauses:
+        return "Trials were pruned by"
+    rungs = listing([f"{rung:,}" for rung in sorted({rung for _, rung in pruner.after(definition.task.epochs)})])
+    return (
+        f"Trials paused after {rungs} epochs, where the best of each {pruner.one_in} went on and the others in the end "
+        "were pruned, by"
+    )
 
 
 def _with_options(part: SamplerPart | PrunerPart) -> str:

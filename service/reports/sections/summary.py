@@ -6,6 +6,7 @@ from typing import Any
 
 from search_spaces import Confirmation as AskedConfirmation
 from search_spaces import StudyShape
+from search_spaces.completion import without_implied_trials
 from service.reports.found.confirmed import Confirmation, confirmation_of
 from service.reports.found.results import Results
 from service.reports.markup import Content, Html, element
@@ -68,6 +69,7 @@ def definition(results: Results) -> Html:
 
 def _submittable(study: StudyShape) -> dict[str, Any]:
     """The definition without its defaults, except for those that a definition without them would not get."""
+    study = without_implied_trials(study)
     said = study.model_dump(mode="json", exclude_defaults=True) | {"search": study.search, "seed": study.seed}
     for name, dimension in study.search_space.items():
         said["search_space"][name] = {"type": dimension.type, **said["search_space"][name]}
@@ -131,7 +133,7 @@ def _confirmation(asked: AskedConfirmation | None) -> str:
 
 def _tiles(results: Results) -> Html:
     finished = sum(results.count(state) for state in FINISHED_STATES)
-    budget = results.study.definition.budget
+    budget, booked = results.study.definition.budget, results.study.booked_epochs
     limit = "" if budget.wall_time is None else f" of {duration(budget.wall_time)}"
     best = results.best_first[0].values if results.best_first else None
     shown = DASH if best is None else " / ".join(decimal(value, places_for([value])) for value in best)
@@ -140,6 +142,7 @@ def _tiles(results: Results) -> Html:
         "div",
         _tile(shown, f"{metric}, the search's best"),
         _winner(results),
+        None if budget.epochs is None else _tile(f"{booked:,} / {budget.epochs:,}", "epochs spent of the budget"),
         _tile(f"{finished:,} / {results.study.definition.trials:,}", "trials finished of the budget", _states(results)),
         _tile(
             str(len(results.compared)),

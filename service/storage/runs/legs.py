@@ -15,6 +15,8 @@ from search_spaces import StudyShape
 from search_spaces.known import OUTSIDE
 from service.storage.records import parsed_definition
 from service.storage.runs.expressions import PLACE
+from service.storage.runs.purse import ALL, Purse, best_of_the_furthest, purse
+from service.storage.states import EPOCHS_SPENT
 
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('legs', :study))")
 
@@ -45,15 +47,7 @@ _OPEN_BEFORE = sa.text(
         WHERE r.study_id = :study AND r.state IN ('waiting', 'running') AND l.number < :seen)
     """
 )
-# ... the epochs in the books, as far as the results of those legs are known, and whether a trial is being asked for.
-_BOOKED_BY = sa.text(
-    """
-    SELECT coalesce(sum(CASE WHEN l.number < :seen THEN r.booked ELSE l.epochs END), 0)
-    FROM fleet.runs r JOIN LATERAL (
-        SELECT number, epochs FROM fleet.legs WHERE run_id = r.id ORDER BY epochs DESC LIMIT 1) l ON true
-    WHERE r.study_id = :study AND r.stage = 'search'
-    """
-)
+# ... and whether a trial is being asked for.
 _IS_ASKED_FOR = sa.text(
     """
     SELECT EXISTS (SELECT FROM fleet.runs
@@ -103,7 +97,6 @@ _NOTE = sa.text(
     VALUES (:run, :until, :study, :number, :place, :bracket)
     """
 )
-ALL = 2**31 - 1  # legs: no number is larger
 
 
 @dataclass(frozen=True)
@@ -115,6 +108,7 @@ class Leg:
     until: int
     place: int
     bracket: int
+    is_outside: bool = False  # of the search space: its trial is trained to be compared
 
 
 @dataclass(frozen=True)
@@ -153,8 +147,9 @@ def choose(connection: sa.Connection, study_id: int, *, holds: bool = False) -> 
     `holds` is for a claim: the row of a waiting run that is chosen is locked, and one that another has locked is passed
     over.
 
-    First a leg that waits for another holder, then the promotion at the highest rung, then a new trial. With a lag, the
-    k-th leg is chosen from the results of those below k - lag; where they allow none, from those of one more at a time.
+    First a leg that waits for another holder, then the promotion at the highest rung, then a new trial, and at last,
+    while no trial is complete, the best of those that have come furthest. With a lag, the k-th leg is chosen from the
+    results of those below k - lag; where they allow none, from those of one more at a time.
     """
     begun: int | None = connection.execute(_BEGUN_TEXTS[holds], {"study": study_id}).scalar_one_or_none()
     if begun is not None:
@@ -169,7 +164,11 @@ def choose(connection: sa.Connection, study_id: int, *, holds: bool = False) -> 
     are_to_come = row.to_come and not any(leg.start == 0 for leg in dear)  # else a row to come would be as dear
     if connection.execute(_ARE_OPEN, {"study": study_id}).scalar_one() or are_to_come:
         return Later()
-    spent = f"epochs: {row.booked} of {definition.budget.epochs} are trained, and the rest pays for no leg"
+    left = purse(connection, study_id, definition, row.booked)
+    last = _last_resort(connection, study_id, definition, left)
+    if last is not None:
+        return last
+    spent = f"{EPOCHS_SPENT} {row.booked} of {definition.budget.epochs} are trained, and the rest {left.too_little}"
     return Never(spent if dear else None)
 
 
@@ -181,9 +180,9 @@ def _chosen(
     for seen in _known(definition, row.number):
         if seen < ALL and connection.execute(_OPEN_BEFORE, {"study": study_id, "seen": seen}).scalar_one():
             return Later(), dear
-        left = _left(connection, study_id, definition, row.booked, seen)
+        left = purse(connection, study_id, definition, row.booked, seen)
         for leg in _candidates(connection, study_id, definition, seen, holds=holds):
-            if left is None or leg.until - leg.start <= left:
+            if left.pays_for(leg.start, leg.until, is_outside=leg.is_outside):
                 waits = leg.start == 0 and _waits_for_its_turn(connection, study_id, definition)
                 return (Later() if waits else leg), dear
             dear.append(leg)
@@ -208,12 +207,10 @@ def begin(connection: sa.Connection, study_id: int, leg: Leg) -> None:
     connection.execute(_NOTE, {**values, "study": study_id, "number": number})
 
 
-def pays_for(connection: sa.Connection, study_id: int, definition: StudyShape, epochs: int) -> bool:
-    """Whether the budget still pays for a leg of so many epochs."""
-    if definition.budget.epochs is None:
-        return True
+def pays_for(connection: sa.Connection, study_id: int, definition: StudyShape, start: int, until: int) -> bool:
+    """Whether the budget still pays for a leg between these epochs."""
     booked: int = connection.execute(_STUDY, {"study": study_id}).one().booked
-    return epochs <= definition.budget.epochs - booked
+    return purse(connection, study_id, definition, booked).pays_for(start, until)
 
 
 def _known(definition: StudyShape, number: int) -> Iterator[int]:
@@ -225,14 +222,16 @@ def _known(definition: StudyShape, number: int) -> Iterator[int]:
         yield from range(max(0, number - lag), number + 1)
 
 
-def _left(connection: sa.Connection, study_id: int, definition: StudyShape, booked: int, seen: int) -> int | None:
-    """The epochs that the budget still has for a new leg; None if they are not budgeted."""
-    budget = definition.budget.epochs
-    if budget is None:
+def _last_resort(connection: sa.Connection, study_id: int, definition: StudyShape, left: Purse) -> Leg | None:
+    """The leg that begins where by the rule none may any more, none is open, and no trial is complete.
+
+    Failures may have left too few at the rungs, and a search without a complete trial has no result.
+    """
+    best = best_of_the_furthest(connection, study_id) if definition.pruner.pauses else None
+    if best is None:
         return None
-    if seen < ALL:
-        booked = connection.execute(_BOOKED_BY, {"study": study_id, "seen": seen}).scalar_one()
-    return budget - booked
+    until = definition.pruner.after(definition.task.epochs)[best.bracket, best.epochs]
+    return Leg(best.run_id, best.epochs, until, best.place, best.bracket) if left.pays_for(best.epochs, until) else None
 
 
 def _waits_for_its_turn(connection: sa.Connection, study_id: int, definition: StudyShape) -> bool:
@@ -276,7 +275,7 @@ def _new(
         until = definition.epochs
         if pruner.pauses and not row.is_outside:  # what is outside of the search space is trained to be compared
             until = pruner.rungs(row.place, epochs)[0]
-        found.append(Leg(row.id, 0, until, row.place, pruner.bracket(row.place, epochs)))
+        found.append(Leg(row.id, 0, until, row.place, pruner.bracket(row.place, epochs), row.is_outside))
     return found
 
 

@@ -61,7 +61,7 @@ def reached(db: Database, lease: Lease, until: int, cost: float) -> int | None:
             lease.definition.sampler.lag is not None
             or rank.better >= rank.reached // lease.definition.pruner.one_in
             or not goes_on(connection, lease.study_id)
-            or not legs.pays_for(connection, lease.study_id, lease.definition, to - until)
+            or not legs.pays_for(connection, lease.study_id, lease.definition, until, to)
         ):
             return None
         legs.begin(connection, lease.study_id, legs.Leg(lease.run_id, until, to, leg.place, leg.bracket))

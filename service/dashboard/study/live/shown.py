@@ -22,6 +22,7 @@ def study(record: StudyRecord, pulse: Pulse) -> dict[str, Any]:
     return {
         "state": record.state.value,
         "trials": record.definition.trials,
+        "epochs": [record.booked_epochs, record.definition.budget.epochs],
         "counts": {state.value: record.counts[state] for state in RunState},
         "confirmation": {state.value: record.confirmation[state] for state in RunState},
         "metric": record.definition.objectives[0].metric,
