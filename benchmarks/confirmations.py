@@ -35,11 +35,11 @@ def looks(most: int = MOST) -> list[int]:
     return found
 
 
-def ours(costs: Floats, most: int = MOST, zone: float = 0, fixed_looks: int = 0, later: int = 0) -> Fate:
+def ours(costs: Floats, most: int = MOST, zone: float = 0, is_fixed_first: bool = False, later: int = 0) -> Fate:
     """Go on until it is decided; `later` is an extension to so many seeds where `most` leaves it undecided."""
     at = looks(most) + [seeds for seeds in looks(later) if seeds > most]
     trainings = before = 0
-    for made, one in enumerate(decide(costs.tolist(), at, Rules(at[-1], zone, fixed_looks)).rounds, 1):
+    for made, one in enumerate(decide(costs.tolist(), at, Rules(at[-1], zone, is_fixed_first)).rounds, 1):
         trainings += (len(one.compared) + len(one.diverged)) * (one.seeds - before)
         before, left = one.seeds, [each for each in one.compared if each not in one.dropped]
         if len(left) == 1:

@@ -130,8 +130,7 @@ def extended(rounds: int) -> None:
     """A fixed confirmation that goes on until it is decided, and an undecided one that goes on."""
     ways: dict[str, Callable[[Floats], Fate]] = {
         "30 seeds": ours,
-        "5 fixed, then to 30": partial(ours, fixed_looks=1),
-        "5 and 7 fixed, then to 30": partial(ours, fixed_looks=2),
+        "5 fixed, then to 30": partial(ours, is_fixed_first=True),
         "30, then to 100": partial(ours, later=100),
     }
     head("confirmation", "number", "equal: winner named", "equal: one is dropped", "ahead by 1: named", "wrong")

@@ -161,7 +161,7 @@ def best(name: StudyName, database: DatabaseOf) -> BestOut:
     """
     study = studies.get(database, name)
     if study.best is None:
-        raise NoCompleteTrial(name)
+        raise NoCompleteTrial(study)
     named = winner_of(database, study)
     return best_out(study.best, study, None if named is None else named[0])
 

@@ -66,8 +66,10 @@ def named(trial: TrialOut) -> str:
 
 
 def measured(value: float | None) -> str:
-    """A metric at four significant digits, aligned in columns; a dash for none."""
-    return "-" if value is None else f"{value:#.4g}"
+    """A metric at four significant digits, or what they leave of less than a million in full; a dash for none."""
+    if value is None:
+        return "-"
+    return f"{value:.1f}" if 1e4 <= abs(value) < 1e6 else f"{value:#.4g}"
 
 
 def setting(value: bool | int | float | str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from service.statistics.coarse import step_of_shares
+from service.statistics.coarse import largest_step, step_of_shares
 from service.statistics.interval import ROUNDING, SINGLE, Interval, Method, mean_interval
 from service.statistics.laws import root, student_quantile
 from service.statistics.paired import PairedDifference, described
@@ -31,7 +31,8 @@ class AllPairs:
     interval is `mean_interval`. Figures such as an accuracy have a few values only, so a difference may be the same
     under every seed by chance: its variance is taken for what it would be if one seed differed by the least step
     between figures. Where seeds are judged by unequal numbers of examples, as by folds, so is one that is of the same
-    number of examples under every seed. Configurations that are equal under every seed differ by nothing.
+    number of examples under every seed. Configurations that are equal under every seed differ by nothing, but for such
+    figures; where all of these are one number, as 1 of few examples often is, the step is the largest that it allows.
     docs/statistics.md has the lengths and the rates of misses, measured by benchmarks/simultaneous.py.
     """
 
@@ -85,7 +86,7 @@ class AllPairs:
     @cached_property
     def _share_step(self) -> float:
         """The least step of values that are shares of examples, such as accuracies; 0 of others."""
-        return step_of_shares(self.values.tolist())
+        return step_of_shares(self.values.tolist()) or largest_step(self.values)
 
     @cached_property
     def _is_same(self) -> NDArray[np.bool_]:

@@ -49,6 +49,17 @@ def step_of_shares(rows: Rows) -> float:
     return math.gcd(*counts) / (common if common <= REDUCED * max(numbers) else max(numbers))
 
 
+def largest_step(values: NDArray[np.float64]) -> float:
+    """The largest step that finite figures of one number allow, if they count examples; 0 of several numbers.
+
+    0.95 is of 20 examples or a multiple of that, so its step is 1/20 at most; that of 1 is 1. 0, too, where it takes
+    more than MOST_EXAMPLES: then no seed changes a fine figure.
+    """
+    several = np.unique(values)
+    number = _examples(several)[0] if len(several) == 1 else 0
+    return 1 / number if number else 0.0
+
+
 @dataclass(frozen=True)
 class Steps:
     """The steps between the figures of several configurations, each a row of values under the same seeds."""

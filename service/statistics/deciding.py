@@ -36,7 +36,7 @@ class Rules:
 
     most: int  # seeds
     indifference: float = 0.0  # a difference of mean costs that does not matter, >= 0
-    fixed_looks: int = 0  # the first so many looks were made by `AllPairs.difference`, and count
+    is_fixed_first: bool = False  # the first look was made by `AllPairs.difference`, and counts
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def decide(costs: Sequence[Sequence[float]], looks: Sequence[int], rules: Rules)
     for index, seeds in enumerate(looks):
         present = {one: rows[one][:seeds] for one in sorted(left + waiting) if len(rows[one]) >= seeds}
         waiting = [one for one in waiting if one not in present]
-        rounds.append(_look(present, seeds, budget, index < rules.fixed_looks))
+        rounds.append(_look(present, seeds, budget, rules.is_fixed_first and index == 0))
         left = [one for one in rounds[-1].compared if one not in rounds[-1].dropped]
     outcome = _outcome(left, waiting, rounds, rules)
     return Decision(outcome, (*left, *waiting), tuple(rounds))
@@ -100,8 +100,8 @@ def decide(costs: Sequence[Sequence[float]], looks: Sequence[int], rules: Rules)
 def _check(looks: Sequence[int], rules: Rules) -> None:
     if any(later <= earlier for earlier, later in zip((0, *looks), looks, strict=False)):
         raise ValueError(f"looks must be ascending numbers of seeds, got {list(looks)}")
-    if rules.most < 1 or not 0 <= rules.indifference < np.inf or rules.fixed_looks < 0:
-        raise ValueError(f"most must be at least 1, the other rules finite and not negative, got {rules}")
+    if rules.most < 1 or not 0 <= rules.indifference < np.inf:
+        raise ValueError(f"most must be at least 1, indifference finite and not negative, got {rules}")
 
 
 def _outcome(left: list[int], waiting: list[int], rounds: list[Round], rules: Rules) -> Outcome:

@@ -48,14 +48,15 @@ class Budget:
     is dropped in less than ALPHA of the studies, and a winner among equals is named in ALPHA at most.
     """
 
-    rest: float = ALPHA  # after the fixed looks
+    rest: float = ALPHA  # after a fixed look
     fixed_until: int = 0  # seeds
     looked_at: int = 0  # seeds
 
     def claims(self, values: NDArray[np.float64], is_fixed: bool) -> NDArray[np.float64]:
         """The least that each configuration's mean cost exceeds each other's (k, k), by their finite costs (k, n).
 
-        Where k or n is 1 that is -inf, and nothing is spent. A fixed look is one by `AllPairs.difference`.
+        Where k or n is 1 that is -inf, and nothing is spent. A fixed look is one by `AllPairs.difference`: only the
+        first may be one, because the figures of an extended confirmation are shown by the rule of those that follow.
         """
         count, seeds = values.shape
         if count < 2 or seeds < 2:
@@ -67,7 +68,7 @@ class Budget:
     def _fixed(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Two-sided over all pairs: for the one-sided claims about the best of k, that is ALPHA / k."""
         count, seeds = values.shape
-        self.rest = max(0.0, self.rest - ALPHA / count)
+        self.rest = ALPHA - ALPHA / count
         self.fixed_until = self.looked_at = seeds
         pairs = AllPairs(values)
         lows = np.zeros((count, count))

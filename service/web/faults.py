@@ -41,6 +41,8 @@ from service.storage.errors import (
     UnknownWorker,
     WebhookRefused,
 )
+from service.storage.records import StudyRecord
+from service.storage.states import StudyState
 from service.storage.studies import names
 from service.web.access import LinkEnded, NotAllowed, TaskNotAllowed
 from service.web.bodies import BodyTooLarge, BodyTooSlow, NotJson
@@ -52,10 +54,12 @@ from service.webhooks.addresses import AddressRefused
 
 
 class NoCompleteTrial(Exception):
-    """The study has no complete trial yet, so there is no best one."""
+    """The study has no complete trial, so there is no best one."""
 
-    def __init__(self, study: str) -> None:
-        super().__init__(f"study {study!r} has no complete trial yet: ask again later")
+    def __init__(self, study: StudyRecord) -> None:
+        ended = study.state in (StudyState.FAILED, StudyState.STOPPED)
+        when = f", and has ended: it is {study.state}" if ended else " yet: ask again later"
+        super().__init__(f"study {study.name!r} has no complete trial{when}")
 
 
 class UnknownFigure(Exception):

@@ -52,7 +52,14 @@ def test_waiting_runs_have_no_number_yet(api: httpx.Client) -> None:
     api.post("/v1/studies", json=definition_data(trials=2))
     trials = api.get("/v1/studies/digits-1/trials", params={"state": "waiting"}).json()["trials"]
     assert [trial["number"] for trial in trials] == [None, None]
-    assert api.get("/v1/studies/digits-1/best").json()["error"] == "no_complete_trial"
+    refused = api.get("/v1/studies/digits-1/best").json()
+    assert (refused["error"], refused["message"].partition(" trial ")[2]) == (
+        "no_complete_trial",
+        "yet: ask again later",
+    )
+    api.post("/v1/studies/digits-1/stop")
+    message = api.get("/v1/studies/digits-1/best").json()["message"]
+    assert message == "study 'digits-1' has no complete trial, and has ended: it is stopped"
 
 
 def test_the_later_runs_of_a_long_study_have_no_id_until_they_are_next(api: httpx.Client) -> None:

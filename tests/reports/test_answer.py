@@ -35,7 +35,7 @@ from service.reports.found.recommended import recommended_of
 from service.reports.words.recommended import fixed_block, recommendation
 from service.reports.words.references import PRUNERS, REGULARIZERS, SAMPLERS
 from service.statistics import AllPairs, paired_difference
-from service.storage.states import RunState, StudyState
+from service.storage.states import Origin, RunState, StudyState
 from tests.reports.samples import curve_of, params_of, study_of, trial_of
 from tests.reports.test_confirmation import CLEAR, CLOSE, points_of, run_of
 
@@ -161,7 +161,7 @@ def test_no_text_breaks_the_tables() -> None:
     assert all(len(re.findall(r"(?<!\\)\|", line)) == 3 for line in lines)
     assert latex.escaped("drop_rate") == r"drop\_rate"
     assert latex.escaped("-4e-05 (-5e-05 to +1)") == "$-$4e$-$05 ($-$5e$-$05 to $+$1)"
-    assert markdown.escaped("drop_rate _a <b>") == r"drop_rate \_a \<b\>"
+    assert markdown.escaped("drop_rate _a <b> $x$") == r"drop_rate \_a \<b\> \$x\$"
 
 
 def test_latex_puts_intervals_below_figures() -> None:
@@ -238,3 +238,23 @@ def test_a_study_recommends_the_configuration_that_its_record_names() -> None:
     chosen = recommended_of(replace(ANSWER.study, winner=second.trial), confirmation)
     assert chosen is second
     assert recommendation(confirmation, second) == "dropout, which the confirmation cannot tell from the best mean."
+
+
+def test_a_variant_whose_name_has_spaces_stays_one_name() -> None:
+    """Two kinds of an own loop, "ours big" and "ours small", must not both be "ours"."""
+    searched = [replace(trial, variant=f"ours {trial.variant}") for trial in ANSWER.trials]
+    runs = [replace(run, variant=f"ours {run.variant}") for run in ANSWER.confirmations]
+    table = text_table(replace(ANSWER, trials=searched, confirmations=runs), whole=False)
+    assert {row[0].partition("\n")[0] for row in table.rows} == {f"ours {variant}" for variant in THREE}
+
+
+def test_the_methods_name_what_was_chosen_by_hand() -> None:
+    assert "by hand" not in methods_of(ANSWER).decode()
+    origins = [Origin.GIVEN, Origin.OUTSIDE, Origin.SAMPLER, Origin.SAMPLER]
+    trials = [replace(trial, origin=origin) for trial, origin in zip(ANSWER.trials, origins, strict=True)]
+    said = methods_of(replace(ANSWER, trials=trials)).decode()
+    assert "The configurations of 2 trials were chosen by hand, in whole or in part, 1 of them outside of" in said
+    assert "before the study began" not in said
+    first = {"start_with": [{"regularizer": "dropout", "drop_rate": 0.2, "units": 64}]}
+    asked = replace(ANSWER, study=study_of(ANSWER.trials, **ASKED, **first), trials=trials)
+    assert "unknown to the sampler, 1 of them before the study began." in methods_of(asked).decode()

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import plotly.graph_objects as go
+import pytest
 
 from service.reports import html_report
 from service.reports.charts.chart import Trace
@@ -145,7 +146,7 @@ def test_a_fixed_confirmation_that_was_extended_spent_its_first_look_at_the_fixe
     study = replace(results.study, looks=((5, "fixed"),))
     found = confirmed(replace(results, study=study))
     rows = [one.figures["test_loss"] for one in found.found]
-    assert found.decision == decide(rows, [5, 12], Rules(12, fixed_looks=1)), "its end was a look too"
+    assert found.decision == decide(rows, [5, 12], Rules(12, is_fixed_first=True)), "its end was a look too"
     first = verdict_of(replace(results, study=study), found)[0]
     assert first.startswith("Undecided after 12 seeds")
     assert first.endswith("`pernodedrop confirm digits-noise --until decided` goes on.")
@@ -156,6 +157,21 @@ def test_a_fixed_confirmation_that_was_extended_spent_its_first_look_at_the_fixe
     )
     assert {one.seeds for one in confirmed(pair).found} == {12}, "both were trained on"
     assert confirmed(results_of(CLEAR)).decision is None, "one that was not extended decides nothing"
+
+
+@pytest.mark.parametrize("rule", ["fixed", "sequential"])
+def test_what_a_look_has_said_stays_when_the_confirmation_is_extended_again(rule: str) -> None:
+    """`fixed` is how earlier releases noted the end of an extension, whose figures had been shown by shared looks."""
+    found = losses(dict.fromkeys(("dropout", "dropconnect"), (0.3, 20)))
+    before = decided({variant: values[:12] for variant, values in found.items()}, [5], until="fixed", repeats=12)
+    before = replace(before, study=replace(before.study, looks=((5, "fixed"),)))
+    after = decided(found, [5, 12], until="fixed", repeats=20)
+    after = replace(after, study=replace(after.study, looks=((5, "fixed"), (12, rule))))
+    then, now = confirmed(before).decision, confirmed(after).decision
+    assert then is not None
+    assert now is not None
+    assert len(now.rounds) == 3
+    assert now.rounds[:2] == then.rounds
 
 
 def test_who_diverged_or_lost_a_run_has_no_result_but_was_compared_before() -> None:

@@ -184,6 +184,8 @@ def test_a_legend_stays_where_lines_end_apart_or_are_too_many() -> None:
     assert named_ends([*lines_of([0.5], ["none"]), ("dropout", line("dropout", [1, 2, 3], [1, 1, 1]))]) == []
     many = [f"kind-{number}" for number in range(11)]
     assert named_ends(lines_of([0.5] * 11, many)) == []
+    level = [(variant, line(variant, [1, 2], [0.25, 0.25])) for variant in ("none", "dropout")]
+    assert named_ends(level) == [], "names apart would seem to be other values"
 
 
 def test_losses_of_several_magnitudes_have_a_logarithmic_axis() -> None:

@@ -40,3 +40,14 @@ def test_the_last_one_with_a_result_is_the_winner_not_the_only_one_confirmed() -
     chosen = recommended_of(results.study, confirmation)
     assert chosen is not None
     assert recommendation(confirmation, chosen) == "dropout, the winner of the confirmation."
+
+
+def test_the_best_of_practically_equal_ones_is_not_said_to_lead_by_luck() -> None:
+    found = {"dropout": [0.20, 0.21, 0.22, 0.20, 0.21], "dropconnect": [0.201, 0.21, 0.221, 0.20, 0.211]}
+    results = decided(found, [5], indifference=0.1)
+    confirmation = confirmation_of(results)
+    assert confirmation is not None
+    chosen = recommended_of(results.study, confirmation)
+    assert chosen is not None
+    said = recommendation(confirmation, chosen)
+    assert said == "dropout, whose mean is the best of those that are practically equal."

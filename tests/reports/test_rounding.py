@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from service.cli.views import measured
 from service.reports import html_report
 from service.reports.exports import markdown_of, text_table
 from service.reports.found.confirmed import confirmation_of
 from service.reports.words.conclusion import p_number, p_text
 from service.reports.words.winner import verdict_of
-from service.reports.words.wording import MINUS, decimal, places_for
+from service.reports.words.wording import MINUS, decimal, number, places_for
 from service.rounding import fixed
 from tests.reports.reading import Page
 from tests.reports.test_confirmation import CLEAR, results_of
@@ -35,6 +36,23 @@ from tests.reports.test_confirmation import CLEAR, results_of
 )
 def test_only_zero_is_shown_as_zero(value: float, places: int, sign: str, shown: str) -> None:
     assert fixed(value, places, sign) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown", "measured_as"),
+    [
+        (12345.1, "12,345.1", "12345.1"),
+        (-12345.44, f"{MINUS}12,345.4", "-12345.4"),
+        (1234.56, "1235", "1235."),
+        (999_999.94, "999,999.9", "999999.9"),
+        (1_234_567.8, "1.235e+06", "1.235e+06"),
+        (0.123456, "0.1235", "0.1235"),
+    ],
+)
+def test_ten_thousands_keep_what_tells_them_apart(value: float, shown: str, measured_as: str) -> None:
+    """Means of 12345.1 and 12345.4, and the bounds of an interval, would all be 1.235e+04."""
+    assert (number(value), measured(value)) == (shown, measured_as)
+    assert number(value, 2) == f"{value:.2g}".replace("-", MINUS)
 
 
 def test_small_metrics_keep_their_digits() -> None:

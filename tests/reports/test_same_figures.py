@@ -14,6 +14,7 @@ from service.reports.words.winner import verdict_of
 from service.storage.states import StudyState
 from tests.reports.deciding import decided
 from tests.reports.reading import Page
+from tests.reports.test_confirmation import results_of
 
 REACH = 4.3027 * 0.025 / 3  # Student's t of two degrees of freedom; one seed in three is a step off
 
@@ -36,3 +37,18 @@ def test_where_nothing_shows_a_step_there_is_no_interval() -> None:
     assert [[row[name] for name in ("test_loss_low", "test_loss_high", "interval")] for row in rows] == [[""] * 3] * 2
     assert "0.1000 to 0.1000" not in Page(html_report(study)).text + markdown_of(text_table(study)).decode()
     assert any("under each of 3 fresh seeds, which shows no interval" in said for said in verdict_of(study, found))
+
+
+@pytest.mark.parametrize("until", ["fixed", "decided"])
+def test_figures_of_one_number_do_not_show_that_configurations_are_equal(until: str) -> None:
+    """All accuracies are 1 under a few seeds, as of many that are nearly right: the next input may tell them apart."""
+    found = {"dropout": [1.0] * 5, "dropconnect": [1.0] * 5}
+    study = results_of(found) if until == "fixed" else decided(found, [5], most_repeats=5, indifference=0.001)
+    confirmation = confirmation_of(study)
+    assert confirmation is not None
+    assert confirmation.to_winner[0].high > 0.2
+    said = " ".join(verdict_of(study, confirmation))
+    assert "practically equal" not in said
+    assert "train alike" not in said
+    assert "have the same mean" in said
+    assert "0.000 to 0.000" not in Page(html_report(study)).text + markdown_of(text_table(study)).decode()

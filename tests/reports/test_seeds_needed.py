@@ -71,7 +71,11 @@ def test_the_sentence_has_the_number_and_the_command() -> None:
 @pytest.mark.parametrize(
     ("shift", "words"),
     [
-        (0.0, "dropconnect has the same mean as the first, which no number of seeds would part."),
+        (
+            0.0,
+            "dropconnect has the same mean as the first, so these do not say how many would part them: "
+            "`pernodedrop confirm quickstart --repeats 10` trains as many again.",
+        ),
         (0.0002, "`pernodedrop confirm quickstart --until decided --indifference 0.0004`."),
         (0.003, "--until decided --most-repeats "),
     ],
@@ -81,6 +85,27 @@ def test_a_difference_that_hardly_any_seeds_show_is_named_so(shift: float, words
     [said] = more_seeds("quickstart", confirmation_of([FIRST, other]))
     assert words in said
     assert ("more than 1,000" in said) == (shift == 0.0002)
+
+
+FINE = [0.1234567, 0.1345678, 0.1198765]
+
+
+def test_one_training_by_two_names_is_never_parted() -> None:
+    [said] = more_seeds("quickstart", confirmation_of([FINE, FINE]))
+    assert said.endswith(
+        "the same figure as the first under every seed: they train alike, and no number would part them."
+    )
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1e5, 1e9])
+def test_the_command_is_read_at_any_scale(scale: float) -> None:
+    """No sign of mathematics, and no comma between thousands."""
+    wobbles = [0.02, -0.02, 0.01, -0.01, 0.0]
+    values = [[scale * value for value in FIRST]]
+    values += [[scale * (value + 0.0002 + wobble) for value, wobble in zip(FIRST, wobbles, strict=True)]]
+    [said] = more_seeds("quickstart", confirmation_of(values))
+    margin = float(said.rpartition("--indifference ")[2].removesuffix("`."))
+    assert margin == pytest.approx(0.0004 * scale)
 
 
 def test_a_winner_needs_no_more_seeds() -> None:

@@ -138,7 +138,24 @@ def test_a_step_changes_nothing_where_values_scatter_more() -> None:
         assert mean_interval(values, step=scatter * seeds) != mean_interval(values)
 
 
-@pytest.mark.parametrize("shares", [0.95, 1.0])
-def test_configurations_that_all_have_one_accuracy_are_equal(shares: float) -> None:
-    assert decide([[-shares] * 30] * 2, [30], Rules(30, indifference=0.02)).outcome is Outcome.EQUAL
-    assert AllPairs(np.full((2, 3), shares)).difference(0, 1).high == 0
+@pytest.mark.parametrize(
+    ("shares", "step", "outcome"), [(0.95, 1 / 20, Outcome.EQUAL), (1.0, 1.0, Outcome.UNDECIDED), (0.0, 1.0, None)]
+)
+def test_one_accuracy_of_all_has_the_largest_step_that_it_allows(
+    shares: float, step: float, outcome: Outcome | None
+) -> None:
+    """Of few examples all are right under every seed of two configurations, though one is the better."""
+    found = AllPairs(np.full((2, 3), shares)).difference(0, 1)
+    assert (found.mean, found.low, found.high) == (
+        0,
+        pytest.approx(-found.high),
+        pytest.approx(4.3027 * step / 3, 1e-3),
+    )
+    assert decide([[-shares] * 5] * 2, [5], Rules(30)).outcome is Outcome.OPEN, "they are not equal by that"
+    if outcome is not None:
+        assert decide([[-shares] * 30] * 2, [30], Rules(30, indifference=0.02)).outcome is outcome
+
+
+def test_one_fine_figure_of_all_is_that_of_one_training() -> None:
+    assert AllPairs(np.full((2, 3), 0.1234567)).difference(0, 1).high == 0
+    assert decide([[0.1234567] * 5] * 2, [5], Rules(30)).outcome is Outcome.EQUAL

@@ -60,19 +60,25 @@ def test_a_fixed_look_is_that_of_all_pairs_and_has_spent_its_share() -> None:
     costs = drawn(3, [0, 0.3, 0.4])
     pair = AllPairs(np.array(costs)[:, :5]).difference(1, 0)
     other = AllPairs(np.array(costs)[:, :5]).difference(2, 0)
-    found = decide(costs, [5], Rules(30, fixed_looks=1)).rounds[0]
+    found = decide(costs, [5], Rules(30, is_fixed_first=True)).rounds[0]
     assert_bound(found, max(-pair.high, -other.high), max(-pair.low, -other.low))
     two = drawn(8, [0, 0])
     mean, error = moments(two, 7)
     rest = (ALPHA - ALPHA / 2) * (spent(7) - spent(5)) / (1 - spent(5))
     reach = stats.t.isf(rest / 2, 6) * error
-    assert_bound(decide(two, [5, 7], Rules(30, fixed_looks=1)).rounds[1], min(0, mean - reach), max(0, mean + reach))
+    later = decide(two, [5, 7], Rules(30, is_fixed_first=True)).rounds[1]
+    assert_bound(later, min(0, mean - reach), max(0, mean + reach))
 
 
-def test_fixed_looks_that_spent_all_leave_nothing_to_claim() -> None:
-    costs = drawn(1, [0, 1])
-    assert_bound(decide(costs, LOOKS, Rules(30, fixed_looks=2)).rounds[2], -math.inf, math.inf)
-    assert decide(costs, LOOKS, Rules(10, fixed_looks=2)).outcome is Outcome.UNDECIDED
+def test_every_look_after_a_fixed_one_leaves_something_to_claim() -> None:
+    costs, rest, before = drawn(8, [0, 0]), ALPHA / 2, 5
+    rounds = decide(costs, LOOKS, Rules(30, is_fixed_first=True)).rounds
+    for seeds, found in list(zip(LOOKS, rounds, strict=True))[1:4]:
+        mean, error = moments(costs, seeds)
+        share = rest * (spent(seeds) - spent(before)) / (1 - spent(5))
+        reach = stats.t.isf(share / 2, seeds - 1) * error
+        assert_bound(found, min(0, mean - reach), max(0, mean + reach))
+        before = seeds
 
 
 def test_only_those_left_share_the_error() -> None:
@@ -103,7 +109,7 @@ def test_what_a_dropped_one_cost_later_does_not_matter() -> None:
 
 def test_a_bound_holds_the_difference_that_was_seen() -> None:
     for seed in range(20):
-        for one in decide(drawn(seed, [0, 0, 0.5, 2, 5]), LOOKS, Rules(30, fixed_looks=seed % 2)).rounds:
+        for one in decide(drawn(seed, [0, 0, 0.5, 2, 5]), LOOKS, Rules(30, is_fixed_first=seed % 2 == 1)).rounds:
             assert all(bound.low <= bound.difference <= bound.high for bound in one.bounds.values())
             assert all(bound.low <= 0 <= bound.high for bound in one.bounds.values())
 
@@ -205,7 +211,7 @@ def test_looks_ascend(looks: list[int]) -> None:
         decide(drawn(0, [0, 1]), looks, Rules(30))
 
 
-@pytest.mark.parametrize("rules", [Rules(0), Rules(5, -0.1), Rules(5, math.nan), Rules(5, fixed_looks=-1)])
+@pytest.mark.parametrize("rules", [Rules(0), Rules(5, -0.1), Rules(5, math.nan)])
 def test_rules_have_ranges(rules: Rules) -> None:
     with pytest.raises(ValueError, match="most must be at least 1"):
         decide(drawn(0, [0, 1]), [5], rules)

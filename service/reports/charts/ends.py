@@ -17,17 +17,18 @@ ROOM = 36  # px beside a name: its mark and a gap
 def named_ends(lines: Sequence[tuple[str, Trace]], *, is_log: bool = False) -> list[Trace]:
     """A mark with a name for each (variant, line), beside its last point; names that would touch stand apart.
 
-    [] where a legend serves better: for a single line or more than FEW_NAMES, and where the lines do not end together.
+    [] where a legend serves better: for a single line or more than FEW_NAMES, where the lines do not end together, and
+    where all are one level line, from which names apart would seem to be other values.
     """
     ends = {trace["x"][-1] for _, trace in lines}
     if not 1 < len(lines) <= FEW_NAMES or len(ends) > 1 or any(len(trace["x"]) < 2 for _, trace in lines):
         return []
     place = math.log10 if is_log else float
     values = [place(y) for _, trace in lines for y in trace["y"] if math.isfinite(y)]
-    if not values or not all(math.isfinite(trace["y"][-1]) for _, trace in lines):
+    if not values or min(values) == max(values) or not all(math.isfinite(trace["y"][-1]) for _, trace in lines):
         return []
     first, last = min(trace["x"][0] for _, trace in lines), ends.pop()
-    unit = (max(values) - min(values)) / AXES or 1 / AXES
+    unit = (max(values) - min(values)) / AXES
     heights = _apart([place(trace["y"][-1]) for _, trace in lines], LINE * unit)
     return [
         _named(variant, trace, last + ASIDE * (last - first), 10**height if is_log else height)

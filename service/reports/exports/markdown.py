@@ -5,7 +5,7 @@ import re
 from pernodedrop.visible import visible
 from service.reports.exports.text_table import TextTable
 
-SPECIAL = re.compile(r"([\\`*\[\]<>|#~&])")
+SPECIAL = re.compile(r"([\\`*\[\]<>|#~&$])")
 
 
 def markdown_of(table: TextTable) -> bytes:

@@ -1,5 +1,6 @@
 """What a paper's methods section says of a study: only what its definition and its runs have recorded."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from search_spaces import StudyShape
@@ -17,7 +18,7 @@ from service.reports.words.task_code import codes_in, listed
 from service.reports.words.varying import spoken_of
 from service.reports.words.winner import without_figures
 from service.reports.words.wording import listing, plural, setting, settings
-from service.storage.states import EPOCHS_SPENT, RunState
+from service.storage.states import EPOCHS_SPENT, Origin, RunState
 
 NAMES = {"pernodedrop": "pernodedrop", "torch": "PyTorch", "optuna": "Optuna", "python": "Python"}
 DEALT = {
@@ -96,8 +97,7 @@ def _search(results: Results, cited: _Cited) -> list[str]:
     if definition.start_from is not None:
         known = plural(results.study.knows, "trial")
         said.append(f"The sampler knew the {known} of the study {definition.start_from}, which are not counted here.")
-    if definition.start_with:
-        said.append(f"The first {plural(len(definition.start_with), 'configuration')} were chosen beforehand.")
+    said += _by_hand(results)
     if not sampler.visits_grid:
         said.append(f"The trials were dealt to the variants {DEALT[definition.search]}.")
     if pruner.name == "none":
@@ -110,6 +110,18 @@ def _search(results: Results, cited: _Cited) -> list[str]:
         + (", averaged over the seeds." if definition.repeats > 1 else ".")
     )
     return said
+
+
+def _by_hand(results: Results) -> list[str]:
+    """The sentence on the trials whose configurations a person chose, at the start or later."""
+    origins = Counter(trial.origin for trial in results.trials)
+    given, outside = origins[Origin.GIVEN], origins[Origin.OUTSIDE]
+    if not given + outside:
+        return []
+    beyond = f", {outside:,} of them outside of these ranges and unknown to the sampler" if outside else ""
+    said = f"The configurations of {plural(given + outside, 'trial')} were chosen by hand, in whole or in part{beyond}"
+    first = min(given + outside, len(results.study.definition.start_with))  # some may not have begun
+    return [f"{said}, {first:,} of them before the study began." if first else f"{said}."]
 
 
 def _tuning(results: Results) -> list[str]:

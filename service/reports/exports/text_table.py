@@ -93,8 +93,9 @@ def _simultaneously(found: Rows, reference: str) -> str:
 
 def _narrow(results: Results, row: Row, confirmation: Confirmation, places: int) -> tuple[Cell, ...]:
     around = _around(row.one.mean(confirmation.metric), row.one.interval(confirmation.metric), places)
-    told = (f"{row.one.trial.variant} {_chosen(results, row)}", around, _difference(row.difference, places))
-    return (*("\n".join(cell.split(" ", 1)) for cell in told), _won(row, confirmation))
+    chosen, difference = _chosen(results, row), _difference(row.difference, places)
+    named = f"{row.one.trial.variant}\n{chosen}" if chosen else row.one.trial.variant
+    return (named, *("\n".join(cell.split(" ", 1)) for cell in (around, difference)), _won(row, confirmation))
 
 
 def _chosen(results: Results, row: Row) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from service.reports.found.configurations import configurations
 from service.statistics import Decision, Outcome, Round, Rules, decide
 from service.storage.records import StudyRecord, TrialRecord, seeds_of
-from service.storage.runs.looks import FIXED
+from service.storage.runs.looks import is_fixed_first
 from service.storage.states import OPEN_STATES, RunState, StudyState
 
 LOST = (RunState.FAILED, RunState.CANCELLED)
@@ -60,9 +60,7 @@ def replayed(
     """
     asked = study.definition.confirmation
     indifference = 0.0 if asked is None else asked.indifference
-    decision = decide(
-        costs, looks, Rules(most_seeds(study), indifference, sum(rule == FIXED for _, rule in study.looks))
-    )
+    decision = decide(costs, looks, Rules(most_seeds(study), indifference, is_fixed_first(study.looks)))
     decision = _with_those_dropped(decision, [len(row) for row in costs], broken)
     if study.decision is None:
         return decision

@@ -30,20 +30,30 @@ def more_seeds(study: str, confirmation: Confirmation) -> list[str]:
         f"{_counted(confirmation, 1 + len(level)).capitalize()} cannot be told apart under {confirmation.seeds} seeds"
     )
     place = next((place for place in level if not has_same_mean(confirmation, place, 0)), level[0])
-    lead, needed = _needed(confirmation, place)
     nearest = names(confirmation)[place]
     if has_same_mean(confirmation, place, 0):
-        return [f"{apart}, and {nearest} has the same mean as the first, which no number of seeds would part."]
+        return [f"{apart}, and {nearest} {_tied(study, confirmation, place)}"]
+    lead, needed = _needed(confirmation, place)
     if needed is None:
         return [
             f"{apart}; more than {MOST:,} would be needed to show a difference as small as that to {nearest} "
             f"({number(lead, 2)}). Ask whether it matters, and name the difference that does not: "
-            f"`pernodedrop confirm {study} --until decided --indifference {number(2 * lead, 1)}`."
+            f"`pernodedrop confirm {study} --until decided --indifference {2 * lead:.1g}`."
         ]
     return [
         f"{apart}; about {needed:,} would show a difference of this size ({number(lead, 2)} to {nearest}): "
         f"`{_command(study, needed)}`.{_little(confirmation.seeds)}"
     ]
+
+
+def _tied(study: str, confirmation: Confirmation, place: int) -> str:
+    """What the same mean as the first's says: one training has it for ever, others by these seeds alone."""
+    if confirmation.to_winner[place - 1].is_point:
+        return "has the same figure as the first under every seed: they train alike, and no number would part them."
+    more = _command(study, 2 * confirmation.seeds)
+    return (
+        f"has the same mean as the first, so these do not say how many would part them: `{more}` trains as many again."
+    )
 
 
 def has_same_mean(confirmation: Confirmation, place: int, other: int) -> bool:

@@ -12,6 +12,7 @@ from service.reports.words.advice import to_decide
 from service.reports.words.naming import names
 from service.reports.words.winner import ties, undecided
 from service.reports.words.wording import listing
+from service.statistics import Outcome
 from service.storage.states import StudyState
 
 
@@ -24,6 +25,8 @@ def recommendation(confirmation: Confirmation, chosen: Confirmed) -> str:
         return f"{name}, which the confirmation cannot tell from the best mean."
     if tied := ties(confirmation):
         return f"{name}, whose mean is the best; that of {listing(tied)} is the same."
+    if confirmation.decision is not None and confirmation.decision.outcome is Outcome.EQUAL:
+        return f"{name}, whose mean is the best of those that are practically equal."
     if undecided(confirmation):
         return f"{name}, which is ahead in the confirmation but has not won: its lead may be luck."
     return f"{name}, the winner of the confirmation."

@@ -8,15 +8,20 @@ from typing import Any
 from service.rounding import fixed
 from service.times import to_minute
 
+DIGITS = 4  # significant
 MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 
 
-def number(value: float | None, digits: int = 4) -> str:
-    """The value to `digits` significant digits; integers in full; a dash where there is none."""
+def number(value: float | None, digits: int = DIGITS) -> str:
+    """The value to `digits` significant digits; integers, and what four digits leave of less than a million, in full;
+    a dash where there is none.
+    """
     if value is None or not math.isfinite(value):
         return DASH
     if isinstance(value, int) or (float(value).is_integer() and abs(value) < 1e6):
         return f"{int(value):,}".replace("-", MINUS)
+    if digits >= DIGITS and 10**DIGITS <= abs(value) < 1e6:
+        return f"{value:,.1f}".replace("-", MINUS)  # 12345.1 and 12345.4 would both be 1.235e+04
     return f"{value:.{digits}g}".replace("-", MINUS)
 
 

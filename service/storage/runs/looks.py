@@ -47,6 +47,15 @@ def looks_at(connection: sa.Connection, study_id: int) -> list[tuple[int, str]]:
     return [(row.seeds, row.rule) for row in connection.execute(_LOOKS, {"study": study_id})]
 
 
+def is_fixed_first(looks: Sequence[tuple[int, str]]) -> bool:
+    """Whether the first look was at the end of a fixed number of seeds, before anything was added.
+
+    Its figures were shown with the intervals of all pairs. Whoever extends an extended confirmation has seen the
+    figures of a later look by the rule that looks share. Earlier releases noted these looks as fixed, too.
+    """
+    return any(rule == FIXED for _, rule in looks[:1])
+
+
 def note(connection: sa.Connection, study_id: int, seeds: int, rule: str, kept: Sequence[Configuration] = ()) -> None:
     """Note a look. Its study is locked, none of its runs is open, and a second one under as many seeds is no look."""
     values = {"study": study_id, "seeds": seeds, "rule": rule, "kept": [one.first for one in kept]}
@@ -73,8 +82,7 @@ def standing(
 
     assert definition.confirmation is not None
     confirmation = definition.confirmation
-    fixed = sum(rule == FIXED for _, rule in looks)
-    rules = Rules(most=confirmation.most, indifference=confirmation.indifference, fixed_looks=fixed)
+    rules = Rules(confirmation.most, confirmation.indifference, is_fixed_first=is_fixed_first(looks))
     seeds = [number for number, _ in looks]
     decision = decide([values for _, values in compared], seeds, rules)
     left = tuple(compared[number][0] for number in decision.left)

@@ -115,7 +115,8 @@ def confirm(db: Database, name: str, wanted: Confirmation) -> StudyRecord:
             raise NotConfirmable(name, refusal)
         if change.looked is not None:
             whole = [one for one in change.begun if one.is_whole]
-            looks.note(connection, row.id, change.looked, looks.FIXED, whole)
+            rule = looks.SEQUENTIAL if looks.looks_at(connection, row.id) else looks.FIXED
+            looks.note(connection, row.id, change.looked, rule, whole)
         connection.execute(_CONFIRM, {"study": row.id, "confirmation": change.wanted.model_dump_json()})
         if row.finished_at is not None:
             _continue(connection, name, row.id, change)
