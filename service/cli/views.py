@@ -48,7 +48,7 @@ def counts(snapshot: Snapshot) -> str:
     shown += [f"{all_counts.paused} paused"] if all_counts.paused else []
     shown += [f"{n} {state}" for state, n in (("failed", all_counts.failed), ("cancelled", all_counts.cancelled)) if n]
     budget = snapshot.study.budget
-    shown += [] if budget.epochs is None else [f"{budget.booked_epochs:,} of {budget.epochs:,} epochs spent"]
+    shown += [] if budget.epochs is None else [f"{budget.booked_epochs:,} of {budget.epochs:,} epochs taken"]
     return ", ".join(shown)
 
 
@@ -69,7 +69,7 @@ def measured(value: float | None) -> str:
     """A metric at four significant digits, or what they leave of less than a million in full; a dash for none."""
     if value is None:
         return "-"
-    return f"{value:.1f}" if 1e4 <= abs(value) < 1e6 else f"{value:#.4g}"
+    return f"{value:.1f}" if 1e4 <= round(abs(value), 1) < 1e6 else f"{value:#.4g}"
 
 
 def setting(value: bool | int | float | str) -> str:

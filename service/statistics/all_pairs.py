@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from service.statistics.coarse import largest_step, step_of_shares
+from service.statistics.coarse import Rows, largest_step, step_of_shares
 from service.statistics.interval import ROUNDING, SINGLE, Interval, Method, mean_interval
 from service.statistics.laws import root, student_quantile
 from service.statistics.paired import PairedDifference, described
@@ -37,6 +37,7 @@ class AllPairs:
     """
 
     values: NDArray[np.float64]
+    others: Rows = ()  # of configurations that are compared no more, under some of these seeds: they show steps, too
 
     def difference(self, first: int, second: int) -> PairedDifference:
         """The values of one configuration minus another's."""
@@ -86,7 +87,11 @@ class AllPairs:
     @cached_property
     def _share_step(self) -> float:
         """The least step of values that are shares of examples, such as accuracies; 0 of others."""
-        return step_of_shares(self.values.tolist()) or largest_step(self.values)
+        own: Rows = self.values.tolist()
+        if len(np.unique(self.values)) > 1:
+            return step_of_shares(own)
+        several = {value for row in self.others for value in row if math.isfinite(value)} - {float(self.values[0, 0])}
+        return step_of_shares([*own, *self.others]) if several else largest_step(self.values)
 
     @cached_property
     def _is_same(self) -> NDArray[np.bool_]:

@@ -53,10 +53,10 @@ def largest_step(values: NDArray[np.float64]) -> float:
     """The largest step that finite figures of one number allow, if they count examples; 0 of several numbers.
 
     0.95 is of 20 examples or a multiple of that, so its step is 1/20 at most; that of 1 is 1. 0, too, where it takes
-    more than MOST_EXAMPLES: then no seed changes a fine figure.
+    more than MOST_EXAMPLES, because no seed changes a fine figure, and beyond 1, where no share is.
     """
     several = np.unique(values)
-    number = _examples(several)[0] if len(several) == 1 else 0
+    number = _examples(several)[0] if len(several) == 1 and abs(several[0]) <= 1 else 0
     return 1 / number if number else 0.0
 
 

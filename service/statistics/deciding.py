@@ -16,6 +16,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from service.statistics.coarse import Rows
 from service.statistics.spending import Budget
 
 Floats = NDArray[np.float64]
@@ -91,7 +92,8 @@ def decide(costs: Sequence[Sequence[float]], looks: Sequence[int], rules: Rules)
     for index, seeds in enumerate(looks):
         present = {one: rows[one][:seeds] for one in sorted(left + waiting) if len(rows[one]) >= seeds}
         waiting = [one for one in waiting if one not in present]
-        rounds.append(_look(present, seeds, budget, rules.is_fixed_first and index == 0))
+        others: Rows = [row[:seeds].tolist() for one, row in enumerate(rows) if one not in present]
+        rounds.append(_look(present, others, seeds, budget, rules.is_fixed_first and index == 0))
         left = [one for one in rounds[-1].compared if one not in rounds[-1].dropped]
     outcome = _outcome(left, waiting, rounds, rules)
     return Decision(outcome, (*left, *waiting), tuple(rounds))
@@ -113,10 +115,10 @@ def _outcome(left: list[int], waiting: list[int], rounds: list[Round], rules: Ru
     return Outcome.UNDECIDED if rounds and rounds[-1].seeds >= rules.most else Outcome.OPEN
 
 
-def _look(present: Mapping[int, Floats], seeds: int, budget: Budget, is_fixed: bool) -> Round:
+def _look(present: Mapping[int, Floats], others: Rows, seeds: int, budget: Budget, is_fixed: bool) -> Round:
     means = {one: float(costs.mean()) for one, costs in present.items() if np.isfinite(costs).all()}
     compared = tuple(sorted(means, key=lambda one: (means[one], one)))
-    claims = budget.claims(np.array([present[one] for one in compared]).reshape(-1, seeds), is_fixed)
+    claims = budget.claims(np.array([present[one] for one in compared]).reshape(-1, seeds), is_fixed, others)
     is_worse = np.any(claims > 0, axis=1)
     return Round(
         seeds=seeds,

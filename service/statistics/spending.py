@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from service.statistics.all_pairs import ALPHA, AllPairs
+from service.statistics.coarse import Rows
 from service.statistics.interval import ROUNDING
 
 HALF = 10.0  # seeds by which half of the error is spent
@@ -52,37 +53,37 @@ class Budget:
     fixed_until: int = 0  # seeds
     looked_at: int = 0  # seeds
 
-    def claims(self, values: NDArray[np.float64], is_fixed: bool) -> NDArray[np.float64]:
+    def claims(self, values: NDArray[np.float64], is_fixed: bool, others: Rows = ()) -> NDArray[np.float64]:
         """The least that each configuration's mean cost exceeds each other's (k, k), by their finite costs (k, n).
 
+        `others` are the costs of configurations that are compared no more, see `AllPairs`.
         Where k or n is 1 that is -inf, and nothing is spent. A fixed look is one by `AllPairs.difference`: only the
         first may be one, because the figures of an extended confirmation are shown by the rule of those that follow.
         """
         count, seeds = values.shape
         if count < 2 or seeds < 2:
             return np.where(np.eye(count, dtype=bool), 0.0, -math.inf)
-        claims = self._fixed(values) if is_fixed else self._sequential(values)
+        pairs = AllPairs(values, others)
+        claims = self._fixed(pairs) if is_fixed else self._sequential(pairs)
         sizes = np.abs(values).max(axis=1)
         return np.where(np.abs(claims) <= ROUNDING * np.maximum.outer(sizes, sizes), 0.0, claims)
 
-    def _fixed(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _fixed(self, pairs: AllPairs) -> NDArray[np.float64]:
         """Two-sided over all pairs: for the one-sided claims about the best of k, that is ALPHA / k."""
-        count, seeds = values.shape
+        count, seeds = pairs.values.shape
         self.rest = ALPHA - ALPHA / count
         self.fixed_until = self.looked_at = seeds
-        pairs = AllPairs(values)
         lows = np.zeros((count, count))
         for one, other in combinations(range(count), 2):
             found = pairs.difference(one, other)
             lows[one, other], lows[other, one] = found.low, -found.high
         return lows
 
-    def _sequential(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        count, seeds = values.shape
+    def _sequential(self, pairs: AllPairs) -> NDArray[np.float64]:
+        count, seeds = pairs.values.shape
         share = (spent(seeds) - spent(self.looked_at)) / (1 - spent(self.fixed_until))
         self.looked_at = seeds
-        pairs = AllPairs(values)
         reach = one_sided(self.rest * share / count, pairs.freedom)
-        means = values.mean(axis=1)
+        means = pairs.values.mean(axis=1)
         reaches = np.where(pairs.errors > 0, reach, 0.0) * pairs.errors
         return np.asarray(means[:, None] - means - reaches)

@@ -115,7 +115,7 @@ def test_where_epochs_are_budgeted_those_that_are_spent_are_counted() -> None:
     epochs = found.model_copy(
         update={"budget": found.budget.model_copy(update={"epochs": 1500, "booked_epochs": 1024})}
     )
-    said = "1 complete, 3 pruned, 2 running, 1,024 of 1,500 epochs spent"
+    said = "1 complete, 3 pruned, 2 running, 1,024 of 1,500 epochs taken"
     assert said in line(Snapshot(epochs, []))
     assert said in rendered(bars(Snapshot(epochs, [])))
     assert "epochs" not in line(Snapshot(found, []))

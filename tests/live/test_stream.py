@@ -254,8 +254,8 @@ def test_the_epochs_that_are_spent_are_shown_where_they_are_budgeted(database: D
     worker.begin()
     name = definition["name"]
     shown = httpx.get(f"{dashboard}/studies/{name}", trust_env=False).text
-    assert "<dt>Epochs spent</dt><dd>4 of 9</dd>" in shown
-    assert "<dt>Epochs spent</dt><dd>4 of 9</dd>" in httpx.get(f"{dashboard}/studies", trust_env=False).text
+    assert "<dt>Epochs taken</dt><dd>4 of 9</dd>" in shown
+    assert "<dt>Epochs taken</dt><dd>4 of 9</dd>" in httpx.get(f"{dashboard}/studies", trust_env=False).text
     with page(dashboard, name) as opened:
         opened.until(lambda page: "study" in page.state)
         assert opened.state["study"]["epochs"] == [4, 9]

@@ -254,7 +254,3 @@ def test_the_methods_name_what_was_chosen_by_hand() -> None:
     trials = [replace(trial, origin=origin) for trial, origin in zip(ANSWER.trials, origins, strict=True)]
     said = methods_of(replace(ANSWER, trials=trials)).decode()
     assert "The configurations of 2 trials were chosen by hand, in whole or in part, 1 of them outside of" in said
-    assert "before the study began" not in said
-    first = {"start_with": [{"regularizer": "dropout", "drop_rate": 0.2, "units": 64}]}
-    asked = replace(ANSWER, study=study_of(ANSWER.trials, **ASKED, **first), trials=trials)
-    assert "unknown to the sampler, 1 of them before the study began." in methods_of(asked).decode()

@@ -112,13 +112,13 @@ def test_what_is_said_of_a_search_whose_epochs_are_budgeted_is_of_epochs(closing
     asked = {"budget": {"epochs": 60}, "pruner": {"name": "asha"}}
     study = replace(study_of(trials, **asked), booked_epochs=60, closing=closing)
     results = Results(study, trials, {})
-    assert "60 / 60 epochs spent of the budget" in Page(html_report(results)).text
+    assert "60 / 60 epochs taken of the budget" in Page(html_report(results)).text
     said = methods_of(results).decode()
     assert "in at most 60 trials and 60 epochs of all of them together (1 complete and 1 pruned)" in said
     when = "with its budget" if closing.startswith("epochs") else "before its budget"
     assert f"The search ended {when}: {closing}." in said
     assert "Trials paused after 1 and 3 epochs, where the best of each 3 went on" in said
-    assert "epochs spent" not in Page(html_report(Results(study_of(trials), trials, {}))).text
+    assert "epochs taken" not in Page(html_report(Results(study_of(trials), trials, {}))).text
 
 
 def test_a_chart_says_how_many_trials_have_no_finite_value() -> None:

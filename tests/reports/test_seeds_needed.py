@@ -74,7 +74,7 @@ def test_the_sentence_has_the_number_and_the_command() -> None:
         (
             0.0,
             "dropconnect has the same mean as the first, so these do not say how many would part them: "
-            "`pernodedrop confirm quickstart --repeats 10` trains as many again.",
+            "`pernodedrop confirm quickstart --repeats 10` adds seeds.",
         ),
         (0.0002, "`pernodedrop confirm quickstart --until decided --indifference 0.0004`."),
         (0.003, "--until decided --most-repeats "),

@@ -159,3 +159,17 @@ def test_one_accuracy_of_all_has_the_largest_step_that_it_allows(
 def test_one_fine_figure_of_all_is_that_of_one_training() -> None:
     assert AllPairs(np.full((2, 3), 0.1234567)).difference(0, 1).high == 0
     assert decide([[0.1234567] * 5] * 2, [5], Rules(30)).outcome is Outcome.EQUAL
+
+
+def test_those_that_were_dropped_show_the_step_of_those_that_are_left() -> None:
+    """Accuracies of 1 over 100 examples, beside others of 0.90 to 0.92, which are soon dropped."""
+    perfect, others = [-1.0] * 30, [-0.9 - 0.01 * (seed % 3) for seed in range(30)]
+    found = decide([perfect, perfect, others], (5, 7, 10, 13, 17, 23, 30), Rules(30, 0.01))
+    assert (found.outcome, found.left) == (Outcome.EQUAL, (0, 1))
+    assert decide([perfect, perfect], (5, 7, 10, 13, 17, 23, 30), Rules(30, 0.01)).outcome is Outcome.UNDECIDED
+
+
+@pytest.mark.parametrize("count", [2.0, -100.0])
+def test_a_number_beyond_1_is_no_share(count: float) -> None:
+    found = decide([[count] * 5] * 2, (5,), Rules(30))
+    assert found.outcome is Outcome.EQUAL

@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from service.storage.assignments.assignment import Ended
 from service.storage.audit import audit
 from service.storage.database.database import Database
+from service.storage.runs import claiming, legs
 from service.storage.runs.purse import Purse
 from service.storage.states import RunState, StudyState
 from service.storage.studies import studies
@@ -81,6 +83,44 @@ def test_a_failed_trial_costs_the_fewest_trials_no_result(db: Database) -> None:
     assert studies.get(db, "asha").counts["complete"] == 1
     assert [row[1] for row in reached(db) if row[2] == 27] == [1]  # the best that did not fail
     assert audit(db) == []
+
+
+def test_where_all_fail_on_their_way_to_the_end_the_rest_is_not_trained_for_it(db: Database) -> None:
+    class Failing(Climber):
+        def _train(self) -> None:
+            super()._train()
+            if self.epoch == 2:
+                self._finish(Ended(RunState.FAILED, "val_loss became nan"))
+
+    studies.create(db, ladder(epochs=27))
+    climb([Failing(db) for _ in range(4)], 0)
+    record = studies.get(db, "asha")
+    assert record.state is StudyState.FAILED
+    assert record.counts["failed"] >= 27 // 3  # the best third of the first rung, and who was among it earlier
+    assert record.counts["pruned"] >= 27 // 3
+    assert audit(db) == []
+
+
+def test_the_last_trial_that_somebody_has_locked_is_waited_for(db: Database) -> None:
+    study = studies.create(db, ladder(epochs=27, start_with=falling_rates(27)))
+    climber = Climber(db, best_first)
+    fail_the_first(climber)
+    while not _is_last(db, study.id) or climber.lease is not None:
+        climber.move()
+    with db.engine.begin() as other:
+        other.execute(sa.text("SELECT FROM fleet.runs WHERE state = 'waiting' FOR UPDATE"))
+        assert claiming.claim(db, climber.worker, 60) is None
+    lease = claiming.claim(db, climber.worker, 60)
+    assert lease is not None
+    assert (lease.place, lease.until) == (26, 1)
+
+
+def _is_last(db: Database, study_id: int) -> bool:
+    """Whether one trial waits, and it is the next."""
+    [(waiting,)] = rows(db, "SELECT count(*) FROM fleet.runs WHERE state = 'waiting'")
+    with db.engine.connect() as connection:
+        choice = legs.choose(connection, study_id)
+    return waiting == 1 and isinstance(choice, legs.Leg) and choice.start == 0
 
 
 def test_a_grid_of_few_configurations_has_a_result(db: Database) -> None:

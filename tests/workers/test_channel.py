@@ -1,5 +1,6 @@
 """Open files go from process to process, beside a line's messages."""
 
+import gc
 import os
 import resource
 from multiprocessing import Pipe
@@ -39,19 +40,22 @@ def test_files_that_a_process_has_no_room_for_are_an_error_and_none_is_kept() ->
     ours, theirs = Pipe()
     with ours, theirs:
         hand_over(ours, [0, 0, 0])
+        gc.collect()  # or files that nobody has any more are closed meanwhile
         before = _open_files()
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        limit = max(before) + 1
+        limit = max(before) + 3
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-        filling = [os.open(os.devnull, os.O_RDONLY) for _ in range(limit - len(before))]
+        filling = list[int]()
         try:
-            for file in filling[-2:]:  # for the line's other descriptor, and for one of the three
-                os.close(file)
+            while len(filling) < limit - len(before):
+                filling.append(os.open(os.devnull, os.O_RDONLY))
+            for _ in range(2):  # for the line's other descriptor, and for one of the three
+                os.close(filling.pop())
             with pytest.raises(OSError, match="3 open files were to come, got 1"):
                 taken_over(theirs, 3)
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-            for file in filling[:-2]:
+            for file in filling:
                 os.close(file)
         assert _open_files() == before
 

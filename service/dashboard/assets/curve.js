@@ -14,7 +14,12 @@
 
   function figure(value) {
     if (value === null || value === undefined) return "–";
-    const size = Math.abs(value);
+    const size = Math.abs(value), inTenths = Math.round(size * 10) / 10;
+    // As the server writes them: whole numbers, and what four digits leave of less than a million, in full.
+    if (size < 1e6 && Number.isInteger(value)) return value.toLocaleString("en").replace("-", "−");
+    if (inTenths >= 1e4 && inTenths < 1e6) {
+      return value.toLocaleString("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 }).replace("-", "−");
+    }
     const text = size !== 0 && (size < 0.001 || size >= 1e5) ? value.toExponential(2) : String(+value.toPrecision(4));
     return text.replace("-", "−");
   }

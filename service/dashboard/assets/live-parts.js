@@ -76,7 +76,7 @@ window.liveParts = (root) => {
     const fact = (name, value, mark) => h("div", {}, h("dt", {}, name), h("dd", mark ? { "data-live": mark } : {}, value));
     const facts = [fact("Trials", counted(study.counts, study.trials, "trial"))];
     const [spent, budget] = study.epochs;
-    if (budget !== null) facts.push(fact("Epochs spent", `${spent.toLocaleString("en")} of ${budget.toLocaleString("en")}`));
+    if (budget !== null) facts.push(fact("Epochs taken", `${spent.toLocaleString("en")} of ${budget.toLocaleString("en")}`));
     if (all(study.confirmation) > 0) {
       facts.push(fact("Confirmation", counted(study.confirmation, all(study.confirmation), "run")));
     }

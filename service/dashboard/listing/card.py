@@ -74,7 +74,7 @@ def _facts(study: StudyRecord, now: datetime) -> list[Html]:
         ),
         "by": best.variant if best else DASH,
         "Time": duration(elapsed_s(study, now)) if study.started_at else DASH,
-        **({"Epochs spent": f"{study.booked_epochs:,} of {epochs:,}"} if epochs is not None else {}),
+        **({"Epochs taken": f"{study.booked_epochs:,} of {epochs:,}"} if epochs is not None else {}),
         **({"Why it failed": with_commands(study.failure)} if study.failure else {}),
         **({"Why it has paused": with_commands(study.pause)} if study.pause else {}),
         **({"Priority": str(study.priority)} if study.priority else {}),

@@ -119,9 +119,9 @@ def _by_hand(results: Results) -> list[str]:
     if not given + outside:
         return []
     beyond = f", {outside:,} of them outside of these ranges and unknown to the sampler" if outside else ""
-    said = f"The configurations of {plural(given + outside, 'trial')} were chosen by hand, in whole or in part{beyond}"
-    first = min(given + outside, len(results.study.definition.start_with))  # some may not have begun
-    return [f"{said}, {first:,} of them before the study began." if first else f"{said}."]
+    return [
+        f"The configurations of {plural(given + outside, 'trial')} were chosen by hand, in whole or in part{beyond}."
+    ]
 
 
 def _tuning(results: Results) -> list[str]:
@@ -248,8 +248,8 @@ def _pruning(definition: StudyShape) -> str:
         return "Trials were pruned by"
     rungs = listing([f"{rung:,}" for rung in sorted({rung for _, rung in pruner.after(definition.task.epochs)})])
     return (
-        f"Trials paused after {rungs} epochs, where the best of each {pruner.one_in} went on and the others in the end "
-        "were pruned, by"
+        f"Trials paused after {rungs} epochs, where the best of each {pruner.one_in} went on, and the best of all "
+        "where none would have come to its end; those that never went on were pruned, by"
     )
 
 

@@ -142,7 +142,7 @@ def _tiles(results: Results) -> Html:
         "div",
         _tile(shown, f"{metric}, the search's best"),
         _winner(results),
-        None if budget.epochs is None else _tile(f"{booked:,} / {budget.epochs:,}", "epochs spent of the budget"),
+        None if budget.epochs is None else _tile(f"{booked:,} / {budget.epochs:,}", "epochs taken of the budget"),
         _tile(f"{finished:,} / {results.study.definition.trials:,}", "trials finished of the budget", _states(results)),
         _tile(
             str(len(results.compared)),

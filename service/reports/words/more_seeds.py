@@ -51,9 +51,7 @@ def _tied(study: str, confirmation: Confirmation, place: int) -> str:
     if confirmation.to_winner[place - 1].is_point:
         return "has the same figure as the first under every seed: they train alike, and no number would part them."
     more = _command(study, 2 * confirmation.seeds)
-    return (
-        f"has the same mean as the first, so these do not say how many would part them: `{more}` trains as many again."
-    )
+    return f"has the same mean as the first, so these do not say how many would part them: `{more}` adds seeds."
 
 
 def has_same_mean(confirmation: Confirmation, place: int, other: int) -> bool:

@@ -20,7 +20,7 @@ def number(value: float | None, digits: int = DIGITS) -> str:
         return DASH
     if isinstance(value, int) or (float(value).is_integer() and abs(value) < 1e6):
         return f"{int(value):,}".replace("-", MINUS)
-    if digits >= DIGITS and 10**DIGITS <= abs(value) < 1e6:
+    if digits >= DIGITS and 10**DIGITS <= round(abs(value), 1) < 1e6:
         return f"{value:,.1f}".replace("-", MINUS)  # 12345.1 and 12345.4 would both be 1.235e+04
     return f"{value:.{digits}g}".replace("-", MINUS)
 

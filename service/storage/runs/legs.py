@@ -162,14 +162,14 @@ def choose(connection: sa.Connection, study_id: int, *, holds: bool = False) -> 
     if chosen is not None:
         return chosen
     are_to_come = row.to_come and not any(leg.start == 0 for leg in dear)  # else a row to come would be as dear
+    left = purse(connection, study_id, definition, row.booked)
     if connection.execute(_ARE_OPEN, {"study": study_id}).scalar_one() or are_to_come:
         return Later()
-    left = purse(connection, study_id, definition, row.booked)
-    last = _last_resort(connection, study_id, definition, left)
-    if last is not None:
-        return last
+    waiting = _candidates(connection, study_id, definition, ALL, holds=False) if holds else iter(())
+    if any(_affordable(left, leg) for leg in waiting):
+        return Later()  # somebody has locked its row
     spent = f"{EPOCHS_SPENT} {row.booked} of {definition.budget.epochs} are trained, and the rest {left.too_little}"
-    return Never(spent if dear else None)
+    return _last_resort(connection, study_id, definition, left) or Never(spent if dear else None)
 
 
 def _chosen(
@@ -182,7 +182,7 @@ def _chosen(
             return Later(), dear
         left = purse(connection, study_id, definition, row.booked, seen)
         for leg in _candidates(connection, study_id, definition, seen, holds=holds):
-            if left.pays_for(leg.start, leg.until, is_outside=leg.is_outside):
+            if _affordable(left, leg):
                 waits = leg.start == 0 and _waits_for_its_turn(connection, study_id, definition)
                 return (Later() if waits else leg), dear
             dear.append(leg)
@@ -213,6 +213,10 @@ def pays_for(connection: sa.Connection, study_id: int, definition: StudyShape, s
     return purse(connection, study_id, definition, booked).pays_for(start, until)
 
 
+def _affordable(left: Purse, leg: Leg) -> bool:
+    return left.pays_for(leg.start, leg.until, is_outside=leg.is_outside)
+
+
 def _known(definition: StudyShape, number: int) -> Iterator[int]:
     """How many of the first legs the leg of this number may be chosen from, in turn."""
     lag = definition.sampler.lag
@@ -225,7 +229,8 @@ def _known(definition: StudyShape, number: int) -> Iterator[int]:
 def _last_resort(connection: sa.Connection, study_id: int, definition: StudyShape, left: Purse) -> Leg | None:
     """The leg that begins where by the rule none may any more, none is open, and no trial is complete.
 
-    Failures may have left too few at the rungs, and a search without a complete trial has no result.
+    Failures may have left too few at the rungs, and a search without a complete trial has no result. Where three
+    that were sent further have failed, no other is.
     """
     best = best_of_the_furthest(connection, study_id) if definition.pruner.pauses else None
     if best is None:

@@ -34,15 +34,20 @@ _FURTHEST = sa.text(
         ORDER BY l.cost, l.place LIMIT 1) one
     """
 )
-# The best of the paused trials that have come furthest, until one is complete.
+MOST_FAILED = 3  # as many alike failures as pause a study
+
+# The best of the paused trials that have come furthest, until one is complete or too many have failed beyond there.
 _BEST = sa.text(
     """
-    SELECT l.run_id, l.epochs, l.place, l.bracket FROM fleet.legs l
-    JOIN fleet.runs r ON r.id = l.run_id AND r.state = 'paused' AND r.booked = l.epochs
-    WHERE l.study_id = :study AND l.cost < 'NaN' AND NOT EXISTS (
-        SELECT FROM fleet.runs c WHERE c.study_id = :study AND c.stage = 'search' AND c.state = 'complete'
-            AND NOT coalesce(c.given ? :outside, false))
-    ORDER BY l.epochs DESC, l.cost, l.place LIMIT 1
+    SELECT best.* FROM (
+        SELECT l.run_id, l.epochs, l.place, l.bracket FROM fleet.legs l
+        JOIN fleet.runs r ON r.id = l.run_id AND r.state = 'paused' AND r.booked = l.epochs
+        WHERE l.study_id = :study AND l.cost < 'NaN' AND NOT EXISTS (
+            SELECT FROM fleet.runs c WHERE c.study_id = :study AND c.stage = 'search' AND c.state = 'complete'
+                AND NOT coalesce(c.given ? :outside, false))
+        ORDER BY l.epochs DESC, l.cost, l.place LIMIT 1) best
+    WHERE (SELECT count(DISTINCT e.run_id) FROM fleet.legs e JOIN fleet.runs f ON f.id = e.run_id AND f.state = 'failed'
+        WHERE e.study_id = :study AND e.epochs > best.epochs) < :most_failed
     """
 )
 ALL = 2**31 - 1  # legs: no number is larger
@@ -88,5 +93,6 @@ def purse(connection: sa.Connection, study_id: int, definition: StudyShape, book
 
 def best_of_the_furthest(connection: sa.Connection, study_id: int) -> sa.Row[tuple[int, int, int, int]] | None:
     """The run of the best of those that are paused at the highest rung, with its rung, place and bracket; None once a
-    trial is complete."""
-    return connection.execute(_BEST, {"study": study_id, "outside": OUTSIDE}).one_or_none()
+    trial is complete, or MOST_FAILED that were sent further have failed."""
+    values = {"study": study_id, "outside": OUTSIDE, "most_failed": MOST_FAILED}
+    return connection.execute(_BEST, values).one_or_none()

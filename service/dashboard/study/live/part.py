@@ -55,7 +55,7 @@ def progress(state: State) -> Html:
     best, (spent, budget) = study["best"], study["epochs"]
     facts: dict[str, str] = {
         "Trials": ", ".join(said),
-        **({} if budget is None else {"Epochs spent": f"{spent:,} of {budget:,}"}),
+        **({} if budget is None else {"Epochs taken": f"{spent:,} of {budget:,}"}),
         f"Best {study['metric']} so far": DASH
         if best is None
         else f"{number(best['value'])} by {best['variant']}, trial {best['number']}",
