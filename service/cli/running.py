@@ -24,6 +24,7 @@ from service.cli.scaling import Scales, scaled_definition
 from service.cli.session import console_here, say
 from service.cli.submitting import File, Overrides, Preset
 from service.cli.task_folders import Tasks, search_tasks_in
+from service.cli.views import budgeted
 from service.client import Client
 from service.settings import ARTIFACTS, CHECKPOINTS, CONTROLLER_PORT, DASHBOARD_PORT, Settings, folder_of
 from service.stack import Stack
@@ -176,7 +177,8 @@ def _study(client: Client, definition: dict[str, Any], *, names_search: bool) ->
     left = unfinished(client, definition, names_search=names_search)
     if left is None:
         name = submit_under_free_name(client, definition)
-        say(f"submitted {name}: {client.study(name).budget.trials} runs")
+        budget = client.study(name).budget
+        say(f"submitted {name}: {budgeted(budget.trials, budget.epochs)}")
         return name
     if left.pause is not None:
         again = client.retry(left.name).retried

@@ -16,6 +16,7 @@ from service.cli.output import AsJson, echo, print_json
 from service.cli.scaling import Scales, scaled_definition
 from service.cli.session import client_here, say
 from service.cli.studies import StudyName
+from service.cli.views import budgeted
 from service.client import Client
 
 commands = typer.Typer()
@@ -109,15 +110,11 @@ def _plan(client: Client, definition: Mapping[str, Any], as_json: bool) -> None:
         return
     whole = planned.definition
     searched = ", ".join(whole["search_space"]) or "nothing"
-    runs = _runs(planned.trials, whole["budget"].get("epochs"))
+    runs = budgeted(planned.trials, whole["budget"].get("epochs"))
     say(f"nothing was stored: {planned.name} would have {runs} of {whole['task']['name']}")
     say(f"it would search {searched} by {whole['sampler']['name']}, pruned by {whole['pruner']['name']}")
     for sentence in planned.advice:
         say(sentence)
-
-
-def _runs(trials: int, epochs: int | None) -> str:
-    return f"{trials} runs" if epochs is None else f"at most {trials} runs, which share {epochs:,} epochs,"
 
 
 def _submit(client: Client, definition: Mapping[str, Any], as_json: bool, watch: bool) -> str:
@@ -126,7 +123,7 @@ def _submit(client: Client, definition: Mapping[str, Any], as_json: bool, watch:
     if as_json:
         print_json(study)
         return study.name
-    say(f"submitted {study.name}: {_runs(study.budget.trials, study.budget.epochs)} wait for workers")
+    say(f"submitted {study.name}: {budgeted(study.budget.trials, study.budget.epochs)} wait for workers")
     for sentence in study.advice:
         say(sentence)
     if not watch:

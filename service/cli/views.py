@@ -52,6 +52,11 @@ def counts(snapshot: Snapshot) -> str:
     return ", ".join(shown)
 
 
+def budgeted(trials: int, epochs: int | None) -> str:
+    """The runs of a budget, which may have epochs too."""
+    return f"{trials} runs" if epochs is None else f"at most {trials} runs with {epochs:,} epochs in all"
+
+
 def best(snapshot: Snapshot) -> str:
     """The search's best value so far and the trial that reached it."""
     trial = snapshot.study.best

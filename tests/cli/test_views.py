@@ -23,7 +23,7 @@ from service.cli.continuation import free_name
 from service.cli.results import front_table, ranking_table
 from service.cli.snapshot import RunningTrial, Snapshot, last_value
 from service.cli.trials import facts_table
-from service.cli.views import bars, clock, line, measured, setting
+from service.cli.views import bars, budgeted, clock, line, measured, setting
 
 
 def trial(number: int, variant: str, value: float | None = None, epoch: int = 3) -> TrialOut:
@@ -222,3 +222,8 @@ def test_a_trial_says_where_it_comes_from() -> None:
     known = {"seeds": {"study": 7, "first": 0, "count": 2}, "packages": {"torch": "2.13.0"}}
     assert "seeds      study 7, first 0, count 2" in rendered(facts_table(TrialDetail(**begun, provenance=known)))
     assert "provenance  not recorded" in rendered(facts_table(TrialDetail(**begun, provenance=None)))
+
+
+@pytest.mark.parametrize(("epochs", "said"), [(None, "40 runs"), (1200, "at most 40 runs with 1,200 epochs in all")])
+def test_runs_that_share_epochs_may_be_fewer(epochs: int | None, said: str) -> None:
+    assert budgeted(40, epochs) == said
