@@ -14,3 +14,9 @@ def fixed(value: float, places: int, sign: str = "") -> str:
         return f"{0.0:{sign}.{places}f}"
     shown = f"{value:{sign}.{places}f}"
     return shown if float(shown) else f"{value:{sign}.{FEW}g}"
+
+
+def is_in_tenths(value: float) -> bool:
+    """Whether a value is written in full with one decimal place, since four significant digits leave less than that: it
+    has five or six digits before the point."""
+    return 1e4 <= round(abs(value), 1) < 1e6

@@ -41,16 +41,16 @@ class Databases:
 
     def url(self, name: str) -> str:
         """A database's URL, for the role that the service has."""
-        return named(self.ours, name)
+        return _named(self.ours, name)
 
     def owner_url(self, name: str) -> str:
         """A database's URL, for a superuser."""
-        return named(self.owner, name)
+        return _named(self.owner, name)
 
     def close(self) -> None:
         self._engine.dispose()
 
 
-def named(url: str, database: str) -> str:
+def _named(url: str, database: str) -> str:
     """The URL of another database of the same server."""
     return sa.make_url(url).set(database=database).render_as_string(hide_password=False)

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from service.api.models import TrialOut
 from service.cli.snapshot import RunningTrial, Snapshot
+from service.rounding import is_in_tenths
 
 BAR = 30  # columns
 STYLES = {"paused": "yellow", "failed": "red"}
@@ -74,7 +75,7 @@ def measured(value: float | None) -> str:
     """A metric at four significant digits, or what they leave of less than a million in full; a dash for none."""
     if value is None:
         return "-"
-    return f"{value:.1f}" if 1e4 <= round(abs(value), 1) < 1e6 else f"{value:#.4g}"
+    return f"{value:.1f}" if is_in_tenths(value) else f"{value:#.4g}"
 
 
 def setting(value: bool | int | float | str) -> str:

@@ -18,7 +18,7 @@ CASES = 12  # drawn of each kind
 
 @pytest.fixture
 def address(databases: Databases, worked: str) -> Iterator[str]:
-    """A controller on such a database."""
+    """A controller on a copy of the worked database."""
     with (
         databases.fresh(worked) as name,
         served(create_app(settings_for(databases.url(name), api_key=KEY))) as address,

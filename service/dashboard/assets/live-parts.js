@@ -75,8 +75,8 @@ window.liveParts = (root) => {
     const { study, ending } = state;
     const fact = (name, value, mark) => h("div", {}, h("dt", {}, name), h("dd", mark ? { "data-live": mark } : {}, value));
     const facts = [fact("Trials", counted(study.counts, study.trials, "trial"))];
-    const [spent, budget] = study.epochs;
-    if (budget !== null) facts.push(fact("Epochs taken", `${spent.toLocaleString("en")} of ${budget.toLocaleString("en")}`));
+    const [taken, budget] = study.epochs;
+    if (budget !== null) facts.push(fact("Epochs taken", `${taken.toLocaleString("en")} of ${budget.toLocaleString("en")}`));
     if (all(study.confirmation) > 0) {
       facts.push(fact("Confirmation", counted(study.confirmation, all(study.confirmation), "run")));
     }

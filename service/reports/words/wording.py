@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from service.rounding import fixed
+from service.rounding import fixed, is_in_tenths
 from service.times import to_minute
 
 DIGITS = 4  # significant
@@ -20,7 +20,7 @@ def number(value: float | None, digits: int = DIGITS) -> str:
         return DASH
     if isinstance(value, int) or (float(value).is_integer() and abs(value) < 1e6):
         return f"{int(value):,}".replace("-", MINUS)
-    if digits >= DIGITS and 10**DIGITS <= round(abs(value), 1) < 1e6:
+    if digits >= DIGITS and is_in_tenths(value):
         return f"{value:,.1f}".replace("-", MINUS)  # 12345.1 and 12345.4 would both be 1.235e+04
     return f"{value:.{digits}g}".replace("-", MINUS)
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from search_spaces import StudyShape
 from search_spaces.known import OUTSIDE
+from service.storage.runs.failing import ALIKE
 
 # The epochs in the books, as far as the results of the first :seen legs are known.
 _BOOKED_BY = sa.text(
@@ -34,8 +35,6 @@ _FURTHEST = sa.text(
         ORDER BY l.cost, l.place LIMIT 1) one
     """
 )
-MOST_FAILED = 3  # as many alike failures as pause a study
-
 # The best of the paused trials that have come furthest, until one is complete or too many have failed beyond there.
 _BEST = sa.text(
     """
@@ -93,6 +92,6 @@ def purse(connection: sa.Connection, study_id: int, definition: StudyShape, book
 
 def best_of_the_furthest(connection: sa.Connection, study_id: int) -> sa.Row[tuple[int, int, int, int]] | None:
     """The run of the best of those that are paused at the highest rung, with its rung, place and bracket; None once a
-    trial is complete, or MOST_FAILED that were sent further have failed."""
-    values = {"study": study_id, "outside": OUTSIDE, "most_failed": MOST_FAILED}
+    trial is complete, or ALIKE that were sent further have failed."""
+    values = {"study": study_id, "outside": OUTSIDE, "most_failed": ALIKE}
     return connection.execute(_BEST, values).one_or_none()

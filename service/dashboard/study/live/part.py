@@ -52,10 +52,10 @@ def progress(state: State) -> Html:
     others = (RunState.RUNNING, RunState.PAUSED, RunState.PRUNED, RunState.FAILED, RunState.CANCELLED)
     said = [f"{ended:,} of {plural(study['trials'], 'trial')}"]
     said += [f"{counts[one]:,} {one.value}" for one in others if counts[one]]
-    best, (spent, budget) = study["best"], study["epochs"]
+    best, (taken, budget) = study["best"], study["epochs"]
     facts: dict[str, str] = {
         "Trials": ", ".join(said),
-        **({} if budget is None else {"Epochs taken": f"{spent:,} of {budget:,}"}),
+        **({} if budget is None else {"Epochs taken": f"{taken:,} of {budget:,}"}),
         f"Best {study['metric']} so far": DASH
         if best is None
         else f"{number(best['value'])} by {best['variant']}, trial {best['number']}",
